@@ -1,0 +1,85 @@
+/* A growing byte buffer with a ceiling. Owned by whoever declares it.
+ *
+ * Appending past the ceiling does not write, sets `overflowed` and keeps it set: callers check once
+ * at the end (lg_buf_ok). A ceiling of 0 means LG_BUF_CEILING_DEFAULT.
+ */
+#ifndef LG_BASE_BUF_H
+#define LG_BASE_BUF_H
+
+#include "base/base.h"
+
+#define LG_BUF_CEILING_DEFAULT ((size_t)1 << 30)
+
+struct lg_buf {
+    uint8_t *data;
+    size_t size;     /* bytes in use */
+    size_t capacity; /* bytes allocated */
+    size_t ceiling;  /* bytes allowed; 0 = default */
+    bool overflowed;
+};
+
+/* {0} is a valid empty buffer with the default ceiling. */
+static inline struct lg_buf lg_buf_with_ceiling(size_t ceiling)
+{
+    return (struct lg_buf){.ceiling = ceiling};
+}
+/* Frees the memory and makes it {0} again. */
+void lg_buf_done(struct lg_buf *b);
+LG_DEFINE_SCOPED(lg_buf, lg_buf_done)
+/* Size 0, memory and ceiling kept, overflow forgotten. */
+void lg_buf_clear(struct lg_buf *b);
+/* Room for `extra` more bytes: pointer to it, or NULL past the ceiling (overflowed is set). */
+uint8_t *lg_buf_reserve(struct lg_buf *b, size_t extra);
+/* Takes `n` reserved bytes into use. */
+static inline void lg_buf_commit(struct lg_buf *b, size_t n)
+{
+    b->size += n;
+}
+void lg_buf_append(struct lg_buf *b, const void *data, size_t size);
+static inline void lg_buf_append_slice(struct lg_buf *b, struct lg_slice s)
+{
+    lg_buf_append(b, s.data, s.size);
+}
+void lg_buf_append_str(struct lg_buf *b, const char *s);
+void lg_buf_append_byte(struct lg_buf *b, uint8_t byte);
+void lg_buf_append_u32be(struct lg_buf *b, uint32_t v);
+void lg_buf_append_u64be(struct lg_buf *b, uint64_t v);
+void lg_buf_append_u32le(struct lg_buf *b, uint32_t v);
+void lg_buf_append_u64le(struct lg_buf *b, uint64_t v);
+void lg_buf_appendf(struct lg_buf *b, const char *fmt, ...) LG_PRINTF(2, 3);
+/* Drops the first n bytes (n <= size). */
+void lg_buf_consume(struct lg_buf *b, size_t n);
+static inline struct lg_slice lg_buf_slice(const struct lg_buf *b)
+{
+    return lg_slice(b->data, b->size);
+}
+static inline bool lg_buf_ok(const struct lg_buf *b)
+{
+    return !b->overflowed;
+}
+/* The text as a C string owned by the caller; the buffer is empty afterwards. */
+char *lg_buf_take_str(struct lg_buf *b);
+
+static inline uint32_t lg_load_u32be(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+static inline uint64_t lg_load_u64be(const uint8_t *p)
+{
+    return (uint64_t)lg_load_u32be(p) << 32 | lg_load_u32be(p + 4);
+}
+static inline uint32_t lg_load_u32le(const uint8_t *p)
+{
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+static inline uint64_t lg_load_u64le(const uint8_t *p)
+{
+    return (uint64_t)lg_load_u32le(p + 4) << 32 | lg_load_u32le(p);
+}
+static inline void lg_store_u32be(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 24), p[1] = (uint8_t)(v >> 16), p[2] = (uint8_t)(v >> 8),
+    p[3] = (uint8_t)v;
+}
+
+#endif

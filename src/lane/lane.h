@@ -1,0 +1,118 @@
+/* A lane: a logical thread. It runs one task at a time, owns data, and has a clock, timers, a
+ * random source and a way to hand blocking work to a pool. Production maps a lane to an OS thread
+ * with a libuv loop (drivers/uv); the simulator steps all lanes of all nodes on one thread under
+ * one seed (drivers/sim).
+ *
+ * Rules for everything asynchronous above row 0:
+ *   1. An operation is one struct, allocated by the submitter, that embeds its task, timers, state.
+ *   2. `done` comes exactly once, on the submitting lane, never from inside submit.
+ *   3. Memory dies after the last `done`.
+ */
+#ifndef LG_LANE_LANE_H
+#define LG_LANE_LANE_H
+
+#include "base/base.h"
+#include "base/list.h"
+#include "base/rand.h"
+
+struct lg_lane;
+
+/* Something to run soon. Embed it; it must stay alive until it has run. One post at a time. */
+struct lg_task {
+    struct lg_task *next; /* The inbox's. */
+    void (*run)(struct lg_task *task);
+};
+
+/* One shot. Embed it; zeroed memory is a valid stopped timer. */
+struct lg_timer {
+    uint64_t due_us;
+    uint64_t order; /* Ties fire in the order in which they were started. */
+    size_t slot;    /* The heap's; 0 = not armed. */
+    void (*expired)(struct lg_timer *timer);
+};
+
+/* Blocking work. `work` runs on a pool thread and may touch only what this struct gives it; `done`
+ * runs on the lane afterwards. In the simulator `work` runs at once, `done` after simulated time.
+ */
+struct lg_offload {
+    struct lg_task task;  /* The driver's. */
+    struct lg_lane *lane; /* The driver's. */
+    void (*work)(struct lg_offload *offload);
+    void (*done)(struct lg_offload *offload);
+};
+
+struct lg_lane_ops {
+    void (*post)(struct lg_lane *lane, struct lg_task *task);
+    void (*timer_start)(struct lg_lane *lane, struct lg_timer *timer);
+    void (*timer_stop)(struct lg_lane *lane, struct lg_timer *timer);
+    void (*offload)(struct lg_lane *lane, struct lg_offload *offload);
+    uint64_t (*now_us)(struct lg_lane *lane);
+    uint64_t (*wall_ms)(struct lg_lane *lane);
+    bool (*is_current)(const struct lg_lane *lane);
+};
+
+/* The head that every driver embeds first. */
+struct lg_lane {
+    const struct lg_lane_ops *ops;
+    const char *name;
+    struct lg_rand rand; /* This lane's own source. */
+};
+
+/* Queues `task` to run on the lane, after what is already queued. From any thread; this is the only
+ * call of this header that may come from another lane. The sender no longer touches the task. */
+static inline void lg_lane_post(struct lg_lane *lane, struct lg_task *task)
+{
+    lane->ops->post(lane, task);
+}
+
+/* Microseconds since the lane's start; read once per tick, so equal within one task. */
+static inline uint64_t lg_lane_now_us(struct lg_lane *lane)
+{
+    return lane->ops->now_us(lane);
+}
+
+/* Milliseconds since 1970, for timestamps in records and metadata; may jump. */
+static inline uint64_t lg_lane_wall_ms(struct lg_lane *lane)
+{
+    return lane->ops->wall_ms(lane);
+}
+
+/* (Re)starts: `expired` runs once on the lane, `after_us` from now at the earliest. */
+static inline void lg_timer_start(struct lg_lane *lane, struct lg_timer *timer, uint64_t after_us,
+                                  void (*expired)(struct lg_timer *timer))
+{
+    if (timer->slot != 0)
+        lane->ops->timer_stop(lane, timer);
+    timer->due_us = lg_lane_now_us(lane) + after_us;
+    timer->expired = expired;
+    lane->ops->timer_start(lane, timer);
+}
+
+/* After this `expired` will not run. Stopping a stopped timer is allowed. */
+static inline void lg_timer_stop(struct lg_lane *lane, struct lg_timer *timer)
+{
+    if (timer->slot != 0)
+        lane->ops->timer_stop(lane, timer);
+}
+
+static inline bool lg_timer_armed(const struct lg_timer *timer)
+{
+    return timer->slot != 0;
+}
+
+/* Hands `offload->work` to the pool. */
+static inline void lg_offload(struct lg_lane *lane, struct lg_offload *offload)
+{
+    lane->ops->offload(lane, offload);
+}
+
+/* True when called from code that this lane runs: for assertions. */
+static inline bool lg_lane_is_current(const struct lg_lane *lane)
+{
+    return lane->ops->is_current(lane);
+}
+
+#define LG_MS 1000ULL     /* microseconds */
+#define LG_SEC 1000000ULL /* microseconds */
+
+#endif

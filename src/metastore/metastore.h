@@ -1,0 +1,104 @@
+/* A tree of small values as a port: what a cluster agrees on. Shaped after ZooKeeper so that a
+ * driver for it is thin; the embedded driver is metafile.
+ *
+ * Paths look like "/stores/cities". A node has a value (at most LG_META_VALUE_MAX bytes), a version
+ * that grows by one with each change of its value (starting at 0), and children. An operation is
+ * one struct, submitted from any lane that the driver serves; `done` comes exactly once on
+ * `op->lane`, never from inside submit. A change is acknowledged after it is durable.
+ */
+#ifndef LG_METASTORE_METASTORE_H
+#define LG_METASTORE_METASTORE_H
+
+#include "base/blob.h"
+#include "lane/lane.h"
+
+struct lg_metastore;
+
+#define LG_META_VALUE_MAX ((size_t)1 << 20)
+#define LG_META_PATH_MAX 512
+#define LG_META_ANY_VERSION (-1)
+
+enum lg_meta_kind {
+    LG_META_GET,      /* path -> value, version; LG_ERR_NOT_FOUND */
+    LG_META_CHILDREN, /* path -> value: names, sorted, each ended by '\n'; LG_ERR_NOT_FOUND */
+    LG_META_WRITE,    /* changes[], applied all or none, in order */
+};
+
+enum lg_meta_change_kind {
+    LG_META_CREATE,           /* LG_ERR_CONFLICT if present; parents are made */
+    LG_META_CREATE_EPHEMERAL, /* gone when the session that made it ends */
+    LG_META_SET,              /* LG_ERR_NOT_FOUND, or LG_ERR_CONFLICT if `version` differs */
+    LG_META_PUT,              /* create or set, whatever is there */
+    LG_META_REMOVE,           /* LG_ERR_NOT_FOUND; LG_ERR_CONFLICT by version or with children */
+    LG_META_REMOVE_TREE,      /* with everything below; absent is fine */
+    LG_META_CHECK,            /* changes nothing; LG_ERR_CONFLICT if the version differs */
+};
+
+struct lg_meta_change {
+    enum lg_meta_change_kind kind;
+    const char *path;      /* Borrowed until done. */
+    struct lg_slice value; /* Borrowed until done. */
+    int64_t version;       /* LG_META_ANY_VERSION: do not compare. */
+};
+
+struct lg_meta_op {
+    enum lg_meta_kind kind;
+    struct lg_lane *lane;                 /* Where `done` runs. */
+    const char *path;                     /* GET, CHILDREN; borrowed until done. */
+    const struct lg_meta_change *changes; /* WRITE; borrowed until done. */
+    size_t change_count;
+    struct lg_blob *value; /* Out, owned by the caller. */
+    int64_t version;       /* GET: out. */
+    void (*done)(struct lg_meta_op *op);
+
+    enum lg_rc rc;       /* LG_ERR_UNAVAILABLE: unknown whether it happened. */
+    struct lg_error err; /* A failed WRITE names the change that did not apply. */
+
+    struct lg_task task; /* The driver's. */
+    void *driver_state;  /* The driver's. */
+    struct lg_list link; /* The driver's. */
+};
+
+/* Told whenever something at or below `path` changed: how often is not promised, that it comes
+ * after a change (and after a lost connection) is. The reader reads again. */
+struct lg_meta_watch {
+    struct lg_lane *lane; /* Where `changed` runs. */
+    const char *path;     /* Borrowed while the watch is set. */
+    void (*changed)(struct lg_meta_watch *watch);
+
+    struct lg_list link; /* The driver's. */
+    struct lg_task task; /* The driver's. */
+    void *driver_state;  /* The driver's. */
+};
+
+struct lg_metastore_ops {
+    const char *name;
+    void (*submit)(struct lg_metastore *ms, struct lg_meta_op *op);
+    /* From watch->lane. `changed` runs once soon after watch(), so that no first change is missed.
+     */
+    void (*watch)(struct lg_metastore *ms, struct lg_meta_watch *watch);
+    /* From watch->lane: `changed` does not run any more; the struct may be freed once `closed` has
+     * run on that lane. */
+    void (*unwatch)(struct lg_metastore *ms, struct lg_meta_watch *watch,
+                    void (*closed)(struct lg_meta_watch *watch));
+};
+
+struct lg_metastore { /* The head that every driver embeds first: one per session. */
+    const struct lg_metastore_ops *ops;
+};
+
+static inline void lg_metastore_submit(struct lg_metastore *ms, struct lg_meta_op *op)
+{
+    ms->ops->submit(ms, op);
+}
+static inline void lg_metastore_watch(struct lg_metastore *ms, struct lg_meta_watch *watch)
+{
+    ms->ops->watch(ms, watch);
+}
+static inline void lg_metastore_unwatch(struct lg_metastore *ms, struct lg_meta_watch *watch,
+                                        void (*closed)(struct lg_meta_watch *watch))
+{
+    ms->ops->unwatch(ms, watch, closed);
+}
+
+#endif

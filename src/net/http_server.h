@@ -1,0 +1,78 @@
+/* An HTTP/1.1 server on one lane: parses, bounds and dispatches requests, keeps connections alive,
+ * answers pipelined requests in order.
+ *
+ * The handler is called on the server's lane once a request is complete; it answers then or later,
+ * exactly once, with lg_http_respond. Everything of the request lives in its arena until then.
+ */
+#ifndef LG_NET_HTTP_SERVER_H
+#define LG_NET_HTTP_SERVER_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "net/http.h"
+#include "net/transport.h"
+
+struct lg_http_server;
+
+struct lg_http_request {
+    enum lg_http_method method;
+    struct lg_slice target; /* As sent: "/storage/cities/AmE=?f=b64". */
+    struct lg_slice path;   /* Before '?', not decoded. */
+    struct lg_slice query;  /* After '?', not decoded; may be empty. */
+    struct lg_http_headers headers;
+    struct lg_slice body;   /* Whole; chunked bodies are joined. */
+    struct lg_arena *arena; /* Of this request; freed after the response is queued. */
+    struct lg_lane *lane;
+    const char *peer;     /* "127.0.0.1:40312" */
+    uint64_t received_us; /* Lane time of the last byte. */
+    bool peer_gone;       /* The connection closed meanwhile; respond is still due. */
+    void *user;           /* The handler's. */
+};
+
+struct lg_http_response {
+    int status;
+    const char *content_type;             /* NULL: no header. */
+    const struct lg_http_header *headers; /* Extra ones; copied. */
+    size_t header_count;
+    struct lg_slice body; /* Copied. */
+};
+
+typedef void (*lg_http_handler)(void *ctx, struct lg_http_request *rq);
+
+struct lg_http_server_options {
+    struct lg_transport *transport;
+    struct lg_lane *lane;
+    const char *host;
+    uint16_t port;          /* 0 picks one. */
+    size_t body_bytes_max;  /* 0: LG_HTTP_BODY_BYTES_DEFAULT; over it the answer is 413. */
+    size_t connections_max; /* 0: 10000; over it a connection is closed at once. */
+    uint64_t idle_ms;       /* 0: 60000; a connection silent this long is closed. */
+    lg_http_handler handler;
+    void *ctx;
+};
+
+LG_MUST_CHECK enum lg_rc lg_http_server_start(const struct lg_http_server_options *options,
+                                              struct lg_http_server **out, struct lg_error *err);
+uint16_t lg_http_server_port(const struct lg_http_server *s);
+/* Stops accepting, closes idle connections, lets requests in flight finish for at most `grace_ms`,
+ * then calls `stopped` once on the lane; the server is freed when it returns. */
+void lg_http_server_stop(struct lg_http_server *s, uint64_t grace_ms, void (*stopped)(void *ctx),
+                         void *ctx);
+
+/* Answers and releases the request: `rq` and its arena are gone when this returns. */
+void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *response);
+/* A text/plain answer; `status` as given. */
+void lg_http_respond_text(struct lg_http_request *rq, int status, const char *fmt, ...)
+    LG_PRINTF(3, 4);
+/* A text/plain answer with the table's status for this error, minding GET and POST. */
+void lg_http_respond_error(struct lg_http_request *rq, const struct lg_error *err);
+
+/* The i-th segment of the path, percent-decoded into the request's arena, empty segments ("//")
+ * skipped. False when there is none; a bad escape gives LG_SLICE_NULL with data NULL and true. */
+bool lg_http_path_segment(struct lg_http_request *rq, size_t i, struct lg_slice *out);
+size_t lg_http_path_segments(const struct lg_http_request *rq);
+/* A parameter of the query, or of the body when it is a form (application/x-www-form-urlencoded);
+ * decoded into the arena. False when absent. The query wins. */
+bool lg_http_param(struct lg_http_request *rq, const char *name, struct lg_slice *out);
+
+#endif

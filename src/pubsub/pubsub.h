@@ -1,0 +1,104 @@
+/* Topics as a port: partitioned, ordered, durable logs of records with opaque positions.
+ *
+ * Drivers: seglog (embedded), loghttp (the embedded log of another process), kafka (later). Every
+ * driver passes lg_pubsub_contract. An operation is one struct, submitted from any lane that the
+ * driver serves; `done` comes exactly once on `op->lane`, never from inside submit.
+ *
+ * "Acknowledged" means durable: a produce is done only after the records are synced.
+ */
+#ifndef LG_PUBSUB_PUBSUB_H
+#define LG_PUBSUB_PUBSUB_H
+
+#include "base/blob.h"
+#include "lane/lane.h"
+#include "model/position.h"
+
+struct lg_pubsub;
+
+struct lg_pubsub_header {
+    struct lg_slice name, value;
+};
+
+/* One record; slices are borrowed from the batch that holds them. */
+struct lg_pubsub_record {
+    struct lg_slice key, value;
+    int64_t timestamp_ms;
+    const struct lg_pubsub_header *headers;
+    size_t header_count;
+    struct lg_position position; /* Set by fetch. */
+};
+
+enum lg_pubsub_kind {
+    LG_PUBSUB_CREATE,   /* topic, partitions -> LG_OK; LG_ERR_CONFLICT if it exists otherwise */
+    LG_PUBSUB_DELETE,   /* topic -> LG_OK also when absent */
+    LG_PUBSUB_DESCRIBE, /* topic -> partitions; LG_ERR_NOT_FOUND */
+    LG_PUBSUB_LIST,     /* -> blob: topic names, each ended by '\n' */
+    LG_PUBSUB_PRODUCE,  /* topic, partition, blob -> position of the last record */
+    LG_PUBSUB_FETCH,    /* topic, partition, position, max_bytes, wait_ms -> blob, position */
+    LG_PUBSUB_END,      /* topic, partition -> position of the last record; EARLIEST when empty */
+};
+
+/* FETCH answers records strictly after `position` (EARLIEST: from the beginning; LATEST: only what
+ * comes later), at least one if there is one, at most about max_bytes, waiting up to wait_ms for
+ * the first. An empty answer has blob NULL and the position unchanged. LG_ERR_NOT_FOUND: no such
+ * topic or partition; LG_ERR_CORRUPT: the log is damaged there (named, never skipped). PRODUCE and
+ * FETCH carry batches (pubsub/batch.h); the driver checks the batch it is given. After a PRODUCE
+ * that failed with a retryable error the records may or may not be in the log: the caller repeats
+ * it, and readers drop the duplicates by producer, segment and sequence. */
+struct lg_pubsub_op {
+    enum lg_pubsub_kind kind;
+    struct lg_lane *lane; /* Where `done` runs. */
+    const char *topic;    /* Borrowed until done. */
+    uint32_t partition;
+    uint32_t partitions;         /* CREATE in, DESCRIBE out. */
+    struct lg_position position; /* In and out, see above. */
+    size_t max_bytes;            /* FETCH; 0: 1 MiB */
+    uint64_t wait_ms;            /* FETCH */
+    uint64_t deadline_us;        /* Lane time; 0: 30 s from submit (plus wait_ms). */
+    struct lg_blob *blob;        /* PRODUCE: in, borrowed. FETCH, LIST: out, owned by the caller. */
+    void (*done)(struct lg_pubsub_op *op);
+
+    enum lg_rc rc;
+    struct lg_error err;
+
+    struct lg_task task; /* The driver's. */
+    void *driver_state;  /* The driver's. */
+    struct lg_list link; /* The driver's. */
+    bool cancelled;      /* The driver's. */
+};
+
+struct lg_pubsub_ops {
+    const char *name;
+    void (*submit)(struct lg_pubsub *ps, struct lg_pubsub_op *op);
+    /* A wish, from op->lane: a waiting FETCH ends soon with LG_ERR_CANCELLED. `done` still comes.
+     */
+    void (*cancel)(struct lg_pubsub *ps, struct lg_pubsub_op *op);
+    /* <0, 0, >0 of two positions of one partition; EARLIEST sorts first, LATEST last. Any thread.
+     */
+    int (*compare)(struct lg_pubsub *ps, const struct lg_position *a, const struct lg_position *b);
+};
+
+struct lg_pubsub { /* The head that every driver embeds first. */
+    const struct lg_pubsub_ops *ops;
+    const char
+        *url; /* How other processes reach it: "lagoon+http://127.0.0.1:5555"; may be NULL. */
+};
+
+static inline void lg_pubsub_submit(struct lg_pubsub *ps, struct lg_pubsub_op *op)
+{
+    ps->ops->submit(ps, op);
+}
+static inline void lg_pubsub_cancel(struct lg_pubsub *ps, struct lg_pubsub_op *op)
+{
+    ps->ops->cancel(ps, op);
+}
+static inline int lg_pubsub_compare(struct lg_pubsub *ps, const struct lg_position *a,
+                                    const struct lg_position *b)
+{
+    return ps->ops->compare(ps, a, b);
+}
+
+#define LG_TOPIC_PARTITIONS_MAX 10000u
+#define LG_TOPIC_NAME_MAX 249u
+
+#endif
