@@ -1,0 +1,17 @@
+/* Parsing canonical form and its 64-bit fingerprint (Avro 1.11 specification, "Schema
+ * Fingerprints"): two schemas are the same for a reader of data exactly when these are. Pure. */
+#ifndef LG_AVRO_CANONICAL_H
+#define LG_AVRO_CANONICAL_H
+
+#include "avro/schema.h"
+
+/* Appends the canonical JSON text. */
+void lg_schema_canonical(const struct lg_schema *schema, struct lg_buf *out);
+/* CRC-64-AVRO of the canonical text. */
+uint64_t lg_schema_fingerprint(const struct lg_schema *schema);
+/* Same canonical text: names, order and shape agree; docs, aliases, defaults may differ. */
+bool lg_schema_equal_canonical(const struct lg_schema *a, const struct lg_schema *b);
+/* CRC-64-AVRO (Rabin) of any bytes. */
+uint64_t lg_crc64_avro(struct lg_slice bytes);
+
+#endif
