@@ -91,7 +91,7 @@ macro(lg_tests)
     endif()
   endforeach()
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/cluster/*_test.c
-       ${CMAKE_SOURCE_DIR}/sim/*_test.c)
+       ${CMAKE_SOURCE_DIR}/test/process/*_test.c ${CMAKE_SOURCE_DIR}/sim/*_test.c)
   foreach(file ${files})
     lg_test_of(${file} "${LG_DRIVERS};${LG_LAST}")
   endforeach()

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Runs the rings of tests, prints what each took of its budget, and ends with "N passed, N failed"."""
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FIXED_SEEDS, FRESH_SEEDS, COMPARED_SEEDS, MUTANT_SEEDS = 400, 100, 20, 200
+FUZZ_SECONDS = 10
+JOBS = os.cpu_count() or 2
+ENV = dict(os.environ, TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1",
+           ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1")
+passed, failed = 0, []
+
+
+def run(command, **kw):
+    return subprocess.run(command, cwd=ROOT, env=ENV, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, errors="replace", **kw)
+
+
+def ok(name):
+    global passed
+    passed += 1
+
+
+def bad(name, text):
+    failed.append(name)
+    print(f"FAILED {name}\n{text.strip()[-6000:]}\n", flush=True)
+
+
+def build(preset, targets=(), extra=()):
+    """Configures and builds a preset; a build that fails counts as one failed test and ends the ring."""
+    step = run(["cmake", "--preset", preset, *extra])
+    if step.returncode == 0:
+        command = ["cmake", "--build", "--preset", preset, "-j", str(JOBS)]
+        step = run(command + (["--target", *targets] if targets else []))
+    if step.returncode != 0:
+        bad(f"build {preset}", step.stdout + step.stderr)
+        return False
+    ok(f"build {preset}")
+    return True
+
+
+def run_test_program(program):
+    """One cmocka program: its own lines say how many tests passed."""
+    try:
+        step = run([program], timeout=600)
+        text = step.stdout + step.stderr
+        code = step.returncode
+    except subprocess.TimeoutExpired as e:
+        text, code = f"timed out after {e.timeout} s\n{e.stdout or ''}{e.stderr or ''}", -1
+    good = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", text))
+    wrong = re.findall(r"\[  FAILED  \] (\w+)$", text, re.M)
+    return program, code, good, wrong, text
+
+
+def run_test_programs(preset, pattern, jobs=JOBS):
+    global passed
+    listing = run(["ctest", "--test-dir", f"build/{preset}", "-N", "-R", pattern])
+    names = re.findall(r"Test\s+#\d+: (\S+)", listing.stdout)
+    if not names:
+        bad(f"{preset} {pattern}", "no test program matches")
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for program, code, good, wrong, text in pool.map(
+                run_test_program, [f"{ROOT}/build/{preset}/{name}" for name in names]):
+            passed += good
+            if code != 0 or good == 0:
+                bad(f"{preset}/{os.path.basename(program)} {' '.join(sorted(set(wrong)))}", text)
+
+
+def ring_tidy():
+    step = run([sys.executable, "tools/tidy.py"])
+    ok("tidy") if step.returncode == 0 else bad("tidy", step.stdout + step.stderr)
+
+
+def ring_unit():
+    if build("asan"):
+        run_test_programs("asan", "^(?!process)")
+
+
+def ring_tsan():
+    listing = ["base", "lane", "drivers", "pubsub", "metastore", "net"]
+    if build("tsan"):
+        run_test_programs("tsan", "^(" + "|".join(listing) + r")\.")
+
+
+def sim(binary, *args):
+    return run([f"{ROOT}/build/{binary}/lagoon-sim", *args], timeout=1800)
+
+
+def ring_sim():
+    builds = {"release": (), "debug": (), "clang": (), "clang-release": ()}
+    for preset in builds:
+        if not build(preset, ["lagoon-sim"]):
+            return
+    fresh = int(time.time()) % 1_000_000_000 * 1000
+    spans = [(1, FIXED_SEEDS), (fresh, FRESH_SEEDS)]
+    extra = [int(s) for s in (ROOT / "sim/seeds.txt").read_text().split() if s.isdigit()]
+    jobs = [(first + i * (count // 4), count // 4) for first, count in spans for i in range(4)]
+    jobs += [(seed, 1) for seed in extra]
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        steps = pool.map(lambda j: (j, sim("release", "--seed", str(j[0]), "--count", str(j[1]))), jobs)
+        for (first, count), step in steps:
+            good = step.stdout.count(" ok ")
+            for _ in range(good):
+                ok("seed")
+            if step.returncode != 0 or good != count:
+                bad(f"sim seeds {first}..{first + count - 1}", step.stdout[-3000:] + step.stderr)
+        hashes = {}
+        for preset, step in zip(builds, pool.map(
+                lambda p: sim(p, "--seed", "1", "--count", str(COMPARED_SEEDS)), builds)):
+            hashes[preset] = re.findall(r"seed=(\d+) ok .*trace=(\w+)", step.stdout)
+    for i in range(COMPARED_SEEDS):
+        seen = {preset: h[i] if i < len(h) else None for preset, h in hashes.items()}
+        same = len(set(seen.values())) == 1 and None not in seen.values()
+        ok("trace") if same else bad(f"trace hash of seed {i + 1} over compilers", str(seen))
+    mutants = run([f"{ROOT}/build/release/lagoon-sim", "--list-mutants"]).stdout.split()
+    if len(mutants) < 10:
+        bad("mutants", f"only {len(mutants)} planted bugs: {mutants}")
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for mutant, step in zip(mutants, pool.map(
+                lambda m: sim("release", f"--mutant={m}", "--seed", "1", "--count", str(MUTANT_SEEDS),
+                              "--until-caught"), mutants)):
+            caught = step.returncode == 1 and "caught" in step.stdout
+            ok("mutant") if caught else bad(f"mutant {mutant} not caught", step.stdout[-2000:] + step.stderr)
+
+
+def ring_process():
+    if build("release") and build("asan"):
+        run_test_programs("asan", r"^test\.process\.", jobs=1)
+        docs = run(["tools/readme_test.sh"], timeout=1200)
+        ok("readme") if docs.returncode == 0 else bad("README commands", docs.stdout + docs.stderr)
+
+
+def ring_fuzz():
+    if not build("fuzz"):
+        return
+    targets = sorted(p.stem for p in (ROOT / "src").rglob("*_fuzz.c"))
+    programs = sorted(p for p in (ROOT / "build/fuzz").glob("*_fuzz") if p.is_file())
+    if len(programs) != len(targets):
+        bad("fuzz targets", f"{len(programs)} built of {len(targets)}")
+
+    def fuzz(program):
+        corpus = ROOT / "test/corpus" / program.name
+        work = ROOT / "build/fuzz-work" / program.name
+        work.mkdir(parents=True, exist_ok=True)
+        dirs = [str(work)] + ([str(corpus)] if corpus.is_dir() else [])
+        return program.name, run([str(program), f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=1024",
+                                  "-timeout=5", f"-artifact_prefix={work}/crash-", "-print_final_stats=1", *dirs])
+
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for name, step in pool.map(fuzz, programs):
+            runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", step.stderr)
+            good = step.returncode == 0 and runs and int(runs[1]) > 0
+            ok(name) if good else bad(f"fuzz {name}", step.stderr)
+
+
+RINGS = [("tidy", ring_tidy, 30), ("unit", ring_unit, 420), ("tsan", ring_tsan, 420), ("sim", ring_sim, 600),
+         ("process", ring_process, 600), ("fuzz", ring_fuzz, 420)]
+
+
+def main():
+    global passed
+    wanted = sys.argv[1:] or [name for name, _, _ in RINGS]
+    unknown = set(wanted) - {name for name, _, _ in RINGS}
+    if unknown:
+        sys.exit(f"unknown ring {', '.join(unknown)}; there are: {' '.join(n for n, _, _ in RINGS)}")
+    for name, ring, budget_s in RINGS:
+        if name not in wanted:
+            continue
+        before, wrong, start = passed, len(failed), time.monotonic()
+        print(f"{name:8} ...", flush=True)
+        ring()
+        took = time.monotonic() - start
+        print(f"{name:8} {passed - before} passed, {len(failed) - wrong} failed   {took:.0f} s of {budget_s} s"
+              f"{'   OVER BUDGET' if took > budget_s else ''}", flush=True)
+    for name in failed:
+        print(f"failed: {name}")
+    print(f"{passed} passed, {len(failed)} failed", flush=True)
+    sys.exit(bool(failed))
+
+
+main()
