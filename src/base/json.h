@@ -54,17 +54,19 @@ struct lg_json *lg_json_new_real(double v); /* finite */
 struct lg_json *lg_json_new_string(struct lg_slice s);
 struct lg_json *lg_json_new_array(void);
 struct lg_json *lg_json_new_object(void);
-/* Add; the reference to `take_value` moves in. */
+/* Add; the reference to `take_value`, which must not be NULL, moves in. Keys must be UTF-8. A key
+ * that is there keeps its place. */
 void lg_json_push(struct lg_json *array, struct lg_json *take_value);
 void lg_json_set(struct lg_json *object, const char *key, struct lg_json *take_value);
-void lg_json_set_str(struct lg_json *object, const char *key, const char *s); /* NULL: JSON null */
+/* NULL gives JSON null; bytes that are not UTF-8 become U+FFFD. */
+void lg_json_set_str(struct lg_json *object, const char *key, const char *s);
 void lg_json_set_int(struct lg_json *object, const char *key, int64_t v);
 void lg_json_set_bool(struct lg_json *object, const char *key, bool v);
 
 /* Compact text, or indented by 2 when `pretty`. Reals print with the fewest digits that read back
  * the same. */
 void lg_json_write(struct lg_buf *out, const struct lg_json *j, bool pretty);
-/* A quoted, escaped JSON string of text. */
+/* A quoted, escaped JSON string of text; bytes that are not UTF-8 become U+FFFD. */
 void lg_json_write_string(struct lg_buf *out, struct lg_slice text);
 /* Shortest decimal that reads back as the same double (finite). */
 void lg_json_write_real(struct lg_buf *out, double v);

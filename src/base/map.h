@@ -17,7 +17,8 @@ void *lg_map_put(struct lg_map *map, struct lg_slice key, void *value);
 /* Returns the removed value, or NULL. */
 void *lg_map_remove(struct lg_map *map, struct lg_slice key);
 
-/* size_t at = 0; while (lg_map_next(map, &at, &key, &value)) ... The current entry may be removed.
+/* size_t at = 0; while (lg_map_next(map, &at, &key, &value)) ... Any entry may be removed
+ * meanwhile, and the value of a present key replaced (its place stays); a new key must not be put.
  * `out_key` is borrowed until that entry is removed. */
 bool lg_map_next(const struct lg_map *map, size_t *at, struct lg_slice *out_key, void **out_value);
 

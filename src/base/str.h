@@ -27,8 +27,12 @@ LG_MUST_CHECK bool lg_hex_decode(struct lg_buf *out, struct lg_slice text);
 /* Strict UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF). */
 bool lg_utf8_valid(struct lg_slice text);
 
+/* Bytes of the valid UTF-8 character at the start of `text` (1 to 4); 0 when there is none. */
+size_t lg_utf8_length(struct lg_slice text);
+
 /* The candidate nearest to `word` by Damerau-Levenshtein distance, if within a third of its length
- * (at least 2), else NULL. Borrowed from `candidates`. For "did you mean". */
+ * (at least 2), else NULL. Of equals the first; words over 64 bytes have no nearest. Borrowed from
+ * `candidates`. For "did you mean". */
 const char *lg_nearest(const char *word, const char *const *candidates, size_t n);
 
 #endif

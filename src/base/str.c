@@ -1,0 +1,310 @@
+/* Text. Stateless; any lane. Parsers take whole slices and leave their output alone on failure. */
+#include "base/str.h"
+
+#include <stdio.h>
+
+char *lg_strf(const char *fmt, ...)
+{
+    va_list args;
+    char *text;
+    int n;
+
+    va_start(args, fmt);
+    n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    assert(n >= 0);
+    text = lg_alloc((size_t)n + 1);
+    va_start(args, fmt);
+    vsnprintf(text, (size_t)n + 1, fmt, args);
+    va_end(args);
+    return text;
+}
+
+bool lg_parse_u64(struct lg_slice text, uint64_t max, uint64_t *out)
+{
+    uint64_t v = 0;
+
+    if (text.size == 0)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned digit = (unsigned)text.data[i] - '0';
+
+        if (digit > 9 || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, digit, &v))
+            return false;
+    }
+    if (v > max)
+        return false;
+    *out = v;
+    return true;
+}
+
+bool lg_parse_i64(struct lg_slice text, int64_t min, int64_t max, int64_t *out)
+{
+    bool is_negative = text.size > 0 && text.data[0] == '-';
+    uint64_t magnitude;
+    int64_t v;
+
+    if (!lg_parse_u64(lg_slice_skip(text, is_negative ? 1 : 0),
+                      (uint64_t)INT64_MAX + (is_negative ? 1 : 0), &magnitude))
+        return false;
+    v = (int64_t)(is_negative ? 0 - magnitude : magnitude);
+    if (v < min || v > max)
+        return false;
+    *out = v;
+    return true;
+}
+
+/* --- Base64 ----------------------------------------------------------------------------------- */
+static const char base64_standard[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void lg_base64_encode(struct lg_buf *out, struct lg_slice bytes, bool url_safe)
+{
+    const char *digits = url_safe ? base64_url : base64_standard;
+
+    for (size_t i = 0; i < bytes.size; i += 3) {
+        size_t n = LG_MIN(bytes.size - i, (size_t)3);
+        uint32_t group = (uint32_t)bytes.data[i] << 16;
+        char text[4];
+
+        if (n > 1)
+            group |= (uint32_t)bytes.data[i + 1] << 8;
+        if (n > 2)
+            group |= bytes.data[i + 2];
+        text[0] = digits[group >> 18];
+        text[1] = digits[group >> 12 & 63];
+        text[2] = n > 1 ? digits[group >> 6 & 63] : '=';
+        text[3] = n > 2 ? digits[group & 63] : '=';
+        lg_buf_append(out, text, sizeof(text));
+    }
+}
+
+/* -1 when the byte belongs to neither alphabet. */
+static int base64_value(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    if (c == '+' || c == '-')
+        return 62;
+    return c == '/' || c == '_' ? 63 : -1;
+}
+
+bool lg_base64_decode(struct lg_buf *out, struct lg_slice text)
+{
+    size_t size = text.size, n = 0;
+    uint32_t bits = 0;
+    uint8_t *room;
+
+    if (size > 0 && size % 4 == 0 && text.data[size - 1] == '=')
+        size -= text.data[size - 2] == '=' ? 2 : 1;
+    if (size % 4 == 1)
+        return false;
+    room = lg_buf_reserve(out, size / 4 * 3 + (size % 4 == 0 ? 0 : size % 4 - 1));
+    if (room == NULL)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        int value = base64_value(text.data[i]);
+
+        if (value < 0)
+            return false;
+        bits = bits << 6 | (uint32_t)value;
+        if (i % 4 != 0)
+            room[n++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+    }
+    lg_buf_commit(out, n);
+    return true;
+}
+
+/* --- Hexadecimal and percent ------------------------------------------------------------------ */
+static const char hex_lower[] = "0123456789abcdef";
+static const char hex_upper[] = "0123456789ABCDEF";
+
+/* -1 when it is no digit. */
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The byte that two digits spell, or -1. */
+static int hex_byte(const uint8_t *digits)
+{
+    int hi = hex_value(digits[0]), lo = hex_value(digits[1]);
+
+    return hi < 0 || lo < 0 ? -1 : hi * 16 + lo;
+}
+
+void lg_hex_encode(struct lg_buf *out, struct lg_slice bytes)
+{
+    for (size_t i = 0; i < bytes.size; i++) {
+        char text[2] = {hex_lower[bytes.data[i] >> 4], hex_lower[bytes.data[i] & 15]};
+
+        lg_buf_append(out, text, sizeof(text));
+    }
+}
+
+bool lg_hex_decode(struct lg_buf *out, struct lg_slice text)
+{
+    uint8_t *room;
+
+    if (text.size % 2 != 0)
+        return false;
+    room = lg_buf_reserve(out, text.size / 2);
+    if (room == NULL)
+        return false;
+    for (size_t i = 0; i < text.size; i += 2) {
+        int byte = hex_byte(text.data + i);
+
+        if (byte < 0)
+            return false;
+        room[i / 2] = (uint8_t)byte;
+    }
+    lg_buf_commit(out, text.size / 2);
+    return true;
+}
+
+bool lg_percent_decode(struct lg_buf *out, struct lg_slice text, bool plus_is_space)
+{
+    uint8_t *room = lg_buf_reserve(out, text.size); /* Decoded text is never longer. */
+    size_t n = 0;
+
+    if (room == NULL)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+
+        if (c == '%') {
+            int byte = text.size - i < 3 ? -1 : hex_byte(text.data + i + 1);
+
+            if (byte < 0)
+                return false;
+            c = (uint8_t)byte;
+            i += 2;
+        } else if (c == '+' && plus_is_space) {
+            c = ' ';
+        }
+        room[n++] = c;
+    }
+    lg_buf_commit(out, n);
+    return true;
+}
+
+static bool is_unreserved(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+void lg_percent_encode(struct lg_buf *out, struct lg_slice bytes)
+{
+    for (size_t i = 0; i < bytes.size; i++) {
+        uint8_t c = bytes.data[i];
+        char text[3] = {'%', hex_upper[c >> 4], hex_upper[c & 15]};
+
+        if (is_unreserved(c))
+            lg_buf_append_byte(out, c);
+        else
+            lg_buf_append(out, text, sizeof(text));
+    }
+}
+
+/* --- UTF-8 ------------------------------------------------------------------------------------ */
+size_t lg_utf8_length(struct lg_slice text)
+{
+    uint8_t lead = text.size == 0 ? 0 : text.data[0];
+    uint8_t second_min = 0x80, second_max = 0xbf;
+    size_t length;
+
+    if (text.size == 0)
+        return 0;
+    if (lead < 0x80)
+        return 1;
+    if (lead < 0xc2 || lead > 0xf4)
+        return 0;
+    length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (lead == 0xe0)
+        second_min = 0xa0; /* Overlong below. */
+    else if (lead == 0xed)
+        second_max = 0x9f; /* Surrogates above. */
+    else if (lead == 0xf0)
+        second_min = 0x90; /* Overlong below. */
+    else if (lead == 0xf4)
+        second_max = 0x8f; /* Over U+10FFFF above. */
+    if (text.size < length || text.data[1] < second_min || text.data[1] > second_max)
+        return 0;
+    for (size_t i = 2; i < length; i++) {
+        if (text.data[i] < 0x80 || text.data[i] > 0xbf)
+            return 0;
+    }
+    return length;
+}
+
+bool lg_utf8_valid(struct lg_slice text)
+{
+    while (text.size > 0) {
+        size_t n = lg_utf8_length(text);
+
+        if (n == 0)
+            return false;
+        text = lg_slice_skip(text, n);
+    }
+    return true;
+}
+
+/* --- Nearest name ----------------------------------------------------------------------------- */
+#define LG_NEAREST_WORD_MAX ((size_t)64)
+
+/* Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours, where no
+ * part is edited twice. Three rows of the matrix are alive at a time. */
+static size_t distance(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    size_t rows[3][LG_NEAREST_WORD_MAX + 1];
+
+    for (size_t j = 0; j <= b_size; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a_size; i++) {
+        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b_size; j++) {
+            size_t best = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+
+            best = LG_MIN(best, above[j] + 1);
+            best = LG_MIN(best, row[j - 1] + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                best = LG_MIN(best, two_above[j - 2] + 1);
+            row[j] = best;
+        }
+    }
+    return rows[a_size % 3][b_size];
+}
+
+const char *lg_nearest(const char *word, const char *const *candidates, size_t n)
+{
+    size_t size = strlen(word), best;
+    const char *nearest = NULL;
+
+    if (size > LG_NEAREST_WORD_MAX)
+        return NULL;
+    best = LG_MAX(size / 3, (size_t)2) + 1;
+    for (size_t i = 0; i < n; i++) {
+        size_t candidate_size = strlen(candidates[i]), d;
+
+        if (candidate_size > LG_NEAREST_WORD_MAX)
+            continue;
+        d = distance(word, size, candidates[i], candidate_size);
+        if (d < best) {
+            best = d;
+            nearest = candidates[i];
+        }
+    }
+    return nearest;
+}
