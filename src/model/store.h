@@ -1,0 +1,131 @@
+/* A store: its settings, its schemas and its versions; and the decisions that need nothing else.
+ *
+ * A value owned by whoever made it (the controller's lane, or a catalog snapshot). The decisions
+ * are pure: the clock and the graveyard come in as parameters. All of them leave the store
+ * untouched when they fail.
+ */
+#ifndef LG_MODEL_STORE_H
+#define LG_MODEL_STORE_H
+
+#include "base/json.h"
+#include "base/vec.h"
+#include "model/version.h"
+
+#define LG_STORE_VERSIONS_MAX 1000      /* versions that a store may hold at a time */
+#define LG_STORE_SCHEMAS_MAX 1000       /* value schemas of a store */
+#define LG_STORE_KEEP_BACKUPS_DEFAULT 2 /* two, so that rollback and roll-forward are reversible   \
+                                         */
+#define LG_STORE_BATCH_GET_LIMIT_DEFAULT 500
+
+struct lg_store_schema {
+    int32_t id; /* at least 1 */
+    char *text; /* owned; Avro schema as JSON */
+};
+
+struct lg_store {
+    char *name;  /* owned */
+    char *owner; /* owned */
+    int64_t created_ms;
+    int32_t current_version;          /* 0: none */
+    int32_t previous_current_version; /* -1: none */
+    int32_t largest_used_version;     /* 0: none; survives the deletion of versions */
+    int32_t partition_count;          /* of the next version; 0: not decided */
+    int32_t replication_factor;       /* 1 */
+    int32_t num_versions_to_preserve; /* with the current one; 0: the cluster's rule */
+    int32_t batch_get_limit;          /* -1: LG_STORE_BATCH_GET_LIMIT_DEFAULT */
+    bool enable_reads, enable_writes;
+    int32_t latest_superset_schema_id; /* -1: none */
+    int64_t latest_version_promote_to_current_ms;
+    char *key_schema;                             /* owned; its id is always 1 */
+    LG_VEC(struct lg_store_schema) value_schemas; /* by id, ascending */
+    LG_VEC(struct lg_version) versions;           /* by number, ascending */
+};
+
+/* A new store with Venice's defaults; texts are copied. `key_schema` may be NULL. */
+struct lg_store *lg_store_new(const char *name, const char *owner, const char *key_schema,
+                              int64_t now_ms);
+void lg_store_free(struct lg_store *s); /* NULL is allowed. */
+LG_DEFINE_AUTO(lg_store, lg_store_free)
+struct lg_store *lg_store_copy(const struct lg_store *s);
+
+/* NULL when there is none. Borrowed until the store changes. */
+struct lg_version *lg_store_version(const struct lg_store *s, int32_t number);
+struct lg_version *lg_store_version_of_push(const struct lg_store *s, const char *push_job_id);
+/* The version that is STARTED, or NULL: at most one at a time. */
+struct lg_version *lg_store_running_push(const struct lg_store *s);
+const char *lg_store_value_schema(const struct lg_store *s, int32_t id);
+/* 0 when there is none. */
+int32_t lg_store_latest_value_schema_id(const struct lg_store *s);
+
+/* Adds a value schema with the next id, or finds the equal text: its id. LG_ERR_TOO_LARGE. */
+LG_MUST_CHECK enum lg_rc lg_store_add_value_schema(struct lg_store *s, const char *text,
+                                                   int32_t *out_id, struct lg_error *err);
+
+/* max(largest used here, largest known to the graveyard) + 1: a number is never used twice, not
+ * even by a store that was deleted and made again. LG_ERR_CONFLICT when numbers are exhausted. */
+LG_MUST_CHECK enum lg_rc lg_store_next_version(const struct lg_store *s, int32_t graveyard_largest,
+                                               int32_t *out, struct lg_error *err);
+
+struct lg_store_push {
+    const char *push_job_id; /* not empty, at most LG_VERSION_PUSH_ID_MAX bytes */
+    enum lg_push_type push_type;
+    int32_t graveyard_largest; /* largest version number ever used under this name; 0: none */
+    int64_t lease_ms;          /* 0: for ever */
+    int64_t now_ms;
+};
+/* Makes the next version as STARTED, with the store's settings of this moment. The same push id
+ * again gives the version it made the first time, whatever became of it (`*out_is_new` false).
+ * LG_ERR_CONCURRENT while another push runs; LG_ERR_REFUSED when writes are disabled;
+ * LG_ERR_INVALID for a bad push id; LG_ERR_TOO_LARGE past LG_STORE_VERSIONS_MAX. */
+LG_MUST_CHECK enum lg_rc lg_store_add_version(struct lg_store *s, const struct lg_store_push *push,
+                                              struct lg_version **out, bool *out_is_new,
+                                              struct lg_error *err);
+
+/* The push of `number` is complete: ONLINE, and current if its number is above the current one;
+ * PUSHED if writes are disabled. Complete already: nothing happens. `*out_swapped` says whether
+ * the current version changed. LG_ERR_NOT_FOUND; LG_ERR_CONFLICT if it was killed or failed. */
+LG_MUST_CHECK enum lg_rc lg_store_complete_version(struct lg_store *s, int32_t number,
+                                                   int64_t now_ms, bool *out_swapped,
+                                                   struct lg_error *err);
+/* STARTED becomes ERROR or KILLED (`to`). Already ERROR or KILLED: nothing happens. LG_ERR_CONFLICT
+ * if it is complete: that cannot be undone, only rolled back. */
+LG_MUST_CHECK enum lg_rc lg_store_fail_version(struct lg_store *s, int32_t number,
+                                               enum lg_version_status to, struct lg_error *err);
+
+/* The newest ONLINE version below the current one; 0: none. */
+int32_t lg_store_rollback_target(const struct lg_store *s);
+/* The newest version above the current one that is ROLLED_BACK, ONLINE or PUSHED; 0: none. */
+int32_t lg_store_rollforward_target(const struct lg_store *s);
+/* The old current version becomes ROLLED_BACK and stays. Reversible at once by roll-forward, and a
+ * new push becomes current as ever: its number is above all. LG_ERR_CONFLICT without a target;
+ * LG_ERR_REFUSED when writes are disabled. */
+LG_MUST_CHECK enum lg_rc lg_store_roll_back(struct lg_store *s, int64_t now_ms,
+                                            int32_t *out_current, struct lg_error *err);
+/* The target becomes ONLINE and current; the old current version stays ONLINE as its backup. */
+LG_MUST_CHECK enum lg_rc lg_store_roll_forward(struct lg_store *s, int64_t now_ms,
+                                               int32_t *out_current, struct lg_error *err);
+
+/* Numbers of the versions that may go, ascending; returns how many (at most `max` are written).
+ * Stay: the current one; STARTED and PUSHED ones; and of those one could still switch to (ONLINE on
+ * either side, ROLLED_BACK above the current one) the `keep_backups` newest. Always go: ERROR,
+ * KILLED, and ROLLED_BACK below the current one. The store's num_versions_to_preserve, if set,
+ * replaces `keep_backups` (it counts the current version too). */
+size_t lg_store_versions_to_delete(const struct lg_store *s, int32_t keep_backups, int32_t *out,
+                                   size_t max);
+/* Forgets a version; its number stays used. LG_ERR_NOT_FOUND; LG_ERR_CONFLICT if it is current or
+ * STARTED. */
+LG_MUST_CHECK enum lg_rc lg_store_remove_version(struct lg_store *s, int32_t number,
+                                                 struct lg_error *err);
+
+enum lg_store_json {
+    LG_STORE_JSON_INFO,       /* Venice's StoreInfo: the answer to /store */
+    LG_STORE_JSON_PERSISTENT, /* the same and what only we keep: schemas, times, leases */
+};
+/* The caller owns the value. */
+struct lg_json *lg_store_to_json(const struct lg_store *s, enum lg_store_json form);
+/* Reads either form. Unknown members are ignored, missing ones take their defaults; `name` must be
+ * there. LG_ERR_BAD_DATA names the member. */
+LG_MUST_CHECK enum lg_rc lg_store_from_json(const struct lg_json *json, struct lg_store **out,
+                                            struct lg_error *err);
+
+#endif
