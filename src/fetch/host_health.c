@@ -1,0 +1,72 @@
+#include "fetch/host_health.h"
+
+#include "base/map.h"
+#include "base/str.h"
+
+struct lg_host_table {
+    struct lg_map *hosts; /* name -> struct lg_host */
+    uint64_t sent;
+};
+
+struct lg_host_table *lg_host_table_new(void)
+{
+    struct lg_host_table *table = lg_new(struct lg_host_table);
+
+    table->hosts = lg_map_new();
+    return table;
+}
+
+void lg_host_table_free(struct lg_host_table *table)
+{
+    size_t at = 0;
+    struct lg_slice name;
+    void *value;
+
+    if (table == NULL)
+        return;
+    while (lg_map_next(table->hosts, &at, &name, &value)) {
+        struct lg_host *host = value;
+
+        lg_free(host->name);
+        lg_free(host->address);
+        lg_free(host);
+    }
+    lg_map_free(table->hosts);
+    lg_free(table);
+}
+
+struct lg_host *lg_host_table_get(struct lg_host_table *table, const char *address, uint16_t port)
+{
+    LG_AUTO_STR char *name = lg_strf("%s:%u", address, port);
+    struct lg_host *host = lg_map_get(table->hosts, lg_slice_str(name));
+
+    if (host != NULL)
+        return host;
+    /* Servers come from the metastore, which is bounded; this is the bound of our memory for them.
+     */
+    assert(lg_map_size(table->hosts) < LG_HOSTS_MAX);
+    host = lg_new(struct lg_host);
+    host->name = LG_TAKE(name);
+    host->address = lg_strdup(address);
+    host->port = port;
+    (void)lg_map_put(table->hosts, lg_slice_str(host->name), host);
+    return host;
+}
+
+void lg_host_sent(struct lg_host_table *table, struct lg_host *host)
+{
+    host->pending++;
+    host->last_sent = ++table->sent;
+}
+
+void lg_host_answered(struct lg_host *host, bool well, uint64_t now_us)
+{
+    assert(host->pending > 0);
+    host->pending--;
+    if (well) {
+        host->failures = 0;
+        host->avoid_until_us = 0;
+    } else if (++host->failures >= LG_HOST_FAILURES) {
+        host->avoid_until_us = now_us + LG_HOST_AVOID_US;
+    }
+}

@@ -1,0 +1,39 @@
+/* The servers this process talks to, and how each has been doing. Owned by one lane.
+ *
+ * A host that failed LG_HOST_FAILURES times in a row is avoided for LG_HOST_AVOID_US, then tried
+ * again; avoided means chosen only when nobody else has the data.
+ */
+#ifndef LG_FETCH_HOST_HEALTH_H
+#define LG_FETCH_HOST_HEALTH_H
+
+#include "lane/lane.h"
+
+#define LG_HOST_FAILURES 3u
+#define LG_HOST_AVOID_US (1 * LG_SEC)
+#define LG_HOSTS_MAX 10000u
+
+struct lg_host {
+    char *name; /* "host:port" */
+    char *address;
+    uint16_t port;
+    uint32_t pending;  /* Requests sent and not answered. */
+    uint32_t failures; /* In a row. */
+    uint64_t avoid_until_us;
+    uint64_t last_sent; /* The table's count at the last choice: breaks ties fairly. */
+};
+
+struct lg_host_table;
+
+struct lg_host_table *lg_host_table_new(void);
+void lg_host_table_free(struct lg_host_table *table); /* NULL is allowed. */
+/* The host of that address, made when new; stays valid as long as the table. */
+struct lg_host *lg_host_table_get(struct lg_host_table *table, const char *address, uint16_t port);
+/* To be called around each request. */
+void lg_host_sent(struct lg_host_table *table, struct lg_host *host);
+void lg_host_answered(struct lg_host *host, bool well, uint64_t now_us);
+static inline bool lg_host_avoided(const struct lg_host *host, uint64_t now_us)
+{
+    return now_us < host->avoid_until_us;
+}
+
+#endif

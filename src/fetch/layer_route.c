@@ -1,0 +1,65 @@
+/* Route: picks a replica that serves every partition of the read and has not been tried yet. */
+#include "fetch/layers.h"
+
+static bool serves(const struct lg_route_layer *l, const char *topic, uint32_t partition,
+                   const struct lg_host *host)
+{
+    struct lg_host *ready[LG_REPLICAS_MAX];
+    size_t n = l->source.ready(l->source.ctx, topic, partition, ready);
+
+    for (size_t i = 0; i < n; i++)
+        if (ready[i] == host)
+            return true;
+    return false;
+}
+
+/* The hosts that serve every partition of the read. */
+static size_t candidates(const struct lg_route_layer *l, const struct lg_read *read,
+                         struct lg_host *out[LG_REPLICAS_MAX])
+{
+    uint32_t first = read->keys[0]->partition, last = first;
+    size_t n = l->source.ready(l->source.ctx, read->topic, first, out), kept;
+
+    for (size_t k = 1; k < read->key_count && n > 0; k++) {
+        if (read->keys[k]->partition == last)
+            continue; /* Scatter keeps the keys of a partition together. */
+        last = read->keys[k]->partition;
+        kept = 0;
+        for (size_t i = 0; i < n; i++)
+            if (serves(l, read->topic, last, out[i]))
+                out[kept++] = out[i];
+        n = kept;
+    }
+    return n;
+}
+
+static void submit(struct lg_layer *layer, struct lg_read *read)
+{
+    struct lg_route_layer *l = LG_CONTAINER_OF(layer, struct lg_route_layer, base);
+    struct lg_host *hosts[LG_REPLICAS_MAX];
+    size_t n = candidates(l, read, hosts);
+    uint64_t now_us = lg_lane_now_us(layer->lane);
+
+    /* After a failure the host that scatter wished for is among the tried ones. */
+    read->host = lg_replica_pick(hosts, n, read->tried, read->tries, now_us);
+    if (read->host == NULL) {
+        if (read->err.rc != LG_OK && read->tries > 0) /* Keep what the last host said. */
+            lg_read_fail_later(layer, read, read->err.rc, "%s", read->err.text);
+        else
+            lg_read_fail_later(layer, read, LG_ERR_UNREADY,
+                               "no server is ready for %s partition %u", read->topic,
+                               read->keys[0]->partition);
+        return;
+    }
+    assert(read->tries < LG_READ_TRIES_MAX);
+    read->tried[read->tries++] = read->host;
+    lg_layer_submit(layer->below, read);
+}
+
+static const struct lg_layer_ops ops = {"route", submit};
+
+void lg_route_layer_init(struct lg_route_layer *l, struct lg_lane *lane, struct lg_layer *below,
+                         const struct lg_replica_source *source)
+{
+    *l = (struct lg_route_layer){.base = {&ops, below, lane}, .source = *source};
+}

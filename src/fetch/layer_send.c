@@ -1,0 +1,181 @@
+/* Send: asks the chosen server over HTTP, in the words of Venice's storage node.
+ *
+ * One key:   GET  /storage/<topic>/<partition>/<base64 key>?f=b64
+ * Several:   POST /storage/<topic>, body of MultiGetRouterRequestKeyV1, keyIndex = position in the
+ * read
+ */
+#include "fetch/layers.h"
+
+#include "base/str.h"
+#include "read/wire.h"
+
+#define RESPONSE_BYTES_MAX ((size_t)64 << 20)
+
+struct exchange { /* One per request; owned by itself until the answer. */
+    struct lg_send_layer *layer;
+    struct lg_read *read;
+    struct lg_http_call call;
+    struct lg_buf target, body;
+};
+
+static void exchange_free(struct exchange *x)
+{
+    lg_http_call_done(&x->call);
+    lg_buf_done(&x->target);
+    lg_buf_done(&x->body);
+    lg_free(x);
+}
+
+/* A server's refusal as a code the layers above can act on. */
+static enum lg_rc rc_of_status(int status)
+{
+    switch (status) {
+    case 400: /* It does not have this version (any more): another server may. */
+    case 500:
+    case 503:
+        return LG_ERR_UNREADY;
+    case 413:
+        return LG_ERR_TOO_LARGE;
+    case 429:
+    case 529:
+        return LG_ERR_BUSY;
+    default:
+        return LG_ERR_UNAVAILABLE;
+    }
+}
+
+static enum lg_rc take_single(struct lg_read *read, struct lg_http_call *call, struct lg_error *err)
+{
+    struct lg_read_key *key = read->keys[0];
+    struct lg_slice id = lg_http_header(&call->response_headers, "X-VENICE-SCHEMA-ID");
+    struct lg_slice body = lg_buf_slice(&call->response_body);
+    const uint8_t *copy;
+    int64_t schema_id;
+
+    if (call->status == 404) {
+        key->rc = LG_ERR_NOT_FOUND;
+        return LG_OK;
+    }
+    if (!lg_parse_i64(id, 1, INT32_MAX, &schema_id))
+        return lg_error_set(err, LG_ERR_UNAVAILABLE, "%s answered without a schema id",
+                            read->host->name);
+    copy = lg_arena_copy(read->arena, body);
+    if (copy == NULL)
+        return lg_error_set(err, LG_ERR_TOO_LARGE, "the answer needs more memory than allowed");
+    key->rc = LG_OK;
+    key->schema_id = (int32_t)schema_id;
+    key->value = lg_slice(copy, body.size);
+    return LG_OK;
+}
+
+static enum lg_rc take_several(struct lg_read *read, struct lg_http_call *call,
+                               struct lg_error *err)
+{
+    struct lg_slice body = lg_buf_slice(&call->response_body);
+    const uint8_t *copy = lg_arena_copy(read->arena, body);
+    struct lg_decoder d = lg_decoder_of(lg_slice(copy, body.size));
+    struct lg_wire_value value;
+    bool end = false;
+
+    if (copy == NULL)
+        return lg_error_set(err, LG_ERR_TOO_LARGE, "the answer needs more memory than allowed");
+    for (size_t i = 0; i < read->key_count; i++)
+        read->keys[i]->rc = LG_ERR_NOT_FOUND; /* Missing keys are omitted. */
+    while (!end) {
+        if (lg_wire_value_next(&d, &value, &end, err) != LG_OK)
+            return lg_error_set(err, LG_ERR_UNAVAILABLE, "%s sent a malformed answer",
+                                read->host->name);
+        if (end)
+            break;
+        if (value.index < 0 || (size_t)value.index >= read->key_count)
+            return lg_error_set(err, LG_ERR_UNAVAILABLE, "%s answered key %d of %zu",
+                                read->host->name, value.index, read->key_count);
+        read->keys[value.index]->rc = LG_OK;
+        read->keys[value.index]->schema_id = value.schema_id;
+        read->keys[value.index]->value = value.value;
+    }
+    return LG_OK;
+}
+
+static enum lg_rc take_answer(struct exchange *x, struct lg_error *err)
+{
+    struct lg_read *read = x->read;
+    struct lg_http_call *call = &x->call;
+
+    if (call->rc != LG_OK) {
+        *err = call->err;
+        err->rc = call->rc;
+        return call->rc;
+    }
+    if (read->key_count == 1 && (call->status == 200 || call->status == 404))
+        return take_single(read, call, err);
+    if (read->key_count > 1 && call->status == 200)
+        return take_several(read, call, err);
+    return lg_error_set(err, rc_of_status(call->status), "%s answered %d: %.*s", read->host->name,
+                        call->status, (int)LG_MIN(call->response_body.size, (size_t)200),
+                        (const char *)call->response_body.data);
+}
+
+static void answered(struct lg_http_call *call)
+{
+    struct exchange *x = LG_CONTAINER_OF(call, struct exchange, call);
+    struct lg_read *read = x->read;
+    struct lg_error err = {0};
+    enum lg_rc rc = take_answer(x, &err);
+
+    lg_host_answered(read->host, rc == LG_OK, lg_lane_now_us(x->layer->base.lane));
+    if (rc != LG_OK)
+        lg_read_fail(read, &err);
+    exchange_free(x);
+    lg_read_settle(read);
+}
+
+static void write_request(struct exchange *x)
+{
+    struct lg_read *read = x->read;
+
+    if (read->key_count == 1) {
+        x->call.method = LG_HTTP_GET;
+        lg_buf_appendf(&x->target, "/storage/%s/%u/", read->topic, read->keys[0]->partition);
+        lg_base64_encode(&x->target, read->keys[0]->key, /* url_safe= */ true);
+        lg_buf_append_str(&x->target, "?f=b64");
+        return;
+    }
+    x->call.method = LG_HTTP_POST;
+    lg_buf_appendf(&x->target, "/storage/%s", read->topic);
+    for (size_t i = 0; i < read->key_count; i++)
+        lg_wire_key_add(&x->body, &(struct lg_wire_key){(int32_t)i, read->keys[i]->key,
+                                                        (int32_t)read->keys[i]->partition});
+}
+
+static void submit(struct lg_layer *layer, struct lg_read *read)
+{
+    static const struct lg_http_header headers[] = {
+        {{(const uint8_t *)"X-VENICE-API-VERSION", 20}, {(const uint8_t *)"1", 1}},
+    };
+    struct lg_send_layer *l = LG_CONTAINER_OF(layer, struct lg_send_layer, base);
+    struct exchange *x = lg_new(struct exchange);
+
+    x->layer = l;
+    x->read = read;
+    write_request(x);
+    x->call.host = read->host->address;
+    x->call.port = read->host->port;
+    x->call.target = lg_buf_slice(&x->target);
+    x->call.body = lg_buf_slice(&x->body);
+    x->call.headers = headers;
+    x->call.header_count = LG_ARRAY_SIZE(headers);
+    x->call.deadline_us = read->deadline_us;
+    x->call.response_bytes_max = RESPONSE_BYTES_MAX;
+    x->call.done = answered;
+    lg_host_sent(l->hosts, read->host);
+    lg_http_call_submit(l->client, &x->call);
+}
+
+static const struct lg_layer_ops ops = {"send", submit};
+
+void lg_send_layer_init(struct lg_send_layer *l, struct lg_lane *lane, struct lg_host_table *hosts,
+                        struct lg_http_client *client)
+{
+    *l = (struct lg_send_layer){.base = {&ops, NULL, lane}, .hosts = hosts, .client = client};
+}

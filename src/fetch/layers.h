@@ -1,0 +1,99 @@
+/* The layers of a read and the stack that a router lists. Owned by one lane.
+ *
+ *   meter    counts reads, answers and failures
+ *   limit    bounds the reads in flight
+ *   scatter  splits the keys of a read by server, gathers the answers
+ *   retry    asks another replica when one cannot answer
+ *   route    picks the replica
+ *   send     asks it over HTTP, in Venice's words
+ */
+#ifndef LG_FETCH_LAYERS_H
+#define LG_FETCH_LAYERS_H
+
+#include "fetch/host_health.h"
+#include "fetch/layer.h"
+#include "fetch/replica_picker.h"
+#include "net/http_client.h"
+
+/* Where the replicas of a partition are: what the layers know of the catalog. */
+struct lg_replica_source {
+    /* The hosts that serve `partition` of `topic` now, at most LG_REPLICAS_MAX, into `out`. */
+    size_t (*ready)(void *ctx, const char *topic, uint32_t partition,
+                    struct lg_host *out[LG_REPLICAS_MAX]);
+    void *ctx;
+};
+
+struct lg_fetch_counters {
+    uint64_t reads, keys;      /* submitted */
+    uint64_t answered, failed; /* reads */
+    uint64_t found, not_found; /* keys */
+    uint64_t retries;          /* second and later tries */
+    uint64_t refused;          /* over the limit */
+};
+
+#define LG_FETCH_READS_MAX 10000u
+
+struct lg_fetch_options {
+    struct lg_lane *lane;
+    struct lg_transport *transport;
+    struct lg_host_table *hosts; /* Borrowed; outlives the stack. */
+    struct lg_replica_source source;
+    unsigned tries_max; /* 0: LG_READ_TRIES_MAX */
+    uint32_t reads_max; /* 0: LG_FETCH_READS_MAX */
+};
+
+/* The router's stack. Submit reads to its top. */
+struct lg_fetch_stack;
+struct lg_fetch_stack *lg_fetch_stack_new(const struct lg_fetch_options *options);
+struct lg_layer *lg_fetch_stack_top(struct lg_fetch_stack *stack);
+const struct lg_fetch_counters *lg_fetch_stack_counters(const struct lg_fetch_stack *stack);
+/* No read may be in flight, except that those in the send layer are cancelled first. NULL ok. */
+void lg_fetch_stack_free(struct lg_fetch_stack *stack);
+
+/* Each layer by itself, for stacks and tests. All take memory of the caller's. */
+struct lg_meter_layer {
+    struct lg_layer base;
+    struct lg_fetch_counters *counters;
+};
+void lg_meter_layer_init(struct lg_meter_layer *l, struct lg_lane *lane, struct lg_layer *below,
+                         struct lg_fetch_counters *counters);
+
+struct lg_limit_layer {
+    struct lg_layer base;
+    uint32_t reads_max, in_flight;
+    struct lg_fetch_counters *counters;
+};
+void lg_limit_layer_init(struct lg_limit_layer *l, struct lg_lane *lane, struct lg_layer *below,
+                         uint32_t reads_max, struct lg_fetch_counters *counters);
+
+struct lg_scatter_layer {
+    struct lg_layer base;
+    struct lg_replica_source source;
+};
+void lg_scatter_layer_init(struct lg_scatter_layer *l, struct lg_lane *lane, struct lg_layer *below,
+                           const struct lg_replica_source *source);
+
+struct lg_retry_layer {
+    struct lg_layer base;
+    unsigned tries_max;
+    struct lg_fetch_counters *counters;
+};
+void lg_retry_layer_init(struct lg_retry_layer *l, struct lg_lane *lane, struct lg_layer *below,
+                         unsigned tries_max, struct lg_fetch_counters *counters);
+
+struct lg_route_layer {
+    struct lg_layer base;
+    struct lg_replica_source source;
+};
+void lg_route_layer_init(struct lg_route_layer *l, struct lg_lane *lane, struct lg_layer *below,
+                         const struct lg_replica_source *source);
+
+struct lg_send_layer {
+    struct lg_layer base;
+    struct lg_host_table *hosts;
+    struct lg_http_client *client;
+};
+void lg_send_layer_init(struct lg_send_layer *l, struct lg_lane *lane, struct lg_host_table *hosts,
+                        struct lg_http_client *client);
+
+#endif
