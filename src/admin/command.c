@@ -1,0 +1,259 @@
+#include "admin/command.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+
+#define WORDS_MAX 2
+
+static const struct {
+    const char *words, *arguments;
+    size_t least, most;
+    const char *help, *example;
+} commands[] = {
+#define X(name, words, arguments, least, most, help, example)                                      \
+    {words, arguments, least, most, help, example},
+#include "admin/commands.def"
+#undef X
+};
+
+#define C(name) (1u << LG_COMMAND_##name)
+static const struct {
+    const char *name, *value;
+    unsigned commands;
+    const char *help;
+} flags[] = {
+#define X(name, flag, value, commands, help) {flag, value, commands, help},
+#include "admin/flags.def"
+#undef X
+};
+#undef C
+
+const char *lg_command_words(enum lg_command_kind kind)
+{
+    return commands[kind].words;
+}
+
+/* --- Help. -------------------------------------------------------------------------------------
+ */
+
+static void help_of_all(struct lg_buf *out)
+{
+    lg_buf_append_str(out, "lagoon serves data sets that are pushed as whole versions.\n\n"
+                           "usage: lagoon COMMAND [arguments]\n\n");
+    for (size_t i = 0; i < LG_COMMAND_COUNT; i++)
+        lg_buf_appendf(out, "  %-15s %s\n", commands[i].words, commands[i].help);
+    lg_buf_append_str(out, "\n`lagoon COMMAND --help` shows arguments, flags and an example.\n"
+                           "exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 refused,\n"
+                           "            5 unavailable or timed out, 6 conflict, 7 bad data\n");
+}
+
+void lg_command_help(struct lg_buf *out, enum lg_command_kind kind)
+{
+    bool any = false;
+
+    if (kind == LG_COMMAND_COUNT) {
+        help_of_all(out);
+        return;
+    }
+    lg_buf_appendf(out, "%s\n\nusage: lagoon %s %s\n", commands[kind].help, commands[kind].words,
+                   commands[kind].arguments);
+    for (size_t i = 0; i < LG_FLAG_COUNT; i++) {
+        char left[64];
+
+        if ((flags[i].commands & (1u << kind)) == 0)
+            continue;
+        lg_buf_append_str(out, any ? "" : "\nflags:\n");
+        any = true;
+        (void)snprintf(left, sizeof left, "--%s%s%s", flags[i].name,
+                       flags[i].value == NULL ? "" : " ",
+                       flags[i].value == NULL ? "" : flags[i].value);
+        lg_buf_appendf(out, "  %-22s %s\n", left, flags[i].help);
+    }
+    lg_buf_appendf(out, "\nexample:\n  %s\n", commands[kind].example);
+}
+
+/* --- Parsing. ----------------------------------------------------------------------------------
+ */
+
+/* The verb whose words begin the line; `*out_used` is how many words it took. */
+static bool match(size_t count, const char *const *words, enum lg_command_kind *out,
+                  size_t *out_used)
+{
+    size_t best = 0;
+
+    for (size_t i = 0; i < LG_COMMAND_COUNT; i++) {
+        const char *blank = strchr(commands[i].words, ' ');
+        size_t n = blank == NULL ? 1 : 2;
+        size_t first =
+            blank == NULL ? strlen(commands[i].words) : (size_t)(blank - commands[i].words);
+
+        if (count < n || strlen(words[0]) != first ||
+            memcmp(words[0], commands[i].words, first) != 0 ||
+            (n == 2 && strcmp(words[1], blank + 1) != 0))
+            continue;
+        if (n > best) {
+            best = n;
+            *out = (enum lg_command_kind)i;
+            *out_used = n;
+        }
+    }
+    return best > 0;
+}
+
+static enum lg_rc unknown_command(size_t count, const char *const *words, struct lg_error *err)
+{
+    const char *names[LG_COMMAND_COUNT];
+    LG_AUTO_STR char *two = lg_strf("%s %s", words[0], count > 1 ? words[1] : "");
+    const char *near;
+
+    for (size_t i = 0; i < LG_COMMAND_COUNT; i++)
+        names[i] = commands[i].words;
+    near = lg_nearest(two, names, LG_COMMAND_COUNT);
+    if (near == NULL)
+        near = lg_nearest(words[0], names, LG_COMMAND_COUNT);
+    return lg_error_set(err, LG_ERR_INVALID, "no command '%s'%s%s%s; `lagoon help` lists them",
+                        words[0], near == NULL ? "" : "; did you mean '", near == NULL ? "" : near,
+                        near == NULL ? "" : "'?");
+}
+
+static enum lg_rc unknown_flag(enum lg_command_kind kind, const char *word, struct lg_error *err)
+{
+    const char *names[LG_FLAG_COUNT];
+    size_t n = 0;
+    const char *near;
+
+    for (size_t i = 0; i < LG_FLAG_COUNT; i++)
+        if ((flags[i].commands & (1u << kind)) != 0)
+            names[n++] = flags[i].name;
+    near = lg_nearest(word + 2, names, n);
+    return lg_error_set(err, LG_ERR_INVALID,
+                        "'lagoon %s' has no flag '%s'%s%s%s; `lagoon %s --help` lists them",
+                        commands[kind].words, word, near == NULL ? "" : "; did you mean '--",
+                        near == NULL ? "" : near, near == NULL ? "" : "'?", commands[kind].words);
+}
+
+/* Takes one flag, and its value from after '=' or from the next word. */
+static enum lg_rc take_flag(struct lg_command *c, size_t count, const char *const *words, size_t *i,
+                            struct lg_error *err)
+{
+    const char *word = words[*i], *equals = strchr(word, '=');
+    size_t length = equals == NULL ? strlen(word) : (size_t)(equals - word);
+
+    for (size_t f = 0; f < LG_FLAG_COUNT; f++) {
+        if ((flags[f].commands & (1u << c->kind)) == 0 || strlen(flags[f].name) != length - 2 ||
+            memcmp(flags[f].name, word + 2, length - 2) != 0)
+            continue;
+        if (c->flags[f] != NULL)
+            return lg_error_set(err, LG_ERR_INVALID, "--%s is given twice", flags[f].name);
+        if (flags[f].value == NULL) {
+            if (equals != NULL)
+                return lg_error_set(err, LG_ERR_INVALID, "--%s takes no value", flags[f].name);
+            c->flags[f] = "";
+        } else if (equals != NULL) {
+            c->flags[f] = equals + 1;
+        } else if (*i + 1 < count) {
+            c->flags[f] = words[++*i];
+        } else {
+            return lg_error_set(err, LG_ERR_INVALID, "--%s needs a value: %s", flags[f].name,
+                                flags[f].value);
+        }
+        return LG_OK;
+    }
+    return unknown_flag(c->kind, word, err);
+}
+
+static enum lg_rc check_arguments(const struct lg_command *c, struct lg_error *err)
+{
+    if (c->argument_count < commands[c->kind].least)
+        return lg_error_set(err, LG_ERR_INVALID, "too few arguments; usage: lagoon %s %s",
+                            commands[c->kind].words, commands[c->kind].arguments);
+    if (c->argument_count > commands[c->kind].most)
+        return lg_error_set(err, LG_ERR_INVALID, "unexpected argument '%s'; usage: lagoon %s %s",
+                            c->arguments[commands[c->kind].most], commands[c->kind].words,
+                            commands[c->kind].arguments);
+    return LG_OK;
+}
+
+/* Everything after the verb. A lone "--" ends the flags; a negative number is an argument. */
+static enum lg_rc parse_rest(struct lg_command *c, size_t count, const char *const *words,
+                             struct lg_error *err)
+{
+    bool flags_ended = false;
+
+    c->owned = lg_new_array(const char *, count + 1);
+    c->arguments = c->owned;
+    for (size_t i = 0; i < count; i++) {
+        enum lg_rc rc;
+
+        if (!flags_ended && strcmp(words[i], "--") == 0) {
+            flags_ended = true;
+        } else if (!flags_ended &&
+                   (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0)) {
+            c->wants_help = true;
+        } else if (!flags_ended && strncmp(words[i], "--", 2) == 0) {
+            rc = take_flag(c, count, words, &i, err);
+            if (rc != LG_OK)
+                return rc;
+        } else {
+            c->owned[c->argument_count++] = words[i];
+        }
+    }
+    return c->wants_help ? LG_OK : check_arguments(c, err);
+}
+
+enum lg_rc lg_command_parse(size_t count, const char *const *words, struct lg_command *out,
+                            struct lg_error *err)
+{
+    LG_SCOPED(lg_command) c = {0};
+    size_t used = 0;
+    enum lg_rc rc = LG_OK;
+
+    if (count == 0 || strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0) {
+        c.kind = LG_COMMAND_HELP;
+    } else if (strcmp(words[0], "--version") == 0) {
+        c.kind = LG_COMMAND_VERSION;
+    } else if (!match(count, words, &c.kind, &used)) {
+        return unknown_command(count, words, err);
+    } else if (c.kind == LG_COMMAND_STANDALONE) {
+        c.rest = words + used;
+        c.rest_count = count - used;
+    } else {
+        rc = parse_rest(&c, count - used, words + used, err);
+    }
+    if (rc != LG_OK)
+        return rc;
+    *out = c;
+    c.owned = NULL;
+    return LG_OK;
+}
+
+void lg_command_done(struct lg_command *command)
+{
+    lg_free(command->owned);
+    command->owned = NULL;
+}
+
+enum lg_rc lg_command_parse_time(const char *text, uint64_t *out_ms, struct lg_error *err)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    const uint64_t days_30 = UINT64_C(30) * 24 * 3600000;
+    size_t digits = strspn(text, "0123456789");
+    uint64_t n;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(units); i++) {
+        if (strcmp(text + digits, units[i].unit) != 0)
+            continue;
+        if (!lg_parse_u64(lg_slice(text, digits), days_30 / units[i].ms, &n) || n == 0)
+            break;
+        *out_ms = n * units[i].ms;
+        return LG_OK;
+    }
+    return lg_error_set(err, LG_ERR_INVALID,
+                        "'%s' is no time; write a number and a unit: 500ms, 30s, 10m, 1h (at most "
+                        "720h)",
+                        text);
+}

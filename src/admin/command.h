@@ -1,0 +1,51 @@
+/* The command line: which verb, with which arguments and flags; and all help. From commands.def and
+ * flags.def. Pure. */
+#ifndef LG_ADMIN_COMMAND_H
+#define LG_ADMIN_COMMAND_H
+
+#include "base/buf.h"
+
+enum lg_command_kind {
+#define X(name, words, arguments, least, most, help, example) LG_COMMAND_##name,
+#include "admin/commands.def"
+#undef X
+    LG_COMMAND_COUNT
+};
+
+enum lg_flag {
+#define X(name, flag, value, commands, help) LG_FLAG_##name,
+#include "admin/flags.def"
+#undef X
+    LG_FLAG_COUNT
+};
+
+#define LG_COMMAND_ARGUMENTS_MAX 1000
+
+struct lg_command {
+    enum lg_command_kind kind;
+    const char *const *arguments; /* Borrowed from argv. */
+    size_t argument_count;
+    const char *flags[LG_FLAG_COUNT]; /* Value of each flag, "" for one without; NULL: not given. */
+    bool wants_help;
+    const char *const *rest; /* STANDALONE: its own flags, unparsed. */
+    size_t rest_count;
+    const char **owned;
+};
+
+/* Parses what follows the program's name. LG_ERR_INVALID names the word and the nearest right one.
+ */
+LG_MUST_CHECK enum lg_rc lg_command_parse(size_t count, const char *const *words,
+                                          struct lg_command *out, struct lg_error *err);
+void lg_command_done(struct lg_command *command);
+LG_DEFINE_SCOPED(lg_command, lg_command_done)
+
+/* The page of one verb, or (LG_COMMAND_COUNT) the list of all. */
+void lg_command_help(struct lg_buf *out, enum lg_command_kind kind);
+const char *lg_command_words(enum lg_command_kind kind); /* "store create" */
+
+/* "500ms", "30s", "10m", "1h" to milliseconds; at least 1 ms, at most 30 days. A bare number is
+ * refused: LG_ERR_INVALID says which units there are. */
+LG_MUST_CHECK enum lg_rc lg_command_parse_time(const char *text, uint64_t *out_ms,
+                                               struct lg_error *err);
+
+#endif

@@ -1,0 +1,192 @@
+/* What is typed, and what comes of it: every verb, every flag, every mistake. */
+#include "admin/command.h"
+
+#include "test/test.h"
+
+#define WORDS(...)                                                                                 \
+    (sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), ((const char *[]){__VA_ARGS__})
+
+static void a_push_takes_store_file_and_flags_in_any_order(void **state)
+{
+    LG_SCOPED(lg_command) c = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_ok(lg_command_parse(
+        WORDS("push", "--create", "cities", "--key-field=id", "a.avro", "--value-field", "name"),
+        &c, &err));
+    assert_int_equal(c.kind, LG_COMMAND_PUSH);
+    assert_int_equal(c.argument_count, 2);
+    assert_string_equal(c.arguments[0], "cities");
+    assert_string_equal(c.arguments[1], "a.avro");
+    assert_string_equal(c.flags[LG_FLAG_KEY_FIELD], "id");
+    assert_string_equal(c.flags[LG_FLAG_VALUE_FIELD], "name");
+    assert_string_equal(c.flags[LG_FLAG_CREATE], "");
+    assert_null(c.flags[LG_FLAG_PUSH_ID]);
+}
+
+static void a_verb_of_two_words_is_found(void **state)
+{
+    LG_SCOPED(lg_command) c = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_ok(lg_command_parse(WORDS("store", "describe", "cities"), &c, &err));
+    assert_int_equal(c.kind, LG_COMMAND_STORE_DESCRIBE);
+    assert_int_equal(c.argument_count, 1);
+}
+
+static void push_kill_is_not_a_push_of_a_store_named_kill(void **state)
+{
+    LG_SCOPED(lg_command) c = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_ok(lg_command_parse(WORDS("push", "kill", "cities", "3"), &c, &err));
+    assert_int_equal(c.kind, LG_COMMAND_PUSH_KILL);
+}
+
+static void negative_numbers_and_what_follows_two_dashes_are_arguments(void **state)
+{
+    LG_SCOPED(lg_command) c = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_ok(lg_command_parse(WORDS("get", "temperatures", "-5", "--", "--odd-key"), &c, &err));
+    assert_int_equal(c.argument_count, 3);
+    assert_string_equal(c.arguments[1], "-5");
+    assert_string_equal(c.arguments[2], "--odd-key");
+}
+
+static void an_unknown_command_is_refused_with_the_nearest(void **state)
+{
+    LG_SCOPED(lg_command) c = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("rolback", "cities"), &c, &err));
+    assert_non_null(strstr(err.text, "did you mean 'rollback'?"));
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("store", "lst"), &c, &err));
+    assert_non_null(strstr(err.text, "did you mean 'store list'?"));
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("zzzzzzzzzz"), &c, &err));
+    assert_non_null(strstr(err.text, "lagoon help"));
+}
+
+static void an_unknown_flag_is_refused_with_the_nearest_of_that_command(void **state)
+{
+    LG_SCOPED(lg_command) c = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_rc(LG_ERR_INVALID,
+              lg_command_parse(WORDS("push", "s", "f", "--key-feild", "x"), &c, &err));
+    assert_non_null(strstr(err.text, "did you mean '--key-field'?"));
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("get", "s", "k", "--create"), &c, &err));
+}
+
+static void flags_without_their_value_twice_or_with_one_too_many_are_refused(void **state)
+{
+    LG_SCOPED(lg_command) c = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("push", "s", "f", "--key-field"), &c, &err));
+    assert_non_null(strstr(err.text, "--key-field needs a value"));
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("push", "s", "f", "--create=yes"), &c, &err));
+    assert_rc(
+        LG_ERR_INVALID,
+        lg_command_parse(WORDS("push", "s", "f", "--key-field=a", "--key-field=b"), &c, &err));
+    assert_non_null(strstr(err.text, "twice"));
+}
+
+static void too_few_and_too_many_arguments_show_the_usage(void **state)
+{
+    LG_SCOPED(lg_command) c = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("get", "cities"), &c, &err));
+    assert_non_null(strstr(err.text, "usage: lagoon get NAME KEY..."));
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("rollback", "cities", "now"), &c, &err));
+    assert_non_null(strstr(err.text, "unexpected argument 'now'"));
+}
+
+static void help_is_found_wherever_it_is_asked(void **state)
+{
+    LG_SCOPED(lg_command) a = {0}, b = {0}, c = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_ok(lg_command_parse(0, NULL, &a, &err));
+    assert_int_equal(a.kind, LG_COMMAND_HELP);
+    assert_ok(lg_command_parse(WORDS("--help"), &b, &err));
+    assert_int_equal(b.kind, LG_COMMAND_HELP);
+    assert_ok(lg_command_parse(WORDS("push", "--help"), &c, &err));
+    assert_true(c.wants_help);
+}
+
+static void every_command_has_help_with_an_example_that_parses(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < LG_COMMAND_COUNT; kind++) {
+        LG_SCOPED(lg_buf) page = {0};
+        LG_SCOPED(lg_command) c = {0};
+        struct lg_error err = {0};
+        const char *words[16];
+        size_t n = 0;
+        char *example;
+
+        lg_command_help(&page, (enum lg_command_kind)kind);
+        lg_buf_append_byte(&page, 0);
+        example = strstr((char *)page.data, "example:\n  lagoon ");
+        assert_non_null(example);
+        example += strlen("example:\n  lagoon ");
+        for (char *at = example; *at != 0 && *at != '\n';) {
+            size_t length = strcspn(at, " \n");
+
+            words[n++] = at;
+            at += length;
+            if (*at != 0)
+                *at++ = 0;
+        }
+        assert_ok(lg_command_parse(n, words, &c, &err));
+        assert_int_equal(c.kind, kind);
+    }
+}
+
+static void times_need_a_unit_and_a_sane_size(void **state)
+{
+    struct lg_error err = {0};
+    uint64_t ms = 0;
+
+    (void)state;
+    assert_ok(lg_command_parse_time("500ms", &ms, &err));
+    assert_int_equal(ms, 500);
+    assert_ok(lg_command_parse_time("30s", &ms, &err));
+    assert_int_equal(ms, 30000);
+    assert_ok(lg_command_parse_time("2h", &ms, &err));
+    assert_int_equal(ms, 7200000);
+    for (size_t i = 0; i < 6; i++) {
+        static const char *const wrong[] = {"30", "", "s", "0s", "-1s", "99999999h"};
+
+        assert_rc(LG_ERR_INVALID, lg_command_parse_time(wrong[i], &ms, &err));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_push_takes_store_file_and_flags_in_any_order),
+        cmocka_unit_test(a_verb_of_two_words_is_found),
+        cmocka_unit_test(push_kill_is_not_a_push_of_a_store_named_kill),
+        cmocka_unit_test(negative_numbers_and_what_follows_two_dashes_are_arguments),
+        cmocka_unit_test(an_unknown_command_is_refused_with_the_nearest),
+        cmocka_unit_test(an_unknown_flag_is_refused_with_the_nearest_of_that_command),
+        cmocka_unit_test(flags_without_their_value_twice_or_with_one_too_many_are_refused),
+        cmocka_unit_test(too_few_and_too_many_arguments_show_the_usage),
+        cmocka_unit_test(help_is_found_wherever_it_is_asked),
+        cmocka_unit_test(every_command_has_help_with_an_example_that_parses),
+        cmocka_unit_test(times_need_a_unit_and_a_sane_size),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
