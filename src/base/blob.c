@@ -2,6 +2,8 @@
  * because nobody writes them after the maker returned. */
 #include "base/blob.h"
 
+#include "base/ref.h"
+
 struct lg_blob *lg_blob_new(struct lg_slice copy_of)
 {
     struct lg_blob *blob = lg_new(struct lg_blob);
@@ -28,24 +30,13 @@ struct lg_blob *lg_blob_take(struct lg_buf *take_buf)
 
 struct lg_blob *lg_blob_ref(struct lg_blob *blob)
 {
-    unsigned before = __atomic_fetch_add(&blob->refs, 1, __ATOMIC_RELAXED);
-
-    assert(before > 0 && before < UINT32_MAX / 2);
-    (void)before;
+    lg_ref_get(&blob->refs);
     return blob;
 }
 
-/* Release orders this holder's reads before the count; acquire orders the free after all of them.
- */
 void lg_blob_unref(struct lg_blob *blob)
 {
-    unsigned before;
-
-    if (blob == NULL)
-        return;
-    before = __atomic_fetch_sub(&blob->refs, 1, __ATOMIC_ACQ_REL);
-    assert(before > 0);
-    if (before > 1)
+    if (blob == NULL || !lg_ref_put(&blob->refs))
         return;
     lg_free(blob->owned);
     lg_free(blob);
