@@ -1,0 +1,401 @@
+/* One lane = one uv loop. Its inbox is a lock-free stack that any thread pushes on and the lane
+ * empties at once and turns round; a uv_async wakes the loop, sent only by the push that finds the
+ * stack empty. Timers live in our own heap under a single uv_timer, whose millisecond is rounded
+ * up.
+ *
+ * A turn runs at most TURN_MAX tasks and TURN_MAX timers, so that neither starves the sockets.
+ * Owner: see lane_uv.h. Fields marked "any thread" are atomics; the rest is the lane's own.
+ */
+#include "drivers/uv/lane_uv.h"
+
+#include <uv.h>
+
+#include "base/clock.h"
+#include "drivers/uv/pool_uv.h"
+#include "lane/timer_heap.h"
+
+#define TURN_MAX 256
+
+struct lane_signal {
+    uv_signal_t uv;
+    void (*arrived)(void *ctx, int signo);
+    void *ctx;
+};
+
+struct lane_uv {
+    struct lg_lane lane; /* First: lg_lane pointers are cast back. */
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_timer_t alarm;
+    uint64_t alarm_us;                   /* What the alarm is set for; UINT64_MAX: not set. */
+    struct lg_task *inbox;               /* Any thread: the newest task first. */
+    struct lg_task *ready, **ready_last; /* Taken from the inbox, oldest first. */
+    struct lg_timer_heap timers;
+    uint64_t now_us;    /* Read at ... */
+    uint64_t now_uv_ms; /* ... this time of the loop. */
+    struct lg_pool_uv *pool;
+    unsigned offloads; /* Any thread: how many are in the pool. */
+    bool stopping;     /* Any thread. */
+    bool running;      /* Any thread. */
+    bool has_thread;
+    uv_thread_t thread;
+    unsigned signals;
+    struct lane_signal signal[LG_LANE_UV_SIGNALS_MAX];
+};
+
+static _Thread_local const struct lane_uv *current; /* The lane that this thread runs. */
+
+static struct lane_uv *of(struct lg_lane *lane)
+{
+    return (struct lane_uv *)lane;
+}
+
+/* --- Clock ---------------------------------------------------------------------------------- */
+
+/* libuv moves its own time once per turn, before callbacks run: that tells when ours is stale, also
+ * in callbacks that only the transport sees. */
+static uint64_t lane_now_us(struct lg_lane *lane)
+{
+    struct lane_uv *l = of(lane);
+    uint64_t uv_ms = uv_now(&l->loop);
+
+    /* Outside of a run there are no turns, so the time is always read anew. */
+    if (current != l || uv_ms != l->now_uv_ms) {
+        l->now_us = lg_clock_mono_us();
+        l->now_uv_ms = uv_ms;
+    }
+    return l->now_us;
+}
+
+static void begin_turn(struct lane_uv *l)
+{
+    l->now_us = lg_clock_mono_us();
+    l->now_uv_ms = uv_now(&l->loop);
+}
+
+static uint64_t lane_wall_ms(struct lg_lane *lane)
+{
+    (void)lane;
+    return lg_clock_wall_ms();
+}
+
+static bool lane_is_current(const struct lg_lane *lane)
+{
+    const struct lane_uv *l = (const struct lane_uv *)lane;
+
+    return current == l || !__atomic_load_n(&l->running, __ATOMIC_ACQUIRE);
+}
+
+/* --- Tasks ---------------------------------------------------------------------------------- */
+
+static void wake(struct lane_uv *l)
+{
+    int failed = uv_async_send(&l->wake);
+
+    assert(failed == 0 && "the wake-up handle is open as long as the lane");
+    (void)failed;
+}
+
+static void lane_post(struct lg_lane *lane, struct lg_task *task)
+{
+    struct lane_uv *l = of(lane);
+    struct lg_task *newest = __atomic_load_n(&l->inbox, __ATOMIC_RELAXED);
+
+    assert(task->run != NULL);
+    do {
+        task->next = newest;
+    } while (!__atomic_compare_exchange_n(&l->inbox, &newest, task, /* weak= */ true,
+                                          __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    if (newest == NULL)
+        wake(l);
+}
+
+/* Appends what the inbox holds to the ready queue, in the order of the posts. */
+static void empty_inbox(struct lane_uv *l)
+{
+    struct lg_task *task = __atomic_exchange_n(&l->inbox, NULL, __ATOMIC_ACQUIRE);
+    struct lg_task *oldest = NULL, *newest = task;
+
+    if (task == NULL)
+        return;
+    while (task != NULL) {
+        struct lg_task *next = task->next;
+
+        task->next = oldest;
+        oldest = task;
+        task = next;
+    }
+    *l->ready_last = oldest;
+    l->ready_last = &newest->next;
+}
+
+/* Tasks posted meanwhile wait in the inbox for the next turn, even if this one has room. */
+static void woken(uv_async_t *handle)
+{
+    struct lane_uv *l = handle->data;
+
+    begin_turn(l);
+    empty_inbox(l);
+    for (unsigned n = 0; n < TURN_MAX && l->ready != NULL; n++) {
+        struct lg_task *task = l->ready;
+
+        l->ready = task->next;
+        if (l->ready == NULL)
+            l->ready_last = &l->ready;
+        task->run(task); /* It may be freed or posted again in there. */
+    }
+    if (l->ready != NULL)
+        wake(l);
+    if (__atomic_load_n(&l->stopping, __ATOMIC_ACQUIRE))
+        uv_stop(&l->loop);
+}
+
+/* --- Timers --------------------------------------------------------------------------------- */
+
+static void alarm_rang(uv_timer_t *handle);
+
+/* Sets the alarm for the first timer. An alarm that is too early is left alone: it finds nothing
+ * due and sets itself again, which is cheaper than moving it at every stop. */
+static void set_alarm(struct lane_uv *l)
+{
+    const struct lg_timer *first = lg_timer_heap_first(&l->timers);
+    uint64_t now_us = lane_now_us(&l->lane), wait_us;
+    int failed;
+
+    if (first == NULL || first->due_us >= l->alarm_us)
+        return;
+    wait_us = first->due_us > now_us ? first->due_us - now_us : 0;
+    l->alarm_us = first->due_us;
+    failed = uv_timer_start(&l->alarm, alarm_rang, wait_us / 1000 + (wait_us % 1000 != 0), 0);
+    assert(failed == 0 && "the alarm's handle is open as long as the lane");
+    (void)failed;
+}
+
+/* Only timers that were armed before this turn: one that restarts itself at once cannot hold it. */
+static void alarm_rang(uv_timer_t *handle)
+{
+    struct lane_uv *l = handle->data;
+    uint64_t turn_order = l->timers.next_order;
+    struct lg_timer *timer;
+
+    begin_turn(l);
+    l->alarm_us = UINT64_MAX;
+    for (unsigned n = 0; n < TURN_MAX; n++) {
+        timer = lg_timer_heap_first(&l->timers);
+        if (timer == NULL || timer->due_us > l->now_us || timer->order >= turn_order)
+            break;
+        lg_timer_heap_remove(&l->timers, timer);
+        timer->expired(timer);
+    }
+    set_alarm(l);
+}
+
+static void lane_timer_start(struct lg_lane *lane, struct lg_timer *timer)
+{
+    struct lane_uv *l = of(lane);
+
+    assert(lane_is_current(lane) && "timers belong to their lane");
+    lg_timer_heap_add(&l->timers, timer);
+    set_alarm(l);
+}
+
+static void lane_timer_stop(struct lg_lane *lane, struct lg_timer *timer)
+{
+    assert(lane_is_current(lane) && "timers belong to their lane");
+    lg_timer_heap_remove(&of(lane)->timers, timer);
+}
+
+/* --- Offloads ------------------------------------------------------------------------------- */
+
+static void offload_done(struct lg_task *task)
+{
+    struct lg_offload *offload = LG_CONTAINER_OF(task, struct lg_offload, task);
+
+    offload->done(offload);
+}
+
+/* On the pool's thread. The count goes down last: it is what lg_lane_uv_free waits for. */
+static void work_returned(struct lg_offload *offload)
+{
+    struct lane_uv *l = of(offload->lane);
+
+    offload->task.run = offload_done;
+    lane_post(&l->lane, &offload->task);
+    __atomic_sub_fetch(&l->offloads, 1, __ATOMIC_RELEASE);
+}
+
+static void lane_offload(struct lg_lane *lane, struct lg_offload *offload)
+{
+    struct lane_uv *l = of(lane);
+
+    assert(lane_is_current(lane) && l->pool != NULL && "this lane was made without a pool");
+    offload->lane = lane;
+    __atomic_add_fetch(&l->offloads, 1, __ATOMIC_RELAXED);
+    lg_pool_uv_submit(l->pool, offload, work_returned);
+}
+
+/* --- Life ----------------------------------------------------------------------------------- */
+
+static const struct lg_lane_ops ops = {
+    .post = lane_post,
+    .timer_start = lane_timer_start,
+    .timer_stop = lane_timer_stop,
+    .offload = lane_offload,
+    .now_us = lane_now_us,
+    .wall_ms = lane_wall_ms,
+    .is_current = lane_is_current,
+};
+
+enum lg_rc lg_lane_uv_new(const char *name, struct lg_pool_uv *pool, struct lg_lane **out,
+                          struct lg_error *err)
+{
+    struct lane_uv *l = lg_new(struct lane_uv);
+    int failed = uv_loop_init(&l->loop);
+    bool has_loop = failed == 0;
+
+    if (has_loop)
+        failed = uv_async_init(&l->loop, &l->wake, woken);
+    if (failed != 0) {
+        if (has_loop)
+            (void)uv_loop_close(&l->loop); /* It has no handles, so this cannot fail. */
+        lg_free(l);
+        return lg_error_set(err, LG_ERR_IO, "cannot make the event loop of lane %s: %s", name,
+                            uv_strerror(failed));
+    }
+    failed = uv_timer_init(&l->loop, &l->alarm);
+    assert(failed == 0 && "a timer needs no resources");
+    l->wake.data = l->alarm.data = l;
+    l->alarm_us = UINT64_MAX;
+    l->ready_last = &l->ready;
+    l->pool = pool;
+    l->lane.ops = &ops;
+    l->lane.name = lg_strdup(name);
+    lg_rand_seed(&l->lane.rand, lg_rand_os_seed());
+    *out = &l->lane;
+    return LG_OK;
+}
+
+void *lg_lane_uv_loop(struct lg_lane *lane)
+{
+    return &of(lane)->loop;
+}
+
+void lg_lane_uv_run(struct lg_lane *lane)
+{
+    struct lane_uv *l = of(lane);
+    const struct lane_uv *before = current;
+
+    assert(!__atomic_load_n(&l->running, __ATOMIC_ACQUIRE) && "the lane runs already");
+    current = l;
+    __atomic_store_n(&l->running, true, __ATOMIC_RELEASE);
+    if (__atomic_load_n(&l->stopping, __ATOMIC_ACQUIRE))
+        wake(l); /* The stop that came early has to end this run. */
+    (void)uv_run(&l->loop,
+                 UV_RUN_DEFAULT); /* It tells whether handles are left: some always are. */
+    __atomic_store_n(&l->stopping, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&l->running, false, __ATOMIC_RELEASE);
+    current = before;
+}
+
+static void run_thread(void *arg)
+{
+    lg_lane_uv_run(arg);
+}
+
+enum lg_rc lg_lane_uv_start(struct lg_lane *lane, struct lg_error *err)
+{
+    struct lane_uv *l = of(lane);
+    int failed;
+
+    assert(!l->has_thread && "the lane has a thread already");
+    failed = uv_thread_create(&l->thread, run_thread, lane);
+    if (failed != 0)
+        return lg_error_set(err, LG_ERR_IO, "cannot start the thread of lane %s: %s", lane->name,
+                            uv_strerror(failed));
+    l->has_thread = true;
+    return LG_OK;
+}
+
+void lg_lane_uv_join(struct lg_lane *lane)
+{
+    struct lane_uv *l = of(lane);
+
+    if (!l->has_thread)
+        return;
+    uv_thread_join(&l->thread);
+    l->has_thread = false;
+}
+
+void lg_lane_uv_stop(struct lg_lane *lane)
+{
+    struct lane_uv *l = of(lane);
+
+    __atomic_store_n(&l->stopping, true, __ATOMIC_RELEASE);
+    wake(l);
+}
+
+/* The work is short and nobody else waits here: yielding beats a condition that production would
+ * carry for this moment only. */
+static void await_offloads(struct lane_uv *l)
+{
+    while (__atomic_load_n(&l->offloads, __ATOMIC_ACQUIRE) != 0)
+        uv_sleep(1);
+}
+
+void lg_lane_uv_free(struct lg_lane *lane)
+{
+    struct lane_uv *l;
+    int failed;
+
+    if (lane == NULL)
+        return;
+    l = of(lane);
+    assert(!l->has_thread && !__atomic_load_n(&l->running, __ATOMIC_ACQUIRE));
+    await_offloads(l);
+    uv_close((uv_handle_t *)&l->wake, NULL);
+    uv_close((uv_handle_t *)&l->alarm, NULL);
+    for (unsigned i = 0; i < l->signals; i++)
+        uv_close((uv_handle_t *)&l->signal[i].uv, NULL);
+    (void)uv_run(&l->loop, UV_RUN_DEFAULT);
+    failed = uv_loop_close(&l->loop);
+    assert(failed == 0 && "a handle on the lane's loop was not closed by its owner");
+    (void)failed;
+    lg_timer_heap_done(&l->timers);
+    lg_free((char *)(uintptr_t)lane->name);
+    lg_free(l);
+}
+
+/* --- Signals -------------------------------------------------------------------------------- */
+
+static void signal_arrived(uv_signal_t *handle, int signo)
+{
+    struct lane_signal *s = handle->data;
+
+    s->arrived(s->ctx, signo);
+}
+
+enum lg_rc lg_lane_uv_on_signal(struct lg_lane *lane, int signo,
+                                void (*arrived)(void *ctx, int signo), void *ctx,
+                                struct lg_error *err)
+{
+    struct lane_uv *l = of(lane);
+    struct lane_signal *s = &l->signal[l->signals];
+    int failed;
+
+    assert(lane_is_current(lane));
+    if (l->signals == LG_LANE_UV_SIGNALS_MAX)
+        return lg_error_set(err, LG_ERR_TOO_LARGE, "lane %s handles %d signals already", lane->name,
+                            LG_LANE_UV_SIGNALS_MAX);
+    failed = uv_signal_init(&l->loop, &s->uv);
+    if (failed == 0) {
+        l->signals++; /* From here on lg_lane_uv_free closes the handle. */
+        s->uv.data = s;
+        s->arrived = arrived;
+        s->ctx = ctx;
+        failed = uv_signal_start(&s->uv, signal_arrived, signo);
+    }
+    if (failed != 0)
+        return lg_error_set(err, LG_ERR_IO, "cannot handle signal %d: %s", signo,
+                            uv_strerror(failed));
+    return LG_OK;
+}

@@ -1,0 +1,12 @@
+/* The inside of the pool of threads, shared by lane_uv.c and pool_uv.c. Users see lane_uv.h. */
+#ifndef LG_DRIVERS_UV_POOL_UV_H
+#define LG_DRIVERS_UV_POOL_UV_H
+
+#include "drivers/uv/lane_uv.h"
+
+/* Queues `offload`, whose lane is set. After its `work` the pool calls `returned(offload)` on the
+ * pool's thread and does not touch the offload again. From any thread. */
+void lg_pool_uv_submit(struct lg_pool_uv *pool, struct lg_offload *offload,
+                       void (*returned)(struct lg_offload *offload));
+
+#endif
