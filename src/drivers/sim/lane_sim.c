@@ -1,0 +1,755 @@
+/* The simulator's scheduler. All of its state is in creation order or in (time, order) order, so
+ * nothing depends on addresses. Owner and thread: see lane_sim.h.
+ *
+ * Whatever may be called from a node's code enters the null domain around its own allocations;
+ * frees need no such care, a block knows its domain.
+ */
+#include "drivers/sim/lane_sim.h"
+
+#include "base/hash.h"
+#include "base/vec.h"
+#include "lane/timer_heap.h"
+
+#define START_US 1000000ULL
+#define STEP_US 1          /* What a step takes of virtual time. */
+#define WORK_WAIT_US 50    /* An offload waits at most so long for a thread ... */
+#define WORK_QUICK_US 1000 /* ... and mostly takes at most this, ... */
+#define WORK_SLOW_US 50000 /* ... but once in WORK_SLOW_ONE_IN up to this. */
+#define WORK_SLOW_ONE_IN 64
+#define TEXT_KEPT 47 /* bytes of a name or text that an event in the ring keeps */
+
+struct event {
+    uint64_t due_us, order; /* order is also its number for lg_sim_cancel, from 1 */
+    struct lg_sim_node *node;
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
+struct lane_sim {
+    struct lg_lane lane; /* First: lg_lane pointers are cast back. */
+    struct lg_sim *sim;
+    struct lg_sim_node *node; /* NULL: the world's. */
+    bool dead;
+    uint64_t number; /* Order of creation. */
+    struct lg_task *first, **last;
+    struct lg_timer_heap timers;
+};
+
+struct kill_hook {
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
+struct lg_sim_node {
+    struct lg_sim *sim;
+    char *name;
+    struct lg_alloc_domain *domain; /* NULL: dead */
+    unsigned incarnation;
+    unsigned depth; /* Calls of the node's code on the stack. */
+    bool dying;     /* Killed by its own code: dead when depth is 0 again. */
+    int64_t skew_ms;
+    LG_VEC(struct kill_hook) hooks;
+};
+
+struct traced {
+    uint64_t now_us;
+    const char *what; /* A literal. */
+    char lane[TEXT_KEPT + 1];
+    char text[TEXT_KEPT + 1];
+    uint64_t values[LG_SIM_TRACE_VALUES_MAX];
+    size_t n;
+};
+
+/* An offload on its way; lives in the simulator's memory because the event points to it. */
+struct flight {
+    struct lane_sim *lane;
+    struct lg_offload *offload;
+};
+
+struct lg_sim {
+    uint64_t seed, now_us, steps, next_event;
+    struct lg_rand rand;
+    uint64_t hash, traced;
+    struct traced ring[LG_SIM_EVENTS_KEPT];
+    LG_VEC(struct lane_sim *) lanes;
+    LG_VEC(struct lg_sim_node *) nodes;
+    LG_VEC(struct event) events; /* A binary heap by (due, order) from index 0. */
+    struct lane_sim *lane;       /* Whose task or timer runs. */
+    struct lg_sim_node *node;    /* Whose code runs. */
+    bool working;                /* An offload's work runs: on a thread, on no lane. */
+};
+
+static struct lane_sim *of(const struct lg_lane *lane)
+{
+    return (struct lane_sim *)(uintptr_t)lane;
+}
+
+/* --- Trace ---------------------------------------------------------------------------------- */
+
+static void mix(struct lg_sim *sim, uint64_t value)
+{
+    uint64_t z = (sim->hash ^ value) + 0x9E3779B97F4A7C15ULL;
+
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+    sim->hash = z ^ (z >> 31);
+}
+
+static void copy_text(char *out, const void *text, size_t size)
+{
+    size_t kept = LG_MIN(size, (size_t)TEXT_KEPT);
+
+    if (kept > 0)
+        memcpy(out, text, kept);
+    out[kept] = '\0';
+}
+
+void lg_sim_trace_values(struct lg_sim *sim, const char *what, const uint64_t *values, size_t n)
+{
+    struct traced *t = &sim->ring[sim->traced++ % LG_SIM_EVENTS_KEPT];
+    const char *lane = sim->lane != NULL   ? sim->lane->lane.name
+                       : sim->node != NULL ? sim->node->name
+                                           : "world";
+
+    assert(n <= LG_SIM_TRACE_VALUES_MAX);
+    *t = (struct traced){.now_us = sim->now_us, .what = what, .n = n};
+    copy_text(t->lane, lane, strlen(lane));
+    mix(sim, lg_hash64(what, strlen(what), n));
+    mix(sim, sim->now_us);
+    for (size_t i = 0; i < n; i++) {
+        t->values[i] = values[i];
+        mix(sim, values[i]);
+    }
+}
+
+void lg_sim_trace_text(struct lg_sim *sim, struct lg_slice text)
+{
+    mix(sim, lg_hash64(text.data, text.size, text.size));
+    if (sim->traced > 0)
+        copy_text(sim->ring[(sim->traced - 1) % LG_SIM_EVENTS_KEPT].text, text.data, text.size);
+}
+
+uint64_t lg_sim_trace_hash(const struct lg_sim *sim)
+{
+    return sim->hash;
+}
+
+void lg_sim_trace_dump(const struct lg_sim *sim, struct lg_buf *out)
+{
+    uint64_t first = sim->traced > LG_SIM_EVENTS_KEPT ? sim->traced - LG_SIM_EVENTS_KEPT : 0;
+
+    for (uint64_t at = first; at < sim->traced; at++) {
+        const struct traced *t = &sim->ring[at % LG_SIM_EVENTS_KEPT];
+
+        lg_buf_appendf(out, "%llu us  %s  %s", (unsigned long long)t->now_us, t->lane, t->what);
+        for (size_t i = 0; i < t->n; i++)
+            lg_buf_appendf(out, " %llu", (unsigned long long)t->values[i]);
+        lg_buf_appendf(out, "%s%s\n", t->text[0] == '\0' ? "" : "  ", t->text);
+    }
+}
+
+/* --- Chance and clock ----------------------------------------------------------------------- */
+
+uint64_t lg_sim_seed(const struct lg_sim *sim)
+{
+    return sim->seed;
+}
+
+uint64_t lg_sim_rand(struct lg_sim *sim)
+{
+    return lg_rand_next(&sim->rand);
+}
+
+uint64_t lg_sim_rand_below(struct lg_sim *sim, uint64_t n)
+{
+    return lg_rand_below(&sim->rand, n);
+}
+
+bool lg_sim_rand_chance(struct lg_sim *sim, uint64_t num, uint64_t den)
+{
+    return lg_rand_chance(&sim->rand, num, den);
+}
+
+uint64_t lg_sim_now_us(const struct lg_sim *sim)
+{
+    return sim->now_us;
+}
+
+uint64_t lg_sim_steps(const struct lg_sim *sim)
+{
+    return sim->steps;
+}
+
+/* --- Events --------------------------------------------------------------------------------- */
+
+static bool earlier(const struct event *a, const struct event *b)
+{
+    return a->due_us != b->due_us ? a->due_us < b->due_us : a->order < b->order;
+}
+
+static void sift_up(struct lg_sim *sim, size_t at)
+{
+    struct event *heap = sim->events.data, moving = heap[at];
+
+    for (; at > 0 && earlier(&moving, &heap[(at - 1) / 2]); at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
+    heap[at] = moving;
+}
+
+static void sift_down(struct lg_sim *sim, size_t at)
+{
+    struct event *heap = sim->events.data, moving = heap[at];
+
+    for (size_t child = at * 2 + 1; child < sim->events.size; child = at * 2 + 1) {
+        if (child + 1 < sim->events.size && earlier(&heap[child + 1], &heap[child]))
+            child++;
+        if (!earlier(&heap[child], &moving))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moving;
+}
+
+static struct event take_event(struct lg_sim *sim, size_t at)
+{
+    struct event taken = sim->events.data[at];
+    size_t last = --sim->events.size;
+
+    if (at != last) {
+        sim->events.data[at] = sim->events.data[last];
+        sift_down(sim, at);
+        sift_up(sim, at);
+    }
+    return taken;
+}
+
+uint64_t lg_sim_at(struct lg_sim *sim, uint64_t due_us, struct lg_sim_node *node,
+                   void (*fn)(void *ctx), void *ctx)
+{
+    struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
+    struct event e = {due_us, ++sim->next_event, node, fn, ctx};
+
+    if (node == NULL || node->domain != NULL) { /* The dead have no future. */
+        LG_VEC_PUSH(&sim->events, e);
+        sift_up(sim, sim->events.size - 1);
+    }
+    lg_alloc_domain_enter(outer);
+    return e.order;
+}
+
+bool lg_sim_cancel(struct lg_sim *sim, uint64_t event)
+{
+    for (size_t i = 0; i < sim->events.size; i++) {
+        if (sim->events.data[i].order == event) {
+            (void)take_event(sim, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- Running a node's code ------------------------------------------------------------------ */
+
+struct frame { /* What was running before. */
+    struct lane_sim *lane;
+    struct lg_sim_node *node;
+    struct lg_alloc_domain *domain;
+};
+
+static struct frame enter(struct lg_sim *sim, struct lg_sim_node *node, struct lane_sim *lane)
+{
+    struct frame before = {sim->lane, sim->node, NULL};
+
+    sim->lane = lane;
+    sim->node = node;
+    if (node != NULL)
+        node->depth++;
+    before.domain = lg_alloc_domain_enter(node == NULL ? NULL : node->domain);
+    return before;
+}
+
+static void bury(struct lg_sim_node *node);
+
+static void leave(struct lg_sim *sim, struct frame before)
+{
+    struct lg_sim_node *node = sim->node;
+
+    lg_alloc_domain_enter(before.domain);
+    sim->lane = before.lane;
+    sim->node = before.node;
+    if (node != NULL && --node->depth == 0 && node->dying)
+        bury(node);
+}
+
+/* --- Offloads ------------------------------------------------------------------------------- */
+
+static void offload_done(struct lg_task *task)
+{
+    struct lg_offload *offload = LG_CONTAINER_OF(task, struct lg_offload, task);
+
+    offload->done(offload);
+}
+
+static void lane_post(struct lg_lane *lane, struct lg_task *task);
+
+static void work_returned(void *ctx)
+{
+    struct flight *f = ctx;
+
+    if (!f->lane->dead) { /* Else the offload may be gone, too. */
+        f->offload->task.run = offload_done;
+        lane_post(&f->lane->lane, &f->offload->task);
+    }
+    lg_free(f);
+}
+
+static void work_begins(void *ctx)
+{
+    struct flight *f = ctx;
+    struct lg_sim *sim = f->lane->sim;
+    bool slow = lg_rand_chance(&sim->rand, 1, WORK_SLOW_ONE_IN);
+    uint64_t takes_us = lg_rand_below(&sim->rand, slow ? WORK_SLOW_US : WORK_QUICK_US);
+
+    /* Events carry the node, so a kill in here drops the return and the flight (bury). */
+    lg_sim_at(sim, sim->now_us + takes_us, f->lane->node, work_returned, f);
+    if (f->lane->dead)
+        return; /* The lane was freed in an orderly way; nobody waits for the work. */
+    sim->working = true;
+    f->offload->work(f->offload);
+    sim->working = false;
+}
+
+static void lane_offload(struct lg_lane *lane, struct lg_offload *offload)
+{
+    struct lane_sim *l = of(lane);
+    struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
+    struct flight *f = lg_new(struct flight);
+
+    *f = (struct flight){l, offload};
+    lg_alloc_domain_enter(outer);
+    offload->lane = lane;
+    lg_sim_at(l->sim, l->sim->now_us + lg_rand_below(&l->sim->rand, WORK_WAIT_US), l->node,
+              work_begins, f);
+}
+
+/* --- Lanes ---------------------------------------------------------------------------------- */
+
+static bool lane_is_current(const struct lg_lane *lane)
+{
+    const struct lane_sim *l = of(lane);
+    const struct lg_sim *sim = l->sim;
+
+    if (sim->lane != NULL)
+        return sim->lane == l;
+    return sim->node == l->node && !sim->working;
+}
+
+static void lane_post(struct lg_lane *lane, struct lg_task *task)
+{
+    struct lane_sim *l = of(lane);
+
+    assert(task->run != NULL);
+    if (l->dead)
+        return;
+    task->next = NULL;
+    *l->last = task;
+    l->last = &task->next;
+}
+
+static void lane_timer_start(struct lg_lane *lane, struct lg_timer *timer)
+{
+    struct lane_sim *l = of(lane);
+    struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
+
+    assert(lane_is_current(lane) && "timers belong to their lane");
+    if (!l->dead)
+        lg_timer_heap_add(&l->timers, timer);
+    lg_alloc_domain_enter(outer);
+}
+
+static void lane_timer_stop(struct lg_lane *lane, struct lg_timer *timer)
+{
+    assert(lane_is_current(lane) && "timers belong to their lane");
+    lg_timer_heap_remove(&of(lane)->timers, timer);
+}
+
+static uint64_t lane_now_us(struct lg_lane *lane)
+{
+    return of(lane)->sim->now_us;
+}
+
+static uint64_t lane_wall_ms(struct lg_lane *lane)
+{
+    struct lane_sim *l = of(lane);
+    int64_t skew_ms = l->node == NULL ? 0 : l->node->skew_ms;
+
+    return LG_SIM_WALL_BASE_MS + l->sim->now_us / 1000 + (uint64_t)skew_ms;
+}
+
+static const struct lg_lane_ops ops = {
+    .post = lane_post,
+    .timer_start = lane_timer_start,
+    .timer_stop = lane_timer_stop,
+    .offload = lane_offload,
+    .now_us = lane_now_us,
+    .wall_ms = lane_wall_ms,
+    .is_current = lane_is_current,
+};
+
+struct lg_lane *lg_sim_lane_new(struct lg_sim *sim, struct lg_sim_node *node, const char *name)
+{
+    struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
+    struct lane_sim *l = lg_new(struct lane_sim);
+
+    assert(node == NULL || node->domain != NULL);
+    l->lane.ops = &ops;
+    l->lane.name = lg_strdup(name);
+    l->sim = sim;
+    l->node = node;
+    l->number = sim->lanes.size;
+    l->last = &l->first;
+    lg_rand_seed(&l->lane.rand, lg_hash64(&l->number, sizeof(l->number), sim->seed));
+    LG_VEC_PUSH(&sim->lanes, l);
+    lg_alloc_domain_enter(outer);
+    lg_sim_trace(sim, "lane_new", l->number);
+    lg_sim_trace_text(sim, lg_slice_str(name));
+    return &l->lane;
+}
+
+/* Without touching a task or timer: they may be gone with their node's memory. */
+static void lane_die(struct lane_sim *l)
+{
+    l->dead = true;
+    l->first = NULL;
+    l->last = &l->first;
+    lg_timer_heap_done(&l->timers);
+}
+
+void lg_sim_lane_free(struct lg_lane *lane)
+{
+    struct lane_sim *l;
+    struct lg_timer *timer;
+
+    if (lane == NULL || of(lane)->dead)
+        return;
+    l = of(lane);
+    while ((timer = lg_timer_heap_first(&l->timers)) != NULL)
+        lg_timer_heap_remove(&l->timers, timer);
+    lane_die(l);
+}
+
+struct lg_sim_node *lg_sim_lane_node(const struct lg_lane *lane)
+{
+    return of(lane)->node;
+}
+
+struct lg_sim *lg_sim_lane_sim(const struct lg_lane *lane)
+{
+    return of(lane)->sim;
+}
+
+/* --- Nodes ---------------------------------------------------------------------------------- */
+
+struct lg_sim_node *lg_sim_node_new(struct lg_sim *sim, const char *name)
+{
+    struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
+    struct lg_sim_node *node = lg_new(struct lg_sim_node);
+
+    node->sim = sim;
+    node->name = lg_strdup(name);
+    LG_VEC_PUSH(&sim->nodes, node);
+    lg_alloc_domain_enter(outer);
+    lg_sim_node_start(node);
+    return node;
+}
+
+void lg_sim_node_start(struct lg_sim_node *node)
+{
+    assert(node->domain == NULL && "the node is alive");
+    node->domain = lg_alloc_domain_new();
+    node->incarnation++;
+    lg_sim_trace(node->sim, "node_start", node->incarnation);
+    lg_sim_trace_text(node->sim, lg_slice_str(node->name));
+}
+
+static void drop_events(struct lg_sim_node *node)
+{
+    struct lg_sim *sim = node->sim;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < sim->events.size; i++) {
+        struct event *e = &sim->events.data[i];
+
+        if (e->node != node)
+            sim->events.data[kept++] = *e;
+        else if (e->fn == work_begins || e->fn == work_returned)
+            lg_free(e->ctx);
+    }
+    sim->events.size = kept;
+    for (size_t i = 1; i < kept; i++)
+        sift_up(sim, i);
+}
+
+/* The kill itself, when no code of the node is on the stack. */
+static void bury(struct lg_sim_node *node)
+{
+    struct lg_sim *sim = node->sim;
+    struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
+
+    lg_sim_trace(sim, "node_killed", node->incarnation);
+    lg_sim_trace_text(sim, lg_slice_str(node->name));
+    node->dying = false;
+    for (size_t i = 0; i < sim->lanes.size; i++) {
+        if (sim->lanes.data[i]->node == node)
+            lane_die(sim->lanes.data[i]);
+    }
+    drop_events(node);
+    lg_alloc_domain_free(node->domain);
+    node->domain = NULL;
+    for (size_t i = 0; i < node->hooks.size; i++)
+        node->hooks.data[i].fn(node->hooks.data[i].ctx);
+    lg_alloc_domain_enter(outer);
+}
+
+void lg_sim_node_kill(struct lg_sim_node *node)
+{
+    if (node->domain == NULL)
+        return;
+    node->dying = true;
+    if (node->depth == 0)
+        bury(node);
+}
+
+bool lg_sim_node_alive(const struct lg_sim_node *node)
+{
+    return node->domain != NULL && !node->dying;
+}
+
+unsigned lg_sim_node_incarnation(const struct lg_sim_node *node)
+{
+    return node->incarnation;
+}
+
+const char *lg_sim_node_name(const struct lg_sim_node *node)
+{
+    return node->name;
+}
+
+struct lg_sim *lg_sim_node_sim(const struct lg_sim_node *node)
+{
+    return node->sim;
+}
+
+void lg_sim_node_run(struct lg_sim_node *node, void (*fn)(void *ctx), void *ctx)
+{
+    struct frame before;
+
+    assert(lg_sim_node_alive(node));
+    before = enter(node->sim, node, NULL);
+    fn(ctx);
+    leave(node->sim, before);
+}
+
+void lg_sim_node_on_kill(struct lg_sim_node *node, void (*fn)(void *ctx), void *ctx)
+{
+    struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
+    struct kill_hook hook = {fn, ctx};
+
+    LG_VEC_PUSH(&node->hooks, hook);
+    lg_alloc_domain_enter(outer);
+}
+
+void lg_sim_node_set_skew_ms(struct lg_sim_node *node, int64_t skew_ms)
+{
+    node->skew_ms = skew_ms;
+}
+
+struct lg_sim_node *lg_sim_current_node(const struct lg_sim *sim)
+{
+    return sim->node;
+}
+
+size_t lg_sim_node_bytes(const struct lg_sim_node *node)
+{
+    return node->domain == NULL ? 0 : lg_alloc_domain_bytes(node->domain);
+}
+
+/* --- Steps ---------------------------------------------------------------------------------- */
+
+static bool timer_due(const struct lane_sim *l)
+{
+    const struct lg_timer *timer = lg_timer_heap_first(&l->timers);
+
+    return timer != NULL && timer->due_us <= l->sim->now_us;
+}
+
+static bool event_due(const struct lg_sim *sim)
+{
+    return sim->events.size > 0 && sim->events.data[0].due_us <= sim->now_us;
+}
+
+static size_t count_due(const struct lg_sim *sim)
+{
+    size_t n = event_due(sim);
+
+    for (size_t i = 0; i < sim->lanes.size; i++)
+        n += (size_t)(sim->lanes.data[i]->first != NULL) + timer_due(sim->lanes.data[i]);
+    return n;
+}
+
+/* When the next timer or event is due; UINT64_MAX: never. */
+static uint64_t next_due_us(const struct lg_sim *sim)
+{
+    uint64_t due_us = sim->events.size > 0 ? sim->events.data[0].due_us : UINT64_MAX;
+
+    for (size_t i = 0; i < sim->lanes.size; i++) {
+        const struct lg_timer *timer = lg_timer_heap_first(&sim->lanes.data[i]->timers);
+
+        if (timer != NULL && timer->due_us < due_us)
+            due_us = timer->due_us;
+    }
+    return due_us;
+}
+
+static void run_task(struct lane_sim *l)
+{
+    struct lg_task *task = l->first;
+    struct frame before;
+
+    l->first = task->next;
+    if (l->first == NULL)
+        l->last = &l->first;
+    before = enter(l->sim, l->node, l);
+    lg_sim_trace(l->sim, "task", l->number);
+    task->run(task);
+    leave(l->sim, before);
+}
+
+static void run_timer(struct lane_sim *l)
+{
+    struct lg_timer *timer = lg_timer_heap_first(&l->timers);
+    struct frame before = enter(l->sim, l->node, l);
+
+    lg_timer_heap_remove(&l->timers, timer);
+    lg_sim_trace(l->sim, "timer", l->number, timer->due_us);
+    timer->expired(timer);
+    leave(l->sim, before);
+}
+
+static void run_event(struct lg_sim *sim)
+{
+    struct event e = take_event(sim, 0);
+    struct frame before = enter(sim, e.node, NULL);
+
+    lg_sim_trace(sim, "event", e.order);
+    e.fn(e.ctx);
+    leave(sim, before);
+}
+
+/* Runs the `chosen`th due thing; the order of counting is that of count_due. */
+static void run_due(struct lg_sim *sim, uint64_t chosen)
+{
+    if (event_due(sim) && chosen-- == 0) {
+        run_event(sim);
+        return;
+    }
+    for (size_t i = 0; i < sim->lanes.size; i++) {
+        struct lane_sim *l = sim->lanes.data[i];
+
+        if (l->first != NULL && chosen-- == 0) {
+            run_task(l);
+            return;
+        }
+        if (timer_due(l) && chosen-- == 0) {
+            run_timer(l);
+            return;
+        }
+    }
+}
+
+/* A step, unless nothing is due up to `limit_us`. */
+static bool step_until(struct lg_sim *sim, uint64_t limit_us)
+{
+    size_t due = count_due(sim);
+
+    assert(sim->lane == NULL && sim->node == NULL && "steps are for the world");
+    if (due == 0) {
+        uint64_t due_us = next_due_us(sim);
+
+        if (due_us == UINT64_MAX || due_us > limit_us)
+            return false;
+        sim->now_us = due_us;
+        due = count_due(sim);
+    }
+    run_due(sim, due == 1 ? 0 : lg_rand_below(&sim->rand, due));
+    sim->now_us += STEP_US;
+    sim->steps++;
+    return true;
+}
+
+bool lg_sim_step(struct lg_sim *sim)
+{
+    return step_until(sim, UINT64_MAX);
+}
+
+void lg_sim_run_us(struct lg_sim *sim, uint64_t us)
+{
+    uint64_t end_us = sim->now_us + us;
+
+    while (sim->now_us < end_us && step_until(sim, end_us))
+        ;
+    sim->now_us = LG_MAX(sim->now_us, end_us);
+}
+
+bool lg_sim_run_until(struct lg_sim *sim, bool (*cond)(void *ctx), void *ctx, uint64_t max_us)
+{
+    uint64_t end_us = sim->now_us + max_us;
+
+    while (!cond(ctx)) {
+        if (sim->now_us >= end_us || !step_until(sim, end_us))
+            return false;
+    }
+    return true;
+}
+
+/* --- Life ----------------------------------------------------------------------------------- */
+
+struct lg_sim *lg_sim_new(uint64_t seed)
+{
+    struct lg_sim *sim = lg_new(struct lg_sim);
+
+    sim->seed = seed;
+    sim->now_us = START_US;
+    lg_rand_seed(&sim->rand, seed);
+    mix(sim, seed);
+    return sim;
+}
+
+void lg_sim_free(struct lg_sim *sim)
+{
+    if (sim == NULL)
+        return;
+    for (size_t i = 0; i < sim->nodes.size; i++)
+        lg_sim_node_kill(sim->nodes.data[i]);
+    for (size_t i = 0; i < sim->lanes.size; i++) {
+        struct lane_sim *l = sim->lanes.data[i];
+
+        lane_die(l);
+        lg_free((char *)(uintptr_t)l->lane.name);
+        lg_free(l);
+    }
+    for (size_t i = 0; i < sim->nodes.size; i++) {
+        LG_VEC_DONE(&sim->nodes.data[i]->hooks);
+        lg_free(sim->nodes.data[i]->name);
+        lg_free(sim->nodes.data[i]);
+    }
+    for (size_t i = 0; i < sim->events.size; i++) {
+        if (sim->events.data[i].fn == work_begins || sim->events.data[i].fn == work_returned)
+            lg_free(sim->events.data[i].ctx);
+    }
+    LG_VEC_DONE(&sim->events);
+    LG_VEC_DONE(&sim->lanes);
+    LG_VEC_DONE(&sim->nodes);
+    lg_free(sim);
+}
