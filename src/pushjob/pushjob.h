@@ -1,0 +1,87 @@
+/* A push: reads a file, sorts it, writes it to the log as a new version, and waits until every live
+ * router serves it.
+ *
+ *   FINDING ─▶ CREATING ─▶ READING ─▶ SORTING ─▶ REQUESTING ─▶ WRITING ─▶ ENDING ─▶ WAITING ─▶
+ * CONFIRMING ─▶ done └──── after a failure from here on: KILLING ─▶ done
+ *
+ * Everything is validated before the controller is asked for a version, and a version that cannot
+ * be finished is killed: nothing partial is left behind. The same push id writes the same bytes
+ * again, which readers drop as duplicates: so every step may be repeated. Runs on one lane.
+ */
+#ifndef LG_PUSHJOB_PUSHJOB_H
+#define LG_PUSHJOB_PUSHJOB_H
+
+#include "lane/lane.h"
+#include "net/transport.h"
+#include "pubsub/pubsub.h"
+#include "pushjob/input.h"
+
+struct lg_pushjob; /* Opaque. */
+
+enum lg_push_phase {
+    LG_PUSH_FINDING,    /* the store */
+    LG_PUSH_CREATING,   /* the store, if wanted */
+    LG_PUSH_READING,    /* done, total: bytes of the file */
+    LG_PUSH_SORTING,    /* partitions */
+    LG_PUSH_REQUESTING, /* a version */
+    LG_PUSH_WRITING,    /* records */
+    LG_PUSH_ENDING,
+    LG_PUSH_WAITING,    /* records that servers have taken in */
+    LG_PUSH_CONFIRMING, /* routers that answer the version */
+    LG_PUSH_KILLING,
+    LG_PUSH_FINISHED,
+};
+const char *lg_push_phase_name(enum lg_push_phase phase); /* "reading" */
+
+struct lg_push_progress {
+    enum lg_push_phase phase;
+    uint64_t done, total; /* total 0: not known */
+    int32_t version;      /* 0 until one was given */
+};
+
+struct lg_pushjob_options { /* All borrowed until `finished`. */
+    struct lg_lane *lane;
+    struct lg_transport *transport;
+    const char *controller_url;
+    const char *store;
+    const char *push_id;
+    const char *host_name;   /* Of this writer, for the records' footer. */
+    struct lg_source source; /* The file, read on a pool thread. */
+    const char *file_name;
+    uint64_t file_bytes; /* 0: not known */
+    const char *key_field;
+    const char *value_field; /* NULL: the whole record */
+    bool create_store;
+    const char *owner;   /* with create_store */
+    uint32_t partitions; /* with create_store; 0: the controller's default */
+    uint64_t timeout_ms; /* of the whole push */
+    uint64_t lease_ms;   /* silence after which another push may replace this one; 0: 30 s */
+    /* Opens the log at a URL that the controller gave; the driver is freed by close_log. */
+    enum lg_rc (*open_log)(void *ctx, const char *url, struct lg_pubsub **out,
+                           struct lg_error *err);
+    void (*close_log)(void *ctx, struct lg_pubsub *log);
+    /* Before a store is made: its schemas. */
+    void (*creating)(void *ctx, const char *key_schema, const char *value_schema);
+    void (*progress)(void *ctx, const struct lg_push_progress *progress); /* often */
+    void (*finished)(void *ctx, struct lg_pushjob *job);                  /* once */
+    void *ctx;
+};
+
+/* What came of it; valid in `finished`. */
+struct lg_push_outcome {
+    enum lg_rc rc;
+    struct lg_error err;
+    int32_t version;
+    uint32_t partitions;
+    uint64_t records, bytes, duplicates;
+    bool store_created;
+};
+
+struct lg_pushjob *lg_pushjob_start(const struct lg_pushjob_options *options);
+/* A wish: `finished` comes with LG_ERR_CANCELLED after the version was killed. */
+void lg_pushjob_cancel(struct lg_pushjob *job);
+const struct lg_push_outcome *lg_pushjob_outcome(const struct lg_pushjob *job);
+/* After `finished`. NULL is allowed. */
+void lg_pushjob_free(struct lg_pushjob *job);
+
+#endif

@@ -1,0 +1,36 @@
+/* Spreads sorted rows over the partitions of a topic: several partitions at a time, one batch in
+ * flight each; batches that may have been lost are sent again as they were. Runs on one lane. */
+#ifndef LG_PUSHJOB_SPREAD_H
+#define LG_PUSHJOB_SPREAD_H
+
+#include "pubsub/pubsub.h"
+#include "pushjob/rows.h"
+#include "record/envelope.h"
+
+#define LG_SPREAD_AT_ONCE 8u                    /* partitions written at a time */
+#define LG_SPREAD_BATCH_BYTES ((size_t)1 << 20) /* about, per produce */
+#define LG_SPREAD_PAUSE_MS 200u                 /* before a repetition */
+
+struct lg_spread; /* Opaque. */
+
+struct lg_spread_options { /* Borrowed until `finished`. */
+    struct lg_lane *lane;
+    struct lg_pubsub *log;
+    const char *topic;
+    const struct lg_rows *rows; /* sorted */
+    struct lg_guid guid;        /* the same for all partitions (platform-behaviour 2.1) */
+    int32_t schema_id;
+    const char *host_name;
+    uint64_t deadline_us;                          /* absolute lane time: repetitions end there */
+    void (*progress)(void *ctx, uint64_t records); /* acknowledged so far */
+    void (*finished)(void *ctx, enum lg_rc rc, const struct lg_error *err); /* once */
+    void *ctx;
+};
+
+struct lg_spread *lg_spread_start(const struct lg_spread_options *options);
+/* A wish: `finished` comes with LG_ERR_CANCELLED when what is in flight has ended. */
+void lg_spread_cancel(struct lg_spread *spread);
+/* After `finished`. NULL is allowed. */
+void lg_spread_free(struct lg_spread *spread);
+
+#endif
