@@ -1,0 +1,84 @@
+/* Ingestion of one partition replica: from the version topic into the engine (Venice's
+ * StoreIngestionTask, for one partition).
+ *
+ *   OPENING ──▶ CONSUMING ──▶ READY         complete: the log is not needed any more
+ *      │  └───────────────────▶ │
+ *      └──▶ FAILED ◀── CONSUMING│           a sentence says why; nothing is checkpointed any more
+ *   any of them ──stop──▶ CLOSING ──▶ CLOSED
+ *
+ * A batch is fetched, then applied by one offload; then the next is fetched: at most one fetched
+ * batch is held per task, so memory is bounded by tasks * (fetch_bytes + one record). Retryable
+ * errors of the log are waited out. Before end of push anything that is wrong with the stream
+ * (lost, doubled or damaged messages, an unknown kind of message, a wrong record count) fails the
+ * replica.
+ *
+ * Owner: one lane; every call and callback is on it. The task keeps its own memory alive until the
+ * `done` of lg_ingest_task_stop.
+ */
+#ifndef LG_INGEST_TASK_H
+#define LG_INGEST_TASK_H
+
+#include "lane/lane.h"
+#include "pubsub/pubsub.h"
+#include "storage/checkpoint.h"
+#include "storage/engine.h"
+#include "storage/replica.h"
+
+struct lg_ingest_task;
+
+#define LG_INGEST_FETCH_BYTES ((size_t)1 << 20)
+#define LG_INGEST_WAIT_MS 1000      /* Long poll. */
+#define LG_INGEST_BACKOFF_MS_MIN 50 /* Doubles up to the maximum while the log is away. */
+#define LG_INGEST_BACKOFF_MS_MAX 5000
+#define LG_INGEST_PROGRESS_RECORDS 10000 /* A PROGRESS at most this often. */
+
+enum lg_ingest_event {
+    LG_INGEST_STARTED, /* Open; consuming goes on behind the checkpoint. */
+    LG_INGEST_PROGRESS,
+    LG_INGEST_END_OF_PUSH_RECEIVED, /* Everything is read; taking it in. */
+    LG_INGEST_COMPLETED,            /* Readable: lg_ingest_task_replica. Final. */
+    LG_INGEST_ERROR,                /* `err` says why. Final; only stop is left. */
+};
+
+struct lg_ingest_status {
+    enum lg_ingest_event event;
+    uint64_t records, bytes;    /* Puts taken in over the whole push; their keys and values. */
+    const struct lg_error *err; /* With ERROR; else NULL. */
+};
+
+struct lg_ingest_options {
+    struct lg_lane *lane;
+    struct lg_pubsub *pubsub;                /* May be NULL for a replica known to be complete. */
+    struct lg_engine_driver *driver;         /* Borrowed, outlives the task. */
+    struct lg_checkpoint_store *checkpoints; /* Borrowed, outlives the task. */
+    const char *topic;                       /* Copied. */
+    uint32_t partition;
+    size_t fetch_bytes;  /* 0: LG_INGEST_FETCH_BYTES */
+    uint64_t sync_bytes; /* 0: LG_PARTITION_SYNC_BYTES */
+    uint64_t file_bytes; /* 0: LG_BULK_LOAD_FILE_BYTES */
+    /* On the lane, never from inside a call of this header. After COMPLETED or ERROR nothing more
+     * comes. A completed replica that is opened again says COMPLETED only. May stop the task. */
+    void (*status)(void *ctx, struct lg_ingest_task *task, const struct lg_ingest_status *status);
+    void *ctx;
+};
+
+/* Starts at once; cannot fail: what goes wrong later is an ERROR status. */
+struct lg_ingest_task *lg_ingest_task_start(const struct lg_ingest_options *o);
+/* Ends it: no more status comes; `stopped` comes once, after the last read has let go of the
+ * replica and the engine is closed, never from inside this call. With `destroy` checkpoint and
+ * files are removed too. `err` is NULL, or says what could not be removed. The task is freed when
+ * `stopped` returns. Call it once. */
+void lg_ingest_task_stop(struct lg_ingest_task *task, bool destroy,
+                         void (*stopped)(void *ctx, const struct lg_error *err), void *ctx);
+
+/* What readers read; NULL unless COMPLETED and not being stopped. Borrowed: a reader on this or
+ * another lane takes its own reference first (lg_replica_ref), here on the task's lane. */
+struct lg_replica *lg_ingest_task_replica(struct lg_ingest_task *task);
+const char *lg_ingest_task_topic(const struct lg_ingest_task *task);
+uint32_t lg_ingest_task_partition(const struct lg_ingest_task *task);
+uint64_t lg_ingest_task_records(const struct lg_ingest_task *task);
+uint64_t lg_ingest_task_bytes(const struct lg_ingest_task *task);
+/* "opening", "consuming", "ready", "failed", "closing": for humans. */
+const char *lg_ingest_task_state(const struct lg_ingest_task *task);
+
+#endif

@@ -1,0 +1,42 @@
+/* Reads many keys, of any partitions of one version, in one operation.
+ *
+ * Each key has its own outcome. What is in memory is read on the calling lane; all the rest goes to
+ * the pool in one offload. When nothing is left for the pool, lg_batch_get_try has answered
+ * everything without a hop.
+ */
+#ifndef LG_READ_BATCH_GET_H
+#define LG_READ_BATCH_GET_H
+
+#include "read/point_get.h"
+
+#define LG_BATCH_GET_KEYS_MAX 10000
+/* Keys that are read on the lane before the rest goes to the pool, so that a large batch does not
+ * hold up its neighbours. */
+#define LG_BATCH_GET_INLINE_MAX 256
+
+struct lg_batch_get_key {
+    struct lg_replica *replica; /* NULL: LG_ERR_UNREADY. A reference is held until done. */
+    struct lg_slice key;        /* Borrowed until done. */
+    enum lg_rc rc;              /* Out: as lg_point_get_try. */
+    struct lg_error err;        /* Out, for failures other than NOT_FOUND. */
+    struct lg_value value;      /* Out; the caller frees the payload. */
+};
+
+struct lg_batch_get {
+    struct lg_lane *lane; /* Where it is submitted and `done` runs. */
+    struct lg_batch_get_key *keys;
+    size_t n; /* At most LG_BATCH_GET_KEYS_MAX: checked by the front that parses them. */
+    void (*done)(struct lg_batch_get *get);
+
+    struct lg_offload offload; /* Ours. */
+    size_t cold;               /* Ours: keys whose rc is LG_ERR_WOULD_BLOCK. */
+};
+
+/* Reads what is in memory. True: every key has its outcome, `done` will not be called, nothing is
+ * held. False: some have rc LG_ERR_WOULD_BLOCK; go on with lg_batch_get_submit. */
+LG_MUST_CHECK bool lg_batch_get_try(struct lg_batch_get *get);
+/* Reads the keys whose rc is LG_ERR_WOULD_BLOCK; for use after lg_batch_get_try said false. `done`
+ * comes once, never from inside. */
+void lg_batch_get_submit(struct lg_batch_get *get);
+
+#endif

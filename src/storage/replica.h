@@ -1,0 +1,38 @@
+/* What a reader holds: a complete partition replica that stays open as long as it is held.
+ *
+ * Made by the ingestion task on its lane when the replica is complete. Readers take a reference for
+ * the duration of one read, on any lane; when the owner has retired it and the last reference is
+ * gone, `drained` runs on the owner's lane and the owner may close the engine.
+ */
+#ifndef LG_STORAGE_REPLICA_H
+#define LG_STORAGE_REPLICA_H
+
+#include "base/ref.h"
+#include "lane/lane.h"
+#include "storage/engine.h"
+
+struct lg_replica {
+    struct lg_engine *engine; /* Borrowed from the owner. */
+    const char *topic;        /* Borrowed from the owner. */
+    uint32_t partition;
+    unsigned refs; /* Atomic; lg_replica_ref and _unref only. */
+    struct lg_lane *lane;
+    struct lg_task task; /* Posted once, by the last unref. */
+    void (*drained)(struct lg_replica *r);
+};
+
+/* In the owner's memory, with the owner's own reference. */
+void lg_replica_init(struct lg_replica *r, struct lg_lane *lane, struct lg_engine *engine,
+                     const char *topic, uint32_t partition);
+static inline struct lg_replica *lg_replica_ref(struct lg_replica *r)
+{
+    lg_ref_get(&r->refs);
+    return r;
+}
+/* From any lane. NULL is allowed. */
+void lg_replica_unref(struct lg_replica *r);
+/* The owner gives up its reference; `drained` comes once, on the owner's lane, never from inside.
+ * Nobody may take a reference from the owner any more. */
+void lg_replica_retire(struct lg_replica *r, void (*drained)(struct lg_replica *r));
+
+#endif
