@@ -1,0 +1,216 @@
+/* Stores as JSON: Venice's StoreInfo, and the same with what only we keep under "lagoon". Pure. */
+#include "model/names.h"
+#include "model/store.h"
+
+static void set_settings(struct lg_json *json, const struct lg_store *s)
+{
+    lg_json_set_str(json, "name", s->name);
+    lg_json_set_str(json, "owner", s->owner);
+    lg_json_set_int(json, "currentVersion", s->current_version);
+    lg_json_set_int(json, "previousCurrentVersion", s->previous_current_version);
+    lg_json_set_int(json, "largestUsedVersionNumber", s->largest_used_version);
+    lg_json_set_int(json, "partitionCount", s->partition_count);
+    lg_json_set_int(json, "replicationFactor", s->replication_factor);
+    lg_json_set_int(json, "numVersionsToPreserve", s->num_versions_to_preserve);
+    lg_json_set_int(json, "batchGetLimit", s->batch_get_limit);
+    lg_json_set_bool(json, "enableStoreReads", s->enable_reads);
+    lg_json_set_bool(json, "enableStoreWrites", s->enable_writes);
+    lg_json_set_int(json, "latestSuperSetValueSchemaId", s->latest_superset_schema_id);
+    lg_json_set_int(json, "latestVersionPromoteToCurrentTimestamp",
+                    s->latest_version_promote_to_current_ms);
+}
+
+/* What no store of ours has but a Java reader looks at, with Venice's defaults. */
+static void set_defaults(struct lg_json *json)
+{
+    static const char *const off[] = {
+        "hybridStoreOverheadBypass",
+        "accessControlled",
+        "chunkingEnabled",
+        "rmdChunkingEnabled",
+        "singleGetRouterCacheEnabled",
+        "batchGetRouterCacheEnabled",
+        "incrementalPushEnabled",
+        "migrating",
+        "writeComputationEnabled",
+        "readComputationEnabled",
+        "schemaAutoRegisterFromPushJobEnabled",
+        "nativeReplicationEnabled",
+        "hybridStoreDiskQuotaEnabled",
+        "migrationDuplicateStore",
+        "storeMetaSystemStoreEnabled",
+        "daVinciPushStatusStoreEnabled",
+        "activeActiveReplicationEnabled",
+        "storageNodeReadQuotaEnabled",
+        "separateRealTimeTopicEnabled",
+    };
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(off); i++)
+        lg_json_set_bool(json, off[i], false);
+    lg_json_set_str(json, "kafkaBrokerUrl", "");
+    lg_json_set(json, "coloToCurrentVersions", lg_json_new_object());
+    lg_json_set_bool(json, "clientDecompressionEnabled", true);
+    lg_json_set(json, "hybridStoreConfig", lg_json_new_null());
+    lg_json_set(json, "etlStoreConfig", lg_json_new_null());
+    lg_json_set(json, "partitionerConfig", lg_json_new_null());
+    lg_json_set(json, "viewConfigs", lg_json_new_object());
+    lg_json_set_str(json, "compressionStrategy", lg_compression_name(LG_COMPRESSION_NO_OP));
+    lg_json_set_str(json, "backupStrategy", lg_backup_strategy_name(LG_BACKUP_KEEP_MIN_VERSIONS));
+    lg_json_set_int(json, "storageQuotaInByte", -1);
+    lg_json_set_int(json, "readQuotaInCU", -1);
+    lg_json_set_int(json, "bootstrapToOnlineTimeoutInHours", 24);
+    lg_json_set_int(json, "backupVersionRetentionMs", -1);
+    lg_json_set_int(json, "largestUsedRTVersionNumber", 0);
+    lg_json_set_int(json, "maxRecordSizeBytes", -1);
+    lg_json_set_str(json, "pushStreamSourceAddress", "");
+    lg_json_set_str(json, "nativeReplicationSourceFabric", "");
+}
+
+/* The member "lagoon" of the persistent form. */
+static struct lg_json *ours_json(const struct lg_store *s)
+{
+    struct lg_json *ours = lg_json_new_object();
+    struct lg_json *schemas = lg_json_new_array();
+
+    lg_json_set_int(ours, "createdTime", s->created_ms);
+    lg_json_set_str(ours, "keySchema", s->key_schema);
+    for (size_t i = 0; i < s->value_schemas.size; i++) {
+        struct lg_json *schema = lg_json_new_object();
+
+        lg_json_set_int(schema, "id", s->value_schemas.data[i].id);
+        lg_json_set_str(schema, "schemaStr", s->value_schemas.data[i].text);
+        lg_json_push(schemas, schema);
+    }
+    lg_json_set(ours, "valueSchemas", schemas);
+    return ours;
+}
+
+struct lg_json *lg_store_to_json(const struct lg_store *s, enum lg_store_json form)
+{
+    bool persistent = form == LG_STORE_JSON_PERSISTENT;
+    struct lg_json *json = lg_json_new_object();
+    struct lg_json *versions = lg_json_new_array();
+
+    set_settings(json, s);
+    for (size_t i = 0; i < s->versions.size; i++)
+        lg_json_push(versions, lg_version_to_json(&s->versions.data[i], s->name, persistent));
+    lg_json_set(json, "versions", versions);
+    if (persistent)
+        lg_json_set(json, "lagoon", ours_json(s));
+    else
+        set_defaults(json);
+    return json;
+}
+
+/* One row per int member of the settings. */
+struct int_member {
+    const char *key;
+    size_t offset;
+    int32_t min, otherwise;
+};
+
+static enum lg_rc read_ints(const struct lg_json *json, struct lg_store *s, struct lg_error *err)
+{
+    static const struct int_member rows[] = {
+        {"currentVersion", offsetof(struct lg_store, current_version), 0, 0},
+        {"previousCurrentVersion", offsetof(struct lg_store, previous_current_version), -1, -1},
+        {"largestUsedVersionNumber", offsetof(struct lg_store, largest_used_version), 0, 0},
+        {"partitionCount", offsetof(struct lg_store, partition_count), 0, 0},
+        {"replicationFactor", offsetof(struct lg_store, replication_factor), 1, 1},
+        {"numVersionsToPreserve", offsetof(struct lg_store, num_versions_to_preserve), 0, 0},
+        {"batchGetLimit", offsetof(struct lg_store, batch_get_limit), -1, -1},
+        {"latestSuperSetValueSchemaId", offsetof(struct lg_store, latest_superset_schema_id), -1,
+         -1},
+    };
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        int64_t v = lg_json_get_int(json, rows[i].key, rows[i].otherwise);
+        int32_t narrow = (int32_t)v;
+
+        if (v < rows[i].min || v > INT32_MAX)
+            return lg_error_set(err, LG_ERR_BAD_DATA, "store %s: member %s is %lld, out of range",
+                                s->name, rows[i].key, (long long)v);
+        memcpy((char *)s + rows[i].offset, &narrow, sizeof(narrow));
+    }
+    return LG_OK;
+}
+
+static enum lg_rc read_schemas(const struct lg_json *ours, struct lg_store *s, struct lg_error *err)
+{
+    const struct lg_json *schemas = lg_json_get(ours, "valueSchemas");
+    const char *key_schema = lg_json_get_str(ours, "keySchema", NULL);
+    size_t n = lg_json_size(schemas);
+
+    s->key_schema = key_schema == NULL ? NULL : lg_strdup(key_schema);
+    if (n > LG_STORE_SCHEMAS_MAX)
+        return lg_error_set(err, LG_ERR_BAD_DATA, "store %s: more than %d value schemas", s->name,
+                            LG_STORE_SCHEMAS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        const struct lg_json *row = lg_json_at(schemas, i);
+        const char *text = lg_json_get_str(row, "schemaStr", NULL);
+        int64_t id = lg_json_get_int(row, "id", 0);
+
+        if (text == NULL || id <= lg_store_latest_value_schema_id(s) || id > INT32_MAX)
+            return lg_error_set(err, LG_ERR_BAD_DATA,
+                                "store %s: value schema %zu needs a text and an id above the one "
+                                "before",
+                                s->name, i + 1);
+        LG_VEC_PUSH(&s->value_schemas,
+                    (struct lg_store_schema){.id = (int32_t)id, .text = lg_strdup(text)});
+    }
+    return LG_OK;
+}
+
+static enum lg_rc read_versions(const struct lg_json *json, struct lg_store *s,
+                                struct lg_error *err)
+{
+    const struct lg_json *versions = lg_json_get(json, "versions");
+    size_t n = lg_json_size(versions);
+    int32_t last = 0;
+
+    if (n > LG_STORE_VERSIONS_MAX)
+        return lg_error_set(err, LG_ERR_BAD_DATA, "store %s: more than %d versions", s->name,
+                            LG_STORE_VERSIONS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        struct lg_version v;
+
+        if (lg_version_from_json(lg_json_at(versions, i), &v, err) != LG_OK)
+            return err == NULL ? LG_ERR_BAD_DATA : lg_error_wrap(err, "store %s", s->name);
+        LG_VEC_PUSH(&s->versions, v);
+        if (v.number <= last)
+            return lg_error_set(err, LG_ERR_BAD_DATA,
+                                "store %s: version %d stands after version %d", s->name, v.number,
+                                last);
+        last = v.number;
+    }
+    return LG_OK;
+}
+
+enum lg_rc lg_store_from_json(const struct lg_json *json, struct lg_store **out,
+                              struct lg_error *err)
+{
+    const char *name = lg_json_get_str(json, "name", NULL);
+    const struct lg_json *ours = lg_json_get(json, "lagoon");
+    LG_AUTO(lg_store) *s = NULL;
+    enum lg_rc rc;
+
+    if (name == NULL)
+        return lg_error_set(err, LG_ERR_BAD_DATA, "store: member name is missing");
+    if (lg_names_check_store(lg_slice_str(name), err) != LG_OK)
+        return lg_error_set(err, LG_ERR_BAD_DATA, "store: member name is not a store name");
+    s = lg_store_new(name, lg_json_get_str(json, "owner", ""), /* key_schema= */ NULL,
+                     lg_json_get_int(ours, "createdTime", 0));
+    s->enable_reads = lg_json_get_bool(json, "enableStoreReads", true);
+    s->enable_writes = lg_json_get_bool(json, "enableStoreWrites", true);
+    s->latest_version_promote_to_current_ms =
+        lg_json_get_int(json, "latestVersionPromoteToCurrentTimestamp", 0);
+    rc = read_ints(json, s, err);
+    if (rc == LG_OK)
+        rc = read_schemas(ours, s, err);
+    if (rc == LG_OK)
+        rc = read_versions(json, s, err);
+    if (rc != LG_OK)
+        return rc;
+    *out = LG_TAKE(s);
+    return LG_OK;
+}
