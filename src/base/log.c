@@ -42,9 +42,18 @@ void lg_log_set_sink(void (*new_sink)(void *ctx, enum lg_log_level level, const 
     pthread_mutex_unlock(&sink_mutex);
 }
 
-/* "2026-11-21T03:40:02.123Z ". The date comes from the count of days by Hinnant's civil_from_days;
- * the C library's version of it may take locks and read files. */
-static int print_time(char *out, size_t size, uint64_t wall_ms)
+/* Writes v with that many digits, the last ones. */
+static void put_digits(char *out, size_t digits, uint64_t v)
+{
+    while (digits > 0) {
+        out[--digits] = (char)('0' + v % 10);
+        v /= 10;
+    }
+}
+
+/* The date comes from the count of days by Hinnant's civil_from_days; the C library's version of it
+ * may take locks and read files. */
+void lg_log_time(char out[LG_LOG_TIME_MAX], uint64_t wall_ms)
 {
     uint64_t seconds = wall_ms / 1000, days = seconds / 86400 + 719468; /* since 0000-03-01 */
     uint64_t era = days / 146097, day_of_era = days % 146097;
@@ -52,14 +61,16 @@ static int print_time(char *out, size_t size, uint64_t wall_ms)
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     uint64_t shifted_month = (5 * day_of_year + 2) / 153; /* March is 0. */
-    uint64_t day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     uint64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-    uint64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
 
-    return snprintf(out, size, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ ", (unsigned)year,
-                    (unsigned)month, (unsigned)day, (unsigned)(seconds / 3600 % 24),
-                    (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60),
-                    (unsigned)(wall_ms % 1000));
+    memcpy(out, "0000-00-00T00:00:00.000Z", LG_LOG_TIME_MAX);
+    put_digits(out, 4, year_of_era + era * 400 + (month <= 2 ? 1 : 0));
+    put_digits(out + 5, 2, month);
+    put_digits(out + 8, 2, day_of_year - (153 * shifted_month + 2) / 5 + 1);
+    put_digits(out + 11, 2, seconds / 3600 % 24);
+    put_digits(out + 14, 2, seconds / 60 % 60);
+    put_digits(out + 17, 2, seconds % 60);
+    put_digits(out + 20, 3, wall_ms % 1000);
 }
 
 static void write_to_stderr(const char *line, size_t size)
@@ -107,8 +118,11 @@ void lg_log(enum lg_log_level level, const char *event, const char *fmt, ...)
     to = sink;
     ctx = sink_ctx;
     pthread_mutex_unlock(&sink_mutex);
-    if (to == NULL)
-        n += (size_t)print_time(line, sizeof(line), lg_clock_wall_ms());
+    if (to == NULL) {
+        lg_log_time(line, lg_clock_wall_ms());
+        n = LG_LOG_TIME_MAX;
+        line[n - 1] = ' ';
+    }
     n += (size_t)snprintf(line + n, 256, "%s %.200s ", level_names[level], event);
     room = LG_LOG_LINE_MAX + 1 - n;
     va_start(args, fmt);

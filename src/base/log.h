@@ -24,4 +24,8 @@ bool lg_log_level_from_name(const char *name, enum lg_log_level *out);
  * called from any thread. NULL restores stderr. */
 void lg_log_set_sink(void (*sink)(void *ctx, enum lg_log_level level, const char *line), void *ctx);
 
+/* "2026-11-21T03:40:02.123Z": UTC, for times before the year 10000. Any lane. */
+#define LG_LOG_TIME_MAX 25
+void lg_log_time(char out[LG_LOG_TIME_MAX], uint64_t wall_ms);
+
 #endif
