@@ -53,12 +53,32 @@ static enum lg_rc parse_failed(const json_error_t *e, struct lg_error *err)
                         e->text);
 }
 
+/* JSON never holds a raw NUL, but jansson drops one that follows a number: "[1\0]" would pass. */
+static enum lg_rc check_no_nul(struct lg_slice text, struct lg_error *err)
+{
+    const uint8_t *nul = text.size == 0 ? NULL : memchr(text.data, 0, text.size);
+    size_t line = 1, column = 1;
+
+    if (nul == NULL)
+        return LG_OK;
+    for (const uint8_t *p = text.data; p < nul; p++) {
+        line += *p == '\n';
+        column = *p == '\n' ? 1 : column + 1;
+    }
+    return lg_error_set(err, LG_ERR_BAD_DATA,
+                        "JSON, line %zu column %zu: a NUL byte; write it as \\u0000 in a string",
+                        line, column);
+}
+
 enum lg_rc lg_json_parse(struct lg_slice text, struct lg_json **out, struct lg_error *err)
 {
     const char *bytes = text.size == 0 ? "" : (const char *)text.data;
+    enum lg_rc rc = check_no_nul(text, err);
     json_error_t e;
     json_t *j;
 
+    if (rc != LG_OK)
+        return rc;
     j = json_loadb(bytes, text.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
     if (j == NULL)
         return parse_failed(&e, err);

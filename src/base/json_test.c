@@ -119,7 +119,9 @@ static void malformed_text_is_refused_with_its_place(void **state)
     assert_refused(LG_LIT("\"\\ud800\""), "line 1");
     assert_refused(LG_LIT("{\"a\":1,\"a\":2}"), "duplicate");
     assert_refused(LG_LIT("{\"a\\u0000b\":1}"), "NUL");
-    assert_refused(LG_LIT("1\0"), "line 1");
+    assert_refused(LG_LIT("1\0"), "line 1 column 2: a NUL byte");
+    assert_refused(LG_LIT("[0,\n 1\0]"), "line 2 column 3: a NUL byte");
+    assert_refused(LG_LIT("\"a\0\""), "a NUL byte");
 }
 
 static void numbers_outside_64_bits_are_refused_and_not_rounded(void **state)
