@@ -1,0 +1,115 @@
+/* What exists and who serves it, read from the metastore into immutable snapshots.
+ *
+ * A catalog belongs to one lane and so do its snapshots; they are reference counted there. When
+ * something changes in the metastore it reads again and publishes a new snapshot; while reading
+ * fails it keeps the last good one.
+ */
+#ifndef LG_CATALOG_CATALOG_H
+#define LG_CATALOG_CATALOG_H
+
+#include "avro/schema.h"
+#include "base/map.h"
+#include "metastore/metastore.h"
+#include "model/push_status.h"
+#include "model/store.h"
+
+#define LG_CATALOG_REPLICAS_MAX 16u /* of one partition */
+
+struct lg_catalog_value_schema {
+    int32_t id;
+    struct lg_schema *schema;
+};
+
+struct lg_catalog_store { /* Shared by snapshots while the store does not change. */
+    unsigned refs;        /* catalog.c only */
+    struct lg_blob *text; /* as it stands in the metastore */
+    struct lg_store *store;
+    struct lg_schema *key_schema;
+    LG_VEC(struct lg_catalog_value_schema) value_schemas; /* by id */
+};
+
+struct lg_catalog_instance {
+    char *id; /* "127.0.0.1_8888" */
+    char *host;
+    uint16_t port;
+};
+
+struct lg_catalog_replica {
+    uint32_t instance; /* index into the snapshot's instances */
+    enum lg_push_status status;
+    uint64_t records;
+};
+
+struct lg_catalog_partition {
+    struct lg_catalog_replica replicas[LG_CATALOG_REPLICAS_MAX]; /* of live instances only */
+    uint32_t count;
+};
+
+struct lg_catalog_topic {
+    char *name;
+    uint32_t partition_count;
+    struct lg_catalog_partition *partitions;
+};
+
+struct lg_catalog_snapshot {
+    unsigned refs;                                /* catalog.c only */
+    LG_VEC(struct lg_catalog_store *) stores;     /* by name */
+    LG_VEC(struct lg_catalog_instance) instances; /* live ones, by id */
+    LG_VEC(struct lg_catalog_topic) topics;       /* by name */
+    LG_VEC(char *) routers;                       /* URLs of the live ones */
+    struct lg_map *store_by_name, *topic_by_name;
+};
+
+struct lg_catalog_snapshot *lg_catalog_snapshot_ref(struct lg_catalog_snapshot *s);
+void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s); /* NULL is allowed. */
+
+/* NULL when there is none; borrowed from the snapshot. */
+const struct lg_catalog_store *lg_catalog_store(const struct lg_catalog_snapshot *s,
+                                                struct lg_slice name);
+const struct lg_catalog_topic *lg_catalog_topic(const struct lg_catalog_snapshot *s,
+                                                struct lg_slice name);
+const struct lg_schema *lg_catalog_value_schema(const struct lg_catalog_store *store, int32_t id);
+/* LG_ERR_NO_STORE "no store named 'citys'; did you mean 'cities'?", or the store. */
+LG_MUST_CHECK enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s,
+                                               struct lg_slice name,
+                                               const struct lg_catalog_store **out,
+                                               struct lg_error *err);
+/* The ready replicas of a partition (COMPLETED on a live instance): indexes of instances. */
+size_t lg_catalog_ready(const struct lg_catalog_topic *topic, uint32_t partition,
+                        uint32_t out[LG_CATALOG_REPLICAS_MAX]);
+/* Has every partition of this version a ready replica? `*out_missing` is the first without. */
+bool lg_catalog_version_ready(const struct lg_catalog_snapshot *s, const char *store,
+                              int32_t version, uint32_t *out_missing);
+/* The version a reader should be given: the current one when it is ready; else the one served
+ * before (0: none), if that is; else LG_ERR_UNREADY naming what is missing, or LG_ERR_UNREADY for a
+ * store that was never pushed. Pure. */
+LG_MUST_CHECK enum lg_rc lg_catalog_served_version(const struct lg_catalog_snapshot *s,
+                                                   const struct lg_catalog_store *store,
+                                                   int32_t served_before, int32_t *out,
+                                                   struct lg_error *err);
+
+/* --- The catalog of a lane. ------------------------------------------------------------------- */
+
+struct lg_catalog; /* Opaque. */
+
+struct lg_catalog_options {
+    struct lg_metastore *metastore;
+    struct lg_lane *lane;
+    /* A new snapshot is there; on the lane. May be NULL. */
+    void (*changed)(void *ctx, struct lg_catalog_snapshot *snapshot);
+    void *ctx;
+};
+
+struct lg_catalog *lg_catalog_start(const struct lg_catalog_options *options);
+/* NULL until the first was read. Borrowed until the next one: ref it to keep it. */
+struct lg_catalog_snapshot *lg_catalog_current(struct lg_catalog *c);
+/* `stopped` runs once on the lane; the catalog is gone then. */
+void lg_catalog_stop(struct lg_catalog *c, void (*stopped)(void *ctx), void *ctx);
+
+/* Builds a snapshot of what was read: for the catalog and for tests. Nodes that make no sense are
+ * left out and logged. `before` (may be NULL) lends its unchanged stores. */
+struct lg_tree_read;
+struct lg_catalog_snapshot *lg_catalog_snapshot_build(const struct lg_tree_read *read,
+                                                      struct lg_catalog_snapshot *before);
+
+#endif

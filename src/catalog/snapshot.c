@@ -1,0 +1,351 @@
+/* Snapshots: built once from what the metastore held, then only read. */
+#include "base/log.h"
+#include "base/str.h"
+#include "catalog/catalog.h"
+#include "catalog/tree_read.h"
+#include "model/names.h"
+
+/* --- Stores. -----------------------------------------------------------------------------------
+ */
+
+static void store_unref(struct lg_catalog_store *s)
+{
+    if (s == NULL || --s->refs > 0)
+        return;
+    lg_blob_unref(s->text);
+    lg_store_free(s->store);
+    lg_schema_unref(s->key_schema);
+    for (size_t i = 0; i < s->value_schemas.size; i++)
+        lg_schema_unref(s->value_schemas.data[i].schema);
+    LG_VEC_DONE(&s->value_schemas);
+    lg_free(s);
+}
+
+static enum lg_rc parse_schemas(struct lg_catalog_store *s, struct lg_error *err)
+{
+    enum lg_rc rc = lg_schema_parse(lg_slice_str(s->store->key_schema), &s->key_schema, err);
+
+    for (size_t i = 0; rc == LG_OK && i < s->store->value_schemas.size; i++) {
+        struct lg_catalog_value_schema value = {s->store->value_schemas.data[i].id, NULL};
+
+        rc =
+            lg_schema_parse(lg_slice_str(s->store->value_schemas.data[i].text), &value.schema, err);
+        if (rc == LG_OK)
+            LG_VEC_PUSH(&s->value_schemas, value);
+    }
+    return rc;
+}
+
+static struct lg_catalog_store *store_parse(const struct lg_tree_node *node)
+{
+    struct lg_catalog_store *s = lg_new(struct lg_catalog_store);
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error err = {0};
+    enum lg_rc rc;
+
+    s->refs = 1;
+    s->text = lg_blob_ref(node->value);
+    rc = lg_json_parse(node->value->bytes, &json, &err);
+    if (rc == LG_OK)
+        rc = lg_store_from_json(json, &s->store, &err);
+    if (rc == LG_OK)
+        rc = parse_schemas(s, &err);
+    if (rc == LG_OK)
+        return s;
+    lg_log(LG_LOG_ERROR, "catalog_store_unreadable", "path=%s reason=\"%s\"", node->path, err.text);
+    store_unref(s);
+    return NULL;
+}
+
+static void add_store(struct lg_catalog_snapshot *s, const struct lg_tree_node *node,
+                      struct lg_catalog_snapshot *before)
+{
+    struct lg_slice name = lg_slice_str(lg_tree_node_name(node));
+    struct lg_catalog_store *store =
+        before == NULL ? NULL : lg_map_get(before->store_by_name, name);
+
+    if (node->value == NULL)
+        return;
+    if (store != NULL && lg_slice_eq(store->text->bytes, node->value->bytes))
+        store->refs++;
+    else
+        store = store_parse(node);
+    if (store == NULL)
+        return;
+    LG_VEC_PUSH(&s->stores, store);
+    (void)lg_map_put(s->store_by_name, name, store);
+}
+
+/* --- Instances and routers. --------------------------------------------------------------------
+ */
+
+static struct lg_json *node_json(const struct lg_tree_node *node)
+{
+    struct lg_json *json = NULL;
+    struct lg_error err = {0};
+
+    if (node->value == NULL || lg_json_parse(node->value->bytes, &json, &err) != LG_OK)
+        lg_log(LG_LOG_ERROR, "catalog_node_unreadable", "path=%s reason=\"%s\"", node->path,
+               err.text);
+    return json;
+}
+
+static void add_instance(struct lg_catalog_snapshot *s, const struct lg_tree_node *node)
+{
+    LG_AUTO(lg_json) *json = node_json(node);
+    const char *host = json == NULL ? NULL : lg_json_get_str(json, "host", NULL);
+    int64_t port = json == NULL ? 0 : lg_json_get_int(json, "port", 0);
+
+    if (host == NULL || port < 1 || port > UINT16_MAX)
+        return;
+    LG_VEC_PUSH(&s->instances, (struct lg_catalog_instance){lg_strdup(lg_tree_node_name(node)),
+                                                            lg_strdup(host), (uint16_t)port});
+}
+
+static void add_router(struct lg_catalog_snapshot *s, const struct lg_tree_node *node)
+{
+    LG_AUTO(lg_json) *json = node_json(node);
+    const char *url = json == NULL ? NULL : lg_json_get_str(json, "url", NULL);
+
+    if (url != NULL)
+        LG_VEC_PUSH(&s->routers, lg_strdup(url));
+}
+
+/* --- Topics and replicas. ----------------------------------------------------------------------
+ */
+
+static void add_topic(struct lg_catalog_snapshot *s, const struct lg_tree_node *node)
+{
+    LG_AUTO(lg_json) *json = node_json(node);
+    size_t partitions = json == NULL ? 0 : lg_json_size(lg_json_get(json, "partitions"));
+    struct lg_catalog_topic topic = {0};
+
+    if (partitions == 0 || partitions > UINT16_MAX)
+        return;
+    topic.name = lg_strdup(lg_tree_node_name(node));
+    topic.partition_count = (uint32_t)partitions;
+    topic.partitions = lg_new_array(struct lg_catalog_partition, partitions);
+    LG_VEC_PUSH(&s->topics, topic);
+}
+
+static const struct lg_catalog_instance *find_instance(const struct lg_catalog_snapshot *s,
+                                                       const char *id, uint32_t *out_index)
+{
+    for (size_t i = 0; i < s->instances.size; i++)
+        if (strcmp(s->instances.data[i].id, id) == 0) {
+            *out_index = (uint32_t)i;
+            return &s->instances.data[i];
+        }
+    return NULL;
+}
+
+/* "/replicas/<topic>/<instance>": what one server says of its replicas of one topic. */
+static void add_replicas(struct lg_catalog_snapshot *s, const struct lg_tree_node *node)
+{
+    const char *topic_begin = node->path + strlen("/replicas/"), *slash = strchr(topic_begin, '/');
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_catalog_topic *topic;
+    uint32_t instance;
+    const char *partition_text;
+    struct lg_json *report;
+    size_t i = 0;
+
+    if (slash == NULL || find_instance(s, slash + 1, &instance) == NULL)
+        return; /* The parent, or a server that is gone. */
+    topic = lg_map_get(s->topic_by_name, lg_slice(topic_begin, (size_t)(slash - topic_begin)));
+    if (topic == NULL || (json = node_json(node)) == NULL)
+        return;
+    while (lg_json_next(json, &i, &partition_text, &report)) {
+        struct lg_catalog_replica replica = {.instance = instance};
+        struct lg_catalog_partition *partition;
+        uint64_t number;
+
+        if (!lg_parse_u64(lg_slice_str(partition_text), topic->partition_count - 1, &number) ||
+            !lg_push_status_from_name(lg_slice_str(lg_json_get_str(report, "status", "")),
+                                      &replica.status))
+            continue;
+        partition = &topic->partitions[number];
+        replica.records = (uint64_t)lg_json_get_int(report, "records", 0);
+        if (partition->count < LG_CATALOG_REPLICAS_MAX)
+            partition->replicas[partition->count++] = replica;
+    }
+}
+
+/* --- The whole. --------------------------------------------------------------------------------
+ */
+
+static bool below(const struct lg_tree_node *node, const char *root)
+{
+    return strncmp(node->path, root, strlen(root)) == 0 && node->path[strlen(root)] == '/';
+}
+
+static void index_topics(struct lg_catalog_snapshot *s)
+{
+    for (size_t i = 0; i < s->topics.size; i++)
+        (void)lg_map_put(s->topic_by_name, lg_slice_str(s->topics.data[i].name),
+                         &s->topics.data[i]);
+}
+
+struct lg_catalog_snapshot *lg_catalog_snapshot_build(const struct lg_tree_read *read,
+                                                      struct lg_catalog_snapshot *before)
+{
+    struct lg_catalog_snapshot *s = lg_new(struct lg_catalog_snapshot);
+
+    s->refs = 1;
+    s->store_by_name = lg_map_new();
+    s->topic_by_name = lg_map_new();
+    for (size_t i = 0; i < read->nodes.size; i++) {
+        const struct lg_tree_node *node = &read->nodes.data[i];
+
+        if (below(node, "/stores"))
+            add_store(s, node, before);
+        else if (below(node, "/instances"))
+            add_instance(s, node);
+        else if (below(node, "/routers"))
+            add_router(s, node);
+        else if (below(node, "/assignment"))
+            add_topic(s, node);
+    }
+    index_topics(s); /* From here on the vector does not move. */
+    for (size_t i = 0; i < read->nodes.size; i++)
+        if (below(&read->nodes.data[i], "/replicas"))
+            add_replicas(s, &read->nodes.data[i]);
+    return s;
+}
+
+struct lg_catalog_snapshot *lg_catalog_snapshot_ref(struct lg_catalog_snapshot *s)
+{
+    s->refs++;
+    return s;
+}
+
+void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s)
+{
+    if (s == NULL || --s->refs > 0)
+        return;
+    for (size_t i = 0; i < s->stores.size; i++)
+        store_unref(s->stores.data[i]);
+    for (size_t i = 0; i < s->instances.size; i++) {
+        lg_free(s->instances.data[i].id);
+        lg_free(s->instances.data[i].host);
+    }
+    for (size_t i = 0; i < s->topics.size; i++) {
+        lg_free(s->topics.data[i].name);
+        lg_free(s->topics.data[i].partitions);
+    }
+    for (size_t i = 0; i < s->routers.size; i++)
+        lg_free(s->routers.data[i]);
+    LG_VEC_DONE(&s->stores);
+    LG_VEC_DONE(&s->instances);
+    LG_VEC_DONE(&s->topics);
+    LG_VEC_DONE(&s->routers);
+    lg_map_free(s->store_by_name);
+    lg_map_free(s->topic_by_name);
+    lg_free(s);
+}
+
+/* --- Questions. --------------------------------------------------------------------------------
+ */
+
+const struct lg_catalog_store *lg_catalog_store(const struct lg_catalog_snapshot *s,
+                                                struct lg_slice name)
+{
+    return lg_map_get(s->store_by_name, name);
+}
+
+const struct lg_catalog_topic *lg_catalog_topic(const struct lg_catalog_snapshot *s,
+                                                struct lg_slice name)
+{
+    return lg_map_get(s->topic_by_name, name);
+}
+
+const struct lg_schema *lg_catalog_value_schema(const struct lg_catalog_store *store, int32_t id)
+{
+    for (size_t i = 0; i < store->value_schemas.size; i++)
+        if (store->value_schemas.data[i].id == id)
+            return store->value_schemas.data[i].schema;
+    return NULL;
+}
+
+enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s, struct lg_slice name,
+                                 const struct lg_catalog_store **out, struct lg_error *err)
+{
+    const struct lg_catalog_store *store = lg_catalog_store(s, name);
+    const char **names;
+    const char *near;
+    char given[LG_STORE_NAME_MAX + 1] = {0};
+
+    if (store != NULL) {
+        *out = store;
+        return LG_OK;
+    }
+    names = lg_new_array(const char *, s->stores.size + 1);
+    for (size_t i = 0; i < s->stores.size; i++)
+        names[i] = s->stores.data[i]->store->name;
+    if (name.size > 0)
+        memcpy(given, name.data, LG_MIN(name.size, (size_t)LG_STORE_NAME_MAX));
+    near = lg_nearest(given, names, s->stores.size);
+    (void)lg_error_set(
+        err, LG_ERR_NO_STORE, "no store named '%s'%s%s%s; `lagoon store list` lists them", given,
+        near == NULL ? "" : ", did you mean '", near == NULL ? "" : near, near == NULL ? "" : "'?");
+    lg_free(names);
+    return LG_ERR_NO_STORE;
+}
+
+size_t lg_catalog_ready(const struct lg_catalog_topic *topic, uint32_t partition,
+                        uint32_t out[LG_CATALOG_REPLICAS_MAX])
+{
+    const struct lg_catalog_partition *p = &topic->partitions[partition];
+    size_t n = 0;
+
+    assert(partition < topic->partition_count);
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->replicas[i].status == LG_PUSH_COMPLETED)
+            out[n++] = p->replicas[i].instance;
+    return n;
+}
+
+bool lg_catalog_version_ready(const struct lg_catalog_snapshot *s, const char *store,
+                              int32_t version, uint32_t *out_missing)
+{
+    char name[LG_NAMES_TOPIC_MAX + 1];
+    const struct lg_catalog_topic *topic;
+    uint32_t ready[LG_CATALOG_REPLICAS_MAX];
+
+    lg_names_version_topic(name, store, version);
+    topic = lg_catalog_topic(s, lg_slice_str(name));
+    *out_missing = 0;
+    if (topic == NULL)
+        return false;
+    for (uint32_t p = 0; p < topic->partition_count; p++)
+        if (lg_catalog_ready(topic, p, ready) == 0) {
+            *out_missing = p;
+            return false;
+        }
+    return true;
+}
+
+enum lg_rc lg_catalog_served_version(const struct lg_catalog_snapshot *s,
+                                     const struct lg_catalog_store *store, int32_t served_before,
+                                     int32_t *out, struct lg_error *err)
+{
+    int32_t current = store->store->current_version;
+    uint32_t missing, ignored;
+
+    if (current == 0)
+        return lg_error_set(err, LG_ERR_UNREADY, "store '%s' has no version to serve yet; push one",
+                            store->store->name);
+    if (lg_catalog_version_ready(s, store->store->name, current, &missing)) {
+        *out = current;
+        return LG_OK;
+    }
+    if (served_before > 0 && served_before != current &&
+        lg_store_version(store->store, served_before) != NULL &&
+        lg_catalog_version_ready(s, store->store->name, served_before, &ignored)) {
+        *out = served_before;
+        return LG_OK;
+    }
+    return lg_error_set(err, LG_ERR_UNREADY,
+                        "version %d of store '%s' has no ready server for partition %u; try again",
+                        current, store->store->name, missing);
+}

@@ -1,0 +1,46 @@
+/* Reads everything at and below some paths of the metastore: one operation, many small reads.
+ *
+ * Not one moment: nodes that vanish meanwhile are left out, and a watch tells of what came later.
+ * The paths are read in the order given. Runs on one lane; the struct is the caller's.
+ */
+#ifndef LG_CATALOG_TREE_READ_H
+#define LG_CATALOG_TREE_READ_H
+
+#include "base/vec.h"
+#include "metastore/metastore.h"
+
+#define LG_TREE_NODES_MAX 1000000u
+#define LG_TREE_DEPTH_MAX 3u /* below a root */
+
+struct lg_tree_node {
+    char *path;            /* "/stores/cities" */
+    struct lg_blob *value; /* NULL when empty */
+};
+
+struct lg_tree_read {
+    /* What the caller fills; borrowed until done. */
+    struct lg_metastore *metastore;
+    struct lg_lane *lane;
+    const char *const *roots;
+    size_t root_count;
+    void (*done)(struct lg_tree_read *read);
+
+    /* The answer: nodes below the roots, not the roots themselves. An absent root has none. */
+    enum lg_rc rc;
+    struct lg_error err;
+    LG_VEC(struct lg_tree_node) nodes;
+
+    /* tree_read.c only. */
+    LG_VEC(char *) pending;
+    size_t root;
+    char *path;
+    struct lg_meta_op op;
+};
+
+void lg_tree_read_submit(struct lg_tree_read *read);
+/* Frees the answer; the struct may be submitted again. */
+void lg_tree_read_done(struct lg_tree_read *read);
+/* The last part of a node's path, and the part before it: "cities", "stores". Borrowed. */
+const char *lg_tree_node_name(const struct lg_tree_node *node);
+
+#endif
