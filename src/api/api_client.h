@@ -1,0 +1,53 @@
+/* Calls to a controller by the table of routes. Runs on one lane.
+ *
+ * A call that found nobody, or a controller that is not the leader, is repeated after a pause until
+ * its deadline. Every route is safe to repeat: a push id makes its version once, and the rest
+ * change nothing the second time or are refused as a conflict.
+ */
+#ifndef LG_API_API_CLIENT_H
+#define LG_API_API_CLIENT_H
+
+#include "api/routes.h"
+#include "base/json.h"
+#include "net/http_client.h"
+
+#define LG_API_ANSWER_BYTES_MAX ((size_t)64 << 20)
+#define LG_API_PAUSE_MS 200u
+
+struct lg_api_client; /* Opaque. */
+
+/* {0} is a call without parameters. */
+struct lg_api_call {
+    enum lg_api_route route;
+    uint64_t deadline_us; /* absolute lane time */
+    void (*done)(struct lg_api_call *call);
+
+    /* LG_OK: `answer` is the controller's JSON, without an error in it. Else err says why: the
+     * controller's own code and sentence, or that it cannot be reached. */
+    enum lg_rc rc;
+    struct lg_error err;
+    struct lg_json *answer;
+
+    /* api_client.c only. */
+    struct lg_api_client *client;
+    struct lg_buf form, target;
+    struct lg_http_call http;
+    struct lg_timer pause;
+};
+
+/* `http` is borrowed and must outlive the client. LG_ERR_INVALID for a URL that is none. */
+LG_MUST_CHECK enum lg_rc lg_api_client_new(struct lg_http_client *http, struct lg_lane *lane,
+                                           const char *controller_url, struct lg_api_client **out,
+                                           struct lg_error *err);
+void lg_api_client_free(struct lg_api_client *client); /* No call may be open. NULL is allowed. */
+/* Adds a parameter; copies. Before submit. */
+void lg_api_call_param(struct lg_api_call *call, const char *name, const char *value);
+void lg_api_call_submit(struct lg_api_client *client, struct lg_api_call *call);
+/* Frees parameters and answer; the struct is {0} again, but for route, deadline and done. */
+void lg_api_call_done(struct lg_api_call *call);
+
+/* What an HTTP answer of a controller means: its JSON, or the error in it. Pure. */
+LG_MUST_CHECK enum lg_rc lg_api_read_answer(int status, struct lg_slice body, struct lg_json **out,
+                                            struct lg_error *err);
+
+#endif
