@@ -1,0 +1,783 @@
+#include "pushjob/pushjob.h"
+
+#include <stdio.h>
+
+#include "api/api_client.h"
+#include "avro/json_text.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "lane/sm.h"
+#include "pushjob/spread.h"
+#include "writer/segment.h"
+
+#define LEASE_MS_DEFAULT 30000u
+#define POLL_MS 100u
+#define CALL_TIMEOUT_MS 30000u
+#define ROUTERS_MAX 1000u
+
+static const struct lg_sm_state states[] = {
+    [LG_PUSH_FINDING] = {"finding", LG_TO(LG_PUSH_CREATING) | LG_TO(LG_PUSH_READING) |
+                                        LG_TO(LG_PUSH_FINISHED)},
+    [LG_PUSH_CREATING] = {"creating", LG_TO(LG_PUSH_FINDING) | LG_TO(LG_PUSH_FINISHED)},
+    [LG_PUSH_READING] = {"reading", LG_TO(LG_PUSH_SORTING) | LG_TO(LG_PUSH_FINISHED)},
+    [LG_PUSH_SORTING] = {"sorting", LG_TO(LG_PUSH_REQUESTING) | LG_TO(LG_PUSH_FINISHED)},
+    [LG_PUSH_REQUESTING] = {"requesting", LG_TO(LG_PUSH_WRITING) | LG_TO(LG_PUSH_KILLING) |
+                                              LG_TO(LG_PUSH_FINISHED)},
+    [LG_PUSH_WRITING] = {"writing", LG_TO(LG_PUSH_ENDING) | LG_TO(LG_PUSH_KILLING)},
+    [LG_PUSH_ENDING] = {"ending", LG_TO(LG_PUSH_WAITING) | LG_TO(LG_PUSH_KILLING)},
+    [LG_PUSH_WAITING] = {"waiting", LG_TO(LG_PUSH_CONFIRMING) | LG_TO(LG_PUSH_KILLING)},
+    [LG_PUSH_CONFIRMING] = {"confirming", LG_TO(LG_PUSH_FINISHED)},
+    [LG_PUSH_KILLING] = {"killing", LG_TO(LG_PUSH_FINISHED)},
+    [LG_PUSH_FINISHED] = {"finished", 0},
+};
+
+struct lg_pushjob {
+    struct lg_pushjob_options o;
+    struct lg_push_outcome outcome;
+    struct lg_sm sm;
+    uint64_t deadline_us;
+    bool cancelled;
+
+    struct lg_http_client *http;
+    struct lg_api_client *api;
+    struct lg_api_call call;      /* One at a time: the main thread of the push. */
+    struct lg_api_call heartbeat; /* Beside it. */
+    bool heartbeat_open;
+    struct lg_timer heartbeat_timer, poll_timer;
+
+    struct lg_schema *key_schema, *value_schema;
+    int32_t schema_id;
+    struct lg_input *input;
+    struct lg_rows *rows;
+    struct lg_offload offload;
+    struct lg_error offload_err; /* What the pool thread found; rc LG_OK: nothing. */
+    uint64_t read_bytes;         /* Written by the pool thread, shown by the lane: see read_more. */
+    bool read_ended;
+    struct lg_buf parameter; /* A long value of a call. */
+
+    char *topic;
+    struct lg_pubsub *log;
+    struct lg_spread *spread;
+    bool spread_open;
+
+    struct lg_http_call ask_router;
+    LG_VEC(char *) routers;
+    size_t routers_confirmed;
+    struct lg_task finish;
+};
+
+static void step_find(struct lg_pushjob *job);
+static void step_request(struct lg_pushjob *job);
+static void step_wait(struct lg_pushjob *job);
+static void step_list_routers(struct lg_pushjob *job);
+static void read_more(struct lg_pushjob *job);
+static void fail(struct lg_pushjob *job, const struct lg_error *err);
+
+const char *lg_push_phase_name(enum lg_push_phase phase)
+{
+    return states[phase].name;
+}
+
+static void tell(struct lg_pushjob *job, uint64_t done, uint64_t total)
+{
+    job->o.progress(job->o.ctx, &(struct lg_push_progress){(enum lg_push_phase)job->sm.now, done,
+                                                           total, job->outcome.version});
+}
+
+static void enter(struct lg_pushjob *job, enum lg_push_phase phase)
+{
+    lg_sm_move(&job->sm, phase);
+    tell(job, 0, 0);
+}
+
+/* --- Calls to the controller. ------------------------------------------------------------------
+ */
+
+static void ask(struct lg_pushjob *job, enum lg_api_route route, void (*done)(struct lg_api_call *))
+{
+    uint64_t soon = lg_lane_now_us(job->o.lane) + CALL_TIMEOUT_MS * LG_MS;
+
+    job->call.route = route;
+    job->call.deadline_us = LG_MIN(soon, job->deadline_us);
+    job->call.done = done;
+    lg_api_call_submit(job->api, &job->call);
+}
+
+static void with(struct lg_pushjob *job, const char *name, const char *value)
+{
+    lg_api_call_param(&job->call, name, value);
+}
+
+static void with_number(struct lg_pushjob *job, const char *name, int64_t value)
+{
+    LG_AUTO_STR char *text = lg_strf("%lld", (long long)value);
+
+    lg_api_call_param(&job->call, name, text);
+}
+
+/* Begins a call: the answer before is forgotten, the store is named. */
+static void prepare(struct lg_pushjob *job)
+{
+    lg_api_call_done(&job->call);
+    with(job, "store_name", job->o.store);
+}
+
+/* True when the call failed or the push was cancelled: then the job is on its way to its end. */
+static bool went_wrong(struct lg_pushjob *job, const struct lg_api_call *call)
+{
+    struct lg_error err = {0};
+
+    if (job->cancelled)
+        (void)lg_error_set(&err, LG_ERR_CANCELLED, "the push was cancelled");
+    else if (call != NULL && call->rc != LG_OK)
+        err = call->err;
+    if (err.rc == LG_OK)
+        return false;
+    fail(job, &err);
+    return true;
+}
+
+/* --- The end. ----------------------------------------------------------------------------------
+ */
+
+static void finish(struct lg_task *task)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(task, struct lg_pushjob, finish);
+
+    if (job->heartbeat_open) /* Its answer comes; then we are called again. */
+        return;
+    job->o.finished(job->o.ctx, job);
+}
+
+static void end(struct lg_pushjob *job)
+{
+    enter(job, LG_PUSH_FINISHED);
+    lg_timer_stop(job->o.lane, &job->heartbeat_timer);
+    lg_timer_stop(job->o.lane, &job->poll_timer);
+    job->finish.run = finish;
+    lg_lane_post(job->o.lane, &job->finish);
+}
+
+static void killed(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+
+    if (call->rc != LG_OK) /* The lease sees to it; the first error is the one to tell. */
+        (void)lg_error_wrap(&job->outcome.err, "version %d could not be dropped (%s)",
+                            job->outcome.version, call->err.text);
+    end(job);
+}
+
+static void fail(struct lg_pushjob *job, const struct lg_error *err)
+{
+    if (job->outcome.rc == LG_OK) {
+        job->outcome.rc = err->rc;
+        job->outcome.err = *err;
+    }
+    if (job->spread_open) { /* Comes back through spread_finished. */
+        lg_spread_cancel(job->spread);
+        return;
+    }
+    if (job->outcome.version == 0 || job->sm.now == LG_PUSH_CONFIRMING) {
+        end(job);
+        return;
+    }
+    enter(job, LG_PUSH_KILLING);
+    prepare(job);
+    with(job, "topic", job->topic);
+    with_number(job, "version", job->outcome.version);
+    job->deadline_us = lg_lane_now_us(job->o.lane) + CALL_TIMEOUT_MS * LG_MS;
+    ask(job, LG_API_kill_offline_push_job, killed);
+}
+
+/* --- The store. --------------------------------------------------------------------------------
+ */
+
+static void store_created(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+
+    /* Somebody may have been faster: then it is there, which is what was wanted. */
+    if (call->rc != LG_ERR_CONFLICT && went_wrong(job, call))
+        return;
+    job->outcome.store_created = call->rc == LG_OK;
+    lg_sm_move(&job->sm, LG_PUSH_FINDING);
+    step_find(job);
+}
+
+static void step_create(struct lg_pushjob *job)
+{
+    LG_AUTO_STR char *key = NULL;
+    LG_AUTO_STR char *value = NULL;
+    struct lg_error err = {0};
+
+    enter(job, LG_PUSH_CREATING);
+    if (lg_input_schemas(job->input, &key, &value, &err) != LG_OK) {
+        fail(job, &err);
+        return;
+    }
+    job->o.creating(job->o.ctx, key, value);
+    prepare(job);
+    with(job, "key_schema", key);
+    with(job, "value_schema", value);
+    with(job, "owner", job->o.owner);
+    if (job->o.partitions != 0)
+        with_number(job, "partition_count", job->o.partitions);
+    ask(job, LG_API_new_store, store_created);
+}
+
+/* Everything is known of the store: binds the input to it and reads. */
+static void schemas_known(struct lg_pushjob *job)
+{
+    struct lg_error err = {0};
+
+    if (lg_input_bind(job->input, job->key_schema, job->value_schema, &err) != LG_OK) {
+        fail(job, &err);
+        return;
+    }
+    job->rows = lg_rows_new(job->outcome.partitions);
+    enter(job, LG_PUSH_READING);
+    read_more(job);
+}
+
+static void value_schema_found(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+    const struct lg_json *schemas, *latest;
+    struct lg_error err = {0};
+
+    if (went_wrong(job, call))
+        return;
+    schemas = lg_json_get(call->answer, "schemas");
+    latest = lg_json_at(schemas, lg_json_size(schemas) == 0 ? 0 : lg_json_size(schemas) - 1);
+    job->schema_id = (int32_t)lg_json_get_int(latest, "id", 0);
+    if (job->schema_id < 1)
+        (void)lg_error_set(&err, LG_ERR_NO_SCHEMA, "store '%s' has no value schema", job->o.store);
+    else
+        (void)!lg_schema_parse(lg_slice_str(lg_json_get_str(latest, "schemaStr", "")),
+                               &job->value_schema, &err);
+    if (err.rc != LG_OK)
+        fail(job, &err);
+    else
+        schemas_known(job);
+}
+
+static void key_schema_found(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+    struct lg_error err = {0};
+
+    if (went_wrong(job, call))
+        return;
+    if (lg_schema_parse(lg_slice_str(lg_json_get_str(call->answer, "schemaStr", "")),
+                        &job->key_schema, &err) != LG_OK) {
+        fail(job, &err);
+        return;
+    }
+    prepare(job);
+    ask(job, LG_API_get_all_value_schema, value_schema_found);
+}
+
+static void store_found(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+    struct lg_error err = {0};
+    int64_t partitions;
+
+    if (call->rc == LG_ERR_NO_STORE && job->o.create_store && !job->outcome.store_created) {
+        step_create(job);
+        return;
+    }
+    if (call->rc == LG_ERR_NO_STORE && !job->o.create_store) {
+        size_t length = strlen(call->err.text);
+
+        (void)snprintf(call->err.text + length, sizeof call->err.text - length,
+                       "; `--create` makes it from the file's schema");
+    }
+    if (went_wrong(job, call))
+        return;
+    partitions = lg_json_get_int(lg_json_get(call->answer, "store"), "partitionCount", 0);
+    if (partitions < 1 || partitions > LG_TOPIC_PARTITIONS_MAX) {
+        (void)lg_error_set(&err, LG_ERR_BAD_DATA, "store '%s' has %lld partitions", job->o.store,
+                           (long long)partitions);
+        fail(job, &err);
+        return;
+    }
+    job->outcome.partitions = (uint32_t)partitions;
+    prepare(job);
+    ask(job, LG_API_get_key_schema, key_schema_found);
+}
+
+static void step_find(struct lg_pushjob *job)
+{
+    prepare(job);
+    ask(job, LG_API_store, store_found);
+}
+
+/* --- The file. ---------------------------------------------------------------------------------
+ */
+
+#define READ_RECORDS_AT_ONCE 20000u
+
+/* Two records, one key: says which, in words of the key's schema. */
+static void name_conflict(const struct lg_pushjob *job, const struct lg_row *first,
+                          const struct lg_row *second, struct lg_error *err)
+{
+    LG_SCOPED(lg_buf) key = {0}, a = {0}, b = {0};
+    struct lg_decoder kd = lg_decoder_of(first->key), ad = lg_decoder_of(first->value),
+                      bd = lg_decoder_of(second->value);
+    struct lg_error ignored;
+
+    if (lg_avro_to_json(job->key_schema, &kd, &key, &ignored) != LG_OK ||
+        lg_avro_to_json(job->value_schema, &ad, &a, &ignored) != LG_OK ||
+        lg_avro_to_json(job->value_schema, &bd, &b, &ignored) != LG_OK)
+        return; /* The sentence that is there will do. */
+    (void)lg_error_set(err, LG_ERR_BAD_DATA,
+                       "%s: two different records have the key %.*s: %.*s and %.*s; keep one",
+                       job->o.file_name, (int)LG_MIN(key.size, (size_t)80), (const char *)key.data,
+                       (int)LG_MIN(a.size, (size_t)160), (const char *)a.data,
+                       (int)LG_MIN(b.size, (size_t)160), (const char *)b.data);
+}
+
+static void sort_work(struct lg_offload *offload)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
+    const struct lg_row *first, *second;
+
+    for (uint32_t i = 0; i < job->outcome.partitions; i++)
+        if (lg_rows_sort(job->rows, i, &first, &second, &job->offload_err) != LG_OK) {
+            name_conflict(job, first, second, &job->offload_err);
+            return;
+        }
+}
+
+static void sorted(struct lg_offload *offload)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
+
+    if (job->offload_err.rc != LG_OK) {
+        fail(job, &job->offload_err);
+        return;
+    }
+    if (went_wrong(job, NULL))
+        return;
+    job->outcome.records = lg_rows_total(job->rows);
+    job->outcome.bytes = lg_rows_bytes(job->rows);
+    job->outcome.duplicates = lg_rows_duplicates(job->rows);
+    step_request(job);
+}
+
+static void read_work(struct lg_offload *offload)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
+    struct lg_slice key, value;
+    enum lg_rc rc = LG_OK;
+
+    for (unsigned i = 0; i < READ_RECORDS_AT_ONCE && rc == LG_OK && !job->read_ended; i++) {
+        rc = lg_input_next(job->input, &key, &value, &job->read_ended, &job->offload_err);
+        if (rc == LG_OK && !job->read_ended)
+            rc = lg_rows_add(job->rows, key, value, &job->offload_err);
+    }
+    job->read_bytes = lg_input_offset(job->input);
+}
+
+static void some_read(struct lg_offload *offload)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
+
+    if (job->offload_err.rc != LG_OK) {
+        fail(job, &job->offload_err);
+        return;
+    }
+    if (went_wrong(job, NULL))
+        return;
+    tell(job, job->read_bytes, job->o.file_bytes);
+    if (!job->read_ended) {
+        read_more(job);
+        return;
+    }
+    enter(job, LG_PUSH_SORTING);
+    job->offload.work = sort_work;
+    job->offload.done = sorted;
+    lg_offload(job->o.lane, &job->offload);
+}
+
+/* Reads some records on a pool thread; the job touches nothing of its input meanwhile. */
+static void read_more(struct lg_pushjob *job)
+{
+    job->offload.work = read_work;
+    job->offload.done = some_read;
+    lg_offload(job->o.lane, &job->offload);
+}
+
+static void open_work(struct lg_offload *offload)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
+    struct lg_input_options options = {job->o.file_name, job->o.source, job->o.key_field,
+                                       job->o.value_field};
+
+    (void)!lg_input_open(&options, &job->input, &job->offload_err);
+}
+
+static void opened(struct lg_offload *offload)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
+
+    if (job->offload_err.rc == LG_OK)
+        (void)!lg_api_client_new(job->http, job->o.lane, job->o.controller_url, &job->api,
+                                 &job->offload_err);
+    if (job->offload_err.rc != LG_OK)
+        fail(job, &job->offload_err);
+    else if (!went_wrong(job, NULL))
+        step_find(job);
+}
+
+/* --- The version. ------------------------------------------------------------------------------
+ */
+
+static void heartbeat_due(struct lg_timer *timer);
+
+static void heartbeat_answered(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, heartbeat);
+
+    job->heartbeat_open = false; /* A lost heartbeat is repeated by the next. */
+    if (job->sm.now == LG_PUSH_FINISHED)
+        finish(&job->finish);
+    else
+        lg_timer_start(job->o.lane, &job->heartbeat_timer, job->o.lease_ms / 3 * LG_MS,
+                       heartbeat_due);
+}
+
+static void heartbeat_due(struct lg_timer *timer)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(timer, struct lg_pushjob, heartbeat_timer);
+    LG_AUTO_STR char *version = lg_strf("%d", job->outcome.version);
+
+    lg_api_call_done(&job->heartbeat);
+    lg_api_call_param(&job->heartbeat, "store_name", job->o.store);
+    lg_api_call_param(&job->heartbeat, "version", version);
+    job->heartbeat.route = LG_API_push_heartbeat;
+    job->heartbeat.deadline_us = lg_lane_now_us(job->o.lane) + job->o.lease_ms / 3 * LG_MS;
+    job->heartbeat.done = heartbeat_answered;
+    job->heartbeat_open = true;
+    lg_api_call_submit(job->api, &job->heartbeat);
+}
+
+static void wrote_some(void *ctx, uint64_t records)
+{
+    struct lg_pushjob *job = ctx;
+
+    tell(job, records, job->outcome.records);
+}
+
+static void end_requested(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+
+    if (went_wrong(job, call))
+        return;
+    enter(job, LG_PUSH_WAITING);
+    step_wait(job);
+}
+
+/* The number of rows per partition, which each server compares with what it took in. */
+static void write_counts(struct lg_pushjob *job)
+{
+    lg_buf_clear(&job->parameter);
+    for (uint32_t i = 0; i < job->outcome.partitions; i++) {
+        size_t count;
+
+        (void)lg_rows_of(job->rows, i, &count);
+        lg_buf_appendf(&job->parameter, "%s\"%u\":%zu", i == 0 ? "{" : ",", i, count);
+    }
+    lg_buf_append_str(&job->parameter, "}");
+    lg_buf_append_byte(&job->parameter, 0);
+}
+
+static void spread_finished(void *ctx, enum lg_rc rc, const struct lg_error *err)
+{
+    struct lg_pushjob *job = ctx;
+
+    job->spread_open = false;
+    if (job->outcome.rc != LG_OK) { /* fail() cancelled it. */
+        fail(job, &job->outcome.err);
+        return;
+    }
+    if (rc != LG_OK) {
+        fail(job, err);
+        return;
+    }
+    if (went_wrong(job, NULL))
+        return;
+    enter(job, LG_PUSH_ENDING);
+    write_counts(job);
+    prepare(job);
+    with_number(job, "version", job->outcome.version);
+    with(job, "partition_record_counts", (const char *)job->parameter.data);
+    ask(job, LG_API_end_of_push, end_requested);
+}
+
+static void step_write(struct lg_pushjob *job)
+{
+    enter(job, LG_PUSH_WRITING);
+    job->spread_open = true;
+    job->spread = lg_spread_start(&(struct lg_spread_options){
+        .lane = job->o.lane,
+        .log = job->log,
+        .topic = job->topic,
+        .rows = job->rows,
+        .guid = lg_segment_guid_of(lg_slice_str(job->o.push_id)),
+        .schema_id = job->schema_id,
+        .host_name = job->o.host_name,
+        .deadline_us = job->deadline_us,
+        .progress = wrote_some,
+        .finished = spread_finished,
+        .ctx = job,
+    });
+}
+
+static void version_given(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+    const char *topic, *url;
+    struct lg_error err = {0};
+
+    if (went_wrong(job, call))
+        return;
+    job->outcome.version = (int32_t)lg_json_get_int(call->answer, "version", 0);
+    topic = lg_json_get_str(call->answer, "kafkaTopic", "");
+    url = lg_json_get_str(call->answer, "kafkaBootstrapServers", "");
+    job->topic = lg_strdup(topic);
+    if (lg_json_get_int(call->answer, "partitions", 0) != job->outcome.partitions)
+        (void)lg_error_set(&err, LG_ERR_CONFLICT,
+                           "store '%s' changed its partition count meanwhile; push again",
+                           job->o.store);
+    else
+        (void)!job->o.open_log(job->o.ctx, url, &job->log, &err);
+    if (err.rc != LG_OK) {
+        fail(job, &err);
+        return;
+    }
+    lg_timer_start(job->o.lane, &job->heartbeat_timer, job->o.lease_ms / 3 * LG_MS, heartbeat_due);
+    step_write(job);
+}
+
+static void step_request(struct lg_pushjob *job)
+{
+    enter(job, LG_PUSH_REQUESTING);
+    prepare(job);
+    with(job, "push_type", "BATCH");
+    with(job, "push_job_id", job->o.push_id);
+    with(job, "start_of_push", "true");
+    with(job, "push_in_sorted_order", "true");
+    with_number(job, "store_size", (int64_t)job->outcome.bytes);
+    with_number(job, "lagoon_lease_ms", (int64_t)job->o.lease_ms);
+    ask(job, LG_API_request_topic, version_given);
+}
+
+/* --- Until it is served. -----------------------------------------------------------------------
+ */
+
+static void poll_again(struct lg_pushjob *job, void (*due)(struct lg_timer *))
+{
+    struct lg_error err;
+
+    if (lg_lane_now_us(job->o.lane) < job->deadline_us) {
+        lg_timer_start(job->o.lane, &job->poll_timer, POLL_MS * LG_MS, due);
+        return;
+    }
+    (void)lg_error_set(&err, LG_ERR_TIMEOUT, "version %d is not served after %llu s%s",
+                       job->outcome.version, (unsigned long long)(job->o.timeout_ms / 1000),
+                       job->sm.now == LG_PUSH_CONFIRMING
+                           ? " by every router, though it is the current one"
+                           : "; it was dropped");
+    fail(job, &err);
+}
+
+static void wait_due(struct lg_timer *timer)
+{
+    step_wait(LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer));
+}
+
+static void job_answered(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+    const struct lg_json *progress;
+    const char *status;
+    struct lg_error err = {0};
+
+    if (went_wrong(job, call))
+        return;
+    status = lg_json_get_str(call->answer, "status", "");
+    progress = lg_json_get(call->answer, "progress");
+    tell(job, (uint64_t)lg_json_get_int(progress, "recordsIngested", 0), job->outcome.records);
+    if (strcmp(status, "COMPLETED") == 0) {
+        enter(job, LG_PUSH_CONFIRMING);
+        step_list_routers(job);
+    } else if (strcmp(status, "ERROR") == 0 || strcmp(status, "ARCHIVED") == 0) {
+        (void)lg_error_set(&err, LG_ERR_FAILED, "version %d failed: %s", job->outcome.version,
+                           lg_json_get_str(call->answer, "statusDetails", "no reason is known"));
+        fail(job, &err);
+    } else {
+        poll_again(job, wait_due);
+    }
+}
+
+static void step_wait(struct lg_pushjob *job)
+{
+    prepare(job);
+    with_number(job, "version", job->outcome.version);
+    ask(job, LG_API_job, job_answered);
+}
+
+static void confirm_next(struct lg_pushjob *job);
+
+static void list_due(struct lg_timer *timer)
+{
+    step_list_routers(LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer));
+}
+
+static void routers_forget(struct lg_pushjob *job)
+{
+    for (size_t i = 0; i < job->routers.size; i++)
+        lg_free(job->routers.data[i]);
+    job->routers.size = 0;
+    job->routers_confirmed = 0;
+}
+
+static void routers_listed(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+    const struct lg_json *routers;
+
+    if (went_wrong(job, call))
+        return;
+    routers_forget(job);
+    routers = lg_json_get(call->answer, "routers");
+    for (size_t i = 0; i < lg_json_size(routers) && i < ROUTERS_MAX; i++) {
+        struct lg_slice url = lg_json_string(lg_json_at(routers, i));
+
+        LG_VEC_PUSH(&job->routers, lg_strndup((const char *)url.data, url.size));
+    }
+    if (job->routers.size == 0) /* The version is current, but nobody could read it. */
+        poll_again(job, list_due);
+    else
+        confirm_next(job);
+}
+
+static void step_list_routers(struct lg_pushjob *job)
+{
+    lg_api_call_done(&job->call);
+    ask(job, LG_API_list_routers, routers_listed);
+}
+
+/* Does this router serve our version, or a newer one that was pushed meanwhile? */
+static bool confirms(const struct lg_pushjob *job, const struct lg_http_call *answer)
+{
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error err;
+
+    return answer->rc == LG_OK && answer->status == 200 &&
+           lg_json_parse(lg_buf_slice(&answer->response_body), &json, &err) == LG_OK &&
+           lg_json_get_int(json, "currentVersion", 0) >= job->outcome.version;
+}
+
+static void router_answered(struct lg_http_call *answer)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(answer, struct lg_pushjob, ask_router);
+
+    if (went_wrong(job, NULL))
+        return;
+    if (!confirms(job, answer)) { /* Ask again, all of those that are live by then. */
+        poll_again(job, list_due);
+        return;
+    }
+    job->routers_confirmed++;
+    tell(job, job->routers_confirmed, job->routers.size);
+    if (job->routers_confirmed < job->routers.size)
+        confirm_next(job);
+    else
+        end(job);
+}
+
+static void confirm_next(struct lg_pushjob *job)
+{
+    const char *url = job->routers.data[job->routers_confirmed];
+    struct lg_error err;
+    char *host;
+    uint16_t port;
+
+    if (lg_http_parse_url(lg_slice_str(url), &host, &port, &err) != LG_OK) {
+        fail(job, &err);
+        return;
+    }
+    lg_http_call_done(&job->ask_router);
+    lg_free((char *)(uintptr_t)job->ask_router.host);
+    lg_buf_clear(&job->parameter);
+    lg_buf_appendf(&job->parameter, "/current_version/%s", job->o.store);
+    job->ask_router = (struct lg_http_call){
+        .host = host,
+        .port = port,
+        .method = LG_HTTP_GET,
+        .target = lg_buf_slice(&job->parameter),
+        .deadline_us = lg_lane_now_us(job->o.lane) + 5 * LG_SEC,
+        .done = router_answered,
+    };
+    lg_http_call_submit(job->http, &job->ask_router);
+}
+
+/* --- From outside. -----------------------------------------------------------------------------
+ */
+
+struct lg_pushjob *lg_pushjob_start(const struct lg_pushjob_options *options)
+{
+    struct lg_pushjob *job = lg_new(struct lg_pushjob);
+
+    job->o = *options;
+    if (job->o.lease_ms == 0)
+        job->o.lease_ms = LEASE_MS_DEFAULT;
+    job->deadline_us = lg_lane_now_us(job->o.lane) + options->timeout_ms * LG_MS;
+    lg_sm_start(&job->sm, states);
+    job->http = lg_http_client_new(options->transport, options->lane);
+    job->offload.work = open_work;
+    job->offload.done = opened;
+    lg_offload(job->o.lane, &job->offload);
+    return job;
+}
+
+void lg_pushjob_cancel(struct lg_pushjob *job)
+{
+    job->cancelled = true;
+    if (job->spread_open)
+        lg_spread_cancel(job->spread);
+}
+
+const struct lg_push_outcome *lg_pushjob_outcome(const struct lg_pushjob *job)
+{
+    return &job->outcome;
+}
+
+void lg_pushjob_free(struct lg_pushjob *job)
+{
+    if (job == NULL)
+        return;
+    lg_api_call_done(&job->call);
+    lg_api_call_done(&job->heartbeat);
+    lg_http_call_done(&job->ask_router);
+    lg_free((char *)(uintptr_t)job->ask_router.host);
+    lg_api_client_free(job->api);
+    if (job->log != NULL)
+        job->o.close_log(job->o.ctx, job->log);
+    lg_http_client_free(job->http);
+    lg_spread_free(job->spread);
+    lg_rows_free(job->rows);
+    lg_input_close(job->input);
+    lg_schema_unref(job->key_schema);
+    lg_schema_unref(job->value_schema);
+    routers_forget(job);
+    LG_VEC_DONE(&job->routers);
+    lg_buf_done(&job->parameter);
+    lg_free(job->topic);
+    lg_free(job);
+}
