@@ -18,4 +18,6 @@
 #include "base/error.h"
 #include "base/slice.h"
 
+#include "base/banned.h"
+
 #endif
