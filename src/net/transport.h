@@ -55,7 +55,8 @@ struct lg_conn {
     struct lg_lane *lane;
     const struct lg_conn_handler *handler; /* The owner sets both inside `accepted`. */
     void *ctx;
-    char peer[64]; /* "127.0.0.1:40312", for messages. */
+    char peer[64];   /* "127.0.0.1:40312", for messages. */
+    char fault[128]; /* Why it closed by a fault, for messages: "connection refused"; else "". */
 };
 
 /* Accepts on host:port (port 0 picks a free one) and calls `accepted` on `lane` for each: the owner

@@ -1,0 +1,610 @@
+/* An HTTP/1.1 server over the transport port. Everything belongs to the server's lane.
+ *
+ * A connection parses one request after the other and hands each to the handler at once; answers
+ * that come out of order wait in their request. A slot holds one request with its memory; idle
+ * slots wait in the server for the next request, so a request costs no allocation once the server
+ * is warm.
+ *
+ * A slot outlives its connection (the handler has yet to answer) and even the server: it then only
+ * waits for its respond call, which frees it.
+ *
+ * One timer per connection, checked lazily: it is not moved at each request, it looks at expiry
+ * whether the deadline has moved.
+ */
+#include "net/http_server.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "net/http1.h"
+
+#define CONNECTIONS_DEFAULT 10000
+#define IDLE_MS_DEFAULT 60000
+#define PIPELINE_MAX 64 /* requests in flight per connection */
+#define SLOTS_KEPT_MAX 256
+#define KEEP_BYTES ((size_t)64 << 10) /* memory that an idle slot may hold on to, per buffer */
+#define STALL_CHECKS 4                /* per idle time, while bytes wait for the peer */
+#define TEXT_BYTES_MAX 1024
+
+struct server_conn;
+
+struct slot { /* One request. */
+    struct lg_http_request rq;
+    struct lg_list link;           /* In conn->slots, server->orphans or server->spare. */
+    struct server_conn *conn;      /* NULL when the peer is gone. */
+    struct lg_http_server *server; /* NULL when the server is gone. */
+    struct lg_http1_message message;
+    struct lg_buf response; /* When answered before its turn. */
+    bool answered;
+    char peer[64];
+};
+
+struct server_conn {
+    struct lg_http_server *server;
+    struct lg_list link; /* In server->conns. */
+    struct lg_conn *conn;
+    struct lg_http1 *parser;
+    struct lg_list slots; /* In the order of the requests. */
+    size_t in_flight;
+    struct lg_buf input; /* Bytes that wait because the pipeline is full. */
+    struct lg_timer watch;
+    uint64_t active_us;   /* The last byte of a body, or the last answer. */
+    uint64_t head_us;     /* First byte of the head that is being read. */
+    uint64_t sent_bytes;  /* Handed to the transport so far. */
+    uint64_t taken_bytes; /* Of these, taken by the peer when last looked. */
+    uint64_t progress_us; /* When that last grew. */
+    bool last_request;    /* No more requests are read. */
+    bool owes_continue;   /* "100 Continue" is due when the answers before it are sent. */
+    bool closing, paused, dispatching;
+};
+
+struct lg_http_server {
+    struct lg_http_server_options options;
+    struct lg_listener *listener;
+    uint16_t port;
+    struct lg_list conns, orphans, spare;
+    size_t conn_count, spare_count;
+    struct lg_buf scratch; /* Where answers are written. */
+    bool stopping, grace_over, stopped_posted;
+    struct lg_timer grace;
+    struct lg_task stopped_task;
+    void (*stopped)(void *ctx);
+    void *stopped_ctx;
+};
+
+static void advance(struct server_conn *c);
+static void check_stopped(struct lg_http_server *s);
+
+/* --- Slots ---------------------------------------------------------------------------------- */
+
+static struct slot *slot_new(struct lg_http_server *s)
+{
+    struct lg_list *spare = lg_list_pop_front(&s->spare);
+    struct slot *slot;
+
+    if (spare != NULL) {
+        s->spare_count--;
+        return LG_CONTAINER_OF(spare, struct slot, link);
+    }
+    slot = lg_new(struct slot);
+    slot->rq.arena = lg_arena_new(0);
+    lg_list_init(&slot->link);
+    return slot;
+}
+
+static void slot_free(struct slot *slot)
+{
+    lg_http1_message_done(&slot->message);
+    lg_buf_done(&slot->response);
+    lg_arena_free(slot->rq.arena);
+    lg_free(slot);
+}
+
+/* The request is answered and sent, or nobody waits for the answer. */
+static void slot_release(struct slot *slot)
+{
+    struct lg_http_server *s = slot->server;
+
+    lg_list_remove(&slot->link);
+    if (s == NULL || s->stopping || s->spare_count == SLOTS_KEPT_MAX) {
+        slot_free(slot);
+        return;
+    }
+    lg_arena_reset(slot->rq.arena);
+    lg_http1_message_clear(&slot->message, KEEP_BYTES);
+    lg_buf_done(&slot->response);
+    slot->answered = false;
+    lg_list_push_front(&s->spare, &slot->link);
+    s->spare_count++;
+}
+
+/* --- Out ------------------------------------------------------------------------------------ */
+
+static void send_out(struct server_conn *c, struct lg_buf *bytes)
+{
+    if (lg_conn_queued(c->conn) == 0)
+        c->progress_us = lg_lane_now_us(c->server->options.lane);
+    c->sent_bytes += bytes->size;
+    lg_conn_send(c->conn, bytes);
+}
+
+static void close_conn(struct server_conn *c, bool after_flush)
+{
+    c->closing = true;
+    c->last_request = true;
+    lg_conn_close(c->conn, after_flush);
+}
+
+static void send_text(struct server_conn *c, int status, const char *text)
+{
+    struct lg_http1_answer a = {
+        .status = status, .content_type = "text/plain", .body = lg_slice_str(text)};
+
+    lg_http1_write_response(&c->server->scratch, &a);
+    send_out(c, &c->server->scratch);
+}
+
+/* A request that cannot be parsed is a request too: it is answered in its turn, then all ends. */
+static void refuse(struct server_conn *c, int status, const char *text)
+{
+    struct slot *slot;
+    char body[TEXT_BYTES_MAX];
+    struct lg_http1_answer a = {.status = status, .content_type = "text/plain"};
+
+    (void)snprintf(body, sizeof(body), "%s\n", text);
+    a.body = lg_slice_str(body);
+    c->last_request = true;
+    if (c->in_flight == 0) {
+        lg_http1_write_response(&c->server->scratch, &a);
+        send_out(c, &c->server->scratch);
+        close_conn(c, /* after_flush= */ true);
+        return;
+    }
+    slot = slot_new(c->server);
+    slot->server = c->server;
+    slot->conn = c;
+    slot->answered = true;
+    lg_http1_write_response(&slot->response, &a);
+    lg_list_push_back(&c->slots, &slot->link);
+    c->in_flight++;
+}
+
+/* Sends the answers whose turn has come. */
+static void send_ready(struct server_conn *c)
+{
+    while (!lg_list_empty(&c->slots)) {
+        struct slot *slot = LG_CONTAINER_OF(c->slots.next, struct slot, link);
+
+        if (!slot->answered)
+            return;
+        send_out(c, &slot->response);
+        c->in_flight--;
+        slot_release(slot);
+    }
+    if (c->last_request && !c->closing)
+        close_conn(c, /* after_flush= */ true);
+}
+
+/* --- In ------------------------------------------------------------------------------------- */
+
+static bool is_full(const struct server_conn *c)
+{
+    return c->in_flight >= PIPELINE_MAX || lg_conn_queued(c->conn) > LG_CONN_HIGH_BYTES;
+}
+
+static void split_target(struct lg_http_request *rq)
+{
+    struct lg_slice t = rq->target;
+    const uint8_t *question, *slash;
+
+    if (lg_slice_starts(t, LG_LIT("http://"))) { /* The form for proxies (RFC 9112, 3.2.2). */
+        t = lg_slice_skip(t, 7);
+        slash = (const uint8_t *)memchr(t.data, '/', t.size);
+        t = slash == NULL ? LG_LIT("/") : lg_slice_skip(t, (size_t)(slash - t.data));
+    }
+    question = (const uint8_t *)memchr(t.data, '?', t.size);
+    rq->path = question == NULL ? t : lg_slice(t.data, (size_t)(question - t.data));
+    rq->query = question == NULL ? LG_SLICE_NULL : lg_slice_skip(t, rq->path.size + 1);
+}
+
+static void dispatch(struct server_conn *c)
+{
+    struct lg_http_server *s = c->server;
+    struct slot *slot = slot_new(s);
+    struct lg_arena *arena = slot->rq.arena;
+
+    lg_http1_take(c->parser, &slot->message);
+    slot->server = s;
+    slot->conn = c;
+    (void)snprintf(slot->peer, sizeof(slot->peer), "%s", c->conn->peer);
+    slot->rq = (struct lg_http_request){.method = slot->message.method,
+                                        .target = slot->message.target,
+                                        .headers = slot->message.headers,
+                                        .body = lg_buf_slice(&slot->message.body),
+                                        .arena = arena,
+                                        .lane = s->options.lane,
+                                        .peer = slot->peer,
+                                        .received_us = lg_lane_now_us(s->options.lane)};
+    split_target(&slot->rq);
+    lg_list_push_back(&c->slots, &slot->link);
+    c->in_flight++;
+    c->active_us = slot->rq.received_us;
+    if (!slot->message.keep_alive)
+        c->last_request = true;
+    s->options.handler(s->options.ctx, &slot->rq);
+}
+
+/* "100 Continue" may not overtake answers to requests before it. */
+static void send_continue(struct server_conn *c)
+{
+    if (!c->owes_continue || c->in_flight > 0 || c->closing)
+        return;
+    c->owes_continue = false;
+    lg_buf_append_str(&c->server->scratch, "HTTP/1.1 100 Continue\r\n\r\n");
+    send_out(c, &c->server->scratch);
+}
+
+/* Parses until the bytes or the pipeline's room end; returns how many were taken. */
+static size_t parse(struct server_conn *c, struct lg_slice bytes)
+{
+    size_t taken = 0;
+
+    while (taken < bytes.size && !c->last_request && !is_full(c)) {
+        size_t used;
+        bool was_between = lg_http1_is_between(c->parser);
+        enum lg_http1_event event = lg_http1_feed(c->parser, lg_slice_skip(bytes, taken), &used);
+        const char *text;
+
+        taken += used;
+        if (was_between)
+            c->head_us = lg_lane_now_us(c->server->options.lane);
+        if (event == LG_HTTP1_COMPLETE) {
+            dispatch(c);
+        } else if (event == LG_HTTP1_EXPECTS) {
+            c->owes_continue = true;
+        } else if (event == LG_HTTP1_BAD) {
+            int status = lg_http1_fault(c->parser, &text);
+
+            refuse(c, status, text);
+        }
+    }
+    return c->last_request ? bytes.size : taken;
+}
+
+static void update_pause(struct server_conn *c)
+{
+    bool pause = !c->closing && (c->input.size > 0 || is_full(c));
+
+    if (pause != c->paused) {
+        c->paused = pause;
+        lg_conn_pause(c->conn, pause);
+    }
+}
+
+/* Goes on with what waited for room in the pipeline. Handlers may answer from inside `parse`; those
+ * calls return here (`dispatching`) instead of going deeper. */
+static void advance(struct server_conn *c)
+{
+    if (c->dispatching || c->closing)
+        return;
+    c->dispatching = true;
+    if (c->input.size > 0) {
+        size_t taken = parse(c, lg_buf_slice(&c->input));
+
+        lg_buf_consume(&c->input, taken);
+        if (c->input.size == 0)
+            lg_buf_done(&c->input);
+    }
+    c->dispatching = false;
+    send_ready(c);
+    send_continue(c);
+    update_pause(c);
+}
+
+static void conn_received(void *ctx, struct lg_conn *conn, struct lg_slice bytes)
+{
+    struct server_conn *c = (struct server_conn *)ctx;
+    size_t taken = 0;
+
+    (void)conn;
+    if (c->closing)
+        return;
+    if (!lg_http1_in_head(c->parser)) /* Bytes of a head buy no time. */
+        c->active_us = lg_lane_now_us(c->server->options.lane);
+    c->dispatching = true;
+    if (c->input.size == 0)
+        taken = parse(c, bytes);
+    c->dispatching = false;
+    lg_buf_append_slice(&c->input, lg_slice_skip(bytes, taken));
+    send_ready(c);
+    send_continue(c);
+    update_pause(c);
+    if (c->input.size > 0 && !is_full(c))
+        advance(c); /* A handler answered at once and made room. */
+}
+
+static void conn_drained(void *ctx, struct lg_conn *conn)
+{
+    (void)conn;
+    advance((struct server_conn *)ctx);
+}
+
+static void conn_closed(void *ctx, struct lg_conn *conn, enum lg_rc why)
+{
+    struct server_conn *c = (struct server_conn *)ctx;
+    struct lg_http_server *s = c->server;
+
+    (void)conn, (void)why; /* Whoever waited for the answer is gone; there is nobody to tell. */
+    lg_timer_stop(s->options.lane, &c->watch);
+    while (!lg_list_empty(&c->slots)) {
+        struct slot *slot = LG_CONTAINER_OF(c->slots.next, struct slot, link);
+
+        slot->conn = NULL;
+        slot->rq.peer_gone = true;
+        if (slot->answered) {
+            slot_release(slot);
+        } else {
+            lg_list_remove(&slot->link);
+            lg_list_push_back(&s->orphans, &slot->link);
+        }
+    }
+    lg_http1_free(c->parser);
+    lg_buf_done(&c->input);
+    lg_list_remove(&c->link);
+    s->conn_count--;
+    lg_free(c);
+    check_stopped(s);
+}
+
+static const struct lg_conn_handler conn_handler = {
+    .received = conn_received, .drained = conn_drained, .closed = conn_closed};
+
+/* --- Watch: silence, slow heads, peers that do not read -------------------------------------- */
+
+static uint64_t idle_us(const struct lg_http_server *s)
+{
+    return s->options.idle_ms * LG_MS;
+}
+
+static bool peer_stalls(struct server_conn *c, uint64_t now_us)
+{
+    uint64_t taken = c->sent_bytes - lg_conn_queued(c->conn);
+
+    if (taken != c->taken_bytes || lg_conn_queued(c->conn) == 0) {
+        c->taken_bytes = taken;
+        c->progress_us = now_us;
+    }
+    return now_us - c->progress_us >= idle_us(c->server);
+}
+
+static void watch_expired(struct lg_timer *t)
+{
+    struct server_conn *c = LG_CONTAINER_OF(t, struct server_conn, watch);
+    struct lg_lane *lane = c->server->options.lane;
+    uint64_t now_us = lg_lane_now_us(lane), idle = idle_us(c->server);
+    bool in_head = lg_http1_in_head(c->parser) && c->in_flight == 0;
+    uint64_t since_us = in_head ? c->head_us : c->active_us;
+
+    if (peer_stalls(c, now_us)) {
+        close_conn(c, /* after_flush= */ false);
+        return;
+    }
+    if (lg_conn_queued(c->conn) > 0) {
+        lg_timer_start(lane, t, idle / STALL_CHECKS + 1, watch_expired);
+    } else if (c->in_flight > 0 || c->closing) {
+        lg_timer_start(lane, t, idle, watch_expired); /* The handler's time is not the peer's. */
+    } else if (now_us - since_us < idle) {
+        lg_timer_start(lane, t, since_us + idle - now_us, watch_expired);
+    } else {
+        if (!lg_http1_is_between(c->parser))
+            send_text(c, 408, "the request did not arrive in time\n");
+        close_conn(c, /* after_flush= */ true);
+        lg_timer_start(lane, t, idle, watch_expired);
+    }
+}
+
+/* --- Accepting ------------------------------------------------------------------------------ */
+
+static void turned_away_closed(void *ctx, struct lg_conn *conn, enum lg_rc why)
+{
+    (void)ctx, (void)conn, (void)why;
+}
+
+static void turned_away_received(void *ctx, struct lg_conn *conn, struct lg_slice bytes)
+{
+    (void)ctx, (void)conn, (void)bytes;
+}
+
+static const struct lg_conn_handler turned_away = {.received = turned_away_received,
+                                                   .closed = turned_away_closed};
+
+static void turn_away(struct lg_http_server *s, struct lg_conn *conn)
+{
+    struct lg_http1_answer a = {.status = 503,
+                                .content_type = "text/plain",
+                                .body = LG_LIT("too many connections; try again later\n")};
+
+    conn->handler = &turned_away;
+    conn->ctx = NULL;
+    lg_http1_write_response(&s->scratch, &a);
+    lg_conn_send(conn, &s->scratch);
+    lg_conn_close(conn, /* after_flush= */ true);
+}
+
+static void accepted(void *ctx, struct lg_conn *conn)
+{
+    struct lg_http_server *s = (struct lg_http_server *)ctx;
+    struct server_conn *c;
+
+    if (s->conn_count >= s->options.connections_max) {
+        turn_away(s, conn);
+        return;
+    }
+    c = lg_new(struct server_conn);
+    c->server = s;
+    c->conn = conn;
+    conn->handler = &conn_handler;
+    conn->ctx = c;
+    c->parser = lg_http1_new(LG_HTTP1_REQUEST, s->options.body_bytes_max);
+    lg_list_init(&c->slots);
+    lg_list_push_back(&s->conns, &c->link);
+    s->conn_count++;
+    c->active_us = c->progress_us = lg_lane_now_us(s->options.lane);
+    lg_timer_start(s->options.lane, &c->watch, idle_us(s), watch_expired);
+}
+
+/* --- Life ----------------------------------------------------------------------------------- */
+
+enum lg_rc lg_http_server_start(const struct lg_http_server_options *options,
+                                struct lg_http_server **out, struct lg_error *err)
+{
+    struct lg_http_server *s = lg_new(struct lg_http_server);
+    enum lg_rc rc;
+
+    s->options = *options;
+    s->options.host = NULL; /* Borrowed for this call. */
+    if (s->options.body_bytes_max == 0)
+        s->options.body_bytes_max = LG_HTTP_BODY_BYTES_DEFAULT;
+    if (s->options.connections_max == 0)
+        s->options.connections_max = CONNECTIONS_DEFAULT;
+    if (s->options.idle_ms == 0)
+        s->options.idle_ms = IDLE_MS_DEFAULT;
+    lg_list_init(&s->conns);
+    lg_list_init(&s->orphans);
+    lg_list_init(&s->spare);
+    rc = lg_transport_listen(options->transport, options->lane, options->host, options->port,
+                             accepted, s, &s->listener, err);
+    if (rc != LG_OK) {
+        lg_free(s);
+        return rc;
+    }
+    s->port = lg_listener_port(s->listener);
+    *out = s;
+    return LG_OK;
+}
+
+uint16_t lg_http_server_port(const struct lg_http_server *s)
+{
+    return s->port;
+}
+
+static void server_free(struct lg_http_server *s)
+{
+    while (!lg_list_empty(&s->spare))
+        slot_free(LG_CONTAINER_OF(lg_list_pop_front(&s->spare), struct slot, link));
+    while (!lg_list_empty(&s->orphans))
+        LG_CONTAINER_OF(lg_list_pop_front(&s->orphans), struct slot, link)->server = NULL;
+    lg_buf_done(&s->scratch);
+    lg_free(s);
+}
+
+static void tell_stopped(struct lg_task *task)
+{
+    struct lg_http_server *s = LG_CONTAINER_OF(task, struct lg_http_server, stopped_task);
+    void (*stopped)(void *) = s->stopped;
+    void *ctx = s->stopped_ctx;
+
+    lg_timer_stop(s->options.lane, &s->grace);
+    server_free(s);
+    stopped(ctx);
+}
+
+static void check_stopped(struct lg_http_server *s)
+{
+    if (!s->stopping || s->stopped_posted || !lg_list_empty(&s->conns))
+        return;
+    if (!lg_list_empty(&s->orphans) && !s->grace_over)
+        return;
+    s->stopped_posted = true;
+    s->stopped_task.run = tell_stopped;
+    lg_lane_post(s->options.lane, &s->stopped_task);
+}
+
+static void grace_ended(struct lg_timer *t)
+{
+    struct lg_http_server *s = LG_CONTAINER_OF(t, struct lg_http_server, grace);
+
+    s->grace_over = true;
+    LG_LIST_EACH(it, &s->conns)
+    close_conn(LG_CONTAINER_OF(it, struct server_conn, link), /* after_flush= */ false);
+    check_stopped(s);
+}
+
+void lg_http_server_stop(struct lg_http_server *s, uint64_t grace_ms, void (*stopped)(void *ctx),
+                         void *ctx)
+{
+    assert(!s->stopping);
+    s->stopping = true;
+    s->stopped = stopped;
+    s->stopped_ctx = ctx;
+    lg_listener_close(s->listener);
+    s->listener = NULL;
+    LG_LIST_EACH(it, &s->conns)
+    {
+        struct server_conn *c = LG_CONTAINER_OF(it, struct server_conn, link);
+
+        c->last_request = true;
+        if (c->in_flight == 0 && !c->closing)
+            close_conn(c, /* after_flush= */ true);
+    }
+    lg_timer_start(s->options.lane, &s->grace, grace_ms * LG_MS, grace_ended);
+    check_stopped(s);
+}
+
+/* --- Answers -------------------------------------------------------------------------------- */
+
+void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *response)
+{
+    struct slot *slot = LG_CONTAINER_OF(rq, struct slot, rq);
+    struct server_conn *c = slot->conn;
+    struct lg_http_server *s = slot->server;
+    struct lg_http1_answer a = {.status = response->status,
+                                .content_type = response->content_type,
+                                .headers = response->headers,
+                                .header_count = response->header_count,
+                                .body = response->body,
+                                .to_head = rq->method == LG_HTTP_HEAD,
+                                .to_http10 = slot->message.is_http10,
+                                .keep_alive = slot->message.keep_alive};
+
+    assert(!slot->answered && "a request is answered exactly once");
+    if (c == NULL) {
+        slot_release(slot);
+        if (s != NULL)
+            check_stopped(s);
+        return;
+    }
+    if (s->stopping)
+        a.keep_alive = false;
+    slot->answered = true;
+    c->active_us = lg_lane_now_us(s->options.lane);
+    if (c->slots.next == &slot->link) { /* Its turn: by way of the common buffer. */
+        lg_http1_write_response(&s->scratch, &a);
+        send_out(c, &s->scratch);
+        c->in_flight--;
+        slot_release(slot);
+        send_ready(c);
+    } else {
+        lg_http1_write_response(&slot->response, &a);
+    }
+    advance(c);
+}
+
+void lg_http_respond_text(struct lg_http_request *rq, int status, const char *fmt, ...)
+{
+    char text[TEXT_BYTES_MAX];
+    struct lg_http_response response = {.status = status, .content_type = "text/plain"};
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args); /* A longer text is cut. */
+    va_end(args);
+    response.body = lg_slice_str(text);
+    lg_http_respond(rq, &response);
+}
+
+void lg_http_respond_error(struct lg_http_request *rq, const struct lg_error *err)
+{
+    lg_http_respond_text(rq, lg_rc_http(err->rc, rq->method == LG_HTTP_POST), "%s\n",
+                         err->text[0] != '\0' ? err->text : lg_rc_text(err->rc));
+}

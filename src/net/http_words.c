@@ -1,0 +1,98 @@
+/* The words inside a request: segments of its path and its parameters, decoded on demand into the
+ * arena of the request. */
+#include <strings.h>
+
+#include "base/str.h"
+#include "net/http_server.h"
+
+/* Without an escape nothing is copied. NULL data on a bad escape or when the arena is full. */
+static struct lg_slice decode(struct lg_http_request *rq, struct lg_slice text, bool plus_is_space)
+{
+    LG_SCOPED(lg_buf) b = {0};
+    const uint8_t *copy;
+
+    if (memchr(text.data, '%', text.size) == NULL &&
+        (!plus_is_space || memchr(text.data, '+', text.size) == NULL))
+        return text;
+    if (!lg_percent_decode(&b, text, plus_is_space))
+        return LG_SLICE_NULL;
+    copy = lg_arena_copy(rq->arena, lg_buf_slice(&b));
+    return copy == NULL ? LG_SLICE_NULL : lg_slice(copy, b.size);
+}
+
+/* The next segment that is not empty, from *at on; false at the end. */
+static bool next_segment(struct lg_slice path, size_t *at, struct lg_slice *out)
+{
+    size_t start;
+
+    while (*at < path.size && path.data[*at] == '/')
+        ++*at;
+    start = *at;
+    while (*at < path.size && path.data[*at] != '/')
+        ++*at;
+    *out = lg_slice(path.data + start, *at - start);
+    return *at > start;
+}
+
+bool lg_http_path_segment(struct lg_http_request *rq, size_t i, struct lg_slice *out)
+{
+    struct lg_slice segment;
+    size_t at = 0, n = 0;
+
+    while (next_segment(rq->path, &at, &segment)) {
+        if (n++ == i) {
+            *out = decode(rq, segment, /* plus_is_space= */ false);
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t lg_http_path_segments(const struct lg_http_request *rq)
+{
+    struct lg_slice segment;
+    size_t at = 0, n = 0;
+
+    while (next_segment(rq->path, &at, &segment))
+        n++;
+    return n;
+}
+
+/* name=value&name=value; the first of the name. */
+static bool find_param(struct lg_http_request *rq, struct lg_slice form, const char *name,
+                       struct lg_slice *out)
+{
+    while (form.size > 0) {
+        const uint8_t *amp = (const uint8_t *)memchr(form.data, '&', form.size);
+        struct lg_slice pair = amp == NULL ? form : lg_slice(form.data, (size_t)(amp - form.data));
+        const uint8_t *eq =
+            pair.size == 0 ? NULL : (const uint8_t *)memchr(pair.data, '=', pair.size);
+        struct lg_slice key = eq == NULL ? pair : lg_slice(pair.data, (size_t)(eq - pair.data));
+
+        form = lg_slice_skip(form, pair.size + 1);
+        if (key.size > 0 && lg_slice_eq_str(decode(rq, key, /* plus_is_space= */ true), name)) {
+            struct lg_slice value = lg_slice_skip(pair, key.size + 1);
+
+            *out = value.size == 0 ? LG_LIT("") : decode(rq, value, /* plus_is_space= */ true);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_form(const struct lg_http_request *rq)
+{
+    static const char type[] = "application/x-www-form-urlencoded";
+    struct lg_slice is = lg_http_header(&rq->headers, "content-type");
+
+    return is.size >= sizeof(type) - 1 &&
+           strncasecmp((const char *)is.data, type, sizeof(type) - 1) == 0 &&
+           (is.size == sizeof(type) - 1 || is.data[sizeof(type) - 1] == ';' ||
+            is.data[sizeof(type) - 1] == ' ');
+}
+
+bool lg_http_param(struct lg_http_request *rq, const char *name, struct lg_slice *out)
+{
+    return find_param(rq, rq->query, name, out) ||
+           (is_form(rq) && find_param(rq, rq->body, name, out));
+}
