@@ -5,11 +5,13 @@
 
 #include "avro/schema.h"
 
-/* Appends the canonical JSON text. */
+/* Appends the canonical JSON text. A part (a field's schema, say) may reach types that nest deeper
+ * than any text could, some 256 levels: then `out` is marked as overflowed. */
 void lg_schema_canonical(const struct lg_schema *schema, struct lg_buf *out);
 /* CRC-64-AVRO of the canonical text. */
 uint64_t lg_schema_fingerprint(const struct lg_schema *schema);
-/* Same canonical text: names, order and shape agree; docs, aliases, defaults may differ. */
+/* Same canonical text: names, order and shape agree; docs, aliases, defaults may differ.
+ * False as well when either could not be written down. */
 bool lg_schema_equal_canonical(const struct lg_schema *a, const struct lg_schema *b);
 /* CRC-64-AVRO (Rabin) of any bytes. */
 uint64_t lg_crc64_avro(struct lg_slice bytes);

@@ -72,7 +72,7 @@ struct lg_container_writer; /* Opaque. */
 struct lg_container_writer_options {
     const struct lg_schema *schema; /* Its text goes into the header; a reference is kept. */
     enum lg_container_codec codec;
-    size_t block_bytes;  /* a block is closed past this; 0: 64 KiB */
+    size_t block_bytes; /* a block is closed before it grows past this; 0: 64 KiB; at most 32 MiB */
     const uint8_t *sync; /* LG_CONTAINER_SYNC_BYTES bytes, drawn by the caller; copied */
 };
 
