@@ -1,0 +1,54 @@
+/* The controller: the one who changes the metadata of a cluster, behind Venice's HTTP routes.
+ *
+ * Owned by one lane. Changes run one at a time, each as one write of the metastore; an answer that
+ * says "ok" is given only after that write is durable. What it knows is in memory, read from the
+ * metastore at start; what the cluster does (servers, replicas, routers) it watches there. It
+ * completes pushes, swaps versions, retires old ones and empties the trash by itself.
+ */
+#ifndef LG_CONTROLLER_CONTROLLER_H
+#define LG_CONTROLLER_CONTROLLER_H
+
+#include "metastore/metastore.h"
+#include "net/http_server.h"
+#include "net/transport.h"
+#include "pubsub/pubsub.h"
+
+struct lg_controller;
+
+#define LG_CONTROLLER_STORES_MAX 1000u
+#define LG_CONTROLLER_PARTITIONS_MAX 1000u /* of one store */
+#define LG_CONTROLLER_PARTITIONS_DEFAULT 4u
+#define LG_CONTROLLER_CHANGES_MAX 1000u /* that wait for their turn */
+
+struct lg_controller_options {
+    struct lg_lane *lane;
+    struct lg_metastore *metastore; /* A session of its own. */
+    struct lg_pubsub *pubsub;
+    struct lg_transport *transport;
+    const char *host;           /* Where to listen. */
+    uint16_t port;              /* 0 picks one. */
+    const char *cluster;        /* NULL: "lagoon-0" */
+    const char *advertised_url; /* NULL: "http://<host>:<port>" */
+    const char *log_url;        /* NULL: the pubsub's url, or "lagoon+" and the advertised url */
+    /* Requests below /log/ go here when it is not NULL; it answers them. They have passed the
+     * checks of Host and Origin. */
+    lg_http_handler log_handler;
+    void *log_ctx;
+    uint64_t cleanup_interval_ms; /* between looks for old versions; 0: 1000 */
+    uint64_t trash_grace_ms;      /* how long servers may keep a dropped version; 0: 10000 */
+    uint32_t keep_backups;        /* versions kept beside the current one; 0: 2 */
+};
+
+/* Listens at once; answers 503 until the metadata is read. LG_ERR_IN_USE, LG_ERR_INVALID. */
+LG_MUST_CHECK enum lg_rc lg_controller_start(const struct lg_controller_options *options,
+                                             struct lg_controller **out, struct lg_error *err);
+uint16_t lg_controller_port(const struct lg_controller *c);
+/* "http://127.0.0.1:5555": how others reach it. Borrowed. */
+const char *lg_controller_url(const struct lg_controller *c);
+/* Has it read the metadata? */
+bool lg_controller_ready(const struct lg_controller *c);
+/* Lets the change that runs finish, refuses those that wait, then calls `done` once on the lane;
+ * the controller is gone by then. */
+void lg_controller_stop(struct lg_controller *c, void (*done)(void *ctx), void *ctx);
+
+#endif
