@@ -1,0 +1,460 @@
+/* Options from text. Stateless.
+ *
+ * "All or nothing" takes two passes over the same text: the first only checks, the second cannot
+ * fail any more.
+ */
+#include "base/option.h"
+
+#include "base/str.h"
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+/* Rising; each divides the next. */
+static const struct unit durations[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+static const struct unit sizes[] = {{"B", 1},
+                                    {"KiB", (uint64_t)1 << 10},
+                                    {"MiB", (uint64_t)1 << 20},
+                                    {"GiB", (uint64_t)1 << 30},
+                                    {"TiB", (uint64_t)1 << 40}};
+_Static_assert(LG_ARRAY_SIZE(durations) == LG_ARRAY_SIZE(sizes), "units_of gives no count");
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), k = strlen(suffix);
+
+    return n >= k && memcmp(name + n - k, suffix, k) == 0;
+}
+
+/* NULL: the option takes bare numbers. */
+static const struct unit *units_of(const struct lg_option *o)
+{
+    if (o->type == LG_OPTION_duration)
+        return has_suffix(o->name, "_ms") ? NULL : durations;
+    if (o->type == LG_OPTION_size)
+        return has_suffix(o->name, "_bytes") ? NULL : sizes;
+    return NULL;
+}
+
+static void *field_of(const struct lg_option *o, void *values)
+{
+    return (char *)values + o->offset;
+}
+
+static uint64_t number_of(const struct lg_option *o, const void *values)
+{
+    const void *field = (const char *)values + o->offset;
+
+    if (o->type == LG_OPTION_boolean)
+        return *(const bool *)field;
+    if (o->type == LG_OPTION_u32)
+        return *(const uint32_t *)field;
+    return *(const uint64_t *)field;
+}
+
+static void set_number(const struct lg_option *o, void *values, uint64_t v)
+{
+    if (o->type == LG_OPTION_boolean)
+        *(bool *)field_of(o, values) = v != 0;
+    else if (o->type == LG_OPTION_u32)
+        *(uint32_t *)field_of(o, values) = (uint32_t)v;
+    else
+        *(uint64_t *)field_of(o, values) = v;
+}
+
+/* Takes the largest unit that leaves no remainder. */
+static void format_number(struct lg_buf *out, const struct lg_option *o, uint64_t v)
+{
+    const struct unit *units = units_of(o);
+    size_t best = 0;
+
+    if (o->type == LG_OPTION_boolean) {
+        lg_buf_append_str(out, v != 0 ? "true" : "false");
+        return;
+    }
+    for (size_t i = 1; units != NULL && v != 0 && i < LG_ARRAY_SIZE(sizes); i++) {
+        if (v % units[i].factor == 0)
+            best = i;
+    }
+    lg_buf_appendf(out, "%llu%s", (unsigned long long)(units == NULL ? v : v / units[best].factor),
+                   units == NULL ? "" : units[best].name);
+}
+
+void lg_options_init(const struct lg_option_table *table, void *values)
+{
+    assert(table->n <= LG_OPTION_ROWS_MAX);
+    for (size_t i = 0; i < table->n; i++) {
+        const struct lg_option *o = &table->rows[i];
+
+        assert(o->type != LG_OPTION_u32 || o->max <= UINT32_MAX);
+        if (o->type == LG_OPTION_str)
+            *(char **)field_of(o, values) = o->text == NULL ? NULL : lg_strdup(o->text);
+        else
+            set_number(o, values, o->number);
+    }
+}
+
+void lg_options_done(const struct lg_option_table *table, void *values)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        if (table->rows[i].type == LG_OPTION_str) {
+            char **field = field_of(&table->rows[i], values);
+
+            lg_free(*field);
+            *field = NULL;
+        }
+    }
+}
+
+/* --- Finding ---------------------------------------------------------------------------------- */
+/* The only places where an option's name and the one given may differ are dashes. */
+static bool same_name(const char *name, struct lg_slice given)
+{
+    for (size_t i = 0; i < given.size; i++) {
+        uint8_t c = given.data[i] == '-' ? '_' : given.data[i];
+
+        if (name[i] == '\0' || (uint8_t)name[i] != c)
+            return false;
+    }
+    return name[given.size] == '\0';
+}
+
+static const struct lg_option *find(const struct lg_option_table *table, struct lg_slice name)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        if (same_name(table->rows[i].name, name))
+            return &table->rows[i];
+    }
+    return NULL;
+}
+
+const struct lg_option *lg_option_find(const struct lg_option_table *table, const char *name)
+{
+    return find(table, lg_slice_str(name));
+}
+
+/* `prefix` is "--" for a flag, whose suggestion is then spelt with dashes. */
+static enum lg_rc unknown(const struct lg_option_table *table, const char *prefix,
+                          struct lg_slice name, struct lg_error *err)
+{
+    LG_AUTO_STR char *word = lg_strndup((const char *)name.data, name.size), *shown = NULL;
+    const char *names[LG_OPTION_ROWS_MAX], *nearest;
+
+    for (char *c = word; *c != '\0'; c++)
+        *c = *c == '-' ? '_' : *c;
+    for (size_t i = 0; i < table->n; i++)
+        names[i] = table->rows[i].name;
+    nearest = lg_nearest(word, names, table->n);
+    if (nearest == NULL)
+        return lg_error_set(err, LG_ERR_INVALID, "unknown option '%s%.*s'; --help lists all",
+                            prefix, (int)LG_MIN(name.size, (size_t)100), (const char *)name.data);
+    shown = lg_strdup(nearest);
+    for (char *c = shown; *c != '\0' && *prefix != '\0'; c++)
+        *c = *c == '_' ? '-' : *c;
+    return lg_error_set(err, LG_ERR_INVALID, "unknown option '%s%.*s'; did you mean '%s%s'?",
+                        prefix, (int)LG_MIN(name.size, (size_t)100), (const char *)name.data,
+                        prefix, shown);
+}
+
+/* --- Reading values --------------------------------------------------------------------------- */
+/* LG_ERR_INVALID with what was expected; `text` is shown up to a sane length. */
+static enum lg_rc not_a(const struct lg_option *o, struct lg_slice text, const char *expected,
+                        struct lg_error *err)
+{
+    return lg_error_set(err, LG_ERR_INVALID, "%s: '%.*s' is not %s", o->name,
+                        (int)LG_MIN(text.size, (size_t)100), (const char *)text.data, expected);
+}
+
+static enum lg_rc out_of_range(const struct lg_option *o, struct lg_slice text,
+                               struct lg_error *err)
+{
+    LG_SCOPED(lg_buf) range = {0};
+
+    if (o->type == LG_OPTION_str) {
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "%s: a text of %zu bytes is out of range (%llu to %llu bytes)", o->name,
+                            text.size, (unsigned long long)o->min, (unsigned long long)o->max);
+    }
+    format_number(&range, o, o->min);
+    lg_buf_append_str(&range, " to ");
+    format_number(&range, o, o->max);
+    return lg_error_set(err, LG_ERR_INVALID, "%s: %.*s is out of range (%.*s)", o->name,
+                        (int)LG_MIN(text.size, (size_t)100), (const char *)text.data,
+                        LG_FMT(lg_buf_slice(&range)));
+}
+
+/* A number whose product with its unit is over 64 bits is a number, but out of range. */
+static enum lg_rc read_with_unit(const struct lg_option *o, struct lg_slice text, uint64_t *out,
+                                 struct lg_error *err)
+{
+    const struct unit *units = units_of(o);
+    struct lg_slice unit = text, digits;
+    uint64_t v;
+
+    while (unit.size > 0 && unit.data[0] >= '0' && unit.data[0] <= '9')
+        unit = lg_slice_skip(unit, 1);
+    digits = lg_slice(text.data, text.size - unit.size);
+    if (digits.size > 0) {
+        for (size_t i = 0; i < LG_ARRAY_SIZE(sizes); i++) {
+            if (!lg_slice_eq_str(unit, units[i].name))
+                continue;
+            if (!lg_parse_u64(digits, UINT64_MAX, &v) ||
+                __builtin_mul_overflow(v, units[i].factor, &v))
+                return out_of_range(o, text, err);
+            *out = v;
+            return LG_OK;
+        }
+    }
+    return not_a(o, text,
+                 units == durations ? "a time with a unit: ms, s, m, h or d, as in 30s"
+                                    : "a size with a unit: B, KiB, MiB, GiB or TiB, as in 64MiB",
+                 err);
+}
+
+static bool all_digits(struct lg_slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+    }
+    return text.size > 0;
+}
+
+static const char *bare_number(const struct lg_option *o)
+{
+    if (o->type == LG_OPTION_duration)
+        return "a number of milliseconds without a unit";
+    return o->type == LG_OPTION_size ? "a number of bytes without a unit" : "a whole number";
+}
+
+static enum lg_rc read_number(const struct lg_option *o, struct lg_slice text, uint64_t *out,
+                              struct lg_error *err)
+{
+    uint64_t v;
+    enum lg_rc rc;
+
+    if (o->type == LG_OPTION_boolean) {
+        if (!lg_slice_eq_str(text, "true") && !lg_slice_eq_str(text, "false"))
+            return not_a(o, text, "true or false", err);
+        *out = lg_slice_eq_str(text, "true");
+        return LG_OK;
+    }
+    if (units_of(o) != NULL) {
+        rc = read_with_unit(o, text, &v, err);
+        if (rc != LG_OK)
+            return rc;
+    } else {
+        if (!all_digits(text))
+            return not_a(o, text, bare_number(o), err);
+        if (!lg_parse_u64(text, UINT64_MAX, &v))
+            return out_of_range(o, text, err);
+    }
+    if (v < o->min || v > o->max)
+        return out_of_range(o, text, err);
+    *out = v;
+    return LG_OK;
+}
+
+/* `values` NULL: only checks. */
+static enum lg_rc assign(const struct lg_option *o, void *values, struct lg_slice text,
+                         struct lg_error *err)
+{
+    uint64_t v;
+    enum lg_rc rc;
+
+    if (o->type != LG_OPTION_str) {
+        rc = read_number(o, text, &v, err);
+        if (rc == LG_OK && values != NULL)
+            set_number(o, values, v);
+        return rc;
+    }
+    if (text.size < o->min || text.size > o->max)
+        return out_of_range(o, text, err);
+    if (text.size > 0 && memchr(text.data, 0, text.size) != NULL)
+        return lg_error_set(err, LG_ERR_INVALID, "%s: the text holds a NUL byte", o->name);
+    if (values != NULL) {
+        char **field = field_of(o, values);
+
+        lg_free(*field);
+        *field = lg_strndup((const char *)text.data, text.size);
+    }
+    return LG_OK;
+}
+
+enum lg_rc lg_option_set(const struct lg_option_table *table, void *values, const char *name,
+                         struct lg_slice text, struct lg_error *err)
+{
+    const struct lg_option *o = lg_option_find(table, name);
+
+    if (o == NULL)
+        return unknown(table, "", lg_slice_str(name), err);
+    return assign(o, values, text, err);
+}
+
+/* --- Files ------------------------------------------------------------------------------------ */
+static struct lg_slice trim(struct lg_slice s)
+{
+    while (s.size > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
+        s = lg_slice_skip(s, 1);
+    while (s.size > 0 &&
+           (s.data[s.size - 1] == ' ' || s.data[s.size - 1] == '\t' || s.data[s.size - 1] == '\r'))
+        s.size--;
+    return s;
+}
+
+/* `given` has the line on which each row was given, 0 for none. */
+static enum lg_rc parse_line(const struct lg_option_table *table, void *values,
+                             struct lg_slice line, size_t number, size_t *given,
+                             struct lg_error *err)
+{
+    const uint8_t *equals;
+    const struct lg_option *o;
+    struct lg_slice key;
+
+    line = trim(line);
+    if (line.size == 0 || line.data[0] == '#')
+        return LG_OK;
+    equals = memchr(line.data, '=', line.size);
+    if (equals == NULL)
+        return lg_error_set(err, LG_ERR_INVALID, "expected 'key = value', found '%.*s'",
+                            (int)LG_MIN(line.size, (size_t)100), (const char *)line.data);
+    key = trim(lg_slice(line.data, (size_t)(equals - line.data)));
+    o = find(table, key);
+    if (o == NULL)
+        return unknown(table, "", key, err);
+    if (given[o - table->rows] != 0)
+        return lg_error_set(err, LG_ERR_INVALID, "%s is given twice, first on line %zu", o->name,
+                            given[o - table->rows]);
+    given[o - table->rows] = number;
+    return assign(o, values, trim(lg_slice_skip(line, (size_t)(equals - line.data) + 1)), err);
+}
+
+static enum lg_rc parse_lines(const struct lg_option_table *table, void *values,
+                              struct lg_slice text, const char *where, struct lg_error *err)
+{
+    size_t given[LG_OPTION_ROWS_MAX] = {0};
+
+    for (size_t number = 1; text.size > 0; number++) {
+        const uint8_t *end = memchr(text.data, '\n', text.size);
+        size_t size = end == NULL ? text.size : (size_t)(end - text.data);
+        enum lg_rc rc = parse_line(table, values, lg_slice(text.data, size), number, given, err);
+
+        if (rc != LG_OK && err != NULL)
+            return lg_error_wrap(err, "%s:%zu", where, number);
+        if (rc != LG_OK)
+            return rc;
+        text = lg_slice_skip(text, size + 1);
+    }
+    return LG_OK;
+}
+
+enum lg_rc lg_options_parse_file(const struct lg_option_table *table, void *values,
+                                 struct lg_slice text, const char *where, struct lg_error *err)
+{
+    enum lg_rc rc;
+
+    if (text.size > LG_OPTION_FILE_BYTES_MAX)
+        return lg_error_set(err, LG_ERR_TOO_LARGE, "%s: %zu bytes are over the limit of %zu", where,
+                            text.size, LG_OPTION_FILE_BYTES_MAX);
+    rc = parse_lines(table, NULL, text, where, err);
+    return rc == LG_OK ? parse_lines(table, values, text, where, err) : rc;
+}
+
+/* --- Flags ------------------------------------------------------------------------------------ */
+/* Reads argv[*at] and, if it is there and not after '=', its value; moves *at behind them. */
+static enum lg_rc parse_flag(const struct lg_option_table *table, void *values, int argc,
+                             char *const *argv, int *at, struct lg_error *err)
+{
+    const char *arg = argv[(*at)++], *equals;
+    const struct lg_option *o;
+    struct lg_slice name;
+
+    if (strncmp(arg, "--", 2) != 0 || arg[2] == '\0')
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "unexpected argument '%.100s'; options begin "
+                            "with --",
+                            arg);
+    equals = strchr(arg, '=');
+    name = equals == NULL ? lg_slice_str(arg + 2) : lg_slice(arg + 2, (size_t)(equals - arg) - 2);
+    o = find(table, name);
+    if (o == NULL)
+        return unknown(table, "--", name, err);
+    if (equals != NULL)
+        return assign(o, values, lg_slice_str(equals + 1), err);
+    if (o->type == LG_OPTION_boolean)
+        return assign(o, values, LG_LIT("true"), err);
+    if (*at == argc || strncmp(argv[*at], "--", 2) == 0)
+        return lg_error_set(err, LG_ERR_INVALID, "--%.*s needs a value", LG_FMT(name));
+    return assign(o, values, lg_slice_str(argv[(*at)++]), err);
+}
+
+static enum lg_rc parse_flags(const struct lg_option_table *table, void *values, int argc,
+                              char *const *argv, struct lg_error *err)
+{
+    enum lg_rc rc = LG_OK;
+    int at = 0;
+
+    while (rc == LG_OK && at < argc)
+        rc = parse_flag(table, values, argc, argv, &at, err);
+    return rc;
+}
+
+enum lg_rc lg_options_parse_flags(const struct lg_option_table *table, void *values, int argc,
+                                  char *const *argv, struct lg_error *err)
+{
+    enum lg_rc rc = parse_flags(table, NULL, argc, argv, err);
+
+    return rc == LG_OK ? parse_flags(table, values, argc, argv, err) : rc;
+}
+
+/* --- Showing ---------------------------------------------------------------------------------- */
+void lg_option_format(struct lg_buf *out, const struct lg_option *option, const void *values)
+{
+    if (option->type == LG_OPTION_str) {
+        const char *text = *(char *const *)(const void *)((const char *)values + option->offset);
+
+        if (text != NULL)
+            lg_buf_append_str(out, text);
+    } else {
+        format_number(out, option, number_of(option, values));
+    }
+}
+
+static void append_limits(struct lg_buf *out, const struct lg_option *o)
+{
+    if (o->type == LG_OPTION_str) {
+        if (o->text != NULL)
+            lg_buf_appendf(out, "  (default '%s')", o->text);
+        return;
+    }
+    lg_buf_append_str(out, "  (default ");
+    format_number(out, o, o->number);
+    if (o->type != LG_OPTION_boolean) {
+        lg_buf_append_str(out, ", ");
+        format_number(out, o, o->min);
+        lg_buf_append_str(out, " to ");
+        format_number(out, o, o->max);
+    }
+    lg_buf_append_byte(out, ')');
+}
+
+void lg_options_help(struct lg_buf *out, const struct lg_option_table *table)
+{
+    static const char *const words[] = {
+        [LG_OPTION_boolean] = "",       [LG_OPTION_u32] = " N",     [LG_OPTION_u64] = " N",
+        [LG_OPTION_duration] = " TIME", [LG_OPTION_size] = " SIZE", [LG_OPTION_str] = " TEXT"};
+
+    for (size_t i = 0; i < table->n; i++) {
+        const struct lg_option *o = &table->rows[i];
+
+        lg_buf_append_str(out, "  --");
+        for (const char *c = o->name; *c != '\0'; c++)
+            lg_buf_append_byte(out, (uint8_t)(*c == '_' ? '-' : *c));
+        lg_buf_append_str(out, words[o->type]);
+        append_limits(out, o);
+        lg_buf_appendf(out, "\n      %s\n", o->help);
+    }
+}
