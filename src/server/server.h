@@ -1,0 +1,42 @@
+/* A storage node: replicas, and Venice's HTTP in front of them (wire-formats 5).
+ *
+ * Owned by one lane. It announces itself in the metastore once it listens, follows the assignment,
+ * and answers reads of the replicas that are complete.
+ */
+#ifndef LG_SERVER_SERVER_H
+#define LG_SERVER_SERVER_H
+
+#include "metastore/metastore.h"
+#include "net/transport.h"
+#include "pubsub/pubsub.h"
+#include "storage/engine.h"
+
+#define LG_SERVER_BATCH_KEYS_MAX 5000u
+#define LG_SERVER_KEY_BYTES_MAX ((size_t)1 << 20)
+
+struct lg_server; /* Opaque. */
+
+struct lg_server_options {
+    struct lg_lane *lane;
+    struct lg_metastore *metastore; /* a session of its own */
+    struct lg_pubsub *pubsub;
+    struct lg_transport *transport;
+    struct lg_engine_driver *driver;
+    const char *checkpoint_path; /* of the engine with the checkpoints, below the driver's root */
+    const char *host;            /* where to listen */
+    uint16_t port;               /* 0 picks one */
+    const char *announced_host;  /* NULL: `host` */
+};
+
+/* Listens at once; replicas open in the background. LG_ERR_IN_USE, LG_ERR_INVALID, and what opening
+ * the checkpoints may return (it blocks for that). */
+LG_MUST_CHECK enum lg_rc lg_server_start(const struct lg_server_options *options,
+                                         struct lg_server **out, struct lg_error *err);
+uint16_t lg_server_port(const struct lg_server *server);
+/* "127.0.0.1_8888"; borrowed. */
+const char *lg_server_instance(const struct lg_server *server);
+/* Withdraws from the metastore, lets reads finish, closes replicas; `stopped` comes once on the
+ * lane and the server is gone then. */
+void lg_server_stop(struct lg_server *server, void (*stopped)(void *ctx), void *ctx);
+
+#endif
