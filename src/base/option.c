@@ -262,7 +262,7 @@ static enum lg_rc read_number(const struct lg_option *o, struct lg_slice text, u
 static enum lg_rc assign(const struct lg_option *o, void *values, struct lg_slice text,
                          struct lg_error *err)
 {
-    uint64_t v;
+    uint64_t v = 0;
     enum lg_rc rc;
 
     if (o->type != LG_OPTION_str) {

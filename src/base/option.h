@@ -4,14 +4,15 @@
  *   X(name, type, default, min, max, when, help)                               some/options.def
  *   X(http_port, u32, 7777, 0, 65535, START, "Port of the front end; 0 picks a free one.")
  *
- * type   C type       text
+ *   type     C type       text
  *   boolean  bool         true or false; as a flag also alone
  *   u32      uint32_t     a decimal number
  *   u64      uint64_t     a decimal number
  *   duration uint64_t ms  a number and a unit: 500ms 30s 10m 2h 7d; bare when the name ends in _ms
  *   size     uint64_t     a number and a unit: 64B 4KiB 16MiB 1GiB; bare when it ends in _bytes
- *   str      char *       any text without NUL; owned by the struct; min and max are bytes of
- * length when   START needs a restart, LIVE may change while the program runs.
+ *   str      char *       text without NUL, owned by the struct; min and max bound its bytes
+ *
+ * when   START: needs a restart. LIVE: may change while the program runs.
  *
  * The user of a table writes:
  *
