@@ -11,7 +11,7 @@
 #include "record/checksum.h"
 
 /* Producers that one partition remembers. Beyond it, producers that ended their last segment are
- * forgotten, longest silent first. */
+ * forgotten, longest silent first; if there is none, whoever has been silent for longest. */
 #define LG_INTEGRITY_PRODUCERS_MAX 1000
 
 struct lg_integrity; /* Opaque. */
@@ -47,9 +47,9 @@ const char *lg_integrity_verdict_name(enum lg_integrity_verdict v);
 uint64_t lg_integrity_puts(const struct lg_integrity *t);
 size_t lg_integrity_producers(const struct lg_integrity *t);
 
-/* For the end of push: has every producer that wrote data ended its segment? What was lost at the
- * very end of a stream shows nowhere else but in the record count. LG_ERR_CORRUPT names the first
- * that has not. Stricter than Venice; right for pushes whose producers share one GUID. */
+/* For the end of push: has every producer that wrote data ended its last segment? What was lost at
+ * the very end of a stream shows nowhere else but in the record count. LG_ERR_CORRUPT names the
+ * first that has not. Stricter than Venice; right for pushes whose producers share one GUID. */
 LG_MUST_CHECK enum lg_rc lg_integrity_check_ended(const struct lg_integrity *t,
                                                   struct lg_error *err);
 /* Does the number of puts reach what END_OF_PUSH announced in header `prc` (`announced` -1: not
