@@ -232,7 +232,7 @@ static enum lg_rc skip_field(const struct lg_schema *record, size_t i, struct lg
 {
     enum lg_rc rc = skip(lg_schema_field_schema(record, i), d, depth, err);
 
-    if (rc != LG_OK && err != NULL)
+    if (rc != LG_OK && err != NULL && depth <= LG_DATUM_NAMED_DEPTH_MAX)
         return lg_error_wrap(err, "field %.*s", LG_FMT(lg_schema_field_name(record, i)));
     return rc;
 }

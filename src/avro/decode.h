@@ -10,6 +10,9 @@
 
 /* A datum nests at most so deep (recursive schemas allow any depth). */
 #define LG_DATUM_DEPTH_MAX 100
+/* Sentences about faults name the fields around them so deep; 100 names would leave no room for
+ * the fault itself. */
+#define LG_DATUM_NAMED_DEPTH_MAX 8
 /* Array items and map values of 0 bytes that one decoder accepts: a few bytes of input may claim
  * any number of them. */
 #define LG_DATUM_EMPTY_ITEMS_MAX ((uint64_t)1 << 20)

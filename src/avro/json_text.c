@@ -172,7 +172,7 @@ static enum lg_rc write_record(struct text *t, const struct lg_schema *s, size_t
         lg_json_write_string(t->out, lg_schema_field_name(s, i));
         lg_buf_append_byte(t->out, ':');
         rc = write_datum(t, lg_schema_field_schema(s, i), depth + 1);
-        if (rc == LG_ERR_BAD_DATA && t->err != NULL)
+        if (rc == LG_ERR_BAD_DATA && t->err != NULL && depth <= LG_DATUM_NAMED_DEPTH_MAX)
             return lg_error_wrap(t->err, "field %.*s", LG_FMT(lg_schema_field_name(s, i)));
         if (rc != LG_OK)
             return rc;

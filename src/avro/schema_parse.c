@@ -54,6 +54,12 @@ static struct lg_slice keep(struct parse *p, struct lg_slice text)
     return lg_slice(copy, text.size);
 }
 
+/* "an enum", "a record". */
+static const char *article(const struct lg_schema *s)
+{
+    return s->kind == LG_AVRO_ENUM || s->kind == LG_AVRO_ARRAY ? "an" : "a";
+}
+
 static struct lg_schema *new_node(struct parse *p, enum lg_avro_kind kind,
                                   const struct lg_json *json)
 {
@@ -170,8 +176,8 @@ static enum lg_rc parse_names(struct parse *p, struct lg_schema *s, struct place
 
     if (!is_full_name(name))
         return fault(p, &path,
-                     "a %s needs a name of letters, digits and _, not beginning with a digit",
-                     lg_avro_kind_name(s->kind));
+                     "%s %s needs a name of letters, digits and _, not beginning with a digit",
+                     article(s), lg_avro_kind_name(s->kind));
     if (last_dot(name) == NULL && space_json != NULL) {
         at->space = lg_json_string(space_json);
         path = lg_json_path_member(at->path, "namespace");
@@ -281,7 +287,8 @@ static enum lg_rc list_of(struct parse *p, const struct lg_schema *s, const char
     const struct lg_json *list = lg_json_get(s->json, key);
 
     if (list == NULL || lg_json_type(list) != LG_JSON_ARRAY)
-        return fault(p, path, "a %s needs an array \"%s\"", lg_avro_kind_name(s->kind), key);
+        return fault(p, path, "%s %s needs an array \"%s\"", article(s), lg_avro_kind_name(s->kind),
+                     key);
     if (lg_json_size(list) > count_max)
         return fault(p, path, "%zu %s, over the limit of %zu", lg_json_size(list), key, count_max);
     *out = list;
@@ -379,7 +386,7 @@ static enum lg_rc parse_items(struct parse *p, struct lg_schema *s, const char *
     enum lg_rc rc;
 
     if (json == NULL)
-        return fault(p, at.path, "a %s needs \"%s\"", lg_avro_kind_name(s->kind), key);
+        return fault(p, at.path, "%s %s needs \"%s\"", article(s), lg_avro_kind_name(s->kind), key);
     rc = parse_node(p, json, (struct place){&path, at.depth, at.space}, &items);
     s->items = items;
     return rc;
