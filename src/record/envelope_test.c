@@ -9,9 +9,10 @@
 #include "test/test.h"
 
 #define GUID_HEX "000102030405060708090a0b0c0d0e0f"
-#define FOOTER_HEX "020277010108220103000101" /* present, host "w", EARLIEST, everything else -1   \
-                                               */
-#define TIME_HEX "80a0abfef962"               /* 1700000000000 */
+#define FOOTER_HEX                                                                                 \
+    "020277010108220103000101"  /* present, host "w", EARLIEST, everything else -1                 \
+                                 */
+#define TIME_HEX "80a0abfef962" /* 1700000000000 */
 #define TIME_MS INT64_C(1700000000000)
 
 static const struct lg_guid guid = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};

@@ -15,7 +15,7 @@
 #define LG_RECORD_COUNT_BYTES 8
 #define LG_RECORD_COUNT_UNKNOWN INT64_C(-1)
 
-/* The value of `vtp`: schemas/KafkaMessageEnvelope.v14.avsc without its line breaks. */
+/* The value of `vtp`: schemas/KafkaMessageEnvelope.v14.avsc without its blanks. */
 struct lg_slice lg_headers_protocol_schema(void);
 /* Must `vtp` stand on this message? */
 static inline bool lg_headers_wants_schema(int32_t segment, int32_t sequence)
