@@ -1,0 +1,545 @@
+/* The router's reads: Venice's /storage, and JSON for people under /v1/stores.
+ *
+ *   parse ─▶ pin a version ─▶ encode keys ─▶ fetch/ ─▶ write the answer
+ *
+ * Everything of one read lives in its request's arena; the snapshot it was pinned in is held, so
+ * that schemas stay until the answer is written.
+ */
+#include <stdio.h>
+
+#include "avro/json_text.h"
+#include "base/str.h"
+#include "model/names.h"
+#include "model/partitioner.h"
+#include "read/wire.h"
+#include "router/router_impl.h"
+
+enum form { VENICE_ONE, VENICE_MANY, PEOPLE_ONE, PEOPLE_MANY };
+
+struct pinned { /* One read. */
+    struct lg_router *router;
+    struct lg_http_request *rq;
+    enum form form;
+    bool streaming;
+    struct lg_catalog_snapshot *snapshot; /* held */
+    const struct lg_catalog_store *store;
+    int32_t version;
+    uint32_t partition_count;
+    char topic[LG_NAMES_TOPIC_MAX + 1];
+    struct lg_read read;
+    struct lg_read_key *keys;
+};
+
+static void refuse(struct lg_http_request *rq, enum form form, const struct lg_error *err)
+{
+    if (form == PEOPLE_ONE || form == PEOPLE_MANY)
+        lg_answer_error_json(rq, err);
+    else
+        lg_answer_text(rq, err);
+}
+
+static void refuse_pinned(struct pinned *p, const struct lg_error *err)
+{
+    struct lg_catalog_snapshot *snapshot = p->snapshot;
+
+    refuse(p->rq, p->form, err); /* The arena, and `p` in it, are gone after this. */
+    lg_catalog_snapshot_unref(snapshot);
+}
+
+/* --- Answers. ----------------------------------------------------------------------------------
+ */
+
+static void respond_venice(struct pinned *p, int32_t schema_id, struct lg_slice body)
+{
+    char id[16], rcu[16];
+    struct lg_http_header headers[4] = {
+        {LG_LIT("X-VENICE-SCHEMA-ID"), LG_SLICE_NULL},
+        {LG_LIT("X-VENICE-COMPRESSION-STRATEGY"), LG_LIT("0")},
+        {LG_LIT("X-VENICE-RCU"), LG_SLICE_NULL},
+        {LG_LIT("X-VENICE-STREAMING-RESPONSE"), LG_LIT("1")},
+    };
+    struct lg_catalog_snapshot *snapshot = p->snapshot;
+
+    (void)snprintf(id, sizeof id, "%d", schema_id);
+    (void)snprintf(rcu, sizeof rcu, "%zu", p->read.key_count);
+    headers[0].value = lg_slice_str(id);
+    headers[2].value = lg_slice_str(rcu);
+    lg_http_respond(p->rq, &(struct lg_http_response){.status = 200,
+                                                      .content_type = "avro/binary",
+                                                      .headers = headers,
+                                                      .header_count = p->streaming ? 4 : 3,
+                                                      .body = body});
+    lg_catalog_snapshot_unref(snapshot);
+}
+
+static void answer_venice_one(struct pinned *p)
+{
+    struct lg_catalog_snapshot *snapshot = p->snapshot;
+
+    if (p->keys[0].rc == LG_OK) {
+        respond_venice(p, p->keys[0].schema_id, p->keys[0].value);
+        return;
+    }
+    lg_http_respond(p->rq, &(struct lg_http_response){.status = 404});
+    lg_catalog_snapshot_unref(snapshot);
+}
+
+static void answer_venice_many(struct pinned *p)
+{
+    LG_SCOPED(lg_buf) body = {0};
+
+    for (size_t i = 0; i < p->read.key_count; i++) {
+        const struct lg_read_key *key = &p->keys[i];
+
+        if (key->rc == LG_OK)
+            lg_wire_value_add(&body,
+                              &(struct lg_wire_value){(int32_t)i, key->value, key->schema_id});
+        else if (p->streaming)
+            lg_wire_missing_add(&body, (int32_t)i);
+    }
+    respond_venice(p, LG_MULTI_GET_API_VERSION, lg_buf_slice(&body));
+}
+
+static enum lg_rc write_value(const struct pinned *p, const struct lg_read_key *key,
+                              struct lg_buf *out, struct lg_error *err)
+{
+    const struct lg_schema *schema = lg_catalog_value_schema(p->store, key->schema_id);
+    struct lg_decoder d = lg_decoder_of(key->value);
+    enum lg_rc rc;
+
+    if (schema == NULL)
+        return lg_error_set(err, LG_ERR_UNREADY,
+                            "value schema %d of store '%s' is not known here yet; try again",
+                            key->schema_id, p->store->store->name);
+    rc = lg_avro_to_json(schema, &d, out, err);
+    if (rc == LG_OK && lg_decoder_left(&d) > 0)
+        rc = lg_error_set(err, LG_ERR_CORRUPT, "%zu bytes follow the value", lg_decoder_left(&d));
+    return rc == LG_OK
+               ? LG_OK
+               : lg_error_wrap(err, "store '%s', version %d", p->store->store->name, p->version);
+}
+
+static void respond_people(struct pinned *p, struct lg_slice body)
+{
+    char version[16];
+    struct lg_http_header header = {LG_LIT("X-LAGOON-VERSION"), LG_SLICE_NULL};
+    struct lg_catalog_snapshot *snapshot = p->snapshot;
+
+    (void)snprintf(version, sizeof version, "%d", p->version);
+    header.value = lg_slice_str(version);
+    lg_http_respond(p->rq, &(struct lg_http_response){.status = 200,
+                                                      .content_type = "application/json",
+                                                      .headers = &header,
+                                                      .header_count = 1,
+                                                      .body = body});
+    lg_catalog_snapshot_unref(snapshot);
+}
+
+static void write_key(const struct pinned *p, const struct lg_read_key *key, struct lg_buf *out)
+{
+    struct lg_decoder d = lg_decoder_of(key->key);
+    struct lg_error ignored;
+
+    /* We encoded it ourselves a moment ago. */
+    if (lg_avro_to_json(p->store->key_schema, &d, out, &ignored) != LG_OK)
+        lg_buf_append_str(out, "null");
+}
+
+static void answer_people_one(struct pinned *p)
+{
+    LG_SCOPED(lg_buf) body = {0};
+    struct lg_error err = {0};
+
+    if (p->keys[0].rc == LG_ERR_NOT_FOUND) {
+        LG_SCOPED(lg_buf) key = {0};
+
+        write_key(p, &p->keys[0], &key);
+        (void)lg_error_set(&err, LG_ERR_NOT_FOUND, "no key %.*s in version %d of store '%s'",
+                           (int)LG_MIN(key.size, (size_t)200), (const char *)key.data, p->version,
+                           p->store->store->name);
+        refuse_pinned(p, &err);
+    } else if (write_value(p, &p->keys[0], &body, &err) != LG_OK) {
+        refuse_pinned(p, &err);
+    } else {
+        respond_people(p, lg_buf_slice(&body));
+    }
+}
+
+static void answer_people_many(struct pinned *p)
+{
+    LG_SCOPED(lg_buf) body = {0};
+    struct lg_error err = {0};
+
+    lg_buf_append_str(&body, "{\"store\":");
+    lg_json_write_string(&body, lg_slice_str(p->store->store->name));
+    lg_buf_appendf(&body, ",\"version\":%d,\"results\":[", p->version);
+    for (size_t i = 0; i < p->read.key_count; i++) {
+        const struct lg_read_key *key = &p->keys[i];
+
+        lg_buf_append_str(&body, i == 0 ? "{\"key\":" : ",{\"key\":");
+        write_key(p, key, &body);
+        lg_buf_append_str(&body, key->rc == LG_OK ? ",\"found\":true,\"value\":"
+                                                  : ",\"found\":false,\"value\":null");
+        if (key->rc == LG_OK && write_value(p, key, &body, &err) != LG_OK) {
+            refuse_pinned(p, &err);
+            return;
+        }
+        lg_buf_append_str(&body, "}");
+    }
+    lg_buf_append_str(&body, "]}");
+    respond_people(p, lg_buf_slice(&body));
+}
+
+static void read_done(struct lg_read *read)
+{
+    struct pinned *p = LG_CONTAINER_OF(read, struct pinned, read);
+
+    if (read->rc != LG_OK) {
+        refuse_pinned(p, &read->err);
+        return;
+    }
+    switch (p->form) {
+    case VENICE_ONE:
+        answer_venice_one(p);
+        break;
+    case VENICE_MANY:
+        answer_venice_many(p);
+        break;
+    case PEOPLE_ONE:
+        answer_people_one(p);
+        break;
+    case PEOPLE_MANY:
+        answer_people_many(p);
+        break;
+    }
+}
+
+/* --- Beginnings. -------------------------------------------------------------------------------
+ */
+
+/* Finds store and version. NULL: the request was answered. */
+static struct pinned *pin(struct lg_router *r, struct lg_http_request *rq, enum form form,
+                          struct lg_slice store_name)
+{
+    struct lg_error err = {0};
+    const struct lg_catalog_snapshot *s = lg_router_snapshot(r, rq, &err);
+    struct pinned *p = lg_arena_zalloc(rq->arena, sizeof *p);
+    const struct lg_catalog_topic *topic;
+    enum lg_rc rc = err.rc;
+
+    assert(p != NULL); /* The first allocation of a fresh arena. */
+    if (rc == LG_OK)
+        rc = lg_catalog_find_store(s, store_name, &p->store, &err);
+    if (rc == LG_ERR_NO_STORE && (form == VENICE_ONE || form == VENICE_MANY))
+        err.rc = rc = LG_ERR_INVALID; /* Venice's router answers 400 on this path. */
+    if (rc == LG_OK)
+        rc = lg_router_version(r, s, p->store, &p->version, &err);
+    if (rc != LG_OK) {
+        refuse(rq, form, &err);
+        return NULL;
+    }
+    p->router = r;
+    p->rq = rq;
+    p->form = form;
+    lg_names_version_topic(p->topic, p->store->store->name, p->version);
+    topic = lg_catalog_topic(s, lg_slice_str(p->topic));
+    assert(topic != NULL); /* It is ready, so it is there. */
+    p->partition_count = topic->partition_count;
+    p->snapshot = lg_catalog_snapshot_ref(lg_catalog_current(r->catalog));
+    return p;
+}
+
+static size_t keys_max(const struct pinned *p)
+{
+    int32_t limit = p->store->store->batch_get_limit;
+
+    return limit > 0 ? (size_t)limit : LG_STORE_BATCH_GET_LIMIT_DEFAULT;
+}
+
+/* Room for `count` keys; false when the request was refused. */
+static bool make_room(struct pinned *p, size_t count)
+{
+    struct lg_error err;
+
+    if (count == 0)
+        (void)lg_error_set(&err, LG_ERR_INVALID, "the request names no key");
+    else if (count > keys_max(p))
+        (void)lg_error_set(&err, LG_ERR_TOO_LARGE,
+                           "%zu keys; store '%s' answers at most %zu at once", count,
+                           p->store->store->name, keys_max(p));
+    else if ((p->keys = lg_arena_zalloc(p->rq->arena, count * sizeof *p->keys)) == NULL ||
+             (p->read.keys = lg_arena_zalloc(p->rq->arena, count * sizeof(void *))) == NULL)
+        (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the keys need more memory than allowed");
+    else
+        return true;
+    refuse_pinned(p, &err);
+    return false;
+}
+
+static void add_key(struct pinned *p, struct lg_slice key)
+{
+    size_t i = p->read.key_count++;
+
+    p->keys[i].key = key;
+    p->keys[i].index = (uint32_t)i;
+    p->keys[i].partition = lg_partitioner_partition(key, p->partition_count);
+    p->read.keys[i] = &p->keys[i];
+}
+
+static void start(struct pinned *p)
+{
+    p->read.topic = p->topic;
+    p->read.single = p->form == VENICE_ONE || p->form == PEOPLE_ONE;
+    p->read.arena = p->rq->arena;
+    p->read.deadline_us = lg_lane_now_us(p->rq->lane) + p->router->o.read_timeout_ms * LG_MS;
+    p->read.done = read_done;
+    lg_layer_submit(lg_fetch_stack_top(p->router->stack), &p->read);
+}
+
+/* --- Venice. -----------------------------------------------------------------------------------
+ */
+
+static bool is_base64(struct lg_http_request *rq)
+{
+    struct lg_slice format;
+
+    return lg_http_param(rq, "f", &format) && lg_slice_eq_str(format, "b64");
+}
+
+static void storage_one(struct lg_router *r, struct lg_http_request *rq,
+                        const struct lg_router_path *path)
+{
+    struct pinned *p = pin(r, rq, VENICE_ONE, path->resource);
+    LG_SCOPED(lg_buf) key = {0};
+    struct lg_slice bytes = path->rest;
+    struct lg_error err;
+
+    if (p == NULL || !make_room(p, 1))
+        return;
+    if (is_base64(rq)) {
+        const uint8_t *copy;
+
+        if (!lg_base64_decode(&key, path->rest) ||
+            (copy = lg_arena_copy(rq->arena, lg_buf_slice(&key))) == NULL) {
+            (void)lg_error_set(&err, LG_ERR_INVALID, "the key is not base64");
+            refuse_pinned(p, &err);
+            return;
+        }
+        bytes = lg_slice(copy, key.size);
+    }
+    add_key(p, bytes);
+    start(p);
+}
+
+static void storage_many(struct lg_router *r, struct lg_http_request *rq,
+                         const struct lg_router_path *path)
+{
+    struct pinned *p = pin(r, rq, VENICE_MANY, path->resource);
+    struct lg_slice version = lg_http_header(&rq->headers, "X-VENICE-API-VERSION"), key;
+    struct lg_decoder count_d = lg_decoder_of(rq->body), d = count_d;
+    struct lg_error err = {0};
+    size_t count = 0;
+    bool end = false;
+
+    if (p == NULL)
+        return;
+    p->streaming = lg_http_header(&rq->headers, "X-VENICE-STREAMING").size > 0;
+    if (!lg_slice_eq_str(version, "1"))
+        (void)lg_error_set(&err, LG_ERR_INVALID, "X-VENICE-API-VERSION must be 1, not '%.*s'",
+                           LG_FMT(version));
+    while (err.rc == LG_OK && !end && count <= keys_max(p))
+        if (lg_wire_client_key_next(&count_d, &key, &end, &err) == LG_OK)
+            count += !end;
+    if (err.rc != LG_OK) {
+        if (err.rc == LG_ERR_BAD_DATA)
+            (void)lg_error_wrap(&err, "the body is no list of keys");
+        refuse_pinned(p, &err);
+        return;
+    }
+    if (!make_room(p, count))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (lg_wire_client_key_next(&d, &key, &end, &err) != LG_OK)
+            break; /* It was read once already. */
+        add_key(p, key);
+    }
+    start(p);
+}
+
+void lg_router_storage(struct lg_router *r, struct lg_http_request *rq,
+                       const struct lg_router_path *path)
+{
+    struct lg_error err;
+
+    if (rq->method == LG_HTTP_GET && path->has_rest) {
+        storage_one(r, rq, path);
+    } else if (rq->method == LG_HTTP_POST) {
+        storage_many(r, rq, path);
+    } else {
+        (void)lg_error_set(&err, LG_ERR_INVALID,
+                           "a read is GET /storage/<store>/<key>?f=b64 or POST /storage/<store>");
+        lg_answer_text(rq, &err);
+    }
+}
+
+/* --- People. -----------------------------------------------------------------------------------
+ */
+
+/* A key in text: itself for a string key, else JSON. Appends Avro bytes. */
+static enum lg_rc encode_text_key(const struct pinned *p, struct lg_slice text, struct lg_buf *out,
+                                  struct lg_error *err)
+{
+    const struct lg_schema *schema = p->store->key_schema;
+    LG_AUTO(lg_json) *json = NULL;
+    enum lg_rc rc = LG_OK;
+
+    if (lg_schema_kind(schema) == LG_AVRO_STRING)
+        json = lg_json_new_string(text);
+    else
+        rc = lg_json_parse(text, &json, err);
+    if (rc == LG_OK && json == NULL)
+        rc = lg_error_set(err, LG_ERR_INVALID, "the key is not UTF-8");
+    if (rc == LG_OK)
+        rc = lg_avro_from_json(schema, json, out, err);
+    if (rc == LG_OK)
+        return LG_OK;
+    err->rc = LG_ERR_INVALID;
+    return lg_error_wrap(err, "the key of store '%s' is a %s; '%.*s' is not", p->store->store->name,
+                         lg_avro_kind_name(lg_schema_kind(schema)),
+                         (int)LG_MIN(text.size, (size_t)100), (const char *)text.data);
+}
+
+static bool keep_key(struct pinned *p, const struct lg_buf *key)
+{
+    const uint8_t *copy = lg_arena_copy(p->rq->arena, lg_buf_slice(key));
+    struct lg_error err;
+
+    if (copy != NULL) {
+        add_key(p, lg_slice(copy, key->size));
+        return true;
+    }
+    (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the keys need more memory than allowed");
+    refuse_pinned(p, &err);
+    return false;
+}
+
+static void people_one(struct lg_router *r, struct lg_http_request *rq, struct lg_slice store,
+                       struct lg_slice text)
+{
+    struct pinned *p = pin(r, rq, PEOPLE_ONE, store);
+    LG_SCOPED(lg_buf) key = {0};
+    struct lg_error err = {0};
+
+    if (p == NULL || !make_room(p, 1))
+        return;
+    if (encode_text_key(p, text, &key, &err) != LG_OK)
+        refuse_pinned(p, &err);
+    else if (keep_key(p, &key))
+        start(p);
+}
+
+static enum lg_rc encode_json_key(const struct pinned *p, const struct lg_json *json,
+                                  struct lg_buf *out, struct lg_error *err)
+{
+    if (lg_avro_from_json(p->store->key_schema, json, out, err) == LG_OK)
+        return LG_OK;
+    err->rc = LG_ERR_INVALID;
+    return lg_error_wrap(err, "a key of store '%s'", p->store->store->name);
+}
+
+static void people_many(struct lg_router *r, struct lg_http_request *rq, struct lg_slice store)
+{
+    struct pinned *p = pin(r, rq, PEOPLE_MANY, store);
+    LG_AUTO(lg_json) *body = NULL;
+    const struct lg_json *keys, *texts;
+    struct lg_error err = {0};
+    size_t count;
+
+    if (p == NULL)
+        return;
+    if (lg_json_parse(rq->body, &body, &err) != LG_OK) {
+        err.rc = LG_ERR_INVALID;
+        (void)lg_error_wrap(&err, "the body");
+        refuse_pinned(p, &err);
+        return;
+    }
+    keys = lg_json_get(body, "keys");
+    texts = lg_json_get(body, "textKeys");
+    if ((keys == NULL) == (texts == NULL)) {
+        (void)lg_error_set(&err, LG_ERR_INVALID,
+                           "the body must be {\"keys\":[...]} or {\"textKeys\":[\"...\"]}");
+        refuse_pinned(p, &err);
+        return;
+    }
+    count = lg_json_size(keys != NULL ? keys : texts);
+    if (!make_room(p, count))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        LG_SCOPED(lg_buf) key = {0};
+        enum lg_rc rc = keys != NULL
+                            ? encode_json_key(p, lg_json_at(keys, i), &key, &err)
+                            : encode_text_key(p, lg_json_string(lg_json_at(texts, i)), &key, &err);
+
+        if (rc != LG_OK) {
+            refuse_pinned(p, &err);
+            return;
+        }
+        if (!keep_key(p, &key))
+            return;
+    }
+    start(p);
+}
+
+static void people_list(struct lg_router *r, struct lg_http_request *rq)
+{
+    struct lg_error err = {0};
+    const struct lg_catalog_snapshot *s = lg_router_snapshot(r, rq, &err);
+    struct lg_json *json, *stores;
+
+    if (s == NULL) {
+        lg_answer_error_json(rq, &err);
+        return;
+    }
+    json = lg_json_new_object();
+    stores = lg_json_new_array();
+    for (size_t i = 0; i < s->stores.size; i++) {
+        struct lg_json *store = lg_json_new_object();
+
+        lg_json_set_str(store, "name", s->stores.data[i]->store->name);
+        lg_json_set_int(store, "currentVersion", s->stores.data[i]->store->current_version);
+        lg_json_push(stores, store);
+    }
+    lg_json_set(json, "stores", stores);
+    lg_answer_json(rq, 200, json);
+}
+
+/* /v1/stores[/<store>[/<key>]]; what follows the store is the key, slashes and all. */
+void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
+                  const struct lg_router_path *path)
+{
+    struct lg_slice store = path->rest, key = LG_SLICE_NULL;
+    const uint8_t *slash = store.size == 0 ? NULL : memchr(store.data, '/', store.size);
+    struct lg_error err;
+
+    if (slash != NULL) {
+        store = lg_slice(store.data, (size_t)(slash - store.data));
+        key = lg_slice_skip(path->rest, store.size + 1);
+    }
+    if (!lg_slice_eq_str(path->resource, "stores") ||
+        (rq->method != LG_HTTP_GET && rq->method != LG_HTTP_POST)) {
+        (void)lg_error_set(&err, LG_ERR_NOT_FOUND,
+                           "no such path; there are GET /v1/stores, GET /v1/stores/<store>/<key> "
+                           "and POST /v1/stores/<store>");
+        lg_answer_error_json(rq, &err);
+    } else if (store.size == 0 && rq->method == LG_HTTP_GET) {
+        people_list(r, rq);
+    } else if (rq->method == LG_HTTP_POST) {
+        people_many(r, rq, store);
+    } else if (slash == NULL) {
+        (void)lg_error_set(&err, LG_ERR_INVALID, "the key is missing: GET /v1/stores/%.*s/<key>",
+                           LG_FMT(store));
+        lg_answer_error_json(rq, &err);
+    } else {
+        people_one(r, rq, store, key);
+    }
+}

@@ -1,0 +1,295 @@
+#include "router/router_impl.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "model/names.h"
+
+#define PAUSE_US (200 * LG_MS)
+#define STOP_GRACE_MS 5000u
+#define READ_TIMEOUT_MS_DEFAULT 10000u
+#define REQUEST_BYTES_MAX ((size_t)16 << 20)
+
+struct served {
+    int32_t version;
+};
+
+/* --- What the layers of fetch/ ask. ------------------------------------------------------------
+ */
+
+static size_t ready(void *ctx, const char *topic, uint32_t partition,
+                    struct lg_host *out[LG_REPLICAS_MAX])
+{
+    struct lg_router *r = ctx;
+    const struct lg_catalog_snapshot *s = lg_catalog_current(r->catalog);
+    const struct lg_catalog_topic *t = lg_catalog_topic(s, lg_slice_str(topic));
+    uint32_t instances[LG_CATALOG_REPLICAS_MAX];
+    size_t n;
+
+    static_assert(LG_CATALOG_REPLICAS_MAX <= LG_REPLICAS_MAX, "every replica has room");
+    if (t == NULL || partition >= t->partition_count)
+        return 0;
+    n = lg_catalog_ready(t, partition, instances);
+    for (size_t i = 0; i < n; i++) {
+        const struct lg_catalog_instance *instance = &s->instances.data[instances[i]];
+
+        out[i] = lg_host_table_get(r->hosts, instance->host, instance->port);
+    }
+    return n;
+}
+
+/* --- Versions. ---------------------------------------------------------------------------------
+ */
+
+const struct lg_catalog_snapshot *
+lg_router_snapshot(struct lg_router *r, struct lg_http_request *rq, struct lg_error *err)
+{
+    const struct lg_catalog_snapshot *s = lg_catalog_current(r->catalog);
+
+    (void)rq;
+    if (s == NULL)
+        (void)lg_error_set(err, LG_ERR_UNREADY,
+                           "the router has not read the metadata yet; try again");
+    return s;
+}
+
+enum lg_rc lg_router_version(struct lg_router *r, const struct lg_catalog_snapshot *snapshot,
+                             const struct lg_catalog_store *store, int32_t *out,
+                             struct lg_error *err)
+{
+    struct lg_slice name = lg_slice_str(store->store->name);
+    struct served *served = lg_map_get(r->served, name);
+    int32_t version;
+    enum lg_rc rc = lg_catalog_served_version(snapshot, store, served == NULL ? 0 : served->version,
+                                              &version, err);
+
+    if (rc != LG_OK)
+        return rc;
+    if (served == NULL) {
+        served = lg_new(struct served);
+        (void)lg_map_put(r->served, name, served);
+    }
+    if (served->version != version)
+        lg_log(LG_LOG_INFO, "version_served", "store=%s version=%d before=%d", store->store->name,
+               version, served->version);
+    served->version = version;
+    *out = version;
+    return LG_OK;
+}
+
+/* Stores that are gone are forgotten. */
+static void forget_served(struct lg_router *r, const struct lg_catalog_snapshot *s)
+{
+    size_t at = 0;
+    struct lg_slice name;
+    void *value;
+
+    while (lg_map_next(r->served, &at, &name, &value))
+        if (s == NULL || lg_catalog_store(s, name) == NULL)
+            lg_free(lg_map_remove(r->served, name));
+}
+
+/* --- Announcement. -----------------------------------------------------------------------------
+ */
+
+static void announce(struct lg_router *r);
+static void stop_catalog(struct lg_router *r);
+
+static void announce_due(struct lg_timer *timer)
+{
+    announce(LG_CONTAINER_OF(timer, struct lg_router, announce_again));
+}
+
+static void announced(struct lg_meta_op *op)
+{
+    struct lg_router *r = LG_CONTAINER_OF(op, struct lg_router, announce);
+
+    r->announcing = false;
+    if (r->stopping) {
+        if (r->idle)
+            stop_catalog(r);
+        return;
+    }
+    r->ready = op->rc == LG_OK;
+    if (r->ready)
+        return;
+    lg_log(LG_LOG_WARN, "router_not_announced", "url=%s reason=\"%s\"", r->url, op->err.text);
+    lg_timer_start(r->o.lane, &r->announce_again, PAUSE_US, announce_due);
+}
+
+static void announce(struct lg_router *r)
+{
+    r->announce_changes[0] = (struct lg_meta_change){
+        .kind = LG_META_REMOVE_TREE, .path = r->announce_path, .version = LG_META_ANY_VERSION};
+    r->announce_changes[1] = (struct lg_meta_change){.kind = LG_META_CREATE_EPHEMERAL,
+                                                     .path = r->announce_path,
+                                                     .value = lg_slice_str(r->announce_value),
+                                                     .version = LG_META_ANY_VERSION};
+    r->announcing = true;
+    r->announce = (struct lg_meta_op){.kind = LG_META_WRITE,
+                                      .lane = r->o.lane,
+                                      .changes = r->announce_changes,
+                                      .change_count = r->stopping ? 1 : 2,
+                                      .done = announced};
+    lg_metastore_submit(r->o.metastore, &r->announce);
+}
+
+static void catalog_changed(void *ctx, struct lg_catalog_snapshot *s)
+{
+    struct lg_router *r = ctx;
+
+    forget_served(r, s);
+    /* Swaps now, not at the next read: what /current_version says is then what reads get. */
+    for (size_t i = 0; i < s->stores.size; i++) {
+        struct lg_error err;
+        int32_t version;
+
+        (void)!lg_router_version(r, s, s->stores.data[i], &version, &err);
+    }
+    if (!r->ready && !r->announcing && !r->stopping && !lg_timer_armed(&r->announce_again))
+        announce(r);
+}
+
+/* --- Requests. ---------------------------------------------------------------------------------
+ */
+
+static void handle(void *ctx, struct lg_http_request *rq)
+{
+    struct lg_router *r = ctx;
+    struct lg_router_path path;
+    struct lg_error err = {0};
+
+    if (rq->method == LG_HTTP_OPTIONS) { /* Venice's health check. */
+        lg_http_respond(rq, &(struct lg_http_response){.status = 200});
+        return;
+    }
+    if (lg_router_path_parse(rq->path, rq->arena, &path, &err) != LG_OK) {
+        lg_answer_text(rq, &err);
+        return;
+    }
+    switch (path.type) {
+    case LG_ROUTER_STORAGE:
+        lg_router_storage(r, rq, &path);
+        break;
+    case LG_ROUTER_V1:
+        lg_router_v1(r, rq, &path);
+        break;
+    default:
+        lg_router_meta(r, rq, &path);
+        break;
+    }
+}
+
+/* --- Life. -------------------------------------------------------------------------------------
+ */
+
+static void router_free(struct lg_router *r)
+{
+    forget_served(r, NULL);
+    lg_map_free(r->served);
+    lg_fetch_stack_free(r->stack);
+    lg_host_table_free(r->hosts);
+    lg_free(r->cluster);
+    lg_free(r->controller_url);
+    lg_free(r->url);
+    lg_free(r->announce_path);
+    lg_free(r->announce_value);
+    lg_free(r);
+}
+
+static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
+{
+    const char *host = r->o.announced_host == NULL ? r->o.host : r->o.announced_host;
+    struct lg_http_server_options http = {.transport = r->o.transport,
+                                          .lane = r->o.lane,
+                                          .host = r->o.host,
+                                          .port = r->o.port,
+                                          .body_bytes_max = REQUEST_BYTES_MAX,
+                                          .handler = handle,
+                                          .ctx = r};
+    char id[LG_NAMES_INSTANCE_MAX + 1];
+    enum lg_rc rc = lg_http_server_start(&http, &r->http, err);
+
+    if (rc != LG_OK)
+        return lg_error_wrap(err, "router");
+    rc = lg_names_instance(id, host, lg_http_server_port(r->http), err);
+    r->url = lg_strf("http://%s:%u", host, lg_http_server_port(r->http));
+    r->announce_path = lg_strf("/routers/%s", id);
+    r->announce_value = lg_strf("{\"url\":\"%s\"}", r->url);
+    return rc;
+}
+
+enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_router **out,
+                           struct lg_error *err)
+{
+    struct lg_router *r = lg_new(struct lg_router);
+    enum lg_rc rc;
+
+    r->o = *options;
+    if (r->o.read_timeout_ms == 0)
+        r->o.read_timeout_ms = READ_TIMEOUT_MS_DEFAULT;
+    r->cluster = lg_strdup(options->cluster == NULL ? "lagoon-0" : options->cluster);
+    r->controller_url = lg_strdup(options->controller_url);
+    r->served = lg_map_new();
+    r->hosts = lg_host_table_new();
+    r->stack = lg_fetch_stack_new(&(struct lg_fetch_options){.lane = options->lane,
+                                                             .transport = options->transport,
+                                                             .hosts = r->hosts,
+                                                             .source = {ready, r}});
+    rc = listen_on(r, err);
+    if (rc != LG_OK) {
+        router_free(r);
+        return rc;
+    }
+    r->catalog = lg_catalog_start(&(struct lg_catalog_options){.metastore = options->metastore,
+                                                               .lane = options->lane,
+                                                               .changed = catalog_changed,
+                                                               .ctx = r});
+    *out = r;
+    return LG_OK;
+}
+
+uint16_t lg_router_port(const struct lg_router *router)
+{
+    return lg_http_server_port(router->http);
+}
+
+bool lg_router_ready(const struct lg_router *router)
+{
+    return router->ready;
+}
+
+static void catalog_stopped(void *ctx)
+{
+    struct lg_router *r = ctx;
+    void (*stopped)(void *ctx) = r->stopped;
+    void *stopped_ctx = r->stopped_ctx;
+
+    router_free(r);
+    stopped(stopped_ctx);
+}
+
+static void stop_catalog(struct lg_router *r)
+{
+    lg_catalog_stop(r->catalog, catalog_stopped, r);
+}
+
+static void http_stopped(void *ctx)
+{
+    struct lg_router *r = ctx;
+
+    r->idle = true;
+    if (!r->announcing)
+        stop_catalog(r);
+}
+
+void lg_router_stop(struct lg_router *r, void (*stopped)(void *ctx), void *ctx)
+{
+    r->stopping = true;
+    r->ready = false;
+    r->stopped = stopped;
+    r->stopped_ctx = ctx;
+    lg_timer_stop(r->o.lane, &r->announce_again);
+    if (!r->announcing)
+        announce(r); /* Withdraws. */
+    lg_http_server_stop(r->http, STOP_GRACE_MS, http_stopped, r);
+}

@@ -1,0 +1,36 @@
+/* A router: finds version, partition and replica of a key, and answers in Venice's REST and in JSON
+ * for people (/v1).
+ *
+ * Owned by one lane. It announces itself in the metastore once it listens and has read what exists.
+ * A request is pinned at its start to the version served at that moment.
+ */
+#ifndef LG_ROUTER_ROUTER_H
+#define LG_ROUTER_ROUTER_H
+
+#include "metastore/metastore.h"
+#include "net/transport.h"
+
+struct lg_router; /* Opaque. */
+
+struct lg_router_options {
+    struct lg_lane *lane;
+    struct lg_metastore *metastore; /* a session of its own */
+    struct lg_transport *transport;
+    const char *host;           /* where to listen */
+    uint16_t port;              /* 0 picks one */
+    const char *announced_host; /* NULL: `host` */
+    const char *cluster;        /* NULL: "lagoon-0" */
+    const char *controller_url; /* what /leader_controller answers; copied */
+    uint64_t read_timeout_ms;   /* of a read; 0: 10000 */
+};
+
+/* Listens at once; answers 503 until it has read the metadata. LG_ERR_IN_USE, LG_ERR_INVALID. */
+LG_MUST_CHECK enum lg_rc lg_router_start(const struct lg_router_options *options,
+                                         struct lg_router **out, struct lg_error *err);
+uint16_t lg_router_port(const struct lg_router *router);
+/* Has it read the metadata and announced itself? */
+bool lg_router_ready(const struct lg_router *router);
+/* Withdraws, lets requests finish; `stopped` comes once on the lane and the router is gone then. */
+void lg_router_stop(struct lg_router *router, void (*stopped)(void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,49 @@
+/* The inside of a router, shared by the files of this folder only. */
+#ifndef LG_ROUTER_ROUTER_IMPL_H
+#define LG_ROUTER_ROUTER_IMPL_H
+
+#include "catalog/catalog.h"
+#include "fetch/layers.h"
+#include "net/http_server.h"
+#include "router/answer.h"
+#include "router/path.h"
+#include "router/router.h"
+
+struct lg_router {
+    struct lg_router_options o;
+    char *cluster, *controller_url, *url;
+    struct lg_catalog *catalog;
+    struct lg_map *served; /* store -> the version served last, as struct served */
+    struct lg_host_table *hosts;
+    struct lg_fetch_stack *stack;
+    struct lg_http_server *http;
+
+    char *announce_path, *announce_value;
+    struct lg_meta_change announce_changes[2];
+    struct lg_meta_op announce;
+    struct lg_timer announce_again;
+    bool announcing, ready, stopping, idle;
+    void (*stopped)(void *ctx);
+    void *stopped_ctx;
+};
+
+/* The snapshot, or NULL after the request was answered 503. */
+const struct lg_catalog_snapshot *
+lg_router_snapshot(struct lg_router *r, struct lg_http_request *rq, struct lg_error *err);
+/* The version to serve of a store now; remembers it, so that a version that is not ready yet does
+ * not replace one that is. */
+LG_MUST_CHECK enum lg_rc lg_router_version(struct lg_router *r,
+                                           const struct lg_catalog_snapshot *snapshot,
+                                           const struct lg_catalog_store *store, int32_t *out,
+                                           struct lg_error *err);
+
+/* Reads, in read_paths.c: /storage and /v1/stores. */
+void lg_router_storage(struct lg_router *r, struct lg_http_request *rq,
+                       const struct lg_router_path *path);
+void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
+                  const struct lg_router_path *path);
+/* Everything else, in meta_paths.c. */
+void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
+                    const struct lg_router_path *path);
+
+#endif
