@@ -2,8 +2,8 @@
  *
  * Drivers: rocksdb (production), memkv (simulation; files over the disk port). Every driver passes
  * lg_engine_contract. All calls block, except lg_engine_get with `from_memory_only`: callers run
- * them from lg_offload. Gets may run on any number of threads beside one writer; writes, flush,
- * ingest and close have one caller at a time.
+ * them from lg_offload. Gets, puts and removes may run on any number of threads beside each other;
+ * SST files, flush, ingest and close have one caller at a time.
  *
  * Durability: with `wal` a put is durable when it returns. Without, it is durable after
  * lg_engine_flush. lg_engine_ingest is durable when it returns and replaces the whole content
@@ -13,6 +13,7 @@
 #define LG_STORAGE_ENGINE_H
 
 #include "base/buf.h"
+#include "lane/disk.h"
 
 struct lg_engine;
 struct lg_sst_writer;
@@ -21,7 +22,7 @@ struct lg_engine_driver;
 struct lg_engine_options {
     const char *path; /* Below the driver's root; made if absent. Borrowed for the call. */
     bool wal;
-    bool read_only_hint; /* A complete batch version: no more writes are coming. */
+    bool complete; /* It was filled before: LG_ERR_CORRUPT when its content is gone. */
 };
 
 struct lg_engine_driver_ops {
@@ -42,6 +43,8 @@ struct lg_engine_driver_ops {
                           struct lg_error *err);
     enum lg_rc (*sst_finish)(struct lg_sst_writer *w, struct lg_error *err);
     void (*sst_abandon)(struct lg_sst_writer *w);
+    enum lg_rc (*sst_list)(struct lg_engine *e, struct lg_disk_names *out, struct lg_error *err);
+    enum lg_rc (*sst_remove)(struct lg_engine *e, const char *name, struct lg_error *err);
     enum lg_rc (*ingest)(struct lg_engine *e, const char *const *names, size_t n,
                          struct lg_error *err);
     enum lg_rc (*each)(struct lg_engine *e,
@@ -85,13 +88,21 @@ LG_MUST_CHECK enum lg_rc lg_sst_open(struct lg_engine *e, const char *name,
                                      struct lg_sst_writer **out, struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_sst_add(struct lg_sst_writer *w, struct lg_slice key,
                                     struct lg_slice value, struct lg_error *err);
-/* Durable when it returns. Frees the writer in any case. */
+/* Durable when it returns. Frees the writer in any case. Without a row there is nothing to make a
+ * file of: LG_ERR_INVALID. */
 LG_MUST_CHECK enum lg_rc lg_sst_finish(struct lg_sst_writer *take_w, struct lg_error *err);
 /* Frees the writer and removes the file. NULL is allowed. */
 void lg_sst_abandon(struct lg_sst_writer *take_w);
-/* Takes finished files in as the whole new content; the files are gone afterwards. n may be 0: the
- * engine is empty then. Doing it again after a crash in the middle is safe as long as all files are
- * still there, or none is (then the first time succeeded). */
+/* Names of the finished files that are not taken in, sorted. */
+LG_MUST_CHECK enum lg_rc lg_sst_list(struct lg_engine *e, struct lg_disk_names *out,
+                                     struct lg_error *err);
+/* Absent is LG_OK. */
+LG_MUST_CHECK enum lg_rc lg_sst_remove(struct lg_engine *e, const char *name, struct lg_error *err);
+/* Takes finished files in as the whole new content; the files are gone afterwards. Of two rows with
+ * one key that of the later file counts. n may be 0: the engine is empty then. LG_ERR_NOT_FOUND
+ * names a missing file and changes nothing. After a crash in the middle, and an open, either all
+ * files are still there, and it can be done again; or none is, and it had succeeded: then doing it
+ * again with the same names is LG_OK and changes nothing. */
 LG_MUST_CHECK enum lg_rc lg_engine_ingest(struct lg_engine *e, const char *const *names, size_t n,
                                           struct lg_error *err);
 /* Every row in key order. */

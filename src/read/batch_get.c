@@ -1,0 +1,50 @@
+/* Many gets in one; see the header. Owner: the lane that asks. */
+#include "read/batch_get.h"
+
+bool lg_batch_get_try(struct lg_batch_get *get)
+{
+    assert(get->n <= LG_BATCH_GET_KEYS_MAX);
+    get->cold = 0;
+    for (size_t i = 0; i < get->n; i++) {
+        struct lg_batch_get_key *k = &get->keys[i];
+
+        /* Past the limit a key goes to the pool unread, unless it needs no reading. */
+        k->rc = i < LG_BATCH_GET_INLINE_MAX || k->replica == NULL
+                    ? lg_point_get_try(k->replica, k->key, &k->value, &k->err)
+                    : LG_ERR_WOULD_BLOCK;
+        get->cold += k->rc == LG_ERR_WOULD_BLOCK;
+    }
+    return get->cold == 0;
+}
+
+static void read_cold(struct lg_offload *offload)
+{
+    struct lg_batch_get *get = LG_CONTAINER_OF(offload, struct lg_batch_get, offload);
+
+    for (size_t i = 0; i < get->n; i++) {
+        struct lg_batch_get_key *k = &get->keys[i];
+
+        if (k->rc == LG_ERR_WOULD_BLOCK)
+            k->rc = lg_point_get_now(k->replica, k->key, &k->value, &k->err);
+    }
+}
+
+static void cold_reads_done(struct lg_offload *offload)
+{
+    struct lg_batch_get *get = LG_CONTAINER_OF(offload, struct lg_batch_get, offload);
+
+    for (size_t i = 0; i < get->n; i++)
+        lg_replica_unref(get->keys[i].replica);
+    get->done(get);
+}
+
+void lg_batch_get_submit(struct lg_batch_get *get)
+{
+    assert(get->cold > 0 && "lg_batch_get_try comes first, and may have answered everything");
+    for (size_t i = 0; i < get->n; i++)
+        if (get->keys[i].replica != NULL)
+            (void)lg_replica_ref(get->keys[i].replica);
+    get->offload.work = read_cold;
+    get->offload.done = cold_reads_done;
+    lg_offload(get->lane, &get->offload);
+}

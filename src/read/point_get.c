@@ -1,0 +1,79 @@
+/* One get; see the header. Owner: the lane that asks. */
+#include "read/point_get.h"
+
+#include "storage/partition.h"
+
+/* Reads into a fresh buffer and strips the schema id: the payload moves to the front of it. */
+static enum lg_rc read_value(struct lg_replica *r, struct lg_slice key, bool from_memory_only,
+                             struct lg_value *out, struct lg_error *err)
+{
+    size_t begin = out->payload.size;
+    uint8_t *stored;
+    size_t payload_size;
+    enum lg_rc rc;
+
+    if (r == NULL)
+        return lg_error_set(err, LG_ERR_UNREADY, "the replica is not serving yet; ask another");
+    rc = lg_engine_get(r->engine, key, from_memory_only, &out->payload, err);
+    if (rc != LG_OK)
+        return rc;
+    if (out->payload.size - begin < LG_PARTITION_VALUE_HEADER_BYTES) {
+        out->payload.size = begin;
+        return lg_error_set(err, LG_ERR_CORRUPT, "replica %s/%u: a value without a schema id",
+                            r->topic, r->partition);
+    }
+    stored = out->payload.data + begin;
+    payload_size = out->payload.size - begin - LG_PARTITION_VALUE_HEADER_BYTES;
+    out->schema_id = (int32_t)lg_load_u32be(stored);
+    memmove(stored, stored + LG_PARTITION_VALUE_HEADER_BYTES, payload_size);
+    out->payload.size = begin + payload_size;
+    return LG_OK;
+}
+
+enum lg_rc lg_point_get_try(struct lg_replica *replica, struct lg_slice key, struct lg_value *out,
+                            struct lg_error *err)
+{
+    return read_value(replica, key, /* from_memory_only= */ true, out, err);
+}
+
+enum lg_rc lg_point_get_now(struct lg_replica *replica, struct lg_slice key, struct lg_value *out,
+                            struct lg_error *err)
+{
+    return read_value(replica, key, /* from_memory_only= */ false, out, err);
+}
+
+static void answered(struct lg_task *task)
+{
+    struct lg_point_get *get = LG_CONTAINER_OF(task, struct lg_point_get, task);
+
+    get->done(get);
+}
+
+static void read_cold(struct lg_offload *offload)
+{
+    struct lg_point_get *get = LG_CONTAINER_OF(offload, struct lg_point_get, offload);
+
+    get->rc = lg_point_get_now(get->replica, get->key, &get->value, &get->err);
+}
+
+static void cold_read_done(struct lg_offload *offload)
+{
+    struct lg_point_get *get = LG_CONTAINER_OF(offload, struct lg_point_get, offload);
+
+    lg_replica_unref(get->replica);
+    get->done(get);
+}
+
+void lg_point_get_submit(struct lg_point_get *get)
+{
+    get->rc = lg_point_get_try(get->replica, get->key, &get->value, &get->err);
+    if (get->rc == LG_ERR_WOULD_BLOCK) {
+        (void)lg_replica_ref(get->replica);
+        get->offload.work = read_cold;
+        get->offload.done = cold_read_done;
+        lg_offload(get->lane, &get->offload);
+        return;
+    }
+    get->task.run = answered;
+    lg_lane_post(get->lane, &get->task);
+}
