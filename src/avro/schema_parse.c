@@ -108,7 +108,7 @@ static bool is_full_name(struct lg_slice s)
 {
     size_t start = 0;
 
-    if (s.size > LG_SCHEMA_NAME_BYTES_MAX)
+    if (s.size == 0 || s.size > LG_SCHEMA_NAME_BYTES_MAX)
         return false;
     for (size_t i = 0; i <= s.size; i++) {
         if (i < s.size && s.data[i] != '.')
