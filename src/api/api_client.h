@@ -21,6 +21,7 @@ struct lg_api_call {
     enum lg_api_route route;
     uint64_t deadline_us; /* absolute lane time */
     void (*done)(struct lg_api_call *call);
+    void *user; /* the caller's */
 
     /* LG_OK: `answer` is the controller's JSON, without an error in it. Else err says why: the
      * controller's own code and sentence, or that it cannot be reached. */

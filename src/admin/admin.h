@@ -1,0 +1,66 @@
+/* The verbs that operators type, but for `push` and `standalone`: each is one function that asks
+ * the controller or a router and writes its answer.
+ *
+ * A verb runs on the caller's lane as straight-line code: it submits a call and waits for it
+ * through `wait`, which runs the lane. Output goes to a buffer; the caller prints it.
+ */
+#ifndef LG_ADMIN_ADMIN_H
+#define LG_ADMIN_ADMIN_H
+
+#include "admin/command.h"
+#include "api/api_client.h"
+
+enum lg_output { LG_OUTPUT_TABLE, LG_OUTPUT_JSON, LG_OUTPUT_NDJSON };
+
+struct lg_admin {
+    struct lg_lane *lane;
+    struct lg_http_client *http;
+    struct lg_api_client *api;
+    const char *router_url;
+    enum lg_output output;
+    uint64_t timeout_ms;
+    struct lg_buf *out;
+    /* Runs the lane until `wake` was called. */
+    void (*wait)(void *ctx);
+    void (*wake)(void *ctx);
+    /* The whole content of a user's file into `out`. */
+    enum lg_rc (*read_file)(void *ctx, const char *path, struct lg_buf *out, struct lg_error *err);
+    void *ctx;
+};
+
+/* LG_ERR_INVALID names the formats there are. NULL: table. */
+LG_MUST_CHECK enum lg_rc lg_admin_parse_output(const char *text, enum lg_output *out,
+                                               struct lg_error *err);
+
+/* Runs the command; everything but STANDALONE, PUSH, VERSION and HELP. What it says is in
+ * admin->out, also when some keys of a get were not found: then LG_ERR_NOT_FOUND. */
+LG_MUST_CHECK enum lg_rc lg_admin_run(struct lg_admin *admin, const struct lg_command *command,
+                                      struct lg_error *err);
+
+/* --- For the files of this folder. -------------------------------------------------------------
+ */
+
+/* One call with its deadline, waited for. The caller frees it with lg_api_call_done. */
+LG_MUST_CHECK enum lg_rc lg_admin_call(struct lg_admin *admin, enum lg_api_route route,
+                                       struct lg_api_call *call, struct lg_error *err);
+/* The JSON of an answer, as --output asks for JSON. */
+void lg_admin_print_json(struct lg_admin *admin, const struct lg_json *json);
+
+LG_MUST_CHECK enum lg_rc lg_admin_store_create(struct lg_admin *a, const struct lg_command *c,
+                                               struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_store_list(struct lg_admin *a, const struct lg_command *c,
+                                             struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_store_describe(struct lg_admin *a, const struct lg_command *c,
+                                                 struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_versions(struct lg_admin *a, const struct lg_command *c,
+                                           struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_rollback(struct lg_admin *a, const struct lg_command *c,
+                                           struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_rollforward(struct lg_admin *a, const struct lg_command *c,
+                                              struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_push_kill(struct lg_admin *a, const struct lg_command *c,
+                                            struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_get(struct lg_admin *a, const struct lg_command *c,
+                                      struct lg_error *err);
+
+#endif
