@@ -17,12 +17,13 @@
 #include "lane/disk.h"
 
 #define LG_DISK_SIM_SECTOR 512
-#define LG_DISK_SIM_FILE_MAX ((uint64_t)1 << 32) /* bytes */
+#define LG_DISK_SIM_FILE_MAX ((uint64_t)1 << 32) /* bytes; a write beyond it finds no space */
 
 /* An empty disk with its own source of chance. With `sim` each operation goes into its trace; NULL
  * is allowed. */
 struct lg_disk *lg_disk_sim_new(struct lg_sim *sim, uint64_t seed);
-void lg_disk_sim_free(struct lg_disk *disk); /* Also ends open files. NULL is allowed. */
+/* Also ends open files. Free it after the sim, whose nodes it may follow. NULL is allowed. */
+void lg_disk_sim_free(struct lg_disk *disk);
 
 /* Calls lg_disk_sim_process_ended at each kill of the node. */
 void lg_disk_sim_follow(struct lg_disk *disk, struct lg_sim_node *node);

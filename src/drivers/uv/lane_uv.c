@@ -129,6 +129,75 @@ static void empty_inbox(struct lane_uv *l)
     l->ready_last = &newest->next;
 }
 
+/* --- Timers --------------------------------------------------------------------------------- */
+
+static void alarm_rang(uv_timer_t *handle);
+
+/* Sets the alarm for the first timer. An alarm that is too early is left alone: it finds nothing
+ * due and sets itself again, which is cheaper than moving it at every stop. A timer that is due
+ * already takes a turn of the loop instead: a uv_timer of 0 ms that sets itself again never lets go
+ * of it. */
+static void set_alarm(struct lane_uv *l)
+{
+    const struct lg_timer *first = lg_timer_heap_first(&l->timers);
+    uint64_t now_us = lane_now_us(&l->lane), wait_us;
+    int failed;
+
+    if (first == NULL || first->due_us >= l->alarm_us)
+        return;
+    l->alarm_us = first->due_us;
+    if (first->due_us <= now_us) {
+        wake(l);
+        return;
+    }
+    wait_us = first->due_us - now_us;
+    failed = uv_timer_start(&l->alarm, alarm_rang, wait_us / 1000 + (wait_us % 1000 != 0), 0);
+    assert(failed == 0 && "the alarm's handle is open as long as the lane");
+    (void)failed;
+}
+
+/* Only timers that were armed before this turn: one that restarts itself at once cannot hold it. */
+static void fire_timers(struct lane_uv *l)
+{
+    uint64_t turn_order = l->timers.next_order;
+
+    l->alarm_us = UINT64_MAX;
+    for (unsigned n = 0; n < TURN_MAX; n++) {
+        struct lg_timer *timer = lg_timer_heap_first(&l->timers);
+
+        if (timer == NULL || timer->due_us > l->now_us || timer->order >= turn_order)
+            break;
+        lg_timer_heap_remove(&l->timers, timer);
+        timer->expired(timer);
+    }
+    set_alarm(l);
+}
+
+static void alarm_rang(uv_timer_t *handle)
+{
+    struct lane_uv *l = handle->data;
+
+    begin_turn(l);
+    fire_timers(l);
+}
+
+static void lane_timer_start(struct lg_lane *lane, struct lg_timer *timer)
+{
+    struct lane_uv *l = of(lane);
+
+    assert(lane_is_current(lane) && "timers belong to their lane");
+    lg_timer_heap_add(&l->timers, timer);
+    set_alarm(l);
+}
+
+static void lane_timer_stop(struct lg_lane *lane, struct lg_timer *timer)
+{
+    assert(lane_is_current(lane) && "timers belong to their lane");
+    lg_timer_heap_remove(&of(lane)->timers, timer);
+}
+
+/* --- Turns ----------------------------------------------------------------------------------- */
+
 /* Tasks posted meanwhile wait in the inbox for the next turn, even if this one has room. */
 static void woken(uv_async_t *handle)
 {
@@ -146,63 +215,9 @@ static void woken(uv_async_t *handle)
     }
     if (l->ready != NULL)
         wake(l);
+    fire_timers(l);
     if (__atomic_load_n(&l->stopping, __ATOMIC_ACQUIRE))
         uv_stop(&l->loop);
-}
-
-/* --- Timers --------------------------------------------------------------------------------- */
-
-static void alarm_rang(uv_timer_t *handle);
-
-/* Sets the alarm for the first timer. An alarm that is too early is left alone: it finds nothing
- * due and sets itself again, which is cheaper than moving it at every stop. */
-static void set_alarm(struct lane_uv *l)
-{
-    const struct lg_timer *first = lg_timer_heap_first(&l->timers);
-    uint64_t now_us = lane_now_us(&l->lane), wait_us;
-    int failed;
-
-    if (first == NULL || first->due_us >= l->alarm_us)
-        return;
-    wait_us = first->due_us > now_us ? first->due_us - now_us : 0;
-    l->alarm_us = first->due_us;
-    failed = uv_timer_start(&l->alarm, alarm_rang, wait_us / 1000 + (wait_us % 1000 != 0), 0);
-    assert(failed == 0 && "the alarm's handle is open as long as the lane");
-    (void)failed;
-}
-
-/* Only timers that were armed before this turn: one that restarts itself at once cannot hold it. */
-static void alarm_rang(uv_timer_t *handle)
-{
-    struct lane_uv *l = handle->data;
-    uint64_t turn_order = l->timers.next_order;
-    struct lg_timer *timer;
-
-    begin_turn(l);
-    l->alarm_us = UINT64_MAX;
-    for (unsigned n = 0; n < TURN_MAX; n++) {
-        timer = lg_timer_heap_first(&l->timers);
-        if (timer == NULL || timer->due_us > l->now_us || timer->order >= turn_order)
-            break;
-        lg_timer_heap_remove(&l->timers, timer);
-        timer->expired(timer);
-    }
-    set_alarm(l);
-}
-
-static void lane_timer_start(struct lg_lane *lane, struct lg_timer *timer)
-{
-    struct lane_uv *l = of(lane);
-
-    assert(lane_is_current(lane) && "timers belong to their lane");
-    lg_timer_heap_add(&l->timers, timer);
-    set_alarm(l);
-}
-
-static void lane_timer_stop(struct lg_lane *lane, struct lg_timer *timer)
-{
-    assert(lane_is_current(lane) && "timers belong to their lane");
-    lg_timer_heap_remove(&of(lane)->timers, timer);
 }
 
 /* --- Offloads ------------------------------------------------------------------------------- */
