@@ -555,56 +555,6 @@ static void a_stream_cut_off_at_its_end_shows_in_the_record_count_too(void **sta
     stream_done(&s);
 }
 
-/* --- Saved state ------------------------------------------------------------------------------ */
-
-static void a_saved_state_that_is_damaged_is_refused(void **state)
-{
-    LG_AUTO(lg_integrity) *t = lg_integrity_new();
-    LG_SCOPED(lg_buf) saved = {0};
-    struct lg_integrity *out = NULL;
-    struct lg_error err = {0};
-    struct lg_envelope e = start(1, 0);
-
-    (void)state;
-    e.control = lg_control_start_of_segment(LG_CHECKSUM_MD5);
-    give(t, e, &before_end, LG_INTEGRITY_OK);
-    give(t, start(2, 0), &before_end, LG_INTEGRITY_OK);
-    lg_integrity_save(t, &saved);
-    for (size_t size = 0; size < saved.size; size++)
-        assert_rc(LG_ERR_CORRUPT, lg_integrity_load(lg_slice(saved.data, size), &out, &err));
-    for (size_t i = 1; i < saved.size; i++) {
-        saved.data[i] ^= 0x10;
-        assert_rc(LG_ERR_CORRUPT, lg_integrity_load(lg_buf_slice(&saved), &out, &err));
-        saved.data[i] ^= 0x10;
-    }
-    saved.data[0] = 2;
-    assert_rc(LG_ERR_UNSUPPORTED, lg_integrity_load(lg_buf_slice(&saved), &out, &err));
-    assert_null(out);
-}
-
-static void a_saved_state_loads_to_the_same_bytes(void **state)
-{
-    LG_AUTO(lg_integrity) *t = lg_integrity_new();
-    LG_AUTO(lg_integrity) *again = NULL;
-    LG_SCOPED(lg_buf) saved = {0};
-    LG_SCOPED(lg_buf) second = {0};
-    struct lg_error err = {0};
-
-    (void)state;
-    for (int i = 0; i < 5; i++) {
-        struct lg_envelope e = start((uint8_t)i, 0);
-
-        e.control = lg_control_start_of_segment((enum lg_checksum_type)i);
-        give(t, e, &before_end, LG_INTEGRITY_OK);
-        give(t, put((uint8_t)i, 0, 1), &before_end, LG_INTEGRITY_OK);
-    }
-    lg_integrity_save(t, &saved);
-    assert_ok(lg_integrity_load(lg_buf_slice(&saved), &again, &err));
-    lg_integrity_save(again, &second);
-    assert_slice_equal(lg_buf_slice(&second), lg_buf_slice(&saved));
-    assert_int_equal(lg_integrity_puts(again), 5);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -627,8 +577,6 @@ int main(void)
         cmocka_unit_test(every_lost_or_moved_message_is_caught_before_end_of_push),
         cmocka_unit_test(every_changed_record_is_caught_before_end_of_push),
         cmocka_unit_test(a_stream_cut_off_at_its_end_shows_in_the_record_count_too),
-        cmocka_unit_test(a_saved_state_that_is_damaged_is_refused),
-        cmocka_unit_test(a_saved_state_loads_to_the_same_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

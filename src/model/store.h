@@ -11,10 +11,11 @@
 #include "base/vec.h"
 #include "model/version.h"
 
-#define LG_STORE_VERSIONS_MAX 1000      /* versions that a store may hold at a time */
-#define LG_STORE_SCHEMAS_MAX 1000       /* value schemas of a store */
-#define LG_STORE_KEEP_BACKUPS_DEFAULT 2 /* two, so that rollback and roll-forward are reversible   \
-                                         */
+#define LG_STORE_VERSIONS_MAX 1000 /* versions that a store may hold at a time */
+#define LG_STORE_SCHEMAS_MAX 1000  /* value schemas of a store */
+#define LG_STORE_KEEP_BACKUPS_DEFAULT                                                              \
+    2 /* two, so that rollback and roll-forward are reversible                                     \
+       */
 #define LG_STORE_BATCH_GET_LIMIT_DEFAULT 500
 
 struct lg_store_schema {

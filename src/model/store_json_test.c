@@ -1,0 +1,170 @@
+/* The two JSON forms of a store, there and back. */
+#include "model/store.h"
+
+#include "test/test.h"
+
+/* Two versions, rolled back, and a push that runs. */
+static struct lg_store *rich_store(void)
+{
+    struct lg_store *s = lg_store_new("cities", "me", "\"long\"", 1000);
+    struct lg_error err = {0};
+    struct lg_version *v;
+    int32_t id, current;
+    bool flag;
+
+    s->partition_count = 4;
+    assert_ok(lg_store_add_value_schema(s, "{\"type\":\"int\"}", &id, &err));
+    assert_ok(lg_store_add_value_schema(s, "\"long\"", &id, &err));
+    for (int i = 1; i <= 3; i++) {
+        const char *const ids[] = {"one", "two", "three"};
+        struct lg_store_push push = {.push_job_id = ids[i - 1], .now_ms = 2000, .lease_ms = 5};
+
+        assert_ok(lg_store_add_version(s, &push, &v, &flag, &err));
+        if (i <= 2)
+            assert_ok(lg_store_complete_version(s, i, 3000, &flag, &err));
+        if (i == 2)
+            assert_ok(lg_store_roll_back(s, 9000, &current, &err));
+    }
+    s->batch_get_limit = 50;
+    s->enable_reads = false;
+    s->num_versions_to_preserve = 4;
+    s->latest_superset_schema_id = 2;
+    return s;
+}
+
+static void a_store_comes_back_from_its_persistent_form(void **state)
+{
+    LG_AUTO(lg_store) *s = rich_store();
+    LG_AUTO(lg_json) *json = lg_store_to_json(s, LG_STORE_JSON_PERSISTENT);
+    LG_AUTO(lg_store) *back = NULL;
+    LG_AUTO(lg_store) *copy = NULL;
+    LG_AUTO(lg_json) *again = NULL;
+    LG_AUTO(lg_json) *of_copy = NULL;
+    LG_AUTO(lg_json) *parsed = NULL;
+    LG_SCOPED(lg_buf) text = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    lg_json_write(&text, json, /* pretty= */ false);
+    assert_ok(lg_json_parse(lg_buf_slice(&text), &parsed, &err));
+    assert_ok(lg_store_from_json(parsed, &back, &err));
+    again = lg_store_to_json(back, LG_STORE_JSON_PERSISTENT);
+    assert_true(lg_json_equal(json, again));
+    assert_int_equal(back->created_ms, 1000);
+    assert_int_equal(back->current_version, 1);
+    assert_string_equal(back->key_schema, "\"long\"");
+    assert_string_equal(lg_store_value_schema(back, 1), "{\"type\":\"int\"}");
+    assert_false(back->enable_reads);
+    assert_true(back->enable_writes);
+    copy = lg_store_copy(s);
+    of_copy = lg_store_to_json(copy, LG_STORE_JSON_PERSISTENT);
+    assert_true(lg_json_equal(json, of_copy));
+}
+
+static void store_info_has_venices_names_and_nothing_of_ours(void **state)
+{
+    static const char *const members[] = {
+        "name",
+        "owner",
+        "currentVersion",
+        "coloToCurrentVersions",
+        "partitionCount",
+        "enableStoreWrites",
+        "enableStoreReads",
+        "versions",
+        "storageQuotaInByte",
+        "readQuotaInCU",
+        "hybridStoreConfig",
+        "batchGetLimit",
+        "largestUsedVersionNumber",
+        "compressionStrategy",
+        "numVersionsToPreserve",
+        "backupStrategy",
+        "latestSuperSetValueSchemaId",
+        "replicationFactor",
+        "latestVersionPromoteToCurrentTimestamp",
+        "previousCurrentVersion",
+    };
+    LG_AUTO(lg_store) *s = rich_store();
+    LG_AUTO(lg_json) *json = lg_store_to_json(s, LG_STORE_JSON_INFO);
+    LG_AUTO(lg_store) *back = NULL;
+    struct lg_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(members); i++)
+        if (lg_json_get(json, members[i]) == NULL)
+            fail_msg("StoreInfo lacks %s", members[i]);
+    assert_null(lg_json_get(json, "lagoon"));
+    assert_null(lg_json_get(lg_json_at(lg_json_get(json, "versions"), 0), "lagoon"));
+    assert_string_equal(lg_json_get_str(lg_json_at(lg_json_get(json, "versions"), 1), "status", ""),
+                        "ROLLED_BACK");
+    assert_ok(lg_store_from_json(json, &back, &err));
+    assert_int_equal(back->versions.size, 3);
+    assert_null(back->key_schema);
+}
+
+static void missing_members_take_their_defaults(void **state)
+{
+    LG_AUTO(lg_json) *json = NULL;
+    LG_AUTO(lg_store) *s = NULL;
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_ok(lg_json_parse(LG_LIT("{\"name\":\"s\",\"new\":{}}"), &json, &err));
+    assert_ok(lg_store_from_json(json, &s, &err));
+    assert_string_equal(s->owner, "");
+    assert_int_equal(s->replication_factor, 1);
+    assert_int_equal(s->previous_current_version, -1);
+    assert_int_equal(s->latest_superset_schema_id, -1);
+    assert_int_equal(s->batch_get_limit, -1);
+    assert_true(s->enable_reads);
+    assert_true(s->enable_writes);
+}
+
+static void members_that_make_no_sense_are_named(void **state)
+{
+    static const struct {
+        const char *json, *sentence;
+    } rows[] = {
+        {"{}", "name is missing"},
+        {"[]", "name is missing"},
+        {"{\"name\":\"a--b\"}", "not a store name"},
+        {"{\"name\":\"s\",\"currentVersion\":-1}", "currentVersion is -1"},
+        {"{\"name\":\"s\",\"replicationFactor\":0}", "replicationFactor is 0"},
+        {"{\"name\":\"s\",\"partitionCount\":3000000000}", "partitionCount"},
+        {"{\"name\":\"s\",\"versions\":[{\"number\":0}]}", "store s: version: member number"},
+        {"{\"name\":\"s\",\"versions\":[{\"number\":2},{\"number\":1}]}", "version 1 stands after"},
+        {"{\"name\":\"s\",\"versions\":[{\"number\":2},{\"number\":2}]}", "version 2 stands after"},
+        {"{\"name\":\"s\",\"lagoon\":{\"valueSchemas\":[{\"id\":1}]}}", "value schema 1"},
+        {"{\"name\":\"s\",\"lagoon\":{\"valueSchemas\":[{\"schemaStr\":\"x\"}]}}",
+         "value schema 1"},
+        {"{\"name\":\"s\",\"lagoon\":{\"valueSchemas\":[{\"id\":2,\"schemaStr\":\"x\"},"
+         "{\"id\":2,\"schemaStr\":\"y\"}]}}",
+         "value schema 2"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        LG_AUTO(lg_json) *json = NULL;
+        struct lg_store *s = NULL;
+        struct lg_error err = {0};
+
+        assert_ok(lg_json_parse(lg_slice_str(rows[i].json), &json, &err));
+        assert_rc(LG_ERR_BAD_DATA, lg_store_from_json(json, &s, &err));
+        if (strstr(err.text, rows[i].sentence) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", err.text, rows[i].sentence);
+        assert_null(s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_comes_back_from_its_persistent_form),
+        cmocka_unit_test(store_info_has_venices_names_and_nothing_of_ours),
+        cmocka_unit_test(missing_members_take_their_defaults),
+        cmocka_unit_test(members_that_make_no_sense_are_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
