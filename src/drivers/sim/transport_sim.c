@@ -255,12 +255,19 @@ static size_t ahead(struct end *e)
     return e->flying + (peer->in.size - peer->in_offset);
 }
 
-static void send_piece(struct end *e)
+/* The most that the next piece may have; 0 while the window has no room for that much. To send less
+ * then would end in a dribble of single bytes, as it once did in TCP. */
+static size_t next_piece_max(struct end *e)
+{
+    size_t window = LG_MIN(out_bytes(e), LG_NET_SIM_WINDOW_BYTES);
+    size_t most = LG_MIN(window, e->link->net->piece_max);
+
+    return most <= LG_NET_SIM_WINDOW_BYTES - ahead(e) ? most : 0;
+}
+
+static void send_piece(struct end *e, size_t most)
 {
     struct lg_net_sim *net = e->link->net;
-    size_t room = LG_NET_SIM_WINDOW_BYTES - ahead(e);
-    size_t piece = LG_MIN(out_bytes(e), net->piece_max);
-    size_t most = LG_MIN(piece, room);
     size_t n = 1 + (size_t)lg_sim_rand_below(net->sim, most);
     struct packet *p;
 
@@ -279,9 +286,13 @@ static void pump(struct end *e)
 {
     struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
 
-    while ((e->state == OPEN || e->state == CLOSING) && !e->peer_done && out_bytes(e) > 0 &&
-           ahead(e) < LG_NET_SIM_WINDOW_BYTES)
-        send_piece(e);
+    while ((e->state == OPEN || e->state == CLOSING) && !e->peer_done) {
+        size_t most = next_piece_max(e);
+
+        if (most == 0)
+            break;
+        send_piece(e, most);
+    }
     if (e->state == CLOSING && (out_bytes(e) == 0 || e->peer_done)) {
         (void)put_packet(e, FIN);
         end_over(e, LG_ERR_CANCELLED, "");
