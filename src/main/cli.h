@@ -1,0 +1,40 @@
+/* What the client verbs share: a lane on the calling thread, and where to find Lagoon. */
+#ifndef LG_MAIN_CLI_H
+#define LG_MAIN_CLI_H
+
+#include "admin/command.h"
+#include "lane/lane.h"
+#include "net/http_client.h"
+
+struct lg_cli {
+    struct lg_pool_uv *pool;
+    struct lg_lane *lane;
+    struct lg_transport *transport;
+    struct lg_http_client *http;
+    char *controller_url, *router_url;
+};
+
+/* Sets up lane and client, and finds the addresses: flag, else environment, else the data
+ * directory's endpoints.json, else the defaults. */
+LG_MUST_CHECK enum lg_rc lg_cli_open(struct lg_cli *cli, const struct lg_command *command,
+                                     struct lg_error *err);
+void lg_cli_close(struct lg_cli *cli);
+LG_DEFINE_SCOPED(lg_cli, lg_cli_close)
+/* The lane runs until somebody calls lg_lane_uv_stop on it. */
+void lg_cli_run(struct lg_cli *cli);
+
+/* A user's file, at most `limit` bytes. Errors name it. */
+LG_MUST_CHECK enum lg_rc lg_cli_read_file(const char *path, size_t limit, struct lg_buf *out,
+                                          struct lg_error *err);
+
+/* "lagoon: <sentence>" on stderr; returns the code's exit status. */
+int lg_cli_fail(const struct lg_error *err);
+/* Writes all of it to stdout; a closed pipe is not an error of ours. */
+void lg_cli_print(struct lg_slice text);
+
+/* The verbs, each with its exit status. */
+int lg_verb_standalone(const struct lg_command *command);
+int lg_verb_push(const struct lg_command *command);
+int lg_verb_admin(const struct lg_command *command);
+
+#endif

@@ -1,0 +1,445 @@
+#include "main/standalone.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "controller/controller.h"
+#include "drivers/metafile/metafile.h"
+#include "drivers/posix/disk_posix.h"
+#include "drivers/rocksdb/engine_rocksdb.h"
+#include "drivers/seglog/seglog.h"
+#include "drivers/uv/lane_uv.h"
+#include "drivers/uv/transport_uv.h"
+#include "net/http_client.h"
+#include "pubsub/log_front.h"
+#include "router/router.h"
+#include "server/server.h"
+
+#define FORMAT_FILE "lagoon.format"
+#define FORMAT_TEXT "lagoon data directory, format 1\n"
+#define FORMAT_BYTES_MAX 256
+#define ENDPOINTS_FILE "endpoints.json"
+#define READY_TIMEOUT_MS 60000u
+#define READY_PAUSE_MS 5u
+
+struct lg_standalone {
+    struct lg_disk *disk;
+    struct lg_file *lock;
+    struct lg_pool_uv *pool;
+    struct lg_transport *transport;
+    struct lg_lane *main, *control, *data;
+    bool control_runs, data_runs;
+
+    struct lg_metafile *metafile;
+    struct lg_seglog *log;
+    struct lg_log_front *log_front;
+    struct lg_metastore *controller_session, *server_session, *router_session;
+    struct lg_engine_driver *rocksdb;
+    struct lg_controller *controller;
+    struct lg_server *server;
+    struct lg_router *router;
+    uint16_t controller_port, router_port, server_port;
+
+    struct lg_task step; /* One thing done on another lane while the main lane waits. */
+    void (*step_fn)(struct lg_standalone *s);
+};
+
+/* --- The data directory. -----------------------------------------------------------------------
+ */
+
+/* An empty directory becomes ours; any other must say that it is. */
+static enum lg_rc check_format(struct lg_disk *disk, const char *data, struct lg_error *err)
+{
+    LG_SCOPED(lg_disk_names) names = {0};
+    LG_SCOPED(lg_buf) text = {0};
+    enum lg_rc rc = lg_disk_read_file(disk, FORMAT_FILE, FORMAT_BYTES_MAX, &text, err);
+
+    if (rc == LG_OK && lg_slice_eq_str(lg_buf_slice(&text), FORMAT_TEXT))
+        return LG_OK;
+    if (rc == LG_OK)
+        return lg_error_set(err, LG_ERR_CONFLICT,
+                            "%s is of another format than this program's ('%.*s' is not '%.*s'); "
+                            "use the program that wrote it, or another directory",
+                            data, (int)LG_MIN(text.size, (size_t)60), (const char *)text.data,
+                            (int)strlen(FORMAT_TEXT) - 1, FORMAT_TEXT);
+    if (rc != LG_ERR_NOT_FOUND)
+        return rc;
+    rc = lg_disk_list(disk, "", &names, err);
+    for (size_t i = 0; rc == LG_OK && i < names.names.size; i++)
+        if (strcmp(names.names.data[i], "LOCK") != 0)
+            return lg_error_set(
+                err, LG_ERR_CONFLICT,
+                "%s is not empty and not a data directory of Lagoon (it holds '%s'); "
+                "choose another one",
+                data, names.names.data[i]);
+    return rc == LG_OK ? lg_disk_write_file(disk, FORMAT_FILE, LG_LIT(FORMAT_TEXT), err) : rc;
+}
+
+static enum lg_rc open_directory(struct lg_standalone *s, const char *data, struct lg_error *err)
+{
+    enum lg_rc rc = lg_disk_posix_new(data, &s->disk, err);
+
+    if (rc == LG_OK)
+        rc = lg_disk_lock(s->disk, "LOCK", &s->lock, err);
+    if (rc == LG_ERR_IN_USE)
+        (void)lg_error_wrap(err,
+                            "the data directory %s is in use; stop that process or choose "
+                            "another directory",
+                            data);
+    if (rc == LG_OK)
+        rc = check_format(s->disk, data, err);
+    if (rc == LG_OK)
+        rc = lg_disk_remove(s->disk, ENDPOINTS_FILE, err);
+    return rc;
+}
+
+static enum lg_rc write_endpoints(struct lg_standalone *s, const char *host, struct lg_error *err)
+{
+    LG_AUTO(lg_json) *json = lg_json_new_object();
+    LG_SCOPED(lg_buf) text = {0};
+    const struct {
+        const char *role;
+        uint16_t port;
+    } roles[] = {
+        {"controller", s->controller_port}, {"router", s->router_port}, {"server", s->server_port}};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(roles); i++) {
+        LG_AUTO_STR char *url = lg_strf("http://%s:%u", host, roles[i].port);
+
+        lg_json_set_str(json, roles[i].role, url);
+    }
+    lg_json_write(&text, json, /* pretty= */ true);
+    lg_buf_append_byte(&text, '\n');
+    return lg_disk_write_file(s->disk, ENDPOINTS_FILE, lg_buf_slice(&text), err);
+}
+
+/* --- Putting it together. ----------------------------------------------------------------------
+ */
+
+static enum lg_rc make_lanes(struct lg_standalone *s, unsigned pool_threads, struct lg_error *err)
+{
+    enum lg_rc rc = lg_pool_uv_new(pool_threads, &s->pool, err);
+
+    if (rc == LG_OK)
+        rc = lg_lane_uv_new("main", s->pool, &s->main, err);
+    if (rc == LG_OK)
+        rc = lg_lane_uv_new("control", s->pool, &s->control, err);
+    if (rc == LG_OK)
+        rc = lg_lane_uv_new("data", s->pool, &s->data, err);
+    s->transport = lg_transport_uv_new();
+    return rc;
+}
+
+static void handle_log(void *ctx, struct lg_http_request *rq)
+{
+    struct lg_standalone *s = ctx;
+
+    if (!lg_log_front_handle(s->log_front, rq))
+        lg_http_respond_text(rq, 404, "no such path below /log/");
+}
+
+static enum lg_rc start_control(struct lg_standalone *s, const struct lg_standalone_options *o,
+                                struct lg_error *err)
+{
+    struct lg_metafile_options meta = {.disk = s->disk, .dir = "meta", .lane = s->control};
+    struct lg_seglog_options log = {.disk = s->disk, .dir = "log", .lane = s->control};
+    enum lg_rc rc = lg_metafile_open(&meta, &s->metafile, err);
+
+    if (rc == LG_OK)
+        rc = lg_seglog_open(&log, &s->log, err);
+    if (rc != LG_OK)
+        return rc;
+    s->log_front = lg_log_front_new(lg_seglog_pubsub(s->log), s->control);
+    s->controller_session = lg_metafile_session_new(s->metafile);
+    s->server_session = lg_metafile_session_new(s->metafile);
+    s->router_session = lg_metafile_session_new(s->metafile);
+    rc = lg_controller_start(&(struct lg_controller_options){.lane = s->control,
+                                                             .metastore = s->controller_session,
+                                                             .pubsub = lg_seglog_pubsub(s->log),
+                                                             .transport = s->transport,
+                                                             .host = o->host,
+                                                             .port = o->controller_port,
+                                                             .log_handler = handle_log,
+                                                             .log_ctx = s},
+                             &s->controller, err);
+    if (rc == LG_OK)
+        s->controller_port = lg_controller_port(s->controller);
+    return rc;
+}
+
+static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone_options *o,
+                             struct lg_error *err)
+{
+    enum lg_rc rc;
+
+    s->rocksdb = lg_rocksdb_new(&(struct lg_rocksdb_options){
+        .disk = s->disk, .root = o->data, .block_cache_bytes = o->block_cache_bytes});
+    rc = lg_server_start(&(struct lg_server_options){.lane = s->data,
+                                                     .metastore = s->server_session,
+                                                     .pubsub = lg_seglog_pubsub(s->log),
+                                                     .transport = s->transport,
+                                                     .driver = s->rocksdb,
+                                                     .checkpoint_path = "store/checkpoints",
+                                                     .host = o->host,
+                                                     .port = o->server_port},
+                         &s->server, err);
+    if (rc == LG_OK)
+        rc = lg_router_start(
+            &(struct lg_router_options){.lane = s->data,
+                                        .metastore = s->router_session,
+                                        .transport = s->transport,
+                                        .host = o->host,
+                                        .port = o->router_port,
+                                        .controller_url = lg_controller_url(s->controller)},
+            &s->router, err);
+    if (rc != LG_OK)
+        return rc;
+    s->server_port = lg_server_port(s->server);
+    s->router_port = lg_router_port(s->router);
+    return LG_OK;
+}
+
+/* --- Ready when a user would say so: both fronts answer 200. -----------------------------------
+ */
+
+struct probe {
+    struct lg_standalone *s;
+    struct lg_http_client *client;
+    struct lg_http_call call;
+    struct lg_timer pause;
+    const char *host;
+    unsigned stage; /* 0: controller, 1: router */
+    uint64_t deadline_us;
+    bool settled;
+};
+
+static void probe_send(struct probe *p);
+
+static void probe_again(struct lg_timer *timer)
+{
+    probe_send(LG_CONTAINER_OF(timer, struct probe, pause));
+}
+
+static void probe_answered(struct lg_http_call *call)
+{
+    struct probe *p = LG_CONTAINER_OF(call, struct probe, call);
+
+    if (call->rc == LG_OK && call->status == 200)
+        p->stage++;
+    if (p->stage == 2 || lg_lane_now_us(p->s->main) > p->deadline_us) {
+        p->settled = true;
+        lg_lane_uv_stop(p->s->main);
+    } else {
+        lg_timer_start(p->s->main, &p->pause, READY_PAUSE_MS * LG_MS, probe_again);
+    }
+}
+
+static void probe_send(struct probe *p)
+{
+    lg_http_call_done(&p->call);
+    p->call = (struct lg_http_call){
+        .host = p->host,
+        .port = p->stage == 0 ? p->s->controller_port : p->s->router_port,
+        .method = LG_HTTP_GET,
+        .target = p->stage == 0 ? LG_LIT("/v1/health") : LG_LIT("/v1/stores"),
+        .done = probe_answered,
+    };
+    lg_http_call_submit(p->client, &p->call);
+}
+
+static enum lg_rc wait_ready(struct lg_standalone *s, const char *host, struct lg_error *err)
+{
+    struct probe p = {.s = s, .host = host};
+
+    p.client = lg_http_client_new(s->transport, s->main);
+    p.deadline_us = lg_lane_now_us(s->main) + READY_TIMEOUT_MS * LG_MS;
+    probe_send(&p);
+    while (!p.settled)
+        lg_lane_uv_run(s->main);
+    lg_http_call_done(&p.call);
+    lg_http_client_free(p.client);
+    if (p.stage < 2)
+        return lg_error_set(err, LG_ERR_TIMEOUT, "the %s is not ready after %u s; see the log",
+                            p.stage == 0 ? "controller" : "router", READY_TIMEOUT_MS / 1000);
+    return LG_OK;
+}
+
+enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
+                               struct lg_standalone **out, struct lg_error *err)
+{
+    struct lg_standalone *s = lg_new(struct lg_standalone);
+    enum lg_rc rc = open_directory(s, options->data, err);
+
+    if (rc == LG_OK)
+        rc = make_lanes(s, options->pool_threads, err);
+    if (rc == LG_OK)
+        rc = start_control(s, options, err);
+    if (rc == LG_OK)
+        rc = start_data(s, options, err);
+    if (rc == LG_OK)
+        rc = lg_lane_uv_start(s->control, err);
+    s->control_runs = rc == LG_OK;
+    if (rc == LG_OK)
+        rc = lg_lane_uv_start(s->data, err);
+    s->data_runs = s->control_runs && rc == LG_OK;
+    if (rc == LG_OK)
+        rc = wait_ready(s, options->host, err);
+    if (rc == LG_OK)
+        rc = write_endpoints(s, options->host, err);
+    if (rc != LG_OK) {
+        lg_standalone_stop(s);
+        return rc;
+    }
+    *out = s;
+    return LG_OK;
+}
+
+uint16_t lg_standalone_controller_port(const struct lg_standalone *s)
+{
+    return s->controller_port;
+}
+
+uint16_t lg_standalone_router_port(const struct lg_standalone *s)
+{
+    return s->router_port;
+}
+
+uint16_t lg_standalone_server_port(const struct lg_standalone *s)
+{
+    return s->server_port;
+}
+
+/* --- Taking it apart: one step at a time, each on the lane it belongs to. ----------------------
+ */
+
+static void step_run(struct lg_task *task)
+{
+    struct lg_standalone *s = LG_CONTAINER_OF(task, struct lg_standalone, step);
+
+    s->step_fn(s);
+}
+
+static void step_back(struct lg_task *task)
+{
+    struct lg_standalone *s = LG_CONTAINER_OF(task, struct lg_standalone, step);
+
+    s->step_fn = NULL;
+    lg_lane_uv_stop(s->main);
+}
+
+/* What a step calls when it is through, from any lane. */
+static void step_done(void *ctx)
+{
+    struct lg_standalone *s = ctx;
+
+    s->step.run = step_back;
+    lg_lane_post(s->main, &s->step);
+}
+
+/* Runs `fn` on `lane` and waits until it has called step_done. A lane that was never started is run
+ * for the purpose. */
+static void do_on(struct lg_standalone *s, struct lg_lane *lane, bool *runs,
+                  void (*fn)(struct lg_standalone *s))
+{
+    struct lg_error err;
+
+    if (!*runs) {
+        if (lg_lane_uv_start(lane, &err) != LG_OK)
+            return; /* The process is about to end; nothing durable depends on this. */
+        *runs = true;
+    }
+    s->step.run = step_run;
+    s->step_fn = fn;
+    lg_lane_post(lane, &s->step);
+    while (s->step_fn != NULL)
+        lg_lane_uv_run(s->main);
+}
+
+static void stop_router(struct lg_standalone *s)
+{
+    lg_router_stop(s->router, step_done, s);
+}
+
+static void stop_server(struct lg_standalone *s)
+{
+    lg_server_stop(s->server, step_done, s);
+}
+
+static void stop_controller(struct lg_standalone *s)
+{
+    lg_controller_stop(s->controller, step_done, s);
+}
+
+static void close_router_session(struct lg_standalone *s)
+{
+    lg_metafile_session_close(s->router_session, s->control, step_done, s);
+}
+
+static void close_server_session(struct lg_standalone *s)
+{
+    lg_metafile_session_close(s->server_session, s->control, step_done, s);
+}
+
+static void close_controller_session(struct lg_standalone *s)
+{
+    lg_metafile_session_close(s->controller_session, s->control, step_done, s);
+}
+
+static void close_log(struct lg_standalone *s)
+{
+    lg_seglog_close(s->log, step_done, s);
+}
+
+static void close_metafile(struct lg_standalone *s)
+{
+    lg_metafile_close(s->metafile, step_done, s);
+}
+
+static void stop_roles(struct lg_standalone *s)
+{
+    if (s->router != NULL)
+        do_on(s, s->data, &s->data_runs, stop_router);
+    if (s->server != NULL)
+        do_on(s, s->data, &s->data_runs, stop_server);
+    if (s->controller != NULL)
+        do_on(s, s->control, &s->control_runs, stop_controller);
+    if (s->router_session != NULL)
+        do_on(s, s->control, &s->control_runs, close_router_session);
+    if (s->server_session != NULL)
+        do_on(s, s->control, &s->control_runs, close_server_session);
+    if (s->controller_session != NULL)
+        do_on(s, s->control, &s->control_runs, close_controller_session);
+    lg_log_front_free(s->log_front);
+    if (s->log != NULL)
+        do_on(s, s->control, &s->control_runs, close_log);
+    if (s->metafile != NULL)
+        do_on(s, s->control, &s->control_runs, close_metafile);
+}
+
+void lg_standalone_stop(struct lg_standalone *s)
+{
+    struct lg_error err;
+
+    if (s == NULL)
+        return;
+    stop_roles(s);
+    if (s->lock != NULL && lg_disk_remove(s->disk, ENDPOINTS_FILE, &err) != LG_OK)
+        lg_log(LG_LOG_WARN, "endpoints_not_removed", "reason=\"%s\"", err.text);
+    for (size_t i = 0; i < 2; i++) {
+        struct lg_lane *lane = i == 0 ? s->data : s->control;
+
+        if (i == 0 ? s->data_runs : s->control_runs) {
+            lg_lane_uv_stop(lane);
+            lg_lane_uv_join(lane);
+        }
+    }
+    lg_transport_uv_free(s->transport);
+    lg_lane_uv_free(s->data);
+    lg_lane_uv_free(s->control);
+    lg_lane_uv_free(s->main);
+    lg_rocksdb_free(s->rocksdb);
+    lg_pool_uv_free(s->pool);
+    lg_file_close(s->lock);
+    lg_disk_posix_free(s->disk);
+    lg_free(s);
+}

@@ -1,0 +1,33 @@
+/* Controller, router and server in one process, over the embedded log and metadata: the composition
+ * root of `lagoon standalone`.
+ *
+ * Three threads beside the pool: the control lane (metadata, log, controller), the data lane
+ * (server, router), and the caller's own lane, which must not run while these calls do.
+ */
+#ifndef LG_MAIN_STANDALONE_H
+#define LG_MAIN_STANDALONE_H
+
+#include "lane/lane.h"
+
+struct lg_standalone; /* Opaque. */
+
+struct lg_standalone_options {
+    const char *data; /* the data directory; made if absent */
+    const char *host;
+    uint16_t controller_port, router_port, server_port; /* 0 picks one */
+    uint64_t block_cache_bytes;
+    unsigned pool_threads;
+};
+
+/* Blocks until all three roles are ready and DIR/endpoints.json says where they listen.
+ * LG_ERR_IN_USE for a directory or port that somebody else has, LG_ERR_CONFLICT for a directory
+ * that is not Lagoon's or of another format version. */
+LG_MUST_CHECK enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
+                                             struct lg_standalone **out, struct lg_error *err);
+uint16_t lg_standalone_controller_port(const struct lg_standalone *s);
+uint16_t lg_standalone_router_port(const struct lg_standalone *s);
+uint16_t lg_standalone_server_port(const struct lg_standalone *s);
+/* Stops everything in order and frees it. NULL is allowed. */
+void lg_standalone_stop(struct lg_standalone *s);
+
+#endif

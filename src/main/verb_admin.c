@@ -1,0 +1,53 @@
+/* The verbs of admin/, on a lane of their own. */
+#include "admin/admin.h"
+#include "drivers/uv/lane_uv.h"
+#include "main/cli.h"
+
+#define TIMEOUT_MS_DEFAULT 30000u
+#define SCHEMA_FILE_BYTES_MAX ((size_t)1 << 20)
+
+static void wait(void *ctx)
+{
+    lg_cli_run(ctx);
+}
+
+static void wake(void *ctx)
+{
+    lg_lane_uv_stop(((struct lg_cli *)ctx)->lane);
+}
+
+static enum lg_rc read_file(void *ctx, const char *path, struct lg_buf *out, struct lg_error *err)
+{
+    (void)ctx;
+    return lg_cli_read_file(path, SCHEMA_FILE_BYTES_MAX, out, err);
+}
+
+int lg_verb_admin(const struct lg_command *command)
+{
+    LG_SCOPED(lg_cli) cli = {0};
+    LG_SCOPED(lg_buf) out = {0};
+    struct lg_error err = {0};
+    struct lg_admin admin = {.timeout_ms = TIMEOUT_MS_DEFAULT,
+                             .out = &out,
+                             .wait = wait,
+                             .wake = wake,
+                             .read_file = read_file,
+                             .ctx = &cli};
+    enum lg_rc rc = lg_admin_parse_output(command->flags[LG_FLAG_OUTPUT], &admin.output, &err);
+
+    if (rc == LG_OK && command->flags[LG_FLAG_TIMEOUT] != NULL)
+        rc = lg_command_parse_time(command->flags[LG_FLAG_TIMEOUT], &admin.timeout_ms, &err);
+    if (rc == LG_OK)
+        rc = lg_cli_open(&cli, command, &err);
+    if (rc != LG_OK)
+        return lg_cli_fail(&err);
+    admin.lane = cli.lane;
+    admin.http = cli.http;
+    admin.router_url = cli.router_url;
+    rc = lg_api_client_new(cli.http, cli.lane, cli.controller_url, &admin.api, &err);
+    if (rc == LG_OK)
+        rc = lg_admin_run(&admin, command, &err);
+    lg_api_client_free(admin.api);
+    lg_cli_print(lg_buf_slice(&out));
+    return rc == LG_OK ? 0 : lg_cli_fail(&err);
+}

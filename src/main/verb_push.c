@@ -1,0 +1,283 @@
+/* lagoon push: the push job on a lane of its own, with progress on stderr and the version on
+ * stdout. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "drivers/loghttp/pubsub_loghttp.h"
+#include "drivers/uv/lane_uv.h"
+#include "main/cli.h"
+#include "pushjob/pushjob.h"
+
+#define TIMEOUT_MS_DEFAULT 3600000u
+#define BAR_WIDTH 30
+#define REDRAW_US (100 * LG_MS)
+
+struct push {
+    struct lg_cli cli;
+    const struct lg_command *command;
+    struct lg_pushjob *job;
+    int fd;
+    bool terminal, json, settled;
+    enum lg_push_phase shown; /* the phase whose line was last begun */
+    uint64_t shown_us;
+};
+
+/* --- Progress. ---------------------------------------------------------------------------------
+ */
+
+static void draw_bar(const struct lg_push_progress *p)
+{
+    unsigned filled =
+        p->total == 0 ? 0 : (unsigned)(LG_MIN(p->done, p->total) * BAR_WIDTH / p->total);
+
+    (void)fprintf(stderr, "\r\x1b[K%-10s [", lg_push_phase_name(p->phase));
+    for (unsigned i = 0; i < BAR_WIDTH; i++)
+        (void)fputs(i < filled ? "#" : ".", stderr);
+    (void)fprintf(stderr, "]");
+    if (p->total > 0)
+        (void)fprintf(stderr, " %3u %%", (unsigned)(LG_MIN(p->done, p->total) * 100 / p->total));
+    if (p->version > 0)
+        (void)fprintf(stderr, "  version %d", p->version);
+}
+
+static void progress(void *ctx, const struct lg_push_progress *p)
+{
+    struct push *push = ctx;
+    uint64_t now_us = lg_lane_now_us(push->cli.lane);
+    bool begins = p->phase != push->shown;
+
+    if (push->json || (!begins && now_us < push->shown_us + REDRAW_US))
+        return;
+    push->shown_us = now_us;
+    push->shown = p->phase;
+    if (push->terminal)
+        draw_bar(p);
+    else if (begins && p->version > 0)
+        (void)fprintf(stderr, "%s version %d\n", lg_push_phase_name(p->phase), p->version);
+    else if (begins)
+        (void)fprintf(stderr, "%s\n", lg_push_phase_name(p->phase));
+}
+
+static void creating(void *ctx, const char *key_schema, const char *value_schema)
+{
+    const struct push *push = ctx;
+
+    if (push->json)
+        return;
+    (void)fprintf(stderr, "%screating store '%s'\n  key   %s\n  value %s\n",
+                  push->terminal ? "\r\x1b[K" : "", push->command->arguments[0], key_schema,
+                  value_schema);
+}
+
+/* --- What the job needs of the world. ----------------------------------------------------------
+ */
+
+static enum lg_rc read_input(void *ctx, void *out, size_t size, size_t *out_read,
+                             struct lg_error *err)
+{
+    const struct push *push = ctx;
+    ssize_t got;
+
+    do
+        got = read(push->fd, out, size);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return lg_error_errno(err, errno, "reading");
+    *out_read = (size_t)got;
+    return LG_OK;
+}
+
+static enum lg_rc open_log(void *ctx, const char *url, struct lg_pubsub **out, struct lg_error *err)
+{
+    struct push *push = ctx;
+
+    return lg_loghttp_new(&(struct lg_loghttp_options){.transport = push->cli.transport,
+                                                       .lane = push->cli.lane,
+                                                       .url = url},
+                          out, err);
+}
+
+static void close_log(void *ctx, struct lg_pubsub *log)
+{
+    (void)ctx;
+    lg_loghttp_free(log);
+}
+
+static void finished(void *ctx, struct lg_pushjob *job)
+{
+    struct push *push = ctx;
+
+    (void)job;
+    push->settled = true;
+    lg_lane_uv_stop(push->cli.lane);
+}
+
+static void interrupted(void *ctx, int signo)
+{
+    const struct push *push = ctx;
+
+    (void)signo;
+    if (push->job != NULL)
+        lg_pushjob_cancel(push->job);
+}
+
+/* --- The verb. ---------------------------------------------------------------------------------
+ */
+
+static int report(const struct push *push)
+{
+    const struct lg_push_outcome *o = lg_pushjob_outcome(push->job);
+    LG_SCOPED(lg_buf) text = {0};
+
+    if (push->terminal && !push->json)
+        (void)fprintf(stderr, "\r\x1b[K");
+    if (o->rc != LG_OK)
+        return lg_cli_fail(&o->err);
+    if (push->json) {
+        LG_AUTO(lg_json) *json = lg_json_new_object();
+
+        lg_json_set_str(json, "store", push->command->arguments[0]);
+        lg_json_set_int(json, "version", o->version);
+        lg_json_set_int(json, "records", (int64_t)o->records);
+        lg_json_set_int(json, "duplicates", (int64_t)o->duplicates);
+        lg_json_set_int(json, "bytes", (int64_t)o->bytes);
+        lg_json_set_int(json, "partitions", o->partitions);
+        lg_json_write(&text, json, /* pretty= */ false);
+        lg_buf_append_byte(&text, '\n');
+    } else {
+        lg_buf_appendf(&text, "store '%s' serves version %d: %llu records in %u partitions",
+                       push->command->arguments[0], o->version, (unsigned long long)o->records,
+                       o->partitions);
+        if (o->duplicates > 0)
+            lg_buf_appendf(&text, " (%llu identical duplicates dropped)",
+                           (unsigned long long)o->duplicates);
+        lg_buf_append_byte(&text, '\n');
+    }
+    lg_cli_print(lg_buf_slice(&text));
+    return 0;
+}
+
+static enum lg_rc open_file(struct push *push, uint64_t *out_bytes, struct lg_error *err)
+{
+    const char *path = push->command->arguments[1];
+    struct stat st;
+
+    push->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (push->fd < 0)
+        return lg_error_errno(err, errno, "%s", path);
+    if (fstat(push->fd, &st) != 0)
+        return lg_error_errno(err, errno, "%s", path);
+    if (S_ISDIR(st.st_mode))
+        return lg_error_set(err, LG_ERR_BAD_DATA, "%s is a folder; name a file", path);
+    *out_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    return LG_OK;
+}
+
+static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
+                               struct lg_error *err)
+{
+    const struct lg_command *c = push->command;
+    uint64_t partitions = 0;
+    const char *output = c->flags[LG_FLAG_OUTPUT];
+
+    if (c->flags[LG_FLAG_KEY_FIELD] == NULL)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "--key-field is missing: which field of the records is the key?");
+    if (output != NULL && strcmp(output, "table") != 0 && strcmp(output, "json") != 0)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "no output format '%s' here; there are table and json", output);
+    push->json = output != NULL && strcmp(output, "json") == 0;
+    o->timeout_ms = TIMEOUT_MS_DEFAULT;
+    if (c->flags[LG_FLAG_TIMEOUT] != NULL &&
+        lg_command_parse_time(c->flags[LG_FLAG_TIMEOUT], &o->timeout_ms, err) != LG_OK)
+        return err->rc;
+    if (c->flags[LG_FLAG_PARTITIONS] != NULL &&
+        (!lg_parse_u64(lg_slice_str(c->flags[LG_FLAG_PARTITIONS]), 1000, &partitions) ||
+         partitions == 0))
+        return lg_error_set(err, LG_ERR_INVALID, "--partitions must be 1 to 1000, not '%s'",
+                            c->flags[LG_FLAG_PARTITIONS]);
+    o->partitions = (uint32_t)partitions;
+    o->store = c->arguments[0];
+    o->file_name = c->arguments[1];
+    o->key_field = c->flags[LG_FLAG_KEY_FIELD];
+    o->value_field = c->flags[LG_FLAG_VALUE_FIELD];
+    o->create_store = c->flags[LG_FLAG_CREATE] != NULL;
+    o->owner = c->flags[LG_FLAG_OWNER] != NULL ? c->flags[LG_FLAG_OWNER] : getenv("USER");
+    if (o->owner == NULL)
+        o->owner = "unknown";
+    return LG_OK;
+}
+
+/* "<start in ms>_<random>", as Venice's push job names itself. */
+static char *new_push_id(void)
+{
+    struct lg_rand rand;
+    uint64_t number;
+
+    lg_rand_seed(&rand, lg_rand_os_seed());
+    number = lg_rand_next(&rand);
+    return lg_strf("%llu_%016llx", (unsigned long long)lg_clock_wall_ms(),
+                   (unsigned long long)number);
+}
+
+static int run(struct push *push, struct lg_pushjob_options *o, struct lg_error *err)
+{
+    int status;
+
+    if (lg_lane_uv_on_signal(push->cli.lane, SIGINT, interrupted, push, err) != LG_OK ||
+        lg_lane_uv_on_signal(push->cli.lane, SIGTERM, interrupted, push, err) != LG_OK)
+        return lg_cli_fail(err);
+    push->terminal = isatty(STDERR_FILENO) == 1;
+    push->shown = LG_PUSH_FINISHED;
+    push->job = lg_pushjob_start(o);
+    while (!push->settled)
+        lg_cli_run(&push->cli);
+    status = report(push);
+    lg_pushjob_free(push->job);
+    return status;
+}
+
+int lg_verb_push(const struct lg_command *command)
+{
+    struct push push = {.command = command, .fd = -1};
+    struct lg_pushjob_options o = {0};
+    LG_AUTO_STR char *push_id = NULL;
+    struct lg_error err = {0};
+    char host[256] = "localhost";
+    int status;
+
+    if (fill_options(&push, &o, &err) != LG_OK || open_file(&push, &o.file_bytes, &err) != LG_OK ||
+        lg_cli_open(&push.cli, command, &err) != LG_OK) {
+        status = lg_cli_fail(&err);
+    } else {
+        push_id = command->flags[LG_FLAG_PUSH_ID] != NULL
+                      ? lg_strdup(command->flags[LG_FLAG_PUSH_ID])
+                      : new_push_id();
+        (void)gethostname(host, sizeof host - 1);
+        o.lane = push.cli.lane;
+        o.transport = push.cli.transport;
+        o.controller_url = push.cli.controller_url;
+        o.push_id = push_id;
+        o.host_name = host;
+        o.source = (struct lg_source){read_input, &push};
+        o.open_log = open_log;
+        o.close_log = close_log;
+        o.creating = creating;
+        o.progress = progress;
+        o.finished = finished;
+        o.ctx = &push;
+        status = run(&push, &o, &err);
+    }
+    lg_cli_close(&push.cli);
+    if (push.fd >= 0)
+        (void)close(push.fd);
+    return status;
+}
