@@ -158,6 +158,16 @@ uint64_t lg_partition_bytes(const struct lg_partition *p)
     return p->bytes;
 }
 
+bool lg_partition_started(const struct lg_partition *p)
+{
+    return p->started;
+}
+
+bool lg_partition_sorted(const struct lg_partition *p)
+{
+    return p->sorted;
+}
+
 bool lg_partition_wants_sync(const struct lg_partition *p)
 {
     return p->unsynced_bytes >= p->sync_bytes;

@@ -61,6 +61,9 @@ LG_MUST_CHECK enum lg_rc lg_partition_put(struct lg_partition *p, struct lg_slic
 /* In a sorted push a delete of a key that was never put has nothing to do. */
 LG_MUST_CHECK enum lg_rc lg_partition_remove(struct lg_partition *p, struct lg_slice key,
                                              struct lg_error *err);
+/* Was START_OF_PUSH seen, and is the push sorted? */
+bool lg_partition_started(const struct lg_partition *p);
+bool lg_partition_sorted(const struct lg_partition *p);
 /* Has enough come since the last checkpoint that the caller should sync? */
 bool lg_partition_wants_sync(const struct lg_partition *p);
 /* Puts taken in, and bytes of their keys and values, over the whole push. */

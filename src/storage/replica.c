@@ -26,7 +26,6 @@ void lg_replica_unref(struct lg_replica *r)
 
 void lg_replica_retire(struct lg_replica *r, void (*drained)(struct lg_replica *r))
 {
-    assert(lg_lane_is_current(r->lane));
     r->drained = drained;
     lg_replica_unref(r);
 }

@@ -1,0 +1,385 @@
+/* Ingestion of one partition replica; see the header for its states. Owner: one lane.
+ *
+ * At any time at most one thing is under way: a fetch, an offload, or a pause. Whatever ends calls
+ * step(), which decides by state and by `stopping` what comes next. */
+#include "ingest/task.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "ingest/apply.h"
+#include "lane/sm.h"
+
+enum { OPENING, CONSUMING, ENDING, READY, FAILED, CLOSING, CLOSED };
+
+static const struct lg_sm_state states[] = {
+    [OPENING] = {"opening", LG_TO(CONSUMING) | LG_TO(READY) | LG_TO(FAILED) | LG_TO(CLOSING)},
+    [CONSUMING] = {"consuming", LG_TO(ENDING) | LG_TO(FAILED) | LG_TO(CLOSING)},
+    [ENDING] = {"ending", LG_TO(READY) | LG_TO(FAILED) | LG_TO(CLOSING)},
+    [READY] = {"ready", LG_TO(CLOSING)},
+    [FAILED] = {"failed", LG_TO(CLOSING)},
+    [CLOSING] = {"closing", LG_TO(CLOSED)},
+    [CLOSED] = {"closed", 0},
+};
+
+struct lg_ingest_task {
+    struct lg_ingest_options o;
+    char *topic;
+    struct lg_sm sm;
+
+    struct lg_pubsub_op fetch;
+    struct lg_offload offload;
+    struct lg_timer pause;
+    bool busy; /* One of fetch and offload is under way. */
+    uint64_t backoff_ms;
+
+    /* While an offload runs these are its own; between, the lane's. */
+    struct lg_partition *partition;
+    struct lg_ingest_apply apply;
+    struct lg_blob *batch;
+    enum lg_rc rc;
+    struct lg_error err;
+
+    uint64_t records, bytes; /* Copies for the lane. */
+    uint64_t records_reported;
+    struct lg_replica replica;
+
+    bool failed; /* Nothing may be checkpointed any more. */
+    bool destroy;
+    void (*stopped)(void *ctx, const struct lg_error *err);
+    void *stopped_ctx;
+};
+
+static void fetch_next(struct lg_ingest_task *t);
+static void close_now(struct lg_ingest_task *t);
+
+static bool stopping(const struct lg_ingest_task *t)
+{
+    return t->sm.now == CLOSING;
+}
+
+static struct lg_ingest_task *task_of(struct lg_offload *offload)
+{
+    return LG_CONTAINER_OF(offload, struct lg_ingest_task, offload);
+}
+
+static void run(struct lg_ingest_task *t, void (*work)(struct lg_offload *offload),
+                void (*done)(struct lg_offload *offload))
+{
+    assert(!t->busy);
+    t->busy = true;
+    t->offload.work = work;
+    t->offload.done = done;
+    lg_offload(t->o.lane, &t->offload);
+}
+
+/* The receiver may stop the task: callers look at stopping() afterwards. */
+static void tell(struct lg_ingest_task *t, enum lg_ingest_event event, const struct lg_error *err)
+{
+    struct lg_ingest_status status = {
+        .event = event, .records = t->records, .bytes = t->bytes, .err = err};
+
+    t->records_reported = t->records;
+    t->o.status(t->o.ctx, t, &status);
+}
+
+/* `err` holds the sentence. */
+static void fail(struct lg_ingest_task *t, enum lg_rc rc)
+{
+    t->failed = true;
+    t->err.rc = rc;
+    lg_sm_move(&t->sm, FAILED);
+    tell(t, LG_INGEST_ERROR, &t->err);
+}
+
+/* An offload is over: counters for the lane. True when the task goes on. */
+static bool landed(struct lg_ingest_task *t)
+{
+    enum lg_rc rc = t->rc; /* The receiver of an error may stop the task, which uses t->rc anew. */
+
+    assert(t->busy);
+    t->busy = false;
+    if (t->partition != NULL) {
+        t->records = lg_partition_records(t->partition);
+        t->bytes = lg_partition_bytes(t->partition);
+    }
+    t->failed |= rc != LG_OK;
+    if (stopping(t)) {
+        close_now(t);
+        return false;
+    }
+    if (rc != LG_OK)
+        fail(t, rc);
+    return rc == LG_OK;
+}
+
+static void become_ready(struct lg_ingest_task *t)
+{
+    lg_replica_init(&t->replica, t->o.lane, lg_partition_engine(t->partition), t->topic,
+                    t->o.partition);
+    lg_sm_move(&t->sm, READY);
+    tell(t, LG_INGEST_COMPLETED, NULL);
+}
+
+/* --- Ending ---------------------------------------------------------------------------------- */
+
+static void end_work(struct lg_offload *offload)
+{
+    struct lg_ingest_task *t = task_of(offload);
+
+    t->rc = lg_ingest_apply_end(&t->apply, &t->err);
+}
+
+static void end_done(struct lg_offload *offload)
+{
+    struct lg_ingest_task *t = task_of(offload);
+
+    if (landed(t))
+        become_ready(t);
+}
+
+static void end_of_push(struct lg_ingest_task *t)
+{
+    lg_sm_move(&t->sm, ENDING);
+    tell(t, LG_INGEST_END_OF_PUSH_RECEIVED, NULL);
+    if (!stopping(t))
+        run(t, end_work, end_done);
+}
+
+/* --- Consuming ------------------------------------------------------------------------------- */
+
+static void apply_work(struct lg_offload *offload)
+{
+    struct lg_ingest_task *t = task_of(offload);
+
+    t->rc = lg_ingest_apply_batch(&t->apply, t->batch->bytes, &t->err);
+}
+
+static void apply_done(struct lg_offload *offload)
+{
+    struct lg_ingest_task *t = task_of(offload);
+
+    lg_blob_unref(LG_TAKE(t->batch));
+    if (!landed(t))
+        return;
+    if (t->apply.end_of_push) {
+        end_of_push(t);
+        return;
+    }
+    if (t->records - t->records_reported >= LG_INGEST_PROGRESS_RECORDS)
+        tell(t, LG_INGEST_PROGRESS, NULL);
+    if (!stopping(t))
+        fetch_next(t);
+}
+
+static void pause_over(struct lg_timer *timer)
+{
+    fetch_next(LG_CONTAINER_OF(timer, struct lg_ingest_task, pause));
+}
+
+/* The log is away: between half the pause and all of it, so that many tasks do not come at once. */
+static void wait_and_fetch(struct lg_ingest_task *t)
+{
+    uint64_t half_us = t->backoff_ms * LG_MS / 2;
+    uint64_t jitter_us = lg_rand_below(&t->o.lane->rand, half_us + 1);
+
+    lg_timer_start(t->o.lane, &t->pause, half_us + jitter_us, pause_over);
+    t->backoff_ms = LG_MIN(t->backoff_ms * 2, (uint64_t)LG_INGEST_BACKOFF_MS_MAX);
+}
+
+static bool worth_waiting(enum lg_rc rc)
+{
+    return rc == LG_ERR_BUSY || rc == LG_ERR_UNAVAILABLE || rc == LG_ERR_TIMEOUT;
+}
+
+static void fetched(struct lg_pubsub_op *op)
+{
+    struct lg_ingest_task *t = LG_CONTAINER_OF(op, struct lg_ingest_task, fetch);
+
+    assert(t->busy);
+    t->busy = false;
+    t->batch = LG_TAKE(op->blob);
+    if (stopping(t)) {
+        lg_blob_unref(LG_TAKE(t->batch));
+        close_now(t);
+    } else if (worth_waiting(op->rc)) {
+        wait_and_fetch(t);
+    } else if (op->rc != LG_OK) {
+        lg_error_set(&t->err, op->rc, "topic %s, partition %u: %s", t->topic, t->o.partition,
+                     op->err.text);
+        fail(t, op->rc);
+    } else {
+        t->backoff_ms = LG_INGEST_BACKOFF_MS_MIN;
+        if (t->batch == NULL)
+            fetch_next(t);
+        else
+            run(t, apply_work, apply_done);
+    }
+}
+
+static void fetch_next(struct lg_ingest_task *t)
+{
+    if (t->o.pubsub == NULL) {
+        lg_error_set(&t->err, LG_ERR_UNAVAILABLE,
+                     "topic %s, partition %u is not complete, and no log was given to read",
+                     t->topic, t->o.partition);
+        fail(t, LG_ERR_UNAVAILABLE);
+        return;
+    }
+    assert(!t->busy);
+    t->busy = true;
+    t->fetch = (struct lg_pubsub_op){
+        .kind = LG_PUBSUB_FETCH,
+        .lane = t->o.lane,
+        .topic = t->topic,
+        .partition = t->o.partition,
+        .position = t->apply.position,
+        .max_bytes = t->o.fetch_bytes == 0 ? LG_INGEST_FETCH_BYTES : t->o.fetch_bytes,
+        .wait_ms = LG_INGEST_WAIT_MS,
+        .done = fetched,
+    };
+    lg_pubsub_submit(t->o.pubsub, &t->fetch);
+}
+
+/* --- Opening --------------------------------------------------------------------------------- */
+
+static void open_work(struct lg_offload *offload)
+{
+    struct lg_ingest_task *t = task_of(offload);
+    struct lg_partition_options o = {.driver = t->o.driver,
+                                     .checkpoints = t->o.checkpoints,
+                                     .topic = t->topic,
+                                     .partition = t->o.partition,
+                                     .sync_bytes = t->o.sync_bytes,
+                                     .file_bytes = t->o.file_bytes};
+
+    t->rc = lg_partition_open(&o, &t->partition, &t->err);
+    if (t->rc == LG_OK)
+        t->rc = lg_ingest_apply_open(t->partition, &t->apply, &t->err);
+}
+
+static void open_done(struct lg_offload *offload)
+{
+    struct lg_ingest_task *t = task_of(offload);
+
+    if (!landed(t))
+        return;
+    if (lg_partition_wiped(t->partition) != NULL)
+        lg_log(LG_LOG_WARN, "replica_wiped", "topic=%s partition=%u reason=\"%s\"", t->topic,
+               t->o.partition, lg_partition_wiped(t->partition));
+    if (lg_partition_checkpoint(t->partition)->end_of_push) {
+        become_ready(t);
+        return;
+    }
+    lg_sm_move(&t->sm, CONSUMING);
+    tell(t, LG_INGEST_STARTED, NULL);
+    if (!stopping(t))
+        fetch_next(t);
+}
+
+struct lg_ingest_task *lg_ingest_task_start(const struct lg_ingest_options *o)
+{
+    struct lg_ingest_task *t = lg_new(struct lg_ingest_task);
+
+    t->o = *o;
+    t->topic = lg_strdup(o->topic);
+    t->o.topic = t->topic;
+    t->backoff_ms = LG_INGEST_BACKOFF_MS_MIN;
+    lg_sm_start(&t->sm, states);
+    run(t, open_work, open_done);
+    return t;
+}
+
+/* --- Closing --------------------------------------------------------------------------------- */
+
+/* An orderly stop in the middle of a push saves where it stands. */
+static enum lg_rc save_progress(struct lg_ingest_task *t)
+{
+    if (t->partition == NULL || t->failed || t->destroy || !lg_partition_started(t->partition) ||
+        lg_partition_checkpoint(t->partition)->end_of_push || t->apply.end_of_push)
+        return LG_OK;
+    return lg_ingest_apply_sync(&t->apply, &t->err);
+}
+
+static void close_work(struct lg_offload *offload)
+{
+    struct lg_ingest_task *t = task_of(offload);
+
+    t->rc = save_progress(t);
+    lg_ingest_apply_done(&t->apply);
+    lg_partition_close(LG_TAKE(t->partition));
+    if (t->destroy)
+        t->rc =
+            lg_partition_destroy(t->o.driver, t->o.checkpoints, t->topic, t->o.partition, &t->err);
+}
+
+static void close_done(struct lg_offload *offload)
+{
+    struct lg_ingest_task *t = task_of(offload);
+
+    lg_sm_move(&t->sm, CLOSED);
+    t->stopped(t->stopped_ctx, t->rc == LG_OK ? NULL : &t->err);
+    lg_free(t->topic);
+    lg_free(t);
+}
+
+/* Nothing is under way any more. */
+static void close_now(struct lg_ingest_task *t)
+{
+    run(t, close_work, close_done);
+}
+
+static void readers_gone(struct lg_replica *r)
+{
+    close_now(LG_CONTAINER_OF(r, struct lg_ingest_task, replica));
+}
+
+void lg_ingest_task_stop(struct lg_ingest_task *t, bool destroy,
+                         void (*stopped)(void *ctx, const struct lg_error *err), void *ctx)
+{
+    unsigned was = t->sm.now;
+
+    assert(!stopping(t) && "stop is called once");
+    t->destroy = destroy;
+    t->stopped = stopped;
+    t->stopped_ctx = ctx;
+    lg_sm_move(&t->sm, CLOSING);
+    lg_timer_stop(t->o.lane, &t->pause);
+    if (was == READY)
+        lg_replica_retire(&t->replica, readers_gone);
+    else if (!t->busy)
+        close_now(t);
+    else if (was == CONSUMING && t->batch == NULL)
+        lg_pubsub_cancel(t->o.pubsub, &t->fetch); /* Its end comes to fetched(). */
+}
+
+/* --- Questions ------------------------------------------------------------------------------- */
+
+struct lg_replica *lg_ingest_task_replica(struct lg_ingest_task *t)
+{
+    return t->sm.now == READY ? &t->replica : NULL;
+}
+
+const char *lg_ingest_task_topic(const struct lg_ingest_task *t)
+{
+    return t->topic;
+}
+
+uint32_t lg_ingest_task_partition(const struct lg_ingest_task *t)
+{
+    return t->o.partition;
+}
+
+uint64_t lg_ingest_task_records(const struct lg_ingest_task *t)
+{
+    return t->records;
+}
+
+uint64_t lg_ingest_task_bytes(const struct lg_ingest_task *t)
+{
+    return t->bytes;
+}
+
+const char *lg_ingest_task_state(const struct lg_ingest_task *t)
+{
+    return lg_sm_name(&t->sm);
+}
