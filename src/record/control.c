@@ -55,13 +55,26 @@ struct lg_control lg_control_version_swap(struct lg_slice old_topic, struct lg_s
     };
 }
 
+/* The head of a block. Its size in bytes, if it has one, is passed over: a decoded envelope was
+ * checked by its items, and that size may be a lie. */
+static bool next_block(struct lg_decoder *d, uint64_t *out_count)
+{
+    int64_t count, size;
+
+    if (lg_decode_long(d, &count, /* err= */ NULL) != LG_OK)
+        return false;
+    if (count < 0 && lg_decode_long(d, &size, /* err= */ NULL) != LG_OK)
+        return false;
+    *out_count = count < 0 ? -(uint64_t)count : (uint64_t)count;
+    return true;
+}
+
 /* Stands the decoder on the next item, over the head of a block if need be. */
 static bool next_item(struct lg_sequence_cursor *cursor, struct lg_decoder *d)
 {
     *d = lg_decoder_of(cursor->encoded);
     if (cursor->left_in_block == 0 &&
-        (cursor->encoded.size == 0 ||
-         lg_decode_block(d, 1, &cursor->left_in_block, /* err= */ NULL) != LG_OK))
+        (cursor->encoded.size == 0 || !next_block(d, &cursor->left_in_block)))
         return false;
     if (cursor->left_in_block == 0) {
         cursor->encoded = LG_SLICE_NULL;

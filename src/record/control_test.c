@@ -77,6 +77,20 @@ static void several_blocks_are_one_sequence(void **state)
     assert_false(lg_sequence_next_bytes(&at, &item));
 }
 
+/* Count -1 with a size of 40 bytes, though the item takes 2: what the envelope's decoder accepted
+ * is read back. */
+static void a_wrong_block_size_does_no_harm(void **state)
+{
+    struct lg_sequence_cursor at = {.encoded = LG_LIT("\x01\x50\x02"
+                                                      "a\x00")};
+    struct lg_slice item;
+
+    (void)state;
+    assert_true(lg_sequence_next_bytes(&at, &item));
+    assert_slice_equal(item, LG_LIT("a"));
+    assert_false(lg_sequence_next_bytes(&at, &item));
+}
+
 static void nothing_and_broken_bytes_end_the_sequence(void **state)
 {
     struct lg_sequence_cursor at = {.encoded = LG_SLICE_NULL};
@@ -101,6 +115,7 @@ int main(void)
         cmocka_unit_test(longs_are_read_back),
         cmocka_unit_test(pairs_are_read_back),
         cmocka_unit_test(several_blocks_are_one_sequence),
+        cmocka_unit_test(a_wrong_block_size_does_no_harm),
         cmocka_unit_test(nothing_and_broken_bytes_end_the_sequence),
     };
 

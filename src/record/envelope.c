@@ -142,7 +142,7 @@ static enum lg_rc decode_item(struct lg_decoder *d, enum item item, struct lg_er
         rc = lg_decode_string(d, &bytes, err);
         return rc != LG_OK ? rc : lg_decode_string(d, &bytes, err);
     }
-    assert(!"an item of another kind");
+    assert(false && "an item of another kind");
     return LG_ERR_FAILED;
 }
 
@@ -330,7 +330,7 @@ static enum lg_rc decode_control_record(struct lg_decoder *d, struct lg_control 
     case LG_CONTROL_VERSION_SWAP:
         return decode_version_swap(d, c, err);
     }
-    assert(!"a control message of another type");
+    assert(false && "a control message of another type");
     return LG_ERR_FAILED;
 }
 
@@ -486,7 +486,7 @@ static enum payload_branch branch_of(enum lg_message_type type)
     case LG_MESSAGE_UPDATE:
         return BRANCH_UPDATE;
     }
-    assert(!"a message of another type");
+    assert(false && "a message of another type");
     return BRANCH_PUT;
 }
 
