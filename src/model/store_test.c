@@ -220,6 +220,23 @@ static void a_complete_version_becomes_current_once(void **state)
     assert_int_equal(s->previous_current_version, 1);
 }
 
+/* As after an operator has named a later version current by hand. */
+static void a_completion_below_the_current_version_changes_only_its_status(void **state)
+{
+    LG_AUTO(lg_store) *s = store_new();
+    struct lg_error err = {0};
+    bool swapped = true;
+
+    (void)state;
+    push(s, "late");
+    s->current_version = 5;
+    assert_ok(lg_store_complete_version(s, 1, 5000, &swapped, &err));
+    assert_false(swapped);
+    assert_status(s, 1, LG_VERSION_ONLINE);
+    assert_int_equal(s->current_version, 5);
+    assert_int_equal(s->latest_version_promote_to_current_ms, 0);
+}
+
 static void with_writes_disabled_a_complete_version_waits(void **state)
 {
     LG_AUTO(lg_store) *s = store_new();
@@ -486,6 +503,7 @@ int main(void)
         cmocka_unit_test(pushes_that_may_not_start_are_refused),
         cmocka_unit_test(the_number_of_versions_is_bounded),
         cmocka_unit_test(a_complete_version_becomes_current_once),
+        cmocka_unit_test(a_completion_below_the_current_version_changes_only_its_status),
         cmocka_unit_test(with_writes_disabled_a_complete_version_waits),
         cmocka_unit_test(a_killed_version_is_never_revived),
         cmocka_unit_test(rollback_and_rollforward_undo_each_other_at_once),
