@@ -5,6 +5,8 @@
 #define VERSION_MASK 0xf0u
 #define FLAG_POSITION 0x01u
 #define HEAD_BYTES 5u /* version and flags, size */
+/* A position comes on top of a record that was within the limit when it was produced. */
+#define POSITION_BYTES_MAX (5u + LG_POSITION_MAX)
 
 /* What is left of the record that is being read. */
 struct cursor {
@@ -146,7 +148,7 @@ enum lg_rc lg_batch_next(struct lg_batch_reader *reader, struct lg_pubsub_record
         return lg_error_set(err, LG_ERR_BAD_DATA, "batch: a record with unknown flags (0x%02x)",
                             (unsigned)head);
     size = lg_load_u32le(reader->rest.data + 1);
-    if (size > LG_BATCH_RECORD_BYTES_MAX)
+    if (size > LG_BATCH_RECORD_BYTES_MAX + ((head & FLAG_POSITION) != 0 ? POSITION_BYTES_MAX : 0))
         return lg_error_set(err, LG_ERR_TOO_LARGE, "batch: a record of %u bytes, at most %zu", size,
                             LG_BATCH_RECORD_BYTES_MAX);
     if (size > reader->rest.size - HEAD_BYTES)

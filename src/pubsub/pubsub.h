@@ -41,7 +41,8 @@ enum lg_pubsub_kind {
 /* FETCH answers records strictly after `position` (EARLIEST: from the beginning; LATEST: only what
  * comes later), at least one if there is one, at most about max_bytes, waiting up to wait_ms for
  * the first. An empty answer has blob NULL and the position unchanged. LG_ERR_NOT_FOUND: no such
- * topic or partition; LG_ERR_CORRUPT: the log is damaged there (named, never skipped). PRODUCE and
+ * topic or partition; LG_ERR_CONFLICT: a position beyond the end, as of a topic that was made anew;
+ * LG_ERR_CORRUPT: the log is damaged there (named, never skipped). PRODUCE and
  * FETCH carry batches (pubsub/batch.h); the driver checks the batch it is given. After a PRODUCE
  * that failed with a retryable error the records may or may not be in the log: the caller repeats
  * it, and readers drop the duplicates by producer, segment and sequence. */
