@@ -1,0 +1,438 @@
+/* The promises of the metastore port, checked one by one. Called from outside the lane, by tests.
+ */
+#include "metastore/metastore_contract.h"
+
+#include "base/str.h"
+
+#define TOP "/contract"
+
+struct call { /* One operation, submitted from the lane. */
+    struct lg_meta_op op;
+    struct lg_meta_change change; /* Of a WRITE with a single one. */
+    struct lg_task task;
+    struct lg_metastore *ms;
+    bool done;
+};
+
+struct watch { /* One watch, set and ended from the lane. */
+    struct lg_meta_watch watch;
+    struct lg_task task;
+    struct lg_metastore *ms;
+    unsigned told, told_want;
+    bool ending, closed;
+};
+
+struct run { /* The contract under way. */
+    const struct lg_metastore_contract *k;
+    struct lg_metastore *ms, *other; /* Two sessions. */
+};
+
+#define EXPECT(cond, ...)                                                                          \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            return lg_error_set(err, LG_ERR_FAILED, __VA_ARGS__);                                  \
+    } while (0)
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        enum lg_rc try_rc_ = (call);                                                               \
+        if (try_rc_ != LG_OK)                                                                      \
+            return try_rc_;                                                                        \
+    } while (0)
+
+/* --- Calls ---------------------------------------------------------------------------------- */
+
+static void call_done(struct lg_meta_op *op)
+{
+    LG_CONTAINER_OF(op, struct call, op)->done = true;
+}
+
+static void call_submit(struct lg_task *task)
+{
+    struct call *c = LG_CONTAINER_OF(task, struct call, task);
+
+    lg_metastore_submit(c->ms, &c->op);
+}
+
+static bool is_done(void *ctx)
+{
+    return ((struct call *)ctx)->done;
+}
+
+static void start(const struct run *r, struct lg_metastore *ms, struct call *c)
+{
+    c->ms = ms;
+    c->op.lane = r->k->lane;
+    c->op.done = call_done;
+    c->done = false;
+    c->task.run = call_submit;
+    lg_lane_post(r->k->lane, &c->task);
+}
+
+static enum lg_rc finish(const struct run *r, struct call *c, struct lg_error *err)
+{
+    r->k->run_until(r->k->ctx, is_done, c);
+    EXPECT(c->done, "an operation of kind %d never ended", (int)c->op.kind);
+    return LG_OK;
+}
+
+static enum lg_rc expect_rc(const struct call *c, const char *what, enum lg_rc rc,
+                            struct lg_error *err)
+{
+    EXPECT(c->op.rc == rc, "%s: %s (%s), expected %s", what, lg_rc_name(c->op.rc), c->op.err.text,
+           lg_rc_name(rc));
+    EXPECT(rc == LG_OK || c->op.err.text[0] != '\0', "%s failed without a sentence", what);
+    return LG_OK;
+}
+
+static enum lg_rc write_all(const struct run *r, struct lg_metastore *ms,
+                            const struct lg_meta_change *changes, size_t n, enum lg_rc rc,
+                            struct lg_error *err)
+{
+    struct call c = {.op = {.kind = LG_META_WRITE, .changes = changes, .change_count = n}};
+
+    start(r, ms, &c);
+    TRY(finish(r, &c, err));
+    return expect_rc(&c, n == 0 ? "no change" : changes[n - 1].path, rc, err);
+}
+
+static enum lg_rc change(const struct run *r, enum lg_meta_change_kind kind, const char *path,
+                         const char *value, int64_t version, enum lg_rc rc, struct lg_error *err)
+{
+    struct lg_meta_change one = {kind, path, lg_slice_str(value), version};
+
+    return write_all(r, r->ms, &one, 1, rc, err);
+}
+
+static enum lg_rc put(const struct run *r, const char *path, const char *value,
+                      struct lg_error *err)
+{
+    return change(r, LG_META_PUT, path, value, LG_META_ANY_VERSION, LG_OK, err);
+}
+
+/* The node has this value and version; NULL: it does not exist. */
+static enum lg_rc expect_node(const struct run *r, const char *path, const char *value,
+                              int64_t version, struct lg_error *err)
+{
+    struct call c = {.op = {.kind = LG_META_GET, .path = path}};
+    LG_AUTO(lg_blob) *got = NULL;
+
+    start(r, r->other, &c);
+    TRY(finish(r, &c, err));
+    got = c.op.value;
+    TRY(expect_rc(&c, path, value == NULL ? LG_ERR_NOT_FOUND : LG_OK, err));
+    if (value == NULL)
+        return LG_OK;
+    EXPECT(got != NULL && lg_slice_eq_str(got->bytes, value), "%s has value \"%.*s\", expected %s",
+           path, got == NULL ? 0 : (int)got->bytes.size,
+           got == NULL ? "" : (const char *)got->bytes.data, value);
+    EXPECT(c.op.version == version, "%s has version %lld, expected %lld", path,
+           (long long)c.op.version, (long long)version);
+    return LG_OK;
+}
+
+static enum lg_rc expect_children(const struct run *r, const char *path, const char *names,
+                                  struct lg_error *err)
+{
+    struct call c = {.op = {.kind = LG_META_CHILDREN, .path = path}};
+    LG_AUTO(lg_blob) *got = NULL;
+
+    start(r, r->other, &c);
+    TRY(finish(r, &c, err));
+    got = c.op.value;
+    TRY(expect_rc(&c, path, names == NULL ? LG_ERR_NOT_FOUND : LG_OK, err));
+    EXPECT(names == NULL || (got != NULL && lg_slice_eq_str(got->bytes, names)),
+           "%s does not have the children it should", path);
+    return LG_OK;
+}
+
+/* --- Promises about values ------------------------------------------------------------------ */
+
+static enum lg_rc nodes_come_and_go(const struct run *r, struct lg_error *err)
+{
+    TRY(expect_node(r, TOP "/a", NULL, 0, err));
+    TRY(expect_children(r, TOP "/a", NULL, err));
+    TRY(change(r, LG_META_CREATE, TOP "/a/b/c", "one", 0, LG_OK, err)); /* Parents are made. */
+    TRY(expect_node(r, TOP "/a/b/c", "one", 0, err));
+    TRY(expect_node(r, TOP "/a/b", "", 0, err));
+    TRY(change(r, LG_META_CREATE, TOP "/a/b/c", "two", 0, LG_ERR_CONFLICT, err));
+    TRY(expect_node(r, TOP "/a/b/c", "one", 0, err));
+    TRY(change(r, LG_META_REMOVE, TOP "/a/b", "", LG_META_ANY_VERSION, LG_ERR_CONFLICT, err));
+    TRY(change(r, LG_META_REMOVE, TOP "/a/b/c", "", LG_META_ANY_VERSION, LG_OK, err));
+    TRY(change(r, LG_META_REMOVE, TOP "/a/b/c", "", LG_META_ANY_VERSION, LG_ERR_NOT_FOUND, err));
+    TRY(expect_node(r, TOP "/a/b/c", NULL, 0, err));
+    TRY(change(r, LG_META_REMOVE, TOP "/a/b", "", LG_META_ANY_VERSION, LG_OK, err));
+    return expect_node(r, TOP "/a", "", 0, err);
+}
+
+static enum lg_rc versions_grow_and_are_compared(const struct run *r, struct lg_error *err)
+{
+    const char *path = TOP "/v";
+
+    TRY(change(r, LG_META_SET, path, "x", LG_META_ANY_VERSION, LG_ERR_NOT_FOUND, err));
+    TRY(put(r, path, "0", err));
+    TRY(expect_node(r, path, "0", 0, err));
+    TRY(put(r, path, "1", err));
+    TRY(expect_node(r, path, "1", 1, err));
+    TRY(change(r, LG_META_SET, path, "2", 0, LG_ERR_CONFLICT, err));
+    TRY(change(r, LG_META_SET, path, "2", 1, LG_OK, err));
+    TRY(expect_node(r, path, "2", 2, err));
+    TRY(change(r, LG_META_SET, path, "3", LG_META_ANY_VERSION, LG_OK, err));
+    TRY(change(r, LG_META_CHECK, path, "", 2, LG_ERR_CONFLICT, err));
+    TRY(change(r, LG_META_CHECK, path, "", 3, LG_OK, err));
+    TRY(expect_node(r, path, "3", 3, err));
+    TRY(change(r, LG_META_REMOVE, path, "", 2, LG_ERR_CONFLICT, err));
+    TRY(change(r, LG_META_REMOVE, path, "", 3, LG_OK, err));
+    TRY(put(r, path, "new", err));
+    return expect_node(r, path, "new", 0, err); /* A node made anew begins anew. */
+}
+
+static enum lg_rc children_are_sorted(const struct run *r, struct lg_error *err)
+{
+    const char *names[] = {"m", "b", "z", "a", "b-2", "ba"};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(names); i++) {
+        LG_AUTO_STR char *path = lg_strf(TOP "/list/%s", names[i]);
+
+        TRY(put(r, path, "x", err));
+    }
+    TRY(expect_children(r, TOP "/list", "a\nb\nb-2\nba\nm\nz\n", err));
+    TRY(expect_children(r, TOP "/list/a", "", err));
+    TRY(change(r, LG_META_REMOVE_TREE, TOP "/list", "", LG_META_ANY_VERSION, LG_OK, err));
+    TRY(change(r, LG_META_REMOVE_TREE, TOP "/list", "", LG_META_ANY_VERSION, LG_OK, err));
+    TRY(expect_node(r, TOP "/list/ba", NULL, 0, err));
+    return expect_children(r, TOP "/list", NULL, err);
+}
+
+static enum lg_rc a_write_is_all_or_nothing(const struct run *r, struct lg_error *err)
+{
+    const struct lg_meta_change bad[] = {
+        {LG_META_PUT, TOP "/w/a", LG_LIT("1"), LG_META_ANY_VERSION},
+        {LG_META_PUT, TOP "/w/b", LG_LIT("1"), LG_META_ANY_VERSION},
+        {LG_META_REMOVE_TREE, TOP "/v", LG_SLICE_NULL, LG_META_ANY_VERSION},
+        {LG_META_SET, TOP "/w/none", LG_LIT("1"), LG_META_ANY_VERSION},
+    };
+    const struct lg_meta_change good[] = {
+        {LG_META_CREATE, TOP "/w/a", LG_LIT("1"), 0},
+        {LG_META_SET, TOP "/w/a", LG_LIT("2"), 0}, /* Sees the change before it. */
+        {LG_META_CREATE, TOP "/w/b", LG_LIT("1"), 0},
+        {LG_META_REMOVE, TOP "/w/b", LG_SLICE_NULL, 0},
+    };
+
+    TRY(put(r, TOP "/v", "stays", err));
+    TRY(write_all(r, r->ms, bad, LG_ARRAY_SIZE(bad), LG_ERR_NOT_FOUND, err));
+    TRY(expect_node(r, TOP "/w/a", NULL, 0, err));
+    TRY(expect_node(r, TOP "/w", NULL, 0, err));
+    TRY(expect_node(r, TOP "/v", "stays", 1, err));
+    TRY(write_all(r, r->ms, good, LG_ARRAY_SIZE(good), LG_OK, err));
+    TRY(expect_node(r, TOP "/w/a", "2", 1, err));
+    TRY(expect_node(r, TOP "/w/b", NULL, 0, err));
+    return write_all(r, r->ms, good, 0, LG_OK, err); /* Nothing to do is fine. */
+}
+
+static enum lg_rc writes_in_flight_keep_their_order(const struct run *r, struct lg_error *err)
+{
+    enum { CALLS = 30 };
+    struct call calls[CALLS] = {0};
+    char values[CALLS][8] = {0};
+    enum lg_rc rc = LG_OK;
+
+    for (int i = 0; i < CALLS; i++) {
+        LG_AUTO_STR char *value = lg_strf("%d", i);
+
+        memcpy(values[i], value, strlen(value) + 1);
+        calls[i].change = (struct lg_meta_change){i == 0 ? LG_META_CREATE : LG_META_SET, TOP "/o",
+                                                  lg_slice_str(values[i]), i == 0 ? 0 : i - 1};
+        calls[i].op.kind = LG_META_WRITE;
+        calls[i].op.changes = &calls[i].change;
+        calls[i].op.change_count = 1;
+        start(r, r->ms, &calls[i]);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        enum lg_rc one = finish(r, &calls[i], err);
+
+        rc = rc == LG_OK ? one : rc;
+    }
+    TRY(rc);
+    for (int i = 0; i < CALLS; i++)
+        TRY(expect_rc(&calls[i], "a write in flight", LG_OK, err));
+    return expect_node(r, TOP "/o", values[CALLS - 1], CALLS - 1, err);
+}
+
+static enum lg_rc bad_paths_and_values_are_refused(const struct run *r, struct lg_error *err)
+{
+    const char *bad[] = {"", "contract", TOP "/", TOP "//x", TOP "/./x", TOP "/..", TOP "/\n"};
+    LG_AUTO_STR char *long_path = lg_strf("%s/%0*d", TOP, LG_META_PATH_MAX, 0);
+    struct lg_meta_change big = {LG_META_PUT, TOP "/big", LG_SLICE_NULL, LG_META_ANY_VERSION};
+    uint8_t *value = lg_zalloc(LG_META_VALUE_MAX + 1);
+    enum lg_rc rc;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(bad) && value != NULL; i++) {
+        rc = change(r, LG_META_PUT, bad[i], "x", LG_META_ANY_VERSION, LG_ERR_INVALID, err);
+        if (rc != LG_OK) {
+            lg_free(value);
+            return rc;
+        }
+    }
+    rc = change(r, LG_META_PUT, long_path, "x", LG_META_ANY_VERSION, LG_ERR_INVALID, err);
+    big.value = lg_slice(value, LG_META_VALUE_MAX + 1);
+    if (rc == LG_OK)
+        rc = write_all(r, r->ms, &big, 1, LG_ERR_TOO_LARGE, err);
+    big.value.size--;
+    if (rc == LG_OK)
+        rc = write_all(r, r->ms, &big, 1, LG_OK, err);
+    lg_free(value);
+    return rc;
+}
+
+/* --- Promises about sessions and watches ---------------------------------------------------- */
+
+static enum lg_rc ephemeral_nodes_end_with_their_session(const struct run *r, struct lg_error *err)
+{
+    const struct lg_meta_change make[] = {
+        {LG_META_CREATE_EPHEMERAL, TOP "/e/mine", LG_LIT("1"), 0},
+        {LG_META_CREATE_EPHEMERAL, TOP "/e/deep/mine", LG_LIT("1"), 0},
+        {LG_META_CREATE, TOP "/e/stays", LG_LIT("1"), 0},
+    };
+    const struct lg_meta_change below = {LG_META_CREATE, TOP "/e/mine/child", LG_LIT("1"), 0};
+    struct lg_metastore *session = r->k->open_session(r->k->ctx);
+    enum lg_rc rc;
+
+    rc = write_all(r, session, make, LG_ARRAY_SIZE(make), LG_OK, err);
+    if (rc == LG_OK)
+        rc = write_all(r, session, make, 1, LG_ERR_CONFLICT, err);
+    if (rc == LG_OK)
+        rc = write_all(r, r->ms, &below, 1, LG_ERR_CONFLICT, err);
+    /* Another session may change it; it stays the first one's. */
+    if (rc == LG_OK)
+        rc = put(r, TOP "/e/mine", "2", err);
+    if (rc == LG_OK)
+        rc = expect_node(r, TOP "/e/mine", "2", 1, err);
+    r->k->close_session(r->k->ctx, session);
+    TRY(rc);
+    TRY(expect_node(r, TOP "/e/mine", NULL, 0, err));
+    TRY(expect_children(r, TOP "/e/deep", "", err));
+    return expect_node(r, TOP "/e/stays", "1", 0, err);
+}
+
+static void watch_changed(struct lg_meta_watch *watch)
+{
+    LG_CONTAINER_OF(watch, struct watch, watch)->told++;
+}
+
+static void watch_closed(struct lg_meta_watch *watch)
+{
+    LG_CONTAINER_OF(watch, struct watch, watch)->closed = true;
+}
+
+static void watch_task(struct lg_task *task)
+{
+    struct watch *w = LG_CONTAINER_OF(task, struct watch, task);
+
+    if (w->ending)
+        lg_metastore_unwatch(w->ms, &w->watch, watch_closed);
+    else
+        lg_metastore_watch(w->ms, &w->watch);
+}
+
+static bool is_told(void *ctx)
+{
+    const struct watch *w = ctx;
+
+    return w->ending ? w->closed : w->told >= w->told_want;
+}
+
+/* Waits for at least one more call of `changed`. */
+static enum lg_rc expect_told(const struct run *r, struct watch *w, unsigned before,
+                              const char *why, struct lg_error *err)
+{
+    w->told_want = before + 1;
+    r->k->run_until(r->k->ctx, is_told, w);
+    EXPECT(w->told > before, "the watch on %s was not told %s", w->watch.path, why);
+    return LG_OK;
+}
+
+static enum lg_rc watch_steps(const struct run *r, struct watch *w, struct lg_error *err)
+{
+    unsigned before = 0;
+
+    TRY(expect_told(r, w, 0, "at the beginning", err));
+    before = w->told;
+    TRY(put(r, TOP "/watched", "1", err));
+    TRY(expect_told(r, w, before, "of its own node", err));
+    before = w->told;
+    TRY(put(r, TOP "/watched/deep/below", "1", err));
+    TRY(expect_told(r, w, before, "of a node below", err));
+    before = w->told;
+    TRY(put(r, TOP "/watched/deep/below", "2", err));
+    TRY(expect_told(r, w, before, "of a new value", err));
+    before = w->told;
+    TRY(change(r, LG_META_REMOVE_TREE, TOP "/watched", "", LG_META_ANY_VERSION, LG_OK, err));
+    return expect_told(r, w, before, "of a removal", err);
+}
+
+static enum lg_rc watches_are_told(const struct run *r, struct lg_error *err)
+{
+    struct watch w = {
+        .watch = {.lane = r->k->lane, .path = TOP "/watched", .changed = watch_changed},
+        .ms = r->other};
+    enum lg_rc rc;
+    unsigned before;
+
+    w.task.run = watch_task;
+    lg_lane_post(r->k->lane, &w.task);
+    rc = watch_steps(r, &w, err);
+    before = w.told;
+    if (rc == LG_OK) /* A name that only begins alike is another node. */
+        rc = put(r, TOP "/watched-not", "1", err);
+    if (rc == LG_OK && w.told != before)
+        rc = lg_error_set(err, LG_ERR_FAILED, "a watch was told of a foreign node");
+    w.ending = true;
+    lg_lane_post(r->k->lane, &w.task);
+    r->k->run_until(r->k->ctx, is_told, &w);
+    EXPECT(w.closed, "a watch never closed"); /* Its memory is still in use: the worst to report. */
+    TRY(rc);
+    before = w.told;
+    TRY(put(r, TOP "/watched", "3", err));
+    TRY(expect_node(r, TOP "/watched", "3", 0, err));
+    EXPECT(w.told == before, "a watch was told after its end");
+    return LG_OK;
+}
+
+static enum lg_rc the_tree_can_be_emptied(const struct run *r, struct lg_error *err)
+{
+    TRY(change(r, LG_META_REMOVE_TREE, TOP, "", LG_META_ANY_VERSION, LG_OK, err));
+    TRY(change(r, LG_META_REMOVE_TREE, "/", "", LG_META_ANY_VERSION, LG_ERR_INVALID, err));
+    return expect_node(r, TOP, NULL, 0, err);
+}
+
+static const struct {
+    const char *name;
+    enum lg_rc (*check)(const struct run *r, struct lg_error *err);
+} promises[] = {
+    {"nodes come and go", nodes_come_and_go},
+    {"versions grow and are compared", versions_grow_and_are_compared},
+    {"children are sorted", children_are_sorted},
+    {"a write is all or nothing", a_write_is_all_or_nothing},
+    {"writes in flight keep their order", writes_in_flight_keep_their_order},
+    {"bad paths and values are refused", bad_paths_and_values_are_refused},
+    {"ephemeral nodes end with their session", ephemeral_nodes_end_with_their_session},
+    {"watches are told", watches_are_told},
+    {"the tree can be emptied", the_tree_can_be_emptied},
+};
+
+enum lg_rc lg_metastore_contract(const struct lg_metastore_contract *contract, struct lg_error *err)
+{
+    struct run r = {.k = contract};
+    enum lg_rc rc = LG_OK;
+
+    r.ms = contract->open_session(contract->ctx);
+    r.other = contract->open_session(contract->ctx);
+    for (size_t i = 0; rc == LG_OK && i < LG_ARRAY_SIZE(promises); i++) {
+        rc = promises[i].check(&r, err);
+        if (rc != LG_OK)
+            rc = lg_error_wrap(err, "%s: %s", r.ms->ops->name, promises[i].name);
+    }
+    contract->close_session(contract->ctx, r.other);
+    contract->close_session(contract->ctx, r.ms);
+    return rc;
+}
