@@ -57,10 +57,9 @@ static void it_keeps_the_contract_in_the_simulator(void **state)
 
         lg_log_env_init_sim(&env, seed, disk);
         log = open_log(&env);
-        assert_ok(lg_pubsub_contract(
-            &(struct lg_pubsub_contract){lg_seglog_pubsub(log), env.lane, lg_log_env_run_until,
-                                         &env},
-            &err));
+        assert_ok(lg_pubsub_contract(&(struct lg_pubsub_contract){lg_seglog_pubsub(log), env.lane,
+                                                                  lg_log_env_run_until, &env},
+                                     &err));
         close_log(&env, log);
         lg_log_env_done(&env);
         lg_disk_sim_free(disk);
