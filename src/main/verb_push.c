@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "drivers/loghttp/pubsub_loghttp.h"
+#include "drivers/loghttp/loghttp.h"
 #include "drivers/uv/lane_uv.h"
 #include "main/cli.h"
 #include "pushjob/pushjob.h"

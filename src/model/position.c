@@ -154,3 +154,14 @@ enum lg_rc lg_position_from_json(const struct lg_json *json, struct lg_position 
                             "base64PositionBytes (a string)");
     return fill_base64(lg_json_int(type), lg_json_string(bytes), out, err);
 }
+
+int lg_position_compare_offsets(const struct lg_position *a, const struct lg_position *b)
+{
+    int64_t x = INT64_MAX, y = INT64_MAX;
+
+    if (lg_position_is_earliest(a) || !lg_position_offset(a, &x))
+        x = lg_position_is_earliest(a) ? -1 : INT64_MAX;
+    if (lg_position_is_earliest(b) || !lg_position_offset(b, &y))
+        y = lg_position_is_earliest(b) ? -1 : INT64_MAX;
+    return (x > y) - (x < y);
+}

@@ -51,6 +51,9 @@ struct lg_position lg_position_from_offset(int64_t offset);
 /* False unless `p` is an offset position that is whole. */
 LG_MUST_CHECK bool lg_position_offset(const struct lg_position *p, int64_t *out);
 
+/* Their order: EARLIEST, then offsets, then LATEST and whatever is no offset. */
+int lg_position_compare_offsets(const struct lg_position *a, const struct lg_position *b);
+
 /* Wire form: 22 01, then Avro {type: int, rawBytes: bytes}. */
 void lg_position_encode(struct lg_buf *out, const struct lg_position *p);
 /* The whole slice must be one position. LG_ERR_BAD_DATA; LG_ERR_UNSUPPORTED for another protocol

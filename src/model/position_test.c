@@ -151,9 +151,24 @@ static void malformed_json_is_refused(void **state)
     assert_int_equal(p.type, 99);
 }
 
+static void offsets_are_ordered_between_the_two_symbols(void **state)
+{
+    struct lg_position earliest = lg_position_earliest(), latest = lg_position_latest();
+    struct lg_position zero = lg_position_from_offset(0), big = lg_position_from_offset(1 << 20);
+
+    (void)state;
+    assert_true(lg_position_compare_offsets(&earliest, &zero) < 0);
+    assert_true(lg_position_compare_offsets(&zero, &big) < 0);
+    assert_true(lg_position_compare_offsets(&big, &latest) < 0);
+    assert_true(lg_position_compare_offsets(&latest, &earliest) > 0);
+    assert_int_equal(lg_position_compare_offsets(&big, &big), 0);
+    assert_int_equal(lg_position_compare_offsets(&earliest, &earliest), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(offsets_are_ordered_between_the_two_symbols),
         cmocka_unit_test(the_forms_are_venices),
         cmocka_unit_test(offsets_go_in_and_come_out),
         cmocka_unit_test(what_is_no_offset_gives_none),

@@ -288,9 +288,15 @@ int32_t lg_store_rollforward_target(const struct lg_store *s)
 {
     int32_t target = 0;
 
-    for (size_t i = 0; i < s->versions.size; i++)
-        if (is_future(s, &s->versions.data[i]))
-            target = LG_MAX(target, s->versions.data[i].number);
+    for (size_t i = 0; i < s->versions.size; i++) { /* By number, ascending. */
+        const struct lg_version *v = &s->versions.data[i];
+
+        if (!is_future(s, v))
+            continue;
+        if (v->status == LG_VERSION_ROLLED_BACK)
+            return v->number; /* What the last rollback left: the step that is to be undone. */
+        target = v->number;
+    }
     return target;
 }
 

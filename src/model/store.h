@@ -95,7 +95,8 @@ LG_MUST_CHECK enum lg_rc lg_store_fail_version(struct lg_store *s, int32_t numbe
 
 /* The newest ONLINE version below the current one; 0: none. */
 int32_t lg_store_rollback_target(const struct lg_store *s);
-/* The newest version above the current one that is ROLLED_BACK, ONLINE or PUSHED; 0: none. */
+/* The version that the last rollback left: the lowest ROLLED_BACK one above the current one. Else
+ * the newest ONLINE or PUSHED one above it. 0: none. */
 int32_t lg_store_rollforward_target(const struct lg_store *s);
 /* The old current version becomes ROLLED_BACK and stays. Reversible at once by roll-forward, and a
  * new push becomes current as ever: its number is above all. LG_ERR_CONFLICT without a target;

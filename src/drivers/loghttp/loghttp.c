@@ -1,0 +1,338 @@
+/* The log over HTTP, the client's side. One HTTP call per operation. Owner: its lane. */
+#include "drivers/loghttp/loghttp.h"
+
+#include "base/json.h"
+#include "base/ref.h"
+#include "base/str.h"
+#include "net/http_client.h"
+
+#define SCHEME "lagoon+"
+#define DEADLINE_DEFAULT_US (30 * LG_SEC)
+#define WAIT_SLACK_US (10 * LG_SEC) /* What the way there and back may add to a wait. */
+#define POSITION_HEADER "lagoon-position"
+
+struct lg_loghttp {
+    struct lg_pubsub head;
+    struct lg_lane *lane;
+    struct lg_http_client *client;
+    char *url, *host;
+    uint16_t port;
+};
+
+/* One operation on its way. Two holders: the operation's lane, and a cancel that travels. */
+struct request {
+    unsigned refs; /* Atomic. */
+    struct lg_loghttp *log;
+    struct lg_lane *home;
+    struct lg_pubsub_op *op;
+    struct lg_task cancel_task;
+    struct lg_http_call call;
+    struct lg_buf target;
+    bool submitted, completed;
+};
+
+/* --- To and fro ----------------------------------------------------------------------------- */
+
+static void request_unref(struct request *r)
+{
+    if (!lg_ref_put(&r->refs))
+        return;
+    lg_buf_done(&r->target);
+    lg_free(r);
+}
+
+static void op_answered(struct lg_task *task)
+{
+    struct lg_pubsub_op *op = LG_CONTAINER_OF(task, struct lg_pubsub_op, task);
+    struct request *r = op->driver_state; /* `done` may free or reuse the operation. */
+
+    op->done(op);
+    request_unref(r);
+}
+
+static void answer(struct request *r, enum lg_rc rc)
+{
+    assert(!r->completed);
+    r->completed = true;
+    r->op->rc = rc;
+    r->op->task.run = op_answered;
+    lg_lane_post(r->op->lane, &r->op->task);
+}
+
+/* --- Answers -------------------------------------------------------------------------------- */
+
+/* What the other side said, or what a status without its JSON means. */
+static enum lg_rc restore_error(const struct lg_http_call *call, struct lg_error *err)
+{
+    LG_AUTO(lg_json) *json = NULL;
+    const char *code = NULL;
+
+    if (lg_json_parse(lg_buf_slice(&call->response_body), &json, NULL) == LG_OK)
+        code = lg_json_get_str(json, "code", NULL);
+    if (code != NULL)
+        return lg_error_set(err, lg_rc_from_name(code), "%s",
+                            lg_json_get_str(json, "error", lg_rc_text(lg_rc_from_name(code))));
+    return lg_error_set(err, call->status == 503 ? LG_ERR_UNAVAILABLE : LG_ERR_FAILED,
+                        "%s:%u answered %d where a log was expected", call->host,
+                        (unsigned)call->port, call->status);
+}
+
+static enum lg_rc take_position(struct lg_slice text, struct lg_position *out, struct lg_error *err)
+{
+    enum lg_rc rc = lg_position_parse_text(text, out, err);
+
+    return rc == LG_OK ? LG_OK : lg_error_wrap(err, "the answer of the log");
+}
+
+static enum lg_rc take_names(const struct lg_json *json, struct lg_pubsub_op *op)
+{
+    const struct lg_json *topics = lg_json_get(json, "topics");
+    LG_SCOPED(lg_buf) names = {0};
+
+    for (size_t i = 0; i < lg_json_size(topics); i++) {
+        lg_buf_append_slice(&names, lg_json_string(lg_json_at(topics, i)));
+        lg_buf_append_byte(&names, '\n');
+    }
+    op->blob = lg_blob_take(&names);
+    return LG_OK;
+}
+
+static enum lg_rc take_json(const struct lg_http_call *call, struct lg_pubsub_op *op)
+{
+    LG_AUTO(lg_json) *json = NULL;
+    enum lg_rc rc = lg_json_parse(lg_buf_slice(&call->response_body), &json, &op->err);
+    int64_t partitions;
+
+    if (rc != LG_OK)
+        return lg_error_wrap(&op->err, "the answer of the log");
+    if (op->kind == LG_PUBSUB_LIST)
+        return take_names(json, op);
+    if (op->kind == LG_PUBSUB_PRODUCE || op->kind == LG_PUBSUB_END)
+        return take_position(lg_json_string(lg_json_get(json, "position")), &op->position,
+                             &op->err);
+    if (op->kind != LG_PUBSUB_DESCRIBE)
+        return LG_OK;
+    partitions = lg_json_get_int(json, "partitions", 0);
+    if (partitions < 1 || partitions > LG_TOPIC_PARTITIONS_MAX)
+        return lg_error_set(&op->err, LG_ERR_BAD_DATA,
+                            "the answer of the log: %lld partitions of topic %s",
+                            (long long)partitions, op->topic);
+    op->partitions = (uint32_t)partitions;
+    return LG_OK;
+}
+
+static enum lg_rc take_answer(struct lg_http_call *call, struct lg_pubsub_op *op)
+{
+    struct lg_position position;
+    enum lg_rc rc;
+
+    if (call->rc != LG_OK) {
+        op->err = call->err;
+        return call->rc;
+    }
+    if (call->status != 200)
+        return restore_error(call, &op->err);
+    if (op->kind != LG_PUBSUB_FETCH)
+        return take_json(call, op);
+    if (call->response_body.size == 0)
+        return LG_OK; /* Nothing new: blob NULL, position unchanged. */
+    rc = take_position(lg_http_header(&call->response_headers, POSITION_HEADER), &position,
+                       &op->err);
+    if (rc != LG_OK)
+        return rc;
+    op->position = position;
+    op->blob = lg_blob_take(&call->response_body);
+    return LG_OK;
+}
+
+static void call_done(struct lg_http_call *call)
+{
+    struct request *r = LG_CONTAINER_OF(call, struct request, call);
+    enum lg_rc rc = take_answer(call, r->op);
+
+    r->submitted = false;
+    lg_http_call_done(call);
+    answer(r, rc);
+}
+
+/* --- Questions ------------------------------------------------------------------------------ */
+
+static void write_fetch(struct lg_buf *t, const struct lg_pubsub_op *op)
+{
+    LG_SCOPED(lg_buf) position = {0};
+
+    lg_position_write_text(&position, &op->position);
+    lg_buf_append_str(t, "?after=");
+    lg_percent_encode(t, lg_buf_slice(&position));
+    lg_buf_appendf(t, "&max_bytes=%zu&wait_ms=%llu",
+                   op->max_bytes == 0 ? (size_t)1 << 20 : op->max_bytes,
+                   (unsigned long long)op->wait_ms);
+}
+
+static enum lg_http_method write_target(struct lg_buf *t, const struct lg_pubsub_op *op)
+{
+    lg_buf_append_str(t, "/log/topics");
+    if (op->kind == LG_PUBSUB_LIST)
+        return LG_HTTP_GET;
+    lg_buf_append_byte(t, '/');
+    lg_percent_encode(t, lg_slice_str(op->topic));
+    switch (op->kind) {
+    case LG_PUBSUB_CREATE:
+        lg_buf_appendf(t, "?partitions=%u", op->partitions);
+        return LG_HTTP_PUT;
+    case LG_PUBSUB_DELETE:
+        return LG_HTTP_DELETE;
+    case LG_PUBSUB_PRODUCE:
+        lg_buf_appendf(t, "/%u", op->partition);
+        return LG_HTTP_POST;
+    case LG_PUBSUB_FETCH:
+        lg_buf_appendf(t, "/%u", op->partition);
+        write_fetch(t, op);
+        return LG_HTTP_GET;
+    case LG_PUBSUB_END:
+        lg_buf_appendf(t, "/%u/end", op->partition);
+        return LG_HTTP_GET;
+    case LG_PUBSUB_DESCRIBE:
+    case LG_PUBSUB_LIST:
+        break;
+    }
+    return LG_HTTP_GET;
+}
+
+static const struct lg_http_header batch_headers[] = {
+    {{(const uint8_t *)"content-type", 12}, {(const uint8_t *)"application/x-lagoon-batch", 26}}};
+
+static void op_arrived(struct lg_task *task)
+{
+    struct lg_pubsub_op *op = LG_CONTAINER_OF(task, struct lg_pubsub_op, task);
+    struct request *r = op->driver_state;
+    struct lg_http_call *call = &r->call;
+    uint64_t wait_us = LG_MIN(op->wait_ms, UINT64_MAX / LG_MS / 4) * LG_MS;
+
+    if (op->kind != LG_PUBSUB_LIST && (op->topic == NULL || op->topic[0] == '\0')) {
+        answer(r, lg_error_set(&op->err, LG_ERR_INVALID, "a topic needs a name"));
+        return;
+    }
+    call->host = r->log->host;
+    call->port = r->log->port;
+    call->method = write_target(&r->target, op);
+    call->target = lg_buf_slice(&r->target);
+    if (op->kind == LG_PUBSUB_PRODUCE) {
+        call->headers = batch_headers;
+        call->header_count = LG_ARRAY_SIZE(batch_headers);
+        call->body = op->blob->bytes;
+    }
+    call->deadline_us = op->deadline_us;
+    if (call->deadline_us == 0)
+        call->deadline_us = lg_lane_now_us(r->home) + DEADLINE_DEFAULT_US +
+                            (op->kind == LG_PUBSUB_FETCH ? wait_us + WAIT_SLACK_US : 0);
+    call->done = call_done;
+    r->submitted = true;
+    lg_http_call_submit(r->log->client, call);
+}
+
+static void loghttp_submit(struct lg_pubsub *ps, struct lg_pubsub_op *op)
+{
+    struct lg_loghttp *log = LG_CONTAINER_OF(ps, struct lg_loghttp, head);
+    struct request *r = lg_new(struct request);
+
+    r->refs = 1;
+    r->log = log;
+    r->home = log->lane;
+    r->op = op;
+    op->driver_state = r;
+    op->cancelled = false;
+    op->rc = LG_OK;
+    op->err = (struct lg_error){0};
+    if (op->kind != LG_PUBSUB_PRODUCE)
+        op->blob = NULL;
+    op->task.run = op_arrived;
+    lg_lane_post(log->lane, &op->task);
+}
+
+static void cancel_arrived(struct lg_task *task)
+{
+    struct request *r = LG_CONTAINER_OF(task, struct request, cancel_task);
+
+    if (r->submitted && r->op->kind == LG_PUBSUB_FETCH)
+        lg_http_call_cancel(&r->call);
+    request_unref(r);
+}
+
+static void loghttp_cancel(struct lg_pubsub *ps, struct lg_pubsub_op *op)
+{
+    struct request *r = op->driver_state;
+
+    (void)ps;
+    if (op->cancelled)
+        return;
+    op->cancelled = true;
+    lg_ref_get(&r->refs);
+    r->cancel_task.run = cancel_arrived;
+    lg_lane_post(r->home, &r->cancel_task);
+}
+
+/* The log behind it counts offsets; EARLIEST first, LATEST last. */
+static int loghttp_compare(struct lg_pubsub *ps, const struct lg_position *a,
+                           const struct lg_position *b)
+{
+    int64_t x = lg_position_is_earliest(a) ? -1 : INT64_MAX;
+    int64_t y = lg_position_is_earliest(b) ? -1 : INT64_MAX;
+
+    (void)ps;
+    (void)(!lg_position_is_earliest(a) && lg_position_offset(a, &x));
+    (void)(!lg_position_is_earliest(b) && lg_position_offset(b, &y));
+    return (x > y) - (x < y);
+}
+
+static const struct lg_pubsub_ops ops = {
+    .name = "loghttp",
+    .submit = loghttp_submit,
+    .cancel = loghttp_cancel,
+    .compare = loghttp_compare,
+};
+
+/* --- Life ----------------------------------------------------------------------------------- */
+
+enum lg_rc lg_loghttp_new(const struct lg_loghttp_options *options, struct lg_loghttp **out,
+                          struct lg_error *err)
+{
+    struct lg_slice url = lg_slice_str(options->url);
+    struct lg_loghttp *log;
+    char *host = NULL;
+    uint16_t port = 0;
+    enum lg_rc rc;
+
+    if (!lg_slice_starts(url, LG_LIT(SCHEME)))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "\"%s\" is not the address of a log: lagoon+http://host:port",
+                            options->url);
+    rc = lg_http_parse_url(lg_slice_skip(url, sizeof(SCHEME) - 1), &host, &port, err);
+    if (rc != LG_OK)
+        return rc;
+    log = lg_new(struct lg_loghttp);
+    log->head.ops = &ops;
+    log->lane = options->lane;
+    log->client = lg_http_client_new(options->transport, options->lane);
+    log->url = lg_strdup(options->url);
+    log->head.url = log->url;
+    log->host = host;
+    log->port = port;
+    *out = log;
+    return LG_OK;
+}
+
+void lg_loghttp_free(struct lg_loghttp *log)
+{
+    if (log == NULL)
+        return;
+    lg_http_client_free(log->client);
+    lg_free(log->host);
+    lg_free(log->url);
+    lg_free(log);
+}
+
+struct lg_pubsub *lg_loghttp_pubsub(struct lg_loghttp *log)
+{
+    return &log->head;
+}
