@@ -391,6 +391,8 @@ static int check_line(struct lg_http1 *p, struct lg_slice line)
     if (p->lines > 1) {
         if (line.data[0] == ' ' || line.data[0] == '\t')
             return fail(p, 400, "a header folded over two lines");
+        if (line.data[0] == ':') /* llhttp lets it pass. */
+            return fail(p, 400, "a header without a name");
         if (p->lines - 1 > LG_HTTP_HEADERS_MAX)
             return fail(p, 431, "too many headers");
         return 0;
