@@ -367,13 +367,39 @@ static void a_journal_inside_a_payload_bears_no_witness(void **state)
 
     make_sample(bounds, /* last_group= */ true);
     assert_ok(lg_disk_read_file(disk, "j", FILE_MAX, &copy, &err));
+    assert_ok(lg_disk_remove(disk, "j", &err));
     assert_ok(try_open(&j, &joined));
+    append_synced(j, "x"); /* The copy's later frames claim more than this. */
     torn = lg_journal_size(j);
     assert_ok(lg_journal_append(j, lg_buf_slice(&copy), NULL, &err));
     lg_journal_close(j);
     assert_true(lg_disk_sim_flip(disk, "j", torn * 8));
     assert_ok(try_open(&j, &joined));
-    assert_joined(&joined, prefixes[5]);
+    assert_joined(&joined, "x|");
+    lg_journal_close(j);
+}
+
+static void what_was_cut_does_not_come_back_behind_a_shorter_frame(void **state)
+{
+    (void)state;
+    LG_SCOPED(lg_buf) joined = {0};
+    struct lg_journal *j = NULL;
+    uint64_t size;
+
+    assert_ok(try_open(&j, &joined));
+    append(j, "a payload that is torn; behind it stands");
+    append(j, "a whole one of the same group");
+    lg_journal_close(j);
+    assert_true(lg_disk_sim_flip(disk, "j", 16 * 8));
+    assert_ok(try_open(&j, &joined));
+    assert_int_equal(lg_journal_size(j), lg_journal_begin(j));
+    append_synced(j, "short");
+    size = lg_journal_size(j);
+    lg_journal_close(j);
+    assert_ok(try_open(&j, &joined));
+    assert_joined(&joined, "short|");
+    assert_int_equal(lg_journal_cut_bytes(j), 0);
+    assert_int_equal(lg_journal_size(j), size);
     lg_journal_close(j);
 }
 
@@ -506,6 +532,7 @@ int main(void)
         T(every_flipped_bit_in_the_last_group_is_cut),
         T(corruption_names_file_and_offset_and_changes_nothing),
         T(a_journal_inside_a_payload_bears_no_witness),
+        T(what_was_cut_does_not_come_back_behind_a_shorter_frame),
         T(a_witness_far_behind_the_damage_is_found),
         T(what_was_synced_survives_power_cuts_at_any_operation),
     };
