@@ -367,6 +367,7 @@ static void stop_server(struct lg_standalone *s)
 
 static void stop_controller(struct lg_standalone *s)
 {
+    lg_log_front_stop(s->log_front);
     lg_controller_stop(s->controller, step_done, s);
 }
 

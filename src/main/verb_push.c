@@ -24,6 +24,7 @@ struct push {
     struct lg_cli cli;
     const struct lg_command *command;
     struct lg_pushjob *job;
+    struct lg_loghttp *log;
     int fd;
     bool terminal, json, settled;
     enum lg_push_phase shown; /* the phase whose line was last begun */
@@ -98,17 +99,22 @@ static enum lg_rc read_input(void *ctx, void *out, size_t size, size_t *out_read
 static enum lg_rc open_log(void *ctx, const char *url, struct lg_pubsub **out, struct lg_error *err)
 {
     struct push *push = ctx;
+    enum lg_rc rc = lg_loghttp_new(&(struct lg_loghttp_options){.transport = push->cli.transport,
+                                                                .lane = push->cli.lane,
+                                                                .url = url},
+                                   &push->log, err);
 
-    return lg_loghttp_new(&(struct lg_loghttp_options){.transport = push->cli.transport,
-                                                       .lane = push->cli.lane,
-                                                       .url = url},
-                          out, err);
+    if (rc == LG_OK)
+        *out = lg_loghttp_pubsub(push->log);
+    return rc;
 }
 
 static void close_log(void *ctx, struct lg_pubsub *log)
 {
-    (void)ctx;
-    lg_loghttp_free(log);
+    struct push *push = ctx;
+
+    assert(log == lg_loghttp_pubsub(push->log));
+    lg_loghttp_free(push->log);
 }
 
 static void finished(void *ctx, struct lg_pushjob *job)

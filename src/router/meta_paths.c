@@ -7,7 +7,7 @@
 static struct lg_json *schema_json(const struct lg_router *r, const char *store, int32_t id,
                                    const char *text)
 {
-    struct lg_json *json = lg_answer_base(r->cluster, store);
+    struct lg_json *json = lg_reply_base(r->cluster, store);
 
     lg_json_set_int(json, "id", id);
     lg_json_set_int(json, "derivedSchemaId", -1);
@@ -28,15 +28,15 @@ static void value_schema(struct lg_router *r, struct lg_http_request *rq,
         if (lg_parse_i64(path->rest, 1, INT32_MAX, &id))
             text = lg_store_value_schema(store, (int32_t)id);
         if (text != NULL) {
-            lg_answer_json(rq, 200, schema_json(r, store->name, (int32_t)id, text));
+            lg_reply_json(rq, 200, schema_json(r, store->name, (int32_t)id, text));
             return;
         }
         (void)lg_error_set(&err, LG_ERR_NO_SCHEMA, "store '%s' has no value schema '%.*s'",
                            store->name, LG_FMT(path->rest));
-        lg_answer_text(rq, &err);
+        lg_reply_text(rq, &err);
         return;
     }
-    json = lg_answer_base(r->cluster, store->name);
+    json = lg_reply_base(r->cluster, store->name);
     schemas = lg_json_new_array();
     for (size_t i = 0; i < store->value_schemas.size; i++) {
         struct lg_json *schema = lg_json_new_object();
@@ -49,19 +49,19 @@ static void value_schema(struct lg_router *r, struct lg_http_request *rq,
     }
     lg_json_set_int(json, "superSetSchemaId", store->latest_superset_schema_id);
     lg_json_set(json, "schemas", schemas);
-    lg_answer_json(rq, 200, json);
+    lg_reply_json(rq, 200, json);
 }
 
 static void all_value_schema_ids(struct lg_router *r, struct lg_http_request *rq,
                                  const struct lg_store *store)
 {
-    struct lg_json *json = lg_answer_base(r->cluster, store->name), *ids = lg_json_new_array();
+    struct lg_json *json = lg_reply_base(r->cluster, store->name), *ids = lg_json_new_array();
 
     for (size_t i = 0; i < store->value_schemas.size; i++)
         lg_json_push(ids, lg_json_new_int(store->value_schemas.data[i].id));
     lg_json_set_int(json, "superSetSchemaId", store->latest_superset_schema_id);
     lg_json_set(json, "schemaIdSet", ids);
-    lg_answer_json(rq, 200, json);
+    lg_reply_json(rq, 200, json);
 }
 
 static void current_version(struct lg_router *r, struct lg_http_request *rq,
@@ -74,23 +74,23 @@ static void current_version(struct lg_router *r, struct lg_http_request *rq,
 
     if (store->store->current_version != 0 &&
         lg_router_version(r, s, store, &version, &err) != LG_OK) {
-        lg_answer_text(rq, &err);
+        lg_reply_text(rq, &err);
         return;
     }
     json = lg_json_new_object();
     lg_json_set_int(json, "currentVersion", version);
-    lg_answer_json(rq, 200, json);
+    lg_reply_json(rq, 200, json);
 }
 
 static void controller(struct lg_router *r, struct lg_http_request *rq)
 {
-    struct lg_json *json = lg_answer_base(r->cluster, NULL);
+    struct lg_json *json = lg_reply_base(r->cluster, NULL);
 
     lg_json_set_str(json, "url", r->controller_url);
     lg_json_set_str(json, "secureUrl", NULL);
     lg_json_set_str(json, "grpcUrl", NULL);
     lg_json_set_str(json, "secureGrpcUrl", NULL);
-    lg_answer_json(rq, 200, json);
+    lg_reply_json(rq, 200, json);
 }
 
 static void discover(struct lg_router *r, struct lg_http_request *rq,
@@ -105,34 +105,34 @@ static void discover(struct lg_router *r, struct lg_http_request *rq,
         (void)lg_error_set(
             &err, LG_ERR_INVALID,
             "Resource name required, valid path should be : /discover_cluster/<store>");
-        lg_answer_text(rq, &err);
+        lg_reply_text(rq, &err);
         return;
     }
     if (lg_catalog_find_store(s, name, &store, &err) != LG_OK) {
-        json = lg_answer_base(NULL, NULL);
+        json = lg_reply_base(NULL, NULL);
         lg_json_set_str(json, "error", err.text);
         lg_json_set_str(json, "errorType", lg_rc_venice(err.rc));
         lg_json_set_str(json, "exceptionType", lg_rc_venice(err.rc));
-        lg_answer_json(rq, 404, json);
+        lg_reply_json(rq, 404, json);
         return;
     }
-    json = lg_answer_base(r->cluster, store->store->name);
+    json = lg_reply_base(r->cluster, store->store->name);
     lg_json_set_str(json, "d2Service", "lagoon-router");
     lg_json_set_str(json, "serverD2Service", "lagoon-server");
     lg_json_set_str(json, "zkAddress", NULL);
     lg_json_set_str(json, "kafkaBootstrapServers", NULL);
-    lg_answer_json(rq, 200, json);
+    lg_reply_json(rq, 200, json);
 }
 
 static void stores(struct lg_router *r, struct lg_http_request *rq,
                    const struct lg_catalog_snapshot *s)
 {
-    struct lg_json *json = lg_answer_base(r->cluster, NULL), *names = lg_json_new_array();
+    struct lg_json *json = lg_reply_base(r->cluster, NULL), *names = lg_json_new_array();
 
     for (size_t i = 0; i < s->stores.size; i++)
         lg_json_push(names, lg_json_new_string(lg_slice_str(s->stores.data[i]->store->name)));
     lg_json_set(json, "stores", names);
-    lg_answer_json(rq, 200, json);
+    lg_reply_json(rq, 200, json);
 }
 
 /* /resource_state/<topic>: which replica of which partition stands where. */
@@ -146,10 +146,10 @@ static void resource_state(struct lg_router *r, struct lg_http_request *rq,
     if (topic == NULL) {
         (void)lg_error_set(&err, LG_ERR_NOT_FOUND, "no version '%.*s'; a version is <store>_v<N>",
                            LG_FMT(path->resource));
-        lg_answer_text(rq, &err);
+        lg_reply_text(rq, &err);
         return;
     }
-    json = lg_answer_base(r->cluster, topic->name);
+    json = lg_reply_base(r->cluster, topic->name);
     replicas = lg_json_new_array();
     missing = lg_json_new_array();
     for (uint32_t p = 0; p < topic->partition_count; p++) {
@@ -171,7 +171,7 @@ static void resource_state(struct lg_router *r, struct lg_http_request *rq,
     lg_json_set_bool(json, "readyToServe", lg_json_size(missing) == 0);
     lg_json_set(json, "replicaStates", replicas);
     lg_json_set(json, "unretrievablePartitions", missing);
-    lg_answer_json(rq, 200, json);
+    lg_reply_json(rq, 200, json);
 }
 
 static void of_store(struct lg_router *r, struct lg_http_request *rq,
@@ -182,13 +182,13 @@ static void of_store(struct lg_router *r, struct lg_http_request *rq,
     int32_t latest;
 
     if (lg_catalog_find_store(s, path->resource, &store, &err) != LG_OK) {
-        lg_answer_text(rq, &err);
+        lg_reply_text(rq, &err);
         return;
     }
     latest = lg_store_latest_value_schema_id(store->store);
     switch (path->type) {
     case LG_ROUTER_KEY_SCHEMA:
-        lg_answer_json(rq, 200, schema_json(r, store->store->name, 1, store->store->key_schema));
+        lg_reply_json(rq, 200, schema_json(r, store->store->name, 1, store->store->key_schema));
         break;
     case LG_ROUTER_VALUE_SCHEMA:
         value_schema(r, rq, store->store, path);
@@ -196,9 +196,9 @@ static void of_store(struct lg_router *r, struct lg_http_request *rq,
     case LG_ROUTER_LATEST_VALUE_SCHEMA:
         if (store->store->latest_superset_schema_id > 0)
             latest = store->store->latest_superset_schema_id;
-        lg_answer_json(rq, 200,
-                       schema_json(r, store->store->name, latest,
-                                   lg_store_value_schema(store->store, latest)));
+        lg_reply_json(rq, 200,
+                      schema_json(r, store->store->name, latest,
+                                  lg_store_value_schema(store->store, latest)));
         break;
     case LG_ROUTER_ALL_VALUE_SCHEMA_IDS:
         all_value_schema_ids(r, rq, store->store);
@@ -207,12 +207,12 @@ static void of_store(struct lg_router *r, struct lg_http_request *rq,
         current_version(r, rq, s, store);
         break;
     case LG_ROUTER_STORE_STATE:
-        lg_answer_json(rq, 200, lg_store_to_json(store->store, LG_STORE_JSON_INFO));
+        lg_reply_json(rq, 200, lg_store_to_json(store->store, LG_STORE_JSON_INFO));
         break;
     default: /* LG_ROUTER_UPDATE_SCHEMA */
         (void)lg_error_set(&err, LG_ERR_NO_SCHEMA, "store '%s' has no update schemas",
                            store->store->name);
-        lg_answer_text(rq, &err);
+        lg_reply_text(rq, &err);
         break;
     }
 }
@@ -237,7 +237,7 @@ void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
     else if (path->type == LG_ROUTER_PUSH_STATUS)
         lg_http_respond_text(rq, 400, "ask the controller: GET /job?store_name=&version=");
     else if (s == NULL)
-        lg_answer_text(rq, &err);
+        lg_reply_text(rq, &err);
     else if (path->type == LG_ROUTER_DISCOVER_CLUSTER)
         discover(r, rq, s, path);
     else if (path->type == LG_ROUTER_STORES)

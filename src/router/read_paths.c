@@ -33,9 +33,9 @@ struct pinned { /* One read. */
 static void refuse(struct lg_http_request *rq, enum form form, const struct lg_error *err)
 {
     if (form == PEOPLE_ONE || form == PEOPLE_MANY)
-        lg_answer_error_json(rq, err);
+        lg_reply_error_json(rq, err);
     else
-        lg_answer_text(rq, err);
+        lg_reply_text(rq, err);
 }
 
 static void refuse_pinned(struct pinned *p, const struct lg_error *err)
@@ -378,7 +378,7 @@ void lg_router_storage(struct lg_router *r, struct lg_http_request *rq,
     } else {
         (void)lg_error_set(&err, LG_ERR_INVALID,
                            "a read is GET /storage/<store>/<key>?f=b64 or POST /storage/<store>");
-        lg_answer_text(rq, &err);
+        lg_reply_text(rq, &err);
     }
 }
 
@@ -497,7 +497,7 @@ static void people_list(struct lg_router *r, struct lg_http_request *rq)
     struct lg_json *json, *stores;
 
     if (s == NULL) {
-        lg_answer_error_json(rq, &err);
+        lg_reply_error_json(rq, &err);
         return;
     }
     json = lg_json_new_object();
@@ -510,7 +510,7 @@ static void people_list(struct lg_router *r, struct lg_http_request *rq)
         lg_json_push(stores, store);
     }
     lg_json_set(json, "stores", stores);
-    lg_answer_json(rq, 200, json);
+    lg_reply_json(rq, 200, json);
 }
 
 /* /v1/stores[/<store>[/<key>]]; what follows the store is the key, slashes and all. */
@@ -530,7 +530,7 @@ void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
         (void)lg_error_set(&err, LG_ERR_NOT_FOUND,
                            "no such path; there are GET /v1/stores, GET /v1/stores/<store>/<key> "
                            "and POST /v1/stores/<store>");
-        lg_answer_error_json(rq, &err);
+        lg_reply_error_json(rq, &err);
     } else if (store.size == 0 && rq->method == LG_HTTP_GET) {
         people_list(r, rq);
     } else if (rq->method == LG_HTTP_POST) {
@@ -538,7 +538,7 @@ void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
     } else if (slash == NULL) {
         (void)lg_error_set(&err, LG_ERR_INVALID, "the key is missing: GET /v1/stores/%.*s/<key>",
                            LG_FMT(store));
-        lg_answer_error_json(rq, &err);
+        lg_reply_error_json(rq, &err);
     } else {
         people_one(r, rq, store, key);
     }

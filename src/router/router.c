@@ -109,6 +109,10 @@ static void announced(struct lg_meta_op *op)
             stop_catalog(r);
         return;
     }
+    if (r->announce_lost) {
+        announce(r);
+        return;
+    }
     r->ready = op->rc == LG_OK;
     if (r->ready)
         return;
@@ -125,12 +129,26 @@ static void announce(struct lg_router *r)
                                                      .value = lg_slice_str(r->announce_value),
                                                      .version = LG_META_ANY_VERSION};
     r->announcing = true;
+    r->announce_lost = false;
     r->announce = (struct lg_meta_op){.kind = LG_META_WRITE,
                                       .lane = r->o.lane,
                                       .changes = r->announce_changes,
                                       .change_count = r->stopping ? 1 : 2,
                                       .done = announced};
     lg_metastore_submit(r->o.metastore, &r->announce);
+}
+
+/* Nobody knows any more that we are here; once the catalog has read what came meanwhile, we say so
+ * again: a live router is one that knows the current versions. */
+static void session_lost(void *ctx)
+{
+    struct lg_router *r = ctx;
+
+    lg_log(LG_LOG_WARN, "router_session_lost", "url=%s", r->url);
+    lg_timer_stop(r->o.lane, &r->announce_again);
+    r->ready = false;
+    if (r->announcing)
+        r->announce_lost = true; /* It may have belonged to the session that is lost. */
 }
 
 static void catalog_changed(void *ctx, struct lg_catalog_snapshot *s)
@@ -163,7 +181,7 @@ static void handle(void *ctx, struct lg_http_request *rq)
         return;
     }
     if (lg_router_path_parse(rq->path, rq->arena, &path, &err) != LG_OK) {
-        lg_answer_text(rq, &err);
+        lg_reply_text(rq, &err);
         return;
     }
     switch (path.type) {
@@ -243,6 +261,7 @@ enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_ro
     r->catalog = lg_catalog_start(&(struct lg_catalog_options){.metastore = options->metastore,
                                                                .lane = options->lane,
                                                                .changed = catalog_changed,
+                                                               .session_lost = session_lost,
                                                                .ctx = r});
     *out = r;
     return LG_OK;

@@ -5,8 +5,8 @@
 #include "catalog/catalog.h"
 #include "fetch/layers.h"
 #include "net/http_server.h"
-#include "router/answer.h"
 #include "router/path.h"
+#include "router/reply.h"
 #include "router/router.h"
 
 struct lg_router {
@@ -22,7 +22,7 @@ struct lg_router {
     struct lg_meta_change announce_changes[2];
     struct lg_meta_op announce;
     struct lg_timer announce_again;
-    bool announcing, ready, stopping, idle;
+    bool announcing, announce_lost, ready, stopping, idle;
     void (*stopped)(void *ctx);
     void *stopped_ctx;
 };

@@ -1,19 +1,19 @@
 /* How the router answers: Venice's JSON for its metadata paths, JSON for people under /v1. Pure but
  * for the response it sends. */
-#ifndef LG_ROUTER_ANSWER_H
-#define LG_ROUTER_ANSWER_H
+#ifndef LG_ROUTER_REPLY_H
+#define LG_ROUTER_REPLY_H
 
 #include "base/json.h"
 #include "net/http_server.h"
 
 /* 200 and the object; takes the reference. */
-void lg_answer_json(struct lg_http_request *rq, int status, struct lg_json *take_json);
+void lg_reply_json(struct lg_http_request *rq, int status, struct lg_json *take_json);
 /* text/plain, as Venice's router answers errors of its own paths. */
-void lg_answer_text(struct lg_http_request *rq, const struct lg_error *err);
+void lg_reply_text(struct lg_http_request *rq, const struct lg_error *err);
 /* {"error": sentence, "code": "ERR_..."}: errors under /v1. */
-void lg_answer_error_json(struct lg_http_request *rq, const struct lg_error *err);
+void lg_reply_error_json(struct lg_http_request *rq, const struct lg_error *err);
 /* An object with the members that every answer of Venice's controller has: cluster, name, error,
  * errorType, exceptionType. `name` may be NULL. The caller owns it. */
-struct lg_json *lg_answer_base(const char *cluster, const char *name);
+struct lg_json *lg_reply_base(const char *cluster, const char *name);
 
 #endif

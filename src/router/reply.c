@@ -1,6 +1,6 @@
-#include "router/answer.h"
+#include "router/reply.h"
 
-void lg_answer_json(struct lg_http_request *rq, int status, struct lg_json *take_json)
+void lg_reply_json(struct lg_http_request *rq, int status, struct lg_json *take_json)
 {
     LG_SCOPED(lg_buf) body = {0};
 
@@ -11,21 +11,21 @@ void lg_answer_json(struct lg_http_request *rq, int status, struct lg_json *take
                                                    .body = lg_buf_slice(&body)});
 }
 
-void lg_answer_text(struct lg_http_request *rq, const struct lg_error *err)
+void lg_reply_text(struct lg_http_request *rq, const struct lg_error *err)
 {
     lg_http_respond_error(rq, err);
 }
 
-void lg_answer_error_json(struct lg_http_request *rq, const struct lg_error *err)
+void lg_reply_error_json(struct lg_http_request *rq, const struct lg_error *err)
 {
     struct lg_json *json = lg_json_new_object();
 
     lg_json_set_str(json, "error", err->text);
     lg_json_set_str(json, "code", lg_rc_name(err->rc));
-    lg_answer_json(rq, lg_rc_http(err->rc, rq->method == LG_HTTP_POST), json);
+    lg_reply_json(rq, lg_rc_http(err->rc, rq->method == LG_HTTP_POST), json);
 }
 
-struct lg_json *lg_answer_base(const char *cluster, const char *name)
+struct lg_json *lg_reply_base(const char *cluster, const char *name)
 {
     struct lg_json *json = lg_json_new_object();
 
