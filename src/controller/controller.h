@@ -36,6 +36,7 @@ struct lg_controller_options {
     void *log_ctx;
     uint64_t cleanup_interval_ms; /* between looks for old versions; 0: 1000 */
     uint64_t trash_grace_ms;      /* how long servers may keep a dropped version; 0: 10000 */
+    uint64_t failed_keep_ms;      /* how long a failed push can be asked why; 0: 60000 */
     uint32_t keep_backups;        /* versions kept beside the current one; 0: 2 */
 };
 

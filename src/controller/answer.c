@@ -1,0 +1,59 @@
+/* Answers: JSON with Venice's base fields, and the statuses of its ErrorType. */
+#include "controller/core.h"
+
+struct lg_json *lg_answer_base(const struct lg_controller *c, const char *name)
+{
+    struct lg_json *json = lg_json_new_object();
+
+    lg_json_set_str(json, "cluster", c->cluster);
+    lg_json_set_str(json, "name", name);
+    lg_json_set_str(json, "error", NULL);
+    lg_json_set_str(json, "errorType", NULL);
+    lg_json_set_str(json, "exceptionType", NULL);
+    return json;
+}
+
+static void respond(struct lg_http_request *rq, int status, struct lg_json *take_json)
+{
+    LG_SCOPED(lg_buf) body = {0};
+
+    lg_json_write(&body, take_json, /* pretty= */ false);
+    lg_json_unref(take_json);
+    lg_http_respond(rq, &(struct lg_http_response){
+                            .status = status,
+                            .content_type = "application/json",
+                            .body = lg_buf_slice(&body),
+                        });
+}
+
+void lg_answer_json(struct lg_http_request *rq, struct lg_json *take_json)
+{
+    respond(rq, 200, take_json);
+}
+
+/* Venice's older field knows fewer words than errorType. */
+static const char *exception_type(const char *error_type)
+{
+    if (strcmp(error_type, "CONCURRENT_BATCH_PUSH") == 0)
+        return "BAD_REQUEST";
+    if (strcmp(error_type, "ACL_ERROR") == 0)
+        return "GENERAL_ERROR";
+    return error_type;
+}
+
+void lg_answer_error(const struct lg_controller *c, struct lg_http_request *rq, int status,
+                     const struct lg_error *err)
+{
+    struct lg_json *json = lg_answer_base(c, lg_front_param(rq, "store_name"));
+    struct lg_json *text = lg_json_new_string(lg_slice_str(err->text));
+
+    /* A sentence may quote foreign bytes or be cut inside a letter. */
+    if (text == NULL)
+        text = lg_json_new_string(lg_slice_str(lg_rc_text(err->rc)));
+    lg_json_set(json, "error", text);
+    lg_json_set_str(json, "errorType", lg_rc_venice(err->rc));
+    lg_json_set_str(json, "exceptionType", exception_type(lg_rc_venice(err->rc)));
+    lg_json_set_str(json, "lagoonCode", lg_rc_name(err->rc)); /* Ours. */
+    /* Venice's controller answers 404 to a POST too: the column for GET. */
+    respond(rq, status != 0 ? status : lg_rc_http(err->rc, /* is_post= */ false), json);
+}

@@ -1,0 +1,32 @@
+/* Old versions and the trash: looks at regular intervals for versions that may go, asks every live
+ * router whether it serves the current one, has them retired; deletes the topics of those that are
+ * gone. Owned by the controller's lane.
+ */
+#ifndef LG_CONTROLLER_CLEANUP_H
+#define LG_CONTROLLER_CLEANUP_H
+
+#include "base/base.h"
+
+struct lg_controller;
+struct lg_cleanup;
+
+struct lg_cleanup *lg_cleanup_start(struct lg_controller *c);
+/* Nothing new begins; the controller is woken when what is under way has ended. */
+void lg_cleanup_stop(struct lg_cleanup *cleanup);
+/* Is nothing under way? */
+bool lg_cleanup_idle(const struct lg_cleanup *cleanup);
+void lg_cleanup_free(struct lg_cleanup *cleanup); /* When idle. NULL is allowed. */
+
+/* What may go of a store, ascending; 0 when nothing. Pure. */
+struct lg_store;
+#define LG_CLEANUP_VERSIONS_MAX 16u /* at a time */
+size_t lg_cleanup_candidates(const struct lg_store *store, uint32_t keep_backups,
+                             int32_t out[LG_CLEANUP_VERSIONS_MAX]);
+/* Does a router's answer to /current_version/<store> say that it serves `current`? Pure. */
+bool lg_cleanup_confirms(int status, struct lg_slice body, int32_t current);
+
+/* Those of them that may go now: a push that failed stays for a while, to be asked why. */
+size_t lg_cleanup_due(const struct lg_controller *c, const struct lg_store *store,
+                      int32_t out[LG_CLEANUP_VERSIONS_MAX]);
+
+#endif

@@ -1,0 +1,222 @@
+/* The controller: start, stop, and what wakes it. */
+#include "controller/controller.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "controller/core.h"
+#include "net/http_client.h"
+
+#define CLEANUP_INTERVAL_MS 1000u
+#define FAILED_KEEP_MS 60000u
+#define TRASH_GRACE_MS 10000u
+#define STOP_GRACE_MS 5000u
+
+const struct lg_catalog_snapshot *lg_ctl_snapshot(const struct lg_controller *c)
+{
+    return lg_catalog_current(c->catalog);
+}
+
+bool lg_controller_ready(const struct lg_controller *c)
+{
+    return c->loaded && lg_ctl_snapshot(c) != NULL;
+}
+
+uint16_t lg_controller_port(const struct lg_controller *c)
+{
+    return lg_http_server_port(c->server);
+}
+
+const char *lg_controller_url(const struct lg_controller *c)
+{
+    return c->url;
+}
+
+/* --- What moves it. ----------------------------------------------------------------------------
+ */
+
+static void end_if_stopped(struct lg_controller *c)
+{
+    void (*done)(void *ctx) = c->done;
+    void *ctx = c->done_ctx;
+
+    if (!c->stopping || !c->server_stopped || !c->catalog_stopped || c->change_open ||
+        c->load_open || c->next_posted || !lg_cleanup_idle(c->cleanup))
+        return;
+    assert(c->change_count == 0);
+    lg_timer_stop(c->o.lane, &c->load_pause);
+    lg_cleanup_free(c->cleanup);
+    lg_ctl_state_free(c->state);
+    lg_free(c->host);
+    lg_free(c->cluster);
+    lg_free(c->url);
+    lg_free(c->url_host);
+    lg_free(c->log_url);
+    lg_free(c);
+    done(ctx);
+}
+
+void lg_ctl_look_at_pushes(struct lg_controller *c)
+{
+    struct lg_slice key;
+    void *value;
+
+    if (c->stopping || !lg_controller_ready(c) || lg_lane_now_us(c->o.lane) < c->own_not_before_us)
+        return;
+    for (size_t at = 0; lg_map_next(c->state->topics, &at, &key, &value);) {
+        struct lg_ctl_topic *t = value;
+        struct lg_push_view view;
+
+        if (t->deciding || lg_push_status_is_terminal(t->status))
+            continue;
+        view = lg_push_monitor_view(t, lg_ctl_snapshot(c));
+        if (view.verdict == LG_PUSH_COMPLETED)
+            lg_change_complete_push(c, t);
+        else if (view.verdict == LG_PUSH_ERROR)
+            lg_change_fail_push(c, t);
+    }
+}
+
+/* Runs by itself, so that neither submit nor end ever calls into another change. */
+static void next(struct lg_task *task)
+{
+    struct lg_controller *c = LG_CONTAINER_OF(task, struct lg_controller, next_change);
+    struct lg_change *ch;
+
+    c->next_posted = false;
+    if (c->stopping) {
+        end_if_stopped(c);
+        return;
+    }
+    if (c->change_open || !lg_controller_ready(c))
+        return;
+    lg_ctl_look_at_pushes(c);
+    if (lg_list_empty(&c->changes))
+        return;
+    ch = LG_CONTAINER_OF(c->changes.next, struct lg_change, link);
+    c->change_open = true;
+    ch->begin(ch);
+}
+
+void lg_ctl_wake(struct lg_controller *c)
+{
+    if (c->next_posted)
+        return;
+    c->next_posted = true;
+    c->next_change.run = next;
+    lg_lane_post(c->o.lane, &c->next_change);
+}
+
+static void catalog_changed(void *ctx, struct lg_catalog_snapshot *snapshot)
+{
+    struct lg_controller *c = ctx;
+
+    (void)snapshot;
+    lg_ctl_wake(c);
+}
+
+static void look(struct lg_timer *timer)
+{
+    struct lg_controller *c = LG_CONTAINER_OF(timer, struct lg_controller, look);
+
+    lg_ctl_wake(c);
+    lg_timer_start(c->o.lane, &c->look, LG_CTL_LOOK_INTERVAL_US, look);
+}
+
+/* --- Start. ------------------------------------------------------------------------------------
+ */
+
+static void set_names(struct lg_controller *c)
+{
+    const struct lg_controller_options *o = &c->o;
+    struct lg_error ignored;
+    uint16_t port;
+
+    c->url = o->advertised_url != NULL ? lg_strdup(o->advertised_url)
+                                       : lg_strf("http://%s:%u", o->host, lg_controller_port(c));
+    if (lg_http_parse_url(lg_slice_str(c->url), &c->url_host, &port, &ignored) != LG_OK)
+        c->url_host = lg_strdup(o->host); /* A URL that nobody can use names no host. */
+    if (o->log_url != NULL)
+        c->log_url = lg_strdup(o->log_url);
+    else if (o->pubsub->url != NULL)
+        c->log_url = lg_strdup(o->pubsub->url);
+    else
+        c->log_url = lg_strf("lagoon+%s", c->url);
+}
+
+enum lg_rc lg_controller_start(const struct lg_controller_options *options,
+                               struct lg_controller **out, struct lg_error *err)
+{
+    struct lg_controller *c = lg_new(struct lg_controller);
+    struct lg_http_server_options http = {
+        .transport = options->transport,
+        .lane = options->lane,
+        .host = options->host,
+        .port = options->port,
+        .handler = lg_front_handle,
+        .ctx = c,
+    };
+    enum lg_rc rc = lg_http_server_start(&http, &c->server, err);
+
+    if (rc != LG_OK) {
+        lg_free(c);
+        return lg_error_wrap(err, "controller");
+    }
+    c->o = *options;
+    c->o.cleanup_interval_ms =
+        options->cleanup_interval_ms == 0 ? CLEANUP_INTERVAL_MS : options->cleanup_interval_ms;
+    c->o.trash_grace_ms = options->trash_grace_ms == 0 ? TRASH_GRACE_MS : options->trash_grace_ms;
+    c->o.failed_keep_ms = options->failed_keep_ms == 0 ? FAILED_KEEP_MS : options->failed_keep_ms;
+    c->o.keep_backups =
+        options->keep_backups == 0 ? LG_STORE_KEEP_BACKUPS_DEFAULT : options->keep_backups;
+    c->host = lg_strdup(options->host);
+    c->cluster = lg_strdup(options->cluster == NULL ? "lagoon-0" : options->cluster);
+    set_names(c);
+    lg_list_init(&c->changes);
+    c->state = lg_ctl_state_new();
+    c->catalog = lg_catalog_start(&(struct lg_catalog_options){
+        .metastore = options->metastore,
+        .lane = options->lane,
+        .changed = catalog_changed,
+        .ctx = c,
+    });
+    c->cleanup = lg_cleanup_start(c);
+    lg_ctl_load(c);
+    lg_timer_start(c->o.lane, &c->look, LG_CTL_LOOK_INTERVAL_US, look);
+    *out = c;
+    return LG_OK;
+}
+
+/* --- Stop. -------------------------------------------------------------------------------------
+ */
+
+static void server_stopped(void *ctx)
+{
+    struct lg_controller *c = ctx;
+
+    c->server_stopped = true;
+    lg_ctl_wake(c);
+}
+
+static void catalog_stopped(void *ctx)
+{
+    struct lg_controller *c = ctx;
+
+    c->catalog_stopped = true;
+    lg_ctl_wake(c);
+}
+
+void lg_controller_stop(struct lg_controller *c, void (*done)(void *ctx), void *ctx)
+{
+    struct lg_error err;
+
+    c->stopping = true;
+    c->done = done;
+    c->done_ctx = ctx;
+    lg_timer_stop(c->o.lane, &c->look);
+    lg_timer_stop(c->o.lane, &c->load_pause);
+    (void)lg_error_set(&err, LG_ERR_UNAVAILABLE, "the controller is stopping; ask again later");
+    lg_changes_refuse(c, &err);
+    lg_cleanup_stop(c->cleanup);
+    lg_http_server_stop(c->server, STOP_GRACE_MS, server_stopped, c);
+    lg_catalog_stop(c->catalog, catalog_stopped, c);
+}

@@ -1,0 +1,163 @@
+/* What the files of the controller share: its insides, changes, answers. Nothing outside of
+ * controller/ includes this.
+ *
+ *     request ──▶ front ──▶ handler ──▶ answer              (reads: from memory, at once)
+ *                              └──▶ change ──▶ queue ──▶ begin ──▶ write ──▶ applied ──▶ answer
+ */
+#ifndef LG_CONTROLLER_CORE_H
+#define LG_CONTROLLER_CORE_H
+
+#include "api/routes.h"
+#include "catalog/tree_read.h"
+#include "controller/cleanup.h"
+#include "controller/controller.h"
+#include "controller/push_monitor.h"
+#include "controller/topic_writer.h"
+#include "controller/version_lifecycle.h"
+#include "model/names.h"
+
+struct lg_change;
+
+#define LG_CTL_LOOK_INTERVAL_US (500 * LG_MS)
+
+struct lg_controller {
+    struct lg_controller_options o;
+    char *host, *cluster, *url, *log_url;
+    char *url_host; /* the host name of the URL: good in a Host header */
+    struct lg_http_server *server;
+    struct lg_catalog *catalog;
+    struct lg_ctl_state *state; /* empty until loaded */
+
+    /* Reading the metadata: at start, and again when it is unknown what a write did. */
+    struct lg_tree_read load;
+    struct lg_meta_op load_store;
+    struct lg_ctl_state *loading;
+    size_t load_at;
+    struct lg_timer load_pause;
+    bool loaded, load_open, load_told;
+
+    struct lg_list changes; /* The first one runs if `change_open`. */
+    size_t change_count;
+    bool change_open;
+    struct lg_task next_change;
+    bool next_posted;
+
+    uint64_t own_not_before_us; /* When own changes may be decided again after a failure. */
+    struct lg_timer look;       /* Looks at all pushes again: what failed is tried again. */
+    struct lg_cleanup *cleanup;
+
+    bool stopping, server_stopped, catalog_stopped;
+    void (*done)(void *ctx);
+    void *done_ctx;
+};
+
+/* --- changes.c: one at a time. ---------------------------------------------------------------- */
+
+/* A mutation. `begin` runs at its turn and leads, now or later, to lg_change_end. */
+struct lg_change {
+    struct lg_controller *c;
+    struct lg_list link;
+    struct lg_http_request *rq; /* Who waits for the answer; NULL: the controller itself. */
+    void (*begin)(struct lg_change *ch);
+    void (*applied)(struct lg_change *ch); /* The write is durable and in memory. May be NULL. */
+
+    /* Parameters, by kind of change. Owned. */
+    char *store_name, *topic_name, *text;
+    char *partition_count, *replication_factor, *owner, *value_schema;
+    int32_t version, replaced;
+    int64_t lease_ms;
+    int64_t *counts; /* by partition */
+    bool start_of_push, sorted, empty;
+    enum lg_push_type push_type;
+
+    /* What becomes of it: taken over into memory after the write. Owned. */
+    struct lg_store *store;
+    bool store_is_new;
+    LG_VEC(struct lg_ctl_topic *) topics;
+    LG_VEC(char *) trashed;
+    struct lg_json *answer; /* NULL: the plain one */
+
+    struct lg_topic_writer writer;
+    struct lg_tree_read read;
+    const char *read_root;
+    struct lg_meta_op op;
+    LG_VEC(struct lg_meta_change) writes;
+    LG_VEC(char *) paths;
+    LG_VEC(struct lg_blob *) values;
+};
+
+struct lg_change *lg_change_new(struct lg_controller *c, struct lg_http_request *rq,
+                                void (*begin)(struct lg_change *ch));
+/* Queues it and is true; else refuses it, answers, and it is gone. */
+bool lg_change_submit(struct lg_change *ch);
+/* Instead of submit: answers the error; the change is gone when this returns. */
+void lg_change_abandon(struct lg_change *ch, const struct lg_error *err);
+/* Copies the store of that name into ch->store, to be changed. LG_ERR_NO_STORE. */
+LG_MUST_CHECK enum lg_rc lg_change_take_store(struct lg_change *ch, const char *name,
+                                              struct lg_error *err);
+/* Adds ch->store to the write. LG_ERR_TOO_LARGE when its node would be. */
+LG_MUST_CHECK enum lg_rc lg_change_write_store(struct lg_change *ch, struct lg_error *err);
+/* Adds a topic's push node, and with `created` its assignment. The entry is moved in. */
+void lg_change_write_topic(struct lg_change *ch, struct lg_ctl_topic *take_topic, bool created);
+/* Adds the end of a topic: its nodes go, it lies in the trash. */
+void lg_change_write_trash(struct lg_change *ch, const char *topic);
+/* Submits the write; then memory follows, `applied` runs, and the change ends with an answer. */
+void lg_change_commit(struct lg_change *ch);
+/* Ends it: LG_OK with ch->answer, or an error. The change is gone when this returns. */
+void lg_change_end(struct lg_change *ch, enum lg_rc rc, const struct lg_error *err);
+/* Refuses everything that waits. */
+void lg_changes_refuse(struct lg_controller *c, const struct lg_error *err);
+
+/* --- load.c ----------------------------------------------------------------------------------- */
+
+/* Reads the metadata; changes wait meanwhile. Repeated until it succeeds. */
+void lg_ctl_load(struct lg_controller *c);
+
+/* --- controller.c ----------------------------------------------------------------------------- */
+
+/* Something moved: begins the next change, looks at pushes, ends a stop. */
+void lg_ctl_wake(struct lg_controller *c);
+void lg_ctl_look_at_pushes(struct lg_controller *c);
+const struct lg_catalog_snapshot *lg_ctl_snapshot(const struct lg_controller *c);
+
+/* --- answer.c --------------------------------------------------------------------------------- */
+
+/* Venice's base fields (wire-formats.md 8.1): cluster, name, error, errorType, exceptionType. The
+ * caller owns the value. `name` may be NULL. */
+struct lg_json *lg_answer_base(const struct lg_controller *c, const char *name);
+/* Answers 200. */
+void lg_answer_json(struct lg_http_request *rq, struct lg_json *take_json);
+/* Answers an error: base fields, and ours: lagoonCode. `status` 0: the code's. */
+void lg_answer_error(const struct lg_controller *c, struct lg_http_request *rq, int status,
+                     const struct lg_error *err);
+
+/* --- front.c ---------------------------------------------------------------------------------- */
+
+void lg_front_handle(void *ctx, struct lg_http_request *rq);
+/* A parameter as a C string in the request's arena; NULL when absent or empty. The front has
+ * checked that required ones are there and that all are text. */
+const char *lg_front_param(struct lg_http_request *rq, const char *name);
+/* "true" or "false", exactly; `otherwise` when absent. LG_ERR_INVALID. */
+LG_MUST_CHECK enum lg_rc lg_front_bool(struct lg_http_request *rq, const char *name, bool otherwise,
+                                       bool *out, struct lg_error *err);
+/* A number; LG_ERR_INVALID names the parameter. `otherwise` when absent. */
+LG_MUST_CHECK enum lg_rc lg_front_number(struct lg_http_request *rq, const char *name, int64_t min,
+                                         int64_t max, int64_t otherwise, int64_t *out,
+                                         struct lg_error *err);
+
+/* --- handle_*.c: one per route. --------------------------------------------------------------- */
+
+#define X(id, method, path, required, optional)                                                    \
+    void lg_handle_##id(struct lg_controller *c, struct lg_http_request *rq);
+#include "api/routes.def"
+#undef X
+
+/* --- handle_version.c ------------------------------------------------------------------------- */
+
+/* The monitor's own changes: a push that is complete, one that failed. */
+void lg_change_complete_push(struct lg_controller *c, struct lg_ctl_topic *topic);
+void lg_change_fail_push(struct lg_controller *c, struct lg_ctl_topic *topic);
+/* Retires what may go of a store, if its current version is still `current`. */
+void lg_change_retire(struct lg_controller *c, const char *store, int32_t current);
+
+#endif

@@ -1,0 +1,106 @@
+/* Routes of stores: make one, show one, list them all. */
+#include "base/log.h"
+#include "controller/core.h"
+#include "controller/store_lifecycle.h"
+
+#include <stdlib.h>
+
+static char *copy_of(const char *text)
+{
+    return text == NULL ? NULL : lg_strdup(text);
+}
+
+static void store_made(struct lg_change *ch)
+{
+    const struct lg_ctl_store *entry = lg_ctl_state_store(ch->c->state, ch->store_name);
+
+    ch->answer = lg_answer_base(ch->c, ch->store_name);
+    lg_json_set_str(ch->answer, "owner", entry->store->owner); /* Venice's NewStoreResponse. */
+    lg_log(LG_LOG_INFO, "store_created", "store=%s partitions=%d replicas=%d", ch->store_name,
+           entry->store->partition_count, entry->store->replication_factor);
+}
+
+static void begin_new_store(struct lg_change *ch)
+{
+    struct lg_controller *c = ch->c;
+    struct lg_new_store wanted = {
+        .name = ch->store_name,
+        .owner = ch->owner,
+        .key_schema = ch->text,
+        .value_schema = ch->value_schema,
+        .partition_count = ch->partition_count,
+        .replication_factor = ch->replication_factor,
+        .now_ms = (int64_t)lg_lane_wall_ms(c->o.lane),
+    };
+    struct lg_error err;
+    enum lg_rc rc = lg_store_lifecycle_new(&wanted, &ch->store, &err);
+
+    if (rc == LG_OK && lg_ctl_state_store(c->state, ch->store_name) != NULL)
+        rc =
+            lg_error_set(&err, LG_ERR_CONFLICT,
+                         "store '%s' exists; choose another name, or push into it", ch->store_name);
+    else if (rc == LG_OK && lg_map_size(c->state->stores) >= LG_CONTROLLER_STORES_MAX)
+        rc = lg_error_set(&err, LG_ERR_TOO_LARGE, "there are %u stores, which is the limit",
+                          LG_CONTROLLER_STORES_MAX);
+    ch->store_is_new = true;
+    if (rc == LG_OK)
+        rc = lg_change_write_store(ch, &err);
+    if (rc != LG_OK) {
+        lg_change_end(ch, rc, &err);
+        return;
+    }
+    ch->applied = store_made;
+    lg_change_commit(ch);
+}
+
+void lg_handle_new_store(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct lg_change *ch = lg_change_new(c, rq, begin_new_store);
+
+    ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
+    ch->text = lg_strdup(lg_front_param(rq, "key_schema"));
+    ch->value_schema = lg_strdup(lg_front_param(rq, "value_schema"));
+    ch->owner = copy_of(lg_front_param(rq, "owner"));
+    ch->partition_count = copy_of(lg_front_param(rq, "partition_count"));
+    ch->replication_factor = copy_of(lg_front_param(rq, "replication_factor"));
+    (void)lg_change_submit(ch);
+}
+
+void lg_handle_store(struct lg_controller *c, struct lg_http_request *rq)
+{
+    const char *name = lg_front_param(rq, "store_name");
+    struct lg_ctl_store *entry;
+    struct lg_json *json;
+    struct lg_error err;
+
+    if (lg_ctl_state_find(c->state, name, &entry, &err) != LG_OK) {
+        lg_answer_error(c, rq, 0, &err);
+        return;
+    }
+    json = lg_answer_base(c, name);
+    lg_json_set(json, "store", lg_store_to_json(entry->store, LG_STORE_JSON_INFO)); /* Venice's. */
+    lg_answer_json(rq, json);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void lg_handle_list_stores(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct lg_json *json = lg_answer_base(c, NULL), *stores = lg_json_new_array();
+    LG_VEC(const char *) names = {0};
+    struct lg_slice key;
+    void *value;
+
+    for (size_t at = 0; lg_map_next(c->state->stores, &at, &key, &value);)
+        LG_VEC_PUSH(&names, ((struct lg_ctl_store *)value)->store->name);
+    if (names.size > 0)
+        qsort(names.data, names.size, sizeof(names.data[0]), by_name);
+    for (size_t i = 0; i < names.size; i++)
+        lg_json_push(stores, lg_json_new_string(lg_slice_str(names.data[i])));
+    LG_VEC_DONE(&names);
+    lg_json_set(json, "stores", stores); /* Venice's MultiStoreResponse. */
+    lg_answer_json(rq, json);
+}

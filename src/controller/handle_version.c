@@ -1,0 +1,488 @@
+/* Routes that change versions: begin a push, end it, kill it, roll back, roll forward. */
+#include "base/log.h"
+#include "base/str.h"
+#include "controller/core.h"
+#include "coord/assignment.h"
+#include "model/partitioner.h"
+
+#define LEASE_MS_MAX INT64_C(86400000) /* a day */
+
+static struct lg_version *version_of(const struct lg_change *ch)
+{
+    return lg_store_version(ch->store, ch->version);
+}
+
+/* --- Beginning a push. -------------------------------------------------------------------------
+ */
+
+/* Venice's VersionCreationResponse. */
+static struct lg_json *creation_answer(struct lg_controller *c, const char *store,
+                                       const struct lg_version *v)
+{
+    struct lg_json *json = lg_answer_base(c, store);
+    char topic[LG_NAMES_TOPIC_MAX + 1];
+
+    lg_names_version_topic(topic, store, v->number);
+    lg_json_set_int(json, "version", v->number);
+    lg_json_set_int(json, "partitions", v->partition_count);
+    lg_json_set_int(json, "replicas", v->replication_factor);
+    lg_json_set_str(json, "kafkaTopic", topic);
+    lg_json_set_str(json, "kafkaBootstrapServers", c->log_url);
+    lg_json_set_str(json, "kafkaSourceRegion", NULL);
+    lg_json_set_bool(json, "enableSSL", false);
+    lg_json_set_str(json, "compressionStrategy", lg_compression_name(v->compression));
+    lg_json_set_str(json, "partitionerClass", LG_PARTITIONER_CLASS);
+    lg_json_set(json, "partitionerParams", lg_json_new_object());
+    lg_json_set_int(json, "amplificationFactor", 1);
+    lg_json_set_bool(json, "daVinciPushStatusStoreEnabled", false);
+    lg_json_set(json, "degradedDatacenters", lg_json_new_array());
+    return json;
+}
+
+static enum lg_rc place(struct lg_controller *c, const struct lg_version *v,
+                        struct lg_ctl_placement *out, struct lg_error *err)
+{
+    const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
+    uint32_t partitions = (uint32_t)v->partition_count, factor = (uint32_t)v->replication_factor;
+    size_t n = s == NULL ? 0 : s->instances.size;
+    const char **ids = lg_new_array(const char *, n);
+    uint32_t *at = lg_new_array(uint32_t, (size_t)partitions * factor);
+    struct lg_assignment_input input = {
+        .instances = ids,
+        .instance_count = n,
+        .partitions = partitions,
+        .replication_factor = factor,
+    };
+    enum lg_rc rc;
+
+    for (size_t i = 0; i < n; i++)
+        ids[i] = s->instances.data[i].id;
+    rc = lg_assignment_compute(&input, at, err);
+    if (rc == LG_OK) {
+        out->partitions = partitions;
+        out->factor = factor;
+        out->ids = lg_new_array(char *, (size_t)partitions *factor);
+        for (size_t i = 0; i < (size_t)partitions * factor; i++)
+            out->ids[i] = at[i] == LG_ASSIGNMENT_NONE ? NULL : lg_strdup(ids[at[i]]);
+    }
+    lg_free(ids);
+    lg_free(at);
+    return rc;
+}
+
+static void push_begun(struct lg_change *ch)
+{
+    const struct lg_ctl_store *entry = lg_ctl_state_store(ch->c->state, ch->store_name);
+    const struct lg_version *v = lg_store_version(entry->store, ch->version);
+
+    lg_log(LG_LOG_INFO, "push_begun", "store=%s version=%d partitions=%d replaced=%d",
+           ch->store_name, ch->version, v->partition_count, ch->replaced);
+    ch->answer = creation_answer(ch->c, ch->store_name, v);
+}
+
+/* The push that was silent too long ends with the write that begins the new one. */
+static void write_replaced(struct lg_change *ch)
+{
+    const struct lg_ctl_topic *before =
+        lg_ctl_state_version(ch->c->state, ch->store_name, ch->replaced);
+    struct lg_ctl_topic *after;
+
+    if (before == NULL)
+        return;
+    after = lg_ctl_topic_copy(before);
+    lg_ctl_topic_settle(after, LG_PUSH_ERROR,
+                        "killed: its pusher was silent for longer than its lease, and another "
+                        "push began");
+    lg_change_write_topic(ch, after, /* created= */ false);
+}
+
+static void topic_ready(struct lg_topic_writer *writer)
+{
+    struct lg_change *ch = LG_CONTAINER_OF(writer, struct lg_change, writer);
+    struct lg_error err;
+    enum lg_rc rc = writer->rc;
+
+    if (rc != LG_OK) {
+        lg_change_end(ch, rc, &writer->err);
+        return;
+    }
+    if (ch->empty && writer->kind == LG_TOPIC_WRITE_START) { /* It ends as soon as it begins. */
+        writer->kind = LG_TOPIC_WRITE_END;
+        writer->counts = ch->counts;
+        lg_topic_writer_start(writer);
+        return;
+    }
+    if (ch->replaced != 0)
+        write_replaced(ch);
+    rc = lg_change_write_store(ch, &err);
+    if (rc != LG_OK) {
+        lg_change_end(ch, rc, &err);
+        return;
+    }
+    ch->applied = push_begun;
+    lg_change_commit(ch);
+}
+
+/* The new version stands in ch->store: places it and makes its topic. */
+static enum lg_rc begin_version(struct lg_change *ch, struct lg_error *err)
+{
+    struct lg_controller *c = ch->c;
+    const struct lg_version *v = version_of(ch);
+    LG_AUTO(lg_ctl_topic) *t = lg_new(struct lg_ctl_topic);
+    char name[LG_NAMES_TOPIC_MAX + 1];
+    enum lg_rc rc = place(c, v, &t->placement, err);
+
+    if (rc != LG_OK)
+        return lg_error_wrap(err, "store '%s' cannot take a push", ch->store_name);
+    lg_names_version_topic(name, ch->store_name, ch->version);
+    t->name = lg_strdup(name);
+    t->store = lg_strdup(ch->store_name);
+    t->push_job_id = lg_strdup(v->push_job_id);
+    t->version = ch->version;
+    t->status = LG_PUSH_STARTED;
+    t->end_of_push = ch->empty;
+    ch->topic_name = lg_strdup(name);
+    if (ch->empty)
+        ch->counts = lg_new_array(int64_t, (size_t)v->partition_count); /* 0 everywhere */
+    ch->writer = (struct lg_topic_writer){
+        .kind = LG_TOPIC_WRITE_START,
+        .pubsub = c->o.pubsub,
+        .lane = c->o.lane,
+        .topic = ch->topic_name,
+        .partitions = (uint32_t)v->partition_count,
+        .start_of_push = ch->start_of_push,
+        .sorted = ch->sorted,
+        .done = topic_ready,
+    };
+    lg_change_write_topic(ch, LG_TAKE(t), /* created= */ true);
+    lg_topic_writer_start(&ch->writer);
+    return LG_OK;
+}
+
+static void begin_push(struct lg_change *ch)
+{
+    int64_t now_ms = (int64_t)lg_lane_wall_ms(ch->c->o.lane);
+    struct lg_store_push push = {
+        .push_job_id = ch->text,
+        .push_type = ch->push_type,
+        .graveyard_largest = 0, /* No store is ever deleted yet. */
+        .lease_ms = ch->lease_ms,
+        .now_ms = now_ms,
+    };
+    bool is_new = false;
+    struct lg_error err;
+    enum lg_rc rc = lg_change_take_store(ch, ch->store_name, &err);
+
+    if (rc == LG_OK)
+        rc = lg_version_lifecycle_admit(ch->store, &push, &ch->version, &is_new, &ch->replaced,
+                                        &err);
+    if (rc == LG_OK && is_new) {
+        if (ch->empty)
+            version_of(ch)->record_count = 0;
+        rc = begin_version(ch, &err);
+        if (rc == LG_OK)
+            return;
+    }
+    if (rc == LG_OK) { /* The same push again. */
+        lg_store_version(lg_ctl_state_store(ch->c->state, ch->store_name)->store, ch->version)
+            ->push_heard_ms = now_ms;
+        ch->answer = creation_answer(ch->c, ch->store_name, version_of(ch));
+    }
+    lg_change_end(ch, rc, &err);
+}
+
+static enum lg_rc read_push(struct lg_http_request *rq, struct lg_change *ch, struct lg_error *err)
+{
+    const char *type = lg_front_param(rq, "push_type");
+    const char *partitioners = lg_front_param(rq, "partitioners");
+    bool deferred;
+    enum lg_rc rc;
+
+    if (!lg_push_type_from_name(lg_slice_str(type), &ch->push_type))
+        return lg_error_set(err, LG_ERR_INVALID, "push_type '%.40s' is unknown; it is BATCH", type);
+    if (ch->push_type != LG_PUSH_TYPE_BATCH)
+        return lg_error_set(err, LG_ERR_UNSUPPORTED,
+                            "push_type %s is not supported yet, only BATCH", type);
+    if (partitioners != NULL && strstr(partitioners, LG_PARTITIONER_CLASS) == NULL)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "the store partitions by %s, which is not among '%.200s'",
+                            LG_PARTITIONER_CLASS, partitioners);
+    rc = lg_front_bool(rq, "defer_version_swap", false, &deferred, err);
+    if (rc == LG_OK && deferred)
+        return lg_error_set(err, LG_ERR_UNSUPPORTED, "defer_version_swap is not supported yet");
+    if (rc == LG_OK)
+        rc = lg_front_bool(rq, "start_of_push", true, &ch->start_of_push, err);
+    if (rc == LG_OK)
+        rc = lg_front_bool(rq, "push_in_sorted_order", false, &ch->sorted, err);
+    if (rc == LG_OK)
+        rc = lg_front_number(rq, "lagoon_lease_ms", 0, LEASE_MS_MAX, 0, &ch->lease_ms, err);
+    return rc;
+}
+
+void lg_handle_request_topic(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct lg_change *ch = lg_change_new(c, rq, begin_push);
+    struct lg_error err;
+    enum lg_rc rc = read_push(rq, ch, &err);
+
+    ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
+    ch->text = lg_strdup(lg_front_param(rq, "push_job_id"));
+    if (rc == LG_OK)
+        (void)lg_change_submit(ch);
+    else
+        lg_change_abandon(ch, &err);
+}
+
+/* A version without a record: it begins and ends at once. */
+void lg_handle_empty_push(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct lg_change *ch = lg_change_new(c, rq, begin_push);
+
+    ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
+    ch->text = lg_strdup(lg_front_param(rq, "push_job_id"));
+    ch->push_type = LG_PUSH_TYPE_BATCH;
+    ch->start_of_push = ch->sorted = ch->empty = true;
+    (void)lg_change_submit(ch);
+}
+
+/* --- Ending a push. ----------------------------------------------------------------------------
+ */
+
+/* {"<partition>":count,...}; a partition that is not named is not known. `out` has room for
+ * `partitions`. */
+static enum lg_rc parse_counts(const char *text, uint32_t partitions, int64_t *out, int64_t *total,
+                               struct lg_error *err)
+{
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_json *value;
+    const char *key;
+    enum lg_rc rc = lg_json_parse(lg_slice_str(text), &json, err);
+
+    if (rc != LG_OK)
+        return lg_error_wrap(err, "partition_record_counts");
+    if (lg_json_type(json) != LG_JSON_OBJECT)
+        return lg_error_set(err, LG_ERR_INVALID, "partition_record_counts is no JSON object");
+    for (uint32_t p = 0; p < partitions; p++)
+        out[p] = -1;
+    *total = lg_json_size(json) == partitions ? 0 : -1;
+    for (size_t at = 0; lg_json_next(json, &at, &key, &value);) {
+        int64_t count = lg_json_int(value);
+        uint64_t p;
+
+        if (!lg_parse_u64(lg_slice_str(key), UINT32_MAX, &p) || p >= partitions)
+            return lg_error_set(err, LG_ERR_INVALID,
+                                "partition_record_counts names partition '%.40s'; there are %u",
+                                key, partitions);
+        if (lg_json_type(value) != LG_JSON_INT || count < -1)
+            return lg_error_set(err, LG_ERR_INVALID,
+                                "partition_record_counts: the count of partition %s is no number",
+                                key);
+        out[p] = count;
+        *total = *total < 0 || count < 0 || count > INT64_MAX - *total ? -1 : *total + count;
+    }
+    return LG_OK;
+}
+
+static void end_written(struct lg_topic_writer *writer)
+{
+    struct lg_change *ch = LG_CONTAINER_OF(writer, struct lg_change, writer);
+    struct lg_error err;
+    enum lg_rc rc = writer->rc;
+
+    if (rc != LG_OK) {
+        lg_change_end(ch, rc, &writer->err);
+        return;
+    }
+    rc = lg_change_write_store(ch, &err);
+    if (rc != LG_OK)
+        lg_change_end(ch, rc, &err);
+    else
+        lg_change_commit(ch);
+}
+
+/* What the pusher says, checked against the version; `*out_again` when it is ended already. */
+static enum lg_rc check_end(struct lg_change *ch, const struct lg_ctl_topic *t, bool *out_again,
+                            struct lg_error *err)
+{
+    struct lg_version *v = version_of(ch);
+    uint32_t partitions;
+
+    if (v == NULL)
+        return lg_error_set(err, LG_ERR_NOT_FOUND, "store '%s' has no version %d", ch->store_name,
+                            ch->version);
+    *out_again = lg_version_lifecycle_job_status(v) == LG_PUSH_COMPLETED ||
+                 (t != NULL && t->end_of_push && v->status == LG_VERSION_STARTED);
+    if (*out_again)
+        return LG_OK;
+    if (v->status != LG_VERSION_STARTED || t == NULL)
+        return lg_error_set(err, LG_ERR_CONFLICT, "version %d of store '%s' is %s: push again",
+                            ch->version, ch->store_name, lg_version_status_name(v->status));
+    partitions = (uint32_t)v->partition_count;
+    if (ch->text == NULL)
+        return LG_OK;
+    ch->counts = lg_new_array(int64_t, partitions);
+    return parse_counts(ch->text, partitions, ch->counts, &v->record_count, err);
+}
+
+static void begin_end_of_push(struct lg_change *ch)
+{
+    struct lg_controller *c = ch->c;
+    const struct lg_ctl_topic *t = lg_ctl_state_version(c->state, ch->store_name, ch->version);
+    struct lg_ctl_topic *after;
+    bool again = false;
+    struct lg_error err;
+    enum lg_rc rc = lg_change_take_store(ch, ch->store_name, &err);
+
+    if (rc == LG_OK)
+        rc = check_end(ch, t, &again, &err);
+    if (rc != LG_OK || again) {
+        lg_change_end(ch, rc, &err);
+        return;
+    }
+    version_of(ch)->push_heard_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
+    after = lg_ctl_topic_copy(t);
+    after->end_of_push = true;
+    ch->topic_name = lg_strdup(t->name);
+    lg_change_write_topic(ch, after, /* created= */ false);
+    ch->writer = (struct lg_topic_writer){
+        .kind = LG_TOPIC_WRITE_END,
+        .pubsub = c->o.pubsub,
+        .lane = c->o.lane,
+        .topic = ch->topic_name,
+        .partitions = (uint32_t)version_of(ch)->partition_count,
+        .counts = ch->counts,
+        .done = end_written,
+    };
+    lg_topic_writer_start(&ch->writer);
+}
+
+void lg_handle_end_of_push(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct lg_change *ch = lg_change_new(c, rq, begin_end_of_push);
+    const char *counts = lg_front_param(rq, "partition_record_counts");
+    int64_t version;
+    struct lg_error err;
+
+    ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
+    ch->text = counts == NULL ? NULL : lg_strdup(counts);
+    if (lg_front_number(rq, "version", 1, INT32_MAX, 0, &version, &err) != LG_OK) {
+        lg_change_abandon(ch, &err);
+        return;
+    }
+    ch->version = (int32_t)version;
+    (void)lg_change_submit(ch);
+}
+
+/* --- Killing a push. ---------------------------------------------------------------------------
+ */
+
+static void begin_kill(struct lg_change *ch)
+{
+    const struct lg_ctl_topic *t = lg_ctl_state_topic(ch->c->state, ch->topic_name);
+    struct lg_ctl_topic *after;
+    struct lg_error err;
+    enum lg_rc rc = lg_change_take_store(ch, ch->store_name, &err);
+
+    if (rc == LG_OK && version_of(ch) == NULL && ch->version <= ch->store->largest_used_version &&
+        ch->version > 0) {
+        lg_change_end(ch, LG_OK, NULL); /* It is gone, which is what was wanted. */
+        return;
+    }
+    if (rc == LG_OK && version_of(ch) == NULL)
+        rc = lg_error_set(&err, LG_ERR_NOT_FOUND, "there is no version topic %s", ch->topic_name);
+    if (rc == LG_OK)
+        rc = lg_store_fail_version(ch->store, ch->version, LG_VERSION_KILLED, &err);
+    if (rc == LG_OK)
+        rc = lg_change_write_store(ch, &err);
+    if (rc != LG_OK) {
+        lg_change_end(ch, rc, &err);
+        return;
+    }
+    if (t != NULL && !lg_push_status_is_terminal(t->status)) {
+        after = lg_ctl_topic_copy(t);
+        lg_ctl_topic_settle(after, LG_PUSH_ERROR, "killed on request");
+        lg_change_write_topic(ch, after, /* created= */ false);
+    }
+    lg_log(LG_LOG_INFO, "push_killed", "store=%s version=%d", ch->store_name, ch->version);
+    lg_change_commit(ch);
+}
+
+void lg_handle_kill_offline_push_job(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct lg_change *ch = lg_change_new(c, rq, begin_kill);
+    const char *topic = lg_front_param(rq, "topic");
+    struct lg_slice store;
+    struct lg_error err;
+
+    if (lg_names_parse_version_topic(lg_slice_str(topic), &store, &ch->version, &err) != LG_OK) {
+        lg_change_abandon(ch, &err);
+        return;
+    }
+    ch->topic_name = lg_strdup(topic);
+    ch->store_name = lg_strndup((const char *)store.data, store.size);
+    (void)lg_change_submit(ch);
+}
+
+/* --- Switching between versions. ---------------------------------------------------------------
+ */
+
+static void switched(struct lg_change *ch)
+{
+    ch->answer = lg_answer_base(ch->c, ch->store_name);
+    lg_json_set_int(ch->answer, "version", ch->version); /* Ours: the new current one. */
+    lg_log(LG_LOG_INFO, "version_switched", "store=%s version=%d", ch->store_name, ch->version);
+}
+
+static void begin_switch(struct lg_change *ch, enum lg_rc (*decide)(struct lg_store *, int64_t,
+                                                                    int32_t *, struct lg_error *))
+{
+    struct lg_error err;
+    enum lg_rc rc = lg_change_take_store(ch, ch->store_name, &err);
+
+    if (rc == LG_OK)
+        rc = decide(ch->store, (int64_t)lg_lane_wall_ms(ch->c->o.lane), &ch->version, &err);
+    if (rc == LG_OK)
+        rc = lg_change_write_store(ch, &err);
+    if (rc != LG_OK) {
+        lg_change_end(ch, rc, &err);
+        return;
+    }
+    ch->applied = switched;
+    lg_change_commit(ch);
+}
+
+static void begin_roll_back(struct lg_change *ch)
+{
+    begin_switch(ch, lg_store_roll_back);
+}
+
+static void begin_roll_forward(struct lg_change *ch)
+{
+    begin_switch(ch, lg_store_roll_forward);
+}
+
+static void handle_switch(struct lg_controller *c, struct lg_http_request *rq,
+                          void (*begin)(struct lg_change *))
+{
+    struct lg_change *ch = lg_change_new(c, rq, begin);
+    struct lg_error err;
+
+    ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
+    if (lg_front_param(rq, "regions_filter") != NULL) {
+        (void)lg_error_set(&err, LG_ERR_UNSUPPORTED,
+                           "regions_filter is not supported: there is one region");
+        lg_change_abandon(ch, &err);
+        return;
+    }
+    (void)lg_change_submit(ch);
+}
+
+void lg_handle_rollback_to_backup_version(struct lg_controller *c, struct lg_http_request *rq)
+{
+    handle_switch(c, rq, begin_roll_back);
+}
+
+void lg_handle_roll_forward_to_future_version(struct lg_controller *c, struct lg_http_request *rq)
+{
+    handle_switch(c, rq, begin_roll_forward);
+}

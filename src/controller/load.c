@@ -1,0 +1,182 @@
+/* Reads the metadata into memory. First names and values of all nodes, then each store once more
+ * alone, because only that tells its node's version. */
+#include "base/log.h"
+#include "base/str.h"
+#include "controller/core.h"
+
+#define LOAD_PAUSE_US (200 * LG_MS)
+
+static const char *const roots[] = {"/stores", "/assignment", "/pushes", "/trash"};
+
+static void load_next_store(struct lg_controller *c);
+
+static void pause_ended(struct lg_timer *timer)
+{
+    struct lg_controller *c = LG_CONTAINER_OF(timer, struct lg_controller, load_pause);
+
+    lg_ctl_load(c);
+}
+
+static void finish(struct lg_controller *c, enum lg_rc rc, const struct lg_error *err)
+{
+    lg_tree_read_done(&c->load);
+    c->load_open = false;
+    if (rc == LG_OK) {
+        lg_ctl_state_free(c->state);
+        c->state = LG_TAKE(c->loading);
+        c->loaded = true;
+        c->load_told = false;
+        lg_log(LG_LOG_INFO, "controller_loaded", "stores=%zu topics=%zu trash=%zu",
+               lg_map_size(c->state->stores), lg_map_size(c->state->topics), c->state->trash.size);
+    } else {
+        lg_ctl_state_free(LG_TAKE(c->loading));
+        if (!c->load_told)
+            lg_log(LG_LOG_ERROR, "controller_load_failed", "reason=\"%s\"", err->text);
+        c->load_told = true;
+        if (!c->stopping)
+            lg_timer_start(c->o.lane, &c->load_pause, LOAD_PAUSE_US, pause_ended);
+    }
+    lg_ctl_wake(c);
+}
+
+static bool starts_with(const char *path, const char *root)
+{
+    size_t n = strlen(root);
+
+    return strncmp(path, root, n) == 0 && path[n] == '/';
+}
+
+static const struct lg_tree_node *find(const struct lg_controller *c, const char *root,
+                                       const char *name)
+{
+    LG_AUTO_STR char *path = lg_strf("%s/%s", root, name);
+
+    for (size_t i = 0; i < c->load.nodes.size; i++) {
+        if (strcmp(c->load.nodes.data[i].path, path) == 0)
+            return &c->load.nodes.data[i];
+    }
+    return NULL;
+}
+
+static struct lg_json *json_of(const struct lg_tree_node *node, struct lg_error *err)
+{
+    struct lg_json *json = NULL;
+
+    if (node == NULL || node->value == NULL)
+        return NULL;
+    if (lg_json_parse(node->value->bytes, &json, err) != LG_OK)
+        return NULL;
+    return json;
+}
+
+static void load_topic(struct lg_controller *c, const struct lg_tree_node *node)
+{
+    const char *name = lg_tree_node_name(node);
+    struct lg_error err = {0};
+    LG_AUTO(lg_json) *push = json_of(node, &err);
+    LG_AUTO(lg_json) *assignment = json_of(find(c, "/assignment", name), &err);
+    struct lg_ctl_topic *topic;
+
+    if (push == NULL || lg_ctl_topic_from_json(name, push, assignment, &topic, &err) != LG_OK) {
+        lg_log(LG_LOG_ERROR, "push_unreadable", "path=%s reason=\"%s\"", node->path, err.text);
+        return;
+    }
+    lg_ctl_state_put_topic(c->loading, topic);
+}
+
+static void load_topics(struct lg_controller *c)
+{
+    for (size_t i = 0; i < c->load.nodes.size; i++) {
+        const struct lg_tree_node *node = &c->load.nodes.data[i];
+
+        if (starts_with(node->path, "/pushes"))
+            load_topic(c, node);
+        else if (starts_with(node->path, "/trash"))
+            lg_ctl_state_trash(c->loading, lg_tree_node_name(node), lg_lane_now_us(c->o.lane));
+    }
+    finish(c, LG_OK, NULL);
+}
+
+/* A pusher could not be heard while nobody listened: its lease begins anew. */
+static void renew_leases(struct lg_store *store, int64_t now_ms)
+{
+    for (size_t i = 0; i < store->versions.size; i++) {
+        if (store->versions.data[i].status == LG_VERSION_STARTED)
+            store->versions.data[i].push_heard_ms = now_ms;
+    }
+}
+
+static void got_store(struct lg_meta_op *op)
+{
+    struct lg_controller *c = LG_CONTAINER_OF(op, struct lg_controller, load_store);
+    LG_AUTO(lg_blob) *value = LG_TAKE(op->value);
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error err = op->err;
+    struct lg_store *store;
+    enum lg_rc rc = op->rc;
+
+    if (rc != LG_OK && rc != LG_ERR_NOT_FOUND) {
+        finish(c, rc, &err);
+        return;
+    }
+    if (rc == LG_OK) {
+        rc = lg_json_parse(value == NULL ? LG_SLICE_NULL : value->bytes, &json, &err);
+        if (rc == LG_OK)
+            rc = lg_store_from_json(json, &store, &err);
+        if (rc == LG_OK) {
+            renew_leases(store, (int64_t)lg_lane_wall_ms(c->o.lane));
+            lg_ctl_state_put_store(c->loading, store, op->version);
+        } else {
+            lg_log(LG_LOG_ERROR, "store_unreadable", "path=%s reason=\"%s\"", op->path, err.text);
+        }
+    }
+    load_next_store(c);
+}
+
+static void load_next_store(struct lg_controller *c)
+{
+    while (c->load_at < c->load.nodes.size &&
+           !starts_with(c->load.nodes.data[c->load_at].path, "/stores"))
+        c->load_at++;
+    if (c->load_at == c->load.nodes.size) {
+        load_topics(c);
+        return;
+    }
+    c->load_store = (struct lg_meta_op){
+        .kind = LG_META_GET,
+        .lane = c->o.lane,
+        .path = c->load.nodes.data[c->load_at++].path,
+        .done = got_store,
+    };
+    lg_metastore_submit(c->o.metastore, &c->load_store);
+}
+
+static void names_read(struct lg_tree_read *read)
+{
+    struct lg_controller *c = LG_CONTAINER_OF(read, struct lg_controller, load);
+
+    if (read->rc != LG_OK) {
+        finish(c, read->rc, &read->err);
+        return;
+    }
+    c->loading = lg_ctl_state_new();
+    c->load_at = 0;
+    load_next_store(c);
+}
+
+void lg_ctl_load(struct lg_controller *c)
+{
+    c->loaded = false;
+    if (c->load_open || c->stopping)
+        return;
+    lg_timer_stop(c->o.lane, &c->load_pause);
+    c->load_open = true;
+    c->load = (struct lg_tree_read){
+        .metastore = c->o.metastore,
+        .lane = c->o.lane,
+        .roots = roots,
+        .root_count = LG_ARRAY_SIZE(roots),
+        .done = names_read,
+    };
+    lg_tree_read_submit(&c->load);
+}

@@ -1,0 +1,89 @@
+/* What the servers' reports say about a push. Pure. */
+#include "controller/push_monitor.h"
+
+#include "base/str.h"
+#include "coord/assignment.h"
+
+enum lg_push_status lg_push_monitor_replica(const struct lg_catalog_snapshot *snapshot,
+                                            const struct lg_catalog_topic *topic,
+                                            uint32_t partition, const char *instance,
+                                            uint64_t *records)
+{
+    const struct lg_catalog_partition *part;
+
+    if (topic == NULL || partition >= topic->partition_count)
+        return LG_PUSH_NOT_CREATED;
+    part = &topic->partitions[partition];
+    for (uint32_t i = 0; i < part->count; i++) {
+        const struct lg_catalog_replica *replica = &part->replicas[i];
+
+        if (strcmp(snapshot->instances.data[replica->instance].id, instance) != 0)
+            continue;
+        if (records != NULL)
+            *records = replica->records;
+        return replica->status;
+    }
+    return LG_PUSH_NOT_CREATED;
+}
+
+struct lg_push_view lg_push_monitor_view(const struct lg_ctl_topic *t,
+                                         const struct lg_catalog_snapshot *snapshot)
+{
+    const struct lg_catalog_topic *topic =
+        snapshot == NULL ? NULL : lg_catalog_topic(snapshot, lg_slice_str(t->name));
+    struct lg_push_view view = {.partitions = t->placement.partitions};
+    enum lg_push_status *verdicts = lg_new_array(enum lg_push_status, t->placement.partitions);
+    bool failed = false;
+
+    for (uint32_t p = 0; p < t->placement.partitions; p++) {
+        struct lg_push_replica replicas[LG_ASSIGNMENT_FACTOR_MAX] = {0};
+        uint64_t furthest = 0;
+        bool complete = false;
+        size_t n = 0;
+
+        for (uint32_t r = 0; r < t->placement.factor; r++) {
+            const char *id = t->placement.ids[p * t->placement.factor + r];
+            uint64_t records = 0;
+
+            if (id == NULL)
+                continue;
+            replicas[n].status = lg_push_monitor_replica(snapshot, topic, p, id, &records);
+            complete = complete || replicas[n].status == LG_PUSH_COMPLETED;
+            furthest = LG_MAX(furthest, records);
+            n++;
+        }
+        /* The factor is what was placed: a replica that nobody was there for is not waited for
+         * twice, once as absent and once as tolerated. */
+        verdicts[p] =
+            lg_push_status_of_partition(replicas, n, (int32_t)n, LG_PUSH_STRATEGY_WAIT_N_MINUS_ONE);
+        if (verdicts[p] == LG_PUSH_ERROR && !failed) {
+            failed = true;
+            view.first_error = p;
+        }
+        view.partitions_completed += complete;
+        view.records += (int64_t)furthest;
+    }
+    view.verdict = lg_push_status_of_job(verdicts, t->placement.partitions);
+    lg_free(verdicts);
+    return view;
+}
+
+char *lg_push_monitor_reason(const char *const *node_names, const struct lg_slice *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        LG_AUTO(lg_json) *json = NULL;
+        struct lg_error ignored;
+        struct lg_json *replica;
+        const char *partition;
+
+        if (lg_json_parse(values[i], &json, &ignored) != LG_OK)
+            continue;
+        for (size_t at = 0; lg_json_next(json, &at, &partition, &replica);) {
+            const char *error = lg_json_get_str(replica, "error", NULL);
+
+            if (error != NULL)
+                return lg_strf("partition %s on %s: %s", partition, node_names[i], error);
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,265 @@
+/* What the controller knows, in memory. */
+#include "controller/state.h"
+
+#include "base/str.h"
+#include "controller/controller.h"
+#include "coord/assignment.h"
+#include "model/names.h"
+
+struct lg_ctl_state *lg_ctl_state_new(void)
+{
+    struct lg_ctl_state *s = lg_new(struct lg_ctl_state);
+
+    s->stores = lg_map_new();
+    s->topics = lg_map_new();
+    return s;
+}
+
+static void store_free(struct lg_ctl_store *entry)
+{
+    if (entry == NULL)
+        return;
+    lg_store_free(entry->store);
+    lg_free(entry);
+}
+
+void lg_ctl_topic_free(struct lg_ctl_topic *t)
+{
+    if (t == NULL)
+        return;
+    for (size_t i = 0; i < (size_t)t->placement.partitions * t->placement.factor; i++)
+        lg_free(t->placement.ids[i]);
+    lg_free(t->placement.ids);
+    lg_free(t->name);
+    lg_free(t->store);
+    lg_free(t->push_job_id);
+    lg_free(t->details);
+    lg_free(t);
+}
+
+void lg_ctl_state_free(struct lg_ctl_state *s)
+{
+    struct lg_slice key;
+    void *value;
+
+    if (s == NULL)
+        return;
+    for (size_t at = 0; lg_map_next(s->stores, &at, &key, &value);)
+        store_free(value);
+    for (size_t at = 0; lg_map_next(s->topics, &at, &key, &value);)
+        lg_ctl_topic_free(value);
+    for (size_t i = 0; i < s->trash.size; i++)
+        lg_free(s->trash.data[i].topic);
+    LG_VEC_DONE(&s->trash);
+    lg_map_free(s->stores);
+    lg_map_free(s->topics);
+    lg_free(s);
+}
+
+struct lg_ctl_store *lg_ctl_state_store(const struct lg_ctl_state *s, const char *name)
+{
+    return lg_map_get(s->stores, lg_slice_str(name));
+}
+
+struct lg_ctl_topic *lg_ctl_state_topic(const struct lg_ctl_state *s, const char *name)
+{
+    return lg_map_get(s->topics, lg_slice_str(name));
+}
+
+struct lg_ctl_topic *lg_ctl_state_version(const struct lg_ctl_state *s, const char *store,
+                                          int32_t version)
+{
+    char topic[LG_NAMES_TOPIC_MAX + 1];
+
+    lg_names_version_topic(topic, store, version);
+    return lg_ctl_state_topic(s, topic);
+}
+
+enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
+                             struct lg_ctl_store **out, struct lg_error *err)
+{
+    const char *names[LG_CONTROLLER_STORES_MAX], *nearest;
+    struct lg_ctl_store *found = lg_ctl_state_store(s, name);
+    struct lg_slice key;
+    void *value;
+    size_t n = 0;
+
+    if (found != NULL) {
+        *out = found;
+        return LG_OK;
+    }
+    for (size_t at = 0; n < LG_CONTROLLER_STORES_MAX && lg_map_next(s->stores, &at, &key, &value);)
+        names[n++] = ((struct lg_ctl_store *)value)->store->name;
+    nearest = lg_nearest(name, names, n);
+    if (nearest != NULL)
+        return lg_error_set(err, LG_ERR_NO_STORE, "no store named '%.128s'; did you mean '%s'?",
+                            name, nearest);
+    return lg_error_set(err, LG_ERR_NO_STORE, "no store named '%.128s'; %s", name,
+                        n == 0 ? "there is none yet" : "/list_stores names those there are");
+}
+
+/* Heartbeats live in memory only: one that came while a write was under way must not be lost. */
+static void keep_heard(const struct lg_store *before, struct lg_store *after)
+{
+    for (size_t i = 0; i < after->versions.size; i++) {
+        struct lg_version *v = &after->versions.data[i];
+        const struct lg_version *old = lg_store_version(before, v->number);
+
+        if (old != NULL)
+            v->push_heard_ms = LG_MAX(v->push_heard_ms, old->push_heard_ms);
+    }
+}
+
+void lg_ctl_state_put_store(struct lg_ctl_state *s, struct lg_store *take_store,
+                            int64_t node_version)
+{
+    struct lg_ctl_store *entry = lg_new(struct lg_ctl_store), *before;
+
+    entry->store = take_store;
+    entry->node_version = node_version;
+    before = lg_map_put(s->stores, lg_slice_str(take_store->name), entry);
+    if (before != NULL)
+        keep_heard(before->store, take_store);
+    store_free(before);
+}
+
+void lg_ctl_state_put_topic(struct lg_ctl_state *s, struct lg_ctl_topic *take_topic)
+{
+    lg_ctl_topic_free(lg_map_put(s->topics, lg_slice_str(take_topic->name), take_topic));
+}
+
+void lg_ctl_state_trash(struct lg_ctl_state *s, const char *topic, uint64_t now_us)
+{
+    /* The name may be the entry's own. */
+    struct lg_ctl_trash trash = {lg_strdup(topic), now_us};
+
+    lg_ctl_topic_free(lg_map_remove(s->topics, lg_slice_str(trash.topic)));
+    LG_VEC_PUSH(&s->trash, trash);
+}
+
+void lg_ctl_state_untrash(struct lg_ctl_state *s, size_t i)
+{
+    assert(i < s->trash.size);
+    lg_free(s->trash.data[i].topic);
+    s->trash.size--;
+    memmove(&s->trash.data[i], &s->trash.data[i + 1],
+            (s->trash.size - i) * sizeof(s->trash.data[0]));
+}
+
+static char *copy_of(const char *text)
+{
+    return text == NULL ? NULL : lg_strdup(text);
+}
+
+struct lg_ctl_topic *lg_ctl_topic_copy(const struct lg_ctl_topic *t)
+{
+    struct lg_ctl_topic *copy = lg_new(struct lg_ctl_topic);
+    size_t n = (size_t)t->placement.partitions * t->placement.factor;
+
+    *copy = *t;
+    copy->name = lg_strdup(t->name);
+    copy->store = lg_strdup(t->store);
+    copy->push_job_id = lg_strdup(t->push_job_id);
+    copy->details = copy_of(t->details);
+    copy->deciding = false;
+    copy->placement.ids = lg_new_array(char *, n);
+    for (size_t i = 0; i < n; i++)
+        copy->placement.ids[i] = copy_of(t->placement.ids[i]);
+    return copy;
+}
+
+void lg_ctl_topic_settle(struct lg_ctl_topic *t, enum lg_push_status status, const char *details)
+{
+    char *copy = copy_of(details);
+
+    t->status = status;
+    lg_free(t->details);
+    t->details = copy;
+}
+
+struct lg_json *lg_ctl_topic_push_json(const struct lg_ctl_topic *t)
+{
+    struct lg_json *json = lg_json_new_object();
+
+    lg_json_set_str(json, "store", t->store);
+    lg_json_set_int(json, "version", t->version);
+    lg_json_set_str(json, "pushJobId", t->push_job_id);
+    lg_json_set_str(json, "status", lg_push_status_name(t->status));
+    lg_json_set_str(json, "details", t->details);
+    lg_json_set_bool(json, "endOfPush", t->end_of_push);
+    return json;
+}
+
+struct lg_json *lg_ctl_topic_assignment_json(const struct lg_ctl_topic *t)
+{
+    struct lg_json *json = lg_json_new_object(), *partitions = lg_json_new_array();
+
+    for (uint32_t p = 0; p < t->placement.partitions; p++) {
+        struct lg_json *ids = lg_json_new_array();
+
+        for (uint32_t r = 0; r < t->placement.factor; r++) {
+            const char *id = t->placement.ids[p * t->placement.factor + r];
+
+            if (id != NULL)
+                lg_json_push(ids, lg_json_new_string(lg_slice_str(id)));
+        }
+        lg_json_push(partitions, ids);
+    }
+    lg_json_set(json, "partitions", partitions);
+    return json;
+}
+
+static enum lg_rc read_placement(const struct lg_json *partitions, struct lg_ctl_placement *out,
+                                 struct lg_error *err)
+{
+    size_t n = lg_json_size(partitions), factor = 1;
+
+    if (lg_json_type(partitions) != LG_JSON_ARRAY || n > LG_CONTROLLER_PARTITIONS_MAX)
+        return lg_error_set(err, LG_ERR_BAD_DATA, "\"partitions\" is no list of at most %u",
+                            LG_CONTROLLER_PARTITIONS_MAX);
+    for (size_t p = 0; p < n; p++)
+        factor = LG_MAX(factor, lg_json_size(lg_json_at(partitions, p)));
+    if (factor > LG_ASSIGNMENT_FACTOR_MAX)
+        return lg_error_set(err, LG_ERR_BAD_DATA, "a partition has %zu replicas, over %u", factor,
+                            LG_ASSIGNMENT_FACTOR_MAX);
+    out->partitions = (uint32_t)n;
+    out->factor = (uint32_t)factor;
+    out->ids = lg_new_array(char *, n *factor);
+    for (size_t p = 0; p < n; p++) {
+        const struct lg_json *ids = lg_json_at(partitions, p);
+
+        for (size_t r = 0; r < lg_json_size(ids); r++) {
+            struct lg_slice id = lg_json_string(lg_json_at(ids, r));
+
+            out->ids[p * factor + r] = lg_strndup((const char *)id.data, id.size);
+        }
+    }
+    return LG_OK;
+}
+
+enum lg_rc lg_ctl_topic_from_json(const char *name, const struct lg_json *push,
+                                  const struct lg_json *assignment, struct lg_ctl_topic **out,
+                                  struct lg_error *err)
+{
+    LG_AUTO(lg_ctl_topic) *t = lg_new(struct lg_ctl_topic);
+    const char *store = lg_json_get_str(push, "store", NULL);
+    const struct lg_json *partitions =
+        assignment == NULL ? NULL : lg_json_get(assignment, "partitions");
+    int64_t version = lg_json_get_int(push, "version", 0);
+
+    if (store == NULL || version < 1 || version > INT32_MAX)
+        return lg_error_set(err, LG_ERR_BAD_DATA, "\"store\" or \"version\" is missing");
+    if (!lg_push_status_from_name(lg_slice_str(lg_json_get_str(push, "status", "")), &t->status))
+        return lg_error_set(err, LG_ERR_BAD_DATA, "\"status\" '%.40s' is unknown",
+                            lg_json_get_str(push, "status", ""));
+    t->name = lg_strdup(name);
+    t->store = lg_strdup(store);
+    t->version = (int32_t)version;
+    t->push_job_id = lg_strdup(lg_json_get_str(push, "pushJobId", ""));
+    t->details = copy_of(lg_json_get_str(push, "details", NULL));
+    t->end_of_push = lg_json_get_bool(push, "endOfPush", false);
+    if (partitions != NULL && read_placement(partitions, &t->placement, err) != LG_OK)
+        return lg_error_wrap(err, "its assignment");
+    *out = LG_TAKE(t);
+    return LG_OK;
+}

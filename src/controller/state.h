@@ -1,0 +1,79 @@
+/* What the controller knows, in memory: stores and the topics of their versions, as they stand in
+ * the metastore. Owned by the controller's lane; replaced entry by entry after each durable write.
+ */
+#ifndef LG_CONTROLLER_STATE_H
+#define LG_CONTROLLER_STATE_H
+
+#include "base/map.h"
+#include "catalog/catalog.h"
+
+struct lg_ctl_store {
+    struct lg_store *store; /* owned */
+    int64_t node_version;   /* of /stores/<store>, for the comparison of the next write */
+};
+
+/* Which instance holds which replica: /assignment/<topic>. */
+struct lg_ctl_placement {
+    uint32_t partitions, factor;
+    char **ids; /* owned; ids[p * factor + r], NULL: nobody */
+};
+
+/* The topic of a version: /pushes/<topic> and /assignment/<topic>. */
+struct lg_ctl_topic {
+    char *name, *store, *push_job_id;
+    char *details; /* NULL: none */
+    int32_t version;
+    enum lg_push_status status;
+    bool end_of_push;
+    struct lg_ctl_placement placement;
+    uint64_t failed_us; /* When it failed; 0: not, or before the last start. Memory only. */
+    bool deciding;      /* A change that ends this push waits for its turn. Memory only. */
+};
+
+struct lg_ctl_trash {
+    char *topic;
+    uint64_t since_us; /* lane time at which it was first seen here */
+};
+
+struct lg_ctl_state {
+    struct lg_map *stores; /* name -> struct lg_ctl_store, owned */
+    struct lg_map *topics; /* name -> struct lg_ctl_topic, owned */
+    LG_VEC(struct lg_ctl_trash) trash;
+};
+
+struct lg_ctl_state *lg_ctl_state_new(void);
+void lg_ctl_state_free(struct lg_ctl_state *s); /* NULL is allowed. */
+LG_DEFINE_AUTO(lg_ctl_state, lg_ctl_state_free)
+
+struct lg_ctl_store *lg_ctl_state_store(const struct lg_ctl_state *s, const char *name);
+struct lg_ctl_topic *lg_ctl_state_topic(const struct lg_ctl_state *s, const char *name);
+/* Of a version; NULL when it is gone. */
+struct lg_ctl_topic *lg_ctl_state_version(const struct lg_ctl_state *s, const char *store,
+                                          int32_t version);
+/* LG_ERR_NO_STORE, with the nearest name. */
+LG_MUST_CHECK enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
+                                           struct lg_ctl_store **out, struct lg_error *err);
+
+/* Takes over what was written. When pushers were last heard stays as it is in memory. */
+void lg_ctl_state_put_store(struct lg_ctl_state *s, struct lg_store *take_store,
+                            int64_t node_version);
+void lg_ctl_state_put_topic(struct lg_ctl_state *s, struct lg_ctl_topic *take_topic);
+/* The topic's entry goes, and it lies in the trash. */
+void lg_ctl_state_trash(struct lg_ctl_state *s, const char *topic, uint64_t now_us);
+void lg_ctl_state_untrash(struct lg_ctl_state *s, size_t i);
+
+void lg_ctl_topic_free(struct lg_ctl_topic *t); /* NULL is allowed. */
+LG_DEFINE_AUTO(lg_ctl_topic, lg_ctl_topic_free)
+struct lg_ctl_topic *lg_ctl_topic_copy(const struct lg_ctl_topic *t);
+/* Sets status and reason; `details` is copied, NULL: none. */
+void lg_ctl_topic_settle(struct lg_ctl_topic *t, enum lg_push_status status, const char *details);
+
+/* The values of the nodes; the caller owns them. */
+struct lg_json *lg_ctl_topic_push_json(const struct lg_ctl_topic *t);
+struct lg_json *lg_ctl_topic_assignment_json(const struct lg_ctl_topic *t);
+/* LG_ERR_BAD_DATA. `assignment` may be NULL: nobody is assigned. */
+LG_MUST_CHECK enum lg_rc lg_ctl_topic_from_json(const char *name, const struct lg_json *push,
+                                                const struct lg_json *assignment,
+                                                struct lg_ctl_topic **out, struct lg_error *err);
+
+#endif
