@@ -215,9 +215,9 @@ static void a_killed_node_leaves_nothing_and_runs_nothing(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 50; seed++) {
+        unsigned kills = 0; /* Outlives the sim, whose end is a kill, too. */
         LG_AUTO(lg_sim) *sim = lg_sim_new(seed);
         struct boot b = {.node = lg_sim_node_new(sim, "victim")};
-        unsigned kills = 0;
         uint64_t steps;
 
         lg_sim_node_on_kill(b.node, count_kill, &kills);
