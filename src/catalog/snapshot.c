@@ -285,9 +285,12 @@ enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s, struct lg_
     if (name.size > 0)
         memcpy(given, name.data, LG_MIN(name.size, (size_t)LG_STORE_NAME_MAX));
     near = lg_nearest(given, names, s->stores.size);
-    (void)lg_error_set(
-        err, LG_ERR_NO_STORE, "no store named '%s'%s%s%s; `lagoon store list` lists them", given,
-        near == NULL ? "" : ", did you mean '", near == NULL ? "" : near, near == NULL ? "" : "'?");
+    if (near != NULL)
+        (void)lg_error_set(err, LG_ERR_NO_STORE, "no store named '%s'; did you mean '%s'?", given,
+                           near);
+    else
+        (void)lg_error_set(err, LG_ERR_NO_STORE,
+                           "no store named '%s'; `lagoon store list` lists them", given);
     lg_free(names);
     return LG_ERR_NO_STORE;
 }

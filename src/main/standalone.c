@@ -20,10 +20,11 @@
 #define FORMAT_BYTES_MAX 256
 #define ENDPOINTS_FILE "endpoints.json"
 #define READY_TIMEOUT_MS 60000u
+#define SERVED_TIMEOUT_MS 10000u
 #define READY_PAUSE_MS 5u
 
 struct lg_standalone {
-    struct lg_disk *disk;
+    struct lg_disk *disk, *store_disk; /* the data directory, and DIR/store of the replicas */
     struct lg_file *lock;
     struct lg_pool_uv *pool;
     struct lg_transport *transport;
@@ -179,7 +180,7 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
                                                      .pubsub = lg_seglog_pubsub(s->log),
                                                      .transport = s->transport,
                                                      .driver = s->rocksdb,
-                                                     .checkpoint_path = "store/checkpoints",
+                                                     .checkpoint_path = "checkpoints",
                                                      .host = o->host,
                                                      .port = o->server_port},
                          &s->server, err);
@@ -199,7 +200,8 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
     return LG_OK;
 }
 
-/* --- Ready when a user would say so: both fronts answer 200. -----------------------------------
+/* --- Ready when a user would say so: both fronts answer, and reads do.
+ * -----------------------------------
  */
 
 struct probe {
@@ -208,8 +210,8 @@ struct probe {
     struct lg_http_call call;
     struct lg_timer pause;
     const char *host;
-    unsigned stage; /* 0: controller, 1: router */
-    uint64_t deadline_us;
+    unsigned stage; /* 0: the controller answers, 1: the router does, 2: every store is served */
+    uint64_t deadline_us, served_deadline_us;
     bool settled;
 };
 
@@ -224,9 +226,16 @@ static void probe_answered(struct lg_http_call *call)
 {
     struct probe *p = LG_CONTAINER_OF(call, struct probe, call);
 
+    uint64_t now_us = lg_lane_now_us(p->s->main);
+    bool given_up = now_us > p->deadline_us || (p->stage == 2 && now_us > p->served_deadline_us);
+
     if (call->rc == LG_OK && call->status == 200)
         p->stage++;
-    if (p->stage == 2 || lg_lane_now_us(p->s->main) > p->deadline_us) {
+    else if (given_up && p->stage == 2) /* A damaged store must not keep the others away. */
+        lg_log(LG_LOG_WARN, "standalone_not_all_served", "reason=\"%.*s\"",
+               (int)LG_MIN(call->response_body.size, (size_t)300),
+               (const char *)call->response_body.data);
+    if (p->stage == 3 || given_up) {
         p->settled = true;
         lg_lane_uv_stop(p->s->main);
     } else {
@@ -241,7 +250,7 @@ static void probe_send(struct probe *p)
         .host = p->host,
         .port = p->stage == 0 ? p->s->controller_port : p->s->router_port,
         .method = LG_HTTP_GET,
-        .target = p->stage == 0 ? LG_LIT("/v1/health") : LG_LIT("/v1/stores"),
+        .target = p->stage == 1 ? LG_LIT("/v1/stores") : LG_LIT("/v1/health"),
         .done = probe_answered,
     };
     lg_http_call_submit(p->client, &p->call);
@@ -253,6 +262,7 @@ static enum lg_rc wait_ready(struct lg_standalone *s, const char *host, struct l
 
     p.client = lg_http_client_new(s->transport, s->main);
     p.deadline_us = lg_lane_now_us(s->main) + READY_TIMEOUT_MS * LG_MS;
+    p.served_deadline_us = lg_lane_now_us(s->main) + SERVED_TIMEOUT_MS * LG_MS;
     probe_send(&p);
     while (!p.settled)
         lg_lane_uv_run(s->main);
@@ -440,6 +450,7 @@ void lg_standalone_stop(struct lg_standalone *s)
     lg_lane_uv_free(s->main);
     lg_rocksdb_free(s->rocksdb);
     lg_pool_uv_free(s->pool);
+    lg_disk_posix_free(s->store_disk);
     lg_file_close(s->lock);
     lg_disk_posix_free(s->disk);
     lg_free(s);
