@@ -171,10 +171,13 @@ static enum lg_rc start_control(struct lg_standalone *s, const struct lg_standal
 static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone_options *o,
                              struct lg_error *err)
 {
-    enum lg_rc rc;
+    LG_AUTO_STR char *root = lg_strf("%s/store", o->data);
+    enum lg_rc rc = lg_disk_posix_new(root, &s->store_disk, err);
 
+    if (rc != LG_OK)
+        return rc;
     s->rocksdb = lg_rocksdb_new(&(struct lg_rocksdb_options){
-        .disk = s->disk, .root = o->data, .block_cache_bytes = o->block_cache_bytes});
+        .disk = s->store_disk, .root = root, .block_cache_bytes = o->block_cache_bytes});
     rc = lg_server_start(&(struct lg_server_options){.lane = s->data,
                                                      .metastore = s->server_session,
                                                      .pubsub = lg_seglog_pubsub(s->log),
