@@ -108,6 +108,12 @@ void lg_log_env_start_uv(struct lg_log_env *env)
     assert_ok(lg_lane_uv_start(env->home, &err));
 }
 
+void lg_log_env_stop_uv(struct lg_log_env *env)
+{
+    lg_lane_uv_stop(env->home);
+    lg_lane_uv_join(env->home);
+}
+
 void lg_log_env_done(struct lg_log_env *env)
 {
     struct lg_error err = {0};
@@ -117,8 +123,7 @@ void lg_log_env_done(struct lg_log_env *env)
         lg_sim_free(env->sim);
         return;
     }
-    lg_lane_uv_stop(env->home);
-    lg_lane_uv_join(env->home);
+    lg_log_env_stop_uv(env);
     lg_lane_uv_free(env->home);
     lg_lane_uv_free(env->lane);
     lg_pool_uv_free(env->pool);

@@ -31,6 +31,8 @@ void lg_log_env_init_sim(struct lg_log_env *env, uint64_t seed, struct lg_disk *
  * a driver can be opened before. Fails the test on errors. */
 void lg_log_env_init_uv(struct lg_log_env *env);
 void lg_log_env_start_uv(struct lg_log_env *env);
+/* Ends the home lane's thread, so that a transport can be freed before the lanes are. */
+void lg_log_env_stop_uv(struct lg_log_env *env);
 /* The driver must be closed. */
 void lg_log_env_done(struct lg_log_env *env);
 

@@ -1,7 +1,13 @@
-/* The log over HTTP, the client's side. One HTTP call per operation. Owner: its lane. */
+/* The log over HTTP, the client's side. One HTTP call per operation. Owner: its lane.
+ *
+ * Calls may overtake one another on different connections, batches of one partition must not: so a
+ * partition has one produce under way, and the others wait for it. When it fails and may be
+ * repeated, those behind it fail too, or the log would get them with a gap.
+ */
 #include "drivers/loghttp/loghttp.h"
 
 #include "base/json.h"
+#include "base/map.h"
 #include "base/ref.h"
 #include "base/str.h"
 #include "net/http_client.h"
@@ -15,8 +21,14 @@ struct lg_loghttp {
     struct lg_pubsub head;
     struct lg_lane *lane;
     struct lg_http_client *client;
+    struct lg_map *queues; /* By "<topic>/<partition>"; struct queue. */
     char *url, *host;
     uint16_t port;
+};
+
+struct queue { /* Produces of one partition; exists while there are some. */
+    char *key;
+    struct lg_list requests; /* The first one is under way. */
 };
 
 /* One operation on its way. Two holders: the operation's lane, and a cancel that travels. */
@@ -28,6 +40,8 @@ struct request {
     struct lg_task cancel_task;
     struct lg_http_call call;
     struct lg_buf target;
+    struct queue *queue; /* PRODUCE. */
+    struct lg_list link; /* In it. */
     bool submitted, completed;
 };
 
@@ -145,14 +159,74 @@ static enum lg_rc take_answer(struct lg_http_call *call, struct lg_pubsub_op *op
     return LG_OK;
 }
 
+static void submit_call(struct request *r)
+{
+    r->submitted = true;
+    lg_http_call_submit(r->log->client, &r->call);
+}
+
+/* May records that follow a produce with this result still be sent? Not when it will be repeated,
+ * or nobody knows whether it happened. */
+static bool may_go_on(enum lg_rc rc)
+{
+    return rc == LG_OK || rc == LG_ERR_INVALID || rc == LG_ERR_BAD_DATA || rc == LG_ERR_TOO_LARGE;
+}
+
+/* The first produce of a partition has ended: the next one goes, or all behind it fail. */
+static void queue_step(struct queue *q, struct lg_loghttp *log, enum lg_rc rc,
+                       const struct lg_error *err)
+{
+    struct lg_list *link;
+
+    while (!may_go_on(rc) && (link = lg_list_pop_front(&q->requests)) != NULL) {
+        struct request *r = LG_CONTAINER_OF(link, struct request, link);
+
+        r->queue = NULL;
+        lg_error_set(&r->op->err, rc, "the batch before it failed: %s", err->text);
+        answer(r, rc);
+    }
+    if (!lg_list_empty(&q->requests)) {
+        submit_call(LG_CONTAINER_OF(q->requests.next, struct request, link));
+        return;
+    }
+    lg_map_remove(log->queues, lg_slice_str(q->key));
+    lg_free(q->key);
+    lg_free(q);
+}
+
+static void queue_add(struct request *r)
+{
+    struct lg_loghttp *log = r->log;
+    char *key = lg_strf("%s/%u", r->op->topic, r->op->partition);
+    struct queue *q = lg_map_get(log->queues, lg_slice_str(key));
+
+    if (q == NULL) {
+        q = lg_new(struct queue);
+        q->key = LG_TAKE(key);
+        lg_list_init(&q->requests);
+        lg_map_put(log->queues, lg_slice_str(q->key), q);
+    }
+    lg_free(key);
+    r->queue = q;
+    lg_list_push_back(&q->requests, &r->link);
+    if (q->requests.next == &r->link)
+        submit_call(r);
+}
+
 static void call_done(struct lg_http_call *call)
 {
     struct request *r = LG_CONTAINER_OF(call, struct request, call);
     enum lg_rc rc = take_answer(call, r->op);
+    struct queue *q = LG_TAKE(r->queue);
+    struct lg_loghttp *log = r->log;
+    struct lg_error err = r->op->err;
 
     r->submitted = false;
     lg_http_call_done(call);
+    lg_list_remove(&r->link);
     answer(r, rc);
+    if (q != NULL)
+        queue_step(q, log, rc, &err);
 }
 
 /* --- Questions ------------------------------------------------------------------------------ */
@@ -227,8 +301,10 @@ static void op_arrived(struct lg_task *task)
         call->deadline_us = lg_lane_now_us(r->home) + DEADLINE_DEFAULT_US +
                             (op->kind == LG_PUBSUB_FETCH ? wait_us + WAIT_SLACK_US : 0);
     call->done = call_done;
-    r->submitted = true;
-    lg_http_call_submit(r->log->client, call);
+    if (op->kind == LG_PUBSUB_PRODUCE)
+        queue_add(r);
+    else
+        submit_call(r);
 }
 
 static void loghttp_submit(struct lg_pubsub *ps, struct lg_pubsub_op *op)
@@ -240,6 +316,7 @@ static void loghttp_submit(struct lg_pubsub *ps, struct lg_pubsub_op *op)
     r->log = log;
     r->home = log->lane;
     r->op = op;
+    lg_list_init(&r->link);
     op->driver_state = r;
     op->cancelled = false;
     op->rc = LG_OK;
@@ -313,6 +390,7 @@ enum lg_rc lg_loghttp_new(const struct lg_loghttp_options *options, struct lg_lo
     log = lg_new(struct lg_loghttp);
     log->head.ops = &ops;
     log->lane = options->lane;
+    log->queues = lg_map_new();
     log->client = lg_http_client_new(options->transport, options->lane);
     log->url = lg_strdup(options->url);
     log->head.url = log->url;
@@ -326,7 +404,8 @@ void lg_loghttp_free(struct lg_loghttp *log)
 {
     if (log == NULL)
         return;
-    lg_http_client_free(log->client);
+    lg_http_client_free(log->client); /* What is under way ends, and what waits behind it. */
+    lg_map_free(log->queues);
     lg_free(log->host);
     lg_free(log->url);
     lg_free(log);
