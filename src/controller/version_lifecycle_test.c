@@ -2,8 +2,6 @@
 #include "controller/version_lifecycle.h"
 
 #include "controller/cleanup.h"
-#include "controller/state.h"
-#include "controller/store_lifecycle.h"
 #include "test/test.h"
 
 #define NOW 1000000
@@ -127,18 +125,6 @@ static void each_status_has_its_word(void **state)
     assert_int_equal(lg_version_lifecycle_job_status(NULL), LG_PUSH_ARCHIVED);
 }
 
-static void only_the_current_version_confirms(void **state)
-{
-    (void)state;
-    assert_true(lg_cleanup_confirms(200, LG_LIT("{\"currentVersion\":3}"), 3));
-    assert_false(lg_cleanup_confirms(200, LG_LIT("{\"currentVersion\":2}"), 3));
-    assert_false(lg_cleanup_confirms(200, LG_LIT("{\"currentVersion\":\"3\"}"), 3));
-    assert_false(lg_cleanup_confirms(200, LG_LIT("{}"), 0));
-    assert_false(lg_cleanup_confirms(200, LG_LIT("3"), 3));
-    assert_false(lg_cleanup_confirms(200, LG_LIT(""), 0));
-    assert_false(lg_cleanup_confirms(404, LG_LIT("{\"currentVersion\":3}"), 3));
-}
-
 static void a_long_history_goes_in_portions(void **state)
 {
     LG_AUTO(lg_store) *s = store_with(LG_VERSION_ONLINE);
@@ -161,66 +147,6 @@ static void a_long_history_goes_in_portions(void **state)
     assert_int_equal(out[LG_CLEANUP_VERSIONS_MAX - 1], LG_CLEANUP_VERSIONS_MAX);
 }
 
-/* --- What stands in the metadata. --------------------------------------------------------------
- */
-
-static void a_topic_comes_back_from_its_nodes(void **state)
-{
-    char *ids[] = {(char[]){"a_1"}, NULL, (char[]){"b_1"}, (char[]){"a_1"}};
-    struct lg_ctl_topic t = {.name = (char[]){"cities_v2"},
-                             .store = (char[]){"cities"},
-                             .push_job_id = (char[]){"p"},
-                             .details = (char[]){"why"},
-                             .version = 2,
-                             .status = LG_PUSH_ERROR,
-                             .end_of_push = true,
-                             .placement = {2, 2, ids}};
-    LG_AUTO(lg_json) *push = lg_ctl_topic_push_json(&t);
-    LG_AUTO(lg_json) *assignment = lg_ctl_topic_assignment_json(&t);
-    LG_AUTO(lg_ctl_topic) *back = NULL;
-    LG_AUTO(lg_json) *again = NULL;
-    LG_AUTO(lg_json) *assigned = NULL;
-    struct lg_error err = {0};
-
-    (void)state;
-    assert_ok(lg_ctl_topic_from_json("cities_v2", push, assignment, &back, &err));
-    again = lg_ctl_topic_push_json(back);
-    assigned = lg_ctl_topic_assignment_json(back);
-    assert_true(lg_json_equal(push, again));
-    assert_true(lg_json_equal(assignment, assigned));
-    assert_int_equal(back->placement.factor, 2);
-    assert_string_equal(back->placement.ids[2], "b_1");
-}
-
-static void nodes_that_make_no_sense_are_refused(void **state)
-{
-    static const char *const pushes[] = {
-        "{}",
-        "{\"store\":\"x\",\"version\":0,\"status\":\"STARTED\"}",
-        "{\"store\":\"x\",\"version\":4294967297,\"status\":\"STARTED\"}",
-        "{\"store\":\"x\",\"version\":1,\"status\":\"started\"}",
-        "{\"version\":1,\"status\":\"STARTED\"}",
-    };
-    static const char good[] = "{\"store\":\"x\",\"version\":1,\"status\":\"STARTED\"}";
-    static const char bad_assignment[] = "{\"partitions\":3}";
-    LG_AUTO(lg_json) *push = NULL;
-    LG_AUTO(lg_json) *assignment = NULL;
-    LG_AUTO(lg_ctl_topic) *t = NULL;
-    struct lg_error err = {0};
-
-    (void)state;
-    for (size_t i = 0; i < LG_ARRAY_SIZE(pushes); i++) {
-        LG_AUTO(lg_json) *json = NULL;
-
-        assert_ok(lg_json_parse(lg_slice_str(pushes[i]), &json, &err));
-        assert_rc(LG_ERR_BAD_DATA, lg_ctl_topic_from_json("x_v1", json, NULL, &t, &err));
-    }
-    assert_ok(lg_json_parse(lg_slice_str(good), &push, &err));
-    assert_ok(lg_json_parse(lg_slice_str(bad_assignment), &assignment, &err));
-    assert_rc(LG_ERR_BAD_DATA, lg_ctl_topic_from_json("x_v1", push, assignment, &t, &err));
-    assert_ok(lg_ctl_topic_from_json("x_v1", push, NULL, &t, &err));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,10 +155,7 @@ int main(void)
         cmocka_unit_test(a_refused_push_kills_nobody),
         cmocka_unit_test(the_same_id_gives_the_same_version_whatever_became_of_it),
         cmocka_unit_test(each_status_has_its_word),
-        cmocka_unit_test(only_the_current_version_confirms),
         cmocka_unit_test(a_long_history_goes_in_portions),
-        cmocka_unit_test(a_topic_comes_back_from_its_nodes),
-        cmocka_unit_test(nodes_that_make_no_sense_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,229 @@
+/* Pushes begin, end, are killed; versions are switched. */
+#include "test/lib/controller_world.h"
+#include "test/test.h"
+
+static void the_same_push_id_gives_the_same_version(void **state)
+{
+    struct lg_cw *w = lg_cw_start(8);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    assert_int_equal(lg_cw_version(w), 1);
+    lg_cw_end(w, 1);
+    lg_cw_end(w, 1); /* Again is fine, and writes nothing again. */
+    lg_cw_restart(w);
+    lg_cw_until_ready(w);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    assert_int_equal(lg_cw_version(w), 1);
+    lg_cw_free(w);
+}
+
+static void a_second_push_is_refused_while_one_runs(void **state)
+{
+    struct lg_cw *w = lg_cw_start(9);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    lg_sim_run_us(w->sim, 3600 * LG_SEC); /* No lease: it runs for ever. */
+    assert_int_equal(lg_cw_request(w, "p2", 0), 400);
+    assert_string_equal(lg_cw_text(w, "errorType"), "CONCURRENT_BATCH_PUSH");
+    assert_string_equal(lg_cw_text(w, "exceptionType"), "BAD_REQUEST");
+    lg_cw_free(w);
+}
+
+static void a_push_that_fell_silent_is_replaced(void **state)
+{
+    struct lg_cw *w = lg_cw_start(10);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 5000), 200);
+    lg_sim_run_us(w->sim, 4 * LG_SEC);
+    assert_int_equal(lg_cw_post(w, "/push_heartbeat", "store_name=cities&version=1"), 200);
+    lg_sim_run_us(w->sim, 4 * LG_SEC);
+    assert_int_equal(lg_cw_request(w, "p2", 5000), 400); /* It was heard 4 s ago. */
+    lg_sim_run_us(w->sim, 2 * LG_SEC);
+    assert_int_equal(lg_cw_request(w, "p2", 5000), 200);
+    assert_int_equal(lg_cw_version(w), 2);
+    assert_int_equal(lg_cw_post(w, "/push_heartbeat", "store_name=cities&version=1"), 409);
+    /* A restart is no reason to think that a pusher is silent. */
+    lg_sim_run_us(w->sim, 4 * LG_SEC);
+    lg_cw_restart(w);
+    lg_cw_until_ready(w);
+    lg_sim_run_us(w->sim, 2 * LG_SEC);
+    assert_int_equal(lg_cw_request(w, "p3", 5000), 400);
+    lg_cw_free(w);
+}
+
+static void a_push_without_servers_is_refused(void **state)
+{
+    struct lg_cw *w = lg_cw_start(11);
+
+    (void)state;
+    lg_cw_until_ready(w);
+    assert_int_equal(lg_cw_post(w, "/new_store", LG_CW_NEW_STORE), 200);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 503);
+    assert_int_equal(w->log.count, 0);
+    lg_cw_servers_up(w, 1);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    assert_int_equal(lg_cw_version(w), 1);
+    lg_cw_free(w);
+}
+
+static void a_log_that_fails_leaves_no_version(void **state)
+{
+    struct lg_cw *w = lg_cw_start(12);
+
+    (void)state;
+    lg_cw_store_up(w);
+    w->log.fail = LG_ERR_IO;
+    assert_int_equal(lg_cw_request(w, "p1", 0), 500);
+    assert_false(lg_cw_has_version(w, 1, NULL));
+    w->log.fail = LG_OK;
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    w->log.fail = LG_ERR_IO;
+    assert_int_equal(lg_cw_post(w, "/end_of_push", "store_name=cities&version=1"), 500);
+    w->log.fail = LG_OK;
+    lg_cw_end(w, 1);
+    lg_cw_free(w);
+}
+
+static void bad_pushes_are_refused(void **state)
+{
+    static const struct {
+        const char *path, *form;
+        int status;
+    } cases[] = {
+        {"/request_topic", "store_name=cities&push_type=STREAM&push_job_id=p", 501},
+        {"/request_topic", "store_name=cities&push_type=batch&push_job_id=p", 400},
+        {"/request_topic", "store_name=none&push_type=BATCH&push_job_id=p", 404},
+        {"/request_topic", "store_name=cities&push_type=BATCH&push_job_id=p&start_of_push=yes",
+         400},
+        {"/request_topic", "store_name=cities&push_type=BATCH&push_job_id=p&partitioners=a.b.C",
+         400},
+        {"/request_topic",
+         "store_name=cities&push_type=BATCH&push_job_id=p&defer_version_swap=true", 501},
+        {"/request_topic", "store_name=cities&push_type=BATCH&push_job_id=p&lagoon_lease_ms=-1",
+         400},
+        {"/end_of_push", "store_name=cities&version=7", 404},
+        {"/end_of_push", "store_name=cities&version=x", 400},
+        {"/end_of_push", "store_name=cities&version=1&partition_record_counts=%5B%5D", 400},
+        {"/end_of_push", "store_name=cities&version=1&partition_record_counts=%7B%223%22:1%7D",
+         400},
+        {"/end_of_push", "store_name=cities&version=1&partition_record_counts=%7B%220%22:-2%7D",
+         400},
+        {"/kill_offline_push_job", "topic=cities", 400},
+        {"/kill_offline_push_job", "topic=cities_v9", 404},
+        {"/kill_offline_push_job", "topic=none_v1", 404},
+        {"/push_heartbeat", "store_name=cities&version=9", 404},
+        {"/rollback_to_backup_version", "store_name=cities", 409},
+        {"/roll_forward_to_future_version", "store_name=cities", 409},
+        {"/rollback_to_backup_version", "store_name=cities&regions_filter=a", 501},
+    };
+    struct lg_cw *w = lg_cw_start(13);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(cases); i++) {
+        if (lg_cw_post(w, cases[i].path, cases[i].form) != cases[i].status)
+            fail_msg("%s %s: %d %s", cases[i].path, cases[i].form, w->status,
+                     lg_cw_text(w, "error"));
+    }
+    assert_true(lg_cw_has_version(w, 1, "STARTED"));
+    lg_cw_free(w);
+}
+
+static void an_empty_push_completes_by_itself(void **state)
+{
+    struct lg_cw *w = lg_cw_start(14);
+    char found[16];
+    int64_t count = -2;
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_post(w, "/empty_push", "store_name=cities&push_job_id=e1"), 200);
+    lg_cw_letters("cities_v1", 0, found, &count);
+    assert_string_equal(found, "SPSEs");
+    assert_int_equal(count, 0);
+    lg_cw_report(w, "cities_v1", 1, "COMPLETED", NULL);
+    lg_sim_run_us(w->sim, LG_SEC);
+    assert_int_equal(lg_cw_current(w), 1);
+    lg_cw_free(w);
+}
+
+static void a_killed_push_is_cleaned_up_and_its_number_stays_used(void **state)
+{
+    struct lg_cw *w = lg_cw_start(16);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    lg_cw_report(w, "cities_v1", 1, "STARTED", NULL);
+    assert_int_equal(lg_cw_post(w, "/kill_offline_push_job", "topic=cities_v1"), 200);
+    assert_int_equal(lg_cw_post(w, "/kill_offline_push_job", "topic=cities_v1"), 200);
+    lg_sim_run_us(w->sim, 3 * LG_SEC);
+    assert_false(lg_cw_has_version(w, 1, NULL));
+    assert_string_equal(lg_cw_job(w, 1), "ARCHIVED");
+    assert_int_equal(lg_cw_post(w, "/kill_offline_push_job", "topic=cities_v1"), 200);
+    assert_int_equal(w->log.count, 1); /* The server still holds it. */
+    lg_cw_meta(w, LG_META_REMOVE, "/replicas/cities_v1/srv1_88", "");
+    lg_sim_run_us(w->sim, 3 * LG_SEC);
+    assert_int_equal(w->log.count, 0);
+    lg_cw_restart(w);
+    lg_cw_until_ready(w);
+    lg_cw_servers_up(w, 1);
+    assert_int_equal(lg_cw_request(w, "p2", 0), 200);
+    assert_int_equal(lg_cw_version(w), 2);
+    /* The push that completes while it is killed stays killed. */
+    assert_int_equal(lg_cw_post(w, "/kill_offline_push_job", "topic=cities_v2"), 200);
+    lg_cw_report(w, "cities_v2", 1, "COMPLETED", NULL);
+    lg_sim_run_us(w->sim, LG_SEC);
+    assert_int_equal(lg_cw_current(w), 0);
+    lg_cw_free(w);
+}
+
+static void rollback_and_rollforward_are_reversible_and_durable(void **state)
+{
+    struct lg_cw *w = lg_cw_start(18);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_push(w, "p1"), 1);
+    assert_int_equal(lg_cw_push(w, "p2"), 2);
+    assert_int_equal(lg_cw_current(w), 2);
+    assert_int_equal(lg_cw_post(w, "/rollback_to_backup_version", "store_name=cities"), 200);
+    assert_int_equal(lg_cw_version(w), 1);
+    assert_int_equal(lg_cw_current(w), 1);
+    assert_true(lg_cw_has_version(w, 2, "ROLLED_BACK"));
+    lg_cw_restart(w);
+    lg_cw_until_ready(w);
+    assert_int_equal(lg_cw_current(w), 1);
+    assert_int_equal(lg_cw_post(w, "/rollback_to_backup_version", "store_name=cities"), 409);
+    assert_int_equal(lg_cw_post(w, "/roll_forward_to_future_version", "store_name=cities"), 200);
+    assert_int_equal(lg_cw_current(w), 2);
+    lg_cw_restart(w);
+    lg_cw_until_ready(w);
+    assert_int_equal(lg_cw_current(w), 2);
+    assert_int_equal(lg_cw_post(w, "/kill_offline_push_job", "topic=cities_v2"), 409);
+    lg_cw_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_push_id_gives_the_same_version),
+        cmocka_unit_test(a_second_push_is_refused_while_one_runs),
+        cmocka_unit_test(a_push_that_fell_silent_is_replaced),
+        cmocka_unit_test(a_push_without_servers_is_refused),
+        cmocka_unit_test(a_log_that_fails_leaves_no_version),
+        cmocka_unit_test(bad_pushes_are_refused),
+        cmocka_unit_test(an_empty_push_completes_by_itself),
+        cmocka_unit_test(a_killed_push_is_cleaned_up_and_its_number_stays_used),
+        cmocka_unit_test(rollback_and_rollforward_are_reversible_and_durable),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
