@@ -4,10 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 standalone=
-clean() { [ -n "$standalone" ] && kill "$standalone" 2>/dev/null; LAGOON_DATA=$work/quick ./quickstart stop >/dev/null 2>&1 || true; rm -rf "$work" /tmp/lagoon-readme; }
+clean() { [ -n "$standalone" ] && kill "$standalone" 2>/dev/null; LAGOON_HOME=$work/quick ./quickstart stop >/dev/null 2>&1 || true; rm -rf "$work" /tmp/lagoon-readme; }
 trap clean EXIT
 
-LAGOON_DATA=$work/quick ./quickstart >"$work/quick.out" 2>&1 || { cat "$work/quick.out"; exit 1; }
+LAGOON_HOME=$work/quick ./quickstart >"$work/quick.out" 2>&1 || { cat "$work/quick.out"; exit 1; }
 grep -q 'Venice' "$work/quick.out" || { cat "$work/quick.out"; echo "quickstart did not show Venice"; exit 1; }
 
 rm -rf /tmp/lagoon-readme

@@ -239,7 +239,7 @@ static enum lg_rc next_ndjson(struct lg_input *in, struct lg_slice *out_key,
                               struct lg_slice *out_value, bool *out_end, struct lg_error *err)
 {
     struct lg_slice line;
-    size_t taken;
+    size_t taken = 0;
     enum lg_rc rc;
 
     for (;;) {
