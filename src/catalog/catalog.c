@@ -107,6 +107,14 @@ static void changed(struct lg_meta_watch *watch)
         begin_read(c);
 }
 
+static void session_lost(struct lg_meta_watch *watch)
+{
+    struct lg_catalog *c = LG_CONTAINER_OF(watch, struct root_watch, watch)->catalog;
+
+    if (!c->stopping && c->o.session_lost != NULL)
+        c->o.session_lost(c->o.ctx);
+}
+
 static void watch_closed(struct lg_meta_watch *watch)
 {
     struct lg_catalog *c = LG_CONTAINER_OF(watch, struct root_watch, watch)->catalog;
@@ -124,6 +132,8 @@ struct lg_catalog *lg_catalog_start(const struct lg_catalog_options *options)
         c->watches[i].catalog = c;
         c->watches[i].watch =
             (struct lg_meta_watch){.lane = options->lane, .path = roots[i], .changed = changed};
+        if (i == 0) /* One of them is enough to tell it. */
+            c->watches[i].watch.session_lost = session_lost;
         c->open_watches++;
         lg_metastore_watch(options->metastore, &c->watches[i].watch);
     }

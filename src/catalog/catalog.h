@@ -97,6 +97,8 @@ struct lg_catalog_options {
     struct lg_lane *lane;
     /* A new snapshot is there; on the lane. May be NULL. */
     void (*changed)(void *ctx, struct lg_catalog_snapshot *snapshot);
+    /* As of lg_meta_watch; on the lane. May be NULL. */
+    void (*session_lost)(void *ctx);
     void *ctx;
 };
 

@@ -65,6 +65,9 @@ struct lg_meta_watch {
     struct lg_lane *lane; /* Where `changed` runs. */
     const char *path;     /* Borrowed while the watch is set. */
     void (*changed)(struct lg_meta_watch *watch);
+    /* The session was lost and there is a new one: ephemeral nodes that were made before are gone,
+     * and who made them makes them again. NULL is allowed. `changed` follows. */
+    void (*session_lost)(struct lg_meta_watch *watch);
 
     struct lg_list link; /* The driver's. */
     struct lg_task task; /* The driver's. */

@@ -543,6 +543,16 @@ static void read_assignment(struct lg_replica_manager *m)
     lg_tree_read_submit(&m->read);
 }
 
+/* What we published is gone with the session. What is being published may belong to it. */
+static void session_lost(struct lg_meta_watch *watch)
+{
+    struct lg_replica_manager *m = LG_CONTAINER_OF(watch, struct lg_replica_manager, watch);
+
+    LG_LIST_EACH(it, &m->topics)
+    LG_CONTAINER_OF(it, struct topic, link)->dirty = true;
+    publish(m);
+}
+
 static void assignment_changed(struct lg_meta_watch *watch)
 {
     read_assignment(LG_CONTAINER_OF(watch, struct lg_replica_manager, watch));
@@ -561,8 +571,10 @@ struct lg_replica_manager *lg_replica_manager_start(const struct lg_replica_mana
     m->by_name = lg_map_new();
     lg_list_init(&m->topics);
     m->watching = true;
-    m->watch = (struct lg_meta_watch){
-        .lane = o->lane, .path = "/assignment", .changed = assignment_changed};
+    m->watch = (struct lg_meta_watch){.lane = o->lane,
+                                      .path = "/assignment",
+                                      .changed = assignment_changed,
+                                      .session_lost = session_lost};
     lg_metastore_watch(o->metastore, &m->watch);
     m->sweeping = true;
     m->sweep.work = list_work;

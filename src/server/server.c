@@ -22,7 +22,7 @@ struct lg_server {
     char *announce_path, *announce_value;
     struct lg_meta_change announce_changes[2];
     struct lg_meta_op announce;
-    bool announcing, stopping, idle;
+    bool announcing, announce_lost, stopping, idle;
     struct lg_timer announce_again;
     struct lg_offload close;
     void (*stopped)(void *ctx);
@@ -47,6 +47,10 @@ static void announced(struct lg_meta_op *op)
             stop_replicas(s);
         return;
     }
+    if (s->announce_lost) {
+        announce(s);
+        return;
+    }
     if (op->rc == LG_OK) {
         lg_log(LG_LOG_INFO, "server_announced", "instance=%s", s->instance);
         return;
@@ -66,12 +70,26 @@ static void announce(struct lg_server *s)
                                                      .value = lg_slice_str(s->announce_value),
                                                      .version = LG_META_ANY_VERSION};
     s->announcing = true;
+    s->announce_lost = false;
     s->announce = (struct lg_meta_op){.kind = LG_META_WRITE,
                                       .lane = s->o.lane,
                                       .changes = s->announce_changes,
                                       .change_count = s->stopping ? 1 : 2,
                                       .done = announced};
     lg_metastore_submit(s->o.metastore, &s->announce);
+}
+
+/* Nobody knows any more that we are here. */
+static void session_lost(void *ctx)
+{
+    struct lg_server *s = ctx;
+
+    lg_log(LG_LOG_WARN, "server_session_lost", "instance=%s", s->instance);
+    lg_timer_stop(s->o.lane, &s->announce_again);
+    if (s->announcing)
+        s->announce_lost = true; /* It may have belonged to the session that is lost. */
+    else if (!s->stopping)
+        announce(s);
 }
 
 static enum lg_rc listen_on(struct lg_server *s, struct lg_error *err)
@@ -110,8 +128,11 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
         lg_free(s);
         return rc;
     }
-    s->front.catalog = lg_catalog_start(
-        &(struct lg_catalog_options){.metastore = options->metastore, .lane = options->lane});
+    s->front.catalog =
+        lg_catalog_start(&(struct lg_catalog_options){.metastore = options->metastore,
+                                                      .lane = options->lane,
+                                                      .session_lost = session_lost,
+                                                      .ctx = s});
     s->front.replicas = lg_replica_manager_start(
         &(struct lg_replica_manager_options){.lane = options->lane,
                                              .metastore = options->metastore,
