@@ -1,0 +1,64 @@
+/* The judges of a simulated run. Each is told what happened and remembers nothing but what stands
+ * in the history; a violation goes there (lg_history_violate). Pure but for replicas_converge,
+ * which opens the disks of the dead servers at the end.
+ */
+#ifndef LG_SIM_CHECKERS_H
+#define LG_SIM_CHECKERS_H
+
+#include "lane/disk.h"
+#include "sim/history.h"
+
+/* --- pushes_complete.c: every push ends, and what is acknowledged is readable everywhere. ------
+ */
+
+/* The controller gave this push a version: a number used never before. */
+void lg_check_push_version(struct lg_history *h, unsigned push, int32_t version);
+void lg_check_push_ended(struct lg_history *h, unsigned push, const struct lg_error *err,
+                         uint64_t now_us);
+/* After the quiet period: what the controller says of a store (StoreInfo). */
+void lg_check_pushes_settled(struct lg_history *h, unsigned store, const struct lg_json *info);
+
+/* --- reads_match.c: each answer is of exactly one version. -------------------------------------
+ */
+
+struct lg_check_read {
+    unsigned store, router;
+    const unsigned *keys;
+    size_t key_count;
+    bool single;
+    bool excused; /* Something was broken: it may fail. */
+    uint64_t begun_us;
+    int status;         /* 0: no answer */
+    const char *reason; /* of a failure */
+    int32_t version;    /* as the answer says; 0: it does not */
+    const struct lg_json *body;
+};
+/* Reads of one store at one router are told in the order in which they were made. */
+void lg_check_read(struct lg_history *h, const struct lg_check_read *read);
+
+/* --- nothing_lost.c: what was acknowledged stays. ----------------------------------------------
+ */
+
+/* What was asked of a store since it was seen last. */
+enum lg_check_asked {
+    LG_CHECK_NOTHING,
+    LG_CHECK_PUSH,        /* acknowledged, of `version` */
+    LG_CHECK_ROLLBACK,    /* acknowledged */
+    LG_CHECK_ROLLFORWARD, /* acknowledged */
+    LG_CHECK_UNKNOWN,     /* something whose end is not known */
+};
+/* The controller says what it knows of a store (StoreInfo). */
+void lg_check_store_seen(struct lg_history *h, unsigned store, const struct lg_json *info,
+                         enum lg_check_asked asked, int32_t version);
+/* A store that was acknowledged is said not to exist; a node's files do not open. */
+void lg_check_store_missing(struct lg_history *h, unsigned store, const char *reason);
+void lg_check_opened(struct lg_history *h, const char *node, const struct lg_error *err);
+
+/* --- replicas_converge.c: all complete replicas of a version hold the same rows. ---------------
+ */
+
+/* Opens what lies on a dead server's disk. */
+void lg_check_replicas(struct lg_history *h, const char *server, struct lg_disk *disk,
+                       const char *root, const char *checkpoint_path);
+
+#endif

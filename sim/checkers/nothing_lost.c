@@ -1,0 +1,150 @@
+/* What was acknowledged stays: stores, versions, the current version, through every power cut. The
+ * current version never goes back but by a rollback that was asked. */
+#include "sim/checkers/checkers.h"
+
+#define ME "nothing_lost"
+
+struct seen { /* One answer of the controller. */
+    int32_t current;
+    struct lg_sim_version versions[LG_HISTORY_VERSIONS_MAX];
+};
+
+static void read_info(struct seen *seen, const struct lg_json *info)
+{
+    const struct lg_json *versions = lg_json_get(info, "versions");
+
+    seen->current = (int32_t)lg_json_get_int(info, "currentVersion", 0);
+    for (size_t i = 0; i < lg_json_size(versions); i++) {
+        const struct lg_json *v = lg_json_at(versions, i);
+        int64_t number = lg_json_get_int(v, "number", 0);
+        const char *status = lg_json_get_str(v, "status", "");
+        struct lg_sim_version *to;
+
+        if (number < 1 || number >= LG_HISTORY_VERSIONS_MAX)
+            continue;
+        to = &seen->versions[number];
+        to->known = true;
+        if (strcmp(status, "ONLINE") == 0)
+            to->status = LG_SIM_VERSION_ONLINE;
+        else if (strcmp(status, "ROLLED_BACK") == 0)
+            to->status = LG_SIM_VERSION_ROLLED_BACK;
+    }
+}
+
+/* The newest version below the current one that a rollback may go to. */
+static int32_t rollback_target(const struct lg_sim_store *s)
+{
+    for (int32_t v = s->current - 1; v > 0; v--)
+        if (s->versions[v].known && s->versions[v].status == LG_SIM_VERSION_ONLINE)
+            return v;
+    return 0;
+}
+
+static int32_t rollforward_target(const struct lg_sim_store *s)
+{
+    for (int32_t v = LG_HISTORY_VERSIONS_MAX - 1; v > s->current; v--)
+        if (s->versions[v].known && s->versions[v].status != LG_SIM_VERSION_OTHER)
+            return v;
+    return 0;
+}
+
+/* Pushes that their pusher left may still complete. */
+static bool may_be_of_abandoned(const struct lg_history *h, unsigned store, int32_t version)
+{
+    for (unsigned i = 1; i <= h->push_count; i++) {
+        const struct lg_sim_push *p = &h->pushes[i];
+
+        if (p->store == store && p->abandoned && (p->version == version || p->version == 0))
+            return true;
+    }
+    return false;
+}
+
+static void check_current(struct lg_history *h, unsigned store, const struct seen *seen,
+                          enum lg_check_asked asked, int32_t version)
+{
+    const struct lg_sim_store *s = &h->stores[store];
+    int32_t expected = s->current;
+
+    if (asked == LG_CHECK_UNKNOWN) {
+        if (seen->current < s->current && s->current > s->rolled_back_max)
+            lg_history_violate(h, ME,
+                               "the current version of store '%s' went from %d back to %d, though "
+                               "nobody rolled back",
+                               lg_history_store_name(store), s->current, seen->current);
+        return;
+    }
+    if (asked == LG_CHECK_PUSH)
+        expected = version;
+    else if (asked == LG_CHECK_ROLLBACK)
+        expected = rollback_target(s);
+    else if (asked == LG_CHECK_ROLLFORWARD)
+        expected = rollforward_target(s);
+    if (seen->current == expected ||
+        (seen->current > expected && may_be_of_abandoned(h, store, seen->current)))
+        return;
+    lg_history_violate(
+        h, ME,
+        "the current version of store '%s' is %d; it was %d, and after %s it must be "
+        "%d",
+        lg_history_store_name(store), seen->current, s->current,
+        asked == LG_CHECK_PUSH          ? "an acknowledged push"
+        : asked == LG_CHECK_ROLLBACK    ? "a rollback"
+        : asked == LG_CHECK_ROLLFORWARD ? "a roll-forward"
+                                        : "nothing at all",
+        expected);
+}
+
+/* Beside the current version the two newest that one could switch to stay. */
+static void check_kept(struct lg_history *h, unsigned store, const struct seen *seen)
+{
+    const struct lg_sim_store *s = &h->stores[store];
+
+    for (int32_t v = 1; v < LG_HISTORY_VERSIONS_MAX; v++) {
+        int newer = 0;
+
+        if (!s->versions[v].known || s->versions[v].status != LG_SIM_VERSION_ONLINE ||
+            seen->versions[v].known)
+            continue;
+        for (int32_t w = v + 1; w < LG_HISTORY_VERSIONS_MAX; w++)
+            newer += seen->versions[w].known && w != seen->current &&
+                     seen->versions[w].status != LG_SIM_VERSION_OTHER;
+        if (newer < 2 && v > s->rolled_back_max)
+            lg_history_violate(
+                h, ME,
+                "version %d of store '%s' is gone, though beside the current version "
+                "%d only %d newer ones are kept",
+                v, lg_history_store_name(store), seen->current, newer);
+    }
+}
+
+void lg_check_store_seen(struct lg_history *h, unsigned store, const struct lg_json *info,
+                         enum lg_check_asked asked, int32_t version)
+{
+    struct lg_sim_store *s = &h->stores[store];
+    struct seen *seen = lg_new(struct seen);
+
+    read_info(seen, info);
+    check_current(h, store, seen, asked, version);
+    check_kept(h, store, seen);
+    if (seen->current != 0 && (!seen->versions[seen->current].known ||
+                               seen->versions[seen->current].status != LG_SIM_VERSION_ONLINE))
+        lg_history_violate(h, ME, "version %d of store '%s' is current and not ONLINE",
+                           seen->current, lg_history_store_name(store));
+    s->current = seen->current;
+    memcpy(s->versions, seen->versions, sizeof s->versions);
+    lg_free(seen);
+}
+
+void lg_check_store_missing(struct lg_history *h, unsigned store, const char *reason)
+{
+    if (h->stores[store].created)
+        lg_history_violate(h, ME, "store '%s' was acknowledged and is gone: %s",
+                           lg_history_store_name(store), reason);
+}
+
+void lg_check_opened(struct lg_history *h, const char *node, const struct lg_error *err)
+{
+    if (err->rc != LG_OK)
+        lg_history_violate(h, ME, "%s does not start again: %s", node, err->text);
+}

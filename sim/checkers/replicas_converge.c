@@ -1,0 +1,159 @@
+/* All complete replicas of a version hold the same rows: those that its push wrote, no more and no
+ * less. Opens the disks of servers that were killed by a power cut: what is complete stays. */
+#include "sim/checkers/checkers.h"
+
+#include "base/str.h"
+#include "drivers/memkv/engine_memkv.h"
+#include "model/names.h"
+#include "model/partitioner.h"
+#include "storage/checkpoint.h"
+#include "storage/partition.h"
+
+#define ME "replicas_converge"
+
+struct replica { /* One that is looked at. */
+    struct lg_history *h;
+    struct lg_engine_driver *driver;
+    const char *topic;
+    uint32_t partition;
+    unsigned push; /* 0: nobody saw of which push the version is */
+    uint64_t rows;
+};
+
+static void long_encode(struct lg_buf *out, int64_t value)
+{
+    uint64_t z = (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+
+    for (; z >= 0x80; z >>= 7)
+        lg_buf_append_byte(out, (uint8_t)(z | 0x80));
+    lg_buf_append_byte(out, (uint8_t)z);
+}
+
+/* The row that the push wrote under this key, as it is stored. */
+static void expect(struct lg_buf *out, unsigned push, unsigned key)
+{
+    LG_SCOPED(lg_buf) text = {0};
+
+    lg_history_row_text(push, key, &text);
+    lg_buf_append_u32be(out, 1);
+    long_encode(out, key);
+    long_encode(out, push);
+    long_encode(out, (int64_t)text.size);
+    lg_buf_append_slice(out, lg_buf_slice(&text));
+}
+
+static bool read_long(struct lg_slice *from, int64_t *out)
+{
+    uint64_t z = 0;
+
+    for (unsigned shift = 0; shift < 64 && from->size > 0; shift += 7) {
+        uint8_t byte = from->data[0];
+
+        *from = lg_slice_skip(*from, 1);
+        z |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *out = (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum lg_rc visit_row(void *ctx, struct lg_slice key, struct lg_slice value,
+                            struct lg_error *err)
+{
+    struct replica *r = ctx;
+    struct lg_slice rest = key, row = lg_slice_skip(value, LG_PARTITION_VALUE_HEADER_BYTES);
+    LG_SCOPED(lg_buf) expected = {0};
+    int64_t id = -1, row_id = -1, push = 0;
+
+    r->rows++;
+    if (!read_long(&rest, &id) || !read_long(&row, &row_id) || !read_long(&row, &push) ||
+        id != row_id || id < 0 || id >= LG_HISTORY_KEYS)
+        return lg_error_set(err, LG_ERR_CORRUPT, "a row with the key %lld holds that of %lld",
+                            (long long)id, (long long)row_id);
+    if (r->push == 0)
+        r->push = (unsigned)push; /* Nobody saw the number; the other replicas must agree. */
+    expect(&expected, r->push, (unsigned)id);
+    if (!lg_slice_eq(lg_buf_slice(&expected), value) || !lg_history_has_row(r->push, (unsigned)id))
+        return lg_error_set(err, LG_ERR_CORRUPT, "key %lld is of push %lld, not of push %u",
+                            (long long)id, (long long)push, r->push);
+    return LG_OK;
+}
+
+static uint64_t rows_expected(unsigned push, uint32_t partition, uint32_t partitions)
+{
+    uint64_t rows = 0;
+
+    for (unsigned key = 0; key < LG_HISTORY_KEYS; key++) {
+        LG_SCOPED(lg_buf) bytes = {0};
+
+        long_encode(&bytes, key);
+        rows += lg_history_has_row(push, key) &&
+                lg_partitioner_partition(lg_buf_slice(&bytes), partitions) == partition;
+    }
+    return rows;
+}
+
+static enum lg_rc look(struct replica *r, struct lg_error *err)
+{
+    LG_AUTO(lg_engine) *engine = NULL;
+    LG_AUTO_STR char *path = lg_strf("%s/%u", r->topic, r->partition);
+    struct lg_engine_options o = {.path = path, .complete = true};
+    enum lg_rc rc = lg_engine_open(r->driver, &o, &engine, err);
+
+    if (rc == LG_OK)
+        rc = lg_engine_each(engine, visit_row, r, err);
+    if (rc == LG_OK && r->push != 0 &&
+        r->rows != rows_expected(r->push, r->partition, LG_HISTORY_PARTITIONS))
+        rc = lg_error_set(
+            err, LG_ERR_CORRUPT, "it has %llu rows, and %llu were pushed",
+            (unsigned long long)r->rows,
+            (unsigned long long)rows_expected(r->push, r->partition, LG_HISTORY_PARTITIONS));
+    return rc;
+}
+
+static enum lg_rc visit_replica(void *ctx, const char *topic, uint32_t partition,
+                                const struct lg_checkpoint *c, struct lg_error *err)
+{
+    struct replica *r = ctx;
+    struct lg_slice store;
+    int32_t version;
+    unsigned i = 0;
+
+    if (!c->end_of_push)
+        return LG_OK;
+    if (lg_names_parse_version_topic(lg_slice_str(topic), &store, &version, err) != LG_OK)
+        return err->rc;
+    while (i < LG_HISTORY_STORES && !lg_slice_eq_str(store, lg_history_store_name(i)))
+        i++;
+    if (i == LG_HISTORY_STORES || version >= LG_HISTORY_VERSIONS_MAX)
+        return lg_error_set(err, LG_ERR_CORRUPT,
+                            "there is a replica of topic %s, which nobody made", topic);
+    r->topic = topic;
+    r->partition = partition;
+    r->push = r->h->stores[i].push_of[version];
+    r->rows = 0;
+    if (look(r, err) != LG_OK)
+        return lg_error_wrap(err, "replica %s/%u", topic, partition);
+    if (r->push <= LG_HISTORY_PUSHES_MAX)
+        r->h->stores[i].push_of[version] = r->push;
+    return LG_OK;
+}
+
+void lg_check_replicas(struct lg_history *h, const char *server, struct lg_disk *disk,
+                       const char *root, const char *checkpoint_path)
+{
+    struct lg_engine_driver *driver = lg_memkv_new(disk, root);
+    struct lg_checkpoint_store *checkpoints = NULL;
+    struct replica r = {.h = h, .driver = driver};
+    struct lg_error err = {0};
+    enum lg_rc rc = lg_checkpoint_store_open(driver, checkpoint_path, &checkpoints, &err);
+
+    if (rc == LG_OK)
+        rc = lg_checkpoint_each(checkpoints, visit_replica, &r, &err);
+    if (rc != LG_OK)
+        lg_history_violate(h, ME, "%s: %s", server, err.text);
+    lg_checkpoint_store_close(checkpoints);
+    lg_memkv_free(driver);
+}

@@ -1,0 +1,81 @@
+/* What happened in a simulated run, as its checkers must know it: pushes, versions, rollbacks, and
+ * the first violation found. And the data itself: which row a push writes under which key.
+ *
+ * Everything of a push follows from its number, so that an answer tells which push it came from.
+ * Owned by the world; its memory belongs to no node, its size is fixed.
+ */
+#ifndef LG_SIM_HISTORY_H
+#define LG_SIM_HISTORY_H
+
+#include "base/buf.h"
+#include "base/json.h"
+
+#define LG_HISTORY_STORES 2
+#define LG_HISTORY_ROUTERS 2
+#define LG_HISTORY_KEYS 48
+#define LG_HISTORY_PARTITIONS 3
+#define LG_HISTORY_PARTITIONS_TEXT "3"
+#define LG_HISTORY_PUSHES_MAX 400
+#define LG_HISTORY_VERSIONS_MAX 400 /* of a store */
+
+enum lg_sim_push_state { LG_SIM_PUSH_RUNNING, LG_SIM_PUSH_ACKED, LG_SIM_PUSH_FAILED };
+
+struct lg_sim_push {
+    unsigned store;
+    int32_t version; /* 0: not known */
+    enum lg_sim_push_state state;
+    bool abandoned; /* Its pusher died, or it never learned the end. */
+};
+
+struct lg_sim_version { /* As the controller last said. */
+    bool known, switchable;
+    enum { LG_SIM_VERSION_OTHER, LG_SIM_VERSION_ONLINE, LG_SIM_VERSION_ROLLED_BACK } status;
+};
+
+struct lg_sim_store { /* What is known of one store. */
+    bool created;
+    int32_t current;          /* as last seen at the controller */
+    int32_t version_max;      /* the largest number given out */
+    int32_t rolled_back_max;  /* the largest version that somebody asked to roll back from */
+    uint64_t served_since_us; /* the first acknowledged push; 0: none */
+    unsigned push_of[LG_HISTORY_VERSIONS_MAX]; /* number of the push, 0: unknown */
+    struct lg_sim_version versions[LG_HISTORY_VERSIONS_MAX];
+    int32_t served[LG_HISTORY_ROUTERS]; /* by each router, in the order of reads */
+};
+
+struct lg_history {
+    struct lg_sim_push pushes[LG_HISTORY_PUSHES_MAX + 1]; /* from 1 */
+    unsigned push_count;
+    struct lg_sim_store stores[LG_HISTORY_STORES];
+    uint64_t reads, reads_failed, acked, rollbacks, rollforwards;
+
+    bool violated;
+    char checker[32];
+    char sentence[640];
+};
+
+/* Remembers the first violation; later ones follow from it. */
+void lg_history_violate(struct lg_history *h, const char *checker, const char *fmt, ...)
+    LG_PRINTF(3, 4);
+
+const char *lg_history_store_name(unsigned store);
+/* The next push; 0 when there is no room for one more. */
+unsigned lg_history_push_begun(struct lg_history *h, unsigned store);
+
+/* --- Data. ------------------------------------------------------------------------------------ */
+
+/* Does this push write a row under this key? */
+bool lg_history_has_row(unsigned push, unsigned key);
+size_t lg_history_row_count(unsigned push);
+void lg_history_row_text(unsigned push, unsigned key, struct lg_buf *out);
+/* All rows of a push as NDJSON. */
+void lg_history_file(unsigned push, struct lg_buf *out);
+/* Which push wrote this value of this key? 0, and why in a sentence, when none did. */
+unsigned lg_history_push_of_value(const struct lg_json *value, unsigned key, struct lg_error *err);
+
+#define LG_HISTORY_KEY_SCHEMA "\"long\""
+#define LG_HISTORY_VALUE_SCHEMA                                                                    \
+    "{\"type\":\"record\",\"name\":\"Row\",\"fields\":[{\"name\":\"id\",\"type\":\"long\"},"       \
+    "{\"name\":\"push\",\"type\":\"long\"},{\"name\":\"text\",\"type\":\"string\"}]}"
+
+#endif

@@ -1,0 +1,347 @@
+/* An operator: makes one store, then pushes, rolls back and rolls forward, one at a time, and looks
+ * after each what the controller says. When the world is quiet it pushes once more and waits until
+ * nothing is unfinished.
+ *
+ *     LOOKING (GET /store) ──▶ pause ──▶ one of: push, rollback, roll-forward ──▶ LOOKING
+ */
+#include "api/api_client.h"
+#include "base/str.h"
+#include "drivers/loghttp/loghttp.h"
+#include "pushjob/pushjob.h"
+#include "sim/world.h"
+
+#define PAUSE_MAX_US (700 * LG_MS)
+#define CALL_US (12 * LG_SEC)
+#define PUSH_MS 20000u
+#define LAST_PUSH_MS 60000u
+#define LEASE_MS 4000u
+#define UNKNOWN_US (12 * LG_SEC) /* longer than any cut of the network holds a request back */
+
+struct actor { /* In the node's memory. */
+    struct lg_world_node *n;
+    struct lg_world *w;
+    struct lg_world_operator *o;
+    unsigned store;
+    struct lg_lane *lane;
+    struct lg_http_client *http;
+    struct lg_api_client *api;
+    struct lg_api_call call;
+    struct lg_timer pause;
+    uint64_t begun_us;
+    bool quiet; /* The push that runs began in the quiet. */
+
+    struct lg_pushjob *job;
+    struct lg_loghttp *log;
+    struct lg_buf file;
+    struct lg_slice rest;
+    char push_id[32];
+};
+
+static void look(struct actor *a);
+
+static struct lg_sim_store *store_of(const struct actor *a)
+{
+    return &a->w->history.stores[a->store];
+}
+
+static void look_due(struct lg_timer *timer)
+{
+    look(LG_CONTAINER_OF(timer, struct actor, pause));
+}
+
+static void look_soon(struct actor *a, uint64_t max_us)
+{
+    lg_timer_start(a->lane, &a->pause, 1 + lg_rand_below(&a->lane->rand, max_us), look_due);
+}
+
+static void ask(struct actor *a, enum lg_api_route route, void (*done)(struct lg_api_call *))
+{
+    a->call.route = route;
+    a->call.deadline_us = lg_lane_now_us(a->lane) + CALL_US;
+    a->call.done = done;
+    lg_api_call_submit(a->api, &a->call);
+}
+
+static void prepare(struct actor *a)
+{
+    lg_api_call_done(&a->call);
+    lg_api_call_param(&a->call, "store_name", lg_history_store_name(a->store));
+}
+
+static void asked(struct actor *a, enum lg_check_asked what, int32_t version)
+{
+    a->o->asked = what;
+    a->o->asked_version = version;
+}
+
+/* --- Push. -------------------------------------------------------------------------------------
+ */
+
+static enum lg_rc open_log(void *ctx, const char *url, struct lg_pubsub **out, struct lg_error *err)
+{
+    struct actor *a = ctx;
+    struct lg_loghttp_options o = {lg_net_sim_transport(a->w->net), a->lane, url};
+    enum lg_rc rc = lg_loghttp_new(&o, &a->log, err);
+
+    if (rc == LG_OK)
+        *out = lg_loghttp_pubsub(a->log);
+    return rc;
+}
+
+static void close_log(void *ctx, struct lg_pubsub *log)
+{
+    struct actor *a = ctx;
+
+    (void)log;
+    lg_loghttp_free(LG_TAKE(a->log));
+}
+
+static void progress(void *ctx, const struct lg_push_progress *p)
+{
+    struct actor *a = ctx;
+
+    if (p->version != 0)
+        lg_check_push_version(&a->w->history, a->o->push, p->version);
+}
+
+static void push_finished(void *ctx, struct lg_pushjob *job)
+{
+    struct actor *a = ctx;
+    const struct lg_push_outcome *outcome = lg_pushjob_outcome(job);
+    struct lg_error err = outcome->err;
+    unsigned push = a->o->push;
+
+    err.rc = outcome->rc;
+    lg_sim_trace(a->w->sim, "push_ended", push, a->store, (uint64_t)outcome->version, err.rc);
+    lg_sim_trace_text(a->w->sim, lg_slice_str(err.text));
+    lg_check_push_version(&a->w->history, push, outcome->version);
+    lg_check_push_ended(&a->w->history, push, &err, lg_lane_now_us(a->lane));
+    a->o->push = 0;
+    if (err.rc == LG_OK) {
+        asked(a, LG_CHECK_PUSH, outcome->version);
+        a->o->last_push_done = a->quiet;
+    } else {
+        a->w->history.pushes[push].abandoned = true; /* Its version may still be completed. */
+        asked(a, LG_CHECK_UNKNOWN, 0);
+    }
+    lg_pushjob_free(LG_TAKE(a->job));
+    look(a);
+}
+
+static void push(struct actor *a)
+{
+    unsigned number = lg_history_push_begun(&a->w->history, a->store);
+    LG_AUTO_STR char *id = lg_strf("push-%u", number);
+
+    if (number == 0) {
+        look_soon(a, LG_SEC);
+        return;
+    }
+    lg_sim_trace(a->w->sim, "push_begins", number, a->store);
+    a->o->push = number;
+    a->quiet = a->w->quiet;
+    memcpy(a->push_id, id, strlen(id) + 1);
+    lg_buf_clear(&a->file);
+    lg_history_file(number, &a->file);
+    a->rest = lg_buf_slice(&a->file);
+    a->job = lg_pushjob_start(&(struct lg_pushjob_options){
+        .lane = a->lane,
+        .transport = lg_net_sim_transport(a->w->net),
+        .controller_url = LG_WORLD_CONTROLLER_URL,
+        .store = lg_history_store_name(a->store),
+        .push_id = a->push_id,
+        .host_name = a->n->name,
+        .source = lg_source_of_slice(&a->rest),
+        .file_name = "rows.ndjson",
+        .file_bytes = a->file.size,
+        .key_field = "id",
+        .timeout_ms = a->quiet ? LAST_PUSH_MS : PUSH_MS,
+        .lease_ms = LEASE_MS,
+        .open_log = open_log,
+        .close_log = close_log,
+        .progress = progress,
+        .finished = push_finished,
+        .ctx = a,
+    });
+}
+
+/* --- Rollback and roll-forward. ----------------------------------------------------------------
+ */
+
+/* A call that was repeated may have moved twice: only what ran in calm is known. */
+static void switched(struct actor *a, enum lg_check_asked what)
+{
+    uint64_t now_us = lg_lane_now_us(a->lane);
+
+    lg_sim_trace(a->w->sim, "switched", a->store, what, a->call.rc);
+    if (a->begun_us < a->w->excused_until_us) {
+        asked(a, LG_CHECK_UNKNOWN, 0);
+        if (a->call.rc != LG_OK && a->call.rc != LG_ERR_CONFLICT)
+            a->o->unknown_until_us = now_us + UNKNOWN_US;
+    } else if (a->call.rc == LG_OK) {
+        asked(a, what, 0);
+    } else if (a->call.rc != LG_ERR_CONFLICT) {
+        lg_history_violate(&a->w->history, "pushes_complete",
+                           "a switch of store '%s' failed though nothing is broken: %s",
+                           lg_history_store_name(a->store), a->call.err.text);
+    }
+    look(a);
+}
+
+static void rolled_back(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    a->w->history.rollbacks++;
+    switched(a, LG_CHECK_ROLLBACK);
+}
+
+static void rolled_forward(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    a->w->history.rollforwards++;
+    switched(a, LG_CHECK_ROLLFORWARD);
+}
+
+static void switch_version(struct actor *a, bool back)
+{
+    struct lg_sim_store *s = store_of(a);
+
+    a->begun_us = lg_lane_now_us(a->lane);
+    asked(a, LG_CHECK_UNKNOWN, 0); /* Until the answer; stays if the node dies. */
+    if (back)
+        s->rolled_back_max = s->version_max; /* An unfinished push may have moved it already. */
+    prepare(a);
+    ask(a, back ? LG_API_rollback_to_backup_version : LG_API_roll_forward_to_future_version,
+        back ? rolled_back : rolled_forward);
+}
+
+/* --- Deciding. ---------------------------------------------------------------------------------
+ */
+
+static bool unfinished(const struct lg_json *info)
+{
+    const struct lg_json *versions = lg_json_get(info, "versions");
+
+    for (size_t i = 0; i < lg_json_size(versions); i++) {
+        const char *status = lg_json_get_str(lg_json_at(versions, i), "status", "");
+
+        if (strcmp(status, "STARTED") == 0 || strcmp(status, "ERROR") == 0 ||
+            strcmp(status, "KILLED") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void act_quietly(struct actor *a, const struct lg_json *info)
+{
+    if (!a->o->last_push_done) {
+        push(a);
+        return;
+    }
+    if (!unfinished(info)) {
+        lg_check_pushes_settled(&a->w->history, a->store, info);
+        a->o->settled = true;
+    }
+    look_soon(a, LG_SEC); /* It must stay so. */
+}
+
+static void act(struct actor *a, const struct lg_json *info)
+{
+    uint64_t choice = lg_rand_below(&a->lane->rand, 10);
+
+    if (a->w->quiet)
+        act_quietly(a, info);
+    else if (lg_lane_now_us(a->lane) < a->o->unknown_until_us)
+        look_soon(a, PAUSE_MAX_US);
+    else if (choice < 6)
+        push(a);
+    else if (choice < 9)
+        switch_version(a, choice < 8);
+    else
+        look_soon(a, PAUSE_MAX_US);
+}
+
+static void act_due(struct lg_timer *timer)
+{
+    struct actor *a = LG_CONTAINER_OF(timer, struct actor, pause);
+
+    act(a, lg_json_get(a->call.answer, "store"));
+}
+
+static void looked(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+    bool unknown = lg_lane_now_us(a->lane) < a->o->unknown_until_us;
+
+    if (call->rc == LG_OK) {
+        lg_check_store_seen(&a->w->history, a->store, lg_json_get(call->answer, "store"),
+                            unknown ? LG_CHECK_UNKNOWN : a->o->asked, a->o->asked_version);
+        asked(a, unknown ? LG_CHECK_UNKNOWN : LG_CHECK_NOTHING, 0);
+        lg_timer_start(a->lane, &a->pause, 1 + lg_rand_below(&a->lane->rand, PAUSE_MAX_US),
+                       act_due);
+        return;
+    }
+    if (call->rc == LG_ERR_NO_STORE)
+        lg_check_store_missing(&a->w->history, a->store, call->err.text);
+    look_soon(a, PAUSE_MAX_US);
+}
+
+static void created(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    /* A conflict is the answer to a request that was made twice. */
+    if (call->rc == LG_OK || call->rc == LG_ERR_CONFLICT)
+        store_of(a)->created = true;
+    look_soon(a, PAUSE_MAX_US);
+}
+
+static void look(struct actor *a)
+{
+    prepare(a);
+    if (store_of(a)->created) {
+        ask(a, LG_API_store, looked);
+        return;
+    }
+    lg_api_call_param(&a->call, "owner", "simulation");
+    lg_api_call_param(&a->call, "key_schema", LG_HISTORY_KEY_SCHEMA);
+    lg_api_call_param(&a->call, "value_schema", LG_HISTORY_VALUE_SCHEMA);
+    lg_api_call_param(&a->call, "partition_count", LG_HISTORY_PARTITIONS_TEXT);
+    lg_api_call_param(&a->call, "replication_factor", "2");
+    ask(a, LG_API_new_store, created);
+}
+
+/* What a former life of the node left open has an unknown end. */
+static void remember(struct actor *a)
+{
+    struct lg_history *h = &a->w->history;
+
+    if (a->o->push != 0) {
+        h->pushes[a->o->push].abandoned = true;
+        h->pushes[a->o->push].state = LG_SIM_PUSH_FAILED;
+        asked(a, LG_CHECK_UNKNOWN, 0);
+    }
+    if (a->o->asked == LG_CHECK_UNKNOWN && a->o->push == 0)
+        a->o->unknown_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
+    a->o->push = 0;
+}
+
+void lg_world_operator_main(void *ctx)
+{
+    struct lg_world_node *n = ctx;
+    struct actor *a = lg_new(struct actor);
+    struct lg_error err;
+
+    a->n = n;
+    a->w = n->world;
+    a->o = &n->world->operators[n->number];
+    a->store = n->number;
+    a->lane = lg_sim_lane_new(n->world->sim, n->node, n->name);
+    a->http = lg_http_client_new(lg_net_sim_transport(n->world->net), a->lane);
+    if (lg_api_client_new(a->http, a->lane, LG_WORLD_CONTROLLER_URL, &a->api, &err) != LG_OK)
+        assert(!"the controller's URL is one");
+    remember(a);
+    look(a);
+}

@@ -1,0 +1,133 @@
+/* The main functions of the nodes that are Lagoon: what `lagoon standalone` puts into one process,
+ * put into six. Everything here lives in the node's memory and dies with it. */
+#include "controller/controller.h"
+#include "drivers/loghttp/loghttp.h"
+#include "drivers/memkv/engine_memkv.h"
+#include "drivers/metafile/metafile.h"
+#include "drivers/seglog/seglog.h"
+#include "pubsub/log_front.h"
+#include "router/router.h"
+#include "server/server.h"
+#include "sim/world.h"
+
+/* A start fails only when a file that was acknowledged is lost; but the power may go in it. */
+static bool started(struct lg_world_node *n, enum lg_rc rc, const struct lg_error *err)
+{
+    if (rc == LG_OK)
+        return true;
+    if (lg_sim_node_alive(n->node)) {
+        lg_check_opened(&n->world->history, n->name, err);
+        lg_sim_node_kill(n->node);
+    }
+    return false;
+}
+
+/* --- Ground: metadata, log, controller. --------------------------------------------------------
+ */
+
+struct ground {
+    struct lg_lane *lane;
+    struct lg_metafile *metafile;
+    struct lg_seglog *log;
+    struct lg_log_front *front;
+    struct lg_controller *controller;
+};
+
+static struct lg_metastore *session_open(void *ctx)
+{
+    return lg_metafile_session_new(((struct ground *)ctx)->metafile);
+}
+
+static void session_close(void *ctx, struct lg_metastore *session)
+{
+    lg_metafile_session_close(session, ((struct ground *)ctx)->lane, NULL, NULL);
+}
+
+static void log_request(void *ctx, struct lg_http_request *rq)
+{
+    struct ground *g = ctx;
+
+    if (!lg_log_front_handle(g->front, rq))
+        lg_http_respond_text(rq, 404, "no such path");
+}
+
+static enum lg_rc ground_start(struct lg_world_node *n, struct ground *g, struct lg_error *err)
+{
+    struct lg_metafile_options metafile = {
+        .disk = n->disk, .dir = "metadata", .lane = g->lane, .journal_bytes_min = 16 << 10};
+    struct lg_seglog_options log = {.disk = n->disk, .dir = "log", .lane = g->lane};
+    struct lg_controller_options controller = {.lane = g->lane,
+                                               .transport = lg_net_sim_transport(n->world->net),
+                                               .host = n->name,
+                                               .port = LG_WORLD_CONTROLLER_PORT,
+                                               .log_handler = log_request,
+                                               .log_ctx = g,
+                                               .trash_grace_ms = 3000};
+    enum lg_rc rc = lg_metafile_open(&metafile, &g->metafile, err);
+
+    if (rc == LG_OK)
+        rc = lg_seglog_open(&log, &g->log, err);
+    if (rc != LG_OK)
+        return rc;
+    g->front = lg_log_front_new(lg_seglog_pubsub(g->log), g->lane);
+    controller.metastore = lg_metafile_session_new(g->metafile);
+    controller.pubsub = lg_seglog_pubsub(g->log);
+    return lg_controller_start(&controller, &g->controller, err);
+}
+
+void lg_world_ground_main(void *ctx)
+{
+    struct lg_world_node *n = ctx;
+    struct ground *g = lg_new(struct ground);
+    struct lg_error err = {0};
+
+    g->lane = lg_sim_lane_new(n->world->sim, n->node, n->name);
+    if (started(n, ground_start(n, g, &err), &err))
+        lg_meta_sim_serve(n->world->meta, g->lane,
+                          &(struct lg_meta_sim_source){session_open, session_close, g});
+}
+
+/* --- Servers and routers. ----------------------------------------------------------------------
+ */
+
+void lg_world_server_main(void *ctx)
+{
+    struct lg_world_node *n = ctx;
+    struct lg_lane *lane = lg_sim_lane_new(n->world->sim, n->node, n->name);
+    struct lg_transport *transport = lg_net_sim_transport(n->world->net);
+    struct lg_loghttp_options log_options = {transport, lane, "lagoon+" LG_WORLD_CONTROLLER_URL};
+    struct lg_server_options o = {.lane = lane,
+                                  .transport = transport,
+                                  .checkpoint_path = LG_WORLD_CHECKPOINTS,
+                                  .host = n->name,
+                                  .port = LG_WORLD_SERVER_PORT};
+    struct lg_loghttp *log = NULL;
+    struct lg_server *server;
+    struct lg_error err = {0};
+    enum lg_rc rc = lg_loghttp_new(&log_options, &log, &err);
+
+    if (rc == LG_OK) {
+        o.metastore = lg_meta_sim_session(n->world->meta, lane);
+        o.pubsub = lg_loghttp_pubsub(log);
+        o.driver = lg_memkv_new(n->disk, LG_WORLD_ENGINES);
+        rc = lg_server_start(&o, &server, &err);
+    }
+    (void)started(n, rc, &err);
+}
+
+void lg_world_router_main(void *ctx)
+{
+    struct lg_world_node *n = ctx;
+    struct lg_lane *lane = lg_sim_lane_new(n->world->sim, n->node, n->name);
+    struct lg_router_options o = {.lane = lane,
+                                  .metastore = lg_meta_sim_session(n->world->meta, lane),
+                                  .transport = lg_net_sim_transport(n->world->net),
+                                  .host = n->name,
+                                  .port = LG_WORLD_ROUTER_PORT,
+                                  .controller_url = LG_WORLD_CONTROLLER_URL,
+                                  .read_timeout_ms = 5000};
+    struct lg_router *router;
+    struct lg_error err = {0};
+
+    (void)started(n, lg_router_start(&o, &router, &err), &err);
+}

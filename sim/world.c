@@ -1,0 +1,215 @@
+#include "sim/world.h"
+
+#include <stdio.h>
+
+#define FAULTS_US (25 * LG_SEC)
+#define FAULTS_SPREAD_US (10 * LG_SEC)
+#define QUIET_MAX_US (120 * LG_SEC) /* within which all must be well again */
+
+struct lg_world_node *lg_world_node(struct lg_world *w, enum lg_role role, unsigned number)
+{
+    for (size_t i = 0; i < LG_WORLD_NODES; i++)
+        if (w->nodes[i].role == role && w->nodes[i].number == number)
+            return &w->nodes[i];
+    assert(!"no such node");
+    return NULL;
+}
+
+void lg_world_excuse(struct lg_world *w, uint64_t after_us)
+{
+    w->excused_until_us = LG_MAX(w->excused_until_us, lg_sim_now_us(w->sim) + after_us);
+}
+
+void lg_world_start(struct lg_world_node *n)
+{
+    static void (*const mains[])(void *) = {
+        [LG_ROLE_GROUND] = lg_world_ground_main, [LG_ROLE_SERVER] = lg_world_server_main,
+        [LG_ROLE_ROUTER] = lg_world_router_main, [LG_ROLE_OPERATOR] = lg_world_operator_main,
+        [LG_ROLE_READER] = lg_world_reader_main,
+    };
+
+    if (n->restart != 0)
+        (void)lg_sim_cancel(n->world->sim, n->restart);
+    n->restart = 0;
+    if (n->power_gone)
+        lg_disk_sim_crash(n->disk);
+    n->power_gone = false;
+    if (!lg_sim_node_alive(n->node))
+        lg_sim_node_start(n->node);
+    n->up_since_us = lg_sim_now_us(n->world->sim);
+    lg_sim_node_run(n->node, mains[n->role], n);
+}
+
+static void restart_due(void *ctx)
+{
+    struct lg_world_node *n = ctx;
+
+    n->restart = 0;
+    lg_world_start(n);
+}
+
+void lg_world_crash(struct lg_world_node *n, bool power_cut, uint64_t down_us)
+{
+    struct lg_sim *sim = n->world->sim;
+
+    if (!lg_sim_node_alive(n->node) && n->restart != 0)
+        return;
+    lg_sim_trace(sim, "crash", n->role, n->number, power_cut, down_us);
+    lg_sim_node_kill(n->node);
+    if (power_cut && n->disk != NULL)
+        lg_disk_sim_crash(n->disk);
+    n->restart = lg_sim_at(sim, lg_sim_now_us(sim) + down_us, NULL, restart_due, n);
+}
+
+void lg_world_power_gone(struct lg_world_node *n, uint64_t down_us)
+{
+    struct lg_sim *sim = n->world->sim;
+
+    lg_sim_trace(sim, "power_gone", n->role, n->number, down_us);
+    n->power_gone = true;
+    lg_sim_node_kill(n->node);
+    n->restart = lg_sim_at(sim, lg_sim_now_us(sim) + down_us, NULL, restart_due, n);
+}
+
+static void add_node(struct lg_world *w, size_t at, enum lg_role role, unsigned number,
+                     const char *name, bool disk)
+{
+    struct lg_world_node *n = &w->nodes[at];
+
+    *n = (struct lg_world_node){.world = w, .role = role, .number = number};
+    if (role == LG_ROLE_GROUND || role == LG_ROLE_READER)
+        (void)snprintf(n->name, sizeof n->name, "%s", name);
+    else
+        (void)snprintf(n->name, sizeof n->name, "%s%u", name, number);
+    n->node = lg_sim_node_new(w->sim, n->name);
+    if (!disk)
+        return;
+    n->disk = lg_disk_sim_new(w->sim, lg_sim_rand(w->sim));
+    lg_disk_sim_follow(n->disk, n->node);
+}
+
+struct lg_world *lg_world_new(uint64_t seed)
+{
+    struct lg_world *w = lg_new(struct lg_world);
+    size_t at = 0;
+
+    w->sim = lg_sim_new(seed);
+    w->net = lg_net_sim_new(w->sim);
+    w->meta = lg_meta_sim_new(w->sim);
+    add_node(w, at++, LG_ROLE_GROUND, 0, "ground", true);
+    for (unsigned i = 0; i < LG_WORLD_SERVERS; i++)
+        add_node(w, at++, LG_ROLE_SERVER, i, "server", true);
+    for (unsigned i = 0; i < LG_WORLD_ROUTERS; i++)
+        add_node(w, at++, LG_ROLE_ROUTER, i, "router", false);
+    for (unsigned i = 0; i < LG_WORLD_OPERATORS; i++)
+        add_node(w, at++, LG_ROLE_OPERATOR, i, "operator", false);
+    add_node(w, at++, LG_ROLE_READER, 0, "reader", false);
+    assert(at == LG_WORLD_NODES);
+    w->mild = lg_sim_rand_chance(w->sim, 1, 4);
+    w->faults_end_us =
+        lg_sim_now_us(w->sim) + FAULTS_US + lg_sim_rand_below(w->sim, FAULTS_SPREAD_US);
+    return w;
+}
+
+void lg_world_free(struct lg_world *w)
+{
+    if (w == NULL)
+        return;
+    lg_sim_free(w->sim);
+    lg_net_sim_free(w->net);
+    lg_meta_sim_free(w->meta);
+    for (size_t i = 0; i < LG_WORLD_NODES; i++)
+        lg_disk_sim_free(w->nodes[i].disk);
+    lg_free(w);
+}
+
+static bool violated(void *ctx)
+{
+    const struct lg_world *w = ctx;
+
+    return w->history.violated;
+}
+
+static bool violated_or_well(void *ctx)
+{
+    const struct lg_world *w = ctx;
+    bool well = true;
+
+    for (unsigned s = 0; s < LG_HISTORY_STORES; s++) {
+        well = well && w->operators[s].settled;
+        for (unsigned r = 0; r < LG_WORLD_ROUTERS; r++)
+            well = well && w->scanned[r][s];
+    }
+    return well || w->history.violated;
+}
+
+/* Everything is repaired; nothing fails from now on. */
+static void begin_quiet(struct lg_world *w)
+{
+    lg_sim_trace(w->sim, "quiet", lg_sim_steps(w->sim));
+    w->quiet = true;
+    lg_net_sim_heal(w->net);
+    lg_meta_sim_heal(w->meta);
+    lg_net_sim_set_reset_chance(w->net, 0, 1);
+    lg_net_sim_set_delay_us(w->net, LG_NET_SIM_DELAY_MIN_US, LG_NET_SIM_DELAY_MAX_US);
+    for (size_t i = 0; i < LG_WORLD_NODES; i++) {
+        if (w->nodes[i].disk != NULL)
+            lg_disk_sim_cut_after(w->nodes[i].disk, UINT64_MAX, NULL, NULL);
+        if (!lg_sim_node_alive(w->nodes[i].node))
+            lg_world_start(&w->nodes[i]);
+    }
+}
+
+static void tell_what_is_not_well(struct lg_world *w)
+{
+    unsigned seconds = (unsigned)(QUIET_MAX_US / LG_SEC);
+
+    for (unsigned s = 0; s < LG_HISTORY_STORES; s++) {
+        if (!w->operators[s].last_push_done)
+            lg_history_violate(&w->history, "pushes_complete",
+                               "no push into store '%s' succeeded in %u s without a fault",
+                               lg_history_store_name(s), seconds);
+        for (unsigned r = 0; r < LG_WORLD_ROUTERS; r++)
+            if (!w->scanned[r][s])
+                lg_history_violate(&w->history, "pushes_complete",
+                                   "router %u does not serve version %d of store '%s' after %u s "
+                                   "without a fault: %s",
+                                   r, w->history.stores[s].current, lg_history_store_name(s),
+                                   seconds, w->scan_reason[r][s]);
+        if (!w->operators[s].settled)
+            lg_history_violate(&w->history, "pushes_complete",
+                               "store '%s' has unfinished versions after %u s without a fault",
+                               lg_history_store_name(s), seconds);
+    }
+}
+
+static void compare_replicas(struct lg_world *w)
+{
+    for (unsigned i = 0; i < LG_WORLD_SERVERS; i++) {
+        struct lg_world_node *n = lg_world_node(w, LG_ROLE_SERVER, i);
+
+        lg_sim_node_kill(n->node);
+        lg_disk_sim_crash(n->disk);
+        lg_check_replicas(&w->history, n->name, n->disk, LG_WORLD_ENGINES, LG_WORLD_CHECKPOINTS);
+        lg_disk_sim_process_ended(n->disk);
+    }
+}
+
+bool lg_world_run(struct lg_world *w)
+{
+    uint64_t now_us = lg_sim_now_us(w->sim);
+
+    for (size_t i = 0; i < LG_WORLD_NODES; i++)
+        lg_world_start(&w->nodes[i]);
+    lg_world_excuse(w, 2 * LG_SEC);
+    lg_world_faults_start(w);
+    (void)lg_sim_run_until(w->sim, violated, w, w->faults_end_us - now_us);
+    if (w->history.violated)
+        return false;
+    begin_quiet(w);
+    if (!lg_sim_run_until(w->sim, violated_or_well, w, QUIET_MAX_US))
+        tell_what_is_not_well(w);
+    if (!w->history.violated)
+        compare_replicas(w);
+    return !w->history.violated;
+}
