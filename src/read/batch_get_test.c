@@ -1,0 +1,151 @@
+/* Batch gets: one hop for all cold keys, none when everything is warm, an outcome per key. */
+#include "test/test.h"
+
+#include "base/str.h"
+#include "drivers/sim/lane_sim.h"
+#include "read/batch_get.h"
+#include "test/lib/cold_replica.h"
+
+#define KEYS 600 /* More than are read on the lane. */
+
+struct fixture {
+    struct lg_sim *sim;
+    struct lg_cold_replica *cold;
+    struct lg_batch_get get;
+    struct lg_batch_get_key keys[KEYS];
+    char *names[KEYS];
+    unsigned dones;
+};
+
+static void done(struct lg_batch_get *get)
+{
+    LG_CONTAINER_OF(get, struct fixture, get)->dones++;
+}
+
+static int up(void **state)
+{
+    struct fixture *f = lg_new(struct fixture);
+
+    f->sim = lg_sim_new(1);
+    f->get.lane = lg_sim_lane_new(f->sim, NULL, "data");
+    f->cold = lg_cold_replica_new(f->get.lane);
+    f->get.keys = f->keys;
+    f->get.done = done;
+    *state = f;
+    return 0;
+}
+
+static void clear_values(struct fixture *f)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        lg_buf_done(&f->keys[i].value.payload);
+}
+
+static int down(void **state)
+{
+    struct fixture *f = *state;
+
+    clear_values(f);
+    for (size_t i = 0; i < KEYS; i++)
+        lg_free(f->names[i]);
+    lg_cold_replica_free(f->cold);
+    lg_sim_free(f->sim);
+    lg_free(f);
+    return 0;
+}
+
+/* Every third key is absent, every seventh has no replica. */
+static void ask(struct fixture *f, size_t n)
+{
+    f->get.n = n;
+    for (size_t i = 0; i < n; i++) {
+        f->names[i] = lg_strf("%s%05zu", i % 3 == 2 ? "absent" : "key", i);
+        f->keys[i].replica = i % 7 == 6 ? NULL : &f->cold->replica;
+        f->keys[i].key = lg_slice_str(f->names[i]);
+    }
+}
+
+static void check(struct fixture *f)
+{
+    for (size_t i = 0; i < f->get.n; i++) {
+        LG_AUTO_STR char *want = lg_strf("value of row %zu", i);
+        struct lg_batch_get_key *k = &f->keys[i];
+
+        assert_rc(i % 7 == 6 ? LG_ERR_UNREADY : i % 3 == 2 ? LG_ERR_NOT_FOUND : LG_OK, k->rc);
+        if (k->rc != LG_OK)
+            continue;
+        assert_int_equal(3, k->value.schema_id);
+        assert_slice_equal(lg_buf_slice(&k->value.payload), lg_slice_str(want));
+    }
+}
+
+static void run(struct fixture *f)
+{
+    f->dones = 0;
+    if (!lg_batch_get_try(&f->get)) {
+        lg_batch_get_submit(&f->get);
+        assert_int_equal(0, f->dones); /* Never from inside. */
+        lg_sim_run_us(f->sim, LG_SEC);
+        assert_int_equal(1, f->dones);
+    }
+}
+
+static void cold_keys_take_one_hop_and_warm_ones_none(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f, 100);
+    assert_false(lg_batch_get_try(&f->get));
+    assert_true(f->get.cold > 1);
+    run(f);
+    check(f);
+    clear_values(f);
+    assert_true(lg_batch_get_try(&f->get));
+    check(f);
+}
+
+static void a_large_batch_does_not_stay_on_the_lane(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f, KEYS);
+    run(f);
+    check(f);
+    clear_values(f);
+    assert_false(lg_batch_get_try(&f->get)); /* Warm, but too many. */
+    assert_int_equal(LG_ERR_WOULD_BLOCK, f->keys[LG_BATCH_GET_INLINE_MAX].rc);
+    lg_batch_get_submit(&f->get);
+    lg_sim_run_us(f->sim, LG_SEC);
+    check(f);
+}
+
+static void an_empty_batch_is_answered(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f, 0);
+    assert_true(lg_batch_get_try(&f->get));
+}
+
+static void references_are_given_back(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f, KEYS);
+    run(f);
+    assert_int_equal(1, f->cold->replica.refs);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(cold_keys_take_one_hop_and_warm_ones_none),
+        TEST(a_large_batch_does_not_stay_on_the_lane),
+        TEST(an_empty_batch_is_answered),
+        TEST(references_are_given_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
