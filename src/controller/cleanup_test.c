@@ -47,6 +47,26 @@ static void a_server_that_keeps_a_version_does_not_keep_its_topic_for_ever(void 
     lg_cw_free(w);
 }
 
+static void the_trash_outlives_a_restart(void **state)
+{
+    struct lg_cw *w = lg_cw_start(25);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    lg_cw_report(w, "cities_v1", 1, "STARTED", NULL);
+    assert_int_equal(lg_cw_post(w, "/kill_offline_push_job", "topic=cities_v1"), 200);
+    lg_sim_run_us(w->sim, 3 * LG_SEC);
+    assert_false(lg_cw_has_version(w, 1, NULL)); /* The store has forgotten it, ... */
+    assert_int_equal(w->log.count, 1);           /* ... its topic waits for the server. */
+    lg_cw_restart(w);
+    lg_cw_until_ready(w);
+    lg_cw_meta(w, LG_META_REMOVE_TREE, "/replicas/cities_v1", "");
+    lg_sim_run_us(w->sim, 3 * LG_SEC);
+    assert_int_equal(w->log.count, 0);
+    lg_cw_free(w);
+}
+
 static void two_backups_are_kept_and_older_ones_go(void **state)
 {
     struct lg_cw *w = lg_cw_start(19);
@@ -138,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_keeps_a_version_does_not_keep_its_topic_for_ever),
+        cmocka_unit_test(the_trash_outlives_a_restart),
         cmocka_unit_test(two_backups_are_kept_and_older_ones_go),
         cmocka_unit_test(nothing_is_retired_while_a_router_serves_another_version),
         cmocka_unit_test(a_topic_that_was_deleted_is_forgotten_in_the_end),

@@ -137,6 +137,27 @@ static void bad_pushes_are_refused(void **state)
     lg_cw_free(w);
 }
 
+static void a_change_by_somebody_else_is_noticed(void **state)
+{
+    struct lg_cw *w = lg_cw_start(26);
+    int status = 0;
+
+    (void)state;
+    lg_cw_store_up(w);
+    lg_cw_put(w, "/stores/cities",
+              "{\"name\":\"cities\",\"partitionCount\":3,\"replicationFactor\":1,"
+              "\"largestUsedVersionNumber\":6,\"enableStoreWrites\":true}");
+    /* What is in memory is wrong: refused, nothing happened, and everything is read again. */
+    assert_int_equal(lg_cw_request(w, "p1", 0), 409);
+    for (int i = 0; i < 50 && status != 200; i++) {
+        lg_sim_run_us(w->sim, LG_SEC / 20);
+        status = lg_cw_request(w, "p1", 0);
+    }
+    assert_int_equal(status, 200);
+    assert_int_equal(lg_cw_version(w), 7);
+    lg_cw_free(w);
+}
+
 static void an_empty_push_completes_by_itself(void **state)
 {
     struct lg_cw *w = lg_cw_start(14);
@@ -221,6 +242,7 @@ int main(void)
         cmocka_unit_test(a_push_without_servers_is_refused),
         cmocka_unit_test(a_log_that_fails_leaves_no_version),
         cmocka_unit_test(bad_pushes_are_refused),
+        cmocka_unit_test(a_change_by_somebody_else_is_noticed),
         cmocka_unit_test(an_empty_push_completes_by_itself),
         cmocka_unit_test(a_killed_push_is_cleaned_up_and_its_number_stays_used),
         cmocka_unit_test(rollback_and_rollforward_are_reversible_and_durable),
