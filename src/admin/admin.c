@@ -64,7 +64,7 @@ enum lg_rc lg_admin_run(struct lg_admin *a, const struct lg_command *c, struct l
     case LG_COMMAND_GET:
         return lg_admin_get(a, c, err);
     default:
-        assert(!"a verb of another file");
+        assert(false && "a verb of another file");
         return LG_ERR_FAILED;
     }
 }
