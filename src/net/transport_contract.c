@@ -18,7 +18,7 @@ struct side {
     char fault[128];
     uint64_t received;
     uint32_t crc; /* Of the bytes received. */
-    bool echoes, closes_on_data;
+    bool echoes, closes_on_data, answers_and_closes;
 };
 
 struct scene {
@@ -71,6 +71,29 @@ static void close_side(struct side *side, bool after_flush)
     side->scene->inside = false;
 }
 
+/* Sends BIG_BYTES that differ from place to place, and notes what they were. */
+static void send_big(struct side *side)
+{
+    struct scene *s = side->scene;
+    struct lg_buf b = {0};
+
+    for (size_t sent = 0; sent < BIG_BYTES; sent += BIG_PIECE_BYTES) {
+        size_t size = LG_MIN(BIG_PIECE_BYTES, BIG_BYTES - sent);
+        uint8_t *room = lg_buf_reserve(&b, size);
+
+        s->to_send += size;
+        for (size_t i = 0; i < size; i++)
+            room[i] = (uint8_t)((sent + i) * 2654435761u >> 13);
+        lg_buf_commit(&b, size);
+        s->sent_crc = lg_crc32c(s->sent_crc, b.data, b.size);
+        s->inside = true;
+        lg_conn_send(side->conn, &b);
+        s->inside = false;
+        assert(b.size == 0);
+    }
+    lg_buf_done(&b);
+}
+
 static void opened(void *ctx, struct lg_conn *c)
 {
     struct side *side = (struct side *)ctx;
@@ -90,7 +113,9 @@ static void received(void *ctx, struct lg_conn *c, struct lg_slice bytes)
     side->crc = lg_crc32c(side->crc, bytes.data, bytes.size);
     if (side->echoes)
         send_bytes(side, bytes.data, bytes.size);
-    if (side->closes_on_data)
+    if (side->answers_and_closes)
+        send_big(side);
+    if (side->closes_on_data || side->answers_and_closes)
         close_side(side, /* after_flush= */ true);
 }
 
@@ -267,23 +292,8 @@ static enum lg_rc echo(struct scene *s, struct lg_error *err)
 
 static void send_big_act(struct scene *s)
 {
-    uint8_t piece[4096];
-    struct lg_buf b = {0};
-
     lg_conn_pause(s->server.conn, true);
-    for (size_t sent = 0; sent < BIG_BYTES; sent += BIG_PIECE_BYTES) {
-        for (size_t n = 0; n < BIG_PIECE_BYTES; n += LG_MIN(sizeof(piece), BIG_PIECE_BYTES - n)) {
-            size_t size = LG_MIN(sizeof(piece), BIG_PIECE_BYTES - n);
-
-            for (size_t i = 0; i < size; i++)
-                piece[i] = (uint8_t)((sent + n + i) * 2654435761u >> 13);
-            lg_buf_append(&b, piece, size);
-        }
-        s->sent_crc = lg_crc32c(s->sent_crc, b.data, b.size);
-        s->to_send += b.size;
-        lg_conn_send(s->client.conn, &b);
-    }
-    lg_buf_done(&b);
+    send_big(&s->client);
 }
 
 static void send_more_act(struct scene *s)
@@ -368,6 +378,40 @@ static enum lg_rc close_inside_received(struct scene *s, struct lg_error *err)
     REQUIRE(do_on_lane(s, poke_act), "the lane runs what is posted");
     REQUIRE(wait_for(s, both_closed), "a handler may close its connection");
     REQUIRE(s->client.why == LG_OK, "the peer of who closes is told LG_OK");
+    return LG_OK;
+}
+
+/* The server answers and closes at the first bytes, with most of the client's still unread. */
+static void ask_too_much_act(struct scene *s)
+{
+    s->server.answers_and_closes = true;
+    lg_conn_pause(s->client.conn, true);
+    for (int i = 0; i < 1000; i++) {
+        uint8_t piece[1000] = {0};
+
+        send_bytes(&s->client, piece, sizeof(piece));
+    }
+}
+
+static void unpause_client_act(struct scene *s)
+{
+    lg_conn_pause(s->client.conn, false);
+}
+
+static bool server_has_data(void *arg)
+{
+    return ((struct scene *)arg)->server.received > 0;
+}
+
+static enum lg_rc close_with_unread_bytes(struct scene *s, struct lg_error *err)
+{
+    REQUIRE(do_on_lane(s, ask_too_much_act), "the lane runs what is posted");
+    REQUIRE(wait_for(s, server_has_data), "what is sent arrives");
+    REQUIRE(do_on_lane(s, unpause_client_act), "the lane runs what is posted");
+    REQUIRE(wait_for(s, both_closed), "closing after a flush closes both sides");
+    REQUIRE(s->client.received == s->to_send && s->client.crc == s->sent_crc &&
+                s->client.why == LG_OK,
+            "an answer arrives whole although what was asked is not read to its end");
     return LG_OK;
 }
 
@@ -466,8 +510,13 @@ static enum lg_rc listen_faults(const struct lg_transport_contract *contract, st
 
 enum lg_rc lg_transport_contract(const struct lg_transport_contract *contract, struct lg_error *err)
 {
-    static enum lg_rc (*const scenes[])(struct scene *, struct lg_error *) = {
-        echo, big_transfer, close_after_flush, close_from_both_sides, close_inside_received};
+    static enum lg_rc (*const scenes[])(struct scene *,
+                                        struct lg_error *) = {echo,
+                                                              big_transfer,
+                                                              close_after_flush,
+                                                              close_from_both_sides,
+                                                              close_inside_received,
+                                                              close_with_unread_bytes};
     static enum lg_rc (*const others[])(const struct lg_transport_contract *, struct lg_error *) = {
         send_before_opened, connect_refused, close_before_opened, listen_faults};
 
