@@ -324,6 +324,15 @@ enum lg_rc lg_store_roll_back(struct lg_store *s, int64_t now_ms, int32_t *out_c
 
     if (rc != LG_OK)
         return rc;
+    /* What was rolled back before, and then passed over by a push, is no step of this way back: it
+     * was to be deleted, and roll-forward must not mistake it for what is left now. */
+    for (size_t i = 0; i < s->versions.size; i++) {
+        struct lg_version *v = &s->versions.data[i];
+
+        if (v->number > target && v->number < s->current_version &&
+            v->status == LG_VERSION_ROLLED_BACK)
+            v->status = LG_VERSION_KILLED;
+    }
     if (lg_store_version(s, s->current_version) != NULL)
         lg_store_version(s, s->current_version)->status = LG_VERSION_ROLLED_BACK;
     make_current(s, target, now_ms);

@@ -349,6 +349,21 @@ static void a_push_after_a_rollback_becomes_current(void **state)
     assert_deletable(s, THESE(2));
 }
 
+static void a_version_that_a_push_passed_over_is_no_step_of_a_later_rollback(void **state)
+{
+    LG_AUTO(lg_store) *s = store_new();
+
+    (void)state;
+    complete(s);
+    complete(s);
+    roll(s, /* back= */ true);
+    complete(s);
+    assert_int_equal(roll(s, /* back= */ true), 1); /* 2 is still there, not yet deleted. */
+    assert_status(s, 2, LG_VERSION_KILLED);
+    assert_int_equal(roll(s, /* back= */ false), 3);
+    assert_deletable(s, THESE(2));
+}
+
 static void the_current_version_and_two_backups_are_kept(void **state)
 {
     LG_AUTO(lg_store) *s = store_new();
@@ -371,6 +386,7 @@ static void the_current_version_and_two_backups_are_kept(void **state)
     assert_int_equal(roll(s, /* back= */ true), 3);
     assert_int_equal(roll(s, /* back= */ true), 2);
     assert_deletable(s, NOTHING);
+    assert_int_equal(roll(s, /* back= */ false), 3); /* One step after the other. */
     assert_int_equal(roll(s, /* back= */ false), 4);
     assert_int_equal(s->current_version, 4);
 }
@@ -510,6 +526,7 @@ int main(void)
         cmocka_unit_test(without_a_target_rolling_is_refused_with_a_remedy),
         cmocka_unit_test(failed_versions_are_no_targets),
         cmocka_unit_test(a_push_after_a_rollback_becomes_current),
+        cmocka_unit_test(a_version_that_a_push_passed_over_is_no_step_of_a_later_rollback),
         cmocka_unit_test(the_current_version_and_two_backups_are_kept),
         cmocka_unit_test(the_store_may_set_how_many_versions_it_keeps),
         cmocka_unit_test(versions_in_use_cannot_be_removed),
