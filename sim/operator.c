@@ -341,7 +341,7 @@ void lg_world_operator_main(void *ctx)
     a->lane = lg_sim_lane_new(n->world->sim, n->node, n->name);
     a->http = lg_http_client_new(lg_net_sim_transport(n->world->net), a->lane);
     if (lg_api_client_new(a->http, a->lane, LG_WORLD_CONTROLLER_URL, &a->api, &err) != LG_OK)
-        assert(!"the controller's URL is one");
+        assert(false && "the controller's URL is one");
     remember(a);
     look(a);
 }

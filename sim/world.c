@@ -11,7 +11,7 @@ struct lg_world_node *lg_world_node(struct lg_world *w, enum lg_role role, unsig
     for (size_t i = 0; i < LG_WORLD_NODES; i++)
         if (w->nodes[i].role == role && w->nodes[i].number == number)
             return &w->nodes[i];
-    assert(!"no such node");
+    assert(false && "no such node");
     return NULL;
 }
 

@@ -40,12 +40,19 @@ static int32_t rollback_target(const struct lg_sim_store *s)
     return 0;
 }
 
+/* What the last rollback left; else the newest version above. */
 static int32_t rollforward_target(const struct lg_sim_store *s)
 {
-    for (int32_t v = LG_HISTORY_VERSIONS_MAX - 1; v > s->current; v--)
-        if (s->versions[v].known && s->versions[v].status != LG_SIM_VERSION_OTHER)
+    int32_t newest = 0;
+
+    for (int32_t v = s->current + 1; v < LG_HISTORY_VERSIONS_MAX; v++) {
+        if (!s->versions[v].known || s->versions[v].status == LG_SIM_VERSION_OTHER)
+            continue;
+        if (s->versions[v].status == LG_SIM_VERSION_ROLLED_BACK)
             return v;
-    return 0;
+        newest = v;
+    }
+    return newest;
 }
 
 /* Pushes that their pusher left may still complete. */
