@@ -127,7 +127,7 @@ struct asked {
     struct lg_read read;
     struct lg_read_key keys[KEYS];
     struct lg_read_key *pointers[KEYS];
-    char names[KEYS][8];
+    char names[KEYS][32];
     struct fleet *fleet;
     bool settled;
     uint64_t settled_us;
