@@ -92,6 +92,11 @@ static enum lg_rc switch_version(struct lg_admin *a, const char *store, enum lg_
     enum lg_rc rc = current_version(a, store, &before, err);
 
     lg_api_call_param(&call, "store_name", store);
+    if (rc == LG_OK && before > 0) {
+        LG_AUTO_STR char *from = lg_strf("%lld", (long long)before);
+
+        lg_api_call_param(&call, "lagoon_from_version", from);
+    }
     if (rc == LG_OK)
         rc = lg_admin_call(a, route, &call, err);
     lg_api_call_done(&call);

@@ -65,6 +65,7 @@ struct lg_change {
     char *store_name, *topic_name, *text;
     char *partition_count, *replication_factor, *owner, *value_schema;
     int32_t version, replaced;
+    int32_t from_version; /* of a switch; 0: whatever is current */
     int64_t lease_ms;
     int64_t *counts; /* by partition */
     bool start_of_push, sorted, empty;

@@ -426,10 +426,15 @@ void lg_handle_kill_offline_push_job(struct lg_controller *c, struct lg_http_req
 /* --- Switching between versions. ---------------------------------------------------------------
  */
 
-static void switched(struct lg_change *ch)
+static void tell_current(struct lg_change *ch)
 {
     ch->answer = lg_answer_base(ch->c, ch->store_name);
-    lg_json_set_int(ch->answer, "version", ch->version); /* Ours: the new current one. */
+    lg_json_set_int(ch->answer, "version", ch->version); /* Ours: the current one. */
+}
+
+static void switched(struct lg_change *ch)
+{
+    tell_current(ch);
     lg_log(LG_LOG_INFO, "version_switched", "store=%s version=%d", ch->store_name, ch->version);
 }
 
@@ -439,6 +444,13 @@ static void begin_switch(struct lg_change *ch, enum lg_rc (*decide)(struct lg_st
     struct lg_error err;
     enum lg_rc rc = lg_change_take_store(ch, ch->store_name, &err);
 
+    if (rc == LG_OK && ch->from_version != 0 && ch->store->current_version != ch->from_version) {
+        /* Done already: the caller repeats a request whose answer was lost. */
+        ch->version = ch->store->current_version;
+        tell_current(ch);
+        lg_change_end(ch, LG_OK, NULL);
+        return;
+    }
     if (rc == LG_OK)
         rc = decide(ch->store, (int64_t)lg_lane_wall_ms(ch->c->o.lane), &ch->version, &err);
     if (rc == LG_OK)
@@ -465,16 +477,20 @@ static void handle_switch(struct lg_controller *c, struct lg_http_request *rq,
                           void (*begin)(struct lg_change *))
 {
     struct lg_change *ch = lg_change_new(c, rq, begin);
-    struct lg_error err;
+    struct lg_error err = {0};
+    int64_t from_version = 0;
+    enum lg_rc rc =
+        lg_front_number(rq, "lagoon_from_version", 1, INT32_MAX, 0, &from_version, &err);
 
     ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
-    if (lg_front_param(rq, "regions_filter") != NULL) {
-        (void)lg_error_set(&err, LG_ERR_UNSUPPORTED,
-                           "regions_filter is not supported: there is one region");
+    ch->from_version = (int32_t)from_version;
+    if (rc == LG_OK && lg_front_param(rq, "regions_filter") != NULL)
+        rc = lg_error_set(&err, LG_ERR_UNSUPPORTED,
+                          "regions_filter is not supported: there is one region");
+    if (rc != LG_OK)
         lg_change_abandon(ch, &err);
-        return;
-    }
-    (void)lg_change_submit(ch);
+    else
+        (void)lg_change_submit(ch);
 }
 
 void lg_handle_rollback_to_backup_version(struct lg_controller *c, struct lg_http_request *rq)

@@ -207,6 +207,27 @@ static void a_killed_push_is_cleaned_up_and_its_number_stays_used(void **state)
     lg_cw_free(w);
 }
 
+static void a_switch_that_names_where_it_starts_happens_once(void **state)
+{
+    static const char from_3[] = "store_name=cities&lagoon_from_version=3";
+    struct lg_cw *w = lg_cw_start(21);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_push(w, "p1"), 1);
+    assert_int_equal(lg_cw_push(w, "p2"), 2);
+    assert_int_equal(lg_cw_push(w, "p3"), 3);
+    assert_int_equal(lg_cw_post(w, "/rollback_to_backup_version", from_3), 200);
+    assert_int_equal(lg_cw_current(w), 2);
+    assert_int_equal(lg_cw_post(w, "/rollback_to_backup_version", from_3), 200); /* Repeated. */
+    assert_int_equal(lg_cw_version(w), 2);
+    assert_int_equal(lg_cw_current(w), 2);
+    assert_int_equal(
+        lg_cw_post(w, "/rollback_to_backup_version", "store_name=cities&lagoon_from_version=x"),
+        400);
+    lg_cw_free(w);
+}
+
 static void rollback_and_rollforward_are_reversible_and_durable(void **state)
 {
     struct lg_cw *w = lg_cw_start(18);
@@ -245,6 +266,7 @@ int main(void)
         cmocka_unit_test(a_change_by_somebody_else_is_noticed),
         cmocka_unit_test(an_empty_push_completes_by_itself),
         cmocka_unit_test(a_killed_push_is_cleaned_up_and_its_number_stays_used),
+        cmocka_unit_test(a_switch_that_names_where_it_starts_happens_once),
         cmocka_unit_test(rollback_and_rollforward_are_reversible_and_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
