@@ -8,6 +8,7 @@
 #define FLAG_STARTED 1
 #define FLAG_SORTED 2
 #define FLAG_END_OF_PUSH 4
+#define FLAG_REMOVING 8
 #define FIXED_BYTES 26 /* Without position, integrity state and CRC. */
 #define KEY_MAX 512
 
@@ -34,7 +35,8 @@ void lg_checkpoint_encode(struct lg_buf *out, const struct lg_checkpoint *c)
     lg_buf_append_byte(out, LG_CHECKPOINT_VERSION);
     lg_buf_append_byte(out,
                        (uint8_t)((c->started ? FLAG_STARTED : 0) | (c->sorted ? FLAG_SORTED : 0) |
-                                 (c->end_of_push ? FLAG_END_OF_PUSH : 0)));
+                                 (c->end_of_push ? FLAG_END_OF_PUSH : 0) |
+                                 (c->removing ? FLAG_REMOVING : 0)));
     lg_buf_append_u64le(out, c->records);
     lg_buf_append_u64le(out, c->bytes);
     lg_buf_append_u32le(out, c->files);
@@ -61,6 +63,7 @@ enum lg_rc lg_checkpoint_decode(struct lg_slice b, struct lg_checkpoint *out, st
     c.started = (b.data[1] & FLAG_STARTED) != 0;
     c.sorted = (b.data[1] & FLAG_SORTED) != 0;
     c.end_of_push = (b.data[1] & FLAG_END_OF_PUSH) != 0;
+    c.removing = (b.data[1] & FLAG_REMOVING) != 0;
     c.records = lg_load_u64le(b.data + 2);
     c.bytes = lg_load_u64le(b.data + 10);
     c.files = lg_load_u32le(b.data + 18);

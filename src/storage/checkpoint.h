@@ -19,6 +19,7 @@ struct lg_checkpoint {
     bool started;                /* START_OF_PUSH was seen; `sorted` is its word. */
     bool sorted;
     bool end_of_push;        /* All is ingested: the log is not needed any more. */
+    bool removing;           /* The replica's files are being removed: nothing else counts. */
     uint64_t records;        /* Puts taken in so far. */
     uint64_t bytes;          /* Of their keys and values. */
     uint32_t files;          /* SST files finished and not ingested yet: 0 to files - 1. */

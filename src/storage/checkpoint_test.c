@@ -25,6 +25,7 @@ static void assert_same(const struct lg_checkpoint *a, const struct lg_checkpoin
     assert_int_equal(a->started, b->started);
     assert_int_equal(a->sorted, b->sorted);
     assert_int_equal(a->end_of_push, b->end_of_push);
+    assert_int_equal(a->removing, b->removing);
     assert_int_equal(a->records, b->records);
     assert_int_equal(a->bytes, b->bytes);
     assert_int_equal(a->files, b->files);
@@ -57,6 +58,7 @@ static void the_integrity_state_and_earliest_come_back(void **state)
 
     lg_checkpoint_init(&want);
     want.end_of_push = true;
+    want.removing = true;
     lg_buf_append_str(&want.integrity, "some state");
     lg_buf_append_str(&b, "before");
     lg_checkpoint_encode(&b, &want); /* Appends. */

@@ -187,6 +187,14 @@ void lg_engine_dir_close(struct lg_engine_dir *d)
     *d = (struct lg_engine_dir){0};
 }
 
+static enum lg_rc sync_parent(struct lg_disk *disk, const char *path, struct lg_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    LG_AUTO_STR char *parent = lg_strndup(path, slash == NULL ? 0 : (size_t)(slash - path));
+
+    return lg_disk_sync_dir(disk, parent, err);
+}
+
 /* CURRENT goes first and durably: a removal that stops half-way must not look like a content. */
 enum lg_rc lg_engine_dir_destroy(struct lg_disk *disk, const char *path, struct lg_error *err)
 {
@@ -205,7 +213,9 @@ enum lg_rc lg_engine_dir_destroy(struct lg_disk *disk, const char *path, struct 
     if (rc == LG_OK)
         rc = lg_disk_sync_dir(disk, path, err);
     lg_file_close(LG_TAKE(lock));
-    return rc != LG_OK ? rc : lg_disk_remove_tree(disk, path, err);
+    if (rc == LG_OK)
+        rc = lg_disk_remove_tree(disk, path, err);
+    return rc != LG_OK ? rc : sync_parent(disk, path, err);
 }
 
 char *lg_engine_dir_generation_path(const struct lg_engine_dir *d, uint64_t generation)

@@ -8,7 +8,7 @@
 struct lg_partition {
     struct lg_engine_driver *driver;
     struct lg_checkpoint_store *checkpoints;
-    char *topic, *path; /* path: "<topic>/<partition>" below the driver's root. */
+    char *topic, *name, *path; /* name: "<topic>/<partition>", for sentences. */
     uint32_t partition;
     uint64_t sync_bytes, file_bytes;
     struct lg_engine *engine;
@@ -20,6 +20,12 @@ struct lg_partition {
     struct lg_buf value; /* Header and payload of the put under way. */
     char *wiped;
 };
+
+/* Below the driver's root. One level for all replicas: a removed one leaves no empty folder. */
+static char *path_of(const char *topic, uint32_t partition)
+{
+    return lg_strf("replicas/%s.%u", topic, partition);
+}
 
 static enum lg_rc open_engine(struct lg_partition *p, struct lg_error *err)
 {
@@ -45,36 +51,43 @@ static enum lg_rc open_where_left(struct lg_partition *p, struct lg_error *err)
     return rc;
 }
 
-/* The checkpoint goes first: a wipe that stops half-way must not look like content. */
+/* A checkpoint exists before the first file does, so that no file is ever without one. */
+static enum lg_rc begin_anew(struct lg_partition *p, struct lg_error *err)
+{
+    enum lg_rc rc;
+
+    lg_checkpoint_done(&p->saved);
+    lg_checkpoint_init(&p->saved);
+    rc = lg_checkpoint_save(p->checkpoints, p->topic, p->partition, &p->saved, err);
+    return rc != LG_OK ? rc : open_engine(p, err);
+}
+
 static enum lg_rc wipe(struct lg_partition *p, struct lg_error *err)
 {
     enum lg_rc rc;
 
     lg_bulk_load_close(LG_TAKE(p->loader));
     lg_engine_close(LG_TAKE(p->engine));
-    lg_checkpoint_done(&p->saved);
-    lg_checkpoint_init(&p->saved);
     rc = lg_partition_destroy(p->driver, p->checkpoints, p->topic, p->partition, err);
-    return rc != LG_OK ? rc : open_engine(p, err);
+    return rc != LG_OK ? rc : begin_anew(p, err);
 }
 
-static enum lg_rc load_checkpoint(struct lg_partition *p, struct lg_error *err)
+static enum lg_rc open_saved(struct lg_partition *p, struct lg_error *err)
 {
     enum lg_rc rc = lg_checkpoint_load(p->checkpoints, p->topic, p->partition, &p->saved, err);
 
-    if (rc != LG_ERR_NOT_FOUND)
-        return rc;
-    /* Nothing says what the files of a replica without a checkpoint are: they go. */
-    return lg_engine_destroy(p->driver, p->path, err);
+    if (rc == LG_ERR_NOT_FOUND)
+        return begin_anew(p, err);
+    if (rc == LG_OK && p->saved.removing)
+        return wipe(p, err);
+    return rc != LG_OK ? rc : open_where_left(p, err);
 }
 
 static enum lg_rc open_or_wipe(struct lg_partition *p, struct lg_error *err)
 {
     struct lg_error why = {0};
-    enum lg_rc rc = load_checkpoint(p, &why);
+    enum lg_rc rc = open_saved(p, &why);
 
-    if (rc == LG_OK)
-        rc = open_where_left(p, &why);
     if (rc == LG_OK)
         return LG_OK;
     if (rc != LG_ERR_CORRUPT && rc != LG_ERR_NOT_FOUND)
@@ -94,13 +107,14 @@ enum lg_rc lg_partition_open(const struct lg_partition_options *o, struct lg_par
     p->checkpoints = o->checkpoints;
     p->topic = lg_strdup(o->topic);
     p->partition = o->partition;
-    p->path = lg_strf("%s/%u", o->topic, o->partition);
+    p->name = lg_strf("%s/%u", o->topic, o->partition);
+    p->path = path_of(o->topic, o->partition);
     p->sync_bytes = o->sync_bytes == 0 ? LG_PARTITION_SYNC_BYTES : o->sync_bytes;
     p->file_bytes = o->file_bytes;
     lg_checkpoint_init(&p->saved);
     rc = open_or_wipe(p, &local);
     if (rc != LG_OK)
-        return lg_error_set(err, rc, "replica %s: %s", p->path, local.text);
+        return lg_error_set(err, rc, "replica %s: %s", p->name, local.text);
     p->started = p->saved.started;
     p->sorted = p->saved.sorted;
     p->records = p->saved.records;
@@ -119,18 +133,24 @@ void lg_partition_close(struct lg_partition *p)
     lg_buf_done(&p->value);
     lg_free(p->wiped);
     lg_free(p->topic);
+    lg_free(p->name);
     lg_free(p->path);
     lg_free(p);
 }
 
+/* The checkpoint says first that the replica goes: a removal that stops half-way must not look like
+ * content, and whoever lists checkpoints can finish it. */
 enum lg_rc lg_partition_destroy(struct lg_engine_driver *driver,
                                 struct lg_checkpoint_store *checkpoints, const char *topic,
                                 uint32_t partition, struct lg_error *err)
 {
-    LG_AUTO_STR char *path = lg_strf("%s/%u", topic, partition);
-    enum lg_rc rc = lg_checkpoint_remove(checkpoints, topic, partition, err);
+    struct lg_checkpoint removing = {.position = lg_position_earliest(), .removing = true};
+    LG_AUTO_STR char *path = path_of(topic, partition);
+    enum lg_rc rc = lg_checkpoint_save(checkpoints, topic, partition, &removing, err);
 
-    return rc != LG_OK ? rc : lg_engine_destroy(driver, path, err);
+    if (rc == LG_OK)
+        rc = lg_engine_destroy(driver, path, err);
+    return rc != LG_OK ? rc : lg_checkpoint_remove(checkpoints, topic, partition, err);
 }
 
 const struct lg_checkpoint *lg_partition_checkpoint(const struct lg_partition *p)
@@ -177,11 +197,11 @@ bool lg_partition_wants_sync(const struct lg_partition *p)
 static enum lg_rc check_open(const struct lg_partition *p, struct lg_error *err)
 {
     if (p->failed)
-        return lg_error_set(err, LG_ERR_IO, "replica %s failed before; open it again", p->path);
+        return lg_error_set(err, LG_ERR_IO, "replica %s failed before; open it again", p->name);
     if (p->saved.end_of_push)
-        return lg_error_set(err, LG_ERR_BAD_DATA, "replica %s: data after END_OF_PUSH", p->path);
+        return lg_error_set(err, LG_ERR_BAD_DATA, "replica %s: data after END_OF_PUSH", p->name);
     if (!p->started)
-        return lg_error_set(err, LG_ERR_BAD_DATA, "replica %s: data before START_OF_PUSH", p->path);
+        return lg_error_set(err, LG_ERR_BAD_DATA, "replica %s: data before START_OF_PUSH", p->name);
     return LG_OK;
 }
 
@@ -195,7 +215,7 @@ static enum lg_rc settle(struct lg_partition *p, enum lg_rc rc, struct lg_error 
     if (err == NULL)
         return rc;
     inner = *err;
-    return lg_error_set(err, rc, "replica %s: %s", p->path, inner.text);
+    return lg_error_set(err, rc, "replica %s: %s", p->name, inner.text);
 }
 
 enum lg_rc lg_partition_start(struct lg_partition *p, bool sorted, struct lg_error *err)
@@ -203,7 +223,7 @@ enum lg_rc lg_partition_start(struct lg_partition *p, bool sorted, struct lg_err
     if (p->started && p->sorted != sorted)
         return lg_error_set(err, LG_ERR_BAD_DATA,
                             "replica %s: a second START_OF_PUSH contradicts the first (sorted)",
-                            p->path);
+                            p->name);
     if (p->started)
         return LG_OK;
     p->started = true;
@@ -223,7 +243,7 @@ enum lg_rc lg_partition_put(struct lg_partition *p, struct lg_slice key, int32_t
     lg_buf_append_u32be(&p->value, (uint32_t)schema_id);
     lg_buf_append_slice(&p->value, payload);
     if (!lg_buf_ok(&p->value))
-        return lg_error_set(err, LG_ERR_TOO_LARGE, "replica %s: a value of %zu bytes", p->path,
+        return lg_error_set(err, LG_ERR_TOO_LARGE, "replica %s: a value of %zu bytes", p->name,
                             payload.size);
     value = lg_buf_slice(&p->value);
     rc = p->sorted ? lg_bulk_load_add(p->loader, key, value, err)

@@ -37,7 +37,8 @@ LG_MUST_CHECK enum lg_rc lg_partition_open(const struct lg_partition_options *o,
 /* No read may be running. What was not synced is lost. NULL is allowed. */
 void lg_partition_close(struct lg_partition *p);
 LG_DEFINE_AUTO(lg_partition, lg_partition_close)
-/* Removes checkpoint, then files, of a replica that is not open; absent is LG_OK. */
+/* Removes a replica that is not open; absent is LG_OK. If it stops half-way, the checkpoint says
+ * `removing`: call it again, or open the replica, which begins anew. */
 LG_MUST_CHECK enum lg_rc lg_partition_destroy(struct lg_engine_driver *driver,
                                               struct lg_checkpoint_store *checkpoints,
                                               const char *topic, uint32_t partition,

@@ -169,6 +169,24 @@ static void an_unsorted_push_survives_a_power_cut_anywhere(void **state)
             assert_true(k < 5000);
 }
 
+/* Files without a checkpoint would never be found again. */
+static bool leaves_no_orphan(struct lg_disk *disk)
+{
+    struct lg_engine_driver *d = lg_memkv_new(disk, "data");
+    struct lg_checkpoint_store *store = NULL;
+    LG_SCOPED(lg_checkpoint) c = {0};
+    LG_SCOPED(lg_disk_names) names = {0};
+    struct lg_error err = {0};
+    bool known;
+
+    assert_ok(lg_checkpoint_store_open(d, "checkpoints", &store, &err));
+    known = lg_checkpoint_load(store, "cities_v1", 3, &c, &err) == LG_OK;
+    lg_checkpoint_store_close(store);
+    lg_memkv_free(d);
+    return known || lg_disk_list(disk, "data/replicas", &names, &err) != LG_OK ||
+           names.names.size == 0;
+}
+
 static bool destroy_with_a_cut(uint64_t seed, uint64_t k)
 {
     struct lg_disk *disk = lg_disk_sim_new(NULL, seed);
@@ -184,6 +202,7 @@ static bool destroy_with_a_cut(uint64_t seed, uint64_t k)
     server_down(&s);
     lg_disk_sim_crash(disk);
 
+    assert_true(leaves_no_orphan(disk));
     /* Complete and whole, or gone: never complete with less. */
     assert_ok(server_up(&s, disk, &err));
     if (lg_partition_checkpoint(s.p)->end_of_push)
@@ -273,7 +292,7 @@ static void a_missing_file_means_reading_from_the_beginning(void **state)
 
     push_some(f, 2 * SYNC_EVERY);
     server_down(&f->s);
-    assert_ok(lg_disk_remove(f->disk, "data/cities_v1/3/sst/000000.sst", &err));
+    assert_ok(lg_disk_remove(f->disk, "data/replicas/cities_v1.3/sst/000000.sst", &err));
     assert_ok(server_up(&f->s, f->disk, &err));
     assert_non_null(strstr(lg_partition_wiped(f->s.p), "000000.sst is missing"));
     assert_true(lg_position_is_earliest(&lg_partition_checkpoint(f->s.p)->position));
@@ -288,7 +307,7 @@ static void content_that_vanished_or_is_damaged_is_read_again(void **state)
 
     assert_ok(push_on(f->s.p, true, &err));
     server_down(&f->s);
-    assert_true(lg_disk_sim_flip(f->disk, "data/cities_v1/3/gen-1/snapshot", 200));
+    assert_true(lg_disk_sim_flip(f->disk, "data/replicas/cities_v1.3/gen-1/snapshot", 200));
     assert_ok(server_up(&f->s, f->disk, &err));
     assert_non_null(lg_partition_wiped(f->s.p));
     assert_false(lg_partition_checkpoint(f->s.p)->end_of_push);
@@ -296,7 +315,7 @@ static void content_that_vanished_or_is_damaged_is_read_again(void **state)
     check_complete(f->s.p);
 
     server_down(&f->s);
-    assert_ok(lg_disk_remove_tree(f->disk, "data/cities_v1", &err));
+    assert_ok(lg_disk_remove_tree(f->disk, "data/replicas", &err));
     assert_ok(server_up(&f->s, f->disk, &err));
     assert_non_null(strstr(lg_partition_wiped(f->s.p), "content is gone"));
     assert_false(lg_partition_checkpoint(f->s.p)->end_of_push);
