@@ -13,6 +13,7 @@
 #include "drivers/metafile/meta_files.h"
 #include "drivers/metafile/meta_watch.h"
 #include "lane/fault.h"
+#include "lane/mutant.h"
 
 #define FRAME_BYTES_TARGET ((size_t)8 << 20) /* A commit takes no further operation beyond. */
 
@@ -236,7 +237,7 @@ static void commit_work(struct lg_offload *offload)
     struct lg_slice payload = lg_buf_slice(&mf->frame);
 
     mf->work_rc = lg_journal_append(mf->files.journal, payload, NULL, &mf->work_err);
-    if (mf->work_rc == LG_OK)
+    if (mf->work_rc == LG_OK && !lg_mutant(LG_MUTANT_metadata_acks_before_sync))
         mf->work_rc = lg_journal_sync(mf->files.journal, &mf->work_err);
     if (mf->work_rc == LG_OK)
         mf->work_rc = lg_fault_check(LG_FAULT_META_SYNCED, &mf->work_err);

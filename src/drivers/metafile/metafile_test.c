@@ -6,6 +6,8 @@
 #include "test/test.h"
 
 #include "base/str.h"
+#include "drivers/posix/disk_posix.h"
+#include "lane/fault.h"
 #include "metastore/metastore_contract.h"
 
 struct world {
@@ -334,6 +336,96 @@ static void damage_is_named(void **state)
     done_sim(&w);
 }
 
+#define GOLDEN "test/golden/meta-1/meta"
+
+/* What this data holds: generation 3; /stores/cities = "11", written 12 times; /trash, empty. */
+static void the_golden_store_of_version_1_opens(void **state)
+{
+    (void)state;
+    const char *names[] = {"snapshot-0000000003", "journal-0000000003"};
+    struct lg_disk *sources = NULL;
+    struct lg_error err = {0};
+    struct lg_metastore *s;
+    struct world w;
+
+    init_sim(&w, 1);
+    assert_ok(lg_disk_posix_new(GOLDEN, &sources, &err));
+    assert_ok(lg_disk_make_dirs(w.disk, "meta", &err));
+    for (size_t i = 0; i < LG_ARRAY_SIZE(names); i++) {
+        LG_AUTO_STR char *path = lg_strf("meta/%s", names[i]);
+        LG_SCOPED(lg_buf) bytes = {0};
+
+        assert_ok(lg_disk_read_file(sources, names[i], 1 << 20, &bytes, &err));
+        assert_ok(lg_disk_write_file(w.disk, path, lg_buf_slice(&bytes), &err));
+    }
+    lg_disk_posix_free(sources);
+    open_store(&w, 0);
+    assert_int_equal(lg_metafile_generation(w.mf), 3);
+    s = open_session(&w);
+    assert_value(&w, s, "/stores/cities", "11", 11);
+    assert_value(&w, s, "/trash", "", 0);
+    assert_value(&w, s, "/trash/x", NULL, 0);
+    assert_rc(LG_OK, put(&w, s, "/stores/cities", LG_LIT("12")));
+    close_session(&w, s);
+    close_store(&w);
+    done_sim(&w);
+}
+
+static void a_fault_after_the_sync_is_not_acknowledged(void **state)
+{
+    (void)state;
+    struct lg_metastore *s;
+    struct world w;
+
+    init_sim(&w, 1);
+    open_store(&w, 0);
+    s = open_session(&w);
+    lg_fault_arm(LG_FAULT_META_SYNCED, 0, 1);
+    assert_rc(LG_ERR_UNAVAILABLE, put(&w, s, "/a", LG_LIT("1")));
+    lg_fault_disarm_all();
+    assert_value(&w, s, "/a", NULL, 0);
+    close_session(&w, s);
+    close_store(&w);
+    open_store(&w, 0); /* It had happened all the same: unknown was the truth. */
+    s = open_session(&w);
+    assert_value(&w, s, "/a", "1", 0);
+    close_session(&w, s);
+    close_store(&w);
+    done_sim(&w);
+}
+
+static void writes_have_bounds(void **state)
+{
+    (void)state;
+    struct lg_meta_change *changes =
+        lg_new_array(struct lg_meta_change, LG_METAFILE_CHANGES_MAX + 1);
+    uint8_t *value = lg_zalloc(LG_META_VALUE_MAX);
+    struct call c = {.op = {.kind = LG_META_WRITE, .changes = changes}};
+    struct lg_metastore *s;
+    struct world w;
+
+    for (size_t i = 0; i <= LG_METAFILE_CHANGES_MAX; i++)
+        changes[i] = (struct lg_meta_change){LG_META_PUT, "/a", LG_SLICE_NULL, LG_META_ANY_VERSION};
+    init_sim(&w, 1);
+    open_store(&w, 0);
+    s = open_session(&w);
+    c.op.change_count = LG_METAFILE_CHANGES_MAX + 1;
+    assert_rc(LG_ERR_TOO_LARGE, run_call(&w, s, &c));
+    c.op.change_count = LG_METAFILE_CHANGES_MAX;
+    assert_rc(LG_OK, run_call(&w, s, &c));
+    for (size_t i = 0; i < 16; i++)
+        changes[i].value = lg_slice(value, LG_META_VALUE_MAX);
+    c.op.change_count = 16;
+    assert_rc(LG_ERR_TOO_LARGE, run_call(&w, s, &c));
+    c.op.change_count = 15;
+    assert_rc(LG_OK, run_call(&w, s, &c));
+    close_session(&w, s);
+    close_store(&w);
+    done_sim(&w);
+    lg_free(value);
+    lg_free(changes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +437,9 @@ int main(void)
         cmocka_unit_test(a_failed_sync_stops_writes_but_not_reads),
         cmocka_unit_test(a_second_process_is_refused),
         cmocka_unit_test(damage_is_named),
+        cmocka_unit_test(the_golden_store_of_version_1_opens),
+        cmocka_unit_test(a_fault_after_the_sync_is_not_acknowledged),
+        cmocka_unit_test(writes_have_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

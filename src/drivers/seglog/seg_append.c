@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "lane/fault.h"
+#include "lane/mutant.h"
 #include "pubsub/batch.h"
 
 #define COMMITS_MAX 2u
@@ -74,7 +75,7 @@ static void commit_work(struct lg_offload *offload)
     for (size_t i = 0; i < c->parts.size; i++) {
         struct part *part = c->parts.data[i];
 
-        if (part->rc == LG_OK)
+        if (part->rc == LG_OK && !lg_mutant(LG_MUTANT_log_acks_before_sync))
             part->rc = lg_journal_sync(part->journal, &part->err);
         if (part->rc == LG_OK)
             part->rc = lg_fault_check(LG_FAULT_LOG_SYNCED, &part->err);

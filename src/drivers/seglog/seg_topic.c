@@ -71,8 +71,7 @@ enum lg_rc lg_seg_topic_meta_read(struct lg_slice text, struct lg_seg_topic_meta
                             (int)LG_MIN(version.size, (size_t)16), (const char *)version.data);
     if (!take_line(&rest, "name", &name) || !take_line(&rest, "partitions", &partitions))
         return lg_error_set(err, LG_ERR_CORRUPT, "topic.meta is cut");
-    (void)snprintf(want, sizeof(want), "%08x",
-                   lg_crc32c(0, text.data, (size_t)(rest.data - text.data)));
+    (void)snprintf(want, sizeof(want), "%08x", lg_crc32c(0, text.data, text.size - rest.size));
     if (!take_line(&rest, "crc32c", &crc) || !lg_slice_eq_str(crc, want) || rest.size != 0)
         return lg_error_set(err, LG_ERR_CORRUPT, "topic.meta fails its checksum");
     if (!lg_parse_u64(partitions, LG_TOPIC_PARTITIONS_MAX, &n) || n == 0 ||

@@ -4,6 +4,9 @@
 #include "test/lib/log_env.h"
 #include "test/test.h"
 
+#include "base/str.h"
+#include "drivers/posix/disk_posix.h"
+#include "lane/fault.h"
 #include "pubsub/batch.h"
 #include "pubsub/pubsub_contract.h"
 
@@ -83,11 +86,424 @@ static void it_keeps_the_contract_on_real_lanes_and_files(void **state)
     lg_log_env_done(&env);
 }
 
+/* --- Operations ----------------------------------------------------------------------------- */
+
+struct call {
+    struct lg_pubsub_op op;
+    bool done;
+};
+
+static void call_done(struct lg_pubsub_op *op)
+{
+    LG_CONTAINER_OF(op, struct call, op)->done = true;
+}
+
+static bool call_is_done(void *ctx)
+{
+    return ((struct call *)ctx)->done;
+}
+
+static void start_call(struct lg_log_env *env, struct lg_seglog *log, struct call *c)
+{
+    c->op.lane = env->lane;
+    c->op.done = call_done;
+    c->done = false;
+    lg_pubsub_submit(lg_seglog_pubsub(log), &c->op);
+}
+
+static enum lg_rc run_call(struct lg_log_env *env, struct lg_seglog *log, struct call *c)
+{
+    start_call(env, log, c);
+    lg_log_env_run_until(env, call_is_done, c);
+    assert_true(c->done);
+    return c->op.rc;
+}
+
+static enum lg_rc create(struct lg_log_env *env, struct lg_seglog *log, const char *topic,
+                         uint32_t partitions)
+{
+    struct call c = {.op = {.kind = LG_PUBSUB_CREATE, .topic = topic, .partitions = partitions}};
+
+    return run_call(env, log, &c);
+}
+
+static struct lg_blob *one_record(struct lg_slice value)
+{
+    struct lg_pubsub_record r = {.key = LG_LIT("k"), .value = value};
+    LG_SCOPED(lg_buf) batch = {0};
+
+    lg_batch_add(&batch, &r);
+    return lg_blob_take(&batch);
+}
+
+static enum lg_rc produce(struct lg_log_env *env, struct lg_seglog *log, const char *topic,
+                          uint32_t partition, const char *value)
+{
+    LG_AUTO(lg_blob) *blob = one_record(lg_slice_str(value));
+    struct call c = {
+        .op = {.kind = LG_PUBSUB_PRODUCE, .topic = topic, .partition = partition, .blob = blob}};
+
+    return run_call(env, log, &c);
+}
+
+/* The values of a partition in order, each ended by ';'. */
+static enum lg_rc read_values(struct lg_log_env *env, struct lg_seglog *log, const char *topic,
+                              uint32_t partition, struct lg_buf *out, struct lg_error *err)
+{
+    struct call c = {.op = {.kind = LG_PUBSUB_FETCH,
+                            .topic = topic,
+                            .partition = partition,
+                            .position = lg_position_earliest()}};
+
+    lg_buf_clear(out);
+    for (;;) {
+        enum lg_rc rc = run_call(env, log, &c);
+        struct lg_batch_reader reader;
+
+        if (rc != LG_OK) {
+            *err = c.op.err;
+            return rc;
+        }
+        if (c.op.blob == NULL)
+            return LG_OK;
+        reader = lg_batch_read(c.op.blob->bytes);
+        for (;;) {
+            struct lg_pubsub_record r;
+            bool end = false;
+
+            assert_rc(LG_OK, lg_batch_next(&reader, &r, &end, err));
+            if (end)
+                break;
+            lg_buf_append_slice(out, r.value);
+            lg_buf_append_byte(out, ';');
+        }
+        lg_blob_unref(c.op.blob);
+    }
+}
+
+static void assert_values(struct lg_log_env *env, struct lg_seglog *log, const char *topic,
+                          uint32_t partition, const char *want)
+{
+    LG_SCOPED(lg_buf) got = {0};
+    struct lg_error err = {0};
+
+    assert_ok(read_values(env, log, topic, partition, &got, &err));
+    assert_slice_equal(lg_buf_slice(&got), lg_slice_str(want));
+}
+
+/* --- What is the log's own ------------------------------------------------------------------ */
+
+static void a_restart_finds_topics_and_records(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    lg_log_env_init_sim(&env, 1, disk);
+    log = open_log(&env);
+    assert_rc(LG_OK, create(&env, log, "t", 3));
+    assert_rc(LG_OK, produce(&env, log, "t", 1, "one"));
+    assert_rc(LG_OK, produce(&env, log, "t", 1, "two"));
+    close_log(&env, log);
+    log = open_log(&env);
+    assert_rc(LG_OK, produce(&env, log, "t", 1, "three"));
+    assert_values(&env, log, "t", 1, "one;two;three;");
+    assert_values(&env, log, "t", 2, "");
+    assert_rc(LG_ERR_CONFLICT, create(&env, log, "t", 2));
+    close_log(&env, log);
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
+static void a_damaged_partition_is_named_and_the_others_go_on(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    LG_SCOPED(lg_buf) values = {0};
+    struct lg_error err = {0};
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    lg_log_env_init_sim(&env, 1, disk);
+    log = open_log(&env);
+    assert_rc(LG_OK, create(&env, log, "t", 2));
+    for (int i = 0; i < 3; i++) {
+        assert_rc(LG_OK, produce(&env, log, "t", 0, "value"));
+        assert_rc(LG_OK, produce(&env, log, "t", 1, "value"));
+    }
+    close_log(&env, log);
+    assert_true(lg_disk_sim_flip(disk, "log/t~1/00000.log", 8 * 50)); /* In the first frame. */
+    log = open_log(&env);
+    assert_rc(LG_ERR_CORRUPT, read_values(&env, log, "t", 0, &values, &err));
+    assert_non_null(strstr(err.text, "log/t~1/00000.log"));
+    assert_rc(LG_ERR_CORRUPT, produce(&env, log, "t", 0, "more"));
+    assert_values(&env, log, "t", 1, "value;value;value;");
+    close_log(&env, log);
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
+static void a_failed_sync_closes_the_partition_for_writing(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    lg_log_env_init_sim(&env, 1, disk);
+    log = open_log(&env);
+    assert_rc(LG_OK, create(&env, log, "t", 2));
+    assert_rc(LG_OK, produce(&env, log, "t", 0, "one"));
+    assert_rc(LG_OK, produce(&env, log, "t", 1, "one"));
+    lg_disk_sim_fail_syncs(disk, 1, 1);
+    assert_rc(LG_ERR_IO, produce(&env, log, "t", 0, "two"));
+    lg_disk_sim_fail_syncs(disk, 0, 1);
+    assert_rc(LG_ERR_IO, produce(&env, log, "t", 0, "three"));
+    assert_values(&env, log, "t", 0, "one;"); /* What is not durable is not shown. */
+    assert_rc(LG_OK, produce(&env, log, "t", 1, "two"));
+    close_log(&env, log);
+    log = open_log(&env);
+    assert_rc(LG_OK, produce(&env, log, "t", 0, "four"));
+    close_log(&env, log);
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
+static void faults_around_the_sync_are_not_acknowledged(void **state)
+{
+    (void)state;
+    const enum lg_fault faults[] = {LG_FAULT_LOG_APPENDED, LG_FAULT_LOG_SYNCED};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(faults); i++) {
+        struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+        struct lg_log_env env;
+        struct lg_seglog *log;
+
+        lg_log_env_init_sim(&env, 1, disk);
+        log = open_log(&env);
+        assert_rc(LG_OK, create(&env, log, "t", 1));
+        lg_fault_arm(faults[i], 0, 1);
+        assert_rc(LG_ERR_IO, produce(&env, log, "t", 0, "one"));
+        lg_fault_disarm_all();
+        assert_values(&env, log, "t", 0, "");
+        close_log(&env, log);
+        lg_log_env_done(&env);
+        lg_disk_sim_free(disk);
+    }
+}
+
+static void unacknowledged_bytes_have_a_bound(void **state)
+{
+    (void)state;
+    enum { CALLS = 12 };
+    uint8_t *value = lg_zalloc(LG_BATCH_RECORD_BYTES_MAX - 100);
+    LG_AUTO(lg_blob) *blob = one_record(lg_slice(value, LG_BATCH_RECORD_BYTES_MAX - 100));
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct call calls[CALLS] = {0};
+    struct lg_log_env env;
+    struct lg_seglog *log;
+    unsigned busy = 0;
+
+    lg_log_env_init_sim(&env, 1, disk);
+    log = open_log(&env);
+    assert_rc(LG_OK, create(&env, log, "t", 1));
+    for (unsigned i = 0; i < CALLS; i++) {
+        calls[i].op = (struct lg_pubsub_op){.kind = LG_PUBSUB_PRODUCE, .topic = "t", .blob = blob};
+        start_call(&env, log, &calls[i]);
+    }
+    for (unsigned i = 0; i < CALLS; i++) {
+        lg_log_env_run_until(&env, call_is_done, &calls[i]);
+        assert_true(calls[i].op.rc == LG_OK || calls[i].op.rc == LG_ERR_BUSY);
+        busy += calls[i].op.rc == LG_ERR_BUSY;
+    }
+    assert_int_equal(busy, 4); /* Eight times 8 MiB fit. */
+    assert_rc(LG_OK, run_call(&env, log, &calls[0]));
+    close_log(&env, log);
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+    lg_free(value);
+}
+
+static void few_files_serve_many_partitions(void **state)
+{
+    (void)state;
+    enum { PARTITIONS = 9 };
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct lg_error err = {0};
+    struct lg_log_env env;
+    struct lg_seglog *log = NULL;
+
+    lg_log_env_init_sim(&env, 1, disk);
+    assert_ok(lg_seglog_open(
+        &(struct lg_seglog_options){.disk = disk, .dir = "log", .lane = env.home, .open_files = 2},
+        &log, &err));
+    assert_rc(LG_OK, create(&env, log, "t", PARTITIONS));
+    for (uint32_t round = 0; round < 3; round++)
+        for (uint32_t p = 0; p < PARTITIONS; p++)
+            assert_rc(LG_OK, produce(&env, log, "t", p, "x"));
+    for (uint32_t p = 0; p < PARTITIONS; p++)
+        assert_values(&env, log, "t", p, "x;x;x;");
+    close_log(&env, log);
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
+static void a_deleted_topic_leaves_no_files(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    LG_SCOPED(lg_disk_names) names = {0};
+    struct call c = {.op = {.kind = LG_PUBSUB_DELETE, .topic = "t"}};
+    struct lg_error err = {0};
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    lg_log_env_init_sim(&env, 1, disk);
+    log = open_log(&env);
+    assert_rc(LG_OK, create(&env, log, "t", 2));
+    assert_rc(LG_OK, produce(&env, log, "t", 0, "x"));
+    assert_rc(LG_OK, run_call(&env, log, &c));
+    close_log(&env, log); /* Waits for the removal. */
+    assert_ok(lg_disk_list(disk, "log", &names, &err));
+    for (size_t i = 0; i < names.names.size; i++)
+        assert_int_equal(names.names.data[i][0], '~');
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
+static void a_topic_whose_creation_failed_can_be_created_again(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    lg_log_env_init_sim(&env, 1, disk);
+    log = open_log(&env);
+    lg_disk_sim_fail_syncs(disk, 1, 1);
+    assert_rc(LG_ERR_IO, create(&env, log, "t", 2));
+    assert_rc(LG_ERR_NOT_FOUND, produce(&env, log, "t", 0, "x"));
+    lg_disk_sim_fail_syncs(disk, 0, 1);
+    assert_rc(LG_OK, create(&env, log, "t", 3));
+    assert_rc(LG_OK, produce(&env, log, "t", 2, "x"));
+    close_log(&env, log);
+    log = open_log(&env);
+    assert_values(&env, log, "t", 2, "x;");
+    close_log(&env, log);
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
+static void closing_ends_what_waits(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct call c = {.op = {.kind = LG_PUBSUB_FETCH,
+                            .topic = "t",
+                            .position = lg_position_latest(),
+                            .wait_ms = 1000000}};
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    lg_log_env_init_sim(&env, 1, disk);
+    log = open_log(&env);
+    assert_rc(LG_OK, create(&env, log, "t", 1));
+    assert_rc(LG_OK, produce(&env, log, "t", 0, "x"));
+    start_call(&env, log, &c);
+    lg_sim_run_us(env.sim, LG_SEC);
+    assert_false(c.done);
+    close_log(&env, log);
+    lg_log_env_run_until(&env, call_is_done, &c);
+    assert_rc(LG_ERR_CANCELLED, c.op.rc);
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
+static void a_folder_in_use_or_of_another_version_is_refused(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct lg_seglog_options options = {.disk = disk, .dir = "log"};
+    struct lg_seglog *log, *second = NULL;
+    struct lg_error err = {0};
+    struct lg_log_env env;
+
+    lg_log_env_init_sim(&env, 1, disk);
+    options.lane = env.home;
+    log = open_log(&env);
+    assert_rc(LG_ERR_IN_USE, lg_seglog_open(&options, &second, &err));
+    close_log(&env, log);
+    assert_ok(lg_disk_write_file(disk, "log/~format", LG_LIT("lagoon-log 2\n"), &err));
+    assert_rc(LG_ERR_CONFLICT, lg_seglog_open(&options, &second, &err));
+    assert_non_null(strstr(err.text, "lagoon-log 2"));
+    assert_null(second);
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
+/* --- Golden data ---------------------------------------------------------------------------- */
+
+#define GOLDEN "test/golden/log-1"
+
+/* Copies a folder of the sources onto the simulated disk: opening a log writes to it. */
+static void copy_golden(struct lg_disk *from, struct lg_disk *to, const char *path)
+{
+    LG_SCOPED(lg_disk_names) names = {0};
+    struct lg_error err = {0};
+
+    assert_ok(lg_disk_make_dirs(to, path, &err));
+    assert_ok(lg_disk_list(from, path, &names, &err));
+    for (size_t i = 0; i < names.names.size; i++) {
+        LG_AUTO_STR char *child = lg_strf("%s/%s", path, names.names.data[i]);
+        LG_SCOPED(lg_buf) bytes = {0};
+
+        if (lg_disk_read_file(from, child, 1 << 20, &bytes, &err) == LG_OK)
+            assert_ok(lg_disk_write_file(to, child, lg_buf_slice(&bytes), &err));
+        else
+            copy_golden(from, to, child);
+    }
+}
+
+/* What this data holds: topic golden_v1 with 2 partitions, "first", "second" in partition 0. */
+static void the_golden_log_of_version_1_opens(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1), *sources = NULL;
+    struct lg_error err = {0};
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    assert_ok(lg_disk_posix_new(GOLDEN, &sources, &err));
+    copy_golden(sources, disk, "log");
+    lg_disk_posix_free(sources);
+    lg_log_env_init_sim(&env, 1, disk);
+    log = open_log(&env);
+    assert_values(&env, log, "golden_v1", 0, "first;second;");
+    assert_values(&env, log, "golden_v1", 1, "");
+    assert_rc(LG_OK, produce(&env, log, "golden_v1", 0, "third"));
+    assert_values(&env, log, "golden_v1", 0, "first;second;third;");
+    close_log(&env, log);
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_keeps_the_contract_in_the_simulator),
         cmocka_unit_test(it_keeps_the_contract_on_real_lanes_and_files),
+        cmocka_unit_test(a_restart_finds_topics_and_records),
+        cmocka_unit_test(a_damaged_partition_is_named_and_the_others_go_on),
+        cmocka_unit_test(a_failed_sync_closes_the_partition_for_writing),
+        cmocka_unit_test(faults_around_the_sync_are_not_acknowledged),
+        cmocka_unit_test(unacknowledged_bytes_have_a_bound),
+        cmocka_unit_test(few_files_serve_many_partitions),
+        cmocka_unit_test(a_deleted_topic_leaves_no_files),
+        cmocka_unit_test(a_topic_whose_creation_failed_can_be_created_again),
+        cmocka_unit_test(closing_ends_what_waits),
+        cmocka_unit_test(a_folder_in_use_or_of_another_version_is_refused),
+        cmocka_unit_test(the_golden_log_of_version_1_opens),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
