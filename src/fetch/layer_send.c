@@ -7,6 +7,7 @@
 #include "fetch/layers.h"
 
 #include "base/str.h"
+#include "lane/mutant.h"
 #include "read/wire.h"
 
 #define RESPONSE_BYTES_MAX ((size_t)64 << 20)
@@ -87,6 +88,8 @@ static enum lg_rc take_several(struct lg_read *read, struct lg_http_call *call,
                                 read->host->name);
         if (end)
             break;
+        if (lg_mutant(LG_MUTANT_scatter_mixes_values) && value.index < 2)
+            value.index = 1 - value.index;
         if (value.index < 0 || (size_t)value.index >= read->key_count)
             return lg_error_set(err, LG_ERR_UNAVAILABLE, "%s answered key %d of %zu",
                                 read->host->name, value.index, read->key_count);

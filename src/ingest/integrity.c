@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "ingest/integrity_state.h"
+#include "lane/mutant.h"
 
 struct lg_integrity *lg_integrity_new(void)
 {
@@ -249,7 +250,8 @@ static enum lg_integrity_verdict check_same_segment(struct lg_integrity *t, stru
     bool gap_is_legal = rules->tolerant || (rules->end_of_push_seen && !p->is_registered);
 
     if (e->producer.sequence <= p->sequence)
-        return LG_INTEGRITY_DUPLICATE;
+        return lg_mutant(LG_MUTANT_integrity_takes_duplicates) ? LG_INTEGRITY_OK
+                                                               : LG_INTEGRITY_DUPLICATE;
     if (has_gap && !gap_is_legal)
         return fault(LG_INTEGRITY_MISSING, e, err, "follows sequence %d: %d messages are lost",
                      p->sequence, e->producer.sequence - 1 - p->sequence);

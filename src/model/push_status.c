@@ -1,6 +1,8 @@
 /* Verdicts on partitions and pushes. Pure. */
 #include "model/push_status.h"
 
+#include "lane/mutant.h"
+
 bool lg_push_status_is_error(enum lg_push_status s)
 {
     return s == LG_PUSH_ERROR || s == LG_PUSH_DVC_DISK_FULL ||
@@ -65,7 +67,10 @@ enum lg_push_status lg_push_status_of_partition(const struct lg_push_replica *re
         return LG_PUSH_NOT_CREATED;
     for (size_t i = 0; i < n; i++) {
         const struct lg_push_replica *r = &replicas[i];
-        bool is_completed = !r->disabled && r->status == LG_PUSH_COMPLETED;
+        bool is_completed =
+            !r->disabled &&
+            (r->status == LG_PUSH_COMPLETED ||
+             (r->status == LG_PUSH_STARTED && lg_mutant(LG_MUTANT_swap_before_complete)));
 
         completed += is_completed;
         errors += r->disabled || lg_push_status_is_error(r->status);

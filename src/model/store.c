@@ -1,6 +1,7 @@
 /* Stores: their parts and the decisions about versions. The JSON form is in store_json.c. Pure. */
 #include "model/store.h"
 
+#include "lane/mutant.h"
 #include "model/names.h"
 
 struct lg_store *lg_store_new(const char *name, const char *owner, const char *key_schema,
@@ -124,7 +125,9 @@ enum lg_rc lg_store_add_value_schema(struct lg_store *s, const char *text, int32
 enum lg_rc lg_store_next_version(const struct lg_store *s, int32_t graveyard_largest, int32_t *out,
                                  struct lg_error *err)
 {
-    int32_t largest = LG_MAX(s->largest_used_version, graveyard_largest);
+    int32_t largest = lg_mutant(LG_MUTANT_version_number_reused)
+                          ? 0
+                          : LG_MAX(s->largest_used_version, graveyard_largest);
 
     /* The list cannot be ahead of the mark, unless somebody edited the store by hand. */
     for (size_t i = 0; i < s->versions.size; i++)
@@ -271,7 +274,8 @@ int32_t lg_store_rollback_target(const struct lg_store *s)
     for (size_t i = 0; i < s->versions.size; i++) {
         const struct lg_version *v = &s->versions.data[i];
 
-        if (v->number < s->current_version && v->status == LG_VERSION_ONLINE)
+        if (v->number < s->current_version && v->status == LG_VERSION_ONLINE &&
+            !(target != 0 && lg_mutant(LG_MUTANT_rollback_to_oldest)))
             target = LG_MAX(target, v->number);
     }
     return target;
@@ -370,6 +374,9 @@ size_t lg_store_versions_to_delete(const struct lg_store *s, int32_t keep_backup
     int32_t keep = s->num_versions_to_preserve > 0 ? s->num_versions_to_preserve - 1 : keep_backups;
     int32_t oldest_kept = INT32_MAX;
     size_t n = 0;
+
+    if (lg_mutant(LG_MUTANT_retire_keeps_one))
+        keep = LG_MIN(keep, 1);
 
     /* Newest first, until `keep` backups are found. */
     for (size_t i = s->versions.size; i > 0 && keep > 0; i--) {

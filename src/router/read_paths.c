@@ -9,6 +9,7 @@
 
 #include "avro/json_text.h"
 #include "base/str.h"
+#include "lane/mutant.h"
 #include "model/names.h"
 #include "model/partitioner.h"
 #include "read/wire.h"
@@ -119,12 +120,27 @@ static enum lg_rc write_value(const struct pinned *p, const struct lg_read_key *
                : lg_error_wrap(err, "store '%s', version %d", p->store->store->name, p->version);
 }
 
+/* A planted bug: see lane/mutants.def. */
+static int32_t version_now(const struct pinned *p)
+{
+    const struct lg_catalog_snapshot *s = lg_catalog_current(p->router->catalog);
+    const struct lg_catalog_store *store = lg_catalog_store(s, lg_slice_str(p->store->store->name));
+    struct lg_error err;
+    int32_t version;
+
+    if (store == NULL || lg_router_version(p->router, s, store, &version, &err) != LG_OK)
+        return p->version;
+    return version;
+}
+
 static void respond_people(struct pinned *p, struct lg_slice body)
 {
     char version[16];
     struct lg_http_header header = {LG_LIT("X-LAGOON-VERSION"), LG_SLICE_NULL};
     struct lg_catalog_snapshot *snapshot = p->snapshot;
 
+    if (lg_mutant(LG_MUTANT_request_not_pinned))
+        p->version = version_now(p);
     (void)snprintf(version, sizeof version, "%d", p->version);
     header.value = lg_slice_str(version);
     lg_http_respond(p->rq, &(struct lg_http_response){.status = 200,
