@@ -120,17 +120,17 @@ static void one_fault(struct lg_world *w)
     }
     switch (below(w, 12)) {
     case 0:
-    case 1:
-    case 2:
         crash(w, ground);
         break;
+    case 1:
+    case 2:
     case 3:
         cut_in_operation(w, ground);
         break;
     case 4:
-    case 5:
         crash(w, some_server(w));
         break;
+    case 5:
     case 6:
         cut_in_operation(w, some_server(w));
         break;

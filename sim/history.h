@@ -25,6 +25,7 @@ struct lg_sim_push {
     int32_t version; /* 0: not known */
     enum lg_sim_push_state state;
     bool abandoned; /* Its pusher died, or it never learned the end. */
+    bool written;   /* All its records are acknowledged: it may become current. */
 };
 
 struct lg_sim_version { /* As the controller last said. */

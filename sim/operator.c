@@ -11,10 +11,13 @@
 #include "sim/world.h"
 
 #define PAUSE_MAX_US (700 * LG_MS)
+#define PAUSE_LONG_US (4 * LG_SEC) /* sometimes, so that things are cleaned up meanwhile */
 #define CALL_US (12 * LG_SEC)
 #define PUSH_MS 20000u
 #define LAST_PUSH_MS 60000u
 #define LEASE_MS 4000u
+#define CANCEL_ONE_IN 6
+#define CANCEL_WITHIN_US (60 * LG_MS)
 #define UNKNOWN_US (12 * LG_SEC) /* longer than any cut of the network holds a request back */
 
 struct actor { /* In the node's memory. */
@@ -102,6 +105,8 @@ static void progress(void *ctx, const struct lg_push_progress *p)
 
     if (p->version != 0)
         lg_check_push_version(&a->w->history, a->o->push, p->version);
+    if (p->phase == LG_PUSH_ENDING)
+        a->w->history.pushes[a->o->push].written = true;
 }
 
 static void push_finished(void *ctx, struct lg_pushjob *job)
@@ -124,8 +129,14 @@ static void push_finished(void *ctx, struct lg_pushjob *job)
         a->w->history.pushes[push].abandoned = true; /* Its version may still be completed. */
         asked(a, LG_CHECK_UNKNOWN, 0);
     }
+    lg_timer_stop(a->lane, &a->pause);
     lg_pushjob_free(LG_TAKE(a->job));
     look(a);
+}
+
+static void change_of_mind(struct lg_timer *timer)
+{
+    lg_pushjob_cancel(LG_CONTAINER_OF(timer, struct actor, pause)->job);
 }
 
 static void push(struct actor *a)
@@ -163,6 +174,9 @@ static void push(struct actor *a)
         .finished = push_finished,
         .ctx = a,
     });
+    if (!a->quiet && lg_rand_chance(&a->lane->rand, 1, CANCEL_ONE_IN))
+        lg_timer_start(a->lane, &a->pause, lg_rand_below(&a->lane->rand, CANCEL_WITHIN_US),
+                       change_of_mind);
 }
 
 /* --- Rollback and roll-forward. ----------------------------------------------------------------
@@ -276,10 +290,13 @@ static void looked(struct lg_api_call *call)
     bool unknown = lg_lane_now_us(a->lane) < a->o->unknown_until_us;
 
     if (call->rc == LG_OK) {
+        bool is_long = !a->w->quiet && lg_rand_chance(&a->lane->rand, 1, 8);
+
         lg_check_store_seen(&a->w->history, a->store, lg_json_get(call->answer, "store"),
                             unknown ? LG_CHECK_UNKNOWN : a->o->asked, a->o->asked_version);
         asked(a, unknown ? LG_CHECK_UNKNOWN : LG_CHECK_NOTHING, 0);
-        lg_timer_start(a->lane, &a->pause, 1 + lg_rand_below(&a->lane->rand, PAUSE_MAX_US),
+        lg_timer_start(a->lane, &a->pause,
+                       1 + lg_rand_below(&a->lane->rand, is_long ? PAUSE_LONG_US : PAUSE_MAX_US),
                        act_due);
         return;
     }

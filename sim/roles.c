@@ -62,7 +62,8 @@ static enum lg_rc ground_start(struct lg_world_node *n, struct ground *g, struct
                                                .port = LG_WORLD_CONTROLLER_PORT,
                                                .log_handler = log_request,
                                                .log_ctx = g,
-                                               .trash_grace_ms = 3000};
+                                               .trash_grace_ms = 3000,
+                                               .failed_keep_ms = 500};
     enum lg_rc rc = lg_metafile_open(&metafile, &g->metafile, err);
 
     if (rc == LG_OK)

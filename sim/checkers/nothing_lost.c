@@ -138,6 +138,10 @@ void lg_check_store_seen(struct lg_history *h, unsigned store, const struct lg_j
                                seen->versions[seen->current].status != LG_SIM_VERSION_ONLINE))
         lg_history_violate(h, ME, "version %d of store '%s' is current and not ONLINE",
                            seen->current, lg_history_store_name(store));
+    if (seen->current != 0 && s->push_of[seen->current] != 0 &&
+        !h->pushes[s->push_of[seen->current]].written)
+        lg_history_violate(h, ME, "version %d of store '%s' is current, and push %u never wrote it",
+                           seen->current, lg_history_store_name(store), s->push_of[seen->current]);
     s->current = seen->current;
     memcpy(s->versions, seen->versions, sizeof s->versions);
     lg_free(seen);

@@ -3,6 +3,7 @@
 #include "sim/checkers/checkers.h"
 
 #include "base/str.h"
+#include "base/vec.h"
 #include "drivers/memkv/engine_memkv.h"
 #include "model/names.h"
 #include "model/partitioner.h"
@@ -11,13 +12,17 @@
 
 #define ME "replicas_converge"
 
-struct replica { /* One that is looked at. */
-    struct lg_history *h;
-    struct lg_engine_driver *driver;
-    const char *topic;
+struct replica { /* One that was complete. */
+    char *topic;
     uint32_t partition;
     unsigned push; /* 0: nobody saw of which push the version is */
     uint64_t rows;
+};
+
+struct looks { /* At one server's disk. */
+    struct lg_engine_driver *driver;
+    struct lg_checkpoint_store *checkpoints;
+    LG_VEC(struct replica) replicas;
 };
 
 static void long_encode(struct lg_buf *out, int64_t value)
@@ -95,65 +100,77 @@ static uint64_t rows_expected(unsigned push, uint32_t partition, uint32_t partit
     return rows;
 }
 
-static enum lg_rc look(struct replica *r, struct lg_error *err)
+/* Opening must find it as the checkpoint says, and wipe nothing. */
+static enum lg_rc look(struct looks *l, struct replica *r, struct lg_error *err)
 {
-    LG_AUTO(lg_engine) *engine = NULL;
-    LG_AUTO_STR char *path = lg_strf("%s/%u", r->topic, r->partition);
-    struct lg_engine_options o = {.path = path, .complete = true};
-    enum lg_rc rc = lg_engine_open(r->driver, &o, &engine, err);
+    LG_AUTO(lg_partition) *partition = NULL;
+    struct lg_partition_options o = {l->driver, l->checkpoints, r->topic, r->partition, 0, 0};
+    enum lg_rc rc = lg_partition_open(&o, &partition, err);
+    uint64_t expected;
 
+    if (rc == LG_OK && lg_partition_wiped(partition) != NULL)
+        return lg_error_set(err, LG_ERR_CORRUPT, "%s", lg_partition_wiped(partition));
     if (rc == LG_OK)
-        rc = lg_engine_each(engine, visit_row, r, err);
-    if (rc == LG_OK && r->push != 0 &&
-        r->rows != rows_expected(r->push, r->partition, LG_HISTORY_PARTITIONS))
-        rc = lg_error_set(
-            err, LG_ERR_CORRUPT, "it has %llu rows, and %llu were pushed",
-            (unsigned long long)r->rows,
-            (unsigned long long)rows_expected(r->push, r->partition, LG_HISTORY_PARTITIONS));
-    return rc;
+        rc = lg_engine_each(lg_partition_engine(partition), visit_row, r, err);
+    if (rc != LG_OK || r->push == 0)
+        return rc;
+    expected = rows_expected(r->push, r->partition, LG_HISTORY_PARTITIONS);
+    if (r->rows != expected)
+        return lg_error_set(err, LG_ERR_CORRUPT, "it has %llu rows, and %llu were pushed",
+                            (unsigned long long)r->rows, (unsigned long long)expected);
+    return LG_OK;
 }
 
-static enum lg_rc visit_replica(void *ctx, const char *topic, uint32_t partition,
-                                const struct lg_checkpoint *c, struct lg_error *err)
+static enum lg_rc judge(struct lg_history *h, struct looks *l, struct replica *r,
+                        struct lg_error *err)
 {
-    struct replica *r = ctx;
     struct lg_slice store;
     int32_t version;
     unsigned i = 0;
+    enum lg_rc rc = lg_names_parse_version_topic(lg_slice_str(r->topic), &store, &version, err);
 
-    if (!c->end_of_push)
-        return LG_OK;
-    if (lg_names_parse_version_topic(lg_slice_str(topic), &store, &version, err) != LG_OK)
-        return err->rc;
+    if (rc != LG_OK)
+        return rc;
     while (i < LG_HISTORY_STORES && !lg_slice_eq_str(store, lg_history_store_name(i)))
         i++;
     if (i == LG_HISTORY_STORES || version >= LG_HISTORY_VERSIONS_MAX)
         return lg_error_set(err, LG_ERR_CORRUPT,
-                            "there is a replica of topic %s, which nobody made", topic);
-    r->topic = topic;
-    r->partition = partition;
-    r->push = r->h->stores[i].push_of[version];
-    r->rows = 0;
-    if (look(r, err) != LG_OK)
-        return lg_error_wrap(err, "replica %s/%u", topic, partition);
-    if (r->push <= LG_HISTORY_PUSHES_MAX)
-        r->h->stores[i].push_of[version] = r->push;
+                            "there is a replica of topic %s, which nobody made", r->topic);
+    r->push = h->stores[i].push_of[version];
+    rc = look(l, r, err);
+    if (rc != LG_OK)
+        return lg_error_wrap(err, "replica %s/%u", r->topic, r->partition);
+    h->stores[i].push_of[version] = r->push;
+    return LG_OK;
+}
+
+static enum lg_rc note(void *ctx, const char *topic, uint32_t partition,
+                       const struct lg_checkpoint *c, struct lg_error *err)
+{
+    struct looks *l = ctx;
+
+    (void)err;
+    if (c->end_of_push)
+        LG_VEC_PUSH(&l->replicas, (struct replica){lg_strdup(topic), partition, 0, 0});
     return LG_OK;
 }
 
 void lg_check_replicas(struct lg_history *h, const char *server, struct lg_disk *disk,
                        const char *root, const char *checkpoint_path)
 {
-    struct lg_engine_driver *driver = lg_memkv_new(disk, root);
-    struct lg_checkpoint_store *checkpoints = NULL;
-    struct replica r = {.h = h, .driver = driver};
+    struct looks l = {.driver = lg_memkv_new(disk, root)};
     struct lg_error err = {0};
-    enum lg_rc rc = lg_checkpoint_store_open(driver, checkpoint_path, &checkpoints, &err);
+    enum lg_rc rc = lg_checkpoint_store_open(l.driver, checkpoint_path, &l.checkpoints, &err);
 
     if (rc == LG_OK)
-        rc = lg_checkpoint_each(checkpoints, visit_replica, &r, &err);
+        rc = lg_checkpoint_each(l.checkpoints, note, &l, &err);
+    for (size_t i = 0; rc == LG_OK && i < l.replicas.size; i++)
+        rc = judge(h, &l, &l.replicas.data[i], &err);
     if (rc != LG_OK)
         lg_history_violate(h, ME, "%s: %s", server, err.text);
-    lg_checkpoint_store_close(checkpoints);
-    lg_memkv_free(driver);
+    for (size_t i = 0; i < l.replicas.size; i++)
+        lg_free(l.replicas.data[i].topic);
+    LG_VEC_DONE(&l.replicas);
+    lg_checkpoint_store_close(l.checkpoints);
+    lg_memkv_free(l.driver);
 }

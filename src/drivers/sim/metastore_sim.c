@@ -441,7 +441,7 @@ static void server_handles(struct lg_task *task)
     case GONE:
     case ANSWER:
     case CHANGED:
-        assert(!"not for a server");
+        assert(false && "not for a server");
     }
 }
 
@@ -656,7 +656,7 @@ static void proxy_handles(struct lg_task *task)
     case OP:
     case WATCH:
     case UNWATCH:
-        assert(!"not for a proxy");
+        assert(false && "not for a proxy");
     }
 }
 
