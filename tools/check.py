@@ -118,7 +118,8 @@ def ring_sim():
         seen = {preset: h[i] if i < len(h) else None for preset, h in hashes.items()}
         same = len(set(seen.values())) == 1 and None not in seen.values()
         ok("trace") if same else bad(f"trace hash of seed {i + 1} over compilers", str(seen))
-    mutants = run([f"{ROOT}/build/release/lagoon-sim", "--list-mutants"]).stdout.split()
+    listed = run([f"{ROOT}/build/release/lagoon-sim", "--list-mutants"]).stdout.splitlines()
+    mutants = [line.split()[0] for line in listed if line.strip()]
     if len(mutants) < 10:
         bad("mutants", f"only {len(mutants)} planted bugs: {mutants}")
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
