@@ -112,6 +112,8 @@ def main():
     check_format(files)
     layers = subprocess.run([sys.executable, ROOT / "tools/check_layers.py"], capture_output=True, text=True)
     findings.extend(layers.stdout.splitlines())
+    stale = subprocess.run([sys.executable, ROOT / "tools/gen_reference.py", "--check"], capture_output=True, text=True)
+    findings.extend(stale.stdout.splitlines())
     print("\n".join(findings))
     sys.exit(bool(findings))
 
