@@ -398,6 +398,97 @@ static enum lg_rc watches_are_told(const struct run *r, struct lg_error *err)
     return LG_OK;
 }
 
+/* Reads its node whenever it is told, as every user of a watch does. */
+struct follower {
+    struct watch watch;
+    struct lg_meta_op get;
+    const char *want;
+    bool reading, again, seen;
+};
+
+static void follower_read(struct follower *f)
+{
+    f->again = f->reading;
+    if (f->reading)
+        return;
+    f->reading = true;
+    lg_metastore_submit(f->watch.ms, &f->get);
+}
+
+static void follower_has_read(struct lg_meta_op *op)
+{
+    struct follower *f = LG_CONTAINER_OF(op, struct follower, get);
+
+    f->reading = false;
+    f->seen = op->rc == LG_OK && lg_slice_eq_str(op->value->bytes, f->want);
+    lg_blob_unref(op->value);
+    if (f->again)
+        follower_read(f);
+}
+
+static void follower_told(struct lg_meta_watch *watch)
+{
+    struct follower *f = LG_CONTAINER_OF(watch, struct follower, watch.watch);
+
+    if (!f->watch.ending)
+        follower_read(f);
+}
+
+static bool follower_is_there(void *ctx)
+{
+    const struct follower *f = ctx;
+
+    return f->seen && !f->reading;
+}
+
+static enum lg_rc follow(const struct run *r, struct follower *f, struct lg_error *err)
+{
+    enum { CALLS = 25 };
+    struct call calls[CALLS] = {0};
+    enum lg_rc rc = LG_OK;
+
+    for (int i = 0; i < CALLS; i++) {
+        calls[i].change = (struct lg_meta_change){
+            LG_META_PUT, f->get.path, i == CALLS - 1 ? lg_slice_str(f->want) : LG_LIT("early"),
+            LG_META_ANY_VERSION};
+        calls[i].op.kind = LG_META_WRITE;
+        calls[i].op.changes = &calls[i].change;
+        calls[i].op.change_count = 1;
+        start(r, r->ms, &calls[i]);
+        if (i % 5 == 0) /* So that some fall into one commit, some into others. */
+            rc = rc == LG_OK ? expect_node(r, TOP, "", 0, err) : rc;
+    }
+    for (int i = 0; i < CALLS; i++) {
+        enum lg_rc one = finish(r, &calls[i], err);
+
+        rc = rc == LG_OK ? one : rc;
+    }
+    TRY(rc);
+    r->k->run_until(r->k->ctx, follower_is_there, f);
+    EXPECT(follower_is_there(f), "whoever reads when told never saw the last value");
+    return LG_OK;
+}
+
+static enum lg_rc a_watch_leads_to_the_last_value(const struct run *r, struct lg_error *err)
+{
+    struct follower f = {.want = "last"};
+    enum lg_rc rc;
+
+    f.watch.watch =
+        (struct lg_meta_watch){.lane = r->k->lane, .path = TOP "/f", .changed = follower_told};
+    f.watch.ms = r->other;
+    f.get = (struct lg_meta_op){
+        .kind = LG_META_GET, .path = TOP "/f", .lane = r->k->lane, .done = follower_has_read};
+    f.watch.task.run = watch_task;
+    lg_lane_post(r->k->lane, &f.watch.task);
+    rc = follow(r, &f, err);
+    f.watch.ending = true;
+    lg_lane_post(r->k->lane, &f.watch.task);
+    r->k->run_until(r->k->ctx, is_told, &f.watch);
+    EXPECT(f.watch.closed, "a watch never closed");
+    return rc;
+}
+
 static enum lg_rc the_tree_can_be_emptied(const struct run *r, struct lg_error *err)
 {
     TRY(change(r, LG_META_REMOVE_TREE, TOP, "", LG_META_ANY_VERSION, LG_OK, err));
@@ -417,6 +508,7 @@ static const struct {
     {"bad paths and values are refused", bad_paths_and_values_are_refused},
     {"ephemeral nodes end with their session", ephemeral_nodes_end_with_their_session},
     {"watches are told", watches_are_told},
+    {"a watch leads to the last value", a_watch_leads_to_the_last_value},
     {"the tree can be emptied", the_tree_can_be_emptied},
 };
 

@@ -45,7 +45,9 @@ enum lg_pubsub_kind {
  * LG_ERR_CORRUPT: the log is damaged there (named, never skipped). PRODUCE and
  * FETCH carry batches (pubsub/batch.h); the driver checks the batch it is given. After a PRODUCE
  * that failed with a retryable error the records may or may not be in the log: the caller repeats
- * it, and readers drop the duplicates by producer, segment and sequence. */
+ * it, and readers drop the duplicates by producer, segment and sequence. Produces of one partition
+ * may be under way together and keep the order of their submission; after one that failed, later
+ * ones may have succeeded. */
 struct lg_pubsub_op {
     enum lg_pubsub_kind kind;
     struct lg_lane *lane; /* Where `done` runs. */

@@ -394,6 +394,42 @@ static void a_fault_after_the_sync_is_not_acknowledged(void **state)
     done_sim(&w);
 }
 
+static void a_refused_write_leaves_nothing_on_disk(void **state)
+{
+    (void)state;
+    const struct lg_meta_change bad[] = {{LG_META_PUT, "/bad", LG_LIT("1"), LG_META_ANY_VERSION},
+                                         {LG_META_SET, "/none", LG_LIT("1"), LG_META_ANY_VERSION}};
+    const struct lg_meta_change good = {LG_META_PUT, "/good", LG_LIT("1"), LG_META_ANY_VERSION};
+    struct call calls[3] = {{.op = {.kind = LG_META_WRITE, .changes = &good, .change_count = 1}},
+                            {.op = {.kind = LG_META_WRITE, .changes = bad, .change_count = 2}},
+                            {.op = {.kind = LG_META_WRITE, .changes = &good, .change_count = 1}}};
+    struct lg_metastore *s;
+    struct world w;
+
+    init_sim(&w, 1);
+    open_store(&w, 0);
+    s = open_session(&w);
+    for (size_t i = 0; i < 3; i++) { /* One commit. */
+        calls[i].op.lane = w.env.lane;
+        calls[i].op.done = call_done;
+        lg_metastore_submit(s, &calls[i].op);
+    }
+    for (size_t i = 0; i < 3; i++)
+        lg_log_env_run_until(&w.env, call_is_done, &calls[i]);
+    assert_rc(LG_OK, calls[0].op.rc);
+    assert_rc(LG_ERR_NOT_FOUND, calls[1].op.rc);
+    assert_rc(LG_OK, calls[2].op.rc);
+    close_session(&w, s);
+    close_store(&w);
+    open_store(&w, 0);
+    s = open_session(&w);
+    assert_value(&w, s, "/good", "1", 1);
+    assert_value(&w, s, "/bad", NULL, 0);
+    close_session(&w, s);
+    close_store(&w);
+    done_sim(&w);
+}
+
 static void writes_have_bounds(void **state)
 {
     (void)state;
@@ -439,6 +475,7 @@ int main(void)
         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(the_golden_store_of_version_1_opens),
         cmocka_unit_test(a_fault_after_the_sync_is_not_acknowledged),
+        cmocka_unit_test(a_refused_write_leaves_nothing_on_disk),
         cmocka_unit_test(writes_have_bounds),
     };
 

@@ -286,6 +286,7 @@ static void faults_around_the_sync_are_not_acknowledged(void **state)
         lg_fault_arm(faults[i], 0, 1);
         assert_rc(LG_ERR_IO, produce(&env, log, "t", 0, "one"));
         lg_fault_disarm_all();
+        assert_rc(LG_ERR_IO, produce(&env, log, "t", 0, "two"));
         assert_values(&env, log, "t", 0, "");
         close_log(&env, log);
         lg_log_env_done(&env);
@@ -347,6 +348,76 @@ static void few_files_serve_many_partitions(void **state)
     close_log(&env, log);
     lg_log_env_done(&env);
     lg_disk_sim_free(disk);
+}
+
+/* Seven partitions share one open file while reads and writes of all are under way. */
+static void share_one_file(struct lg_log_env *env, struct lg_seglog *log)
+{
+    enum { PARTITIONS = 7, CALLS = 70 };
+    LG_AUTO(lg_blob) *blob = one_record(LG_LIT("x"));
+    struct call calls[CALLS] = {0};
+
+    assert_rc(LG_OK, create(env, log, "t", PARTITIONS));
+    for (uint32_t p = 0; p < PARTITIONS; p++)
+        assert_rc(LG_OK, produce(env, log, "t", p, "x"));
+    for (unsigned i = 0; i < CALLS; i++) {
+        calls[i].op.kind = i % 2 == 0 ? LG_PUBSUB_FETCH : LG_PUBSUB_PRODUCE;
+        calls[i].op.topic = "t";
+        calls[i].op.partition = i % PARTITIONS;
+        calls[i].op.position = lg_position_earliest();
+        calls[i].op.blob = i % 2 == 0 ? NULL : blob;
+        start_call(env, log, &calls[i]);
+        if (env->sim != NULL)
+            (void)lg_sim_step(env->sim);
+    }
+    for (unsigned i = 0; i < CALLS; i++) {
+        lg_log_env_run_until(env, call_is_done, &calls[i]);
+        assert_rc(LG_OK, calls[i].op.rc);
+        if (i % 2 == 0)
+            lg_blob_unref(calls[i].op.blob);
+    }
+    for (uint32_t p = 0; p < PARTITIONS; p++)
+        assert_values(env, log, "t", p, "x;x;x;x;x;x;");
+}
+
+static struct lg_seglog *open_with_one_file(struct lg_log_env *env)
+{
+    struct lg_seglog_options options = {
+        .disk = env->disk, .dir = "log", .lane = env->home, .open_files = 1};
+    struct lg_seglog *log = NULL;
+    struct lg_error err = {0};
+
+    assert_ok(lg_seglog_open(&options, &log, &err));
+    return log;
+}
+
+static void few_files_serve_many_at_once(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    lg_log_env_init_sim(&env, 1, disk);
+    log = open_with_one_file(&env);
+    share_one_file(&env, log);
+    close_log(&env, log);
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
+static void few_files_serve_many_at_once_on_real_lanes(void **state)
+{
+    (void)state;
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    lg_log_env_init_uv(&env);
+    log = open_with_one_file(&env);
+    lg_log_env_start_uv(&env);
+    share_one_file(&env, log);
+    close_log(&env, log);
+    lg_log_env_done(&env);
 }
 
 static void a_deleted_topic_leaves_no_files(void **state)
@@ -499,6 +570,8 @@ int main(void)
         cmocka_unit_test(faults_around_the_sync_are_not_acknowledged),
         cmocka_unit_test(unacknowledged_bytes_have_a_bound),
         cmocka_unit_test(few_files_serve_many_partitions),
+        cmocka_unit_test(few_files_serve_many_at_once),
+        cmocka_unit_test(few_files_serve_many_at_once_on_real_lanes),
         cmocka_unit_test(a_deleted_topic_leaves_no_files),
         cmocka_unit_test(a_topic_whose_creation_failed_can_be_created_again),
         cmocka_unit_test(closing_ends_what_waits),
