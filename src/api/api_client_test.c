@@ -1,0 +1,351 @@
+/* What answers of a controller mean, and how a call goes on until its deadline, against a server
+ * that answers by script on the simulated network. */
+#include "api/api_client.h"
+
+#include "base/str.h"
+#include "drivers/sim/transport_sim.h"
+#include "net/http_server.h"
+#include "test/test.h"
+
+/* --- Meanings. ---------------------------------------------------------------------------------
+ */
+
+static void an_answer_means_its_json_or_the_error_in_it(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        enum lg_rc want;
+        const char *sentence;
+    } rows[] = {
+        {200, "{\"version\":3,\"error\":null}", LG_OK, NULL},
+        {200, "{}", LG_OK, NULL},
+        /* Venice's ErrorTypes. */
+        {404, "{\"error\":\"no\",\"errorType\":\"STORE_NOT_FOUND\"}", LG_ERR_NO_STORE, "no"},
+        {404, "{\"error\":\"no\",\"errorType\":\"SCHEMA_NOT_FOUND\"}", LG_ERR_NO_SCHEMA, "no"},
+        {400, "{\"error\":\"no\",\"errorType\":\"CONCURRENT_BATCH_PUSH\"}", LG_ERR_CONCURRENT,
+         "no"},
+        {400, "{\"error\":\"no\",\"errorType\":\"INVALID_SCHEMA\"}", LG_ERR_SCHEMA, "no"},
+        {403, "{\"error\":\"no\",\"errorType\":\"ACL_ERROR\"}", LG_ERR_REFUSED, "no"},
+        {421, "{\"error\":\"no\",\"errorType\":\"INCORRECT_CONTROLLER\"}", LG_ERR_MISDIRECTED,
+         "no"},
+        {200, "{\"error\":\"no\",\"errorType\":\"INCORRECT_CONTROLLER\"}", LG_ERR_MISDIRECTED,
+         "no"},
+        {400, "{\"error\":\"no\",\"errorType\":\"BAD_REQUEST\"}", LG_ERR_INVALID, "no"},
+        {500, "{\"error\":\"no\",\"errorType\":\"GENERAL_ERROR\"}", LG_ERR_FAILED, "no"},
+        {500, "{\"error\":\"no\"}", LG_ERR_FAILED, "no"},
+        {200, "{\"error\":\"no\",\"errorType\":null}", LG_ERR_FAILED,
+         "no"}, /* An error all the same. */
+        /* Our own controller's code wins. */
+        {404,
+         "{\"error\":\"no\",\"errorType\":\"STORE_NOT_FOUND\",\"lagoonCode\":\"ERR_CONFLICT\"}",
+         LG_ERR_CONFLICT, "no"},
+        {503, "{\"error\":\"no\",\"lagoonCode\":\"ERR_UNAVAILABLE\"}", LG_ERR_UNAVAILABLE, "no"},
+        {500, "{\"error\":\"no\",\"lagoonCode\":\"ERR_OF_TOMORROW\"}", LG_ERR_FAILED, "no"},
+        /* A status without a sentence. */
+        {500, "{}", LG_ERR_FAILED, "the controller answered 500"},
+        {421, "{}", LG_ERR_MISDIRECTED, "the controller answered 421"},
+        {404, "{}", LG_ERR_INVALID, "the controller answered 404"},
+        /* No JSON object at all: a proxy, or somebody else. */
+        {200, "hello", LG_ERR_FAILED, "the controller answered 200 without JSON: hello"},
+        {502, "<html>", LG_ERR_FAILED, "the controller answered 502 without JSON: <html>"},
+        {503, "starting", LG_ERR_UNAVAILABLE, "the controller answered 503 without JSON: starting"},
+        {200, "[1]", LG_ERR_FAILED, "the controller answered 200 without JSON: [1]"},
+        {200, "", LG_ERR_FAILED, "the controller answered 200 without JSON: "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        LG_AUTO(lg_json) *json = NULL;
+        struct lg_error err = {0};
+        enum lg_rc rc = lg_api_read_answer(rows[i].status, lg_slice_str(rows[i].body), &json, &err);
+
+        if (rc != rows[i].want)
+            fail_msg("%d %s: %s", rows[i].status, rows[i].body, lg_rc_name(rc));
+        assert_int_equal(rc == LG_OK, json != NULL);
+        if (rc != LG_OK)
+            assert_string_equal(err.text, rows[i].sentence);
+    }
+}
+
+/* --- A controller by script. -------------------------------------------------------------------
+ */
+
+struct step {
+    int status;
+    const char *body;
+};
+
+struct rig {
+    struct lg_sim *sim;
+    struct lg_net_sim *net;
+    struct lg_lane *lane;
+    struct lg_http_server *server;
+    struct lg_http_client *http;
+    struct lg_api_client *api;
+    const struct step *steps; /* the last one is repeated */
+    size_t step_count, asked;
+    enum lg_http_method method;
+    char target[200], body[200], content_type[80];
+    struct lg_api_call call;
+    unsigned done;
+};
+
+static void keep(char *out, size_t size, struct lg_slice s)
+{
+    assert_true(s.size < size);
+    memcpy(out, s.data == NULL ? (const uint8_t *)"" : s.data, s.size);
+    out[s.size] = 0;
+}
+
+static void handle(void *ctx, struct lg_http_request *rq)
+{
+    struct rig *r = ctx;
+    const struct step *step = &r->steps[LG_MIN(r->asked, r->step_count - 1)];
+
+    r->asked++;
+    r->method = rq->method;
+    keep(r->target, sizeof r->target, rq->target);
+    keep(r->body, sizeof r->body, rq->body);
+    keep(r->content_type, sizeof r->content_type, lg_http_header(&rq->headers, "Content-Type"));
+    lg_http_respond(rq, &(struct lg_http_response){.status = step->status,
+                                                   .content_type = "application/json",
+                                                   .body = lg_slice_str(step->body)});
+}
+
+static void serve(struct rig *r)
+{
+    struct lg_http_server_options o = {.transport = lg_net_sim_transport(r->net),
+                                       .lane = r->lane,
+                                       .host = "world",
+                                       .port = 5555,
+                                       .handler = handle,
+                                       .ctx = r};
+    struct lg_error err = {0};
+
+    assert_ok(lg_http_server_start(&o, &r->server, &err));
+}
+
+static void rig_up(struct rig *r, const struct step *steps, size_t count)
+{
+    struct lg_error err = {0};
+
+    memset(r, 0, sizeof *r);
+    r->steps = steps;
+    r->step_count = count;
+    r->sim = lg_sim_new(3);
+    r->net = lg_net_sim_new(r->sim);
+    r->lane = lg_sim_lane_new(r->sim, NULL, "lane");
+    r->http = lg_http_client_new(lg_net_sim_transport(r->net), r->lane);
+    assert_ok(lg_api_client_new(r->http, r->lane, "http://world:5555", &r->api, &err));
+}
+
+static void nothing(void *ctx)
+{
+    (void)ctx;
+}
+
+static void rig_down(struct rig *r)
+{
+    lg_api_call_done(&r->call);
+    lg_api_client_free(r->api);
+    lg_http_client_free(r->http);
+    if (r->server != NULL)
+        lg_http_server_stop(r->server, 0, nothing, NULL);
+    lg_sim_run_us(r->sim, LG_SEC);
+    lg_sim_free(r->sim);
+    lg_net_sim_free(r->net);
+}
+
+static void call_done(struct lg_api_call *call)
+{
+    LG_CONTAINER_OF(call, struct rig, call)->done++;
+}
+
+static bool is_done(void *ctx)
+{
+    return ((struct rig *)ctx)->done > 0;
+}
+
+/* The time it took. */
+static uint64_t ask(struct rig *r, enum lg_api_route route, uint64_t timeout_us)
+{
+    uint64_t begun = lg_lane_now_us(r->lane);
+
+    r->done = 0;
+    r->call.route = route;
+    r->call.deadline_us = begun + timeout_us;
+    r->call.done = call_done;
+    lg_api_call_submit(r->api, &r->call);
+    assert_int_equal(r->done, 0);
+    assert_true(lg_sim_run_until(r->sim, is_done, r, 600 * LG_SEC));
+    begun = lg_lane_now_us(r->lane) - begun;
+    lg_sim_run_us(r->sim, 5 * LG_SEC);
+    assert_int_equal(r->done, 1);
+    return begun;
+}
+
+static void a_get_has_its_parameters_in_the_query(void **state)
+{
+    static const struct step ok[] = {{200, "{\"version\":7}"}};
+    struct rig r;
+
+    (void)state;
+    rig_up(&r, ok, 1);
+    serve(&r);
+    lg_api_call_param(&r.call, "store_name", "ci ties&=");
+    lg_api_call_param(&r.call, "version", "7");
+    ask(&r, LG_API_job, LG_SEC);
+    assert_rc(LG_OK, r.call.rc);
+    assert_int_equal(lg_json_get_int(r.call.answer, "version", 0), 7);
+    assert_int_equal(r.method, LG_HTTP_GET);
+    assert_string_equal(r.target, "/job?store_name=ci%20ties%26%3D&version=7");
+    assert_string_equal(r.body, "");
+    rig_down(&r);
+}
+
+static void a_post_has_its_parameters_in_a_form(void **state)
+{
+    static const struct step ok[] = {{200, "{}"}};
+    struct rig r;
+
+    (void)state;
+    rig_up(&r, ok, 1);
+    serve(&r);
+    lg_api_call_param(&r.call, "store_name", "cities");
+    lg_api_call_param(&r.call, "key_schema", "\"long\"");
+    ask(&r, LG_API_new_store, LG_SEC);
+    assert_rc(LG_OK, r.call.rc);
+    assert_int_equal(r.method, LG_HTTP_POST);
+    assert_string_equal(r.target, "/new_store");
+    assert_string_equal(r.body, "store_name=cities&key_schema=%22long%22");
+    assert_string_equal(r.content_type, "application/x-www-form-urlencoded");
+    rig_down(&r);
+}
+
+static void a_controller_that_is_not_ready_is_asked_again(void **state)
+{
+    static const struct step steps[] = {
+        {503, "starting"},
+        {421, "{\"error\":\"not me\",\"errorType\":\"INCORRECT_CONTROLLER\"}"},
+        {503, "{\"error\":\"wait\",\"lagoonCode\":\"ERR_UNAVAILABLE\"}"},
+        {200, "{\"version\":1}"},
+    };
+    struct rig r;
+    uint64_t took;
+
+    (void)state;
+    rig_up(&r, steps, LG_ARRAY_SIZE(steps));
+    serve(&r);
+    lg_api_call_param(&r.call, "store_name", "cities");
+    took = ask(&r, LG_API_new_store, 10 * LG_SEC);
+    assert_rc(LG_OK, r.call.rc);
+    assert_int_equal(r.asked, 4);
+    assert_string_equal(r.body, "store_name=cities"); /* The fourth time too. */
+    assert_true(took >= 3 * LG_API_PAUSE_MS * LG_MS);
+    rig_down(&r);
+}
+
+static void a_refusal_is_final(void **state)
+{
+    static const struct step steps[] = {
+        {404, "{\"error\":\"none\",\"errorType\":\"STORE_NOT_FOUND\"}"}, {200, "{}"}};
+    struct rig r;
+
+    (void)state;
+    rig_up(&r, steps, LG_ARRAY_SIZE(steps));
+    serve(&r);
+    ask(&r, LG_API_job, 10 * LG_SEC);
+    assert_rc(LG_ERR_NO_STORE, r.call.rc);
+    assert_string_equal(r.call.err.text, "none");
+    assert_null(r.call.answer);
+    assert_int_equal(r.asked, 1);
+    /* The struct may be used again. */
+    lg_api_call_done(&r.call);
+    ask(&r, LG_API_job, 10 * LG_SEC);
+    assert_rc(LG_OK, r.call.rc);
+    rig_down(&r);
+}
+
+static void nobody_there_is_told_at_the_deadline(void **state)
+{
+    struct rig r;
+    uint64_t took;
+
+    (void)state;
+    rig_up(&r, NULL, 0);
+    took = ask(&r, LG_API_job, 2 * LG_SEC);
+    assert_rc(LG_ERR_UNAVAILABLE, r.call.rc);
+    assert_non_null(strstr(r.call.err.text, "the controller at world:5555"));
+    assert_true(took > LG_SEC && took <= 2 * LG_SEC);
+    rig_down(&r);
+}
+
+static void come_up(void *ctx)
+{
+    serve(ctx);
+}
+
+static void a_controller_that_comes_up_meanwhile_is_found(void **state)
+{
+    static const struct step ok[] = {{200, "{}"}};
+    struct rig r;
+    uint64_t took;
+
+    (void)state;
+    rig_up(&r, ok, 1);
+    lg_sim_at(r.sim, lg_sim_now_us(r.sim) + 3 * LG_SEC, NULL, come_up, &r);
+    took = ask(&r, LG_API_job, 30 * LG_SEC);
+    assert_rc(LG_OK, r.call.rc);
+    assert_true(took >= 3 * LG_SEC && took < 4 * LG_SEC);
+    rig_down(&r);
+}
+
+static void a_controller_that_stays_busy_is_told_at_the_deadline(void **state)
+{
+    static const struct step steps[] = {
+        {503, "{\"error\":\"reading\",\"lagoonCode\":\"ERR_UNAVAILABLE\"}"}};
+    struct rig r;
+    uint64_t took;
+
+    (void)state;
+    rig_up(&r, steps, 1);
+    serve(&r);
+    took = ask(&r, LG_API_job, 2 * LG_SEC);
+    assert_rc(LG_ERR_UNAVAILABLE, r.call.rc);
+    assert_string_equal(r.call.err.text, "reading"); /* The last word, without a pile of others. */
+    assert_true(took <= 2 * LG_SEC);
+    assert_true(r.asked >= 5);
+    rig_down(&r);
+}
+
+static void a_bad_url_is_no_client(void **state)
+{
+    struct rig r;
+    struct lg_api_client *client = NULL;
+    struct lg_error err = {0};
+
+    (void)state;
+    rig_up(&r, NULL, 0);
+    assert_rc(LG_ERR_INVALID, lg_api_client_new(r.http, r.lane, "ftp://x", &client, &err));
+    assert_non_null(strstr(err.text, "the controller's address"));
+    assert_null(client);
+    lg_api_client_free(NULL);
+    rig_down(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_means_its_json_or_the_error_in_it),
+        cmocka_unit_test(a_get_has_its_parameters_in_the_query),
+        cmocka_unit_test(a_post_has_its_parameters_in_a_form),
+        cmocka_unit_test(a_controller_that_is_not_ready_is_asked_again),
+        cmocka_unit_test(a_refusal_is_final),
+        cmocka_unit_test(nobody_there_is_told_at_the_deadline),
+        cmocka_unit_test(a_controller_that_comes_up_meanwhile_is_found),
+        cmocka_unit_test(a_controller_that_stays_busy_is_told_at_the_deadline),
+        cmocka_unit_test(a_bad_url_is_no_client),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
