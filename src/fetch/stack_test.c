@@ -1,0 +1,509 @@
+/* The router's stack on the simulated network, against two servers that answer by script: the bytes
+ * it sends (wire-formats 5), and what it makes of every kind of answer. */
+#include "base/str.h"
+#include "drivers/sim/transport_sim.h"
+#include "fetch/layers.h"
+#include "net/http_server.h"
+#include "test/test.h"
+
+#define KEYS 4u
+#define PORT_A 8001
+#define PORT_B 8002
+
+/* --- Storage nodes by script. ------------------------------------------------------------------
+ */
+
+struct script {
+    int status;
+    const char *schema_id; /* NULL: no such header */
+    const char *body_hex;
+    bool silent; /* never answers */
+};
+
+struct node {
+    struct rig *rig;
+    struct lg_http_server *http;
+    struct script script;
+    unsigned asked;
+    enum lg_http_method method;
+    char target[200], version[20];
+    struct lg_buf body;
+    struct lg_http_request *held; /* of a silent one */
+};
+
+struct rig {
+    struct lg_sim *sim;
+    struct lg_net_sim *net;
+    struct lg_lane *lane;
+    struct lg_host_table *hosts;
+    struct lg_host *host[2];
+    bool holds[2];
+    struct node node[2];
+    struct lg_fetch_stack *stack;
+
+    struct lg_read read;
+    struct lg_read_key keys[KEYS], *pointers[KEYS];
+    unsigned settled;
+    bool spread; /* each key in a partition of its own, in falling order; else all in 8 */
+};
+
+static void keep(char *out, size_t size, struct lg_slice s)
+{
+    assert_true(s.size < size);
+    memcpy(out, s.data == NULL ? (const uint8_t *)"" : s.data, s.size);
+    out[s.size] = 0;
+}
+
+static void handle(void *ctx, struct lg_http_request *rq)
+{
+    struct node *n = ctx;
+    struct lg_http_header header = {LG_LIT("X-VENICE-SCHEMA-ID"),
+                                    lg_slice_str(n->script.schema_id)};
+    LG_SCOPED(lg_buf) body = {0};
+
+    n->asked++;
+    n->method = rq->method;
+    keep(n->target, sizeof n->target, rq->target);
+    keep(n->version, sizeof n->version, lg_http_header(&rq->headers, "X-VENICE-API-VERSION"));
+    lg_buf_clear(&n->body);
+    lg_buf_append_slice(&n->body, rq->body);
+    if (n->script.silent) {
+        n->held = rq;
+        return;
+    }
+    assert_true(lg_hex_decode(&body, lg_slice_str(n->script.body_hex)));
+    lg_http_respond(rq, &(struct lg_http_response){.status = n->script.status,
+                                                   .headers = &header,
+                                                   .header_count = n->script.schema_id != NULL,
+                                                   .body = lg_buf_slice(&body)});
+}
+
+static size_t ready(void *ctx, const char *topic, uint32_t partition,
+                    struct lg_host *out[LG_REPLICAS_MAX])
+{
+    const struct rig *r = ctx;
+    size_t n = 0;
+
+    (void)partition;
+    assert_string_equal(topic, "cities_v3");
+    for (size_t i = 0; i < 2; i++)
+        if (r->holds[i])
+            out[n++] = r->host[i];
+    return n;
+}
+
+static void node_up(struct rig *r, size_t i)
+{
+    struct lg_http_server_options o = {.transport = lg_net_sim_transport(r->net),
+                                       .lane = r->lane,
+                                       .host = "world",
+                                       .port = i == 0 ? PORT_A : PORT_B,
+                                       .handler = handle,
+                                       .ctx = &r->node[i]};
+    struct lg_error err = {0};
+
+    assert_ok(lg_http_server_start(&o, &r->node[i].http, &err));
+}
+
+static int rig_up(void **state)
+{
+    struct rig *r = lg_new(struct rig);
+
+    r->sim = lg_sim_new(5);
+    r->net = lg_net_sim_new(r->sim);
+    r->lane = lg_sim_lane_new(r->sim, NULL, "lane");
+    r->hosts = lg_host_table_new();
+    r->host[0] = lg_host_table_get(r->hosts, "world", PORT_A);
+    r->host[1] = lg_host_table_get(r->hosts, "world", PORT_B);
+    r->holds[0] = true;
+    for (size_t i = 0; i < 2; i++)
+        node_up(r, i);
+    r->stack =
+        lg_fetch_stack_new(&(struct lg_fetch_options){.lane = r->lane,
+                                                      .transport = lg_net_sim_transport(r->net),
+                                                      .hosts = r->hosts,
+                                                      .source = {ready, r}});
+    *state = r;
+    return 0;
+}
+
+static void nothing(void *ctx)
+{
+    (void)ctx;
+}
+
+static int rig_down(void **state)
+{
+    struct rig *r = *state;
+
+    lg_fetch_stack_free(r->stack);
+    for (size_t i = 0; i < 2; i++) {
+        if (r->node[i].held != NULL)
+            lg_http_respond_text(r->node[i].held, 200, "late");
+        lg_http_server_stop(r->node[i].http, 0, nothing, NULL);
+        lg_buf_done(&r->node[i].body);
+    }
+    lg_sim_run_us(r->sim, LG_SEC);
+    lg_arena_free(r->read.arena);
+    lg_host_table_free(r->hosts);
+    lg_sim_free(r->sim);
+    lg_net_sim_free(r->net);
+    lg_free(r);
+    return 0;
+}
+
+/* --- One read. ---------------------------------------------------------------------------------
+ */
+
+static void settled(struct lg_read *read)
+{
+    LG_CONTAINER_OF(read, struct rig, read)->settled++;
+}
+
+static bool is_settled(void *ctx)
+{
+    return ((struct rig *)ctx)->settled > 0;
+}
+
+static void read_keys(struct rig *r, const struct lg_slice *keys, size_t count)
+{
+    lg_arena_free(r->read.arena);
+    memset(&r->read, 0, sizeof r->read);
+    memset(r->keys, 0, sizeof r->keys);
+    for (size_t i = 0; i < count; i++) {
+        r->keys[i].key = keys[i];
+        r->keys[i].partition = r->spread ? 8 - (uint32_t)i : 8;
+        r->keys[i].index = (uint32_t)i;
+        r->pointers[i] = &r->keys[i];
+    }
+    r->read.topic = "cities_v3";
+    r->read.keys = r->pointers;
+    r->read.key_count = count;
+    r->read.single = count == 1;
+    r->read.arena = lg_arena_new(0);
+    r->read.deadline_us = lg_lane_now_us(r->lane) + LG_SEC;
+    r->read.done = settled;
+    r->settled = 0;
+    lg_layer_submit(lg_fetch_stack_top(r->stack), &r->read);
+    assert_int_equal(r->settled, 0);
+    assert_true(lg_sim_run_until(r->sim, is_settled, r, 10 * LG_SEC));
+    lg_sim_run_us(r->sim, LG_SEC / 10);
+    assert_int_equal(r->settled, 1);
+}
+
+static const struct lg_slice two_keys[] = {{(const uint8_t *)"\x02"
+                                                             "a",
+                                            2},
+                                           {(const uint8_t *)"\x08"
+                                                             "key1",
+                                            5}};
+
+static void read_one(struct rig *r)
+{
+    read_keys(r, two_keys + 1, 1);
+}
+
+static void read_two(struct rig *r)
+{
+    read_keys(r, two_keys, 2);
+}
+
+static void has_value(const struct rig *r, size_t i, const char *hex, int32_t schema_id)
+{
+    LG_SCOPED(lg_buf) want = {0};
+
+    assert_true(lg_hex_decode(&want, lg_slice_str(hex)));
+    assert_rc(LG_OK, r->keys[i].rc);
+    assert_int_equal(r->keys[i].schema_id, schema_id);
+    assert_slice_equal(r->keys[i].value, lg_buf_slice(&want));
+}
+
+/* --- One key. ----------------------------------------------------------------------------------
+ */
+
+static void one_key_is_a_get_with_the_key_in_base64(void **state)
+{
+    struct rig *r = *state;
+
+    r->node[0].script = (struct script){200, "7", "0c76616c756531", false};
+    read_one(r);
+    assert_rc(LG_OK, r->read.rc);
+    has_value(r, 0, "0c76616c756531", 7);
+    assert_int_equal(r->node[0].method, LG_HTTP_GET);
+    assert_string_equal(r->node[0].target, "/storage/cities_v3/8/CGtleTE=?f=b64");
+    assert_string_equal(r->node[0].version, "1");
+    assert_int_equal(r->node[0].body.size, 0);
+}
+
+static void the_base64_of_a_key_is_safe_in_a_path(void **state)
+{
+    struct rig *r = *state;
+    struct lg_slice key = LG_LIT("\xfb\xff\xfe?");
+
+    r->node[0].script = (struct script){200, "1", "00", false};
+    read_keys(r, &key, 1);
+    assert_string_equal(r->node[0].target, "/storage/cities_v3/8/-__-Pw==?f=b64");
+}
+
+static void an_empty_value_is_a_value(void **state)
+{
+    struct rig *r = *state;
+
+    r->node[0].script = (struct script){200, "1", "", false};
+    read_one(r);
+    assert_rc(LG_OK, r->read.rc);
+    has_value(r, 0, "", 1);
+}
+
+static void not_found_is_an_answer_and_not_asked_elsewhere(void **state)
+{
+    struct rig *r = *state;
+
+    r->holds[1] = true;
+    for (size_t i = 0; i < 2; i++)
+        r->node[i].script = (struct script){404, "-1", "", false};
+    read_one(r);
+    assert_rc(LG_OK, r->read.rc);
+    assert_rc(LG_ERR_NOT_FOUND, r->keys[0].rc);
+    assert_int_equal(r->node[0].asked + r->node[1].asked, 1);
+    assert_int_equal(lg_fetch_stack_counters(r->stack)->not_found, 1);
+    assert_int_equal(lg_fetch_stack_counters(r->stack)->retries, 0);
+}
+
+/* --- Several keys. -----------------------------------------------------------------------------
+ */
+
+static void several_keys_are_a_post_of_router_request_keys(void **state)
+{
+    struct rig *r = *state;
+    LG_SCOPED(lg_buf) want = {0};
+
+    /* Answered in the other order: records are found by their index. */
+    r->node[0].script = (struct script){200, "1",
+                                        "02"
+                                        "0262"
+                                        "04"
+                                        "00"
+                                        "0e0c76616c756531"
+                                        "02",
+                                        false};
+    read_two(r);
+    assert_rc(LG_OK, r->read.rc);
+    has_value(r, 0, "0c76616c756531", 1);
+    has_value(r, 1, "62", 2);
+    assert_int_equal(r->node[0].asked, 1);
+    assert_int_equal(r->node[0].method, LG_HTTP_POST);
+    assert_string_equal(r->node[0].target, "/storage/cities_v3");
+    assert_string_equal(r->node[0].version, "1");
+    assert_true(lg_hex_decode(&want, LG_LIT("0004026110"
+                                            "020a086b657931"
+                                            "10")));
+    assert_slice_equal(lg_buf_slice(&r->node[0].body), lg_buf_slice(&want));
+}
+
+static void keys_travel_in_the_order_of_their_partitions(void **state)
+{
+    struct rig *r = *state;
+    LG_SCOPED(lg_buf) want = {0};
+
+    r->spread = true;
+    r->node[0].script = (struct script){200, "1", "00026202", false};
+    read_two(r);
+    assert_rc(LG_OK, r->read.rc);
+    assert_rc(LG_ERR_NOT_FOUND, r->keys[0].rc);
+    has_value(r, 1, "62", 1); /* Partition 7 goes first: index 0 on the wire. */
+    assert_true(lg_hex_decode(&want, LG_LIT("000a086b6579310e0204026110")));
+    assert_slice_equal(lg_buf_slice(&r->node[0].body), lg_buf_slice(&want));
+    assert_int_equal(r->node[0].asked, 1);
+}
+
+static void several_partitions_that_nobody_has_together_are_asked_one_by_one(void **state)
+{
+    struct rig *r = *state;
+
+    r->spread = true;
+    r->node[0].script = (struct script){400, NULL, "", false};
+    read_two(r);
+    assert_rc(LG_ERR_UNREADY, r->read.rc);
+    assert_int_equal(r->node[0].asked, 3); /* Both, then each. */
+    assert_int_equal(r->node[0].method, LG_HTTP_GET);
+}
+
+static void keys_that_are_omitted_are_not_found(void **state)
+{
+    struct rig *r = *state;
+
+    r->node[0].script = (struct script){200, "1", "02026202", false};
+    read_two(r);
+    assert_rc(LG_OK, r->read.rc);
+    assert_rc(LG_ERR_NOT_FOUND, r->keys[0].rc);
+    has_value(r, 1, "62", 1);
+    r->node[0].script = (struct script){200, "1", "", false};
+    read_two(r);
+    assert_rc(LG_OK, r->read.rc);
+    assert_rc(LG_ERR_NOT_FOUND, r->keys[0].rc);
+    assert_rc(LG_ERR_NOT_FOUND, r->keys[1].rc);
+}
+
+/* --- Answers that are none. --------------------------------------------------------------------
+ */
+
+/* What a server says, what a read of one or two keys comes to without another server. */
+static const struct {
+    struct script script;
+    bool several;
+    enum lg_rc want;
+    const char *says;
+} refusals[] = {
+    {{200, NULL, "00", false}, false, LG_ERR_UNAVAILABLE, "answered without a schema id"},
+    {{200, "x", "00", false}, false, LG_ERR_UNAVAILABLE, "answered without a schema id"},
+    {{200, "-1", "00", false}, false, LG_ERR_UNAVAILABLE, "answered without a schema id"},
+    {{200, "0", "00", false}, false, LG_ERR_UNAVAILABLE, "answered without a schema id"},
+    {{503, NULL, "627573792e", false}, false, LG_ERR_UNREADY, "world:8001 answered 503: busy."},
+    {{400, NULL, "", false}, false, LG_ERR_UNREADY, "answered 400"},
+    {{500, NULL, "", false}, true, LG_ERR_UNREADY, "answered 500"},
+    {{429, NULL, "", false}, true, LG_ERR_BUSY, "answered 429"},
+    {{529, NULL, "", false}, true, LG_ERR_BUSY, "answered 529"},
+    {{413, NULL, "", false}, true, LG_ERR_TOO_LARGE, "answered 413"},
+    {{302, NULL, "", false}, true, LG_ERR_UNAVAILABLE, "answered 302"},
+    {{404, NULL, "", false}, true, LG_ERR_UNAVAILABLE, "answered 404"}, /* never for a POST */
+    {{200, "1", "00", false}, true, LG_ERR_UNAVAILABLE, "sent a malformed answer"},
+    {{200, "1", "0002620202", false}, true, LG_ERR_UNAVAILABLE, "sent a malformed answer"},
+    {{200, "1", "04026202", false}, true, LG_ERR_UNAVAILABLE, "answered key 2 of 2"},
+    {{200, "1", "01026202", false}, true, LG_ERR_UNAVAILABLE, "answered key -1 of 2"},
+};
+
+static void an_answer_that_is_none_fails_the_read_and_says_why(void **state)
+{
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(refusals); i++) {
+        r->node[0].script = refusals[i].script;
+        if (refusals[i].several)
+            read_two(r);
+        else
+            read_one(r);
+        if (r->read.rc != refusals[i].want)
+            fail_msg("row %zu: %s: %s", i, lg_rc_name(r->read.rc), r->read.err.text);
+        assert_non_null(strstr(r->read.err.text, refusals[i].says));
+        for (size_t k = 0; k < r->read.key_count; k++)
+            assert_rc(refusals[i].want, r->keys[k].rc); /* No half answers. */
+    }
+}
+
+static void what_one_server_cannot_another_can(void **state)
+{
+    struct rig *r = *state;
+    uint64_t repeatable = 0;
+
+    r->holds[1] = true;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(refusals); i++) {
+        enum lg_rc want = refusals[i].want;
+
+        lg_sim_run_us(r->sim, 2 * LG_HOST_AVOID_US); /* Bygones. */
+        repeatable += lg_rc_retry(want) == LG_RETRY_ELSEWHERE;
+        r->node[0].script = refusals[i].script;
+        r->node[1].script =
+            (struct script){200, "1", refusals[i].several ? "02026202" : "62", false};
+        for (int round = 0; round < 2; round++) { /* One of them begins with the first. */
+            if (refusals[i].several)
+                read_two(r);
+            else
+                read_one(r);
+            if (lg_rc_retry(want) != LG_RETRY_ELSEWHERE && r->read.rc != LG_OK) {
+                assert_rc(want, r->read.rc);
+                continue;
+            }
+            assert_rc(LG_OK, r->read.rc);
+            has_value(r, refusals[i].several ? 1 : 0, "62", 1);
+            if (refusals[i].several)
+                assert_rc(LG_ERR_NOT_FOUND, r->keys[0].rc);
+        }
+    }
+    assert_true(lg_fetch_stack_counters(r->stack)->retries >= repeatable);
+}
+
+static void a_server_that_is_gone_is_replaced_and_then_avoided(void **state)
+{
+    struct rig *r = *state;
+    unsigned before;
+
+    r->holds[1] = true;
+    r->host[0]->port = 9; /* Nobody listens there. */
+    r->node[1].script = (struct script){200, "1", "62", false};
+    for (int i = 0; i < 12; i++) {
+        read_one(r);
+        assert_rc(LG_OK, r->read.rc);
+    }
+    before = (unsigned)lg_fetch_stack_counters(r->stack)->retries;
+    assert_true(before >= LG_HOST_FAILURES && before < 12);
+    r->host[0]->port = PORT_A;
+}
+
+static void silence_ends_at_the_deadline(void **state)
+{
+    struct rig *r = *state;
+    uint64_t begun = lg_lane_now_us(r->lane);
+
+    r->node[0].script.silent = true;
+    read_one(r);
+    assert_rc(LG_ERR_TIMEOUT, r->read.rc);
+    assert_true(lg_lane_now_us(r->lane) - begun < 2 * LG_SEC);
+}
+
+static void a_partition_without_a_replica_says_so(void **state)
+{
+    struct rig *r = *state;
+
+    r->holds[0] = false;
+    read_one(r);
+    assert_rc(LG_ERR_UNREADY, r->read.rc);
+    assert_string_equal(r->read.err.text, "no server is ready for cities_v3 partition 8");
+    read_two(r);
+    assert_rc(LG_ERR_UNREADY, r->read.rc);
+}
+
+static void reads_in_flight_are_cancelled_when_the_stack_goes(void **state)
+{
+    struct rig *r = *state;
+
+    r->node[0].script.silent = true;
+    r->keys[0].key = two_keys[0];
+    r->pointers[0] = &r->keys[0];
+    r->read = (struct lg_read){.topic = "cities_v3",
+                               .keys = r->pointers,
+                               .key_count = 1,
+                               .single = true,
+                               .arena = lg_arena_new(0),
+                               .deadline_us = lg_lane_now_us(r->lane) + LG_SEC,
+                               .done = settled};
+    lg_layer_submit(lg_fetch_stack_top(r->stack), &r->read);
+    lg_sim_run_us(r->sim, LG_SEC / 10);
+    assert_int_equal(r->settled, 0);
+    lg_fetch_stack_free(LG_TAKE(r->stack));
+    assert_int_equal(r->settled, 1);
+    assert_rc(LG_ERR_CANCELLED, r->read.rc);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_up, rig_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(one_key_is_a_get_with_the_key_in_base64),
+        TEST(the_base64_of_a_key_is_safe_in_a_path),
+        TEST(an_empty_value_is_a_value),
+        TEST(not_found_is_an_answer_and_not_asked_elsewhere),
+        TEST(several_keys_are_a_post_of_router_request_keys),
+        TEST(keys_travel_in_the_order_of_their_partitions),
+        TEST(several_partitions_that_nobody_has_together_are_asked_one_by_one),
+        TEST(keys_that_are_omitted_are_not_found),
+        TEST(an_answer_that_is_none_fails_the_read_and_says_why),
+        TEST(what_one_server_cannot_another_can),
+        TEST(a_server_that_is_gone_is_replaced_and_then_avoided),
+        TEST(silence_ends_at_the_deadline),
+        TEST(a_partition_without_a_replica_says_so),
+        TEST(reads_in_flight_are_cancelled_when_the_stack_goes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
