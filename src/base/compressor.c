@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #define LG_COMPRESSOR_STEP ((size_t)64 << 10)
+#define LG_ADLER_BYTES 4
 #define RAW_WINDOW_BITS (-15) /* Negative: no header and no trailer of zlib. */
 
 struct stream {
@@ -87,6 +88,30 @@ static enum lg_rc too_large(const struct stream *s, struct lg_error *err)
                         s->out->ceiling == 0 ? LG_BUF_CEILING_DEFAULT : s->out->ceiling);
 }
 
+/* What may follow the stream: nothing, or the beginning of its checksum. Python's two Avro
+ * libraries cut zlib's header off but only the last of the four bytes of its trailer, the Adler-32.
+ */
+static enum lg_rc require_end(const struct stream *s, struct lg_error *err)
+{
+    size_t out_size = s->out->size - s->start;
+    uint8_t trailer[LG_ADLER_BYTES];
+    uLong sum;
+
+    if (s->z.avail_in == 0 && s->rest.size == 0)
+        return LG_OK;
+    if (s->rest.size == 0 && s->z.avail_in <= sizeof trailer) {
+        sum = adler32_z(0, NULL, 0);
+        if (out_size > 0)
+            sum = adler32_z(sum, s->out->data + s->start, out_size);
+        for (size_t i = 0; i < sizeof trailer; i++)
+            trailer[i] = (uint8_t)(sum >> (24 - 8 * i));
+        if (memcmp(s->z.next_in, trailer, s->z.avail_in) == 0)
+            return LG_OK;
+    }
+    return lg_error_set(err, LG_ERR_BAD_DATA, "%zu bytes follow the end of the DEFLATE stream",
+                        s->rest.size + s->z.avail_in);
+}
+
 static enum lg_rc inflate_all(struct stream *s, struct lg_error *err)
 {
     for (;;) {
@@ -104,10 +129,7 @@ static enum lg_rc inflate_all(struct stream *s, struct lg_error *err)
             return lg_error_set(err, LG_ERR_BAD_DATA, "the DEFLATE stream is damaged: %s",
                                 s->z.msg == NULL ? "zlib gives no reason" : s->z.msg);
     }
-    if (s->z.avail_in > 0 || s->rest.size > 0)
-        return lg_error_set(err, LG_ERR_BAD_DATA, "%zu bytes follow the end of the DEFLATE stream",
-                            s->rest.size + s->z.avail_in);
-    return LG_OK;
+    return require_end(s, err);
 }
 
 enum lg_rc lg_inflate_raw(struct lg_buf *out, struct lg_slice in, struct lg_error *err)

@@ -89,6 +89,28 @@ static void garbage_and_trailing_bytes_are_bad_data(void **state)
     assert_int_equal(plain.size, 0);
 }
 
+/* What Python's fastavro makes of "abc": zlib's bytes without the first two and the last one. */
+static void the_beginning_of_the_checksum_may_follow_the_stream(void **state)
+{
+    (void)state;
+    static const uint8_t packed[] = {0x4b, 0x4c, 0x4a, 0x06, 0x00, 0x02, 0x4d, 0x01};
+    static const uint8_t wrong[] = {0x4b, 0x4c, 0x4a, 0x06, 0x00, 0x02, 0x4d, 0x02};
+    static const uint8_t nothing[] = {0x03, 0x00, 0x00, 0x00, 0x00, 0x01};
+    struct lg_error err = {0};
+
+    for (size_t n = 5; n <= sizeof(packed); n++) {
+        LG_SCOPED(lg_buf) plain = {0};
+
+        assert_ok(lg_inflate_raw(&plain, lg_slice(packed, n), &err));
+        assert_slice_equal(lg_buf_slice(&plain), LG_LIT("abc"));
+    }
+    LG_SCOPED(lg_buf) plain = {0};
+    assert_ok(lg_inflate_raw(&plain, lg_slice(nothing, sizeof(nothing)), &err));
+    assert_int_equal(plain.size, 0);
+    assert_rc(LG_ERR_BAD_DATA, lg_inflate_raw(&plain, lg_slice(wrong, sizeof(wrong)), &err));
+    assert_string_equal(err.text, "3 bytes follow the end of the DEFLATE stream");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +119,7 @@ int main(void)
         cmocka_unit_test(output_over_the_ceiling_is_refused_and_leaves_the_buffer_as_it_was),
         cmocka_unit_test(a_cut_stream_is_bad_data_at_every_length),
         cmocka_unit_test(garbage_and_trailing_bytes_are_bad_data),
+        cmocka_unit_test(the_beginning_of_the_checksum_may_follow_the_stream),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
