@@ -372,15 +372,17 @@ size_t lg_store_versions_to_delete(const struct lg_store *s, int32_t keep_backup
                                    size_t max)
 {
     int32_t keep = s->num_versions_to_preserve > 0 ? s->num_versions_to_preserve - 1 : keep_backups;
-    int32_t oldest_kept = INT32_MAX;
+    int32_t oldest_kept = INT32_MAX, undo = lg_store_rollforward_target(s);
     size_t n = 0;
 
     if (lg_mutant(LG_MUTANT_retire_keeps_one))
         keep = LG_MIN(keep, 1);
 
-    /* Newest first, until `keep` backups are found. */
+    /* What undoes the last rollback; then the newest first, until `keep` backups are found. */
+    if (undo != 0)
+        keep--;
     for (size_t i = s->versions.size; i > 0 && keep > 0; i--) {
-        if (!is_backup(s, &s->versions.data[i - 1]))
+        if (!is_backup(s, &s->versions.data[i - 1]) || s->versions.data[i - 1].number == undo)
             continue;
         oldest_kept = s->versions.data[i - 1].number;
         keep--;
@@ -388,7 +390,7 @@ size_t lg_store_versions_to_delete(const struct lg_store *s, int32_t keep_backup
     for (size_t i = 0; i < s->versions.size && n < max; i++) {
         const struct lg_version *v = &s->versions.data[i];
         bool stays = v->number == s->current_version || v->status == LG_VERSION_STARTED ||
-                     v->status == LG_VERSION_PUSHED ||
+                     v->status == LG_VERSION_PUSHED || v->number == undo ||
                      (is_backup(s, v) && v->number >= oldest_kept);
 
         if (!stays)

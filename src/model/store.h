@@ -109,9 +109,9 @@ LG_MUST_CHECK enum lg_rc lg_store_roll_forward(struct lg_store *s, int64_t now_m
 
 /* Numbers of the versions that may go, ascending; returns how many (at most `max` are written).
  * Stay: the current one; STARTED and PUSHED ones; and of those one could still switch to (ONLINE on
- * either side, ROLLED_BACK above the current one) the `keep_backups` newest. Always go: ERROR,
- * KILLED, and ROLLED_BACK below the current one. The store's num_versions_to_preserve, if set,
- * replaces `keep_backups` (it counts the current version too). */
+ * either side, ROLLED_BACK above the current one) `keep_backups`: what undoes the last rollback,
+ * then the newest. Always go: ERROR, KILLED, and ROLLED_BACK below the current one. The store's
+ * num_versions_to_preserve, if set, replaces `keep_backups` (it counts the current version too). */
 size_t lg_store_versions_to_delete(const struct lg_store *s, int32_t keep_backups, int32_t *out,
                                    size_t max);
 /* Forgets a version; its number stays used. LG_ERR_NOT_FOUND; LG_ERR_CONFLICT if it is current or

@@ -391,6 +391,19 @@ static void the_current_version_and_two_backups_are_kept(void **state)
     assert_int_equal(s->current_version, 4);
 }
 
+static void what_undoes_the_last_rollback_is_kept(void **state)
+{
+    LG_AUTO(lg_store) *s = store_new();
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        complete(s);
+    for (int32_t v = 4; v >= 2; v--)
+        assert_int_equal(roll(s, /* back= */ true), v);
+    assert_deletable(s, THESE(1, 4)); /* 3 is the way back, 5 the newest. */
+    assert_int_equal(roll(s, /* back= */ false), 3);
+}
+
 static void the_store_may_set_how_many_versions_it_keeps(void **state)
 {
     LG_AUTO(lg_store) *s = store_new();
@@ -528,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_push_after_a_rollback_becomes_current),
         cmocka_unit_test(a_version_that_a_push_passed_over_is_no_step_of_a_later_rollback),
         cmocka_unit_test(the_current_version_and_two_backups_are_kept),
+        cmocka_unit_test(what_undoes_the_last_rollback_is_kept),
         cmocka_unit_test(the_store_may_set_how_many_versions_it_keeps),
         cmocka_unit_test(versions_in_use_cannot_be_removed),
         cmocka_unit_test(any_history_keeps_the_invariants),
