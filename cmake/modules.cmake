@@ -95,6 +95,12 @@ macro(lg_tests)
   foreach(file ${files})
     lg_test_of(${file} "${LG_DRIVERS};${LG_LAST}")
   endforeach()
+  # They run the program itself.
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/process/*_test.c)
+  foreach(file ${files})
+    get_filename_component(name ${file} NAME_WE)
+    add_dependencies(test.process.${name} lagoon)
+  endforeach()
 endmacro()
 
 macro(lg_program name dir)
