@@ -3,6 +3,7 @@
  *     IDLE ──something changed──▶ READING ──read──▶ IDLE (a new snapshot)
  *                                    │ changed meanwhile: READING again
  *                                    └─ failed ──▶ PAUSED ──▶ READING
+ *     any ──session lost──▶ HOLDING ──▶ READING
  */
 #include "catalog/catalog.h"
 
@@ -26,6 +27,7 @@ struct lg_catalog {
     size_t open_watches;
     struct lg_tree_read read;
     struct lg_timer pause;
+    struct lg_timer hold; /* Armed: HOLDING. */
     bool reading, dirty, stopping, told;
     struct lg_catalog_snapshot *snapshot;
     void (*stopped)(void *ctx);
@@ -84,6 +86,8 @@ static void read_done(struct lg_tree_read *read)
 
 static void begin_read(struct lg_catalog *c)
 {
+    if (lg_timer_armed(&c->hold))
+        return;
     if (c->reading) {
         c->dirty = true;
         return;
@@ -107,11 +111,21 @@ static void changed(struct lg_meta_watch *watch)
         begin_read(c);
 }
 
+static void hold_ended(struct lg_timer *timer)
+{
+    begin_read(LG_CONTAINER_OF(timer, struct lg_catalog, hold));
+}
+
 static void session_lost(struct lg_meta_watch *watch)
 {
     struct lg_catalog *c = LG_CONTAINER_OF(watch, struct root_watch, watch)->catalog;
 
-    if (!c->stopping && c->o.session_lost != NULL)
+    if (c->stopping)
+        return;
+    /* Others lost theirs as well, perhaps: what the tree says now of who is there is too little. */
+    if (c->snapshot != NULL)
+        lg_timer_start(c->o.lane, &c->hold, LG_CATALOG_HOLD_MS * LG_MS, hold_ended);
+    if (c->o.session_lost != NULL)
         c->o.session_lost(c->o.ctx);
 }
 
@@ -151,6 +165,7 @@ void lg_catalog_stop(struct lg_catalog *c, void (*stopped)(void *ctx), void *ctx
     c->stopped = stopped;
     c->stopped_ctx = ctx;
     lg_timer_stop(c->o.lane, &c->pause);
+    lg_timer_stop(c->o.lane, &c->hold);
     for (size_t i = 0; i < LG_ARRAY_SIZE(roots); i++)
         lg_metastore_unwatch(c->o.metastore, &c->watches[i].watch, watch_closed);
 }

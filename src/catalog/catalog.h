@@ -2,7 +2,8 @@
  *
  * A catalog belongs to one lane and so do its snapshots; they are reference counted there. When
  * something changes in the metastore it reads again and publishes a new snapshot; while reading
- * fails it keeps the last good one.
+ * fails it keeps the last good one, and so it does for LG_CATALOG_HOLD_MS after its session was
+ * lost: servers that lost theirs, too, announce themselves again meanwhile.
  */
 #ifndef LG_CATALOG_CATALOG_H
 #define LG_CATALOG_CATALOG_H
@@ -14,6 +15,7 @@
 #include "model/store.h"
 
 #define LG_CATALOG_REPLICAS_MAX 16u /* of one partition */
+#define LG_CATALOG_HOLD_MS 2000u
 
 struct lg_catalog_value_schema {
     int32_t id;

@@ -329,7 +329,8 @@ static void look(struct lg_timer *timer)
     struct lg_cleanup *k = LG_CONTAINER_OF(timer, struct lg_cleanup, timer);
 
     if (lg_controller_ready(k->c)) {
-        look_at_stores(k);
+        if (lg_ctl_settled(k->c)) /* Else routers are missing that should be asked. */
+            look_at_stores(k);
         if (!k->emptying) {
             k->trash_at = 0;
             next_trash(k);

@@ -16,6 +16,11 @@ const struct lg_catalog_snapshot *lg_ctl_snapshot(const struct lg_controller *c)
     return lg_catalog_current(c->catalog);
 }
 
+bool lg_ctl_settled(const struct lg_controller *c)
+{
+    return c->settled_us != 0 && lg_lane_now_us(c->o.lane) >= c->settled_us;
+}
+
 bool lg_controller_ready(const struct lg_controller *c)
 {
     return c->loaded && lg_ctl_snapshot(c) != NULL;

@@ -37,7 +37,11 @@ struct lg_controller_options {
     uint64_t cleanup_interval_ms; /* between looks for old versions; 0: 1000 */
     uint64_t trash_grace_ms;      /* how long servers may keep a dropped version; 0: 10000 */
     uint64_t failed_keep_ms;      /* how long a failed push can be asked why; 0: 60000 */
-    uint32_t keep_backups;        /* versions kept beside the current one; 0: 2 */
+    /* How long routers of other processes may need to announce themselves again to a controller
+     * that was restarted with its stores: until then it names no routers, so that no push ends, and
+     * retires nothing. 0: none, routers live in this process. */
+    uint64_t routers_settle_ms;
+    uint32_t keep_backups; /* versions kept beside the current one; 0: 2 */
 };
 
 /* Listens at once; answers 503 until the metadata is read. LG_ERR_IN_USE, LG_ERR_INVALID. */

@@ -35,6 +35,7 @@ struct lg_controller {
     size_t load_at;
     struct lg_timer load_pause;
     bool loaded, load_open, load_told;
+    uint64_t settled_us; /* When all routers should be known; 0: nothing is loaded yet. */
 
     struct lg_list changes; /* The first one runs if `change_open`. */
     size_t change_count;
@@ -120,6 +121,8 @@ void lg_ctl_load(struct lg_controller *c);
 void lg_ctl_wake(struct lg_controller *c);
 void lg_ctl_look_at_pushes(struct lg_controller *c);
 const struct lg_catalog_snapshot *lg_ctl_snapshot(const struct lg_controller *c);
+/* Have routers of other processes had their time to announce themselves (routers_settle_ms)? */
+bool lg_ctl_settled(const struct lg_controller *c);
 
 /* --- answer.c --------------------------------------------------------------------------------- */
 

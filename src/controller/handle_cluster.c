@@ -40,7 +40,7 @@ void lg_handle_list_routers(struct lg_controller *c, struct lg_http_request *rq)
     const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
     struct lg_json *json = lg_answer_base(c, NULL), *routers = lg_json_new_array();
 
-    for (size_t i = 0; s != NULL && i < s->routers.size; i++)
+    for (size_t i = 0; s != NULL && lg_ctl_settled(c) && i < s->routers.size; i++)
         lg_json_push(routers, lg_json_new_string(lg_slice_str(s->routers.data[i])));
     lg_json_set(json, "routers", routers);
     lg_answer_json(rq, json);

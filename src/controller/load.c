@@ -26,6 +26,10 @@ static void finish(struct lg_controller *c, enum lg_rc rc, const struct lg_error
         c->state = LG_TAKE(c->loading);
         c->loaded = true;
         c->load_told = false;
+        if (c->settled_us == 0)
+            c->settled_us =
+                lg_lane_now_us(c->o.lane) +
+                (lg_map_size(c->state->stores) == 0 ? 0 : c->o.routers_settle_ms * LG_MS);
         lg_log(LG_LOG_INFO, "controller_loaded", "stores=%zu topics=%zu trash=%zu",
                lg_map_size(c->state->stores), lg_map_size(c->state->topics), c->state->trash.size);
     } else {
