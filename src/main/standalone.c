@@ -18,6 +18,7 @@
 #define FORMAT_FILE "lagoon.format"
 #define FORMAT_TEXT "lagoon data directory, format 1\n"
 #define FORMAT_BYTES_MAX 256
+#define INSTANCE "standalone" /* There is one server, whatever port it has this time. */
 #define ENDPOINTS_FILE "endpoints.json"
 #define READY_TIMEOUT_MS 60000u
 #define SERVED_TIMEOUT_MS 10000u
@@ -185,7 +186,8 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
                                                      .driver = s->rocksdb,
                                                      .checkpoint_path = "checkpoints",
                                                      .host = o->host,
-                                                     .port = o->server_port},
+                                                     .port = o->server_port,
+                                                     .instance = INSTANCE},
                          &s->server, err);
     if (rc == LG_OK)
         rc = lg_router_start(

@@ -107,7 +107,10 @@ static enum lg_rc listen_on(struct lg_server *s, struct lg_error *err)
     if (rc != LG_OK)
         return lg_error_wrap(err, "server");
     port = lg_http_server_port(s->http);
-    rc = lg_names_instance(s->instance, host, port, err);
+    if (s->o.instance == NULL)
+        rc = lg_names_instance(s->instance, host, port, err);
+    else
+        (void)snprintf(s->instance, sizeof s->instance, "%s", s->o.instance);
     s->announce_path = lg_strf("/instances/%s", s->instance);
     s->announce_value = lg_strf("{\"host\":\"%s\",\"port\":%u}", host, port);
     return rc;

@@ -26,6 +26,9 @@ struct lg_server_options {
     const char *host;            /* where to listen */
     uint16_t port;               /* 0 picks one */
     const char *announced_host;  /* NULL: `host` */
+    /* The name under which replicas are assigned to it: it must be the same after a restart. NULL:
+     * "<announced host>_<port>", for servers whose port stays. */
+    const char *instance;
 };
 
 /* Listens at once; replicas open in the background. LG_ERR_IN_USE, LG_ERR_INVALID, and what opening
@@ -33,7 +36,7 @@ struct lg_server_options {
 LG_MUST_CHECK enum lg_rc lg_server_start(const struct lg_server_options *options,
                                          struct lg_server **out, struct lg_error *err);
 uint16_t lg_server_port(const struct lg_server *server);
-/* "127.0.0.1_8888"; borrowed. */
+/* "127.0.0.1_8888", or the name that was given; borrowed. */
 const char *lg_server_instance(const struct lg_server *server);
 /* Withdraws from the metastore, lets reads finish, closes replicas; `stopped` comes once on the
  * lane and the server is gone then. */
