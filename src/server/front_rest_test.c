@@ -1,0 +1,333 @@
+/* A storage node's REST (wire-formats 5): a real server in the simulator, a push written into the
+ * log by hand, and requests as a router or a Java client sends them. */
+#include "server/front_rest.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+#include "model/partitioner.h"
+#include "read/wire.h"
+#include "server/server.h"
+#include "test/lib/cluster_world.h"
+#include "test/test.h"
+
+#define PARTITIONS 3u
+#define KEY1 LG_LIT("\x08key1")
+#define KEY2 LG_LIT("\x08key2")
+#define KEY3 LG_LIT("\x08key3")
+#define NONE LG_LIT("\x08none")
+#define ASSIGNED "{\"partitions\":[[\"s0_8888\"],[\"s0_8888\"],[\"s0_8888\"]]}"
+
+static const char assigned_elsewhere[] = "{\"partitions\":[[\"s1_1\"],[\"s1_1\"],[\"s1_1\"]]}";
+
+/* Version 1 is complete on s0, version 2 is assigned to it and never ends, version 3 is current and
+ * assigned to somebody else. */
+static int up(void **state)
+{
+    static const struct lg_clw_row rows[] = {
+        {{(const uint8_t *)"\x08key1", 5}, {(const uint8_t *)"\x54", 1}, 1},
+        {{(const uint8_t *)"\x08key2", 5}, {NULL, 0}, 2},
+        {{(const uint8_t *)"\x08key3", 5}, {(const uint8_t *)"\x01\x02\x03", 3}, 1},
+    };
+    struct lg_clw *w = lg_clw_new(21, /* with_controller= */ false);
+
+    lg_clw_server_start(w, 0);
+    lg_clw_store(w, "cities", 3, 3, PARTITIONS);
+    lg_clw_topic(w, "cities_v1", PARTITIONS);
+    lg_clw_topic(w, "cities_v2", PARTITIONS);
+    lg_clw_rows(w, "cities_v1", PARTITIONS, rows, LG_ARRAY_SIZE(rows), /* whole= */ true);
+    lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v1", ASSIGNED);
+    lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v2", ASSIGNED);
+    lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v3", assigned_elsewhere);
+    lg_clw_run_ms(w, 5000);
+    *state = w;
+    return 0;
+}
+
+static int down(void **state)
+{
+    lg_clw_free(*state);
+    return 0;
+}
+
+static unsigned partition_of(struct lg_slice key)
+{
+    return lg_partitioner_partition(key, PARTITIONS);
+}
+
+static int get_key(struct lg_clw *w, const char *topic, struct lg_slice key)
+{
+    LG_SCOPED(lg_buf) target = {0};
+
+    lg_buf_appendf(&target, "/storage/%s/%u/", topic, partition_of(key));
+    lg_base64_encode(&target, key, /* url_safe= */ true);
+    lg_buf_append_str(&target, "?f=b64");
+    lg_buf_append_byte(&target, 0);
+    return lg_clw_ask(w, &w->servers[0], LG_HTTP_GET, (const char *)target.data,
+                      "X-VENICE-API-VERSION: 1", LG_SLICE_NULL);
+}
+
+static int get(struct lg_clw *w, const char *target)
+{
+    return lg_clw_get(w, &w->servers[0], target);
+}
+
+static void expect_venice_headers(struct lg_clw *w, const char *schema_id, const char *rcu)
+{
+    assert_string_equal(lg_clw_header(w, "X-VENICE-SCHEMA-ID"), schema_id);
+    assert_string_equal(lg_clw_header(w, "X-VENICE-COMPRESSION-STRATEGY"), "0");
+    assert_string_equal(lg_clw_header(w, "X-VENICE-RCU"), rcu);
+    assert_string_not_equal(lg_clw_header(w, "Content-Length"), "");
+}
+
+/* --- One key. ----------------------------------------------------------------------------------
+ */
+
+static void a_value_comes_without_its_schema_id_which_is_a_header(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(get_key(w, "cities_v1", KEY1), 200);
+    expect_venice_headers(w, "1", "1");
+    assert_string_equal(lg_clw_header(w, "Content-Type"), "avro/binary");
+    lg_clw_expect_hex(w, "54");
+    assert_int_equal(get_key(w, "cities_v1", KEY3), 200);
+    lg_clw_expect_hex(w, "010203");
+    assert_int_equal(get_key(w, "cities_v1", KEY2), 200); /* An empty value is one. */
+    expect_venice_headers(w, "2", "1");
+    lg_clw_expect_hex(w, "");
+}
+
+static void a_key_may_come_as_text(void **state)
+{
+    struct lg_clw *w = *state;
+    LG_AUTO_STR char *target = lg_strf("/storage/cities_v1/%u/%%08key1", partition_of(KEY1));
+    LG_AUTO_STR char *twice = lg_strf("//storage//cities_v1/%u/%%08key1", partition_of(KEY1));
+
+    assert_int_equal(get(w, target), 200);
+    lg_clw_expect_hex(w, "54");
+    assert_int_equal(get(w, twice), 200); /* As clients join paths. */
+}
+
+static void a_missing_key_is_404_without_a_body(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(get_key(w, "cities_v1", NONE), 404);
+    expect_venice_headers(w, "-1", "1");
+    assert_int_equal(lg_clw_body(w).size, 0);
+}
+
+static void what_is_not_here_is_400_but_503_for_the_current_version(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(get_key(w, "cities_v9", KEY1), 400);
+    lg_clw_expect_text(w, "No storage exists for: cities_v9");
+    expect_venice_headers(w, "-1", "1");
+    assert_int_equal(get_key(w, "planets_v1", KEY1), 400);
+    assert_int_equal(get_key(w, "cities", KEY1), 400);
+    assert_int_equal(get(w, "/storage/cities_v1/3/CGtleTE=?f=b64"), 400); /* no such partition */
+    assert_int_equal(get_key(w, "cities_v3", KEY1), 503);                 /* current, elsewhere */
+    lg_clw_expect_text(w, "No storage exists for: cities_v3");
+    assert_int_equal(get_key(w, "cities_v2", KEY1), 503); /* ours, loading */
+    lg_clw_expect_text(w, "cities_v2 is not ready to serve yet");
+}
+
+static void a_malformed_get_is_400(void **state)
+{
+    static const char *const targets[] = {
+        "/storage",
+        "/storage/cities_v1",
+        "/storage/cities_v1/0",
+        "/storage/cities_v1/x/CGtleTE=?f=b64",
+        "/storage/cities_v1/-1/CGtleTE=?f=b64",
+        "/storage/cities_v1/99999999999/CGtleTE=?f=b64",
+        "/storage/cities_v1/0/%zz",
+        "/storage/cities_v1/0/a*b?f=b64",
+        "/storage/cities_v1/0/a/b",
+        "/nonsense",
+        "/",
+        "/metadat/cities",
+    };
+    struct lg_clw *w = *state;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(targets); i++) {
+        if (get(w, targets[i]) != 400)
+            fail_msg("%s: %d", targets[i], w->call.status);
+        expect_venice_headers(w, "-1", "1");
+    }
+    assert_int_equal(get(w, "/nonsense"), 400);
+    lg_clw_expect_text(w, "Invalid request resource: /nonsense");
+}
+
+/* --- Many keys. --------------------------------------------------------------------------------
+ */
+
+static int post(struct lg_clw *w, const char *target, const char *headers,
+                const struct lg_slice *keys, size_t n)
+{
+    LG_SCOPED(lg_buf) body = {0};
+
+    for (size_t i = 0; i < n; i++)
+        lg_wire_key_add(&body, &(struct lg_wire_key){(int32_t)(i + 3), keys[i],
+                                                     (int32_t)partition_of(keys[i])});
+    return lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, target, headers, lg_buf_slice(&body));
+}
+
+static void many_values_come_as_records_and_missing_keys_not_at_all(void **state)
+{
+    const struct lg_slice keys[] = {KEY1, NONE, KEY2};
+    struct lg_clw *w = *state;
+
+    assert_int_equal(
+        post(w, "/storage/cities_v1", "X-VENICE-API-VERSION: 1\nX-VENICE-KEY-COUNT: 3", keys, 3),
+        200);
+    expect_venice_headers(w, "1", "3");
+    assert_string_equal(lg_clw_header(w, "Content-Type"), "avro/binary");
+    assert_string_equal(lg_clw_header(w, "X-VENICE-STREAMING-RESPONSE"), "");
+    lg_clw_expect_hex(w, "060254"
+                         "02"
+                         "0a00"
+                         "04"); /* Indexes 3 and 5, as in the request. */
+}
+
+static void a_streamed_answer_names_the_missing_keys_by_negative_indexes(void **state)
+{
+    const struct lg_slice keys[] = {KEY1, NONE};
+    struct lg_clw *w = *state;
+
+    assert_int_equal(
+        post(w, "/storage/cities_v1", "X-VENICE-API-VERSION: 1\nX-VENICE-STREAMING: 1", keys, 2),
+        200);
+    expect_venice_headers(w, "1", "2");
+    assert_string_equal(lg_clw_header(w, "X-VENICE-STREAMING-RESPONSE"), "1");
+    lg_clw_expect_hex(w, "060254"
+                         "02"
+                         "0700cf0f"); /* Index -4, no value, schema -1000. */
+}
+
+static void a_post_is_never_404(void **state)
+{
+    const struct lg_slice none[] = {NONE}, one[] = {KEY1};
+    struct lg_clw *w = *state;
+
+    assert_int_equal(post(w, "/storage/cities_v1", "X-VENICE-API-VERSION: 1", none, 1), 200);
+    lg_clw_expect_hex(w, "");
+    assert_int_equal(post(w, "/storage/cities_v9", "X-VENICE-API-VERSION: 1", one, 1), 400);
+    assert_int_equal(post(w, "/storage/planets_v1", "X-VENICE-API-VERSION: 1", one, 1), 400);
+    assert_int_equal(post(w, "/storage/cities_v3", "X-VENICE-API-VERSION: 1", one, 1), 503);
+    assert_int_equal(post(w, "/storage/cities_v2", "X-VENICE-API-VERSION: 1", one, 1), 503);
+    assert_int_equal(post(w, "/current_version/planets", NULL, one, 1), 405);
+    assert_int_equal(post(w, "/dictionary/cities/1", NULL, one, 1), 405);
+    assert_int_equal(post(w, "/compute/cities_v1", "X-VENICE-API-VERSION: 3", one, 1), 405);
+}
+
+static void a_wrong_api_version_is_400(void **state)
+{
+    static const char *const headers[] = {NULL, "X-VENICE-API-VERSION: 2",
+                                          "X-VENICE-API-VERSION: x", "X-VENICE-API-VERSION: 01"};
+    const struct lg_slice one[] = {KEY1};
+    struct lg_clw *w = *state;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(headers); i++)
+        assert_int_equal(post(w, "/storage/cities_v1", headers[i], one, 1), 400);
+    lg_clw_expect_text(w, "X-VENICE-API-VERSION must be 1, not '01'");
+}
+
+static int post_hex(struct lg_clw *w, const char *hex)
+{
+    LG_SCOPED(lg_buf) body = {0};
+
+    assert_true(lg_hex_decode(&body, lg_slice_str(hex)));
+    return lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, "/storage/cities_v1",
+                      "X-VENICE-API-VERSION: 1", lg_buf_slice(&body));
+}
+
+static void a_malformed_list_of_keys_is_400(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(post_hex(w, "00040261"), 400); /* no partition */
+    assert_non_null(strstr((const char *)lg_clw_body(w).data, "MultiGetRouterRequestKeyV1"));
+    assert_int_equal(post_hex(w, "00ff"), 400);
+    assert_int_equal(post_hex(w, "0004026110"), 400); /* partition 8 of 3 */
+    assert_int_equal(post_hex(w, "0004026101"), 400); /* partition -1 */
+    assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, "/storage",
+                                "X-VENICE-API-VERSION: 1", LG_SLICE_NULL),
+                     400);
+    assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, "/storage/cities_v1/0",
+                                "X-VENICE-API-VERSION: 1", LG_SLICE_NULL),
+                     400);
+}
+
+static void no_keys_are_no_records(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(post_hex(w, ""), 200);
+    lg_clw_expect_hex(w, "");
+}
+
+static void the_number_of_keys_is_bounded(void **state)
+{
+    struct lg_clw *w = *state;
+    LG_SCOPED(lg_buf) body = {0};
+
+    for (int32_t i = 0; i <= (int32_t)LG_SERVER_BATCH_KEYS_MAX; i++) {
+        if (i == (int32_t)LG_SERVER_BATCH_KEYS_MAX)
+            assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, "/storage/cities_v1",
+                                        "X-VENICE-API-VERSION: 1", lg_buf_slice(&body)),
+                             200);
+        lg_wire_key_add(&body, &(struct lg_wire_key){i, KEY1, (int32_t)partition_of(KEY1)});
+    }
+    assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, "/storage/cities_v1",
+                                "X-VENICE-API-VERSION: 1", lg_buf_slice(&body)),
+                     413);
+    lg_clw_expect_text(w, "more than 5000 keys");
+}
+
+/* --- The rest. ---------------------------------------------------------------------------------
+ */
+
+static void the_other_paths_answer_as_venice_does(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(get(w, "/health"), 200);
+    lg_clw_expect_text(w, "OK");
+    assert_int_equal(get(w, "/current_version/cities"), 200);
+    lg_clw_expect_text(w, "{\"currentVersion\":3,\"error\":false,\"message\":null}");
+    assert_int_equal(get(w, "/current_version/citeis"), 404);
+    lg_clw_expect_text(w, "no store named 'citeis'; did you mean 'cities'?");
+    assert_int_equal(get(w, "/current_version"), 400);
+    assert_int_equal(get(w, "/dictionary/cities/1"), 404);
+    assert_int_equal(get(w, "/compute/cities_v1"), 405);
+    assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_OPTIONS, "/any", NULL, LG_SLICE_NULL),
+                     200);
+    assert_int_equal(
+        lg_clw_ask(w, &w->servers[0], LG_HTTP_PUT, "/storage/cities_v1", NULL, LG_SLICE_NULL), 405);
+    assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_DELETE, "/storage/cities_v1/0/x", NULL,
+                                LG_SLICE_NULL),
+                     405);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_value_comes_without_its_schema_id_which_is_a_header),
+        cmocka_unit_test(a_key_may_come_as_text),
+        cmocka_unit_test(a_missing_key_is_404_without_a_body),
+        cmocka_unit_test(what_is_not_here_is_400_but_503_for_the_current_version),
+        cmocka_unit_test(a_malformed_get_is_400),
+        cmocka_unit_test(many_values_come_as_records_and_missing_keys_not_at_all),
+        cmocka_unit_test(a_streamed_answer_names_the_missing_keys_by_negative_indexes),
+        cmocka_unit_test(a_post_is_never_404),
+        cmocka_unit_test(a_wrong_api_version_is_400),
+        cmocka_unit_test(a_malformed_list_of_keys_is_400),
+        cmocka_unit_test(no_keys_are_no_records),
+        cmocka_unit_test(the_number_of_keys_is_bounded),
+        cmocka_unit_test(the_other_paths_answer_as_venice_does),
+    };
+    return cmocka_run_group_tests(tests, up, down); /* Reads change nothing: one world for all. */
+}

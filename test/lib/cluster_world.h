@@ -1,0 +1,106 @@
+/* A small cluster under one seed: a ground node with the real metadata store and log (and a
+ * controller, if wanted), servers, a router, and a client on the world's own lane that asks over
+ * HTTP and writes into the log. Every step fails the test when it does not work.
+ */
+#ifndef LG_TEST_LIB_CLUSTER_WORLD_H
+#define LG_TEST_LIB_CLUSTER_WORLD_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "drivers/sim/disk_sim.h"
+#include "drivers/sim/metastore_sim.h"
+#include "drivers/sim/transport_sim.h"
+#include "metastore/metastore.h"
+#include "net/http_client.h"
+
+#define LG_CLW_SERVERS_MAX 3
+#define LG_CLW_SERVER_PORT 8888
+#define LG_CLW_ROUTER_PORT 7777
+#define LG_CLW_CONTROLLER_PORT 5555
+
+struct lg_server;
+struct lg_router;
+struct lg_clw;
+
+struct lg_clw_node {
+    struct lg_clw *world;
+    char name[16]; /* "s0", "router", "ground": also its host */
+    struct lg_sim_node *node;
+    struct lg_disk *disk;
+    /* Inside the node. */
+    struct lg_server *server;
+    struct lg_router *router;
+    struct lg_engine_driver *engines;
+    struct lg_loghttp *log;
+    bool stopped;
+};
+
+struct lg_clw_row {
+    struct lg_slice key, value;
+    int32_t schema_id;
+};
+
+struct lg_clw {
+    struct lg_sim *sim;
+    struct lg_net_sim *net;
+    struct lg_meta_sim *meta;
+    struct lg_clw_node ground, hand, router, servers[LG_CLW_SERVERS_MAX];
+    bool with_controller;
+    struct lg_metastore *session; /* the hand's */
+    struct lg_lane *lane, *hand_lane;
+    struct lg_http_client *http;
+    struct lg_loghttp *log;
+
+    /* The last answer of lg_clw_ask. */
+    struct lg_http_call call;
+    struct lg_json *json; /* of its body, or NULL */
+    bool answered;
+};
+
+/* Ground is up; servers and router are not. */
+struct lg_clw *lg_clw_new(uint64_t seed, bool with_controller);
+void lg_clw_free(struct lg_clw *w);
+
+void lg_clw_server_start(struct lg_clw *w, unsigned i);
+/* Gracefully, without a trace in memory. */
+void lg_clw_server_stop(struct lg_clw *w, unsigned i);
+/* kill -9; its disk stays. */
+void lg_clw_server_kill(struct lg_clw *w, unsigned i);
+void lg_clw_router_start(struct lg_clw *w);
+void lg_clw_router_stop(struct lg_clw *w);
+/* Lets the world run. */
+void lg_clw_run_ms(struct lg_clw *w, uint64_t ms);
+
+/* One request to a node: its status, 0 when there was no answer. `headers`: "Name: value" lines, or
+ * NULL. The answer is in w->call and w->json until the next one. */
+int lg_clw_ask(struct lg_clw *w, const struct lg_clw_node *node, enum lg_http_method method,
+               const char *target, const char *headers, struct lg_slice body);
+int lg_clw_get(struct lg_clw *w, const struct lg_clw_node *node, const char *target);
+/* A form, to the controller. */
+int lg_clw_post(struct lg_clw *w, const char *target, const char *form);
+/* A header of the answer as text, "" when it is absent: valid until the next call. */
+const char *lg_clw_header(struct lg_clw *w, const char *name);
+struct lg_slice lg_clw_body(const struct lg_clw *w);
+/* The body in hex, respectively as it is, must be this. */
+void lg_clw_expect_hex(const struct lg_clw *w, const char *hex);
+void lg_clw_expect_text(const struct lg_clw *w, const char *text);
+
+/* The metadata, by hand. */
+void lg_clw_meta(struct lg_clw *w, enum lg_meta_change_kind kind, const char *path,
+                 const char *value);
+/* The value of a node, NULL when it is absent; the caller frees it. */
+char *lg_clw_meta_get(struct lg_clw *w, const char *path);
+/* A store with `versions` ONLINE versions, of which `current` is current, straight into the
+ * metadata. Keys are strings, values are longs. */
+void lg_clw_store(struct lg_clw *w, const char *name, int32_t versions, int32_t current,
+                  int32_t partitions);
+
+/* The log, by hand. */
+void lg_clw_topic(struct lg_clw *w, const char *topic, uint32_t partitions);
+void lg_clw_topic_delete(struct lg_clw *w, const char *topic);
+/* One segment of rows into each partition that the partitioner gives any. With `whole` the start
+ * and the end of the push too, into every partition. */
+void lg_clw_rows(struct lg_clw *w, const char *topic, uint32_t partitions,
+                 const struct lg_clw_row *rows, size_t n, bool whole);
+
+#endif
