@@ -98,6 +98,8 @@ void lg_json_unref(struct lg_json *j)
 
 enum lg_json_type lg_json_type(const struct lg_json *j)
 {
+    if (j == NULL)
+        return LG_JSON_NULL;
     switch (json_typeof(in(j))) {
     case JSON_OBJECT:
         return LG_JSON_OBJECT;

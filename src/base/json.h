@@ -28,6 +28,7 @@ struct lg_json *lg_json_ref(struct lg_json *j);
 void lg_json_unref(struct lg_json *j); /* NULL is allowed. */
 LG_DEFINE_AUTO(lg_json, lg_json_unref)
 
+/* All of these take NULL, which getters return for what is absent, as a JSON null. */
 enum lg_json_type lg_json_type(const struct lg_json *j);
 bool lg_json_bool(const struct lg_json *j);              /* false unless true */
 int64_t lg_json_int(const struct lg_json *j);            /* 0 unless INT */

@@ -322,9 +322,25 @@ static void writing_stops_at_the_ceiling(void **state)
     assert_false(lg_buf_ok(&out));
 }
 
+static void what_is_absent_reads_as_null(void **state)
+{
+    const struct lg_json *none = lg_json_at(NULL, 0);
+
+    (void)state;
+    assert_null(none);
+    assert_int_equal(lg_json_type(none), LG_JSON_NULL);
+    assert_false(lg_json_bool(none));
+    assert_int_equal(lg_json_int(none), 0);
+    assert_int_equal(lg_json_string(none).size, 0);
+    assert_int_equal(lg_json_size(none), 0);
+    assert_null(lg_json_get(none, "a"));
+    assert_int_equal(lg_json_get_int(none, "a", 7), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_absent_reads_as_null),
         cmocka_unit_test(values_of_every_type_are_read),
         cmocka_unit_test(getters_of_another_type_give_their_neutral_value),
         cmocka_unit_test(members_have_defaults_when_absent_null_or_of_another_type),
