@@ -18,7 +18,8 @@ struct lg_input {
     size_t key_index, value_index;
     uint64_t records;
 
-    struct lg_buf lines; /* Bytes read and not yet consumed as lines. */
+    struct lg_buf lines; /* Bytes read; those before lines_used were lines already. */
+    size_t lines_used;
     bool source_ended;
     uint64_t line;
     struct lg_buf key, value; /* The current record, encoded. */
@@ -134,43 +135,51 @@ static enum lg_rc next_avro(struct lg_input *in, struct lg_slice *out_key,
 /* --- NDJSON. -----------------------------------------------------------------------------------
  */
 
-/* The next line that is not blank, without its end; borrowed until the next call. */
-static enum lg_rc next_line(struct lg_input *in, struct lg_slice *out, size_t *out_taken,
-                            bool *out_end, struct lg_error *err)
+/* More bytes behind the unused ones. The used ones go only here, so that a file costs one move per
+ * read and not one per line. */
+static enum lg_rc read_lines(struct lg_input *in, struct lg_error *err)
 {
-    size_t scanned = 0;
+    size_t got = 0;
+    uint8_t *room;
+    enum lg_rc rc;
+
+    lg_buf_consume(&in->lines, in->lines_used);
+    in->lines_used = 0;
+    if (in->lines.size > LG_INPUT_LINE_BYTES_MAX)
+        return lg_error_set(err, LG_ERR_TOO_LARGE, "line %llu is longer than %zu bytes",
+                            (unsigned long long)in->line + 1, LG_INPUT_LINE_BYTES_MAX);
+    room = lg_buf_reserve(&in->lines, READ_BYTES);
+    rc = read_bytes(in, room, READ_BYTES, &got, err);
+    if (rc != LG_OK)
+        return rc;
+    lg_buf_commit(&in->lines, got);
+    in->source_ended = got == 0;
+    return LG_OK;
+}
+
+/* The next line, without its end; borrowed until the next call. */
+static enum lg_rc next_line(struct lg_input *in, struct lg_slice *out, bool *out_end,
+                            struct lg_error *err)
+{
+    size_t scanned = 0; /* Bytes of the line that are known to hold no end. */
 
     for (;;) {
-        const uint8_t *end = in->lines.size > scanned
-                                 ? memchr(in->lines.data + scanned, '\n', in->lines.size - scanned)
-                                 : NULL;
-        size_t got = 0;
-        uint8_t *room;
+        struct lg_slice rest = lg_slice_skip(lg_buf_slice(&in->lines), in->lines_used);
+        const uint8_t *end =
+            rest.size == scanned ? NULL : memchr(rest.data + scanned, '\n', rest.size - scanned);
         enum lg_rc rc;
 
-        *out_end = false;
-        if (end != NULL || (in->source_ended && in->lines.size > 0)) {
-            size_t size = end != NULL ? (size_t)(end - in->lines.data) : in->lines.size;
-
-            *out = lg_slice(in->lines.data, size);
-            *out_taken = end != NULL ? size + 1 : size;
-            in->line++;
+        if (end != NULL || in->source_ended) {
+            *out = end == NULL ? rest : lg_slice(rest.data, (size_t)(end - rest.data));
+            *out_end = end == NULL && rest.size == 0;
+            in->lines_used += out->size + (end != NULL);
+            in->line += !*out_end;
             return LG_OK;
         }
-        if (in->source_ended) {
-            *out_end = true;
-            return LG_OK;
-        }
-        scanned = in->lines.size;
-        if (in->lines.size > LG_INPUT_LINE_BYTES_MAX)
-            return lg_error_set(err, LG_ERR_TOO_LARGE, "line %llu is longer than %zu bytes",
-                                (unsigned long long)in->line + 1, LG_INPUT_LINE_BYTES_MAX);
-        room = lg_buf_reserve(&in->lines, READ_BYTES);
-        rc = read_bytes(in, room, READ_BYTES, &got, err);
+        scanned = rest.size;
+        rc = read_lines(in, err);
         if (rc != LG_OK)
             return rc;
-        lg_buf_commit(&in->lines, got);
-        in->source_ended = got == 0;
     }
 }
 
@@ -239,23 +248,18 @@ static enum lg_rc next_ndjson(struct lg_input *in, struct lg_slice *out_key,
                               struct lg_slice *out_value, bool *out_end, struct lg_error *err)
 {
     struct lg_slice line;
-    size_t taken = 0;
     enum lg_rc rc;
 
-    for (;;) {
-        rc = next_line(in, &line, &taken, out_end, err);
+    do {
+        rc = next_line(in, &line, out_end, err);
         if (rc != LG_OK || *out_end)
             return rc;
-        if (!is_blank(line))
-            break;
-        lg_buf_consume(&in->lines, taken);
-    }
+    } while (is_blank(line));
     lg_buf_clear(&in->key);
     lg_buf_clear(&in->value);
     rc = encode_line(in, line, err);
     if (rc != LG_OK)
         return lg_error_wrap(err, "line %llu", (unsigned long long)in->line);
-    lg_buf_consume(&in->lines, taken);
     in->records++;
     *out_key = lg_buf_slice(&in->key);
     *out_value = lg_buf_slice(&in->value);
@@ -277,8 +281,11 @@ enum lg_rc lg_input_open(const struct lg_input_options *options, struct lg_input
         in->value_field = lg_strdup(options->value_field);
     in->source = options->source;
     rc = read_head(in, err);
-    if (rc == LG_OK && in->head.data[0] != '{' && in->head.data[0] != ' ' &&
-        in->head.data[0] != '\n')
+    if (rc == LG_OK && in->head.data[0] == '[')
+        rc = lg_error_set(err, LG_ERR_BAD_DATA,
+                          "it is a JSON array; NDJSON, one object on each line, is expected "
+                          "(`jq -c '.[]'` converts it)");
+    else if (rc == LG_OK && memchr("{ \t\r\n", in->head.data[0], 5) == NULL)
         rc = open_avro(in, err); /* Whatever is neither is told what it looks like there. */
     if (rc != LG_OK)
         return lg_error_wrap(err, "%s", in->name);
