@@ -353,13 +353,8 @@ static void loghttp_cancel(struct lg_pubsub *ps, struct lg_pubsub_op *op)
 static int loghttp_compare(struct lg_pubsub *ps, const struct lg_position *a,
                            const struct lg_position *b)
 {
-    int64_t x = lg_position_is_earliest(a) ? -1 : INT64_MAX;
-    int64_t y = lg_position_is_earliest(b) ? -1 : INT64_MAX;
-
     (void)ps;
-    (void)(!lg_position_is_earliest(a) && lg_position_offset(a, &x));
-    (void)(!lg_position_is_earliest(b) && lg_position_offset(b, &y));
-    return (x > y) - (x < y);
+    return lg_position_compare_offsets(a, b);
 }
 
 static const struct lg_pubsub_ops ops = {
