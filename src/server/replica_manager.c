@@ -62,6 +62,7 @@ struct lg_replica_manager {
 
     LG_VEC(struct leftover) leftovers;
     bool leftovers_listed, sweeping;
+    bool sweep_awaited; /* What is being removed is ours again. */
     struct lg_offload sweep;
     struct lg_error sweep_err;
 
@@ -83,6 +84,7 @@ static char *replicas_path(const struct lg_replica_manager *m, const struct topi
     return lg_strf("/replicas/%s/%s", t->name, m->instance);
 }
 
+/* Nothing when there is nothing to tell. */
 static void describe(const struct topic *t, struct lg_buf *out)
 {
     LG_AUTO(lg_json) *json = lg_json_new_object();
@@ -102,7 +104,8 @@ static void describe(const struct topic *t, struct lg_buf *out)
         (void)snprintf(number, sizeof number, "%u", p);
         lg_json_set(json, number, report);
     }
-    lg_json_write(out, json, /* pretty= */ false);
+    if (lg_json_size(json) > 0)
+        lg_json_write(out, json, /* pretty= */ false);
 }
 
 static void changes_free(struct lg_replica_manager *m)
@@ -331,27 +334,65 @@ static bool is_leaving(const struct lg_replica_manager *m, const char *name)
     return false;
 }
 
+/* The partitions of a topic, each a list of instances; NULL, and logged, when it cannot be read. */
+static struct lg_json *read_node(const struct lg_tree_node *node)
+{
+    struct lg_json *json = NULL;
+    struct lg_error err = {0};
+
+    if (node->value == NULL || lg_json_parse(node->value->bytes, &json, &err) != LG_OK)
+        lg_log(LG_LOG_ERROR, "assignment_unreadable", "topic=%s reason=\"%s\"",
+               lg_tree_node_name(node), err.text);
+    return json;
+}
+
+/* Is this leftover being removed from the disk at this moment? */
+static bool is_being_swept(const struct lg_replica_manager *m, const char *name, uint32_t partition)
+{
+    const struct leftover *l;
+
+    if (!m->sweeping || m->leftovers.size == 0)
+        return false;
+    l = &m->leftovers.data[m->leftovers.size - 1];
+    return l->partition == partition && strcmp(l->topic, name) == 0;
+}
+
+static bool is_held(const struct topic *t, uint32_t partition)
+{
+    return t != NULL && partition < t->partition_count && t->held[partition] != NULL;
+}
+
+/* Stops a replica that is not ours any more, and nobody is told that it is here any longer. */
+static void give_up(struct topic *t, uint32_t partition)
+{
+    if (t->held[partition]->stopping)
+        return;
+    let_go(t->held[partition], /* destroy= */ true);
+    touch(t, /* now= */ true);
+}
+
 /* Starts and stops replicas of one topic. */
 static void follow(struct lg_replica_manager *m, const struct lg_tree_node *node)
 {
     const char *name = lg_tree_node_name(node);
     struct topic *t = lg_map_get(m->by_name, lg_slice_str(name));
-    LG_AUTO(lg_json) *json = NULL;
+    LG_AUTO(lg_json) *json = read_node(node);
     const struct lg_json *partitions;
-    struct lg_error err = {0};
 
-    if (node->value == NULL || lg_json_parse(node->value->bytes, &json, &err) != LG_OK) {
-        lg_log(LG_LOG_ERROR, "assignment_unreadable", "topic=%s reason=\"%s\"", name, err.text);
+    if (json == NULL)
         return;
-    }
     partitions = lg_json_get(json, "partitions");
     for (uint32_t p = 0; p < lg_json_size(partitions); p++) {
         bool ours = names_us(m, lg_json_at(partitions, p));
 
-        if (!ours && t != NULL && p < t->partition_count && t->held[p] != NULL)
-            let_go(t->held[p], /* destroy= */ true);
-        if (!ours || (t != NULL && p < t->partition_count && t->held[p] != NULL))
+        if (!ours && is_held(t, p))
+            give_up(t, p);
+        if (!ours || is_held(t, p))
             continue;
+        if (is_being_swept(m, name, p)) {
+            m->sweep_awaited = true;
+            continue;
+        }
         if (is_leaving(m, name))
             return; /* Its last life is not over; task_stopped comes back here. */
         if (m->replicas >= LG_SERVER_REPLICAS_MAX) {
@@ -444,6 +485,9 @@ static void swept(struct lg_offload *offload)
         lg_log(LG_LOG_INFO, "leftover_removed", "topic=%s partition=%u", l->topic, l->partition);
     lg_free(l->topic);
     m->sweeping = false;
+    if (m->sweep_awaited)
+        read_assignment(m);
+    m->sweep_awaited = false;
     sweep_next(m);
 }
 
@@ -452,6 +496,13 @@ static void sweep_next(struct lg_replica_manager *m)
     if (m->stopping) {
         end_if_idle(m);
         return;
+    }
+    while (m->leftovers.size > 0) { /* What became ours meanwhile stays. */
+        const struct leftover *l = &m->leftovers.data[m->leftovers.size - 1];
+
+        if (!is_held(lg_map_get(m->by_name, lg_slice_str(l->topic)), l->partition))
+            break;
+        lg_free(m->leftovers.data[--m->leftovers.size].topic);
     }
     if (m->leftovers.size == 0)
         return;
@@ -462,13 +513,29 @@ static void sweep_next(struct lg_replica_manager *m)
     lg_offload(m->o.lane, &m->sweep);
 }
 
-/* Of what was on disk at the start, only what no assignment names is removed, once. */
+/* Does the assignment give it to us? An assignment that cannot be read might. */
+static bool may_be_ours(const struct lg_replica_manager *m, const struct lg_tree_read *read,
+                        const struct leftover *l)
+{
+    for (size_t i = 0; i < read->nodes.size; i++) {
+        LG_AUTO(lg_json) *json = NULL;
+
+        if (strcmp(lg_tree_node_name(&read->nodes.data[i]), l->topic) != 0)
+            continue;
+        json = read_node(&read->nodes.data[i]);
+        return json == NULL ||
+               names_us(m, lg_json_at(lg_json_get(json, "partitions"), l->partition));
+    }
+    return false;
+}
+
+/* Of what was on disk at the start, only what no assignment gives us is removed, once. */
 static void sweep_leftovers(struct lg_replica_manager *m, const struct lg_tree_read *read)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < m->leftovers.size; i++) {
-        if (is_assigned(read, m->leftovers.data[i].topic))
+        if (may_be_ours(m, read, &m->leftovers.data[i]))
             lg_free(m->leftovers.data[i].topic);
         else
             m->leftovers.data[kept++] = m->leftovers.data[i];
