@@ -1,12 +1,13 @@
 /* What goes wrong, and when: crashes with and without loss of power, crashes in the middle of an
  * operation of the disk, connections that break, cuts of the network, slowness. In a mild world
  * only single servers fail, far apart, and no read may notice. */
+#include "base/log.h"
 #include "sim/world.h"
 
 #define FIRST_US (2 * LG_SEC)
 #define PAUSE_MAX_US (3 * LG_SEC)
 #define MILD_PAUSE_US (12 * LG_SEC)
-#define EXCUSED_AFTER_US (20 * LG_SEC) /* after the end of a fault */
+#define EXCUSED_AFTER_US (4 * LG_SEC) /* after the end of a fault */
 
 static void fault_due(void *ctx);
 
@@ -76,6 +77,8 @@ static void partition(struct lg_world *w)
             continue;
         *c = (struct lg_world_cut){w, a, b, true};
         lg_sim_trace(w->sim, "partition", a->role, a->number, b->role, b->number, for_us);
+        lg_log(LG_LOG_INFO, "fault_partition", "a=%s b=%s for_ms=%llu", a->name, b->name,
+               (unsigned long long)(for_us / LG_MS));
         lg_world_excuse(w, for_us + EXCUSED_AFTER_US);
         cut(w, a, b, true);
         lg_sim_at(w->sim, lg_sim_now_us(w->sim) + for_us, NULL, partition_ends, c);
@@ -96,6 +99,7 @@ static void bad_network(struct lg_world *w)
     uint64_t for_us = LG_SEC + below(w, 5 * LG_SEC);
 
     lg_sim_trace(w->sim, "bad_network", for_us);
+    lg_log(LG_LOG_INFO, "fault_bad_network", "for_ms=%llu", (unsigned long long)(for_us / LG_MS));
     lg_world_excuse(w, for_us + EXCUSED_AFTER_US);
     if (below(w, 2) == 0)
         lg_net_sim_set_reset_chance(w->net, 1, 20 + below(w, 200));

@@ -37,6 +37,8 @@ struct lg_sim_store { /* What is known of one store. */
     bool created;
     int32_t current;          /* as last seen at the controller */
     int32_t version_max;      /* the largest number given out */
+    int32_t acked;            /* the last acknowledged push, */
+    uint64_t acked_us;        /* and when */
     int32_t rolled_back_max;  /* the largest version that somebody asked to roll back from */
     uint64_t served_since_us; /* the first acknowledged push; 0: none */
     unsigned push_of[LG_HISTORY_VERSIONS_MAX]; /* number of the push, 0: unknown */

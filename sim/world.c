@@ -2,9 +2,11 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
+
 #define FAULTS_US (25 * LG_SEC)
 #define FAULTS_SPREAD_US (10 * LG_SEC)
-#define QUIET_MAX_US (120 * LG_SEC) /* within which all must be well again */
+#define QUIET_MAX_US (30 * LG_SEC) /* within which all must be well again */
 
 struct lg_world_node *lg_world_node(struct lg_world *w, enum lg_role role, unsigned number)
 {
@@ -55,6 +57,8 @@ void lg_world_crash(struct lg_world_node *n, bool power_cut, uint64_t down_us)
     if (!lg_sim_node_alive(n->node) && n->restart != 0)
         return;
     lg_sim_trace(sim, "crash", n->role, n->number, power_cut, down_us);
+    lg_log(LG_LOG_INFO, "fault_crash", "node=%s power_cut=%d down_ms=%llu", n->name, power_cut,
+           (unsigned long long)(down_us / LG_MS));
     lg_sim_node_kill(n->node);
     if (power_cut && n->disk != NULL)
         lg_disk_sim_crash(n->disk);
@@ -66,6 +70,8 @@ void lg_world_power_gone(struct lg_world_node *n, uint64_t down_us)
     struct lg_sim *sim = n->world->sim;
 
     lg_sim_trace(sim, "power_gone", n->role, n->number, down_us);
+    lg_log(LG_LOG_INFO, "fault_power_gone", "node=%s down_ms=%llu", n->name,
+           (unsigned long long)(down_us / LG_MS));
     n->power_gone = true;
     lg_sim_node_kill(n->node);
     n->restart = lg_sim_at(sim, lg_sim_now_us(sim) + down_us, NULL, restart_due, n);
@@ -148,6 +154,7 @@ static void begin_quiet(struct lg_world *w)
 {
     lg_sim_trace(w->sim, "quiet", lg_sim_steps(w->sim));
     w->quiet = true;
+    w->quiet_us = lg_sim_now_us(w->sim);
     lg_net_sim_heal(w->net);
     lg_meta_sim_heal(w->meta);
     lg_net_sim_set_reset_chance(w->net, 0, 1);

@@ -72,7 +72,7 @@ struct lg_world {
     char scan_reason[LG_WORLD_ROUTERS][LG_HISTORY_STORES][200];
     bool mild; /* only single servers fail: reads must not notice */
     bool quiet;
-    uint64_t faults_end_us;
+    uint64_t faults_end_us, quiet_us;
     uint64_t excused_until_us; /* Reads that begin before may fail. */
     struct lg_world_cut cuts[LG_WORLD_CUTS];
 };

@@ -39,6 +39,8 @@ void lg_check_push_ended(struct lg_history *h, unsigned push, const struct lg_er
     p->state = err->rc == LG_OK ? LG_SIM_PUSH_ACKED : LG_SIM_PUSH_FAILED;
     if (err->rc == LG_OK) {
         h->acked++;
+        s->acked = p->version;
+        s->acked_us = now_us;
         if (s->served_since_us == 0)
             s->served_since_us = now_us;
         return;

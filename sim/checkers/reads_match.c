@@ -70,6 +70,13 @@ static void check_order(struct lg_history *h, const struct lg_check_read *r)
             "router %u answered version %d of store '%s' and then version %d, though "
             "nobody rolled back",
             r->router, before, lg_history_store_name(r->store), r->version);
+    if (r->version < s->acked && s->acked > s->rolled_back_max && r->begun_us > s->acked_us &&
+        !r->excused)
+        lg_history_violate(
+            h, ME,
+            "router %u answered version %d of store '%s' after the push of version %d "
+            "was acknowledged",
+            r->router, r->version, lg_history_store_name(r->store), s->acked);
     s->served[r->router] = r->version;
 }
 

@@ -486,7 +486,7 @@ void lg_meta_sim_serve(struct lg_meta_sim *net, struct lg_lane *lane,
 /* --- The proxy: a session of the port. ---------------------------------------------------------
  */
 
-struct pending { /* An operation that was sent; op->driver_state. */
+struct pending { /* An operation that waits for its answer, or for a session to be sent in. */
     struct lg_list link;
     struct lg_meta_op *op;
     uint64_t number, deadline_us;
@@ -576,6 +576,14 @@ static void send_watch(struct proxy *p, const struct lg_meta_watch *watch)
     send(&p->link->up, m);
 }
 
+static void send_op(struct proxy *p, const struct pending *w)
+{
+    struct message *m = message_new(OP, p->epoch, w->number);
+
+    message_set_op(m, w->op);
+    send(&p->link->up, m);
+}
+
 static void welcomed(struct proxy *p)
 {
     bool again = p->was_established;
@@ -583,6 +591,8 @@ static void welcomed(struct proxy *p)
     p->established = p->was_established = true;
     LG_LIST_EACH(it, &p->watches)
     send_watch(p, LG_CONTAINER_OF(it, struct lg_meta_watch, link));
+    LG_LIST_EACH(it, &p->pending) /* What was asked before there was a session. */
+    send_op(p, LG_CONTAINER_OF(it, struct pending, link));
     if (!again)
         return;
     LG_LIST_EACH(it, &p->watches)
@@ -668,13 +678,11 @@ static void proxy_takes(struct proxy *p, struct message *m)
     lg_lane_post(p->lane, &t->task);
 }
 
-/* An operation waits, without a session, until there is one or its time is over: it is sent only
- * when it belongs to a session. */
+/* Without a session an operation waits until there is one, or its time is over. */
 static void proxy_submit(struct lg_metastore *ms, struct lg_meta_op *op)
 {
     struct proxy *p = LG_CONTAINER_OF(ms, struct proxy, head);
     struct pending *w = lg_new(struct pending);
-    struct message *m;
 
     assert(op->lane == p->lane && "a proxy serves one lane");
     op->rc = LG_OK;
@@ -684,9 +692,8 @@ static void proxy_submit(struct lg_metastore *ms, struct lg_meta_op *op)
     w->number = ++p->numbers;
     w->deadline_us = lg_lane_now_us(p->lane) + LG_META_SIM_OP_MS * LG_MS;
     lg_list_push_back(&p->pending, &w->link);
-    m = message_new(OP, p->epoch, w->number);
-    message_set_op(m, op);
-    send(&p->link->up, m); /* Behind the HELLO of its session, if that is still on its way. */
+    if (p->established)
+        send_op(p, w);
 }
 
 static void proxy_watch(struct lg_metastore *ms, struct lg_meta_watch *watch)
