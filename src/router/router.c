@@ -105,7 +105,9 @@ static void announced(struct lg_meta_op *op)
 
     r->announcing = false;
     if (r->stopping) {
-        if (r->idle)
+        if (op->change_count > 1) /* It still said that we are here. */
+            announce(r);
+        else if (r->idle)
             stop_catalog(r);
         return;
     }

@@ -43,7 +43,9 @@ static void announced(struct lg_meta_op *op)
 
     s->announcing = false;
     if (s->stopping) {
-        if (s->idle)
+        if (op->change_count > 1) /* It still said that we are here. */
+            announce(s);
+        else if (s->idle)
             stop_replicas(s);
         return;
     }
