@@ -1,0 +1,294 @@
+/* kill -9 at a hundred random moments of push, rollback and roll-forward, and at each named point:
+ * nothing acknowledged is lost, nothing wrong is served, and it is ready again by itself.
+ *
+ * The moments follow LAGOON_KILL_SEED (printed); LAGOON_KILLS says how many.
+ */
+#include "base/clock.h"
+#include "base/str.h"
+#include "lane/fault.h"
+#include "test/lib/oracle.h"
+#include "test/test.h"
+
+#define KILLS_DEFAULT 100
+#define KILLS_MAX 100000
+
+struct fixture {
+    struct lg_rig rig;
+    struct lg_oracle oracle;
+    struct lg_rand rand;
+    uint64_t push_ms, switch_ms; /* how long they take undisturbed, at most */
+    unsigned push_ids;
+    unsigned kills, push_kills, acknowledged, survived;
+};
+
+/* --- A push that must succeed. ---------------------------------------------------------------- */
+
+static char *new_push_id(struct fixture *f)
+{
+    return lg_strf("push-%u", ++f->push_ids);
+}
+
+static void must_push(struct fixture *f, const char *file, const char *push_id)
+{
+    struct lg_process push = {0};
+    int32_t before = f->oracle.current;
+
+    lg_oracle_push(&f->oracle, file, push_id, &push);
+    if (!lg_oracle_push_ended(&f->oracle, &push)) {
+        LG_SCOPED(lg_buf) text = {0};
+
+        lg_process_stderr(&push, &text);
+        fail_msg("a push failed with nothing in its way: %.*s", LG_FMT(lg_buf_slice(&text)));
+    }
+    lg_process_done(&push);
+    lg_oracle_check(&f->oracle, before, f->oracle.current);
+}
+
+static void push_next(struct fixture *f)
+{
+    LG_AUTO_STR char *file = lg_oracle_next_file(&f->oracle);
+    LG_AUTO_STR char *push_id = new_push_id(f);
+
+    must_push(f, file, push_id);
+    (void)unlink(file);
+}
+
+static void must_switch(struct fixture *f, bool forward)
+{
+    int32_t before = f->oracle.current, target = lg_oracle_target(&f->oracle, forward);
+
+    assert_true(target != 0);
+    assert_run(&f->rig, 0, forward ? "rollforward" : "rollback", LG_ORACLE_STORE);
+    lg_oracle_check(&f->oracle, before, target);
+    assert_int_equal(f->oracle.current, target);
+}
+
+/* --- Killing. --------------------------------------------------------------------------------- */
+
+static void random_moment(struct fixture *f, struct lg_process *child, uint64_t within_ms)
+{
+    uint64_t wait_ms = lg_rand_below(&f->rand, within_ms + 1);
+
+    (void)lg_process_ended(child, wait_ms);
+}
+
+static void kill_standalone(struct fixture *f)
+{
+    lg_rig_kill(&f->rig);
+    f->kills++;
+}
+
+static void killed_push(struct fixture *f)
+{
+    LG_AUTO_STR char *file = lg_oracle_next_file(&f->oracle);
+    LG_AUTO_STR char *push_id = new_push_id(f);
+    int32_t before = f->oracle.current;
+    uint64_t who = lg_rand_below(&f->rand, 10); /* 0, 1: the push; 2: both; else the standalone */
+    struct lg_process push = {0};
+    bool acknowledged;
+
+    lg_oracle_push(&f->oracle, file, push_id, &push);
+    random_moment(f, &push, f->push_ms);
+    if (who >= 2)
+        kill_standalone(f);
+    if (who <= 2) {
+        lg_process_kill(&push);
+        f->push_kills++;
+    }
+    if (who >= 2)
+        lg_rig_start(&f->rig, NULL, NULL);
+    acknowledged = lg_oracle_push_ended(&f->oracle, &push);
+    f->acknowledged += acknowledged;
+    f->survived += acknowledged && who > 2;
+    lg_oracle_check(&f->oracle, before, f->oracle.current);
+    if (!acknowledged) {
+        /* The killed one is continued under its id; the one that gave up is begun anew. */
+        LG_AUTO_STR char *id =
+            push.status == LG_PROCESS_KILLED ? lg_strdup(push_id) : new_push_id(f);
+
+        must_push(f, file, id);
+    }
+    lg_process_done(&push);
+    (void)unlink(file);
+}
+
+static void killed_switch(struct fixture *f, bool forward, int32_t target)
+{
+    int32_t before = f->oracle.current;
+    struct lg_process verb = {0};
+    int status;
+
+    lg_rig_spawn(&f->rig, &verb,
+                 (const char *const[]){forward ? "rollforward" : "rollback", LG_ORACLE_STORE,
+                                       "--timeout", "60s", NULL});
+    random_moment(f, &verb, f->switch_ms);
+    kill_standalone(f);
+    lg_rig_start(&f->rig, NULL, NULL);
+    status = lg_process_wait(&verb, LG_RIG_VERB_MS);
+    lg_oracle_check(&f->oracle, before, target);
+    if (status == 0)
+        assert_int_equal(f->oracle.current, target);
+    f->acknowledged += status == 0;
+    lg_process_done(&verb);
+}
+
+static void one_round(struct fixture *f)
+{
+    uint64_t what = lg_rand_below(&f->rand, 10);
+    int32_t back = lg_oracle_target(&f->oracle, false);
+    int32_t forth = lg_oracle_target(&f->oracle, true);
+
+    if (what < 3 && back != 0)
+        killed_switch(f, false, back);
+    else if (what < 6 && forth != 0)
+        killed_switch(f, true, forth);
+    else
+        killed_push(f);
+}
+
+static void measure(struct fixture *f)
+{
+    uint64_t start_us;
+
+    push_next(f);
+    start_us = lg_clock_mono_us();
+    push_next(f);
+    f->push_ms = (lg_clock_mono_us() - start_us) / 1000;
+    start_us = lg_clock_mono_us();
+    must_switch(f, false);
+    f->switch_ms = (lg_clock_mono_us() - start_us) / 1000;
+}
+
+static uint64_t number_from_env(const char *name, uint64_t max, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    uint64_t number = otherwise;
+
+    if (text != NULL && !lg_parse_u64(lg_slice_str(text), max, &number))
+        fail_msg("%s is not a number", name);
+    return number;
+}
+
+static void kill_9_at_random_moments_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t seed = number_from_env("LAGOON_KILL_SEED", UINT64_MAX, lg_rand_os_seed());
+    uint64_t kills = number_from_env("LAGOON_KILLS", KILLS_MAX, KILLS_DEFAULT);
+
+    print_message("LAGOON_KILL_SEED=%llu\n", (unsigned long long)seed);
+    lg_rand_seed(&f->rand, seed);
+    measure(f);
+    while (f->kills + f->push_kills < kills)
+        one_round(f);
+    push_next(f);
+    lg_oracle_check_clean(&f->oracle);
+    print_message("killed: standalone %u, push %u; acknowledged: %u, of them pushes that went on "
+                  "after a restart: %u\n",
+                  f->kills, f->push_kills, f->acknowledged, f->survived);
+}
+
+/* --- Named points. ---------------------------------------------------------------------------- */
+
+/* Runs a push and a rollback over a standalone that ends itself at the point's `after`th passage.
+ * True when it did. */
+static bool end_at(struct fixture *f, const char *point, unsigned after)
+{
+    LG_AUTO_STR char *fault = lg_strf("LAGOON_FAULTS=%s:%u", point, after);
+    LG_AUTO_STR char *file = lg_oracle_next_file(&f->oracle);
+    LG_AUTO_STR char *push_id = new_push_id(f);
+    int32_t before = f->oracle.current;
+    struct lg_process push = {0};
+    bool hit, acknowledged;
+
+    lg_rig_stop(&f->rig);
+    lg_rig_launch(&f->rig, NULL, (const char *const[]){fault, NULL});
+    if (!lg_rig_wait_ready(&f->rig)) { /* It passes there when it starts. */
+        assert_int_equal(lg_process_wait(&f->rig.standalone, 0), LG_PROCESS_KILLED);
+        lg_rig_start(&f->rig, NULL, NULL);
+        must_push(f, file, push_id);
+        return true;
+    }
+    lg_oracle_push(&f->oracle, file, push_id, &push);
+    while (!lg_process_ended(&push, 5) && !lg_process_ended(&f->rig.standalone, 5))
+        continue;
+    /* Cleaning up comes after the push. */
+    hit =
+        lg_process_ended(&f->rig.standalone, strcmp(point, "VERSION_DELETING") == 0 ? 10000 : 500);
+    if (hit) {
+        assert_int_equal(lg_process_wait(&f->rig.standalone, 0), LG_PROCESS_KILLED);
+        lg_rig_start(&f->rig, NULL, NULL);
+    }
+    acknowledged = lg_oracle_push_ended(&f->oracle, &push);
+    lg_oracle_check(&f->oracle, before, f->oracle.current);
+    if (!acknowledged) {
+        LG_AUTO_STR char *id = new_push_id(f);
+
+        must_push(f, file, id);
+    }
+    lg_process_done(&push);
+    (void)unlink(file);
+    return hit;
+}
+
+static void an_end_at_each_named_point_loses_nothing(void **state)
+{
+    static const struct {
+        const char *name, *effect;
+    } points[] = {
+#define X(name, where, effect) {#name, effect},
+#include "lane/faults.def"
+#undef X
+    };
+    static const unsigned passages[] = {0, 1, 7};
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < 3; i++) /* Then one more push retires a version. */
+        push_next(f);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(points); i++) {
+        bool hit = false;
+
+        if (strcmp(points[i].effect, "exit") != 0)
+            continue;
+        for (size_t k = 0; k < LG_ARRAY_SIZE(passages); k++) {
+            bool now = end_at(f, points[i].name, passages[k]);
+
+            hit = hit || now;
+            if (!now)
+                break;
+        }
+        if (!hit)
+            fail_msg("a push never passes %s", points[i].name);
+    }
+    lg_oracle_check_clean(&f->oracle);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = lg_new(struct fixture);
+
+    lg_rig_init(&f->rig);
+    lg_rig_start(&f->rig, NULL, NULL);
+    lg_oracle_init(&f->oracle, &f->rig);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    lg_rig_done(&f->rig);
+    lg_free(f);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(kill_9_at_random_moments_loses_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_end_at_each_named_point_loses_nothing, set_up,
+                                        tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
