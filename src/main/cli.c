@@ -43,17 +43,35 @@ int lg_cli_fail(const struct lg_error *err)
     return lg_rc_exit(err->rc);
 }
 
-void lg_cli_print(struct lg_slice text)
+int lg_cli_print(struct lg_slice text)
 {
+    struct lg_error err;
+
     while (text.size > 0) {
         ssize_t put = write(STDOUT_FILENO, text.data, text.size);
 
         if (put < 0 && errno == EINTR)
             continue;
-        if (put <= 0)
-            return;
+        if (put < 0 && errno == EPIPE)
+            break;
+        if (put <= 0) {
+            (void)lg_error_errno(&err, put < 0 ? errno : EIO, "standard output");
+            return lg_cli_fail(&err);
+        }
         text = lg_slice_skip(text, (size_t)put);
     }
+    return 0;
+}
+
+void lg_cli_keep_standard_files(void)
+{
+    int fd;
+
+    do /* The lowest free descriptor is taken. */
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
 }
 
 /* Flag, environment, endpoints.json of a data directory, default: the first that says something. */

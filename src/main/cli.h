@@ -29,8 +29,12 @@ LG_MUST_CHECK enum lg_rc lg_cli_read_file(const char *path, size_t limit, struct
 
 /* "lagoon: <sentence>" on stderr; returns the code's exit status. */
 int lg_cli_fail(const struct lg_error *err);
-/* Writes all of it to stdout; a closed pipe is not an error of ours. */
-void lg_cli_print(struct lg_slice text);
+/* Writes all of it to stdout and returns the exit status: 0, or what lg_cli_fail says when it could
+ * not be written. A reader that went away is no error of ours. */
+LG_MUST_CHECK int lg_cli_print(struct lg_slice text);
+/* At the start: descriptors 0 to 2 are open afterwards, so that no file or socket becomes one of
+ * them. What was closed reads as empty, and writing to it fails. */
+void lg_cli_keep_standard_files(void);
 
 /* The verbs, each with its exit status. */
 int lg_verb_standalone(const struct lg_command *command);

@@ -25,8 +25,7 @@ static int help(const struct lg_command *c)
         kind = of.kind;
     }
     lg_command_help(&text, kind);
-    lg_cli_print(lg_buf_slice(&text));
-    return 0;
+    return lg_cli_print(lg_buf_slice(&text));
 }
 
 int main(int argc, char **argv)
@@ -34,6 +33,7 @@ int main(int argc, char **argv)
     LG_SCOPED(lg_command) command = {0};
     struct lg_error err = {0};
 
+    lg_cli_keep_standard_files();
     (void)signal(SIGPIPE, SIG_IGN);
     if (lg_command_parse((size_t)(argc > 0 ? argc - 1 : 0), (const char *const *)argv + 1, &command,
                          &err) != LG_OK)
@@ -42,8 +42,7 @@ int main(int argc, char **argv)
         return help(&command);
     switch (command.kind) {
     case LG_COMMAND_VERSION:
-        lg_cli_print(LG_LIT("lagoon " LAGOON_VERSION "\n"));
-        return 0;
+        return lg_cli_print(LG_LIT("lagoon " LAGOON_VERSION "\n"));
     case LG_COMMAND_STANDALONE:
         return lg_verb_standalone(&command);
     case LG_COMMAND_PUSH:

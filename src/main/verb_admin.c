@@ -33,6 +33,7 @@ int lg_verb_admin(const struct lg_command *command)
                              .wake = wake,
                              .read_file = read_file,
                              .ctx = &cli};
+    int printed;
     enum lg_rc rc = lg_admin_parse_output(command->flags[LG_FLAG_OUTPUT], &admin.output, &err);
 
     if (rc == LG_OK && command->flags[LG_FLAG_TIMEOUT] != NULL)
@@ -48,6 +49,6 @@ int lg_verb_admin(const struct lg_command *command)
     if (rc == LG_OK)
         rc = lg_admin_run(&admin, command, &err);
     lg_api_client_free(admin.api);
-    lg_cli_print(lg_buf_slice(&out));
-    return rc == LG_OK ? 0 : lg_cli_fail(&err);
+    printed = lg_cli_print(lg_buf_slice(&out));
+    return rc == LG_OK ? printed : lg_cli_fail(&err);
 }

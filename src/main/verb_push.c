@@ -167,8 +167,7 @@ static int report(const struct push *push)
                            (unsigned long long)o->duplicates);
         lg_buf_append_byte(&text, '\n');
     }
-    lg_cli_print(lg_buf_slice(&text));
-    return 0;
+    return lg_cli_print(lg_buf_slice(&text));
 }
 
 static enum lg_rc open_file(struct push *push, uint64_t *out_bytes, struct lg_error *err)

@@ -114,8 +114,7 @@ static int help(void)
     lg_command_help(&text, LG_COMMAND_STANDALONE);
     lg_buf_append_str(&text, "\noptions:\n");
     lg_options_help(&text, &table);
-    lg_cli_print(lg_buf_slice(&text));
-    return 0;
+    return lg_cli_print(lg_buf_slice(&text));
 }
 
 int lg_verb_standalone(const struct lg_command *command)
