@@ -1,6 +1,5 @@
 /* One queue of messages per direction and link; one event at a time takes the first message of a
- * queue out. A link is a node's name with one proxy at a time: what was sent to or by a former life
- * of it is dropped.
+ * queue out. A link is a node with one proxy at a time: what was sent to a former one is dropped.
  */
 #include "drivers/sim/metastore_sim.h"
 
@@ -11,7 +10,7 @@
 #define DELAY_MAX_US 3000
 #define HELD_US (20 * LG_MS) /* How often a cut is looked at. */
 
-enum kind { HELLO, PING, OP, WATCH, UNWATCH, WELCOME, PONG, GONE, ANSWER, CHANGED };
+enum kind { HELLO, PING, OP, WATCH, UNWATCH, BYE, WELCOME, PONG, GONE, ANSWER, CHANGED };
 
 struct change { /* A copy that travels. */
     enum lg_meta_change_kind kind;
@@ -275,7 +274,6 @@ struct server {
 struct taken { /* A message as a task. */
     struct lg_task task;
     struct server *server;
-    struct proxy *proxy;
     struct link *link;
     struct message *message;
 };
@@ -435,6 +433,9 @@ static void server_handles(struct lg_task *task)
                 peer_unwatch(w);
         }
         break;
+    case BYE:
+        peer_end(p);
+        break;
     case HELLO:
     case WELCOME:
     case PONG:
@@ -449,7 +450,7 @@ static void server_takes(struct server *s, struct link *l, struct message *m)
 {
     struct taken *t = lg_new(struct taken);
 
-    *t = (struct taken){{NULL, server_handles}, s, NULL, l, m};
+    *t = (struct taken){{NULL, server_handles}, s, l, m};
     lg_lane_post(s->lane, &t->task);
 }
 
@@ -638,11 +639,11 @@ static void answered(struct proxy *p, const struct message *m)
 static void proxy_handles(struct lg_task *task)
 {
     struct taken *t = LG_CONTAINER_OF(task, struct taken, task);
-    struct proxy *p = t->proxy;
+    struct proxy *p = t->link->proxy;
     LG_AUTO(message) *m = t->message;
 
     lg_free(t);
-    if (m->epoch != p->epoch)
+    if (p == NULL || m->epoch != p->epoch)
         return; /* Of a session that is over. */
     p->heard_us = lg_lane_now_us(p->lane);
     switch (m->kind) {
@@ -666,6 +667,7 @@ static void proxy_handles(struct lg_task *task)
     case OP:
     case WATCH:
     case UNWATCH:
+    case BYE:
         assert(false && "not for a proxy");
     }
 }
@@ -674,7 +676,7 @@ static void proxy_takes(struct proxy *p, struct message *m)
 {
     struct taken *t = lg_new(struct taken);
 
-    *t = (struct taken){{NULL, proxy_handles}, NULL, p, p->link, m};
+    *t = (struct taken){{NULL, proxy_handles}, NULL, p->link, m};
     lg_lane_post(p->lane, &t->task);
 }
 
@@ -749,13 +751,14 @@ static void way_init(struct way *w, struct link *l, bool up)
     lg_list_init(&w->messages);
 }
 
-static struct link *link_of(struct lg_meta_sim *net, struct lg_sim_node *node)
+/* A link whose proxy is gone is used again by the next one of that node. */
+static struct link *link_for(struct lg_meta_sim *net, struct lg_sim_node *node)
 {
     struct lg_alloc_domain *outer;
     struct link *l;
 
     for (size_t i = 0; i < net->links.size; i++)
-        if (net->links.data[i]->node == node)
+        if (net->links.data[i]->node == node && !proxy_alive(net->links.data[i]))
             return net->links.data[i];
     outer = lg_alloc_domain_enter(NULL);
     l = lg_new(struct link);
@@ -774,7 +777,7 @@ struct lg_metastore *lg_meta_sim_session(struct lg_meta_sim *net, struct lg_lane
     struct proxy *p = lg_new(struct proxy);
 
     p->head.ops = &ops;
-    p->link = link_of(net, lg_sim_lane_node(lane));
+    p->link = link_for(net, lg_sim_lane_node(lane));
     p->lane = lane;
     p->heard_us = lg_lane_now_us(lane);
     lg_list_init(&p->pending);
@@ -784,6 +787,17 @@ struct lg_metastore *lg_meta_sim_session(struct lg_meta_sim *net, struct lg_lane
     say_hello(p);
     lg_timer_start(lane, &p->ping, LG_META_SIM_PING_MS * LG_MS, ping_due);
     return &p->head;
+}
+
+void lg_meta_sim_session_close(struct lg_metastore *session)
+{
+    struct proxy *p = LG_CONTAINER_OF(session, struct proxy, head);
+
+    assert(lg_list_empty(&p->pending) && lg_list_empty(&p->watches));
+    lg_timer_stop(p->lane, &p->ping);
+    send(&p->link->up, message_new(BYE, p->epoch, 0));
+    p->link->proxy = NULL;
+    lg_free(p);
 }
 
 struct lg_meta_sim *lg_meta_sim_new(struct lg_sim *sim)

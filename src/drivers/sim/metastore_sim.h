@@ -44,9 +44,13 @@ struct lg_meta_sim_source {
 void lg_meta_sim_serve(struct lg_meta_sim *net, struct lg_lane *lane,
                        const struct lg_meta_sim_source *source);
 
-/* From the code of another node: a session for its lane. It lives until the node is killed. */
+/* From the code of another node: a session for its lane. It lives until it is closed or the node is
+ * killed. */
 struct lg_metastore *lg_meta_sim_session(struct lg_meta_sim *net, struct lg_lane *lane);
-/* How often this node's proxies lost a session. */
+/* From the code of that node: its operations are done, its watches closed. Its ephemeral nodes go
+ * when the server hears of it. */
+void lg_meta_sim_session_close(struct lg_metastore *session);
+/* How often sessions were lost, all in all. */
 uint64_t lg_meta_sim_losses(const struct lg_meta_sim *net);
 
 #endif
