@@ -15,6 +15,7 @@ struct shaky {
     struct lg_metastore *real;
     bool down;
     unsigned failed;
+    struct lg_meta_watch *first; /* the first watch that was set */
 };
 
 static void answer_away(struct lg_task *task)
@@ -40,7 +41,11 @@ static void shaky_submit(struct lg_metastore *ms, struct lg_meta_op *op)
 
 static void shaky_watch(struct lg_metastore *ms, struct lg_meta_watch *watch)
 {
-    lg_metastore_watch(LG_CONTAINER_OF(ms, struct shaky, ms)->real, watch);
+    struct shaky *s = LG_CONTAINER_OF(ms, struct shaky, ms);
+
+    if (s->first == NULL)
+        s->first = watch;
+    lg_metastore_watch(s->real, watch);
 }
 
 static void shaky_unwatch(struct lg_metastore *ms, struct lg_meta_watch *watch,
@@ -63,8 +68,9 @@ struct world {
     struct lg_metastore *writer;
     struct shaky shaky;
     struct lg_catalog *catalog;
-    unsigned changes;
+    unsigned changes, losses;
     bool stopped;
+    struct lg_task lose;
 
     struct lg_meta_op op;
     bool written;
@@ -76,6 +82,11 @@ static void changed(void *ctx, struct lg_catalog_snapshot *snapshot)
 
     assert_ptr_equal(snapshot, lg_catalog_current(w->catalog));
     w->changes++;
+}
+
+static void session_lost(void *ctx)
+{
+    ((struct world *)ctx)->losses++;
 }
 
 static void world_up(struct world *w)
@@ -93,8 +104,11 @@ static void world_up(struct world *w)
     w->writer = lg_metafile_session_new(w->metafile);
     w->shaky.ms.ops = &shaky_ops;
     w->shaky.real = lg_metafile_session_new(w->metafile);
-    w->catalog = lg_catalog_start(&(struct lg_catalog_options){
-        .metastore = &w->shaky.ms, .lane = w->lane, .changed = changed, .ctx = w});
+    w->catalog = lg_catalog_start(&(struct lg_catalog_options){.metastore = &w->shaky.ms,
+                                                               .lane = w->lane,
+                                                               .changed = changed,
+                                                               .session_lost = session_lost,
+                                                               .ctx = w});
 }
 
 static void stopped(void *ctx)
@@ -273,6 +287,32 @@ static void it_stops_in_the_middle_of_a_read_and_of_a_pause(void **state)
     world_down(&w);
 }
 
+static void lose(struct lg_task *task)
+{
+    struct world *w = LG_CONTAINER_OF(task, struct world, lose);
+
+    w->shaky.first->session_lost(w->shaky.first);
+}
+
+static void after_a_lost_session_the_last_snapshot_is_kept_for_a_while(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w);
+    put(&w, LG_META_CREATE, "/instances/a_1", "{\"host\":\"a\",\"port\":1}");
+    w.lose.run = lose;
+    lg_lane_post(w.lane, &w.lose);
+    put(&w, LG_META_REMOVE, "/instances/a_1", NULL); /* Its session was lost, too. */
+    assert_int_equal(w.losses, 1);
+    assert_int_equal(lg_catalog_current(w.catalog)->instances.size, 1);
+    put(&w, LG_META_CREATE, "/instances/b_1", "{\"host\":\"b\",\"port\":1}");
+    lg_sim_run_us(w.sim, LG_CATALOG_HOLD_MS * LG_MS);
+    assert_int_equal(lg_catalog_current(w.catalog)->instances.size, 1);
+    assert_string_equal(lg_catalog_current(w.catalog)->instances.data[0].id, "b_1");
+    world_down(&w);
+}
+
 static int quiet(void **state)
 {
     (void)state;
@@ -288,6 +328,7 @@ int main(void)
         cmocka_unit_test(a_change_elsewhere_makes_no_snapshot),
         cmocka_unit_test(the_last_good_snapshot_is_kept_while_reading_fails),
         cmocka_unit_test(it_stops_in_the_middle_of_a_read_and_of_a_pause),
+        cmocka_unit_test(after_a_lost_session_the_last_snapshot_is_kept_for_a_while),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);
 }

@@ -26,6 +26,25 @@ static void live_servers_and_routers_are_listed(void **state)
     lg_cw_free(w);
 }
 
+static void a_controller_that_was_restarted_gives_routers_time_before_it_names_them(void **state)
+{
+    struct lg_cw *w = lg_cw_start(32);
+
+    (void)state;
+    lg_cw_store_up(w);
+    lg_cw_put(w, "/routers/r1", "{\"url\":\"http://r1:7777\"}");
+    w->extra.routers_settle_ms = 5000;
+    lg_cw_restart(w);
+    lg_cw_until_ready(w);
+    lg_sim_run_us(w->sim, 3 * LG_SEC);
+    assert_int_equal(lg_cw_get(w, "/list_routers"), 200);
+    assert_int_equal(lg_json_size(lg_json_get(w->answer, "routers")), 0);
+    lg_sim_run_us(w->sim, 3 * LG_SEC);
+    assert_int_equal(lg_cw_get(w, "/list_routers"), 200);
+    assert_int_equal(lg_json_size(lg_json_get(w->answer, "routers")), 1);
+    lg_cw_free(w);
+}
+
 static void replicas_are_listed_with_their_state(void **state)
 {
     struct lg_cw *w = lg_cw_start(31);
@@ -57,6 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_servers_and_routers_are_listed),
+        cmocka_unit_test(a_controller_that_was_restarted_gives_routers_time_before_it_names_them),
         cmocka_unit_test(replicas_are_listed_with_their_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
