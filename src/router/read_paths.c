@@ -343,6 +343,11 @@ static void storage_one(struct lg_router *r, struct lg_http_request *rq,
         }
         bytes = lg_slice(copy, key.size);
     }
+    if (bytes.size == 0) { /* A storage node's path has no room for it. */
+        (void)lg_error_set(&err, LG_ERR_INVALID, "the key is empty");
+        refuse_pinned(p, &err);
+        return;
+    }
     add_key(p, bytes);
     start(p);
 }
@@ -364,8 +369,11 @@ static void storage_many(struct lg_router *r, struct lg_http_request *rq,
         (void)lg_error_set(&err, LG_ERR_INVALID, "X-VENICE-API-VERSION must be 1, not '%.*s'",
                            LG_FMT(version));
     while (err.rc == LG_OK && !end && count <= keys_max(p))
-        if (lg_wire_client_key_next(&count_d, &key, &end, &err) == LG_OK)
-            count += !end;
+        if (lg_wire_client_key_next(&count_d, &key, &end, &err) == LG_OK && !end) {
+            count++;
+            if (key.size == 0)
+                (void)lg_error_set(&err, LG_ERR_INVALID, "key %zu is empty", count - 1);
+        }
     if (err.rc != LG_OK) {
         if (err.rc == LG_ERR_BAD_DATA)
             (void)lg_error_wrap(&err, "the body is no list of keys");
