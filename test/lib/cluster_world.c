@@ -604,3 +604,55 @@ void lg_clw_rows(struct lg_clw *w, const char *topic, uint32_t partitions,
         lg_blob_unref(p.op.blob);
     }
 }
+
+/* --- With a controller. ------------------------------------------------------------------------
+ */
+
+void lg_clw_new_store(struct lg_clw *w, const char *name, const char *key_schema,
+                      uint32_t partitions, unsigned replication)
+{
+    LG_SCOPED(lg_buf) form = {0};
+
+    lg_buf_appendf(&form, "store_name=%s&owner=me&partition_count=%u&replication_factor=%u", name,
+                   partitions, replication);
+    lg_buf_append_str(&form, "&value_schema=%22long%22&key_schema=");
+    lg_percent_encode(&form, lg_slice_str(key_schema));
+    lg_buf_append_byte(&form, 0);
+    if (lg_clw_post(w, "/new_store", (const char *)form.data) != 200)
+        fail_msg("new store: %.*s", LG_FMT(lg_clw_body(w)));
+    lg_clw_run_ms(w, 500);
+}
+
+int lg_clw_push(struct lg_clw *w, const char *store, uint32_t partitions,
+                const struct lg_clw_row *rows, size_t n)
+{
+    static unsigned pushes;
+    LG_AUTO_STR char *ask =
+        lg_strf("store_name=%s&push_type=BATCH&push_job_id=push%u", store, ++pushes);
+    LG_AUTO_STR char *topic = NULL;
+    LG_AUTO_STR char *end = NULL;
+    int version;
+
+    if (lg_clw_post(w, "/request_topic", ask) != 200)
+        fail_msg("push: %.*s", LG_FMT(lg_clw_body(w)));
+    version = (int)lg_json_get_int(w->json, "version", 0);
+    topic = lg_strf("%s_v%d", store, version);
+    lg_clw_rows(w, topic, partitions, rows, n, /* whole= */ false);
+    end = lg_strf("store_name=%s&version=%d", store, version);
+    assert_int_equal(lg_clw_post(w, "/end_of_push", end), 200);
+    lg_clw_until_served(w, store, version);
+    return version;
+}
+
+void lg_clw_until_served(struct lg_clw *w, const char *store, int version)
+{
+    LG_AUTO_STR char *target = lg_strf("/current_version/%s", store);
+    int64_t now = -1;
+
+    for (int i = 0; i < 300 && now != version; i++) {
+        lg_clw_run_ms(w, 100);
+        if (lg_clw_get(w, &w->router, target) == 200)
+            now = lg_json_get_int(w->json, "currentVersion", -1);
+    }
+    assert_int_equal(now, version);
+}

@@ -103,4 +103,13 @@ void lg_clw_topic_delete(struct lg_clw *w, const char *topic);
 void lg_clw_rows(struct lg_clw *w, const char *topic, uint32_t partitions,
                  const struct lg_clw_row *rows, size_t n, bool whole);
 
+/* With a controller: a store whose values are longs, and a push of rows until the router serves it;
+ * its version. The key schema is JSON: "\"string\"". */
+void lg_clw_new_store(struct lg_clw *w, const char *name, const char *key_schema,
+                      uint32_t partitions, unsigned replication);
+int lg_clw_push(struct lg_clw *w, const char *store, uint32_t partitions,
+                const struct lg_clw_row *rows, size_t n);
+/* Waits until the router serves this version of the store. */
+void lg_clw_until_served(struct lg_clw *w, const char *store, int version);
+
 #endif

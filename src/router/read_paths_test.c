@@ -1,0 +1,443 @@
+/* Reads through a router: what the Java thin client sends and must get (wire-formats 4.3 to 4.9),
+ * and the JSON of /v1, in a small cluster with a pushed version. */
+#include "base/str.h"
+#include "router/router_impl.h"
+#include "test/lib/cluster_world.h"
+#include "test/test.h"
+
+#define PARTITIONS 3u
+#define GET_HEADERS "X-VENICE-API-VERSION: 1\nX-VENICE-SUPPORTED-COMPRESSION-STRATEGY: 1"
+#define POST_HEADERS                                                                               \
+    "X-VENICE-API-VERSION: 1\nX-VENICE-KEY-COUNT: 2\nX-VENICE-STREAMING: 1\n"                      \
+    "X-VENICE-SUPPORTED-COMPRESSION-STRATEGY: 1\nContent-Type: application/octet-stream"
+
+#define LONG_KEY_BYTES 3000
+
+static struct lg_clw_row row(const char *key, const char *value)
+{
+    return (struct lg_clw_row){lg_slice_str(key), lg_slice_str(value), 1};
+}
+
+static void push_all(struct lg_clw *w)
+{
+    LG_SCOPED(lg_buf) long_key = {0};
+    struct lg_clw_row rows[] = {
+        row("\x08key1", "\x54"), /* 42 */
+        row("\x06"
+            "a/b",
+            "\x02"),                                                 /* 1 */
+        row("\x08\xc3\xbc x", "\x04"),                               /* 2, "ü x" */
+        {{(const uint8_t *)"", 1}, {(const uint8_t *)"\x06", 1}, 1}, /* 3, the empty string */
+        row("\x06"
+            "a+b",
+            "\x08"),                                  /* 4 */
+        {{NULL, 0}, {(const uint8_t *)"\x0a", 1}, 1}, /* 5, long */
+        row("\x06"
+            "bad",
+            "\x02\x02"), /* a value that is more than a long */
+        {{(const uint8_t *)"\x06new", 4}, {(const uint8_t *)"\x02", 1}, 7}, /* unknown schema */
+    };
+
+    lg_buf_append_str(&long_key, "\xf0\x2e"); /* zigzag of 3000 */
+    for (int i = 0; i < LONG_KEY_BYTES; i++)
+        lg_buf_append_byte(&long_key, 'k');
+    rows[5].key = lg_buf_slice(&long_key);
+    assert_int_equal(lg_clw_push(w, "test_store", PARTITIONS, rows, LG_ARRAY_SIZE(rows)), 1);
+}
+
+static int up(void **state)
+{
+    static const struct lg_clw_row numbers[] = {
+        {{(const uint8_t *)"\x0e", 1}, {(const uint8_t *)"\x62", 1}, 1}, /* 7: 49 */
+    };
+    struct lg_clw *w = lg_clw_new(41, /* with_controller= */ true);
+
+    lg_clw_server_start(w, 0);
+    lg_clw_server_start(w, 1);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_new_store(w, "test_store", "\"string\"", PARTITIONS, 1);
+    lg_clw_new_store(w, "numbers", "\"long\"", 1, 1);
+    lg_clw_new_store(w, "unpushed", "\"string\"", 1, 1);
+    push_all(w);
+    assert_int_equal(lg_clw_push(w, "numbers", 1, numbers, 1), 1);
+    *state = w;
+    return 0;
+}
+
+static int down(void **state)
+{
+    lg_clw_free(*state);
+    return 0;
+}
+
+static int get(struct lg_clw *w, const char *target)
+{
+    return lg_clw_ask(w, &w->router, LG_HTTP_GET, target, NULL, LG_SLICE_NULL);
+}
+
+static int post_hex(struct lg_clw *w, const char *target, const char *headers, const char *hex)
+{
+    LG_SCOPED(lg_buf) body = {0};
+
+    assert_true(lg_hex_decode(&body, lg_slice_str(hex)));
+    return lg_clw_ask(w, &w->router, LG_HTTP_POST, target, headers, lg_buf_slice(&body));
+}
+
+static void expect_says(struct lg_clw *w, const char *part)
+{
+    LG_AUTO_STR char *text = lg_strf("%.*s", LG_FMT(lg_clw_body(w)));
+
+    if (strstr(text, part) == NULL)
+        fail_msg("'%s' is not in '%s'", part, text);
+}
+
+/* --- The thin client. --------------------------------------------------------------------------
+ */
+
+#define BASE                                                                                       \
+    "{\"cluster\":\"lagoon-0\",\"name\":\"test_store\",\"error\":null,\"errorType\":null,"         \
+    "\"exceptionType\":null,"
+
+static void the_thin_clients_start_and_first_read(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(get(w, "/all_value_schema_ids/test_store"), 200);
+    assert_string_equal(lg_clw_header(w, "Content-Type"), "application/json");
+    lg_clw_expect_text(w, BASE "\"superSetSchemaId\":-1,\"schemaIdSet\":[1]}");
+    assert_int_equal(get(w, "/value_schema/test_store/1"), 200);
+    lg_clw_expect_text(w, BASE "\"id\":1,\"derivedSchemaId\":-1,\"schemaStr\":\"\\\"long\\\"\"}");
+    assert_int_equal(get(w, "/key_schema/test_store"), 200);
+    lg_clw_expect_text(w, BASE "\"id\":1,\"derivedSchemaId\":-1,\"schemaStr\":\"\\\"string\\\"\"}");
+    assert_int_equal(lg_clw_ask(w, &w->router, LG_HTTP_GET, "/storage/test_store/CGtleTE=?f=b64",
+                                GET_HEADERS, LG_SLICE_NULL),
+                     200);
+    assert_string_equal(lg_clw_header(w, "X-VENICE-SCHEMA-ID"), "1");
+    assert_string_equal(lg_clw_header(w, "X-VENICE-COMPRESSION-STRATEGY"), "0");
+    assert_string_equal(lg_clw_header(w, "X-VENICE-RCU"), "1");
+    assert_string_equal(lg_clw_header(w, "Content-Type"), "avro/binary");
+    assert_string_equal(lg_clw_header(w, "Content-Length"), "1");
+    lg_clw_expect_hex(w, "54");
+    assert_int_equal(get(w, "//storage/test_store/CGtleTE=?f=b64"),
+                     200); /* As clients join paths. */
+}
+
+static void a_key_that_is_not_there_is_404_without_a_body(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(get(w, "/storage/test_store/AmE=?f=b64"), 404);
+    assert_int_equal(lg_clw_body(w).size, 0);
+    assert_int_equal(get(w, "/storage/test_store/%02a"), 404); /* The same as text. */
+    assert_int_equal(get(w, "/storage/test_store/%08key1"), 200);
+    lg_clw_expect_hex(w, "54");
+}
+
+static void a_streaming_multi_get_names_the_missing_keys(void **state)
+{
+    struct lg_clw *w = *state;
+
+    /* The keys "a" and "key1", as the client writes them. */
+    assert_int_equal(post_hex(w, "/storage/test_store", POST_HEADERS, "0402610a086b657931"), 200);
+    assert_string_equal(lg_clw_header(w, "X-VENICE-SCHEMA-ID"), "1");
+    assert_string_equal(lg_clw_header(w, "X-VENICE-COMPRESSION-STRATEGY"), "0");
+    assert_string_equal(lg_clw_header(w, "X-VENICE-STREAMING-RESPONSE"), "1");
+    assert_string_equal(lg_clw_header(w, "Content-Type"), "avro/binary");
+    lg_clw_expect_hex(w, "0000cf0f"
+                         "02025402");
+    /* Index 1 is missing: -1. */
+    assert_int_equal(post_hex(w, "/storage/test_store", POST_HEADERS, "0a086b657931040261"), 200);
+    lg_clw_expect_hex(w, "00025402"
+                         "0100cf0f");
+}
+
+static void a_plain_multi_get_omits_the_missing_keys(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(
+        post_hex(w, "/storage/test_store", "X-VENICE-API-VERSION: 1", "0402610a086b657931"), 200);
+    assert_string_equal(lg_clw_header(w, "X-VENICE-SCHEMA-ID"), "1");
+    assert_string_equal(lg_clw_header(w, "X-VENICE-RCU"), "2");
+    assert_string_equal(lg_clw_header(w, "X-VENICE-STREAMING-RESPONSE"), "");
+    lg_clw_expect_hex(w, "02025402");
+    /* Nothing at all is still 200, and has its schema id: else the client waits for ever. */
+    assert_int_equal(post_hex(w, "/storage/test_store", "X-VENICE-API-VERSION: 1", "040261"), 200);
+    assert_string_equal(lg_clw_header(w, "X-VENICE-SCHEMA-ID"), "1");
+    lg_clw_expect_hex(w, "");
+    /* One key twice. */
+    assert_int_equal(
+        post_hex(w, "/storage/test_store", "X-VENICE-API-VERSION: 1", "0a086b6579310a086b657931"),
+        200);
+    lg_clw_expect_hex(w, "0002540202025402");
+}
+
+/* --- Statuses (4.6). ---------------------------------------------------------------------------
+ */
+
+static void refusals_have_venices_statuses_and_a_text(void **state)
+{
+    static const struct {
+        enum lg_http_method method;
+        const char *target, *headers;
+        const char *hex;
+        int status;
+        const char *says;
+    } rows[] = {
+        {LG_HTTP_GET, "/storage/test_stor/CGtleTE=?f=b64", NULL, "", 400,
+         "did you mean 'test_store'?"},
+        {LG_HTTP_POST, "/storage/test_stor", POST_HEADERS, "040261", 400,
+         "did you mean 'test_store'?"},
+        {LG_HTTP_GET, "/storage/test_store", NULL, "", 400, "a read is GET /storage/"},
+        {LG_HTTP_GET, "/storage", NULL, "", 400, "Resource name required"},
+        {LG_HTTP_GET, "/storage/test_store/a*b?f=b64", NULL, "", 400, "the key is not base64"},
+        {LG_HTTP_GET, "/storage/test_store/?f=b64", NULL, "", 400, "the key is empty"},
+        {LG_HTTP_GET, "/storage/test_store/%zz", NULL, "", 400, "bad escape"},
+        {LG_HTTP_PUT, "/storage/test_store/CGtleTE=?f=b64", NULL, "", 400, "a read is"},
+        {LG_HTTP_GET, "/storag/test_store/x", NULL, "", 400, "did you mean /storage"},
+        {LG_HTTP_GET, "/", NULL, "", 400, "no such path"},
+        {LG_HTTP_POST, "/storage/test_store", NULL, "040261", 400,
+         "X-VENICE-API-VERSION must be 1"},
+        {LG_HTTP_POST, "/storage/test_store", "X-VENICE-API-VERSION: 3", "040261", 400,
+         "must be 1, not '3'"},
+        {LG_HTTP_POST, "/storage/test_store", POST_HEADERS, "", 400, "no key"},
+        {LG_HTTP_POST, "/storage/test_store", POST_HEADERS, "04026100", 400, "key 1 is empty"},
+        {LG_HTTP_POST, "/storage/test_store", POST_HEADERS, "0402", 400, "no list of keys"},
+        {LG_HTTP_POST, "/storage/test_store", POST_HEADERS, "0402610aff", 400, "no list of keys"},
+        {LG_HTTP_POST, "/compute/test_store", "X-VENICE-API-VERSION: 3", "00", 405, "compute"},
+        {LG_HTTP_GET, "/storage/unpushed/CGtleTE=?f=b64", NULL, "", 503,
+         "store 'unpushed' has no version to serve yet"},
+        {LG_HTTP_POST, "/storage/unpushed", POST_HEADERS, "040261", 503,
+         "store 'unpushed' has no version to serve yet"},
+    };
+    struct lg_clw *w = *state;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        LG_SCOPED(lg_buf) body = {0};
+        int status;
+
+        assert_true(lg_hex_decode(&body, lg_slice_str(rows[i].hex)));
+        status = lg_clw_ask(w, &w->router, rows[i].method, rows[i].target, rows[i].headers,
+                            lg_buf_slice(&body));
+        if (status != rows[i].status)
+            fail_msg("%s: %d %.*s", rows[i].target, status, LG_FMT(lg_clw_body(w)));
+        expect_says(w, rows[i].says);
+    }
+}
+
+static void more_keys_than_the_store_allows_are_413(void **state)
+{
+    struct lg_clw *w = *state;
+    LG_SCOPED(lg_buf) hex = {0};
+
+    for (int i = 0; i < 500; i++)
+        lg_buf_append_str(&hex, "0a086b657931");
+    lg_buf_append_byte(&hex, 0);
+    assert_int_equal(post_hex(w, "/storage/test_store", POST_HEADERS, (const char *)hex.data), 200);
+    assert_int_equal(lg_clw_body(w).size,
+                     64 * 4 + 436 * 5); /* Indexes from 64 on take two bytes. */
+    hex.size--;
+    lg_buf_append_str(&hex, "0a086b657931");
+    lg_buf_append_byte(&hex, 0);
+    assert_int_equal(post_hex(w, "/storage/test_store", POST_HEADERS, (const char *)hex.data), 413);
+    expect_says(w, "store 'test_store' answers at most 500 at once");
+}
+
+static void a_server_that_does_not_answer_is_504(void **state)
+{
+    struct lg_clw *w = *state;
+
+    lg_net_sim_partition(w->net, "router", "s0", true);
+    lg_net_sim_partition(w->net, "router", "s1", true);
+    assert_int_equal(get(w, "/storage/test_store/CGtleTE=?f=b64"), 504);
+    assert_int_equal(post_hex(w, "/storage/test_store", POST_HEADERS, "0402610a086b657931"), 504);
+    lg_net_sim_heal(w->net);
+    lg_clw_run_ms(w, 5000);
+    assert_int_equal(get(w, "/storage/test_store/CGtleTE=?f=b64"), 200);
+}
+
+/* --- People. -----------------------------------------------------------------------------------
+ */
+
+static void a_key_of_a_string_store_is_its_text(void **state)
+{
+    static const struct {
+        const char *target, *value;
+    } rows[] = {
+        {"/v1/stores/test_store/key1", "42"},       {"/v1/stores/test_store/a/b", "1"},
+        {"/v1/stores/test_store/a%2Fb", "1"},       {"/v1/stores/test_store/a%2fb", "1"},
+        {"/v1/stores/test_store/%C3%BC%20x", "2"},  {"/v1/stores/test_store/", "3"},
+        {"/v1/stores/test_store/a+b", "4"},         {"/v1/stores/test_store/a%2Bb", "4"},
+        {"/v1/stores/test_store/k%65y1?x=1", "42"}, {"/v1/stores/numbers/7", "49"},
+        {"/v1/stores/numbers/%37", "49"},
+    };
+    struct lg_clw *w = *state;
+    LG_SCOPED(lg_buf) target = {0};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        if (get(w, rows[i].target) != 200)
+            fail_msg("%s: %d %.*s", rows[i].target, w->call.status, LG_FMT(lg_clw_body(w)));
+        assert_string_equal(lg_clw_header(w, "Content-Type"), "application/json");
+        assert_string_equal(lg_clw_header(w, "X-LAGOON-VERSION"), "1");
+        lg_clw_expect_text(w, rows[i].value);
+    }
+    lg_buf_append_str(&target, "/v1/stores/test_store/");
+    for (int i = 0; i < LONG_KEY_BYTES; i++)
+        lg_buf_append_byte(&target, 'k');
+    lg_buf_append_byte(&target, 0);
+    assert_int_equal(get(w, (const char *)target.data), 200);
+    lg_clw_expect_text(w, "5");
+}
+
+static void errors_under_v1_are_json_with_a_code(void **state)
+{
+    static const struct {
+        const char *target;
+        int status;
+        const char *answer;
+    } rows[] = {
+        {"/v1/stores/test_store/nope", 404,
+         "{\"error\":\"no key \\\"nope\\\" in version 1 of store 'test_store'\","
+         "\"code\":\"ERR_NOT_FOUND\"}"},
+        {"/v1/stores/test_stor/key1", 404,
+         "{\"error\":\"no store named 'test_stor'; did you mean 'test_store'?\","
+         "\"code\":\"ERR_NO_STORE\"}"},
+        {"/v1/stores/unpushed/key1", 503,
+         "{\"error\":\"store 'unpushed' has no version to serve yet; push one\","
+         "\"code\":\"ERR_UNREADY\"}"},
+        {"/v1/stores/test_store", 400,
+         "{\"error\":\"the key is missing: GET /v1/stores/test_store/<key>\","
+         "\"code\":\"ERR_INVALID\"}"},
+    };
+    struct lg_clw *w = *state;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        assert_int_equal(get(w, rows[i].target), rows[i].status);
+        assert_string_equal(lg_clw_header(w, "Content-Type"), "application/json");
+        lg_clw_expect_text(w, rows[i].answer);
+    }
+    assert_int_equal(get(w, "/v1/stores/test_store/%ff"), 400);
+    expect_says(w, "not UTF-8");
+    assert_int_equal(get(w, "/v1/stores/numbers/seven"), 400);
+    expect_says(w, "the key of store 'numbers' is a long; 'seven' is not");
+    assert_int_equal(get(w, "/v1/stores/numbers/7.5"), 400);
+    expect_says(w, "\"code\":\"ERR_INVALID\"");
+    assert_int_equal(get(w, "/v1/stores/numbers/"), 400);
+    assert_int_equal(get(w, "/v1/stores/test_store/bad"), 500);
+    expect_says(w, "\"code\":\"ERR_CORRUPT\"");
+    assert_int_equal(get(w, "/v1/stores/test_store/new"), 503);
+    expect_says(w, "value schema 7 of store 'test_store' is not known here yet");
+    assert_int_equal(get(w, "/v1/storehouse"), 404);
+    expect_says(w, "GET /v1/stores/<store>/<key>");
+    assert_int_equal(
+        lg_clw_ask(w, &w->router, LG_HTTP_DELETE, "/v1/stores/test_store/x", NULL, LG_SLICE_NULL),
+        404);
+}
+
+static int post_json(struct lg_clw *w, const char *store, const char *body)
+{
+    LG_AUTO_STR char *target = lg_strf("/v1/stores/%s", store);
+
+    return lg_clw_ask(w, &w->router, LG_HTTP_POST, target, "Content-Type: application/json",
+                      lg_slice_str(body));
+}
+
+static void many_keys_come_in_the_order_they_were_asked(void **state)
+{
+    static const char answer[] = "{\"store\":\"test_store\",\"version\":1,\"results\":["
+                                 "{\"key\":\"nope\",\"found\":false,\"value\":null},"
+                                 "{\"key\":\"a/b\",\"found\":true,\"value\":1},"
+                                 "{\"key\":\"key1\",\"found\":true,\"value\":42},"
+                                 "{\"key\":\"key1\",\"found\":true,\"value\":42}]}";
+    struct lg_clw *w = *state;
+
+    assert_int_equal(post_json(w, "test_store", "{\"keys\":[\"nope\",\"a/b\",\"key1\",\"key1\"]}"),
+                     200);
+    assert_string_equal(lg_clw_header(w, "X-LAGOON-VERSION"), "1");
+    lg_clw_expect_text(w, answer);
+    assert_int_equal(
+        post_json(w, "test_store", "{\"textKeys\":[\"nope\",\"a/b\",\"key1\",\"key1\"]}"), 200);
+    lg_clw_expect_text(w, answer);
+    assert_int_equal(post_json(w, "numbers", "{\"keys\":[7,8]}"), 200);
+    lg_clw_expect_text(w, "{\"store\":\"numbers\",\"version\":1,\"results\":["
+                          "{\"key\":7,\"found\":true,\"value\":49},"
+                          "{\"key\":8,\"found\":false,\"value\":null}]}");
+    assert_int_equal(post_json(w, "numbers", "{\"textKeys\":[\"7\"]}"), 200);
+    lg_clw_expect_text(w, "{\"store\":\"numbers\",\"version\":1,\"results\":["
+                          "{\"key\":7,\"found\":true,\"value\":49}]}");
+}
+
+static void a_body_that_names_no_keys_says_what_it_should_be(void **state)
+{
+    static const struct {
+        const char *store, *body;
+        int status;
+        const char *says;
+    } rows[] = {
+        {"test_store", "", 400, "the body"},
+        {"test_store", "{\"keys\":", 400, "the body"},
+        {"test_store", "{}", 400, "the body must be {\\\"keys\\\":[...]}"},
+        {"test_store", "[\"key1\"]", 400, "the body must be"},
+        {"test_store", "{\"keys\":[],\"textKeys\":[]}", 400, "the body must be"},
+        {"test_store", "{\"keys\":[]}", 400, "names no key"},
+        {"test_store", "{\"keys\":\"key1\"}", 400, "names no key"},
+        {"test_store", "{\"keys\":[5]}", 400, "a key of store 'test_store'"},
+        {"numbers", "{\"keys\":[7,\"x\"]}", 400, "a key of store 'numbers'"},
+        {"numbers", "{\"textKeys\":[\"x\"]}", 400, "the key of store 'numbers' is a long"},
+        {"numbers", "{\"textKeys\":[7]}", 400, "the key of store 'numbers'"},
+        {"nowhere", "{\"keys\":[\"a\"]}", 400, "ERR_NO_STORE"},
+        {"unpushed", "{\"keys\":[\"a\"]}", 503, "ERR_UNREADY"},
+        {"test_store", "{\"keys\":[\"key1\",\"bad\"]}", 500, "ERR_CORRUPT"},
+    };
+    struct lg_clw *w = *state;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        if (post_json(w, rows[i].store, rows[i].body) != rows[i].status)
+            fail_msg("%s: %d %.*s", rows[i].body, w->call.status, LG_FMT(lg_clw_body(w)));
+        assert_string_equal(lg_clw_header(w, "Content-Type"), "application/json");
+        expect_says(w, rows[i].says);
+    }
+}
+
+static void stores_are_listed_and_health_names_what_is_missing(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(get(w, "/v1/stores"), 200);
+    lg_clw_expect_text(w, "{\"stores\":[{\"name\":\"numbers\",\"currentVersion\":1},"
+                          "{\"name\":\"test_store\",\"currentVersion\":1},"
+                          "{\"name\":\"unpushed\",\"currentVersion\":0}]}");
+    assert_int_equal(get(w, "/v1/health"), 200);
+    lg_clw_expect_text(w, "{\"status\":\"ok\"}");
+    lg_clw_server_kill(w, 0);
+    lg_clw_server_kill(w, 1);
+    lg_clw_run_ms(w, 8000); /* Their sessions end. */
+    assert_int_equal(get(w, "/v1/health"), 503);
+    expect_says(w, "has no ready server for partition 0");
+    assert_int_equal(get(w, "/storage/test_store/CGtleTE=?f=b64"), 503);
+    lg_clw_server_start(w, 0);
+    lg_clw_server_start(w, 1);
+    lg_clw_run_ms(w, 8000);
+    assert_int_equal(get(w, "/v1/health"), 200);
+    assert_int_equal(get(w, "/storage/test_store/CGtleTE=?f=b64"), 200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_thin_clients_start_and_first_read),
+        cmocka_unit_test(a_key_that_is_not_there_is_404_without_a_body),
+        cmocka_unit_test(a_streaming_multi_get_names_the_missing_keys),
+        cmocka_unit_test(a_plain_multi_get_omits_the_missing_keys),
+        cmocka_unit_test(refusals_have_venices_statuses_and_a_text),
+        cmocka_unit_test(more_keys_than_the_store_allows_are_413),
+        cmocka_unit_test(a_server_that_does_not_answer_is_504),
+        cmocka_unit_test(a_key_of_a_string_store_is_its_text),
+        cmocka_unit_test(errors_under_v1_are_json_with_a_code),
+        cmocka_unit_test(many_keys_come_in_the_order_they_were_asked),
+        cmocka_unit_test(a_body_that_names_no_keys_says_what_it_should_be),
+        cmocka_unit_test(stores_are_listed_and_health_names_what_is_missing),
+    };
+    return cmocka_run_group_tests(tests, up, down); /* One world for all. */
+}
