@@ -58,6 +58,9 @@ static enum lg_rc check_format(struct lg_disk *disk, const char *data, struct lg
 
     if (rc == LG_OK && lg_slice_eq_str(lg_buf_slice(&text), FORMAT_TEXT))
         return LG_OK;
+    for (size_t i = 0; rc == LG_OK && i < text.size; i++)
+        if (text.data[i] < ' ') /* Foreign bytes: only the first line is shown. */
+            text.size = i;
     if (rc == LG_OK)
         return lg_error_set(err, LG_ERR_CONFLICT,
                             "%s is of another format than this program's ('%.*s' is not '%.*s'); "
@@ -351,18 +354,24 @@ static void step_done(void *ctx)
     lg_lane_post(s->main, &s->step);
 }
 
-/* Runs `fn` on `lane` and waits until it has called step_done. A lane that was never started is run
- * for the purpose. */
-static void do_on(struct lg_standalone *s, struct lg_lane *lane, bool *runs,
-                  void (*fn)(struct lg_standalone *s))
+static void start_lane(struct lg_lane *lane, bool *runs)
 {
     struct lg_error err;
 
-    if (!*runs) {
-        if (lg_lane_uv_start(lane, &err) != LG_OK)
-            return; /* The process is about to end; nothing durable depends on this. */
-        *runs = true;
-    }
+    if (!*runs)
+        *runs = lg_lane_uv_start(lane, &err) == LG_OK;
+}
+
+/* Runs `fn` on `lane` and waits until it has called step_done. */
+static void do_on(struct lg_standalone *s, struct lg_lane *lane,
+                  void (*fn)(struct lg_standalone *s))
+{
+    /* What stops on one lane waits for answers of the other: both must run, also when the start
+     * failed before that. */
+    start_lane(s->control, &s->control_runs);
+    start_lane(s->data, &s->data_runs);
+    if (!s->control_runs || !s->data_runs)
+        return; /* The process is about to end; nothing durable depends on this. */
     s->step.run = step_run;
     s->step_fn = fn;
     lg_lane_post(lane, &s->step);
@@ -414,22 +423,22 @@ static void close_metafile(struct lg_standalone *s)
 static void stop_roles(struct lg_standalone *s)
 {
     if (s->router != NULL)
-        do_on(s, s->data, &s->data_runs, stop_router);
+        do_on(s, s->data, stop_router);
     if (s->server != NULL)
-        do_on(s, s->data, &s->data_runs, stop_server);
+        do_on(s, s->data, stop_server);
     if (s->controller != NULL)
-        do_on(s, s->control, &s->control_runs, stop_controller);
+        do_on(s, s->control, stop_controller);
     if (s->router_session != NULL)
-        do_on(s, s->control, &s->control_runs, close_router_session);
+        do_on(s, s->control, close_router_session);
     if (s->server_session != NULL)
-        do_on(s, s->control, &s->control_runs, close_server_session);
+        do_on(s, s->control, close_server_session);
     if (s->controller_session != NULL)
-        do_on(s, s->control, &s->control_runs, close_controller_session);
+        do_on(s, s->control, close_controller_session);
     lg_log_front_free(s->log_front);
     if (s->log != NULL)
-        do_on(s, s->control, &s->control_runs, close_log);
+        do_on(s, s->control, close_log);
     if (s->metafile != NULL)
-        do_on(s, s->control, &s->control_runs, close_metafile);
+        do_on(s, s->control, close_metafile);
 }
 
 void lg_standalone_stop(struct lg_standalone *s)

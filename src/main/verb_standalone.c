@@ -44,10 +44,12 @@ static enum lg_rc parse(struct options *o, const struct lg_command *c, struct lg
     return rc;
 }
 
+/* An address of loopback, or the one name that always is. "127.example.org" is a name like others.
+ */
 static bool is_loopback(const char *host)
 {
     return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           strncmp(host, "127.", 4) == 0;
+           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
 }
 
 static enum lg_rc check(const struct options *o, struct lg_error *err)
