@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "base/str.h"
-#include "net/http_server.h"
 #include "read/wire.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
@@ -113,7 +112,7 @@ static int version_of_results(const struct reader *r)
 static int version_of(const struct reader *r)
 {
     struct lg_slice body = lg_buf_slice(&r->call.response_body), header;
-    int64_t version;
+    int64_t version = 0;
 
     switch (r->manner) {
     case VENICE_ONE:
