@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/api_client.h"
+#include "avro/canonical.h"
 #include "avro/json_text.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -14,13 +15,17 @@
 #define POLL_MS 100u
 #define CALL_TIMEOUT_MS 30000u
 #define ROUTERS_MAX 1000u
+/* Until the controller has said how many partitions a new store has: a wrong guess costs a second
+ * sort. */
+#define PARTITIONS_GUESS 4u
 
 static const struct lg_sm_state states[] = {
-    [LG_PUSH_FINDING] = {"finding", LG_TO(LG_PUSH_CREATING) | LG_TO(LG_PUSH_READING) |
-                                        LG_TO(LG_PUSH_FINISHED)},
+    [LG_PUSH_FINDING] = {"finding",
+                         LG_TO(LG_PUSH_READING) | LG_TO(LG_PUSH_SORTING) | LG_TO(LG_PUSH_FINISHED)},
     [LG_PUSH_CREATING] = {"creating", LG_TO(LG_PUSH_FINDING) | LG_TO(LG_PUSH_FINISHED)},
     [LG_PUSH_READING] = {"reading", LG_TO(LG_PUSH_SORTING) | LG_TO(LG_PUSH_FINISHED)},
-    [LG_PUSH_SORTING] = {"sorting", LG_TO(LG_PUSH_REQUESTING) | LG_TO(LG_PUSH_FINISHED)},
+    [LG_PUSH_SORTING] = {"sorting", LG_TO(LG_PUSH_CREATING) | LG_TO(LG_PUSH_REQUESTING) |
+                                        LG_TO(LG_PUSH_FINISHED)},
     [LG_PUSH_REQUESTING] = {"requesting", LG_TO(LG_PUSH_WRITING) | LG_TO(LG_PUSH_KILLING) |
                                               LG_TO(LG_PUSH_FINISHED)},
     [LG_PUSH_WRITING] = {"writing", LG_TO(LG_PUSH_ENDING) | LG_TO(LG_PUSH_KILLING)},
@@ -46,6 +51,7 @@ struct lg_pushjob {
     struct lg_timer heartbeat_timer, poll_timer;
 
     struct lg_schema *key_schema, *value_schema;
+    bool creates; /* The store is not there; it is made once the file has proved to be good. */
     int32_t schema_id;
     struct lg_input *input;
     struct lg_rows *rows;
@@ -71,6 +77,7 @@ static void step_request(struct lg_pushjob *job);
 static void step_wait(struct lg_pushjob *job);
 static void step_list_routers(struct lg_pushjob *job);
 static void read_more(struct lg_pushjob *job);
+static void sort(struct lg_pushjob *job);
 static void fail(struct lg_pushjob *job, const struct lg_error *err);
 
 const char *lg_push_phase_name(enum lg_push_phase phase)
@@ -200,6 +207,7 @@ static void store_created(struct lg_api_call *call)
     /* Somebody may have been faster: then it is there, which is what was wanted. */
     if (call->rc != LG_ERR_CONFLICT && went_wrong(job, call))
         return;
+    job->creates = false;
     job->outcome.store_created = call->rc == LG_OK;
     lg_sm_move(&job->sm, LG_PUSH_FINDING);
     step_find(job);
@@ -216,7 +224,6 @@ static void step_create(struct lg_pushjob *job)
         fail(job, &err);
         return;
     }
-    job->o.creating(job->o.ctx, key, value);
     prepare(job);
     with(job, "key_schema", key);
     with(job, "value_schema", value);
@@ -231,6 +238,11 @@ static void schemas_known(struct lg_pushjob *job)
 {
     struct lg_error err = {0};
 
+    if (job->rows != NULL) { /* The store was made meanwhile, with its own number of partitions. */
+        enter(job, LG_PUSH_SORTING);
+        sort(job);
+        return;
+    }
     if (lg_input_bind(job->input, job->key_schema, job->value_schema, &err) != LG_OK) {
         fail(job, &err);
         return;
@@ -238,6 +250,44 @@ static void schemas_known(struct lg_pushjob *job)
     job->rows = lg_rows_new(job->outcome.partitions);
     enter(job, LG_PUSH_READING);
     read_more(job);
+}
+
+/* The store is absent: shows what it will be, and reads the file as if it were there. It is made
+ * after that, so that a bad file leaves no store behind. */
+static void plan_store(struct lg_pushjob *job)
+{
+    LG_AUTO_STR char *key = NULL;
+    LG_AUTO_STR char *value = NULL;
+    struct lg_error err = {0};
+
+    if (lg_input_schemas(job->input, &key, &value, &err) != LG_OK ||
+        lg_schema_parse(lg_slice_str(key), &job->key_schema, &err) != LG_OK ||
+        lg_schema_parse(lg_slice_str(value), &job->value_schema, &err) != LG_OK) {
+        fail(job, &err);
+        return;
+    }
+    job->o.creating(job->o.ctx, key, value);
+    job->creates = true;
+    job->outcome.partitions = job->o.partitions != 0 ? job->o.partitions : PARTITIONS_GUESS;
+    schemas_known(job);
+}
+
+/* Takes over a schema of the store. After plan_store it must be the one the file was read with. */
+static enum lg_rc take_schema(struct lg_pushjob *job, const char *what, const char *text,
+                              struct lg_schema **held, struct lg_error *err)
+{
+    LG_AUTO(lg_schema) *schema = NULL;
+
+    if (lg_schema_parse(lg_slice_str(text), &schema, err) != LG_OK)
+        return err->rc;
+    if (*held == NULL)
+        *held = LG_TAKE(schema);
+    else if (!lg_schema_equal_canonical(*held, schema))
+        return lg_error_set(err, LG_ERR_SCHEMA,
+                            "somebody made store '%s' meanwhile, with another %s schema than the "
+                            "file's; choose another name",
+                            job->o.store, what);
+    return LG_OK;
 }
 
 static void value_schema_found(struct lg_api_call *call)
@@ -254,8 +304,8 @@ static void value_schema_found(struct lg_api_call *call)
     if (job->schema_id < 1)
         (void)lg_error_set(&err, LG_ERR_NO_SCHEMA, "store '%s' has no value schema", job->o.store);
     else
-        (void)!lg_schema_parse(lg_slice_str(lg_json_get_str(latest, "schemaStr", "")),
-                               &job->value_schema, &err);
+        (void)!take_schema(job, "value", lg_json_get_str(latest, "schemaStr", ""),
+                           &job->value_schema, &err);
     if (err.rc != LG_OK)
         fail(job, &err);
     else
@@ -269,8 +319,8 @@ static void key_schema_found(struct lg_api_call *call)
 
     if (went_wrong(job, call))
         return;
-    if (lg_schema_parse(lg_slice_str(lg_json_get_str(call->answer, "schemaStr", "")),
-                        &job->key_schema, &err) != LG_OK) {
+    if (take_schema(job, "key", lg_json_get_str(call->answer, "schemaStr", ""), &job->key_schema,
+                    &err) != LG_OK) {
         fail(job, &err);
         return;
     }
@@ -284,8 +334,9 @@ static void store_found(struct lg_api_call *call)
     struct lg_error err = {0};
     int64_t partitions;
 
-    if (call->rc == LG_ERR_NO_STORE && job->o.create_store && !job->outcome.store_created) {
-        step_create(job);
+    if (call->rc == LG_ERR_NO_STORE && job->o.create_store && job->rows == NULL &&
+        !job->cancelled) {
+        plan_store(job);
         return;
     }
     if (call->rc == LG_ERR_NO_STORE && !job->o.create_store) {
@@ -344,6 +395,7 @@ static void sort_work(struct lg_offload *offload)
     struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
     const struct lg_row *first, *second;
 
+    lg_rows_spread(job->rows, job->outcome.partitions);
     for (uint32_t i = 0; i < job->outcome.partitions; i++)
         if (lg_rows_sort(job->rows, i, &first, &second, &job->offload_err) != LG_OK) {
             name_conflict(job, first, second, &job->offload_err);
@@ -361,10 +413,21 @@ static void sorted(struct lg_offload *offload)
     }
     if (went_wrong(job, NULL))
         return;
+    if (job->creates) {
+        step_create(job);
+        return;
+    }
     job->outcome.records = lg_rows_total(job->rows);
     job->outcome.bytes = lg_rows_bytes(job->rows);
     job->outcome.duplicates = lg_rows_duplicates(job->rows);
     step_request(job);
+}
+
+static void sort(struct lg_pushjob *job)
+{
+    job->offload.work = sort_work;
+    job->offload.done = sorted;
+    lg_offload(job->o.lane, &job->offload);
 }
 
 static void read_work(struct lg_offload *offload)
@@ -397,9 +460,7 @@ static void some_read(struct lg_offload *offload)
         return;
     }
     enter(job, LG_PUSH_SORTING);
-    job->offload.work = sort_work;
-    job->offload.done = sorted;
-    lg_offload(job->o.lane, &job->offload);
+    sort(job);
 }
 
 /* Reads some records on a pool thread; the job touches nothing of its input meanwhile. */

@@ -1,12 +1,15 @@
 /* A push: reads a file, sorts it, writes it to the log as a new version, and waits until every live
  * router serves it.
  *
- *   FINDING ─▶ CREATING ─▶ READING ─▶ SORTING ─▶ REQUESTING ─▶ WRITING ─▶ ENDING ─▶ WAITING ─▶
- * CONFIRMING ─▶ done └──── after a failure from here on: KILLING ─▶ done
+ *   FINDING ─▶ READING ─▶ SORTING ─▶ REQUESTING ─▶ WRITING ─▶ ENDING ─▶ WAITING
+ *      ▲                    ▼   ▲        └─ after a failure from here on: KILLING ─▶ done
+ *      └──── CREATING ◀─────┘   │                 WAITING ─▶ CONFIRMING ─▶ done
+ *   FINDING, once the store is made ─┘
  *
- * Everything is validated before the controller is asked for a version, and a version that cannot
- * be finished is killed: nothing partial is left behind. The same push id writes the same bytes
- * again, which readers drop as duplicates: so every step may be repeated. Runs on one lane.
+ * Everything is validated before the controller is asked for a store or a version, and a version
+ * that cannot be finished is killed: nothing partial is left behind. The same push id writes the
+ * same bytes again, which readers drop as duplicates: so every step may be repeated. Runs on one
+ * lane.
  */
 #ifndef LG_PUSHJOB_PUSHJOB_H
 #define LG_PUSHJOB_PUSHJOB_H

@@ -35,6 +35,30 @@ struct lg_rows *lg_rows_new(uint32_t partitions)
     return rows;
 }
 
+void lg_rows_spread(struct lg_rows *rows, uint32_t partitions)
+{
+    struct part *parts;
+
+    assert(partitions > 0);
+    if (partitions == rows->partitions)
+        return;
+    parts = lg_new_array(struct part, partitions);
+    for (uint32_t i = 0; i < rows->partitions; i++) {
+        struct part *from = &rows->parts[i];
+
+        for (size_t r = 0; r < from->rows.size; r++) {
+            const struct lg_row *row = &from->rows.data[r];
+
+            LG_VEC_PUSH(&parts[lg_partitioner_partition(row->key, partitions)].rows, *row);
+        }
+        parts[0].duplicates += from->duplicates; /* Only their sum is ever asked for. */
+        LG_VEC_DONE(&from->rows);
+    }
+    lg_free(rows->parts);
+    rows->parts = parts;
+    rows->partitions = partitions;
+}
+
 void lg_rows_free(struct lg_rows *rows)
 {
     if (rows == NULL)

@@ -25,6 +25,9 @@ LG_DEFINE_AUTO(lg_rows, lg_rows_free)
 /* Copies. LG_ERR_TOO_LARGE names the limit that was passed. */
 LG_MUST_CHECK enum lg_rc lg_rows_add(struct lg_rows *rows, struct lg_slice key,
                                      struct lg_slice value, struct lg_error *err);
+/* Spreads all rows over another number of partitions; they must be sorted again. The rows'
+ * memory stays where it is. */
+void lg_rows_spread(struct lg_rows *rows, uint32_t partitions);
 /* Sorts a partition by key (unsigned, lexicographic) and drops identical rows. Two different values
  * of one key: LG_ERR_BAD_DATA, and `*out_first`, `*out_second` are the two rows. */
 LG_MUST_CHECK enum lg_rc lg_rows_sort(struct lg_rows *rows, uint32_t partition,

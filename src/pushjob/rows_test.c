@@ -68,6 +68,37 @@ static void two_values_of_one_key_are_refused_and_shown(void **state)
     assert_slice_equal(second->value, LG_LIT("old"));
 }
 
+static void rows_can_be_spread_over_another_number_of_partitions(void **state)
+{
+    LG_AUTO(lg_rows) *rows = lg_rows_new(2);
+    struct lg_error err = {0};
+    uint64_t seen = 0;
+    size_t count;
+
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++) { /* Each row twice. */
+        uint32_t key = i % 50;
+
+        assert_ok(lg_rows_add(rows, lg_slice(&key, sizeof key), LG_LIT("v"), &err));
+    }
+    for (uint32_t p = 0; p < 2; p++)
+        assert_ok(lg_rows_sort(rows, p, &first, &second, &err));
+    lg_rows_spread(rows, 7);
+    assert_int_equal(lg_rows_partitions(rows), 7);
+    for (uint32_t p = 0; p < 7; p++) {
+        assert_ok(lg_rows_sort(rows, p, &first, &second, &err));
+        const struct lg_row *row = lg_rows_of(rows, p, &count);
+
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(lg_partitioner_partition(row[i].key, 7), p);
+            assert_slice_equal(row[i].value, LG_LIT("v"));
+        }
+        seen += count;
+    }
+    assert_int_equal(seen, 50);
+    assert_int_equal(lg_rows_duplicates(rows), 50);
+}
+
 static void an_empty_partition_sorts(void **state)
 {
     LG_AUTO(lg_rows) *rows = lg_rows_new(1);
@@ -103,6 +134,7 @@ int main(void)
         cmocka_unit_test(rows_come_out_sorted_in_their_partition),
         cmocka_unit_test(identical_rows_are_counted_and_dropped),
         cmocka_unit_test(two_values_of_one_key_are_refused_and_shown),
+        cmocka_unit_test(rows_can_be_spread_over_another_number_of_partitions),
         cmocka_unit_test(an_empty_partition_sorts),
         cmocka_unit_test(a_record_over_the_limit_is_refused_by_name),
     };

@@ -241,6 +241,20 @@ static void a_missing_field_is_named_with_the_nearest(void **state)
     PUSH_FAILS(2, "idd", "id", "towns", CITIES, "--key-field", "idd", "--create");
 }
 
+static void a_bad_file_makes_no_store(void **state)
+{
+    LG_SCOPED(lg_buf) cities = {0};
+    LG_AUTO_STR char *cut = NULL;
+
+    (void)state;
+    lg_rig_read_file(CITIES, &cities);
+    cut = lg_rig_file(&rig, "half.avro", lg_slice(cities.data, cities.size / 2));
+    PUSH_FAILS(7, "half.avro", "truncated", "villages", cut, "--key-field", "id", "--create");
+    /* Countries are no key: many cities have the same. */
+    PUSH_FAILS(7, "two different records have the key", "keep one", "villages", CITIES,
+               "--key-field", "country", "--create", "--partitions", "9");
+}
+
 static void a_truncated_foreign_or_empty_file_is_refused(void **state)
 {
     LG_SCOPED(lg_buf) cities = {0};
@@ -455,6 +469,7 @@ int main(void)
         cmocka_unit_test(a_key_of_another_type_is_refused),
         cmocka_unit_test(a_bad_line_is_named_by_its_number),
         cmocka_unit_test(a_missing_field_is_named_with_the_nearest),
+        cmocka_unit_test(a_bad_file_makes_no_store),
         cmocka_unit_test(a_truncated_foreign_or_empty_file_is_refused),
         cmocka_unit_test(another_schema_than_the_stores_is_refused),
         cmocka_unit_test(ndjson_cannot_create_a_store),
