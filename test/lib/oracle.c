@@ -116,18 +116,20 @@ static int32_t look(const struct lg_oracle *o, seen_vec *out)
 int32_t lg_oracle_target(const struct lg_oracle *o, bool forward)
 {
     seen_vec seen = {0};
-    int32_t current = look(o, &seen), target = 0;
+    int32_t current = look(o, &seen), target = 0, undone = INT32_MAX;
 
     for (size_t i = 0; i < seen.size; i++) {
         const struct seen *v = &seen.data[i];
 
         if (!forward && v->number < current && v->online)
             target = LG_MAX(target, v->number);
-        if (forward && v->number > current && (v->online || v->rolled_back))
+        if (forward && v->number > current && v->online)
             target = LG_MAX(target, v->number);
+        if (forward && v->number > current && v->rolled_back)
+            undone = LG_MIN(undone, v->number);
     }
     LG_VEC_DONE(&seen);
-    return target;
+    return undone != INT32_MAX ? undone : target; /* What the last rollback left comes first. */
 }
 
 /* Which generation must the version hold? A version that nobody acknowledged is the pending one's.
