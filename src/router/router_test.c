@@ -275,6 +275,8 @@ static void no_read_fails_while_versions_swap_and_servers_die(void **state)
     assert_true(all.seen[1] > 200 && all.seen[2] > 200);
     assert_int_equal(all.seen[1] + all.seen[2], /* And nothing else. */
                      all.reads[0] + all.reads[1] + all.reads[2] + all.reads[3]);
+    lg_clw_router_stop(w);
+    lg_clw_server_stop(w, 0);
     lg_clw_free(w);
 }
 

@@ -112,9 +112,10 @@ static void server_main(void *ctx)
                                   .port = LG_CLW_SERVER_PORT};
     struct lg_error err = {0};
 
+    o.metastore = lg_meta_sim_session(w->meta, lane);
+    n->bytes_before = lg_sim_node_bytes(n->node);
     assert_ok(lg_loghttp_new(&log, &n->log, &err));
     n->engines = lg_memkv_new(n->disk, "engines");
-    o.metastore = lg_meta_sim_session(w->meta, lane);
     o.pubsub = lg_loghttp_pubsub(n->log);
     o.driver = n->engines;
     assert_ok(lg_server_start(&o, &n->server, &err));
@@ -134,6 +135,7 @@ static void router_main(void *ctx)
                                   .read_timeout_ms = 2000};
     struct lg_error err = {0};
 
+    n->bytes_before = lg_sim_node_bytes(n->node);
     assert_ok(lg_router_start(&o, &n->router, &err));
 }
 
@@ -272,6 +274,8 @@ void lg_clw_server_stop(struct lg_clw *w, unsigned i)
     lg_sim_node_run(n->node, server_stop, n);
     assert_true(lg_sim_run_until(w->sim, is_stopped, n, PATIENCE_US));
     lg_sim_node_run(n->node, let_go, n);
+    lg_clw_run_ms(w, 1000); /* Its connections end. */
+    assert_int_equal(lg_sim_node_bytes(n->node), n->bytes_before);
     lg_sim_node_kill(n->node);
 }
 
@@ -284,6 +288,8 @@ void lg_clw_router_stop(struct lg_clw *w)
 {
     lg_sim_node_run(w->router.node, router_stop, &w->router);
     assert_true(lg_sim_run_until(w->sim, is_stopped, &w->router, PATIENCE_US));
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(lg_sim_node_bytes(w->router.node), w->router.bytes_before);
     lg_sim_node_kill(w->router.node);
 }
 

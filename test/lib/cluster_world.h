@@ -32,6 +32,7 @@ struct lg_clw_node {
     struct lg_router *router;
     struct lg_engine_driver *engines;
     struct lg_loghttp *log;
+    size_t bytes_before; /* held by the node's code before the role began */
     bool stopped;
 };
 
@@ -62,7 +63,7 @@ struct lg_clw *lg_clw_new(uint64_t seed, bool with_controller);
 void lg_clw_free(struct lg_clw *w);
 
 void lg_clw_server_start(struct lg_clw *w, unsigned i);
-/* Gracefully, without a trace in memory. */
+/* Gracefully: it must give back all of its memory. */
 void lg_clw_server_stop(struct lg_clw *w, unsigned i);
 /* kill -9; its disk stays. */
 void lg_clw_server_kill(struct lg_clw *w, unsigned i);
