@@ -182,19 +182,18 @@ static void push(struct actor *a)
 /* --- Rollback and roll-forward. ----------------------------------------------------------------
  */
 
-/* A call that was repeated may have moved twice: only what ran in calm is known. */
+/* A switch names the version it starts from, so that it happens once, however often it is asked. */
 static void switched(struct actor *a, enum lg_check_asked what)
 {
-    uint64_t now_us = lg_lane_now_us(a->lane);
+    enum lg_rc rc = a->call.rc;
 
-    lg_sim_trace(a->w->sim, "switched", a->store, what, a->call.rc);
-    if (a->begun_us < a->w->excused_until_us) {
+    lg_sim_trace(a->w->sim, "switched", a->store, what, rc);
+    if (rc == LG_OK || rc == LG_ERR_CONFLICT) {
+        asked(a, rc == LG_OK ? what : LG_CHECK_NOTHING, 0);
+    } else if (a->begun_us < a->w->excused_until_us) {
         asked(a, LG_CHECK_UNKNOWN, 0);
-        if (a->call.rc != LG_OK && a->call.rc != LG_ERR_CONFLICT)
-            a->o->unknown_until_us = now_us + UNKNOWN_US;
-    } else if (a->call.rc == LG_OK) {
-        asked(a, what, 0);
-    } else if (a->call.rc != LG_ERR_CONFLICT) {
+        a->o->unknown_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
+    } else {
         lg_history_violate(&a->w->history, "pushes_complete",
                            "a switch of store '%s' failed though nothing is broken: %s",
                            lg_history_store_name(a->store), a->call.err.text);
@@ -221,12 +220,18 @@ static void rolled_forward(struct lg_api_call *call)
 static void switch_version(struct actor *a, bool back)
 {
     struct lg_sim_store *s = store_of(a);
+    LG_AUTO_STR char *from = lg_strf("%d", s->current);
 
+    if (s->current == 0) {
+        look_soon(a, PAUSE_MAX_US);
+        return;
+    }
     a->begun_us = lg_lane_now_us(a->lane);
     asked(a, LG_CHECK_UNKNOWN, 0); /* Until the answer; stays if the node dies. */
     if (back)
-        s->rolled_back_max = s->version_max; /* An unfinished push may have moved it already. */
+        s->rolled_back_max = LG_MAX(s->rolled_back_max, s->current);
     prepare(a);
+    lg_api_call_param(&a->call, "lagoon_from_version", from);
     ask(a, back ? LG_API_rollback_to_backup_version : LG_API_roll_forward_to_future_version,
         back ? rolled_back : rolled_forward);
 }
