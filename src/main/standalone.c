@@ -49,13 +49,16 @@ struct lg_standalone {
 /* --- The data directory. -----------------------------------------------------------------------
  */
 
-/* An empty directory becomes ours; any other must say that it is. */
-static enum lg_rc check_format(struct lg_disk *disk, const char *data, struct lg_error *err)
+/* An empty directory may become ours (`*out_is_new`); any other must say that it is. Changes
+ * nothing, so that a foreign directory is left as it was. */
+static enum lg_rc check_format(struct lg_disk *disk, const char *data, bool *out_is_new,
+                               struct lg_error *err)
 {
     LG_SCOPED(lg_disk_names) names = {0};
     LG_SCOPED(lg_buf) text = {0};
     enum lg_rc rc = lg_disk_read_file(disk, FORMAT_FILE, FORMAT_BYTES_MAX, &text, err);
 
+    *out_is_new = rc == LG_ERR_NOT_FOUND;
     if (rc == LG_OK && lg_slice_eq_str(lg_buf_slice(&text), FORMAT_TEXT))
         return LG_OK;
     for (size_t i = 0; rc == LG_OK && i < text.size; i++)
@@ -77,13 +80,16 @@ static enum lg_rc check_format(struct lg_disk *disk, const char *data, struct lg
                 "%s is not empty and not a data directory of Lagoon (it holds '%s'); "
                 "choose another one",
                 data, names.names.data[i]);
-    return rc == LG_OK ? lg_disk_write_file(disk, FORMAT_FILE, LG_LIT(FORMAT_TEXT), err) : rc;
+    return rc;
 }
 
 static enum lg_rc open_directory(struct lg_standalone *s, const char *data, struct lg_error *err)
 {
+    bool is_new = false;
     enum lg_rc rc = lg_disk_posix_new(data, &s->disk, err);
 
+    if (rc == LG_OK)
+        rc = check_format(s->disk, data, &is_new, err);
     if (rc == LG_OK)
         rc = lg_disk_lock(s->disk, "LOCK", &s->lock, err);
     if (rc == LG_ERR_IN_USE)
@@ -91,8 +97,10 @@ static enum lg_rc open_directory(struct lg_standalone *s, const char *data, stru
                             "the data directory %s is in use; stop that process or choose "
                             "another directory",
                             data);
-    if (rc == LG_OK)
-        rc = check_format(s->disk, data, err);
+    if (rc == LG_OK) /* Again, now that nobody else can change it. */
+        rc = check_format(s->disk, data, &is_new, err);
+    if (rc == LG_OK && is_new)
+        rc = lg_disk_write_file(s->disk, FORMAT_FILE, LG_LIT(FORMAT_TEXT), err);
     if (rc == LG_OK)
         rc = lg_disk_remove(s->disk, ENDPOINTS_FILE, err);
     return rc;

@@ -55,7 +55,8 @@ static void progress(void *ctx, const struct lg_push_progress *p)
     uint64_t now_us = lg_lane_now_us(push->cli.lane);
     bool begins = p->phase != push->shown;
 
-    if (push->json || (!begins && now_us < push->shown_us + REDRAW_US))
+    if (push->json || p->phase == LG_PUSH_FINISHED ||
+        (!begins && now_us < push->shown_us + REDRAW_US))
         return;
     push->shown_us = now_us;
     push->shown = p->phase;
