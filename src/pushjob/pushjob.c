@@ -604,12 +604,14 @@ static void version_given(struct lg_api_call *call)
     const char *topic, *url;
     struct lg_error err = {0};
 
-    if (went_wrong(job, call))
+    if (call->rc != LG_OK && went_wrong(job, call))
         return;
     job->outcome.version = (int32_t)lg_json_get_int(call->answer, "version", 0);
     topic = lg_json_get_str(call->answer, "kafkaTopic", "");
     url = lg_json_get_str(call->answer, "kafkaBootstrapServers", "");
     job->topic = lg_strdup(topic);
+    if (went_wrong(job, NULL)) /* Cancelled meanwhile: now it is known what is to be dropped. */
+        return;
     if (lg_json_get_int(call->answer, "partitions", 0) != job->outcome.partitions)
         (void)lg_error_set(&err, LG_ERR_CONFLICT,
                            "store '%s' changed its partition count meanwhile; push again",
