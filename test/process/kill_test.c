@@ -9,6 +9,8 @@
 #include "test/lib/oracle.h"
 #include "test/test.h"
 
+#include <signal.h>
+
 #define KILLS_DEFAULT 100
 #define KILLS_MAX 100000
 
@@ -262,6 +264,149 @@ static void an_end_at_each_named_point_loses_nothing(void **state)
     lg_oracle_check_clean(&f->oracle);
 }
 
+/* --- The world's cities. -----------------------------------------------------------------------
+ */
+
+#define CITIES_KILLS 4
+#define CITIES_MS 3000u
+
+/* The cities that differ between the two files, all of them, a batch at a time; each batch must be
+ * one file's. Returns which: 1 or 2. */
+static int which_cities(struct lg_rig *rig, const struct lg_json *changed, size_t from, size_t to)
+{
+    LG_SCOPED(lg_buf) body = {0};
+    LG_SCOPED(lg_reply) reply = {0};
+    LG_AUTO(lg_json) *json = NULL;
+    int which = 0;
+
+    for (size_t i = from; i < to; i++)
+        lg_buf_appendf(&body, "%s%lld", i == from ? "{\"keys\":[" : ",",
+                       (long long)lg_json_get_int(lg_json_at(changed, i), "id", 0));
+    lg_buf_append_str(&body, "]}");
+    lg_buf_append_byte(&body, 0);
+    assert_int_equal(lg_ask_post(rig->router, "/v1/stores/cities", (const char *)body.data, &reply),
+                     200);
+    json = lg_rig_json(lg_buf_slice(&reply.body));
+    for (size_t i = from; i < to; i++) {
+        const struct lg_json *city =
+            lg_json_get(lg_json_at(lg_json_get(json, "results"), i - from), "value");
+        const struct lg_json *both = lg_json_get(lg_json_at(changed, i), "population");
+        int64_t people = lg_json_get_int(city, "population", -1);
+        int file = people == lg_json_int(lg_json_at(both, 0))   ? 1
+                   : people == lg_json_int(lg_json_at(both, 1)) ? 2
+                                                                : 0;
+
+        if (file == 0 || (which != 0 && file != which))
+            fail_msg("city %lld has %lld people beside cities of file %d",
+                     (long long)lg_json_get_int(lg_json_at(changed, i), "id", 0), (long long)people,
+                     which);
+        which = file;
+    }
+    return which;
+}
+
+static void killed_cities(struct lg_rig *rig, struct lg_rand *rand, const struct lg_json *changed,
+                          int *served)
+{
+    int next = 3 - *served, now;
+    const char *file = next == 1 ? "examples/cities/cities.avro" : "examples/cities/cities-v2.avro";
+    struct lg_process push = {0};
+    int status;
+
+    lg_rig_spawn(rig, &push,
+                 (const char *const[]){"push", "cities", file, "--key-field", "id", "--timeout",
+                                       "100s", NULL});
+    (void)lg_process_ended(&push, lg_rand_below(rand, CITIES_MS));
+    lg_rig_kill(rig);
+    lg_rig_start(rig, NULL, NULL);
+    now = which_cities(rig, changed, 0, 500);
+    status = lg_process_wait(&push, LG_RIG_VERB_MS);
+    if (status != 0)
+        assert_run(rig, 0, "push", "cities", file, "--key-field", "id");
+    assert_true(now == *served || now == next);
+    assert_int_equal(which_cities(rig, changed, 0, 500), next);
+    assert_int_equal(which_cities(rig, changed, 500, 1000), next);
+    *served = next;
+    lg_process_done(&push);
+}
+
+static void the_cities_survive_too(void **state)
+{
+    LG_SCOPED(lg_buf) text = {0};
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_rig rig;
+    struct lg_rand rand;
+    int served = 1;
+
+    (void)state;
+    lg_rand_seed(&rand, number_from_env("LAGOON_KILL_SEED", UINT64_MAX, lg_rand_os_seed()));
+    lg_rig_read_file("examples/cities/changes-v2.json", &text);
+    json = lg_rig_json(lg_buf_slice(&text));
+    lg_rig_init(&rig);
+    lg_rig_start(&rig, NULL, NULL);
+    assert_run(&rig, 0, "push", "cities", "examples/cities/cities.avro", "--key-field", "id",
+               "--create");
+    for (unsigned i = 0; i < CITIES_KILLS; i++)
+        killed_cities(&rig, &rand, lg_json_get(json, "changed"), &served);
+    lg_rig_done(&rig);
+}
+
+/* --- Gentler signals. --------------------------------------------------------------------------
+ */
+
+static void sigterm_in_the_middle_of_a_push_ends_cleanly(void **state)
+{
+    struct fixture *f = *state;
+    int32_t before;
+
+    push_next(f);
+    before = f->oracle.current;
+    for (unsigned i = 0; i < 5; i++) {
+        LG_AUTO_STR char *file = lg_oracle_next_file(&f->oracle);
+        LG_AUTO_STR char *push_id = new_push_id(f);
+        struct lg_process push = {0};
+
+        lg_oracle_push(&f->oracle, file, push_id, &push);
+        (void)lg_process_ended(&push, 60 * i);
+        lg_rig_stop(&f->rig); /* With status 0, and nothing leaked. */
+        lg_rig_start(&f->rig, NULL, NULL);
+        if (!lg_oracle_push_ended(&f->oracle, &push)) {
+            LG_AUTO_STR char *again = new_push_id(f);
+
+            lg_oracle_check(&f->oracle, before, before);
+            must_push(f, file, again);
+        }
+        before = f->oracle.current;
+        lg_process_done(&push);
+    }
+    lg_oracle_check_clean(&f->oracle);
+}
+
+static void an_interrupted_push_takes_its_version_along(void **state)
+{
+    struct fixture *f = *state;
+    int32_t before;
+
+    push_next(f);
+    before = f->oracle.current;
+    for (unsigned i = 0; i < 5; i++) {
+        LG_AUTO_STR char *file = lg_oracle_next_file(&f->oracle);
+        LG_AUTO_STR char *push_id = new_push_id(f);
+        struct lg_process push = {0};
+
+        lg_oracle_push(&f->oracle, file, push_id, &push);
+        (void)lg_process_ended(&push, 60 + 40 * i);
+        lg_process_signal(&push, SIGINT);
+        if (!lg_oracle_push_ended(&f->oracle, &push))
+            lg_oracle_check_clean(&f->oracle);
+        lg_oracle_check(&f->oracle, before, f->oracle.current);
+        before = f->oracle.current;
+        lg_process_done(&push);
+        push_next(f);
+        before = f->oracle.current;
+    }
+}
+
 static int set_up(void **state)
 {
     struct fixture *f = lg_new(struct fixture);
@@ -288,6 +433,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(kill_9_at_random_moments_loses_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_end_at_each_named_point_loses_nothing, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(sigterm_in_the_middle_of_a_push_ends_cleanly, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_interrupted_push_takes_its_version_along, set_up,
+                                        tear_down),
+        cmocka_unit_test(the_cities_survive_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
