@@ -120,8 +120,8 @@ LG_MUST_CHECK enum lg_rc lg_store_remove_version(struct lg_store *s, int32_t num
                                                  struct lg_error *err);
 
 enum lg_store_json {
-    LG_STORE_JSON_INFO,       /* Venice's StoreInfo: the answer to /store */
-    LG_STORE_JSON_PERSISTENT, /* the same and what only we keep: schemas, times, leases */
+    LG_STORE_JSON_INFO,       /* Venice's StoreInfo, record counts: the answer to /store */
+    LG_STORE_JSON_PERSISTENT, /* the same and what nobody asks for: schemas, times, leases */
 };
 /* The caller owns the value. */
 struct lg_json *lg_store_to_json(const struct lg_store *s, enum lg_store_json form);

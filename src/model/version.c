@@ -79,7 +79,7 @@ static void set_defaults(struct lg_json *json)
 struct lg_json *lg_version_to_json(const struct lg_version *v, const char *store, bool persistent)
 {
     struct lg_json *json = lg_json_new_object();
-    struct lg_json *ours;
+    struct lg_json *ours = lg_json_new_object();
 
     lg_json_set_str(json, "storeName", store);
     lg_json_set_int(json, "number", v->number);
@@ -93,13 +93,12 @@ struct lg_json *lg_version_to_json(const struct lg_version *v, const char *store
     lg_json_set_str(json, "compressionStrategy", lg_compression_name(v->compression));
     lg_json_set_bool(json, "chunkingEnabled", v->chunking_enabled);
     set_defaults(json);
-    if (!persistent)
-        return json;
-    ours = lg_json_new_object();
     lg_json_set_int(ours, "completedTime", v->completed_ms);
-    lg_json_set_int(ours, "pushLeaseMs", v->push_lease_ms);
-    lg_json_set_int(ours, "pushHeardTime", v->push_heard_ms);
     lg_json_set_int(ours, "recordCount", v->record_count);
+    if (persistent) {
+        lg_json_set_int(ours, "pushLeaseMs", v->push_lease_ms);
+        lg_json_set_int(ours, "pushHeardTime", v->push_heard_ms);
+    }
     lg_json_set(json, "lagoon", ours);
     return json;
 }

@@ -38,8 +38,9 @@ bool lg_version_lease_expired(const struct lg_version *v, int64_t now_ms);
  * always allowed. ROLLED_BACK may become ONLINE again: our roll-forward needs it. */
 bool lg_version_status_may_become(enum lg_version_status from, enum lg_version_status to);
 
-/* Venice's Version JSON; `persistent` adds the member "lagoon" with what only we keep (lease,
- * record count, completion). The caller owns the value. */
+/* Venice's Version JSON and the member "lagoon" with what only we have: record count and time of
+ * completion; with `persistent` also the lease. Venice's clients ignore unknown members. The caller
+ * owns the value. */
 struct lg_json *lg_version_to_json(const struct lg_version *v, const char *store, bool persistent);
 /* Unknown members are ignored, missing ones take their defaults; `number` must be there.
  * LG_ERR_BAD_DATA names the member. `*out` is owned by the caller (lg_version_done). */

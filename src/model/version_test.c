@@ -89,13 +89,17 @@ static void a_version_comes_back_from_its_json(void **state)
     assert_null(back.push_job_id);
 }
 
-static void what_only_we_keep_is_not_told_to_clients(void **state)
+static void clients_are_told_the_record_count_but_not_the_lease(void **state)
 {
-    struct lg_version v = {.number = 1, .replication_factor = 1};
+    struct lg_version v = {
+        .number = 1, .replication_factor = 1, .record_count = 44, .push_lease_ms = 5};
     LG_AUTO(lg_json) *json = lg_version_to_json(&v, "s", /* persistent= */ false);
 
     (void)state;
-    assert_null(lg_json_get(json, "lagoon"));
+    assert_int_equal(lg_json_get_int(lg_json_get(json, "lagoon"), "recordCount", -1), 44);
+    assert_non_null(lg_json_get(lg_json_get(json, "lagoon"), "completedTime"));
+    assert_null(lg_json_get(lg_json_get(json, "lagoon"), "pushLeaseMs"));
+    assert_null(lg_json_get(lg_json_get(json, "lagoon"), "pushHeardTime"));
     assert_int_equal(lg_json_get_int(json, "number", 0), 1);
     assert_non_null(lg_json_get(json, "partitionerConfig"));
 }
@@ -155,7 +159,7 @@ int main(void)
         cmocka_unit_test(complete_is_online_or_pushed),
         cmocka_unit_test(the_status_machine_is_venices_and_rollforward),
         cmocka_unit_test(a_version_comes_back_from_its_json),
-        cmocka_unit_test(what_only_we_keep_is_not_told_to_clients),
+        cmocka_unit_test(clients_are_told_the_record_count_but_not_the_lease),
         cmocka_unit_test(missing_members_take_their_defaults),
         cmocka_unit_test(members_that_make_no_sense_are_named),
     };
