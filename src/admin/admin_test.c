@@ -1,0 +1,344 @@
+/* What the verbs ask and what they print, against a controller and a router that answer by a
+ * script. */
+#include "admin/admin.h"
+
+#include "drivers/sim/transport_sim.h"
+#include "net/http_server.h"
+#include "test/test.h"
+
+struct line { /* Of the script: the first whose path begins the target answers. */
+    const char *path;
+    int status;
+    const char *body;
+};
+
+struct world {
+    struct lg_sim *sim;
+    struct lg_net_sim *net;
+    struct lg_lane *lane;
+    struct lg_http_server *server;
+    struct lg_http_client *http;
+    const struct line *script;
+    struct lg_buf asked; /* target and body of each request, a line each */
+    bool awake, stopped;
+    struct lg_buf out;
+    struct lg_error err;
+};
+
+static void handle(void *ctx, struct lg_http_request *rq)
+{
+    struct world *w = ctx;
+    const struct line *line = w->script;
+
+    lg_buf_appendf(&w->asked, "%.*s %.*s\n", LG_FMT(rq->target), LG_FMT(rq->body));
+    while (line->path != NULL && !lg_slice_starts(rq->target, lg_slice_str(line->path)))
+        line++;
+    if (line->path == NULL) {
+        lg_http_respond_text(rq, 404, "not in the script");
+        return;
+    }
+    lg_http_respond(rq, &(struct lg_http_response){.status = line->status,
+                                                   .content_type = "application/json",
+                                                   .body = lg_slice_str(line->body)});
+}
+
+static bool is_awake(void *ctx)
+{
+    return ((struct world *)ctx)->awake;
+}
+
+static void wait_for_it(void *ctx)
+{
+    struct world *w = ctx;
+
+    assert_true(lg_sim_run_until(w->sim, is_awake, w, 60 * LG_SEC));
+    w->awake = false;
+}
+
+static void wake(void *ctx)
+{
+    ((struct world *)ctx)->awake = true;
+}
+
+static void stopped(void *ctx)
+{
+    ((struct world *)ctx)->stopped = true;
+}
+
+static bool is_stopped(void *ctx)
+{
+    return ((struct world *)ctx)->stopped;
+}
+
+static enum lg_rc read_file(void *ctx, const char *path, struct lg_buf *out, struct lg_error *err)
+{
+    (void)ctx;
+    if (strcmp(path, "k.avsc") != 0)
+        return lg_error_set(err, LG_ERR_NOT_FOUND, "%s: no such file", path);
+    lg_buf_append_str(out, "\"long\"");
+    return LG_OK;
+}
+
+static enum lg_rc run_words(struct world *w, enum lg_output output, size_t count,
+                            const char *const *words)
+{
+    struct lg_admin admin = {
+        .lane = w->lane,
+        .http = w->http,
+        .router_url = "http://world:5555",
+        .output = output,
+        .timeout_ms = 2000,
+        .out = &w->out,
+        .wait = wait_for_it,
+        .wake = wake,
+        .read_file = read_file,
+        .ctx = w,
+    };
+    LG_SCOPED(lg_command) command = {0};
+    struct lg_error err = {0};
+    enum lg_rc rc;
+
+    lg_buf_clear(&w->out);
+    lg_buf_clear(&w->asked);
+    w->err = (struct lg_error){0};
+    assert_ok(lg_command_parse(count, words, &command, &err));
+    assert_ok(lg_api_client_new(w->http, w->lane, "http://world:5555", &admin.api, &err));
+    rc = lg_admin_run(&admin, &command, &w->err);
+    lg_api_client_free(admin.api);
+    lg_buf_append_byte(&w->out, 0);
+    lg_buf_append_byte(&w->asked, 0);
+    return rc;
+}
+#define RUN(w, output, ...)                                                                        \
+    run_words(w, output, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *),                   \
+              (const char *const[]){__VA_ARGS__})
+
+static const char *out(const struct world *w)
+{
+    return (const char *)w->out.data;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("expected '%s' in: %s", part, text);
+}
+
+static struct world *world_new(const struct line *script)
+{
+    struct world *w = lg_new(struct world);
+    struct lg_error err = {0};
+    struct lg_http_server_options o = {.host = "world", .port = 5555, .handler = handle, .ctx = w};
+
+    w->sim = lg_sim_new(3);
+    w->net = lg_net_sim_new(w->sim);
+    w->lane = lg_sim_lane_new(w->sim, NULL, "admin");
+    w->script = script;
+    o.transport = lg_net_sim_transport(w->net);
+    o.lane = w->lane;
+    assert_ok(lg_http_server_start(&o, &w->server, &err));
+    w->http = lg_http_client_new(o.transport, w->lane);
+    return w;
+}
+
+static void world_free(struct world *w)
+{
+    lg_http_client_free(w->http);
+    lg_http_server_stop(w->server, 0, stopped, w);
+    assert_true(lg_sim_run_until(w->sim, is_stopped, w, 60 * LG_SEC));
+    lg_sim_run_us(w->sim, LG_SEC);
+    lg_sim_free(w->sim);
+    lg_net_sim_free(w->net);
+    lg_buf_done(&w->out);
+    lg_buf_done(&w->asked);
+    lg_free(w);
+}
+
+#define STORE                                                                                      \
+    "{\"name\":\"cities\",\"store\":{\"name\":\"cities\",\"owner\":\"me\",\"currentVersion\":2,"   \
+    "\"partitionCount\":4,\"replicationFactor\":1,\"versions\":["                                  \
+    "{\"number\":1,\"status\":\"ONLINE\",\"partitionCount\":4,\"createdTime\":0,"                  \
+    "\"pushJobId\":\"p1\",\"lagoon\":{\"recordCount\":7}},"                                        \
+    "{\"number\":2,\"status\":\"ONLINE\",\"partitionCount\":4,\"createdTime\":0,"                  \
+    "\"pushJobId\":\"p2\",\"lagoon\":{\"recordCount\":4321}}]}}"
+
+static const struct line healthy[] = {
+    {"/list_stores", 200, "{\"stores\":[\"cities\"]}"},
+    {"/store?", 200, STORE},
+    {"/get_key_schema", 200, "{\"id\":1,\"schemaStr\":\"\\\"long\\\"\"}"},
+    {"/get_all_value_schema", 200, "{\"schemas\":[{\"id\":1,\"schemaStr\":\"\\\"string\\\"\"}]}"},
+    {"/rollback_to_backup_version", 200, "{\"name\":\"cities\"}"},
+    {"/kill_offline_push_job", 200, "{\"name\":\"cities\"}"},
+    {"/new_store", 200, "{\"name\":\"cities\"}"},
+    {"/v1/stores/cities", 200,
+     "{\"store\":\"cities\",\"version\":2,\"results\":[{\"key\":1,\"found\":true,\"value\":{\"id\":"
+     "1,\"name\":\"a\"}},{\"key\":9,\"found\":false}]}"},
+    {"/v1/stores/one", 200,
+     "{\"store\":\"one\",\"version\":1,\"results\":[{\"key\":1,\"found\":true,\"value\":\"a\"}]}"},
+    {"/v1/stores/none", 200,
+     "{\"store\":\"none\",\"version\":5,\"results\":[{\"key\":9,\"found\":false}]}"},
+    {"/v1/stores/gone", 404, "{\"error\":\"no store 'gone'\",\"code\":\"ERR_NO_STORE\"}"},
+    {NULL, 0, NULL},
+};
+
+static void stores_are_listed_as_a_table_or_json(void **state)
+{
+    struct world *w = world_new(healthy);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "list"));
+    assert_string_equal(out(w), "STORE   CURRENT  VERSIONS  PARTITIONS  OWNER\n"
+                                "cities        2         2           4  me\n");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_NDJSON, "store", "list"));
+    assert_int_equal(strncmp(out(w), "{\"name\":\"cities\",\"owner\":\"me\",", 30), 0);
+    assert_ptr_equal(strchr(out(w), '\n'), out(w) + strlen(out(w)) - 1); /* One line. */
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "store", "list"));
+    assert_has(out(w), "\"stores\"");
+    world_free(w);
+}
+
+static void a_store_is_described_with_schemas_and_versions(void **state)
+{
+    struct world *w = world_new(healthy);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "describe", "cities"));
+    assert_has(out(w), "current version 2\n");
+    assert_has(out(w), "key schema      \"long\"\n");
+    assert_has(out(w), "value schema 1  \"string\"\n");
+    assert_has(out(w), "VERSION");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "store", "describe", "cities"));
+    assert_has(out(w), "\"currentVersion\"");
+    world_free(w);
+}
+
+static void versions_show_their_records_and_which_is_served(void **state)
+{
+    struct world *w = world_new(healthy);
+    const char *second;
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "versions", "cities"));
+    second = strchr(out(w), '\n') + 1; /* The newest comes first. */
+    assert_has(second, "yes");
+    assert_has(second, "4321");
+    assert_has(strchr(second, '\n'), "p1");
+    assert_null(strstr(strchr(second, '\n'), "yes"));
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_NDJSON, "versions", "cities"));
+    assert_has(strchr(out(w), '\n') + 1, "\"recordCount\":4321");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "versions", "cities"));
+    assert_has(out(w), "\"currentVersion\": 2");
+    world_free(w);
+}
+
+static void a_switch_names_the_version_it_starts_from_and_says_how_to_undo_it(void **state)
+{
+    struct world *w = world_new(healthy);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities"));
+    assert_string_equal(out(w), "store 'cities' serves version 2 (was 2). Undo: lagoon rollforward "
+                                "cities\n");
+    assert_has((const char *)w->asked.data, "lagoon_from_version=2");
+    world_free(w);
+}
+
+static void a_kill_names_its_topic(void **state)
+{
+    struct world *w = world_new(healthy);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "kill", "cities", "3"));
+    assert_has((const char *)w->asked.data, "topic=cities_v3");
+    assert_has(out(w), "version 3 of store 'cities' is killed");
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "push", "kill", "cities", "x"));
+    assert_int_equal(w->asked.size, 1); /* Nobody was asked. */
+    world_free(w);
+}
+
+static void a_store_is_made_from_its_schema_files(void **state)
+{
+    struct world *w = world_new(healthy);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "create", "cities", "--key-schema", "k.avsc",
+                         "--value-schema", "k.avsc"));
+    assert_string_equal(out(w), "store 'cities' created: key long, value long\n");
+    assert_has((const char *)w->asked.data, "key_schema=%22long%22");
+    assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_TABLE, "store", "create", "cities", "--key-schema",
+                                    "no.avsc", "--value-schema", "k.avsc"));
+    assert_has(w->err.text, "--key-schema");
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "store", "create", "cities"));
+    world_free(w);
+}
+
+static void a_get_prints_what_is_found_and_names_what_is_not(void **state)
+{
+    struct world *w = world_new(healthy);
+
+    (void)state;
+    assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_TABLE, "get", "cities", "1", "9"));
+    assert_has((const char *)w->asked.data, "{\"textKeys\":[\"1\",\"9\"]}");
+    assert_string_equal(out(w), "KEY  id  name\n  1   1  a\n");
+    assert_has(w->err.text, "not in version 2 of store 'cities': 9");
+    assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_NDJSON, "get", "cities", "1", "9"));
+    assert_has(out(w), "{\"key\":9,\"found\":false}\n");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "get", "one", "1"));
+    assert_string_equal(out(w), "\"a\"\n");
+    assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_JSON, "get", "none", "9"));
+    assert_string_equal(out(w), "");
+    world_free(w);
+}
+
+static void errors_are_passed_on_with_their_code(void **state)
+{
+    static const struct line broken[] = {
+        {"/store?", 404,
+         "{\"error\":\"no store 'cities'\",\"errorType\":\"STORE_NOT_FOUND\","
+         "\"exceptionType\":\"STORE_NOT_FOUND\"}"},
+        {NULL, 0, NULL},
+    };
+    struct world *w = world_new(broken);
+
+    (void)state;
+    assert_rc(LG_ERR_NO_STORE, RUN(w, LG_OUTPUT_TABLE, "versions", "cities"));
+    assert_has(w->err.text, "no store 'cities'");
+    assert_rc(LG_ERR_NO_STORE, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities"));
+    assert_string_equal(out(w), "");
+    w->script = healthy;
+    assert_rc(LG_ERR_NO_STORE, RUN(w, LG_OUTPUT_TABLE, "get", "gone", "1"));
+    assert_has(w->err.text, "no store 'gone'");
+    assert_rc(LG_ERR_FAILED, RUN(w, LG_OUTPUT_TABLE, "get", "unknown", "1"));
+    assert_has(w->err.text, "404 without JSON");
+    world_free(w);
+}
+
+static void output_formats_are_known_by_name(void **state)
+{
+    enum lg_output output;
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_ok(lg_admin_parse_output(NULL, &output, &err));
+    assert_int_equal(output, LG_OUTPUT_TABLE);
+    assert_ok(lg_admin_parse_output("ndjson", &output, &err));
+    assert_int_equal(output, LG_OUTPUT_NDJSON);
+    assert_rc(LG_ERR_INVALID, lg_admin_parse_output("xml", &output, &err));
+    assert_has(err.text, "table, json and ndjson");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stores_are_listed_as_a_table_or_json),
+        cmocka_unit_test(a_store_is_described_with_schemas_and_versions),
+        cmocka_unit_test(versions_show_their_records_and_which_is_served),
+        cmocka_unit_test(a_switch_names_the_version_it_starts_from_and_says_how_to_undo_it),
+        cmocka_unit_test(a_kill_names_its_topic),
+        cmocka_unit_test(a_store_is_made_from_its_schema_files),
+        cmocka_unit_test(a_get_prints_what_is_found_and_names_what_is_not),
+        cmocka_unit_test(errors_are_passed_on_with_their_code),
+        cmocka_unit_test(output_formats_are_known_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
