@@ -51,7 +51,9 @@ size_t lg_history_row_count(unsigned push)
 
 void lg_history_row_text(unsigned push, unsigned key, struct lg_buf *out)
 {
-    lg_buf_appendf(out, "row %u of push %u", key, push);
+    lg_buf_appendf(out,
+                   "row %u of push %u, long enough that a batch of rows spans sectors of a disk",
+                   key, push);
 }
 
 void lg_history_file(unsigned push, struct lg_buf *out)
