@@ -63,7 +63,17 @@ static enum lg_rc read_head(struct lg_input *in, struct lg_error *err)
     if (in->head.size == 0)
         return lg_error_set(err, LG_ERR_BAD_DATA,
                             "the file is empty; an Avro container or NDJSON is expected");
+    if (lg_slice_starts(lg_buf_slice(&in->head), LG_LIT("\xef\xbb\xbf"))) {
+        in->head_used = 3; /* The byte order mark that some editors put before text. */
+        in->consumed = 3;
+    }
     return LG_OK;
+}
+
+/* The first byte of what is to be read; a lone byte order mark is like a blank line. */
+static uint8_t first_byte(const struct lg_input *in)
+{
+    return in->head_used < in->head.size ? in->head.data[in->head_used] : '\n';
 }
 
 /* --- Avro. -------------------------------------------------------------------------------------
@@ -281,11 +291,11 @@ enum lg_rc lg_input_open(const struct lg_input_options *options, struct lg_input
         in->value_field = lg_strdup(options->value_field);
     in->source = options->source;
     rc = read_head(in, err);
-    if (rc == LG_OK && in->head.data[0] == '[')
+    if (rc == LG_OK && first_byte(in) == '[')
         rc = lg_error_set(err, LG_ERR_BAD_DATA,
                           "it is a JSON array; NDJSON, one object on each line, is expected "
                           "(`jq -c '.[]'` converts it)");
-    else if (rc == LG_OK && memchr("{ \t\r\n", in->head.data[0], 5) == NULL)
+    else if (rc == LG_OK && memchr("{ \t\r\n", first_byte(in), 5) == NULL)
         rc = open_avro(in, err); /* Whatever is neither is told what it looks like there. */
     if (rc != LG_OK)
         return lg_error_wrap(err, "%s", in->name);

@@ -199,6 +199,13 @@ static void blank_lines_carriage_returns_and_a_missing_last_newline_do_no_harm(v
     expect(LG_LIT("\t{\"id\":1,\"name\":\"a\"}\n{\"id\":2,\"name\":\"b\"}"), NULL, REST, want);
 }
 
+static void a_byte_order_mark_before_the_first_line_is_passed_over(void **state)
+{
+    (void)state;
+    expect(LG_LIT("\xef\xbb\xbf{\"id\":1,\"name\":\"a\"}\n"), NULL, REST, "1={\"name\":\"a\"};");
+    expect(LG_LIT("\xef\xbb\xbf"), NULL, REST, "");
+}
+
 static void lines_longer_than_a_read_and_many_short_ones_come_out_whole(void **state)
 {
     LG_SCOPED(lg_buf) file = {0}, want = {0}, got = {0};
@@ -436,6 +443,7 @@ int main(void)
         cmocka_unit_test(a_line_gives_the_same_bytes_as_a_container),
         cmocka_unit_test(a_key_beside_the_values_schema_is_left_out_of_the_value),
         cmocka_unit_test(blank_lines_carriage_returns_and_a_missing_last_newline_do_no_harm),
+        cmocka_unit_test(a_byte_order_mark_before_the_first_line_is_passed_over),
         cmocka_unit_test(lines_longer_than_a_read_and_many_short_ones_come_out_whole),
         cmocka_unit_test(a_line_past_the_limit_is_refused),
         cmocka_unit_test(a_wrong_line_is_named_with_its_number_and_field),
