@@ -1,0 +1,331 @@
+/* Whole pushes in one world: metadata, log, controller, server and router on node "all", the push
+ * on the world's own lane. */
+#include "pushjob/pushjob.h"
+
+#include "controller/controller.h"
+#include "drivers/loghttp/loghttp.h"
+#include "drivers/memkv/engine_memkv.h"
+#include "drivers/metafile/metafile.h"
+#include "drivers/seglog/seglog.h"
+#include "drivers/sim/disk_sim.h"
+#include "drivers/sim/transport_sim.h"
+#include "pubsub/log_front.h"
+#include "router/router.h"
+#include "server/server.h"
+#include "test/test.h"
+
+struct world {
+    struct lg_sim *sim;
+    struct lg_net_sim *net;
+    struct lg_disk *disk;
+    struct lg_sim_node *node;
+    struct lg_lane *push_lane;
+    bool without_router;
+
+    struct lg_log_front *front; /* In the node. */
+
+    struct lg_pushjob *job;
+    struct lg_slice file;
+    struct lg_loghttp *log;
+    struct lg_push_outcome outcome;
+    enum lg_push_phase phase;  /* seen last */
+    enum lg_push_phase act_at; /* the phase in which `act` is called, once */
+    void (*act)(struct world *w);
+    bool finished;
+};
+
+static void log_request(void *ctx, struct lg_http_request *rq)
+{
+    if (!lg_log_front_handle(((struct world *)ctx)->front, rq))
+        lg_http_respond_text(rq, 404, "no such path");
+}
+
+static void node_main(void *ctx)
+{
+    struct world *w = ctx;
+    struct lg_lane *lane = lg_sim_lane_new(w->sim, w->node, "all");
+    struct lg_transport *transport = lg_net_sim_transport(w->net);
+    struct lg_metafile_options meta = {.disk = w->disk, .dir = "metadata", .lane = lane};
+    struct lg_seglog_options log = {.disk = w->disk, .dir = "log", .lane = lane};
+    struct lg_controller_options controller = {.lane = lane,
+                                               .transport = transport,
+                                               .host = "all",
+                                               .port = 5555,
+                                               .log_handler = log_request,
+                                               .log_ctx = w};
+    struct lg_server_options server = {.lane = lane,
+                                       .transport = transport,
+                                       .checkpoint_path = "checkpoints",
+                                       .host = "all",
+                                       .port = 8888};
+    struct lg_router_options router = {.lane = lane,
+                                       .transport = transport,
+                                       .host = "all",
+                                       .port = 7777,
+                                       .controller_url = "http://all:5555"};
+    struct lg_metafile *metafile;
+    struct lg_seglog *seglog;
+    struct lg_controller *c;
+    struct lg_server *s;
+    struct lg_router *r;
+    struct lg_error err = {0};
+
+    assert_ok(lg_metafile_open(&meta, &metafile, &err));
+    assert_ok(lg_seglog_open(&log, &seglog, &err));
+    controller.pubsub = server.pubsub = lg_seglog_pubsub(seglog);
+    w->front = lg_log_front_new(controller.pubsub, lane);
+    controller.metastore = lg_metafile_session_new(metafile);
+    server.metastore = lg_metafile_session_new(metafile);
+    server.driver = lg_memkv_new(w->disk, "engines");
+    assert_ok(lg_controller_start(&controller, &c, &err));
+    assert_ok(lg_server_start(&server, &s, &err));
+    if (w->without_router)
+        return;
+    router.metastore = lg_metafile_session_new(metafile);
+    assert_ok(lg_router_start(&router, &r, &err));
+}
+
+static struct world *world_new(bool without_router)
+{
+    struct world *w = lg_new(struct world);
+
+    w->without_router = without_router;
+    w->act_at = LG_PUSH_FINISHED;
+    w->sim = lg_sim_new(5);
+    w->net = lg_net_sim_new(w->sim);
+    w->disk = lg_disk_sim_new(w->sim, 6);
+    w->node = lg_sim_node_new(w->sim, "all");
+    lg_disk_sim_follow(w->disk, w->node);
+    w->push_lane = lg_sim_lane_new(w->sim, NULL, "push");
+    lg_sim_node_run(w->node, node_main, w);
+    return w;
+}
+
+static void world_free(struct world *w)
+{
+    lg_sim_free(w->sim);
+    lg_net_sim_free(w->net);
+    lg_disk_sim_free(w->disk);
+    lg_free(w);
+}
+
+static enum lg_rc open_log(void *ctx, const char *url, struct lg_pubsub **out, struct lg_error *err)
+{
+    struct world *w = ctx;
+    struct lg_loghttp_options o = {lg_net_sim_transport(w->net), w->push_lane, url};
+    enum lg_rc rc = lg_loghttp_new(&o, &w->log, err);
+
+    if (rc == LG_OK)
+        *out = lg_loghttp_pubsub(w->log);
+    return rc;
+}
+
+static void close_log(void *ctx, struct lg_pubsub *log)
+{
+    (void)log;
+    lg_loghttp_free(((struct world *)ctx)->log);
+}
+
+static void creating(void *ctx, const char *key, const char *value)
+{
+    (void)ctx, (void)key, (void)value;
+}
+
+static void progress(void *ctx, const struct lg_push_progress *p)
+{
+    struct world *w = ctx;
+    void (*act)(struct world *) = w->act;
+
+    w->phase = p->phase;
+    if (act == NULL || p->phase != w->act_at)
+        return;
+    w->act = NULL;
+    act(w);
+}
+
+static void finished(void *ctx, struct lg_pushjob *job)
+{
+    struct world *w = ctx;
+
+    assert_false(w->finished);
+    w->outcome = *lg_pushjob_outcome(job);
+    w->finished = true;
+}
+
+static bool is_finished(void *ctx)
+{
+    return ((struct world *)ctx)->finished;
+}
+
+static enum lg_rc push(struct world *w, const char *id, struct lg_slice file, uint64_t timeout_ms)
+{
+    w->file = file;
+    w->finished = false;
+    w->job = lg_pushjob_start(&(struct lg_pushjob_options){
+        .lane = w->push_lane,
+        .transport = lg_net_sim_transport(w->net),
+        .controller_url = "http://all:5555",
+        .store = "cities",
+        .push_id = id,
+        .host_name = "me",
+        .source = lg_source_of_slice(&w->file),
+        .file_name = "cities.avro",
+        .key_field = "id",
+        .create_store = true,
+        .owner = "me",
+        .partitions = 3,
+        .timeout_ms = timeout_ms,
+        .open_log = open_log,
+        .close_log = close_log,
+        .creating = creating,
+        .progress = progress,
+        .finished = finished,
+        .ctx = w,
+    });
+    assert_true(lg_sim_run_until(w->sim, is_finished, w, 1000 * LG_SEC));
+    lg_pushjob_free(w->job);
+    lg_sim_run_us(w->sim, LG_SEC); /* Its connections close. */
+    return w->outcome.rc;
+}
+
+/* A container of `count` cities; with `conflict`, city 1 twice with different names. */
+static void write_file(struct lg_buf *file, int count, bool conflict)
+{
+    static const uint8_t sync[LG_CONTAINER_SYNC_BYTES] = "sixteen bytes ..";
+    LG_AUTO(lg_schema) *schema = NULL;
+    LG_AUTO(lg_container_writer) *writer = NULL;
+    struct lg_container_writer_options options = {.sync = sync};
+    struct lg_error err = {0};
+
+    assert_ok(lg_schema_parse(
+        LG_LIT("{\"type\":\"record\",\"name\":\"City\",\"fields\":[{\"name\":\"id\",\"type\":"
+               "\"int\"},{\"name\":\"size\",\"type\":\"int\"}]}"),
+        &schema, &err));
+    options.schema = schema;
+    assert_ok(lg_container_writer_open(lg_sink_of_buf(file), &options, &writer, &err));
+    for (int i = 1; i <= count + conflict; i++) {
+        uint8_t datum[2] = {(uint8_t)(2 * (i > count ? 1 : i)), (uint8_t)(2 * (i % 60))};
+
+        assert_ok(lg_container_writer_add(writer, lg_slice(datum, sizeof datum), &err));
+    }
+    assert_ok(lg_container_writer_flush(writer, &err));
+}
+
+static void a_push_makes_the_store_and_the_next_one_another_version(void **state)
+{
+    struct world *w = world_new(false);
+    LG_SCOPED(lg_buf) file = {0};
+
+    (void)state;
+    write_file(&file, 50, false);
+    if (push(w, "p1", lg_buf_slice(&file), 60000) != LG_OK)
+        fail_msg("%s", w->outcome.err.text);
+    assert_int_equal(w->outcome.version, 1);
+    assert_int_equal(w->outcome.partitions, 3);
+    assert_int_equal(w->outcome.records, 50);
+    assert_true(w->outcome.store_created);
+    assert_rc(LG_OK, push(w, "p2", lg_buf_slice(&file), 60000));
+    assert_int_equal(w->outcome.version, 2);
+    assert_false(w->outcome.store_created);
+    world_free(w);
+}
+
+static void data_that_contradicts_itself_is_refused_before_a_version_is_asked_for(void **state)
+{
+    struct world *w = world_new(false);
+    LG_SCOPED(lg_buf) bad = {0}, good = {0};
+
+    (void)state;
+    write_file(&bad, 50, true);
+    write_file(&good, 50, false);
+    assert_rc(LG_ERR_BAD_DATA, push(w, "p1", lg_buf_slice(&bad), 60000));
+    assert_non_null(strstr(w->outcome.err.text, "two different records have the key 1"));
+    assert_int_equal(w->outcome.version, 0);
+    assert_rc(LG_OK, push(w, "p2", lg_buf_slice(&good), 60000));
+    assert_int_equal(w->outcome.version, 1); /* No number was used up. */
+    world_free(w);
+}
+
+static void cancel(struct world *w)
+{
+    lg_pushjob_cancel(w->job);
+}
+
+static void a_cancelled_push_kills_its_version(void **state)
+{
+    static const enum lg_push_phase phases[] = {LG_PUSH_REQUESTING, LG_PUSH_WRITING};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(phases); i++) {
+        struct world *w = world_new(false);
+        LG_SCOPED(lg_buf) file = {0};
+
+        write_file(&file, 50, false);
+        w->act_at = phases[i];
+        w->act = cancel;
+        assert_rc(LG_ERR_CANCELLED, push(w, "p1", lg_buf_slice(&file), 60000));
+        assert_null(strstr(w->outcome.err.text, "could not be dropped"));
+        assert_rc(LG_OK, push(w, "p2", lg_buf_slice(&file), 60000)); /* Nothing is in its way. */
+        assert_int_equal(w->outcome.version, 2);
+        world_free(w);
+    }
+}
+
+static void crash(void *ctx)
+{
+    struct world *w = ctx;
+
+    lg_sim_node_kill(w->node);
+    lg_sim_node_start(w->node);
+    lg_sim_node_run(w->node, node_main, w);
+}
+
+static void crash_soon(struct world *w)
+{
+    (void)lg_sim_at(w->sim, lg_sim_now_us(w->sim) + 1000, NULL, crash, w);
+}
+
+static void a_push_completes_though_everything_else_dies_and_comes_back(void **state)
+{
+    static const enum lg_push_phase phases[] = {LG_PUSH_FINDING, LG_PUSH_REQUESTING,
+                                                LG_PUSH_WRITING, LG_PUSH_ENDING,
+                                                LG_PUSH_WAITING, LG_PUSH_CONFIRMING};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(phases); i++) {
+        struct world *w = world_new(false);
+        LG_SCOPED(lg_buf) file = {0};
+
+        write_file(&file, 50, false);
+        w->act_at = phases[i];
+        w->act = crash_soon;
+        if (push(w, "p1", lg_buf_slice(&file), 120000) != LG_OK)
+            fail_msg("%s: %s", lg_push_phase_name(phases[i]), w->outcome.err.text);
+        assert_int_equal(w->outcome.version, 1);
+        world_free(w);
+    }
+}
+
+static void without_a_router_success_is_never_told(void **state)
+{
+    struct world *w = world_new(true);
+    LG_SCOPED(lg_buf) file = {0};
+
+    (void)state;
+    write_file(&file, 50, false);
+    assert_rc(LG_ERR_TIMEOUT, push(w, "p1", lg_buf_slice(&file), 20000));
+    assert_int_equal(w->outcome.version, 1);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_push_makes_the_store_and_the_next_one_another_version),
+        cmocka_unit_test(data_that_contradicts_itself_is_refused_before_a_version_is_asked_for),
+        cmocka_unit_test(a_cancelled_push_kills_its_version),
+        cmocka_unit_test(a_push_completes_though_everything_else_dies_and_comes_back),
+        cmocka_unit_test(without_a_router_success_is_never_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
