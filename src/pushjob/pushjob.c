@@ -658,6 +658,13 @@ static void poll_again(struct lg_pushjob *job, void (*due)(struct lg_timer *))
     fail(job, &err);
 }
 
+/* The push's own deadline ended the call: what to tell is what was waited for, not the call. */
+static bool ran_out(struct lg_pushjob *job, const struct lg_api_call *call)
+{
+    return call->rc == LG_ERR_TIMEOUT && !job->cancelled &&
+           lg_lane_now_us(job->o.lane) >= job->deadline_us;
+}
+
 static void wait_due(struct lg_timer *timer)
 {
     step_wait(LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer));
@@ -670,6 +677,10 @@ static void job_answered(struct lg_api_call *call)
     const char *status;
     struct lg_error err = {0};
 
+    if (ran_out(job, call)) {
+        poll_again(job, wait_due);
+        return;
+    }
     if (went_wrong(job, call))
         return;
     status = lg_json_get_str(call->answer, "status", "");
@@ -714,6 +725,10 @@ static void routers_listed(struct lg_api_call *call)
     struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
     const struct lg_json *routers;
 
+    if (ran_out(job, call)) {
+        poll_again(job, list_due);
+        return;
+    }
     if (went_wrong(job, call))
         return;
     routers_forget(job);

@@ -315,6 +315,8 @@ static void without_a_router_success_is_never_told(void **state)
     write_file(&file, 50, false);
     assert_rc(LG_ERR_TIMEOUT, push(w, "p1", lg_buf_slice(&file), 20000));
     assert_int_equal(w->outcome.version, 1);
+    assert_non_null(
+        strstr(w->outcome.err.text, "version 1 is not served after 20 s by every router"));
     world_free(w);
 }
 
