@@ -305,6 +305,7 @@ static enum lg_rc check_end(struct lg_change *ch, const struct lg_ctl_topic *t, 
                             struct lg_error *err)
 {
     struct lg_version *v = version_of(ch);
+    bool is_explained = t != NULL && t->details != NULL;
     uint32_t partitions;
 
     if (v == NULL)
@@ -315,8 +316,10 @@ static enum lg_rc check_end(struct lg_change *ch, const struct lg_ctl_topic *t, 
     if (*out_again)
         return LG_OK;
     if (v->status != LG_VERSION_STARTED || t == NULL)
-        return lg_error_set(err, LG_ERR_CONFLICT, "version %d of store '%s' is %s: push again",
-                            ch->version, ch->store_name, lg_version_status_name(v->status));
+        return lg_error_set(
+            err, LG_ERR_CONFLICT, "version %d of store '%s' is %s%s%s%s; push again", ch->version,
+            ch->store_name, lg_version_status_name(v->status), is_explained ? " (" : "",
+            is_explained ? t->details : "", is_explained ? ")" : "");
     partitions = (uint32_t)v->partition_count;
     if (ch->text == NULL)
         return LG_OK;

@@ -15,6 +15,9 @@ static void a_failed_push_tells_why_and_goes_away(void **state)
     assert_string_equal(lg_cw_job(w, 1), "ERROR");
     assert_string_equal(lg_cw_text(w, "statusDetails"), "partition 0 on srv1_88: the disk is full");
     assert_int_equal(lg_cw_post(w, "/end_of_push", "store_name=cities&version=1"), 409);
+    assert_string_equal(lg_cw_text(w, "error"),
+                        "version 1 of store 'cities' is ERROR (partition 0 on srv1_88: the disk is "
+                        "full); push again");
     assert_int_equal(lg_cw_request(w, "p2", 0), 200);
     assert_int_equal(lg_cw_version(w), 2);
     lg_sim_run_us(w->sim, 30 * LG_SEC); /* Who pushed has time to ask why. */

@@ -707,9 +707,30 @@ static void step_wait(struct lg_pushjob *job)
 
 static void confirm_next(struct lg_pushjob *job);
 
+static void current_known(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+    int64_t current = lg_json_get_int(lg_json_get(call->answer, "store"), "currentVersion", 0);
+    struct lg_error err;
+
+    if (call->rc == LG_OK && current < job->outcome.version && !job->cancelled) {
+        (void)lg_error_set(&err, LG_ERR_CONFLICT,
+                           "version %d was complete and was rolled back before every router served "
+                           "it: version %lld is current; `lagoon rollforward %s` switches to it",
+                           job->outcome.version, (long long)current, job->o.store);
+        fail(job, &err);
+        return;
+    }
+    step_list_routers(job);
+}
+
+/* Before the routers are asked again: is there still something to wait for? */
 static void list_due(struct lg_timer *timer)
 {
-    step_list_routers(LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer));
+    struct lg_pushjob *job = LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer);
+
+    prepare(job);
+    ask(job, LG_API_store, current_known);
 }
 
 static void routers_forget(struct lg_pushjob *job)
