@@ -9,6 +9,7 @@
 #include "drivers/seglog/seglog.h"
 #include "drivers/sim/disk_sim.h"
 #include "drivers/sim/transport_sim.h"
+#include "net/http_client.h"
 #include "pubsub/log_front.h"
 #include "router/router.h"
 #include "server/server.h"
@@ -32,6 +33,9 @@ struct world {
     enum lg_push_phase act_at; /* the phase in which `act` is called, once */
     void (*act)(struct world *w);
     bool finished;
+
+    struct lg_http_client *client; /* Of an operator beside the push. */
+    struct lg_http_call call;
 };
 
 static void log_request(void *ctx, struct lg_http_request *rq)
@@ -320,6 +324,41 @@ static void without_a_router_success_is_never_told(void **state)
     world_free(w);
 }
 
+static void rolled_back(struct lg_http_call *call)
+{
+    assert_int_equal(call->status, 200);
+}
+
+static void roll_back(struct world *w)
+{
+    w->client = lg_http_client_new(lg_net_sim_transport(w->net), w->push_lane);
+    w->call =
+        (struct lg_http_call){.host = "all",
+                              .port = 5555,
+                              .method = LG_HTTP_POST,
+                              .target = LG_LIT("/rollback_to_backup_version?store_name=cities"),
+                              .done = rolled_back};
+    lg_http_call_submit(w->client, &w->call);
+}
+
+static void a_version_that_is_rolled_back_before_it_was_confirmed_is_told(void **state)
+{
+    struct world *w = world_new(true);
+    LG_SCOPED(lg_buf) file = {0};
+
+    (void)state;
+    write_file(&file, 50, false);
+    assert_rc(LG_ERR_TIMEOUT, push(w, "p1", lg_buf_slice(&file), 20000));
+    w->act_at = LG_PUSH_CONFIRMING;
+    w->act = roll_back;
+    assert_rc(LG_ERR_CONFLICT, push(w, "p2", lg_buf_slice(&file), 600000));
+    assert_non_null(strstr(w->outcome.err.text, "version 2 was complete and was rolled back"));
+    lg_http_call_done(&w->call);
+    lg_http_client_free(w->client);
+    lg_sim_run_us(w->sim, LG_SEC);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_push_kills_its_version),
         cmocka_unit_test(a_push_completes_though_everything_else_dies_and_comes_back),
         cmocka_unit_test(without_a_router_success_is_never_told),
+        cmocka_unit_test(a_version_that_is_rolled_back_before_it_was_confirmed_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
