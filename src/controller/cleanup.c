@@ -53,10 +53,23 @@ size_t lg_cleanup_candidates(const struct lg_store *store, uint32_t keep_backups
     return LG_MIN(n, (size_t)LG_CLEANUP_VERSIONS_MAX);
 }
 
+/* A router that lags may answer the current version and yet be about to hear of an older switch, to
+ * a version that would be gone by then. A clock that was set back settles nothing for longer. */
+static bool switched_lately(const struct lg_controller *c, const struct lg_store *store)
+{
+    int64_t age_ms =
+        (int64_t)lg_lane_wall_ms(c->o.lane) - store->latest_version_promote_to_current_ms;
+
+    return age_ms >= 0 && age_ms < LG_CLEANUP_SETTLE_MS;
+}
+
 size_t lg_cleanup_due(const struct lg_controller *c, const struct lg_store *store,
                       int32_t out[LG_CLEANUP_VERSIONS_MAX])
 {
     size_t n = lg_cleanup_candidates(store, c->o.keep_backups, out), due = 0;
+
+    if (switched_lately(c, store))
+        return 0;
 
     for (size_t i = 0; i < n; i++) {
         const struct lg_ctl_topic *t = lg_ctl_state_version(c->state, store->name, out[i]);
