@@ -82,10 +82,10 @@ static void a_reset_gives_the_whole_limit_back(void **state)
     assert_non_null(lg_arena_alloc(arena, 10));
 }
 
+#if LG_ASAN /* Elsewhere there is nothing to ask, and no such test. */
 static void under_address_sanitizer_the_byte_after_an_allocation_is_out_of_bounds(void **state)
 {
     (void)state;
-#if LG_ASAN
     LG_AUTO(lg_arena) *arena = lg_arena_new(0);
     char *first = lg_arena_alloc(arena, 16), *second = lg_arena_alloc(arena, 3);
 
@@ -94,10 +94,8 @@ static void under_address_sanitizer_the_byte_after_an_allocation_is_out_of_bound
     assert_false(__asan_address_is_poisoned(second + 2));
     lg_arena_reset(arena);
     assert_true(__asan_address_is_poisoned(first));
-#else
-    skip();
-#endif
 }
+#endif
 
 int main(void)
 {
@@ -106,7 +104,9 @@ int main(void)
         cmocka_unit_test(copies_equal_their_source_and_strings_end_with_nul),
         cmocka_unit_test(past_the_limit_every_kind_of_allocation_gives_null),
         cmocka_unit_test(a_reset_gives_the_whole_limit_back),
+#if LG_ASAN
         cmocka_unit_test(under_address_sanitizer_the_byte_after_an_allocation_is_out_of_bounds),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
