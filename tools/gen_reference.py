@@ -14,7 +14,7 @@ PAGES = [
     ("routes", "src/api/routes.def", "Routes of the controller",
      ["id", "method", "path", "required", "optional"], ["method", "path", "required", "optional"]),
     ("commands", "src/admin/commands.def", "Commands",
-     ["id", "command", "arguments", "least", "most", "what it does", "example"],
+     ["id", "command", "arguments", "least", "most", "kind", "runner", "function", "what it does", "example"],
      ["command", "arguments", "what it does", "example"]),
     ("standalone-options", "src/main/options.def", "Options of `lagoon standalone`",
      ["option", "type", "default", "least", "most", "when", "meaning"],

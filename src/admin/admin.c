@@ -46,25 +46,13 @@ void lg_admin_print_json(struct lg_admin *a, const struct lg_json *json)
 
 enum lg_rc lg_admin_run(struct lg_admin *a, const struct lg_command *c, struct lg_error *err)
 {
-    switch (c->kind) {
-    case LG_COMMAND_STORE_CREATE:
-        return lg_admin_store_create(a, c, err);
-    case LG_COMMAND_STORE_LIST:
-        return lg_admin_store_list(a, c, err);
-    case LG_COMMAND_STORE_DESCRIBE:
-        return lg_admin_store_describe(a, c, err);
-    case LG_COMMAND_VERSIONS:
-        return lg_admin_versions(a, c, err);
-    case LG_COMMAND_ROLLBACK:
-        return lg_admin_rollback(a, c, err);
-    case LG_COMMAND_ROLLFORWARD:
-        return lg_admin_rollforward(a, c, err);
-    case LG_COMMAND_PUSH_KILL:
-        return lg_admin_push_kill(a, c, err);
-    case LG_COMMAND_GET:
-        return lg_admin_get(a, c, err);
-    default:
-        assert(false && "a verb of another file");
-        return LG_ERR_FAILED;
-    }
+    static enum lg_rc (*const functions[])(struct lg_admin *, const struct lg_command *,
+                                           struct lg_error *) = {
+#define X(name, words, arguments, least, most, kinds, runner, function, help, example) function,
+#include "admin/commands.def"
+#undef X
+    };
+
+    assert(functions[c->kind] != NULL); /* Else it is a verb of another file. */
+    return functions[c->kind](a, c, err);
 }

@@ -32,7 +32,7 @@ struct lg_admin {
 LG_MUST_CHECK enum lg_rc lg_admin_parse_output(const char *text, enum lg_output *out,
                                                struct lg_error *err);
 
-/* Runs the command; everything but STANDALONE, PUSH, VERSION and HELP. What it says is in
+/* Runs the command: a row of commands.def whose runner is `admin`. What it says is in
  * admin->out, also when some keys of a get were not found: then LG_ERR_NOT_FOUND. */
 LG_MUST_CHECK enum lg_rc lg_admin_run(struct lg_admin *admin, const struct lg_command *command,
                                       struct lg_error *err);

@@ -4,30 +4,39 @@
 
 #include "base/str.h"
 
-#define WORDS_MAX 2
+enum { K_CALLS = 1, K_READS = 2, K_PRINTS = 4 }; /* commands.def says what they mean. */
 
 static const struct {
     const char *words, *arguments;
     size_t least, most;
+    unsigned kinds;
     const char *help, *example;
 } commands[] = {
-#define X(name, words, arguments, least, most, help, example)                                      \
-    {words, arguments, least, most, help, example},
+#define X(name, words, arguments, least, most, kinds, runner, function, help, example)             \
+    {words, arguments, least, most, kinds, help, example},
 #include "admin/commands.def"
 #undef X
 };
 
-#define C(name) (1u << LG_COMMAND_##name)
+_Static_assert(LG_COMMAND_COUNT <= 64, "a set of commands is one word");
+#define C(name) (UINT64_C(1) << LG_COMMAND_##name)
 static const struct {
     const char *name, *value;
-    unsigned commands;
+    unsigned kinds;
+    uint64_t commands;
     const char *help;
 } flags[] = {
-#define X(name, flag, value, commands, help) {flag, value, commands, help},
+#define X(name, flag, value, kinds, commands, help) {flag, value, kinds, commands, help},
 #include "admin/flags.def"
 #undef X
 };
 #undef C
+
+static bool has_flag(enum lg_command_kind kind, size_t flag)
+{
+    return (flags[flag].kinds & commands[kind].kinds) != 0 ||
+           (flags[flag].commands & (UINT64_C(1) << kind)) != 0;
+}
 
 const char *lg_command_words(enum lg_command_kind kind)
 {
@@ -61,7 +70,7 @@ void lg_command_help(struct lg_buf *out, enum lg_command_kind kind)
     for (size_t i = 0; i < LG_FLAG_COUNT; i++) {
         char left[64];
 
-        if ((flags[i].commands & (1u << kind)) == 0)
+        if (!has_flag(kind, i))
             continue;
         lg_buf_append_str(out, any ? "" : "\nflags:\n");
         any = true;
@@ -124,7 +133,7 @@ static enum lg_rc unknown_flag(enum lg_command_kind kind, const char *word, stru
     const char *near;
 
     for (size_t i = 0; i < LG_FLAG_COUNT; i++)
-        if ((flags[i].commands & (1u << kind)) != 0)
+        if (has_flag(kind, i))
             names[n++] = flags[i].name;
     near = lg_nearest(word + 2, names, n);
     return lg_error_set(err, LG_ERR_INVALID,
@@ -141,7 +150,7 @@ static enum lg_rc take_flag(struct lg_command *c, size_t count, const char *cons
     size_t length = equals == NULL ? strlen(word) : (size_t)(equals - word);
 
     for (size_t f = 0; f < LG_FLAG_COUNT; f++) {
-        if ((flags[f].commands & (1u << c->kind)) == 0 || strlen(flags[f].name) != length - 2 ||
+        if (!has_flag(c->kind, f) || strlen(flags[f].name) != length - 2 ||
             memcmp(flags[f].name, word + 2, length - 2) != 0)
             continue;
         if (c->flags[f] != NULL)

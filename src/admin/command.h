@@ -6,14 +6,14 @@
 #include "base/buf.h"
 
 enum lg_command_kind {
-#define X(name, words, arguments, least, most, help, example) LG_COMMAND_##name,
+#define X(name, ...) LG_COMMAND_##name,
 #include "admin/commands.def"
 #undef X
     LG_COMMAND_COUNT
 };
 
 enum lg_flag {
-#define X(name, flag, value, commands, help) LG_FLAG_##name,
+#define X(name, ...) LG_FLAG_##name,
 #include "admin/flags.def"
 #undef X
     LG_FLAG_COUNT

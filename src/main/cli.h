@@ -36,9 +36,12 @@ LG_MUST_CHECK int lg_cli_print(struct lg_slice text);
  * them. What was closed reads as empty, and writing to it fails. */
 void lg_cli_keep_standard_files(void);
 
-/* The verbs, each with its exit status. */
+/* The runners of commands.def, each with its exit status. */
 int lg_verb_standalone(const struct lg_command *command);
 int lg_verb_push(const struct lg_command *command);
 int lg_verb_admin(const struct lg_command *command);
+int lg_verb_version(const struct lg_command *command);
+/* The page of the command, or of the one that is its argument. */
+int lg_verb_help(const struct lg_command *command);
 
 #endif

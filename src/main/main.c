@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "main/cli.h"
 
-static int help(const struct lg_command *c)
+int lg_verb_help(const struct lg_command *c)
 {
     LG_SCOPED(lg_buf) text = {0};
     LG_SCOPED(lg_command) of = {0};
@@ -28,6 +28,18 @@ static int help(const struct lg_command *c)
     return lg_cli_print(lg_buf_slice(&text));
 }
 
+int lg_verb_version(const struct lg_command *c)
+{
+    (void)c;
+    return lg_cli_print(LG_LIT("lagoon " LAGOON_VERSION "\n"));
+}
+
+static int (*const verbs[])(const struct lg_command *) = {
+#define X(name, words, arguments, least, most, kinds, runner, ...) lg_verb_##runner,
+#include "admin/commands.def"
+#undef X
+};
+
 int main(int argc, char **argv)
 {
     LG_SCOPED(lg_command) command = {0};
@@ -38,16 +50,5 @@ int main(int argc, char **argv)
     if (lg_command_parse((size_t)(argc > 0 ? argc - 1 : 0), (const char *const *)argv + 1, &command,
                          &err) != LG_OK)
         return lg_cli_fail(&err);
-    if (command.wants_help || command.kind == LG_COMMAND_HELP)
-        return help(&command);
-    switch (command.kind) {
-    case LG_COMMAND_VERSION:
-        return lg_cli_print(LG_LIT("lagoon " LAGOON_VERSION "\n"));
-    case LG_COMMAND_STANDALONE:
-        return lg_verb_standalone(&command);
-    case LG_COMMAND_PUSH:
-        return lg_verb_push(&command);
-    default:
-        return lg_verb_admin(&command);
-    }
+    return command.wants_help ? lg_verb_help(&command) : verbs[command.kind](&command);
 }
