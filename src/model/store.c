@@ -17,6 +17,11 @@ struct lg_store *lg_store_new(const char *name, const char *owner, const char *k
     s->batch_get_limit = -1;
     s->enable_reads = true;
     s->enable_writes = true;
+    s->client_decompression_enabled = true;
+    s->storage_node_read_quota_enabled = true;
+    s->storage_quota_bytes = -1;
+    s->read_quota = -1;
+    s->backup_retention_ms = -1;
     s->latest_superset_schema_id = -1;
     s->key_schema = key_schema == NULL ? NULL : lg_strdup(key_schema);
     return s;
@@ -173,6 +178,8 @@ enum lg_rc lg_store_add_version(struct lg_store *s, const struct lg_store_push *
         .partition_count = s->partition_count,
         .replication_factor = s->replication_factor,
         .min_active_replicas = LG_MAX(s->replication_factor - 1, 1),
+        .compression = s->compression,
+        .chunking_enabled = s->chunking_enabled,
         .push_lease_ms = push->lease_ms,
         .push_heard_ms = push->now_ms,
         .record_count = -1,

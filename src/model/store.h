@@ -35,14 +35,25 @@ struct lg_store {
     int32_t num_versions_to_preserve; /* with the current one; 0: the cluster's rule */
     int32_t batch_get_limit;          /* -1: LG_STORE_BATCH_GET_LIMIT_DEFAULT */
     bool enable_reads, enable_writes;
-    int32_t latest_superset_schema_id; /* -1: none */
+    enum lg_compression compression; /* of the next version, as chunking_enabled */
+    bool chunking_enabled;
+    bool client_decompression_enabled; /* clients may decompress themselves; true */
+    bool read_compute_enabled;
+    bool storage_node_read_quota_enabled; /* true: the fast client insists on it */
+    bool schema_auto_register;            /* a push may bring a new value schema; false */
+    int64_t storage_quota_bytes;          /* of one version; -1: no limit */
+    int64_t read_quota;                   /* keys per second; -1: no limit */
+    int64_t backup_retention_ms;          /* -1: the cluster's rule */
+    int32_t latest_superset_schema_id;    /* -1: none */
     int64_t latest_version_promote_to_current_ms;
-    char *key_schema;                             /* owned; its id is always 1 */
+    int64_t deleted_ms; /* when it was deleted, which can be undone for a while; 0: it was not */
+    char *key_schema;   /* owned; its id is always 1 */
     LG_VEC(struct lg_store_schema) value_schemas; /* by id, ascending */
     LG_VEC(struct lg_version) versions;           /* by number, ascending */
 };
 
-/* A new store with Venice's defaults; texts are copied. `key_schema` may be NULL. */
+/* A new store with Venice's defaults, but without quotas and with storage_node_read_quota_enabled;
+ * texts are copied. `key_schema` may be NULL. */
 struct lg_store *lg_store_new(const char *name, const char *owner, const char *key_schema,
                               int64_t now_ms);
 void lg_store_free(struct lg_store *s); /* NULL is allowed. */

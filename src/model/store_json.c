@@ -15,6 +15,15 @@ static void set_settings(struct lg_json *json, const struct lg_store *s)
     lg_json_set_int(json, "batchGetLimit", s->batch_get_limit);
     lg_json_set_bool(json, "enableStoreReads", s->enable_reads);
     lg_json_set_bool(json, "enableStoreWrites", s->enable_writes);
+    lg_json_set_str(json, "compressionStrategy", lg_compression_name(s->compression));
+    lg_json_set_bool(json, "chunkingEnabled", s->chunking_enabled);
+    lg_json_set_bool(json, "clientDecompressionEnabled", s->client_decompression_enabled);
+    lg_json_set_bool(json, "readComputationEnabled", s->read_compute_enabled);
+    lg_json_set_bool(json, "storageNodeReadQuotaEnabled", s->storage_node_read_quota_enabled);
+    lg_json_set_bool(json, "schemaAutoRegisterFromPushJobEnabled", s->schema_auto_register);
+    lg_json_set_int(json, "storageQuotaInByte", s->storage_quota_bytes);
+    lg_json_set_int(json, "readQuotaInCU", s->read_quota);
+    lg_json_set_int(json, "backupVersionRetentionMs", s->backup_retention_ms);
     lg_json_set_int(json, "latestSuperSetValueSchemaId", s->latest_superset_schema_id);
     lg_json_set_int(json, "latestVersionPromoteToCurrentTimestamp",
                     s->latest_version_promote_to_current_ms);
@@ -26,22 +35,18 @@ static void set_defaults(struct lg_json *json)
     static const char *const off[] = {
         "hybridStoreOverheadBypass",
         "accessControlled",
-        "chunkingEnabled",
         "rmdChunkingEnabled",
         "singleGetRouterCacheEnabled",
         "batchGetRouterCacheEnabled",
         "incrementalPushEnabled",
         "migrating",
         "writeComputationEnabled",
-        "readComputationEnabled",
-        "schemaAutoRegisterFromPushJobEnabled",
         "nativeReplicationEnabled",
         "hybridStoreDiskQuotaEnabled",
         "migrationDuplicateStore",
         "storeMetaSystemStoreEnabled",
         "daVinciPushStatusStoreEnabled",
         "activeActiveReplicationEnabled",
-        "storageNodeReadQuotaEnabled",
         "separateRealTimeTopicEnabled",
     };
 
@@ -49,17 +54,12 @@ static void set_defaults(struct lg_json *json)
         lg_json_set_bool(json, off[i], false);
     lg_json_set_str(json, "kafkaBrokerUrl", "");
     lg_json_set(json, "coloToCurrentVersions", lg_json_new_object());
-    lg_json_set_bool(json, "clientDecompressionEnabled", true);
     lg_json_set(json, "hybridStoreConfig", lg_json_new_null());
     lg_json_set(json, "etlStoreConfig", lg_json_new_null());
     lg_json_set(json, "partitionerConfig", lg_json_new_null());
     lg_json_set(json, "viewConfigs", lg_json_new_object());
-    lg_json_set_str(json, "compressionStrategy", lg_compression_name(LG_COMPRESSION_NO_OP));
     lg_json_set_str(json, "backupStrategy", lg_backup_strategy_name(LG_BACKUP_KEEP_MIN_VERSIONS));
-    lg_json_set_int(json, "storageQuotaInByte", -1);
-    lg_json_set_int(json, "readQuotaInCU", -1);
     lg_json_set_int(json, "bootstrapToOnlineTimeoutInHours", 24);
-    lg_json_set_int(json, "backupVersionRetentionMs", -1);
     lg_json_set_int(json, "largestUsedRTVersionNumber", 0);
     lg_json_set_int(json, "maxRecordSizeBytes", -1);
     lg_json_set_str(json, "pushStreamSourceAddress", "");
@@ -73,6 +73,8 @@ static struct lg_json *ours_json(const struct lg_store *s)
     struct lg_json *schemas = lg_json_new_array();
 
     lg_json_set_int(ours, "createdTime", s->created_ms);
+    if (s->deleted_ms > 0)
+        lg_json_set_int(ours, "deletedTime", s->deleted_ms);
     lg_json_set_str(ours, "keySchema", s->key_schema);
     for (size_t i = 0; i < s->value_schemas.size; i++) {
         struct lg_json *schema = lg_json_new_object();
@@ -132,6 +134,57 @@ static enum lg_rc read_ints(const struct lg_json *json, struct lg_store *s, stru
                                 s->name, rows[i].key, (long long)v);
         memcpy((char *)s + rows[i].offset, &narrow, sizeof(narrow));
     }
+    return LG_OK;
+}
+
+static enum lg_rc read_longs(const struct lg_json *json, struct lg_store *s, struct lg_error *err)
+{
+    static const struct {
+        const char *key;
+        size_t offset;
+    } rows[] = {
+        {"storageQuotaInByte", offsetof(struct lg_store, storage_quota_bytes)},
+        {"readQuotaInCU", offsetof(struct lg_store, read_quota)},
+        {"backupVersionRetentionMs", offsetof(struct lg_store, backup_retention_ms)},
+    };
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        int64_t v = lg_json_get_int(json, rows[i].key, -1);
+
+        if (v < -1)
+            return lg_error_set(err, LG_ERR_BAD_DATA, "store %s: member %s is %lld, out of range",
+                                s->name, rows[i].key, (long long)v);
+        memcpy((char *)s + rows[i].offset, &v, sizeof(v));
+    }
+    return LG_OK;
+}
+
+/* The defaults are those of a new store, which `s` holds. */
+static enum lg_rc read_choices(const struct lg_json *json, struct lg_store *s, struct lg_error *err)
+{
+    static const struct {
+        const char *key;
+        size_t offset;
+    } rows[] = {
+        {"enableStoreReads", offsetof(struct lg_store, enable_reads)},
+        {"enableStoreWrites", offsetof(struct lg_store, enable_writes)},
+        {"chunkingEnabled", offsetof(struct lg_store, chunking_enabled)},
+        {"clientDecompressionEnabled", offsetof(struct lg_store, client_decompression_enabled)},
+        {"readComputationEnabled", offsetof(struct lg_store, read_compute_enabled)},
+        {"storageNodeReadQuotaEnabled", offsetof(struct lg_store, storage_node_read_quota_enabled)},
+        {"schemaAutoRegisterFromPushJobEnabled", offsetof(struct lg_store, schema_auto_register)},
+    };
+    const char *compression = lg_json_get_str(json, "compressionStrategy", "NO_OP");
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        bool *member = (bool *)(void *)((char *)s + rows[i].offset);
+
+        *member = lg_json_get_bool(json, rows[i].key, *member);
+    }
+    if (!lg_compression_from_name(lg_slice_str(compression), &s->compression))
+        return lg_error_set(err, LG_ERR_BAD_DATA,
+                            "store %s: member compressionStrategy is %s, which is not known",
+                            s->name, compression);
     return LG_OK;
 }
 
@@ -200,11 +253,14 @@ enum lg_rc lg_store_from_json(const struct lg_json *json, struct lg_store **out,
         return lg_error_set(err, LG_ERR_BAD_DATA, "store: member name is not a store name");
     s = lg_store_new(name, lg_json_get_str(json, "owner", ""), /* key_schema= */ NULL,
                      lg_json_get_int(ours, "createdTime", 0));
-    s->enable_reads = lg_json_get_bool(json, "enableStoreReads", true);
-    s->enable_writes = lg_json_get_bool(json, "enableStoreWrites", true);
+    s->deleted_ms = LG_MAX(lg_json_get_int(ours, "deletedTime", 0), 0);
     s->latest_version_promote_to_current_ms =
         lg_json_get_int(json, "latestVersionPromoteToCurrentTimestamp", 0);
     rc = read_ints(json, s, err);
+    if (rc == LG_OK)
+        rc = read_longs(json, s, err);
+    if (rc == LG_OK)
+        rc = read_choices(json, s, err);
     if (rc == LG_OK)
         rc = read_schemas(ours, s, err);
     if (rc == LG_OK)

@@ -13,6 +13,8 @@ static struct lg_store *rich_store(void)
     bool flag;
 
     s->partition_count = 4;
+    s->compression = LG_COMPRESSION_ZSTD_WITH_DICT;
+    s->chunking_enabled = true;
     assert_ok(lg_store_add_value_schema(s, "{\"type\":\"int\"}", &id, &err));
     assert_ok(lg_store_add_value_schema(s, "\"long\"", &id, &err));
     for (int i = 1; i <= 3; i++) {
@@ -29,6 +31,14 @@ static struct lg_store *rich_store(void)
     s->enable_reads = false;
     s->num_versions_to_preserve = 4;
     s->latest_superset_schema_id = 2;
+    s->client_decompression_enabled = false;
+    s->read_compute_enabled = true;
+    s->storage_node_read_quota_enabled = false;
+    s->schema_auto_register = true;
+    s->storage_quota_bytes = INT64_C(1) << 40;
+    s->read_quota = 1800;
+    s->backup_retention_ms = 3600 * 1000;
+    s->deleted_ms = 9500;
     return s;
 }
 
@@ -56,6 +66,18 @@ static void a_store_comes_back_from_its_persistent_form(void **state)
     assert_string_equal(lg_store_value_schema(back, 1), "{\"type\":\"int\"}");
     assert_false(back->enable_reads);
     assert_true(back->enable_writes);
+    assert_int_equal(back->compression, LG_COMPRESSION_ZSTD_WITH_DICT);
+    assert_true(back->chunking_enabled);
+    assert_false(back->client_decompression_enabled);
+    assert_true(back->read_compute_enabled);
+    assert_false(back->storage_node_read_quota_enabled);
+    assert_true(back->schema_auto_register);
+    assert_true(back->storage_quota_bytes == INT64_C(1) << 40);
+    assert_int_equal(back->read_quota, 1800);
+    assert_int_equal(back->backup_retention_ms, 3600 * 1000);
+    assert_int_equal(back->deleted_ms, 9500);
+    assert_int_equal(back->versions.data[2].compression, LG_COMPRESSION_ZSTD_WITH_DICT);
+    assert_true(back->versions.data[2].chunking_enabled);
     copy = lg_store_copy(s);
     of_copy = lg_store_to_json(copy, LG_STORE_JSON_PERSISTENT);
     assert_true(lg_json_equal(json, of_copy));
@@ -124,6 +146,16 @@ static void missing_members_take_their_defaults(void **state)
     assert_int_equal(s->batch_get_limit, -1);
     assert_true(s->enable_reads);
     assert_true(s->enable_writes);
+    assert_int_equal(s->compression, LG_COMPRESSION_NO_OP);
+    assert_false(s->chunking_enabled);
+    assert_true(s->client_decompression_enabled);
+    assert_false(s->read_compute_enabled);
+    assert_true(s->storage_node_read_quota_enabled);
+    assert_false(s->schema_auto_register);
+    assert_int_equal(s->storage_quota_bytes, -1);
+    assert_int_equal(s->read_quota, -1);
+    assert_int_equal(s->backup_retention_ms, -1);
+    assert_int_equal(s->deleted_ms, 0);
 }
 
 static void members_that_make_no_sense_are_named(void **state)
@@ -137,6 +169,8 @@ static void members_that_make_no_sense_are_named(void **state)
         {"{\"name\":\"s\",\"currentVersion\":-1}", "currentVersion is -1"},
         {"{\"name\":\"s\",\"replicationFactor\":0}", "replicationFactor is 0"},
         {"{\"name\":\"s\",\"partitionCount\":3000000000}", "partitionCount"},
+        {"{\"name\":\"s\",\"storageQuotaInByte\":-2}", "storageQuotaInByte is -2"},
+        {"{\"name\":\"s\",\"compressionStrategy\":\"LZ4\"}", "compressionStrategy is LZ4"},
         {"{\"name\":\"s\",\"versions\":[{\"number\":0}]}", "store s: version: member number"},
         {"{\"name\":\"s\",\"versions\":[{\"number\":2},{\"number\":1}]}", "version 1 stands after"},
         {"{\"name\":\"s\",\"versions\":[{\"number\":2},{\"number\":2}]}", "version 2 stands after"},
