@@ -6,33 +6,33 @@
 
 enum { K_CALLS = 1, K_READS = 2, K_PRINTS = 4 }; /* commands.def says what they mean. */
 
-static const struct {
-    const char *words, *arguments;
-    size_t least, most;
-    unsigned kinds;
-    const char *help, *example;
-} commands[] = {
+static const struct lg_command_row commands[] = {
 #define X(name, words, arguments, least, most, kinds, runner, function, help, example)             \
-    {words, arguments, least, most, kinds, help, example},
+    {words, arguments, help, example, least, most, kinds},
 #include "admin/commands.def"
 #undef X
 };
 
 _Static_assert(LG_COMMAND_COUNT <= 64, "a set of commands is one word");
 #define C(name) (UINT64_C(1) << LG_COMMAND_##name)
-static const struct {
-    const char *name, *value;
-    unsigned kinds;
-    uint64_t commands;
-    const char *help;
-} flags[] = {
-#define X(name, flag, value, kinds, commands, help) {flag, value, kinds, commands, help},
+static const struct lg_flag_row flags[] = {
+#define X(name, flag, value, kinds, commands, help) {flag, value, help, kinds, commands},
 #include "admin/flags.def"
 #undef X
 };
 #undef C
 
-static bool has_flag(enum lg_command_kind kind, size_t flag)
+const struct lg_command_row *lg_command_row(enum lg_command_kind kind)
+{
+    return &commands[kind];
+}
+
+const struct lg_flag_row *lg_flag_row(enum lg_flag flag)
+{
+    return &flags[flag];
+}
+
+bool lg_command_has_flag(enum lg_command_kind kind, enum lg_flag flag)
 {
     return (flags[flag].kinds & commands[kind].kinds) != 0 ||
            (flags[flag].commands & (UINT64_C(1) << kind)) != 0;
@@ -70,7 +70,7 @@ void lg_command_help(struct lg_buf *out, enum lg_command_kind kind)
     for (size_t i = 0; i < LG_FLAG_COUNT; i++) {
         char left[64];
 
-        if (!has_flag(kind, i))
+        if (!lg_command_has_flag(kind, (enum lg_flag)i))
             continue;
         lg_buf_append_str(out, any ? "" : "\nflags:\n");
         any = true;
@@ -85,9 +85,8 @@ void lg_command_help(struct lg_buf *out, enum lg_command_kind kind)
 /* --- Parsing. ----------------------------------------------------------------------------------
  */
 
-/* The verb whose words begin the line; `*out_used` is how many words it took. */
-static bool match(size_t count, const char *const *words, enum lg_command_kind *out,
-                  size_t *out_used)
+bool lg_command_match(size_t count, const char *const *words, enum lg_command_kind *out,
+                      size_t *out_used)
 {
     size_t best = 0;
 
@@ -133,7 +132,7 @@ static enum lg_rc unknown_flag(enum lg_command_kind kind, const char *word, stru
     const char *near;
 
     for (size_t i = 0; i < LG_FLAG_COUNT; i++)
-        if (has_flag(kind, i))
+        if (lg_command_has_flag(kind, (enum lg_flag)i))
             names[n++] = flags[i].name;
     near = lg_nearest(word + 2, names, n);
     return lg_error_set(err, LG_ERR_INVALID,
@@ -150,7 +149,7 @@ static enum lg_rc take_flag(struct lg_command *c, size_t count, const char *cons
     size_t length = equals == NULL ? strlen(word) : (size_t)(equals - word);
 
     for (size_t f = 0; f < LG_FLAG_COUNT; f++) {
-        if (!has_flag(c->kind, f) || strlen(flags[f].name) != length - 2 ||
+        if (!lg_command_has_flag(c->kind, (enum lg_flag)f) || strlen(flags[f].name) != length - 2 ||
             memcmp(flags[f].name, word + 2, length - 2) != 0)
             continue;
         if (c->flags[f] != NULL)
@@ -222,7 +221,7 @@ enum lg_rc lg_command_parse(size_t count, const char *const *words, struct lg_co
         c.kind = LG_COMMAND_HELP;
     } else if (strcmp(words[0], "--version") == 0) {
         c.kind = LG_COMMAND_VERSION;
-    } else if (!match(count, words, &c.kind, &used)) {
+    } else if (!lg_command_match(count, words, &c.kind, &used)) {
         return unknown_command(count, words, err);
     } else if (c.kind == LG_COMMAND_STANDALONE) {
         c.rest = words + used;

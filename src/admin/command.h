@@ -32,6 +32,27 @@ struct lg_command {
     const char **owned;
 };
 
+struct lg_command_row {    /* of commands.def */
+    const char *words;     /* one or two: "store create" */
+    const char *arguments; /* as the usage line shows them */
+    const char *help, *example;
+    size_t least, most; /* arguments without flags */
+    unsigned kinds;
+};
+struct lg_flag_row {   /* of flags.def */
+    const char *name;  /* without dashes */
+    const char *value; /* "FILE", or the choices "a|b|c"; NULL: it takes none */
+    const char *help;
+    unsigned kinds;
+    uint64_t commands;
+};
+const struct lg_command_row *lg_command_row(enum lg_command_kind kind);
+const struct lg_flag_row *lg_flag_row(enum lg_flag flag);
+bool lg_command_has_flag(enum lg_command_kind kind, enum lg_flag flag);
+/* The verb whose words begin the line; `*out_used` is how many words it took. */
+bool lg_command_match(size_t count, const char *const *words, enum lg_command_kind *out,
+                      size_t *out_used);
+
 /* Parses what follows the program's name. LG_ERR_INVALID names the word and the nearest right one.
  */
 LG_MUST_CHECK enum lg_rc lg_command_parse(size_t count, const char *const *words,
