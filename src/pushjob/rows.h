@@ -17,6 +17,10 @@ struct lg_row {
     struct lg_slice key, value; /* In the rows' own memory. */
 };
 
+/* What becomes of two different values of one key (`push --duplicates`). Identical rows are always
+ * dropped and counted. First and last are by the order of adding, which is that of the files. */
+enum lg_duplicates { LG_DUPLICATES_FAIL, LG_DUPLICATES_FIRST, LG_DUPLICATES_LAST };
+
 struct lg_rows; /* Opaque. */
 
 struct lg_rows *lg_rows_new(uint32_t partitions);
