@@ -3,6 +3,7 @@
 #define LG_MAIN_CLI_H
 
 #include "admin/command.h"
+#include "base/option.h"
 #include "lane/lane.h"
 #include "net/http_client.h"
 
@@ -36,10 +37,19 @@ LG_MUST_CHECK int lg_cli_print(struct lg_slice text);
  * them. What was closed reads as empty, and writing to it fails. */
 void lg_cli_keep_standard_files(void);
 
+/* Runs a verb of admin/ and appends what it says, also when it fails. */
+LG_MUST_CHECK enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out,
+                                      struct lg_error *err);
+/* The options of `lagoon standalone`. */
+const struct lg_option_table *lg_cli_options(void);
+
 /* The runners of commands.def, each with its exit status. */
 int lg_verb_standalone(const struct lg_command *command);
 int lg_verb_push(const struct lg_command *command);
 int lg_verb_admin(const struct lg_command *command);
+int lg_verb_complete(const struct lg_command *command);
+int lg_verb_completion(const struct lg_command *command);
+int lg_verb_man(const struct lg_command *command);
 int lg_verb_version(const struct lg_command *command);
 /* The page of the command, or of the one that is its argument. */
 int lg_verb_help(const struct lg_command *command);

@@ -11,7 +11,7 @@ int lg_verb_help(const struct lg_command *c)
     struct lg_error err;
     enum lg_command_kind kind = LG_COMMAND_COUNT;
 
-    if (c->kind != LG_COMMAND_HELP) {
+    if (c->kind != LG_COMMAND_HELP || c->wants_help) {
         kind = c->kind;
     } else if (c->argument_count > 0) {
         const char *words[3] = {c->arguments[0], "--help", "--help"};

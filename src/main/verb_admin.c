@@ -22,33 +22,39 @@ static enum lg_rc read_file(void *ctx, const char *path, struct lg_buf *out, str
     return lg_cli_read_file(path, SCHEMA_FILE_BYTES_MAX, out, err);
 }
 
-int lg_verb_admin(const struct lg_command *command)
+enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, struct lg_error *err)
 {
     LG_SCOPED(lg_cli) cli = {0};
-    LG_SCOPED(lg_buf) out = {0};
-    struct lg_error err = {0};
     struct lg_admin admin = {.timeout_ms = TIMEOUT_MS_DEFAULT,
-                             .out = &out,
+                             .out = out,
                              .wait = wait,
                              .wake = wake,
                              .read_file = read_file,
                              .ctx = &cli};
-    int printed;
-    enum lg_rc rc = lg_admin_parse_output(command->flags[LG_FLAG_OUTPUT], &admin.output, &err);
+    enum lg_rc rc = lg_admin_parse_output(command->flags[LG_FLAG_OUTPUT], &admin.output, err);
 
     if (rc == LG_OK && command->flags[LG_FLAG_TIMEOUT] != NULL)
-        rc = lg_command_parse_time(command->flags[LG_FLAG_TIMEOUT], &admin.timeout_ms, &err);
+        rc = lg_command_parse_time(command->flags[LG_FLAG_TIMEOUT], &admin.timeout_ms, err);
     if (rc == LG_OK)
-        rc = lg_cli_open(&cli, command, &err);
+        rc = lg_cli_open(&cli, command, err);
     if (rc != LG_OK)
-        return lg_cli_fail(&err);
+        return rc;
     admin.lane = cli.lane;
     admin.http = cli.http;
     admin.router_url = cli.router_url;
-    rc = lg_api_client_new(cli.http, cli.lane, cli.controller_url, &admin.api, &err);
+    rc = lg_api_client_new(cli.http, cli.lane, cli.controller_url, &admin.api, err);
     if (rc == LG_OK)
-        rc = lg_admin_run(&admin, command, &err);
+        rc = lg_admin_run(&admin, command, err);
     lg_api_client_free(admin.api);
-    printed = lg_cli_print(lg_buf_slice(&out));
+    return rc;
+}
+
+int lg_verb_admin(const struct lg_command *command)
+{
+    LG_SCOPED(lg_buf) out = {0};
+    struct lg_error err = {0};
+    enum lg_rc rc = lg_cli_admin(command, &out, &err);
+    int printed = lg_cli_print(lg_buf_slice(&out));
+
     return rc == LG_OK ? printed : lg_cli_fail(&err);
 }

@@ -25,6 +25,11 @@ static const struct lg_option rows[] = {
 };
 static const struct lg_option_table table = {rows, LG_ARRAY_SIZE(rows)};
 
+const struct lg_option_table *lg_cli_options(void)
+{
+    return &table;
+}
+
 static enum lg_rc parse(struct options *o, const struct lg_command *c, struct lg_error *err)
 {
     LG_SCOPED(lg_buf) text = {0};

@@ -1,0 +1,266 @@
+#include "admin/complete.h"
+
+#include "base/str.h"
+
+void lg_complete_candidate(struct lg_buf *out, const char *typed, const char *candidate,
+                           const char *help)
+{
+    if (lg_slice_starts(lg_slice_str(candidate), lg_slice_str(typed)))
+        lg_buf_appendf(out, "%s\t%s\n", candidate, help);
+}
+
+/* --- The verb itself. --------------------------------------------------------------------------
+ */
+
+/* The first word of every verb, once. */
+static void first_words(struct lg_buf *out, const char *typed)
+{
+    for (size_t i = 0; i < LG_COMMAND_COUNT; i++) {
+        const struct lg_command_row *row = lg_command_row((enum lg_command_kind)i);
+        size_t length = strcspn(row->words, " "), before = 0;
+        LG_AUTO_STR char *word = lg_strf("%.*s", (int)length, row->words);
+        LG_AUTO_STR char *group = lg_strf("lagoon %s ...", word);
+
+        while (strcspn(lg_command_words((enum lg_command_kind)before), " ") != length ||
+               strncmp(lg_command_words((enum lg_command_kind)before), word, length) != 0)
+            before++; /* At the latest this row itself. */
+        if (before == i)
+            lg_complete_candidate(out, typed, word, row->words[length] == '\0' ? row->help : group);
+    }
+    lg_complete_candidate(out, typed, "--help", "Show all commands.");
+    lg_complete_candidate(out, typed, "--version", "Print the program's version.");
+}
+
+static void second_words(struct lg_buf *out, const char *first, const char *typed)
+{
+    size_t length = strlen(first);
+
+    for (size_t i = 0; i < LG_COMMAND_COUNT; i++) {
+        const struct lg_command_row *row = lg_command_row((enum lg_command_kind)i);
+
+        if (strncmp(row->words, first, length) == 0 && row->words[length] == ' ')
+            lg_complete_candidate(out, typed, row->words + length + 1, row->help);
+    }
+}
+
+/* --- Arguments and values. ---------------------------------------------------------------------
+ */
+
+static void option_names(struct lg_buf *out, const char *typed, const char *dashes,
+                         const struct lg_option_table *options)
+{
+    for (size_t i = 0; i < options->n; i++) {
+        LG_AUTO_STR char *name = lg_strf("%s%s", dashes, options->rows[i].name);
+
+        for (char *c = name; *dashes != '\0' && *c != '\0'; c++)
+            if (*c == '_')
+                *c = '-';
+        lg_complete_candidate(out, typed, name, options->rows[i].help);
+    }
+}
+
+/* A place that the tables describe by a word: "FILE...", "NAME", "bash|zsh|fish". */
+static void place(struct lg_buf *out, const char *typed, struct lg_slice word,
+                  enum lg_complete_more *out_more)
+{
+    LG_AUTO_STR char *text = lg_strf("%.*s", (int)word.size, (const char *)word.data);
+
+    if (strchr(text, '|') != NULL) {
+        for (char *rest = text, *choice; (choice = strsep(&rest, "|")) != NULL;)
+            lg_complete_candidate(out, typed, choice, "");
+    } else if (strstr(text, "FILE") != NULL || strstr(text, "DIR") != NULL ||
+               strstr(text, ".avsc") != NULL) {
+        *out_more = LG_COMPLETE_FILES;
+    } else if (strcmp(text, "NAME") == 0 || strcmp(text, "STORE") == 0) {
+        *out_more = LG_COMPLETE_STORES;
+    } else if (strcmp(text, "COMMAND") == 0) {
+        first_words(out, typed);
+    }
+}
+
+/* The word for argument number `at` in "NAME FILE... --key-field FIELD [options]": empty when there
+ * is none. Optional ones are in brackets; the last one may repeat. */
+static struct lg_slice argument_word(const char *arguments, size_t at)
+{
+    struct lg_slice last = {0};
+    size_t n = 0;
+
+    for (const char *p = arguments; *p != '\0';) {
+        size_t length = strcspn(p, " ");
+        struct lg_slice word = lg_slice(p, length);
+
+        p += length + (p[length] == ' ');
+        if (lg_slice_eq_str(word, "[options]") || lg_slice_starts(word, LG_LIT("--")))
+            break; /* Flags follow. */
+        if (word.size > 2 && word.data[0] == '[')
+            word = lg_slice(word.data + 1, word.size - 2);
+        if (n++ == at)
+            return word;
+        last = word;
+    }
+    return last.size > 3 && memcmp(last.data + last.size - 3, "...", 3) == 0 ? last
+                                                                             : (struct lg_slice){0};
+}
+
+/* The flag that `word` names and that takes a value, or NULL. */
+static const struct lg_flag_row *flag_with_value(enum lg_command_kind kind, const char *word)
+{
+    for (size_t f = 0; strncmp(word, "--", 2) == 0 && f < LG_FLAG_COUNT; f++) {
+        const struct lg_flag_row *row = lg_flag_row((enum lg_flag)f);
+
+        if (lg_command_has_flag(kind, (enum lg_flag)f) && row->value != NULL &&
+            strcmp(row->name, word + 2) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+static bool was_given(const char *flag, size_t count, const char *const *words)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(words[i], flag) == 0)
+            return true;
+    return false;
+}
+
+static void flag_names(struct lg_buf *out, enum lg_command_kind kind, size_t count,
+                       const char *const *words)
+{
+    for (size_t f = 0; f < LG_FLAG_COUNT; f++) {
+        const struct lg_flag_row *row = lg_flag_row((enum lg_flag)f);
+        LG_AUTO_STR char *name = lg_strf("--%s", row->name);
+
+        if (lg_command_has_flag(kind, (enum lg_flag)f) && !was_given(name, count - 1, words))
+            lg_complete_candidate(out, words[count - 1], name, row->help);
+    }
+    lg_complete_candidate(out, words[count - 1], "--help", "Show this command's page.");
+}
+
+static void after_verb(struct lg_buf *out, enum lg_command_kind kind, size_t count,
+                       const char *const *words, const struct lg_option_table *options,
+                       enum lg_complete_more *out_more)
+{
+    const char *typed = words[count - 1];
+    const struct lg_flag_row *flag = count > 1 ? flag_with_value(kind, words[count - 2]) : NULL;
+    size_t at = 0;
+    struct lg_slice word;
+
+    if (flag != NULL) {
+        place(out, typed, lg_slice_str(flag->value), out_more);
+        return;
+    }
+    if (strncmp(typed, "-", 1) == 0) {
+        if (kind == LG_COMMAND_STANDALONE)
+            option_names(out, typed, "--", options);
+        flag_names(out, kind, count, words);
+        return;
+    }
+    for (size_t i = 0; i + 1 < count; i++)
+        if (flag_with_value(kind, words[i]) != NULL)
+            i++;
+        else if (strncmp(words[i], "--", 2) != 0)
+            at++;
+    word = argument_word(lg_command_row(kind)->arguments, at);
+    if (lg_slice_eq_str(word, "OPTION"))
+        option_names(out, typed, "", options);
+    else if (kind == LG_COMMAND_STANDALONE)
+        *out_more = LG_COMPLETE_FILES;        /* The value of an option. */
+    else if (kind != LG_COMMAND_STORE_CREATE) /* Its name is a new one. */
+        place(out, typed, word, out_more);
+}
+
+void lg_complete(struct lg_buf *out, size_t count, const char *const *words,
+                 const struct lg_option_table *options, enum lg_complete_more *out_more)
+{
+    enum lg_command_kind kind = LG_COMMAND_COUNT;
+    size_t used = 0;
+
+    *out_more = LG_COMPLETE_NOTHING;
+    if (count == 0)
+        return;
+    if (count == 1) {
+        first_words(out, words[0]);
+    } else if (lg_command_match(count - 1, words, &kind, &used)) {
+        if (count == 2) /* `push` is a verb; `push kill` is another. */
+            second_words(out, words[0], words[1]);
+        after_verb(out, kind, count - used, words + used, options, out_more);
+    } else if (count == 2) {
+        second_words(out, words[0], words[1]);
+    }
+}
+
+/* --- Scripts. ----------------------------------------------------------------------------------
+ */
+
+static const char bash_script[] =
+    "# Completion of lagoon for bash. In ~/.bashrc:  source <(lagoon completion bash)\n"
+    "_lagoon() {\n"
+    "    local current=${COMP_WORDS[COMP_CWORD]} word help words=() i\n"
+    "    COMPREPLY=()\n"
+    "    for ((i = 1; i <= COMP_CWORD; i++)); do\n"
+    "        [[ ${COMP_WORDS[i]} == \"=\" ]] || words+=(\"${COMP_WORDS[i]}\")\n"
+    "    done\n"
+    "    [[ $current == \"=\" ]] && words+=(\"\") && current=\n"
+    "    while IFS=$'\\t' read -r word help; do\n"
+    "        if [[ $word == :files ]]; then\n"
+    "            compopt -o filenames 2>/dev/null\n"
+    "            mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$current\")\n"
+    "        else\n"
+    "            COMPREPLY+=(\"$word\")\n"
+    "        fi\n"
+    "    done < <(\"${COMP_WORDS[0]}\" complete -- \"${words[@]}\" 2>/dev/null)\n"
+    "}\n"
+    "complete -F _lagoon lagoon\n";
+
+static const char zsh_script[] =
+    "#compdef lagoon\n"
+    "# Completion of lagoon for zsh. In ~/.zshrc, after compinit:  source <(lagoon completion "
+    "zsh)\n"
+    "_lagoon() {\n"
+    "    local -a candidates\n"
+    "    local word help\n"
+    "    while IFS=$'\\t' read -r word help; do\n"
+    "        if [[ $word == :files ]]; then\n"
+    "            _files\n"
+    "        else\n"
+    "            candidates+=(\"${word//:/\\\\:}:$help\")\n"
+    "        fi\n"
+    "    done < <(\"${words[1]}\" complete -- \"${(@)words[2,CURRENT]}\" 2>/dev/null)\n"
+    "    (( ${#candidates} )) && _describe lagoon candidates\n"
+    "}\n"
+    "if [[ ${funcstack[1]} == _lagoon ]]; then\n"
+    "    _lagoon \"$@\"\n"
+    "else\n"
+    "    compdef _lagoon lagoon\n"
+    "fi\n";
+
+static const char fish_script[] =
+    "# Completion of lagoon for fish. In config.fish:  lagoon completion fish | source\n"
+    "function __lagoon_complete\n"
+    "    set -l words (commandline -opc)\n"
+    "    set -l current (commandline -ct)\n"
+    "    for line in ($words[1] complete -- $words[2..-1] \"$current\" 2>/dev/null)\n"
+    "        if test \"$line\" = \":files\"\n"
+    "            __fish_complete_path \"$current\"\n"
+    "        else\n"
+    "            echo $line\n"
+    "        end\n"
+    "    end\n"
+    "end\n"
+    "complete -c lagoon -f -a \"(__lagoon_complete)\"\n";
+
+enum lg_rc lg_complete_script(struct lg_buf *out, const char *shell, struct lg_error *err)
+{
+    static const struct {
+        const char *shell, *text;
+    } scripts[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(scripts); i++) {
+        if (strcmp(scripts[i].shell, shell) != 0)
+            continue;
+        lg_buf_append_str(out, scripts[i].text);
+        return LG_OK;
+    }
+    return lg_error_set(err, LG_ERR_INVALID, "no completion for '%s'; there are bash, zsh and fish",
+                        shell);
+}

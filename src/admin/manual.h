@@ -1,0 +1,15 @@
+/* Manual pages (troff, man macros) from commands.def and flags.def. Pure. */
+#ifndef LG_ADMIN_MANUAL_H
+#define LG_ADMIN_MANUAL_H
+
+#include "admin/command.h"
+#include "base/option.h"
+
+/* lagoon-push(1) for a verb, lagoon(1) for LG_COMMAND_COUNT. `options` are those of `lagoon
+ * standalone`, which its page lists. */
+void lg_manual_command(struct lg_buf *out, enum lg_command_kind kind,
+                       const struct lg_option_table *options);
+/* lagoon.conf(5): the keys of the configuration file. */
+void lg_manual_config(struct lg_buf *out, const struct lg_option_table *options);
+
+#endif

@@ -1,0 +1,91 @@
+/* lagoon completion, complete and man: the command line explains itself to shells and to man(1). */
+#include <stdio.h>
+
+#include "admin/complete.h"
+#include "admin/manual.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "main/cli.h"
+
+#define STORES_TIMEOUT "1s" /* Nobody waits longer for a completion. */
+
+/* The value that stands after `flag` on the line being typed, or NULL. */
+static const char *typed_flag(const struct lg_command *c, const char *flag)
+{
+    for (size_t i = 0; i + 2 < c->argument_count; i++)
+        if (strcmp(c->arguments[i], flag) == 0)
+            return c->arguments[i + 1];
+    return NULL;
+}
+
+/* The names of the stores, if a controller answers: without one nothing is offered. */
+static void complete_stores(struct lg_buf *out, const struct lg_command *c)
+{
+    LG_SCOPED(lg_buf) answer = {0};
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_command list = {.kind = LG_COMMAND_STORE_LIST};
+    struct lg_error nobody_to_tell;
+    const struct lg_json *names;
+
+    list.flags[LG_FLAG_OUTPUT] = "json";
+    list.flags[LG_FLAG_TIMEOUT] = STORES_TIMEOUT;
+    list.flags[LG_FLAG_DATA] = typed_flag(c, "--data");
+    list.flags[LG_FLAG_CONTROLLER] = typed_flag(c, "--controller");
+    if (lg_cli_admin(&list, &answer, &nobody_to_tell) != LG_OK ||
+        lg_json_parse(lg_buf_slice(&answer), &json, &nobody_to_tell) != LG_OK)
+        return;
+    names = lg_json_get(json, "stores");
+    for (size_t i = 0; i < lg_json_size(names); i++) {
+        struct lg_slice name = lg_json_string(lg_json_at(names, i));
+        LG_AUTO_STR char *text = lg_strndup((const char *)name.data, name.size);
+
+        lg_complete_candidate(out, c->arguments[c->argument_count - 1], text, "store");
+    }
+}
+
+int lg_verb_complete(const struct lg_command *command)
+{
+    LG_SCOPED(lg_buf) out = {0};
+    enum lg_complete_more more;
+
+    lg_complete(&out, command->argument_count, command->arguments, lg_cli_options(), &more);
+    if (more == LG_COMPLETE_STORES)
+        complete_stores(&out, command);
+    else if (more == LG_COMPLETE_FILES)
+        lg_buf_append_str(&out, ":files\n");
+    return lg_cli_print(lg_buf_slice(&out));
+}
+
+int lg_verb_completion(const struct lg_command *command)
+{
+    LG_SCOPED(lg_buf) out = {0};
+    struct lg_error err;
+
+    if (lg_complete_script(&out, command->arguments[0], &err) != LG_OK)
+        return lg_cli_fail(&err);
+    return lg_cli_print(lg_buf_slice(&out));
+}
+
+int lg_verb_man(const struct lg_command *command)
+{
+    LG_SCOPED(lg_buf) out = {0};
+    struct lg_error err;
+    enum lg_command_kind kind = LG_COMMAND_COUNT;
+    size_t used = 0;
+
+    if (command->argument_count == 1 && strcmp(command->arguments[0], "lagoon.conf") == 0) {
+        lg_manual_config(&out, lg_cli_options());
+        return lg_cli_print(lg_buf_slice(&out));
+    }
+    if (command->argument_count > 0 &&
+        (!lg_command_match(command->argument_count, command->arguments, &kind, &used) ||
+         used != command->argument_count)) {
+        (void)lg_error_set(&err, LG_ERR_NOT_FOUND,
+                           "no manual page for '%s'; `lagoon help` lists the commands, and there "
+                           "is lagoon.conf",
+                           command->arguments[0]);
+        return lg_cli_fail(&err);
+    }
+    lg_manual_command(&out, kind, lg_cli_options());
+    return lg_cli_print(lg_buf_slice(&out));
+}
