@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "controller/core.h"
 #include "lane/fault.h"
+#include "model/retention.h"
 #include "net/http_client.h"
 
 #define ASK_TIMEOUT_US (5 * LG_SEC)
@@ -44,13 +45,13 @@ struct lg_cleanup {
 static void next_store(struct lg_cleanup *k);
 static void next_trash(struct lg_cleanup *k);
 
-size_t lg_cleanup_candidates(const struct lg_store *store, uint32_t keep_backups,
-                             int32_t out[LG_CLEANUP_VERSIONS_MAX])
+static struct lg_retention_rule rule_of(const struct lg_controller *c)
 {
-    size_t n =
-        lg_store_versions_to_delete(store, (int32_t)keep_backups, out, LG_CLEANUP_VERSIONS_MAX);
-
-    return LG_MIN(n, (size_t)LG_CLEANUP_VERSIONS_MAX);
+    return (struct lg_retention_rule){
+        .keep_backups = (int32_t)c->o.keep_backups,
+        .delay_ms = (int64_t)c->o.backup_retention_ms,
+        .now_ms = (int64_t)lg_lane_wall_ms(c->o.lane),
+    };
 }
 
 /* A router that lags may answer the current version and yet be about to hear of an older switch, to
@@ -63,22 +64,58 @@ static bool switched_lately(const struct lg_controller *c, const struct lg_store
     return age_ms >= 0 && age_ms < LG_CLEANUP_SETTLE_MS;
 }
 
+/* How long a failed push can still be asked why; 0: no longer, or it did not fail. */
+static int64_t failed_left_ms(const struct lg_controller *c, const struct lg_store *store,
+                              int32_t version)
+{
+    const struct lg_ctl_topic *t = lg_ctl_state_version(c->state, store->name, version);
+    uint64_t end_us;
+
+    if (t == NULL || t->failed_us == 0)
+        return 0;
+    end_us = t->failed_us + c->o.failed_keep_ms * LG_MS;
+    return end_us <= lg_lane_now_us(c->o.lane)
+               ? 0
+               : (int64_t)((end_us - lg_lane_now_us(c->o.lane) + LG_MS - 1) / LG_MS);
+}
+
 size_t lg_cleanup_due(const struct lg_controller *c, const struct lg_store *store,
                       int32_t out[LG_CLEANUP_VERSIONS_MAX])
 {
-    size_t n = lg_cleanup_candidates(store, c->o.keep_backups, out), due = 0;
+    struct lg_retention_rule rule = rule_of(c);
+    size_t n, due = 0;
 
     if (switched_lately(c, store))
         return 0;
-
+    n = lg_retention_expired(store, &rule, out, LG_CLEANUP_VERSIONS_MAX);
     for (size_t i = 0; i < n; i++) {
-        const struct lg_ctl_topic *t = lg_ctl_state_version(c->state, store->name, out[i]);
-
-        if (t == NULL || t->failed_us == 0 ||
-            lg_lane_now_us(c->o.lane) - t->failed_us >= c->o.failed_keep_ms * LG_MS)
+        if (failed_left_ms(c, store, out[i]) == 0)
             out[due++] = out[i];
     }
     return due;
+}
+
+void lg_cleanup_explain(const struct lg_controller *c, const struct lg_store *store,
+                        struct lg_json *json)
+{
+    struct lg_retention_rule rule = rule_of(c);
+    const struct lg_json *versions = lg_json_get(json, "versions");
+
+    for (size_t i = 0; i < lg_json_size(versions); i++) {
+        struct lg_json *ours = lg_json_get(lg_json_at(versions, i), "lagoon");
+        int32_t number = (int32_t)lg_json_get_int(lg_json_at(versions, i), "number", 0);
+        struct lg_retention r = lg_retention_of(store, number, &rule);
+        const char *text = lg_retention_text(r.reason);
+        int64_t left_ms = failed_left_ms(c, store, number);
+
+        if (r.reason == LG_RETENTION_NONE && left_ms > 0) {
+            text = "failed, to be asked why";
+            r.until_ms = rule.now_ms + left_ms;
+        }
+        lg_json_set_str(ours, "kept", text);
+        if (r.until_ms > 0)
+            lg_json_set_int(ours, "keptUntil", r.until_ms);
+    }
 }
 
 bool lg_cleanup_confirms(int status, struct lg_slice body, int32_t current)
@@ -178,7 +215,8 @@ static void consider(struct lg_cleanup *k, char *take_name)
     int32_t versions[LG_CLEANUP_VERSIONS_MAX];
 
     k->store = take_name;
-    if (entry == NULL || s == NULL || lg_cleanup_due(k->c, entry->store, versions) == 0) {
+    if (entry == NULL || entry->store->deleted_ms != 0 || s == NULL ||
+        lg_cleanup_due(k->c, entry->store, versions) == 0) {
         store_done(k);
         return;
     }
@@ -208,7 +246,8 @@ static void look_at_stores(struct lg_cleanup *k)
         const struct lg_store *store = ((struct lg_ctl_store *)value)->store;
         int32_t versions[LG_CLEANUP_VERSIONS_MAX];
 
-        if (lg_cleanup_due(k->c, store, versions) > 0)
+        /* A deleted store keeps what it has, in case it comes back. */
+        if (store->deleted_ms == 0 && lg_cleanup_due(k->c, store, versions) > 0)
             LG_VEC_PUSH(&k->stores, lg_strdup(store->name));
     }
     next_store(k);
@@ -344,6 +383,7 @@ static void look(struct lg_timer *timer)
     if (lg_controller_ready(k->c)) {
         if (lg_ctl_settled(k->c)) /* Else routers are missing that should be asked. */
             look_at_stores(k);
+        lg_ctl_purge_due(k->c);
         if (!k->emptying) {
             k->trash_at = 0;
             next_trash(k);

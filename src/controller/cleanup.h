@@ -17,17 +17,19 @@ void lg_cleanup_stop(struct lg_cleanup *cleanup);
 bool lg_cleanup_idle(const struct lg_cleanup *cleanup);
 void lg_cleanup_free(struct lg_cleanup *cleanup); /* When idle. NULL is allowed. */
 
-/* What may go of a store, ascending; 0 when nothing. Pure. */
+/* Says why each version of the store's JSON stays, and until when: members "kept" and "keptUntil"
+ * below "lagoon". */
 struct lg_store;
+struct lg_json;
+void lg_cleanup_explain(const struct lg_controller *c, const struct lg_store *store,
+                        struct lg_json *json);
 #define LG_CLEANUP_SETTLE_MS 2000   /* after a switch of versions nothing goes for so long */
 #define LG_CLEANUP_VERSIONS_MAX 16u /* at a time */
-size_t lg_cleanup_candidates(const struct lg_store *store, uint32_t keep_backups,
-                             int32_t out[LG_CLEANUP_VERSIONS_MAX]);
 /* Does a router's answer to /current_version/<store> say that it serves `current`? Pure. */
 bool lg_cleanup_confirms(int status, struct lg_slice body, int32_t current);
 
-/* Those of them that may go now: a push that failed stays for a while, to be asked why; and right
- * after a switch none goes. */
+/* The versions that may go now, ascending: what model/retention.h says, but a push that failed
+ * stays for a while, to be asked why; and right after a switch none goes. */
 size_t lg_cleanup_due(const struct lg_controller *c, const struct lg_store *store,
                       int32_t out[LG_CLEANUP_VERSIONS_MAX]);
 

@@ -16,6 +16,7 @@
 struct lg_controller;
 
 #define LG_CONTROLLER_STORES_MAX 1000u
+#define LG_CONTROLLER_GRAVES_MAX 10000u /* names of purged stores */
 #define LG_CONTROLLER_PARTITIONS_MAX 1000u /* of one store */
 #define LG_CONTROLLER_PARTITIONS_DEFAULT 4u
 #define LG_CONTROLLER_CHANGES_MAX 1000u /* that wait for their turn */
@@ -41,7 +42,10 @@ struct lg_controller_options {
      * that was restarted with its stores: until then it names no routers, so that no push ends, and
      * retires nothing. 0: none, routers live in this process. */
     uint64_t routers_settle_ms;
+    uint64_t deleted_keep_ms; /* how long a deleted store can be brought back; 0: 7 days */
     uint32_t keep_backups; /* versions kept beside the current one; 0: 2 */
+    /* How long backups beyond these stay after a switch; a store's own setting wins. */
+    uint64_t backup_retention_ms;
 };
 
 /* Listens at once; answers 503 until the metadata is read. LG_ERR_IN_USE, LG_ERR_INVALID. */

@@ -151,6 +151,14 @@ static void retired(struct lg_change *ch)
         lg_log(LG_LOG_INFO, "version_retired", "topic=%s", ch->trashed.data[i]);
 }
 
+/* What is told of the push once its version is gone. */
+static const char *details_of(const struct lg_change *ch, int32_t version)
+{
+    const struct lg_ctl_topic *t = lg_ctl_state_version(ch->c->state, ch->store_name, version);
+
+    return t == NULL ? NULL : t->details;
+}
+
 static void begin_retire(struct lg_change *ch)
 {
     int32_t versions[LG_CLEANUP_VERSIONS_MAX];
@@ -165,7 +173,8 @@ static void begin_retire(struct lg_change *ch)
         char topic[LG_NAMES_TOPIC_MAX + 1];
 
         lg_names_version_topic(topic, ch->store_name, versions[i]);
-        rc = lg_store_remove_version(ch->store, versions[i], &err);
+        rc = lg_store_remove_version(ch->store, versions[i], details_of(ch, versions[i]),
+                                     (int64_t)lg_lane_wall_ms(ch->c->o.lane), &err);
         if (rc == LG_OK)
             lg_change_write_trash(ch, topic);
     }

@@ -2,6 +2,7 @@
 #include "controller/version_lifecycle.h"
 
 #include "controller/cleanup.h"
+#include "model/retention.h"
 #include "test/test.h"
 
 #define NOW 1000000
@@ -128,10 +129,12 @@ static void each_status_has_its_word(void **state)
 static void a_long_history_goes_in_portions(void **state)
 {
     LG_AUTO(lg_store) *s = store_with(LG_VERSION_ONLINE);
+    struct lg_retention_rule rule = {.keep_backups = 2};
     int32_t out[LG_CLEANUP_VERSIONS_MAX];
 
     (void)state;
-    assert_int_equal(lg_cleanup_candidates(s, 2, out), 0); /* One could still switch to it. */
+    assert_int_equal(lg_retention_expired(s, &rule, out, LG_CLEANUP_VERSIONS_MAX),
+                     0); /* One could still switch to it. */
     for (int i = 2; i <= 40; i++) {
         char id[] = {'q', (char)('0' + i / 10), (char)('0' + i % 10), 0};
         struct lg_store_push push = push_of(id, NOW);
@@ -142,7 +145,8 @@ static void a_long_history_goes_in_portions(void **state)
         assert_ok(lg_version_lifecycle_admit(s, &push, &version, &is_new, &replaced, &err));
         assert_ok(lg_store_complete_version(s, version, NOW, &swapped, &err));
     }
-    assert_int_equal(lg_cleanup_candidates(s, 2, out), LG_CLEANUP_VERSIONS_MAX);
+    assert_int_equal(lg_retention_expired(s, &rule, out, LG_CLEANUP_VERSIONS_MAX),
+                     LG_CLEANUP_VERSIONS_MAX);
     assert_int_equal(out[0], 1);
     assert_int_equal(out[LG_CLEANUP_VERSIONS_MAX - 1], LG_CLEANUP_VERSIONS_MAX);
 }

@@ -27,10 +27,19 @@ struct lg_store *lg_store_new(const char *name, const char *owner, const char *k
     return s;
 }
 
+static void past_push_done(struct lg_past_push *p)
+{
+    lg_free(p->push_job_id);
+    lg_free(p->details);
+}
+
 void lg_store_free(struct lg_store *s)
 {
     if (s == NULL)
         return;
+    for (size_t i = 0; i < s->past_pushes.size; i++)
+        past_push_done(&s->past_pushes.data[i]);
+    LG_VEC_DONE(&s->past_pushes);
     for (size_t i = 0; i < s->value_schemas.size; i++)
         lg_free(s->value_schemas.data[i].text);
     LG_VEC_DONE(&s->value_schemas);
@@ -64,6 +73,14 @@ struct lg_store *lg_store_copy(const struct lg_store *s)
 
         v.push_job_id = lg_strdup(v.push_job_id);
         LG_VEC_PUSH(&copy->versions, v);
+    }
+    memset(&copy->past_pushes, 0, sizeof(copy->past_pushes));
+    for (size_t i = 0; i < s->past_pushes.size; i++) {
+        struct lg_past_push p = s->past_pushes.data[i];
+
+        p.push_job_id = lg_strdup(p.push_job_id);
+        p.details = lg_strdup(p.details);
+        LG_VEC_PUSH(&copy->past_pushes, p);
     }
     return copy;
 }
@@ -147,6 +164,18 @@ enum lg_rc lg_store_next_version(const struct lg_store *s, int32_t graveyard_lar
     return LG_OK;
 }
 
+enum lg_rc lg_store_check_quota(const struct lg_store *s, int64_t bytes, struct lg_error *err)
+{
+    if (s->storage_quota_bytes < 0 || bytes <= s->storage_quota_bytes ||
+        lg_mutant(LG_MUTANT_quota_ignored))
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_TOO_LARGE,
+                        "Storage quota exceeded. Store quota %lld bytes, Store data size %lld "
+                        "bytes; raise it with `lagoon store update %s --storage-quota SIZE`, then "
+                        "push again",
+                        (long long)s->storage_quota_bytes, (long long)bytes, s->name);
+}
+
 static enum lg_rc check_push(const struct lg_store *s, const struct lg_store_push *push,
                              struct lg_error *err)
 {
@@ -183,6 +212,8 @@ enum lg_rc lg_store_add_version(struct lg_store *s, const struct lg_store_push *
         .push_lease_ms = push->lease_ms,
         .push_heard_ms = push->now_ms,
         .record_count = -1,
+        .size_bytes = push->size_bytes,
+        .swap_deferred = push->swap_deferred,
     };
     enum lg_rc rc;
 
@@ -196,6 +227,8 @@ enum lg_rc lg_store_add_version(struct lg_store *s, const struct lg_store_push *
         return LG_OK;
     }
     rc = check_push(s, push, err);
+    if (rc == LG_OK)
+        rc = lg_store_check_quota(s, push->size_bytes, err);
     if (rc == LG_OK)
         rc = lg_store_next_version(s, push->graveyard_largest, &v.number, err);
     if (rc != LG_OK)
@@ -233,7 +266,7 @@ enum lg_rc lg_store_complete_version(struct lg_store *s, int32_t number, int64_t
 {
     struct lg_version *v = NULL;
     enum lg_rc rc = find_version(s, number, &v, err);
-    bool swaps;
+    bool waits, swaps;
 
     if (rc != LG_OK)
         return rc;
@@ -245,8 +278,9 @@ enum lg_rc lg_store_complete_version(struct lg_store *s, int32_t number, int64_t
         return lg_error_set(err, LG_ERR_CONFLICT,
                             "version %d of store %s is %s and cannot become complete; push again",
                             number, s->name, lg_version_status_name(v->status));
-    swaps = s->enable_writes && number > s->current_version;
-    v->status = s->enable_writes ? LG_VERSION_ONLINE : LG_VERSION_PUSHED;
+    waits = !s->enable_writes || (v->swap_deferred && !lg_mutant(LG_MUTANT_deferred_swapped_early));
+    swaps = !waits && number > s->current_version;
+    v->status = waits ? LG_VERSION_PUSHED : LG_VERSION_ONLINE;
     v->completed_ms = now_ms;
     if (swaps)
         make_current(s, number, now_ms);
@@ -366,47 +400,97 @@ enum lg_rc lg_store_roll_forward(struct lg_store *s, int64_t now_ms, int32_t *ou
     return LG_OK;
 }
 
-/* Counts as one of the backups that are kept: something one could still switch to. */
-static bool is_backup(const struct lg_store *s, const struct lg_version *v)
+static int32_t newest_waiting(const struct lg_store *s)
 {
-    if (v->number == s->current_version)
-        return false;
-    return v->status == LG_VERSION_ONLINE || v->status == LG_VERSION_PARTIALLY_ONLINE ||
-           (v->status == LG_VERSION_ROLLED_BACK && v->number > s->current_version);
+    for (size_t i = s->versions.size; i > 0; i--) {
+        const struct lg_version *v = &s->versions.data[i - 1];
+
+        if (v->number > s->current_version && v->status == LG_VERSION_PUSHED)
+            return v->number;
+    }
+    return 0;
 }
 
-size_t lg_store_versions_to_delete(const struct lg_store *s, int32_t keep_backups, int32_t *out,
-                                   size_t max)
+static enum lg_rc check_swap(const struct lg_store *s, int32_t wanted, struct lg_error *err)
 {
-    int32_t keep = s->num_versions_to_preserve > 0 ? s->num_versions_to_preserve - 1 : keep_backups;
-    int32_t oldest_kept = INT32_MAX, undo = lg_store_rollforward_target(s);
-    size_t n = 0;
+    struct lg_version *v = NULL;
+    const char *why = NULL;
+    enum lg_rc rc;
 
-    if (lg_mutant(LG_MUTANT_retire_keeps_one))
-        keep = LG_MIN(keep, 1);
-
-    /* What undoes the last rollback; then the newest first, until `keep` backups are found. */
-    if (undo != 0)
-        keep--;
-    for (size_t i = s->versions.size; i > 0 && keep > 0; i--) {
-        if (!is_backup(s, &s->versions.data[i - 1]) || s->versions.data[i - 1].number == undo)
-            continue;
-        oldest_kept = s->versions.data[i - 1].number;
-        keep--;
-    }
-    for (size_t i = 0; i < s->versions.size && n < max; i++) {
-        const struct lg_version *v = &s->versions.data[i];
-        bool stays = v->number == s->current_version || v->status == LG_VERSION_STARTED ||
-                     v->status == LG_VERSION_PUSHED || v->number == undo ||
-                     (is_backup(s, v) && v->number >= oldest_kept);
-
-        if (!stays)
-            out[n++] = v->number;
-    }
-    return n;
+    if (wanted == 0)
+        return lg_error_set(err, LG_ERR_CONFLICT,
+                            "no version of store %s waits for its swap; `lagoon push %s FILE "
+                            "--defer-swap` makes one, `lagoon versions %s` lists what there is",
+                            s->name, s->name, s->name);
+    rc = find_version(s, wanted, &v, err);
+    if (rc != LG_OK)
+        return rc;
+    if (v->status == LG_VERSION_STARTED)
+        why = "is still being pushed; `lagoon push status` shows how far it is";
+    else if (v->status == LG_VERSION_ROLLED_BACK)
+        why = "was rolled back; `lagoon rollforward` serves it again";
+    else if (wanted < s->current_version)
+        why = "is older than the current one; `lagoon rollback` goes back";
+    else if (!lg_version_is_complete(v))
+        why = "is not complete; push again";
+    if (why == NULL)
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_CONFLICT, "version %d of store %s is %s and %s", wanted,
+                        s->name, lg_version_status_name(v->status), why);
 }
 
-enum lg_rc lg_store_remove_version(struct lg_store *s, int32_t number, struct lg_error *err)
+enum lg_rc lg_store_swap(struct lg_store *s, int32_t wanted, int64_t now_ms, int32_t *out_current,
+                         struct lg_error *err)
+{
+    int32_t target = wanted == 0 ? newest_waiting(s) : wanted;
+    enum lg_rc rc;
+
+    if (target != 0 && target == s->current_version) {
+        *out_current = target;
+        return LG_OK;
+    }
+    rc = check_swap(s, target, err);
+    if (rc == LG_OK)
+        rc = check_switch(s, target, "swap", "", err);
+    if (rc != LG_OK)
+        return rc;
+    lg_store_version(s, target)->status = LG_VERSION_ONLINE;
+    make_current(s, target, now_ms);
+    *out_current = target;
+    return LG_OK;
+}
+
+const struct lg_past_push *lg_store_past_push(const struct lg_store *s, int32_t version)
+{
+    for (size_t i = 0; i < s->past_pushes.size; i++)
+        if (s->past_pushes.data[i].version == version)
+            return &s->past_pushes.data[i];
+    return NULL;
+}
+
+static void remember(struct lg_store *s, const struct lg_version *v, const char *details,
+                     int64_t now_ms)
+{
+    struct lg_past_push p = {
+        .version = v->number,
+        .status = v->status,
+        .push_job_id = lg_strdup(v->push_job_id),
+        .details = lg_strdup(details == NULL ? "" : details),
+        .created_ms = v->created_ms,
+        .ended_ms = v->completed_ms != 0 ? v->completed_ms : now_ms,
+        .record_count = v->record_count,
+    };
+
+    if (s->past_pushes.size == LG_STORE_PAST_PUSHES_MAX) {
+        past_push_done(&s->past_pushes.data[0]);
+        s->past_pushes.size--;
+        memmove(&s->past_pushes.data[0], &s->past_pushes.data[1], s->past_pushes.size * sizeof(p));
+    }
+    LG_VEC_PUSH(&s->past_pushes, p);
+}
+
+enum lg_rc lg_store_remove_version(struct lg_store *s, int32_t number, const char *details,
+                                   int64_t now_ms, struct lg_error *err)
 {
     struct lg_version *v = NULL;
     enum lg_rc rc = find_version(s, number, &v, err);
@@ -422,6 +506,7 @@ enum lg_rc lg_store_remove_version(struct lg_store *s, int32_t number, struct lg
         return lg_error_set(err, LG_ERR_CONFLICT,
                             "version %d of store %s is being pushed; kill the push first", number,
                             s->name);
+    remember(s, v, details, now_ms);
     at = (size_t)(v - s->versions.data);
     lg_version_done(v);
     memmove(v, v + 1, (s->versions.size - at - 1) * sizeof(*v));

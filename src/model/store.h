@@ -23,6 +23,17 @@ struct lg_store_schema {
     char *text; /* owned; Avro schema as JSON */
 };
 
+#define LG_STORE_PAST_PUSHES_MAX 20u /* remembered; the oldest are forgotten */
+
+struct lg_past_push {
+    int32_t version;
+    enum lg_version_status status; /* when the version left the store */
+    char *push_job_id;             /* owned */
+    char *details;                 /* owned; why it failed, "" when it did not */
+    int64_t created_ms, ended_ms;
+    int64_t record_count; /* -1: not known */
+};
+
 struct lg_store {
     char *name;  /* owned */
     char *owner; /* owned */
@@ -50,6 +61,7 @@ struct lg_store {
     char *key_schema;   /* owned; its id is always 1 */
     LG_VEC(struct lg_store_schema) value_schemas; /* by id, ascending */
     LG_VEC(struct lg_version) versions;           /* by number, ascending */
+    LG_VEC(struct lg_past_push) past_pushes;      /* of versions that are gone, newest last */
 };
 
 /* A new store with Venice's defaults, but without quotas and with storage_node_read_quota_enabled;
@@ -83,19 +95,23 @@ struct lg_store_push {
     enum lg_push_type push_type;
     int32_t graveyard_largest; /* largest version number ever used under this name; 0: none */
     int64_t lease_ms;          /* 0: for ever */
+    int64_t size_bytes;        /* what it will write; -1: it does not say */
+    bool swap_deferred;        /* once complete it waits for its swap */
     int64_t now_ms;
 };
 /* Makes the next version as STARTED, with the store's settings of this moment. The same push id
  * again gives the version it made the first time, whatever became of it (`*out_is_new` false).
  * LG_ERR_CONCURRENT while another push runs; LG_ERR_REFUSED when writes are disabled;
- * LG_ERR_INVALID for a bad push id; LG_ERR_TOO_LARGE past LG_STORE_VERSIONS_MAX. */
+ * LG_ERR_INVALID for a bad push id; LG_ERR_TOO_LARGE past LG_STORE_VERSIONS_MAX and for a size over
+ * the store's quota. */
 LG_MUST_CHECK enum lg_rc lg_store_add_version(struct lg_store *s, const struct lg_store_push *push,
                                               struct lg_version **out, bool *out_is_new,
                                               struct lg_error *err);
 
 /* The push of `number` is complete: ONLINE, and current if its number is above the current one;
- * PUSHED if writes are disabled. Complete already: nothing happens. `*out_swapped` says whether
- * the current version changed. LG_ERR_NOT_FOUND; LG_ERR_CONFLICT if it was killed or failed. */
+ * PUSHED if writes are disabled or its swap is deferred. Complete already: nothing happens.
+ * `*out_swapped` says whether the current version changed. LG_ERR_NOT_FOUND; LG_ERR_CONFLICT if it
+ * was killed or failed. */
 LG_MUST_CHECK enum lg_rc lg_store_complete_version(struct lg_store *s, int32_t number,
                                                    int64_t now_ms, bool *out_swapped,
                                                    struct lg_error *err);
@@ -118,17 +134,23 @@ LG_MUST_CHECK enum lg_rc lg_store_roll_back(struct lg_store *s, int64_t now_ms,
 LG_MUST_CHECK enum lg_rc lg_store_roll_forward(struct lg_store *s, int64_t now_ms,
                                                int32_t *out_current, struct lg_error *err);
 
-/* Numbers of the versions that may go, ascending; returns how many (at most `max` are written).
- * Stay: the current one; STARTED and PUSHED ones; and of those one could still switch to (ONLINE on
- * either side, ROLLED_BACK above the current one) `keep_backups`: what undoes the last rollback,
- * then the newest. Always go: ERROR, KILLED, and ROLLED_BACK below the current one. The store's
- * num_versions_to_preserve, if set, replaces `keep_backups` (it counts the current version too). */
-size_t lg_store_versions_to_delete(const struct lg_store *s, int32_t keep_backups, int32_t *out,
-                                   size_t max);
-/* Forgets a version; its number stays used. LG_ERR_NOT_FOUND; LG_ERR_CONFLICT if it is current or
- * STARTED. */
+/* Makes a version current that waits for its swap: `wanted`, or (0) the newest that is PUSHED above
+ * the current one. The one that is current already: nothing happens. LG_ERR_NOT_FOUND;
+ * LG_ERR_CONFLICT, with what to do instead, for one that is not complete or is below the current
+ * one; LG_ERR_REFUSED when writes are disabled. */
+LG_MUST_CHECK enum lg_rc lg_store_swap(struct lg_store *s, int32_t wanted, int64_t now_ms,
+                                       int32_t *out_current, struct lg_error *err);
+/* Is there room for so many bytes? LG_ERR_TOO_LARGE names quota, size and remedy. */
+LG_MUST_CHECK enum lg_rc lg_store_check_quota(const struct lg_store *s, int64_t bytes,
+                                              struct lg_error *err);
+
+/* Forgets a version; its number stays used, and its push is remembered among the past ones with
+ * `details` (NULL: none). LG_ERR_NOT_FOUND; LG_ERR_CONFLICT if it is current or STARTED. */
 LG_MUST_CHECK enum lg_rc lg_store_remove_version(struct lg_store *s, int32_t number,
+                                                 const char *details, int64_t now_ms,
                                                  struct lg_error *err);
+/* NULL when there is none. */
+const struct lg_past_push *lg_store_past_push(const struct lg_store *s, int32_t version);
 
 enum lg_store_json {
     LG_STORE_JSON_INFO,       /* Venice's StoreInfo, record counts: the answer to /store */

@@ -48,10 +48,54 @@ static void set_defaults(struct lg_json *json)
         "daVinciPushStatusStoreEnabled",
         "activeActiveReplicationEnabled",
         "separateRealTimeTopicEnabled",
+        "superSetSchemaAutoGenerationForReadComputeEnabled",
+        "storeMetadataSystemStoreEnabled",
+        "encryptionEnabled",
+        "unusedSchemaDeletionEnabled",
+        "blobTransferEnabled",
+        "isDavinciHeartbeatReported",
+        "isStoreDead",
+        "globalRtDivEnabled",
+        "ttlrepushEnabled",
+        "enumSchemaEvolutionAllowed",
+        "flinkVeniceViewsEnabled",
+        "keyUrnCompressionEnabled",
+    };
+    static const char *const minus_one[] = {
+        "replicationMetadataVersionId", "compactionThreshold",        "minCompactionLagSeconds",
+        "maxCompactionLagSeconds",      "maxNearlineRecordSizeBytes", "throughputQuotaInBytes",
+        "throughputQuotaInRecords",     "maxRecordSizeBytes",
+    };
+    static const char *const lists[] = {
+        "ingestionPausedRegions",
+        "storeDeadStatusReasons",
+        "storeLifecycleHooks",
+        "keyUrnFields",
+    };
+    static const char *const words[][2] = {
+        {"ingestionPauseMode", "NOT_PAUSED"},
+        {"externalStorageReadMode", "VENICE_ONLY"},
+        {"storageMode", "INTERNAL"},
+        {"pubSubEncryptionKeyUrn", ""},
+        {"blobTransferInServerEnabled", "NOT_SPECIFIED"},
+        {"blobDbEnabled", "NOT_SPECIFIED"},
+        {"targetRegionSwap", ""},
     };
 
     for (size_t i = 0; i < LG_ARRAY_SIZE(off); i++)
         lg_json_set_bool(json, off[i], false);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(minus_one); i++)
+        lg_json_set_int(json, minus_one[i], -1);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(lists); i++)
+        lg_json_set(json, lists[i], lg_json_new_array());
+    for (size_t i = 0; i < LG_ARRAY_SIZE(words); i++)
+        lg_json_set_str(json, words[i][0], words[i][1]);
+    lg_json_set_int(json, "reservedVersion", 0);
+    lg_json_set_int(json, "lowWatermark", 0);
+    lg_json_set_bool(json, "compactionEnabled", true);
+    lg_json_set_bool(json, "nearlineProducerCompressionEnabled", true);
+    lg_json_set_int(json, "nearlineProducerCountPerWriter", 1);
+    lg_json_set_int(json, "targetRegionSwapWaitTime", 10);
     lg_json_set_str(json, "kafkaBrokerUrl", "");
     lg_json_set(json, "coloToCurrentVersions", lg_json_new_object());
     lg_json_set(json, "hybridStoreConfig", lg_json_new_null());
@@ -61,9 +105,28 @@ static void set_defaults(struct lg_json *json)
     lg_json_set_str(json, "backupStrategy", lg_backup_strategy_name(LG_BACKUP_KEEP_MIN_VERSIONS));
     lg_json_set_int(json, "bootstrapToOnlineTimeoutInHours", 24);
     lg_json_set_int(json, "largestUsedRTVersionNumber", 0);
-    lg_json_set_int(json, "maxRecordSizeBytes", -1);
     lg_json_set_str(json, "pushStreamSourceAddress", "");
     lg_json_set_str(json, "nativeReplicationSourceFabric", "");
+}
+
+static struct lg_json *past_pushes_json(const struct lg_store *s)
+{
+    struct lg_json *list = lg_json_new_array();
+
+    for (size_t i = 0; i < s->past_pushes.size; i++) {
+        const struct lg_past_push *p = &s->past_pushes.data[i];
+        struct lg_json *row = lg_json_new_object();
+
+        lg_json_set_int(row, "version", p->version);
+        lg_json_set_str(row, "status", lg_version_status_name(p->status));
+        lg_json_set_str(row, "pushJobId", p->push_job_id);
+        lg_json_set_str(row, "details", p->details);
+        lg_json_set_int(row, "createdTime", p->created_ms);
+        lg_json_set_int(row, "endedTime", p->ended_ms);
+        lg_json_set_int(row, "recordCount", p->record_count);
+        lg_json_push(list, row);
+    }
+    return list;
 }
 
 /* The member "lagoon" of the persistent form. */
@@ -84,6 +147,8 @@ static struct lg_json *ours_json(const struct lg_store *s)
         lg_json_push(schemas, schema);
     }
     lg_json_set(ours, "valueSchemas", schemas);
+    if (s->past_pushes.size > 0)
+        lg_json_set(ours, "pastPushes", past_pushes_json(s));
     return ours;
 }
 
@@ -214,6 +279,32 @@ static enum lg_rc read_schemas(const struct lg_json *ours, struct lg_store *s, s
     return LG_OK;
 }
 
+/* What is remembered for people only: a row that makes no sense is left out. */
+static void read_past_pushes(const struct lg_json *ours, struct lg_store *s)
+{
+    const struct lg_json *list = lg_json_get(ours, "pastPushes");
+    size_t n = lg_json_size(list);
+
+    for (size_t i = n > LG_STORE_PAST_PUSHES_MAX ? n - LG_STORE_PAST_PUSHES_MAX : 0; i < n; i++) {
+        const struct lg_json *row = lg_json_at(list, i);
+        const char *status = lg_json_get_str(row, "status", "");
+        int64_t version = lg_json_get_int(row, "version", 0);
+        struct lg_past_push p = {
+            .version = (int32_t)version,
+            .created_ms = lg_json_get_int(row, "createdTime", 0),
+            .ended_ms = lg_json_get_int(row, "endedTime", 0),
+            .record_count = lg_json_get_int(row, "recordCount", -1),
+        };
+
+        if (version < 1 || version > INT32_MAX ||
+            !lg_version_status_from_name(lg_slice_str(status), &p.status))
+            continue;
+        p.push_job_id = lg_strdup(lg_json_get_str(row, "pushJobId", ""));
+        p.details = lg_strdup(lg_json_get_str(row, "details", ""));
+        LG_VEC_PUSH(&s->past_pushes, p);
+    }
+}
+
 static enum lg_rc read_versions(const struct lg_json *json, struct lg_store *s,
                                 struct lg_error *err)
 {
@@ -265,6 +356,7 @@ enum lg_rc lg_store_from_json(const struct lg_json *json, struct lg_store **out,
         rc = read_schemas(ours, s, err);
     if (rc == LG_OK)
         rc = read_versions(json, s, err);
+    read_past_pushes(ours, s);
     if (rc != LG_OK)
         return rc;
     *out = LG_TAKE(s);

@@ -39,6 +39,15 @@ static struct lg_store *rich_store(void)
     s->read_quota = 1800;
     s->backup_retention_ms = 3600 * 1000;
     s->deleted_ms = 9500;
+    for (int i = 0; i < 2; i++) {
+        struct lg_store_push push = {.push_job_id = i == 0 ? "gone-0" : "gone-1"};
+
+        assert_ok(lg_store_fail_version(s, s->largest_used_version, LG_VERSION_ERROR, &err));
+        assert_ok(lg_store_remove_version(s, s->largest_used_version, "disk", 77, &err));
+        assert_ok(lg_store_add_version(s, &push, &v, &flag, &err));
+        v->swap_deferred = true;
+        v->size_bytes = 512;
+    }
     return s;
 }
 
@@ -85,27 +94,94 @@ static void a_store_comes_back_from_its_persistent_form(void **state)
 
 static void store_info_has_venices_names_and_nothing_of_ours(void **state)
 {
+    /* wire-formats.md 8.4 */
     static const char *const members[] = {
         "name",
+        "kafkaBrokerUrl",
         "owner",
         "currentVersion",
         "coloToCurrentVersions",
+        "reservedVersion",
         "partitionCount",
+        "lowWatermark",
         "enableStoreWrites",
         "enableStoreReads",
         "versions",
         "storageQuotaInByte",
+        "hybridStoreOverheadBypass",
         "readQuotaInCU",
         "hybridStoreConfig",
+        "accessControlled",
+        "chunkingEnabled",
+        "rmdChunkingEnabled",
+        "singleGetRouterCacheEnabled",
+        "batchGetRouterCacheEnabled",
         "batchGetLimit",
         "largestUsedVersionNumber",
+        "largestUsedRTVersionNumber",
+        "incrementalPushEnabled",
         "compressionStrategy",
+        "clientDecompressionEnabled",
         "numVersionsToPreserve",
+        "migrating",
+        "writeComputationEnabled",
+        "viewConfigs",
+        "replicationMetadataVersionId",
+        "readComputationEnabled",
+        "bootstrapToOnlineTimeoutInHours",
         "backupStrategy",
+        "ingestionPauseMode",
+        "ingestionPausedRegions",
+        "externalStorageReadMode",
+        "storageMode",
+        "schemaAutoRegisterFromPushJobEnabled",
+        "superSetSchemaAutoGenerationForReadComputeEnabled",
+        "pushStreamSourceAddress",
+        "nativeReplicationEnabled",
         "latestSuperSetValueSchemaId",
+        "hybridStoreDiskQuotaEnabled",
+        "etlStoreConfig",
+        "partitionerConfig",
+        "backupVersionRetentionMs",
         "replicationFactor",
+        "migrationDuplicateStore",
+        "nativeReplicationSourceFabric",
+        "storeMetadataSystemStoreEnabled",
+        "storeMetaSystemStoreEnabled",
+        "daVinciPushStatusStoreEnabled",
+        "activeActiveReplicationEnabled",
+        "storageNodeReadQuotaEnabled",
+        "compactionEnabled",
+        "compactionThreshold",
+        "encryptionEnabled",
+        "pubSubEncryptionKeyUrn",
+        "minCompactionLagSeconds",
+        "maxCompactionLagSeconds",
+        "maxRecordSizeBytes",
+        "maxNearlineRecordSizeBytes",
+        "throughputQuotaInBytes",
+        "throughputQuotaInRecords",
+        "unusedSchemaDeletionEnabled",
+        "blobTransferEnabled",
+        "blobTransferInServerEnabled",
+        "blobDbEnabled",
+        "nearlineProducerCompressionEnabled",
+        "nearlineProducerCountPerWriter",
+        "targetRegionSwap",
+        "targetRegionSwapWaitTime",
+        "isDavinciHeartbeatReported",
+        "isStoreDead",
+        "storeDeadStatusReasons",
+        "globalRtDivEnabled",
+        "ttlrepushEnabled",
+        "enumSchemaEvolutionAllowed",
+        "flinkVeniceViewsEnabled",
+        "storeLifecycleHooks",
         "latestVersionPromoteToCurrentTimestamp",
+        "keyUrnCompressionEnabled",
+        "keyUrnFields",
         "previousCurrentVersion",
+        "separateRealTimeTopicEnabled",
     };
     LG_AUTO(lg_store) *s = rich_store();
     LG_AUTO(lg_json) *json = lg_store_to_json(s, LG_STORE_JSON_INFO);

@@ -1,4 +1,5 @@
 /* Decisions about versions: numbers, swaps, rollback, roll-forward, retention. */
+#include "model/retention.h"
 #include "model/store.h"
 
 #include <stdio.h>
@@ -64,7 +65,9 @@ static void assert_deletable(const struct lg_store *s, const int32_t *want, size
 {
     int32_t got[16];
 
-    assert_int_equal(lg_store_versions_to_delete(s, LG_STORE_KEEP_BACKUPS_DEFAULT, got, 16), n);
+    struct lg_retention_rule rule = {.keep_backups = LG_STORE_KEEP_BACKUPS_DEFAULT};
+
+    assert_int_equal(lg_retention_expired(s, &rule, got, 16), n);
     if (n != 0)
         assert_memory_equal(got, want, n * sizeof(*want));
 }
@@ -103,12 +106,12 @@ static void a_number_is_never_used_twice(void **state)
     (void)state;
     assert_int_equal(complete(s), 1);
     assert_int_equal(complete(s), 2);
-    assert_ok(lg_store_remove_version(s, 1, &err));
+    assert_ok(lg_store_remove_version(s, 1, "why", 99, &err));
     assert_ok(lg_store_next_version(s, 0, &next, &err));
     assert_int_equal(next, 3);
     assert_int_equal(push(s, "dies")->number, 3);
     assert_ok(lg_store_fail_version(s, 3, LG_VERSION_KILLED, &err));
-    assert_ok(lg_store_remove_version(s, 3, &err));
+    assert_ok(lg_store_remove_version(s, 3, "why", 99, &err));
     assert_int_equal(complete(s), 4);
     /* The graveyard knows of a store of that name that went further. */
     assert_ok(lg_store_add_version(s, &p, &v, &is_new, &err));
@@ -380,8 +383,8 @@ static void the_current_version_and_two_backups_are_kept(void **state)
     assert_deletable(s, THESE(1));
     assert_ok(lg_store_fail_version(s, 5, LG_VERSION_KILLED, &err));
     assert_deletable(s, THESE(1, 5)); /* one that failed goes. */
-    assert_ok(lg_store_remove_version(s, 1, &err));
-    assert_ok(lg_store_remove_version(s, 5, &err));
+    assert_ok(lg_store_remove_version(s, 1, "why", 99, &err));
+    assert_ok(lg_store_remove_version(s, 5, "why", 99, &err));
     /* Two rollbacks in a row, and everything is still there for rolling forward. */
     assert_int_equal(roll(s, /* back= */ true), 3);
     assert_int_equal(roll(s, /* back= */ true), 2);
@@ -420,8 +423,9 @@ static void the_store_may_set_how_many_versions_it_keeps(void **state)
     s->num_versions_to_preserve = 5;
     assert_deletable(s, NOTHING);
     s->num_versions_to_preserve = 0;
-    assert_int_equal(lg_store_versions_to_delete(s, 0, got, 8), 4);
-    assert_int_equal(lg_store_versions_to_delete(s, 0, got, 2), 2); /* bounded */
+    assert_int_equal(lg_retention_expired(s, &(struct lg_retention_rule){0}, got, 8), 4);
+    assert_int_equal(lg_retention_expired(s, &(struct lg_retention_rule){0}, got, 2),
+                     2); /* bounded */
     assert_int_equal(got[1], 2);
 }
 
@@ -433,9 +437,9 @@ static void versions_in_use_cannot_be_removed(void **state)
     (void)state;
     complete(s);
     push(s, "running");
-    assert_rc(LG_ERR_CONFLICT, lg_store_remove_version(s, 1, &err));
-    assert_rc(LG_ERR_CONFLICT, lg_store_remove_version(s, 2, &err));
-    assert_rc(LG_ERR_NOT_FOUND, lg_store_remove_version(s, 3, &err));
+    assert_rc(LG_ERR_CONFLICT, lg_store_remove_version(s, 1, "why", 99, &err));
+    assert_rc(LG_ERR_CONFLICT, lg_store_remove_version(s, 2, "why", 99, &err));
+    assert_rc(LG_ERR_NOT_FOUND, lg_store_remove_version(s, 3, "why", 99, &err));
     assert_int_equal(s->versions.size, 2);
 }
 
@@ -445,6 +449,7 @@ static void any_history_keeps_the_invariants(void **state)
 {
     LG_AUTO(lg_store) *s = store_new();
     struct lg_error err = {0};
+    struct lg_retention_rule rule = {.keep_backups = 2};
     struct lg_rand r;
     int32_t largest = 0, deletable[16], number;
     bool swapped;
@@ -481,10 +486,10 @@ static void any_history_keeps_the_invariants(void **state)
                 roll(s, /* back= */ false);
             break;
         default: {
-            size_t n = lg_store_versions_to_delete(s, 2, deletable, 16);
+            size_t n = lg_retention_expired(s, &rule, deletable, 16);
 
             for (size_t i = 0; i < n; i++)
-                assert_ok(lg_store_remove_version(s, deletable[i], &err));
+                assert_ok(lg_store_remove_version(s, deletable[i], "why", 99, &err));
             assert_true(s->versions.size <= 4);
             break;
         }
@@ -493,6 +498,122 @@ static void any_history_keeps_the_invariants(void **state)
             assert_status(s, s->current_version, LG_VERSION_ONLINE);
     }
     assert_true(largest > 100);
+}
+
+/* --- Deferred swaps and quotas. --------------------------------------------------------------- */
+
+static int32_t deferred(struct lg_store *s)
+{
+    struct lg_store_push p = {.push_job_id = "later", .now_ms = 2000, .swap_deferred = true};
+    struct lg_version *v = NULL;
+    struct lg_error err = {0};
+    bool flag;
+    int32_t number;
+    char id[32];
+
+    snprintf(id, sizeof(id), "later-%d", s->largest_used_version + 1);
+    p.push_job_id = id;
+    assert_ok(lg_store_add_version(s, &p, &v, &flag, &err));
+    assert_true(v->swap_deferred);
+    number = v->number;
+    assert_ok(lg_store_complete_version(s, number, 3000 + number, &flag, &err));
+    assert_false(flag);
+    return number;
+}
+
+static void a_deferred_version_waits_until_it_is_swapped_in(void **state)
+{
+    LG_AUTO(lg_store) *s = store_new();
+    struct lg_error err = {0};
+    int32_t current = 0;
+
+    (void)state;
+    complete(s);
+    assert_rc(LG_ERR_CONFLICT, lg_store_swap(s, 0, 1, &current, &err));
+    assert_non_null(strstr(err.text, "--defer-swap"));
+    assert_int_equal(deferred(s), 2);
+    assert_status(s, 2, LG_VERSION_PUSHED);
+    assert_int_equal(s->current_version, 1);
+    assert_ok(lg_store_swap(s, 0, 4000, &current, &err));
+    assert_int_equal(current, 2);
+    assert_status(s, 2, LG_VERSION_ONLINE);
+    assert_int_equal(s->latest_version_promote_to_current_ms, 4000);
+    assert_ok(lg_store_swap(s, 2, 5000, &current, &err)); /* Again: nothing happens. */
+    assert_int_equal(s->latest_version_promote_to_current_ms, 4000);
+    assert_int_equal(roll(s, /* back= */ true), 1);
+    assert_rc(LG_ERR_CONFLICT, lg_store_swap(s, 2, 1, &current, &err));
+    assert_non_null(strstr(err.text, "rollforward"));
+}
+
+static void a_swap_that_makes_no_sense_says_what_to_do(void **state)
+{
+    LG_AUTO(lg_store) *s = store_new();
+    struct lg_error err = {0};
+    int32_t current = 0;
+
+    (void)state;
+    complete(s);
+    complete(s);
+    push(s, "running");
+    assert_rc(LG_ERR_NOT_FOUND, lg_store_swap(s, 9, 1, &current, &err));
+    assert_rc(LG_ERR_CONFLICT, lg_store_swap(s, 1, 1, &current, &err));
+    assert_non_null(strstr(err.text, "lagoon rollback"));
+    assert_rc(LG_ERR_CONFLICT, lg_store_swap(s, 3, 1, &current, &err));
+    assert_non_null(strstr(err.text, "still being pushed"));
+    assert_ok(lg_store_fail_version(s, 3, LG_VERSION_KILLED, &err));
+    assert_rc(LG_ERR_CONFLICT, lg_store_swap(s, 3, 1, &current, &err));
+    assert_non_null(strstr(err.text, "push again"));
+    deferred(s);
+    s->enable_writes = false;
+    assert_rc(LG_ERR_REFUSED, lg_store_swap(s, 0, 1, &current, &err));
+    assert_int_equal(current, 0);
+}
+
+static void a_push_that_is_larger_than_the_quota_is_refused(void **state)
+{
+    LG_AUTO(lg_store) *s = store_new();
+    struct lg_store_push p = {.push_job_id = "big", .size_bytes = 1001};
+    struct lg_version *v = NULL;
+    struct lg_error err = {0};
+    bool is_new;
+
+    (void)state;
+    s->storage_quota_bytes = 1000;
+    assert_rc(LG_ERR_TOO_LARGE, lg_store_add_version(s, &p, &v, &is_new, &err));
+    assert_non_null(strstr(err.text, "Storage quota exceeded. Store quota 1000 bytes"));
+    assert_non_null(strstr(err.text, "1001 bytes"));
+    assert_non_null(strstr(err.text, "lagoon store update cities --storage-quota"));
+    assert_int_equal(s->versions.size, 0);
+    p.size_bytes = 1000;
+    assert_ok(lg_store_add_version(s, &p, &v, &is_new, &err));
+    assert_int_equal(v->size_bytes, 1000);
+    p = (struct lg_store_push){.push_job_id = "unknown", .size_bytes = -1};
+    assert_ok(lg_store_fail_version(s, 1, LG_VERSION_KILLED, &err));
+    assert_ok(lg_store_add_version(s, &p, &v, &is_new, &err));
+    s->storage_quota_bytes = -1;
+    assert_ok(lg_store_check_quota(s, INT64_MAX, &err));
+}
+
+static void past_pushes_are_remembered_within_a_bound(void **state)
+{
+    LG_AUTO(lg_store) *s = store_new();
+    struct lg_error err = {0};
+
+    (void)state;
+    for (int i = 1; i <= (int)LG_STORE_PAST_PUSHES_MAX + 2; i++) {
+        char id[16];
+
+        snprintf(id, sizeof(id), "p%d", i);
+        push(s, id);
+        assert_ok(lg_store_fail_version(s, i, LG_VERSION_ERROR, &err));
+        assert_ok(lg_store_remove_version(s, i, "the disk was full", 50 + i, &err));
+    }
+    assert_int_equal(s->past_pushes.size, LG_STORE_PAST_PUSHES_MAX);
+    assert_null(lg_store_past_push(s, 2));
+    assert_string_equal(lg_store_past_push(s, 3)->push_job_id, "p3");
+    assert_string_equal(lg_store_past_push(s, 3)->details, "the disk was full");
+    assert_int_equal(lg_store_past_push(s, 3)->status, LG_VERSION_ERROR);
+    assert_int_equal(lg_store_past_push(s, 3)->ended_ms, 53);
 }
 
 /* --- Schemas ---------------------------------------------------------------------------------- */
@@ -545,6 +666,10 @@ int main(void)
         cmocka_unit_test(the_store_may_set_how_many_versions_it_keeps),
         cmocka_unit_test(versions_in_use_cannot_be_removed),
         cmocka_unit_test(any_history_keeps_the_invariants),
+        cmocka_unit_test(a_deferred_version_waits_until_it_is_swapped_in),
+        cmocka_unit_test(a_swap_that_makes_no_sense_says_what_to_do),
+        cmocka_unit_test(a_push_that_is_larger_than_the_quota_is_refused),
+        cmocka_unit_test(past_pushes_are_remembered_within_a_bound),
         cmocka_unit_test(value_schemas_get_ids_in_order_and_only_once),
     };
 

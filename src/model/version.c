@@ -61,7 +61,6 @@ static void set_defaults(struct lg_json *json)
     lg_json_set_bool(json, "nativeReplicationEnabled", false);
     lg_json_set_str(json, "pushStreamSourceAddress", "");
     lg_json_set_bool(json, "rmdChunkingEnabled", false);
-    lg_json_set_bool(json, "versionSwapDeferred", false);
     lg_json_set_str(json, "nativeReplicationSourceFabric", "");
     lg_json_set_bool(json, "incrementalPushEnabled", false);
     lg_json_set_bool(json, "separateRealTimeTopicEnabled", false);
@@ -73,7 +72,21 @@ static void set_defaults(struct lg_json *json)
     lg_json_set_bool(json, "useVersionLevelHybridConfig", true);
     lg_json_set_bool(json, "activeActiveReplicationEnabled", false);
     lg_json_set_int(json, "repushSourceVersion", -1);
+    lg_json_set_int(json, "repushTtlSeconds", -1);
     lg_json_set_int(json, "rmdVersionId", -1);
+    lg_json_set_bool(json, "degradedPush", false);
+    lg_json_set_str(json, "blobTransferInServerEnabled", "NOT_SPECIFIED");
+    lg_json_set_str(json, "blobDbEnabled", "NOT_SPECIFIED");
+    lg_json_set(json, "dataRecoveryVersionConfig", lg_json_new_null());
+    lg_json_set_str(json, "targetSwapRegion", "");
+    lg_json_set_int(json, "targetSwapRegionWaitTime", 10);
+    lg_json_set_bool(json, "isDavinciHeartbeatReported", false);
+    lg_json_set_bool(json, "targetRegionPromoted", false);
+    lg_json_set_bool(json, "globalRtDivEnabled", false);
+    lg_json_set_bool(json, "keyUrnCompressionEnabled", false);
+    lg_json_set(json, "keyUrnFields", lg_json_new_array());
+    lg_json_set_int(json, "previousCurrentVersion", -1);
+    lg_json_set_str(json, "storageMode", "INTERNAL");
 }
 
 struct lg_json *lg_version_to_json(const struct lg_version *v, const char *store, bool persistent)
@@ -92,9 +105,11 @@ struct lg_json *lg_version_to_json(const struct lg_version *v, const char *store
     lg_json_set_int(json, "minActiveReplicas", v->min_active_replicas);
     lg_json_set_str(json, "compressionStrategy", lg_compression_name(v->compression));
     lg_json_set_bool(json, "chunkingEnabled", v->chunking_enabled);
+    lg_json_set_bool(json, "versionSwapDeferred", v->swap_deferred);
     set_defaults(json);
     lg_json_set_int(ours, "completedTime", v->completed_ms);
     lg_json_set_int(ours, "recordCount", v->record_count);
+    lg_json_set_int(ours, "sizeBytes", v->size_bytes);
     if (persistent) {
         lg_json_set_int(ours, "pushLeaseMs", v->push_lease_ms);
         lg_json_set_int(ours, "pushHeardTime", v->push_heard_ms);
@@ -170,10 +185,12 @@ enum lg_rc lg_version_from_json(const struct lg_json *json, struct lg_version *o
                             v.number, LG_VERSION_PUSH_ID_MAX);
     v.created_ms = lg_json_get_int(json, "createdTime", 0);
     v.chunking_enabled = lg_json_get_bool(json, "chunkingEnabled", false);
+    v.swap_deferred = lg_json_get_bool(json, "versionSwapDeferred", false);
     v.completed_ms = lg_json_get_int(ours, "completedTime", 0);
     v.push_lease_ms = lg_json_get_int(ours, "pushLeaseMs", 0);
     v.push_heard_ms = lg_json_get_int(ours, "pushHeardTime", 0);
     v.record_count = lg_json_get_int(ours, "recordCount", -1);
+    v.size_bytes = lg_json_get_int(ours, "sizeBytes", -1);
     v.push_job_id = lg_strdup(push_job_id);
     *out = v;
     return LG_OK;

@@ -22,9 +22,11 @@ struct lg_version {
     int32_t min_active_replicas;
     enum lg_compression compression;
     bool chunking_enabled;
+    bool swap_deferred;    /* Complete, it waits as PUSHED until somebody swaps it in. */
     int64_t push_lease_ms; /* how long the pusher may be silent; 0: for ever */
     int64_t push_heard_ms; /* when it was last heard */
-    int64_t record_count;  /* what the push said it wrote; -1: not known */
+    int64_t size_bytes;   /* what the push said at its beginning that it would write; -1: nothing */
+    int64_t record_count; /* what the push said it wrote; -1: not known */
 };
 
 /* Frees what the version owns and zeroes it. */
@@ -38,9 +40,9 @@ bool lg_version_lease_expired(const struct lg_version *v, int64_t now_ms);
  * always allowed. ROLLED_BACK may become ONLINE again: our roll-forward needs it. */
 bool lg_version_status_may_become(enum lg_version_status from, enum lg_version_status to);
 
-/* Venice's Version JSON and the member "lagoon" with what only we have: record count and time of
- * completion; with `persistent` also the lease. Venice's clients ignore unknown members. The caller
- * owns the value. */
+/* Venice's Version JSON and the member "lagoon" with what only we have: record count, size and time
+ * of completion; with `persistent` also the lease. Venice's clients ignore unknown members. The
+ * caller owns the value. */
 struct lg_json *lg_version_to_json(const struct lg_version *v, const char *store, bool persistent);
 /* Unknown members are ignored, missing ones take their defaults; `number` must be there.
  * LG_ERR_BAD_DATA names the member. `*out` is owned by the caller (lg_version_done). */

@@ -152,9 +152,66 @@ static void members_that_make_no_sense_are_named(void **state)
     }
 }
 
+static void version_json_has_all_of_venices_names(void **state)
+{
+    /* wire-formats.md 8.4 */
+    static const char *const members[] = {
+        "number",
+        "createdTime",
+        "status",
+        "compressionStrategy",
+        "nativeReplicationEnabled",
+        "pushStreamSourceAddress",
+        "chunkingEnabled",
+        "rmdChunkingEnabled",
+        "storeName",
+        "pushJobId",
+        "pushType",
+        "partitionCount",
+        "partitionerConfig",
+        "versionSwapDeferred",
+        "degradedPush",
+        "replicationFactor",
+        "minActiveReplicas",
+        "nativeReplicationSourceFabric",
+        "incrementalPushEnabled",
+        "separateRealTimeTopicEnabled",
+        "blobTransferEnabled",
+        "blobTransferInServerEnabled",
+        "blobDbEnabled",
+        "useVersionLevelIncrementalPushEnabled",
+        "hybrid",
+        "hybridStoreConfig",
+        "viewConfigs",
+        "useVersionLevelHybridConfig",
+        "activeActiveReplicationEnabled",
+        "dataRecoveryVersionConfig",
+        "repushSourceVersion",
+        "repushTtlSeconds",
+        "rmdVersionId",
+        "targetSwapRegion",
+        "targetSwapRegionWaitTime",
+        "isDavinciHeartbeatReported",
+        "targetRegionPromoted",
+        "globalRtDivEnabled",
+        "keyUrnCompressionEnabled",
+        "keyUrnFields",
+        "previousCurrentVersion",
+        "storageMode",
+    };
+    struct lg_version v = {.number = 1};
+    LG_AUTO(lg_json) *json = lg_version_to_json(&v, "cities", /* persistent= */ false);
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(members); i++)
+        if (lg_json_get(json, members[i]) == NULL)
+            fail_msg("member %s is missing", members[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(version_json_has_all_of_venices_names),
         cmocka_unit_test(a_lease_ends_after_silence_but_only_while_the_push_runs),
         cmocka_unit_test(complete_is_online_or_pushed),
         cmocka_unit_test(the_status_machine_is_venices_and_rollforward),
