@@ -9,7 +9,7 @@ struct options {
 static const struct lg_option rows[] = {
     LG_OPTION_ROW(struct options, data, str, NULL, 1, 100, START, "The data directory.")
         LG_OPTION_ROW(struct options, router_port, u32, 7777, 0, 65535, START, "A port.")};
-static const struct lg_option_table options = {rows, LG_ARRAY_SIZE(rows)};
+static const struct lg_option_table options = {.rows = rows, .n = LG_ARRAY_SIZE(rows)};
 
 static struct lg_buf out;
 static enum lg_complete_more more;

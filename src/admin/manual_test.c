@@ -7,7 +7,7 @@ struct options {
 };
 static const struct lg_option rows[] = {
     LG_OPTION_ROW(struct options, drain_ms, duration, 1000, 0, 60000, LIVE, "How long - at most.")};
-static const struct lg_option_table options = {rows, LG_ARRAY_SIZE(rows)};
+static const struct lg_option_table options = {.rows = rows, .n = LG_ARRAY_SIZE(rows)};
 
 static void assert_has(const struct lg_buf *page, const char *text)
 {

@@ -2,6 +2,8 @@
  *
  * "All or nothing" takes two passes over the same text: the first only checks, the second cannot
  * fail any more.
+ *
+ * What people read about options is in option_explain.c.
  */
 #include "base/option.h"
 
@@ -159,6 +161,14 @@ static enum lg_rc unknown(const struct lg_option_table *table, const char *prefi
                         prefix, shown);
 }
 
+/* Where values go: `values` NULL only checks. */
+struct target {
+    const struct lg_option_table *table;
+    void *values;
+    unsigned char *origins; /* May be NULL. */
+    enum lg_option_origin origin;
+};
+
 /* --- Reading values --------------------------------------------------------------------------- */
 /* LG_ERR_INVALID with what was expected; `text` is shown up to a sane length. */
 static enum lg_rc not_a(const struct lg_option *o, struct lg_slice text, const char *expected,
@@ -258,30 +268,43 @@ static enum lg_rc read_number(const struct lg_option *o, struct lg_slice text, u
     return LG_OK;
 }
 
-/* `values` NULL: only checks. */
-static enum lg_rc assign(const struct lg_option *o, void *values, struct lg_slice text,
+static enum lg_rc check_text(const struct lg_option_table *table, const struct lg_option *o,
+                             struct lg_slice text, struct lg_error *err)
+{
+    enum lg_rc rc;
+
+    if (text.size < o->min || text.size > o->max)
+        return out_of_range(o, text, err);
+    if (text.size > 0 && memchr(text.data, 0, text.size) != NULL)
+        return lg_error_set(err, LG_ERR_INVALID, "%s: the text holds a NUL byte", o->name);
+    if (table->check_text == NULL)
+        return LG_OK;
+    rc = table->check_text(o, text, err);
+    return rc == LG_OK ? LG_OK : lg_error_wrap(err, "%s", o->name);
+}
+
+static enum lg_rc assign(const struct target *t, const struct lg_option *o, struct lg_slice text,
                          struct lg_error *err)
 {
     uint64_t v = 0;
     enum lg_rc rc;
 
-    if (o->type != LG_OPTION_str) {
-        rc = read_number(o, text, &v, err);
-        if (rc == LG_OK && values != NULL)
-            set_number(o, values, v);
-        return rc;
-    }
-    if (text.size < o->min || text.size > o->max)
-        return out_of_range(o, text, err);
-    if (text.size > 0 && memchr(text.data, 0, text.size) != NULL)
-        return lg_error_set(err, LG_ERR_INVALID, "%s: the text holds a NUL byte", o->name);
-    if (values != NULL) {
-        char **field = field_of(o, values);
+    if (o->type == LG_OPTION_str) {
+        rc = check_text(t->table, o, text, err);
+        if (rc == LG_OK && t->values != NULL) {
+            char **field = field_of(o, t->values);
 
-        lg_free(*field);
-        *field = lg_strndup((const char *)text.data, text.size);
+            lg_free(*field);
+            *field = lg_strndup((const char *)text.data, text.size);
+        }
+    } else {
+        rc = read_number(o, text, &v, err);
+        if (rc == LG_OK && t->values != NULL)
+            set_number(o, t->values, v);
     }
-    return LG_OK;
+    if (rc == LG_OK && t->origins != NULL)
+        t->origins[o - t->table->rows] = (unsigned char)t->origin;
+    return rc;
 }
 
 enum lg_rc lg_option_set(const struct lg_option_table *table, void *values, const char *name,
@@ -291,7 +314,7 @@ enum lg_rc lg_option_set(const struct lg_option_table *table, void *values, cons
 
     if (o == NULL)
         return unknown(table, "", lg_slice_str(name), err);
-    return assign(o, values, text, err);
+    return assign(&(struct target){.table = table, .values = values}, o, text, err);
 }
 
 /* --- Files ------------------------------------------------------------------------------------ */
@@ -305,68 +328,181 @@ static struct lg_slice trim(struct lg_slice s)
     return s;
 }
 
+static bool is_blank(struct lg_slice line)
+{
+    line = trim(line);
+    return line.size == 0 || line.data[0] == '#';
+}
+
+/* Cuts the next line off. */
+static struct lg_slice next_line(struct lg_slice *text)
+{
+    const uint8_t *end = memchr(text->data, '\n', text->size);
+    struct lg_slice line =
+        lg_slice(text->data, end == NULL ? text->size : (size_t)(end - text->data));
+
+    *text = lg_slice_skip(*text, LG_MIN(line.size + 1, text->size));
+    return line;
+}
+
 /* `given` has the line on which each row was given, 0 for none. */
-static enum lg_rc parse_line(const struct lg_option_table *table, void *values,
-                             struct lg_slice line, size_t number, size_t *given,
-                             struct lg_error *err)
+static enum lg_rc parse_line(const struct target *t, struct lg_slice line, size_t number,
+                             size_t *given, struct lg_error *err)
 {
     const uint8_t *equals;
     const struct lg_option *o;
     struct lg_slice key;
 
     line = trim(line);
-    if (line.size == 0 || line.data[0] == '#')
+    if (is_blank(line))
         return LG_OK;
     equals = memchr(line.data, '=', line.size);
     if (equals == NULL)
         return lg_error_set(err, LG_ERR_INVALID, "expected 'key = value', found '%.*s'",
                             (int)LG_MIN(line.size, (size_t)100), (const char *)line.data);
     key = trim(lg_slice(line.data, (size_t)(equals - line.data)));
-    o = find(table, key);
+    o = find(t->table, key);
     if (o == NULL)
-        return unknown(table, "", key, err);
-    if (given[o - table->rows] != 0)
+        return unknown(t->table, "", key, err);
+    if (given[o - t->table->rows] != 0)
         return lg_error_set(err, LG_ERR_INVALID, "%s is given twice, first on line %zu", o->name,
-                            given[o - table->rows]);
-    given[o - table->rows] = number;
-    return assign(o, values, trim(lg_slice_skip(line, (size_t)(equals - line.data) + 1)), err);
+                            given[o - t->table->rows]);
+    given[o - t->table->rows] = number;
+    return assign(t, o, trim(lg_slice_skip(line, (size_t)(equals - line.data) + 1)), err);
 }
 
-static enum lg_rc parse_lines(const struct lg_option_table *table, void *values,
-                              struct lg_slice text, const char *where, struct lg_error *err)
+static enum lg_rc parse_lines(const struct target *t, struct lg_slice text, const char *where,
+                              struct lg_error *err)
 {
     size_t given[LG_OPTION_ROWS_MAX] = {0};
 
     for (size_t number = 1; text.size > 0; number++) {
-        const uint8_t *end = memchr(text.data, '\n', text.size);
-        size_t size = end == NULL ? text.size : (size_t)(end - text.data);
-        enum lg_rc rc = parse_line(table, values, lg_slice(text.data, size), number, given, err);
+        enum lg_rc rc = parse_line(t, next_line(&text), number, given, err);
 
         if (rc != LG_OK && err != NULL)
             return lg_error_wrap(err, "%s:%zu", where, number);
         if (rc != LG_OK)
             return rc;
-        text = lg_slice_skip(text, size + 1);
     }
+    return LG_OK;
+}
+
+static enum lg_rc check_size(struct lg_slice text, const char *where, struct lg_error *err)
+{
+    if (text.size > LG_OPTION_FILE_BYTES_MAX)
+        return lg_error_set(err, LG_ERR_TOO_LARGE, "%s: %zu bytes are over the limit of %zu", where,
+                            text.size, LG_OPTION_FILE_BYTES_MAX);
     return LG_OK;
 }
 
 enum lg_rc lg_options_parse_file(const struct lg_option_table *table, void *values,
                                  struct lg_slice text, const char *where, struct lg_error *err)
 {
-    enum lg_rc rc;
+    struct target t = {.table = table, .origin = LG_OPTION_BY_FILE};
+    enum lg_rc rc = check_size(text, where, err);
 
-    if (text.size > LG_OPTION_FILE_BYTES_MAX)
-        return lg_error_set(err, LG_ERR_TOO_LARGE, "%s: %zu bytes are over the limit of %zu", where,
-                            text.size, LG_OPTION_FILE_BYTES_MAX);
-    rc = parse_lines(table, NULL, text, where, err);
-    return rc == LG_OK ? parse_lines(table, values, text, where, err) : rc;
+    if (rc == LG_OK)
+        rc = parse_lines(&t, text, where, err);
+    t.values = values;
+    return rc == LG_OK ? parse_lines(&t, text, where, err) : rc;
+}
+
+size_t lg_options_check_file(const struct lg_option_table *table, struct lg_slice text,
+                             const char *where, struct lg_buf *out)
+{
+    struct target t = {.table = table};
+    size_t given[LG_OPTION_ROWS_MAX] = {0}, faults = 0;
+    struct lg_error err = {0};
+
+    if (check_size(text, where, &err) != LG_OK) {
+        lg_buf_appendf(out, "%s\n", err.text);
+        return 1;
+    }
+    for (size_t number = 1; text.size > 0; number++) {
+        if (parse_line(&t, next_line(&text), number, given, &err) != LG_OK) {
+            lg_buf_appendf(out, "%s:%zu: %s\n", where, number, err.text);
+            faults++;
+        }
+    }
+    return faults;
+}
+
+size_t lg_option_line(const struct lg_option_table *table, const struct lg_option *option,
+                      struct lg_slice text)
+{
+    for (size_t number = 1; text.size > 0; number++) {
+        struct lg_slice line = trim(next_line(&text));
+        const uint8_t *equals = memchr(line.data, '=', line.size);
+
+        if (!is_blank(line) && equals != NULL &&
+            find(table, trim(lg_slice(line.data, (size_t)(equals - line.data)))) == option)
+            return number;
+    }
+    return 0;
+}
+
+/* --- Environment ------------------------------------------------------------------------------ */
+/* The name of "LAGOON_HTTP_PORT=1" in small letters ("http_port") and the value, or false. */
+static bool split_variable(const char *prefix, const char *variable, char *name, size_t room,
+                           const char **out_value)
+{
+    const char *equals = strchr(variable, '=');
+    size_t skip = strlen(prefix), n;
+
+    if (equals == NULL || strncmp(variable, prefix, skip) != 0)
+        return false;
+    n = (size_t)(equals - variable) - skip;
+    if (n == 0 || n >= room)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        char c = variable[skip + i];
+
+        if (c >= 'a' && c <= 'z')
+            return false; /* Variables are written in capitals. */
+        name[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    }
+    name[n] = '\0';
+    *out_value = equals + 1;
+    return true;
+}
+
+static enum lg_rc parse_environment(const struct target *t, const char *const *environment,
+                                    const char *prefix, struct lg_error *err)
+{
+    for (size_t i = 0; environment != NULL && environment[i] != NULL; i++) {
+        char name[64];
+        const char *value;
+        const struct lg_option *o;
+
+        if (!split_variable(prefix, environment[i], name, sizeof name, &value))
+            continue;
+        o = lg_option_find(t->table, name);
+        if (o != NULL && assign(t, o, lg_slice_str(value), err) != LG_OK)
+            return lg_error_wrap(err, "environment variable %.*s",
+                                 (int)(value - environment[i]) - 1, environment[i]);
+    }
+    return LG_OK;
+}
+
+const struct lg_option *lg_option_unknown_variable(const struct lg_option_table *table,
+                                                   const char *prefix, const char *variable)
+{
+    const char *names[LG_OPTION_ROWS_MAX], *nearest, *value;
+    char name[64];
+
+    if (!split_variable(prefix, variable, name, sizeof name, &value) ||
+        lg_option_find(table, name) != NULL)
+        return NULL;
+    for (size_t i = 0; i < table->n; i++)
+        names[i] = table->rows[i].name;
+    nearest = lg_nearest(name, names, table->n);
+    return nearest == NULL ? NULL : lg_option_find(table, nearest);
 }
 
 /* --- Flags ------------------------------------------------------------------------------------ */
 /* Reads argv[*at] and, if it is there and not after '=', its value; moves *at behind them. */
-static enum lg_rc parse_flag(const struct lg_option_table *table, void *values, int argc,
-                             char *const *argv, int *at, struct lg_error *err)
+static enum lg_rc parse_flag(const struct target *t, int argc, char *const *argv, int *at,
+                             struct lg_error *err)
 {
     const char *arg = argv[(*at)++], *equals;
     const struct lg_option *o;
@@ -379,35 +515,110 @@ static enum lg_rc parse_flag(const struct lg_option_table *table, void *values, 
                             arg);
     equals = strchr(arg, '=');
     name = equals == NULL ? lg_slice_str(arg + 2) : lg_slice(arg + 2, (size_t)(equals - arg) - 2);
-    o = find(table, name);
+    o = find(t->table, name);
     if (o == NULL)
-        return unknown(table, "--", name, err);
+        return unknown(t->table, "--", name, err);
     if (equals != NULL)
-        return assign(o, values, lg_slice_str(equals + 1), err);
+        return assign(t, o, lg_slice_str(equals + 1), err);
     if (o->type == LG_OPTION_boolean)
-        return assign(o, values, LG_LIT("true"), err);
+        return assign(t, o, LG_LIT("true"), err);
     if (*at == argc || strncmp(argv[*at], "--", 2) == 0)
         return lg_error_set(err, LG_ERR_INVALID, "--%.*s needs a value", LG_FMT(name));
-    return assign(o, values, lg_slice_str(argv[(*at)++]), err);
+    return assign(t, o, lg_slice_str(argv[(*at)++]), err);
 }
 
-static enum lg_rc parse_flags(const struct lg_option_table *table, void *values, int argc,
-                              char *const *argv, struct lg_error *err)
+static enum lg_rc parse_flags(const struct target *t, int argc, char *const *argv,
+                              struct lg_error *err)
 {
     enum lg_rc rc = LG_OK;
     int at = 0;
 
     while (rc == LG_OK && at < argc)
-        rc = parse_flag(table, values, argc, argv, &at, err);
+        rc = parse_flag(t, argc, argv, &at, err);
     return rc;
 }
 
 enum lg_rc lg_options_parse_flags(const struct lg_option_table *table, void *values, int argc,
                                   char *const *argv, struct lg_error *err)
 {
-    enum lg_rc rc = parse_flags(table, NULL, argc, argv, err);
+    struct target t = {.table = table, .origin = LG_OPTION_BY_FLAG};
+    enum lg_rc rc = parse_flags(&t, argc, argv, err);
 
-    return rc == LG_OK ? parse_flags(table, values, argc, argv, err) : rc;
+    t.values = values;
+    return rc == LG_OK ? parse_flags(&t, argc, argv, err) : rc;
+}
+
+/* --- All layers ------------------------------------------------------------------------------- */
+static enum lg_rc parse_layers(struct target *t, const struct lg_option_sources *s,
+                               struct lg_error *err)
+{
+    enum lg_rc rc = LG_OK;
+
+    t->origin = LG_OPTION_BY_FILE;
+    if (s->file_name != NULL)
+        rc = check_size(s->file, s->file_name, err);
+    if (rc == LG_OK && s->file_name != NULL)
+        rc = parse_lines(t, s->file, s->file_name, err);
+    t->origin = LG_OPTION_BY_ENVIRONMENT;
+    if (rc == LG_OK)
+        rc = parse_environment(t, s->environment, s->prefix, err);
+    t->origin = LG_OPTION_BY_FLAG;
+    return rc == LG_OK ? parse_flags(t, s->argc, s->argv, err) : rc;
+}
+
+enum lg_rc lg_options_load(const struct lg_option_table *table, void *values,
+                           unsigned char *origins, const struct lg_option_sources *sources,
+                           struct lg_error *err)
+{
+    struct target t = {.table = table};
+    enum lg_rc rc = parse_layers(&t, sources, err);
+
+    if (rc != LG_OK)
+        return rc;
+    lg_options_done(table, values);
+    lg_options_init(table, values);
+    if (origins != NULL)
+        memset(origins, LG_OPTION_BY_DEFAULT, table->n);
+    t.values = values;
+    t.origins = origins;
+    return parse_layers(&t, sources, err);
+}
+
+/* What a row's value looks like, for comparisons. */
+static bool same_value(const struct lg_option *o, const void *a, const void *b)
+{
+    LG_SCOPED(lg_buf) x = {0}, y = {0};
+
+    lg_option_format(&x, o, a);
+    lg_option_format(&y, o, b);
+    return lg_slice_eq(lg_buf_slice(&x), lg_buf_slice(&y));
+}
+
+size_t lg_options_apply_live(const struct lg_option_table *table, void *values, void *from,
+                             struct lg_buf *out_changed, struct lg_buf *out_waiting)
+{
+    size_t changed = 0;
+
+    for (size_t i = 0; i < table->n; i++) {
+        const struct lg_option *o = &table->rows[i];
+        struct lg_buf *names = o->when == LG_OPTION_LIVE ? out_changed : out_waiting;
+
+        if (same_value(o, values, from))
+            continue;
+        lg_buf_appendf(names, "%s%s", names->size > 0 ? " " : "", o->name);
+        if (o->when != LG_OPTION_LIVE)
+            continue;
+        changed++;
+        if (o->type == LG_OPTION_str) {
+            char **mine = field_of(o, values), **theirs = field_of(o, from), *kept = *mine;
+
+            *mine = *theirs;
+            *theirs = kept; /* Freed with the rest of `from`. */
+        } else {
+            set_number(o, values, number_of(o, from));
+        }
+    }
+    return changed;
 }
 
 /* --- Showing ---------------------------------------------------------------------------------- */
@@ -423,22 +634,70 @@ void lg_option_format(struct lg_buf *out, const struct lg_option *option, const 
     }
 }
 
-static void append_limits(struct lg_buf *out, const struct lg_option *o)
+const char *lg_option_origin_name(enum lg_option_origin origin)
 {
+    static const char *const names[] = {"default", "file", "environment", "flag"};
+
+    return names[origin];
+}
+
+bool lg_option_is_secret(const struct lg_option *option)
+{
+    return has_suffix(option->name, "_secret") || has_suffix(option->name, "_password") ||
+           has_suffix(option->name, "_token");
+}
+
+const char *lg_option_type_text(const struct lg_option *o)
+{
+    switch (o->type) {
+    case LG_OPTION_boolean:
+        return "true or false";
+    case LG_OPTION_duration:
+        return units_of(o) == NULL ? "milliseconds, without a unit"
+                                   : "a time with a unit: ms, s, m, h or d";
+    case LG_OPTION_size:
+        return units_of(o) == NULL ? "bytes, without a unit"
+                                   : "a size with a unit: B, KiB, MiB, GiB or TiB";
+    case LG_OPTION_str:
+        return "text";
+    default:
+        return "a whole number";
+    }
+}
+
+void lg_option_format_default(struct lg_buf *out, const struct lg_option *o)
+{
+    if (o->type != LG_OPTION_str)
+        format_number(out, o, o->number);
+    else if (o->text != NULL)
+        lg_buf_append_str(out, o->text);
+}
+
+void lg_option_format_range(struct lg_buf *out, const struct lg_option *o)
+{
+    if (o->type == LG_OPTION_boolean)
+        return;
     if (o->type == LG_OPTION_str) {
-        if (o->text != NULL)
-            lg_buf_appendf(out, "  (default '%s')", o->text);
+        lg_buf_appendf(out, "%llu to %llu bytes", (unsigned long long)o->min,
+                       (unsigned long long)o->max);
         return;
     }
-    lg_buf_append_str(out, "  (default ");
-    format_number(out, o, o->number);
-    if (o->type != LG_OPTION_boolean) {
+    format_number(out, o, o->min);
+    lg_buf_append_str(out, " to ");
+    format_number(out, o, o->max);
+}
+
+static void append_limits(struct lg_buf *out, const struct lg_option *o)
+{
+    if (o->type == LG_OPTION_str && o->text == NULL)
+        return;
+    lg_buf_append_str(out, o->type == LG_OPTION_str ? "  (default '" : "  (default ");
+    lg_option_format_default(out, o);
+    if (o->type != LG_OPTION_str && o->type != LG_OPTION_boolean) {
         lg_buf_append_str(out, ", ");
-        format_number(out, o, o->min);
-        lg_buf_append_str(out, " to ");
-        format_number(out, o, o->max);
+        lg_option_format_range(out, o);
     }
-    lg_buf_append_byte(out, ')');
+    lg_buf_append_str(out, o->type == LG_OPTION_str ? "')" : ")");
 }
 
 void lg_options_help(struct lg_buf *out, const struct lg_option_table *table)

@@ -1,8 +1,9 @@
 /* The engine behind tables of options (ADR 0008): one row gives the field, the parser, the range
  * check and the help. Stateless; a struct of values belongs to whoever declares it.
  *
- *   X(name, type, default, min, max, when, help)                               some/options.def
- *   X(http_port, u32, 7777, 0, 65535, START, "Port of the front end; 0 picks a free one.")
+ *   X(name, type, default, min, max, when, help, more, example)                some/options.def
+ *   X(http_port, u32, 7777, 0, 65535, START, "Port of the front end.",
+ *     "0 picks a free one, which the log tells.", "7777")
  *
  *   type     C type       text
  *   boolean  bool         true or false; as a flag also alone
@@ -13,6 +14,8 @@
  *   str      char *       text without NUL, owned by the struct; min and max bound its bytes
  *
  * when   START: needs a restart. LIVE: may change while the program runs.
+ *
+ * `more` (what to know before changing it) and `example` (a value) may be left out.
  *
  * The user of a table writes:
  *
@@ -55,12 +58,31 @@ struct lg_option {
     uint64_t number;   /* default, unless str */
     const char *text;  /* default of a str; NULL: the option is not set */
     uint64_t min, max; /* inclusive */
-    const char *help;  /* One sentence. */
+    union {
+        struct {
+            const char *help;    /* One sentence. */
+            const char *more;    /* Some more; may be NULL. */
+            const char *example; /* A value as it is written; may be NULL. */
+        };
+        const char *words[3];
+    };
 };
 struct lg_option_table {
     const struct lg_option *rows;
     size_t n;
+    /* What a text must be beside its length; LG_ERR_INVALID says why it is not. NULL: anything. */
+    enum lg_rc (*check_text)(const struct lg_option *option, struct lg_slice text,
+                             struct lg_error *err);
 };
+
+/* Where a value comes from; the later wins. */
+enum lg_option_origin {
+    LG_OPTION_BY_DEFAULT,
+    LG_OPTION_BY_FILE,
+    LG_OPTION_BY_ENVIRONMENT,
+    LG_OPTION_BY_FLAG
+};
+const char *lg_option_origin_name(enum lg_option_origin origin);
 
 #define LG_OPTION_C_boolean bool
 #define LG_OPTION_C_u32 uint32_t
@@ -75,9 +97,9 @@ struct lg_option_table {
 #define LG_OPTION_DEFAULT_size(v) .number = (v)
 #define LG_OPTION_DEFAULT_str(v) .text = (v)
 
-#define LG_OPTION_FIELD(name_, type_, default_, min_, max_, when_, help_) LG_OPTION_C_##type_ name_;
+#define LG_OPTION_FIELD(name_, type_, ...) LG_OPTION_C_##type_ name_;
 #define LG_OPTION_ROW(struct_, ...) LG_OPTION_ROW_(struct_, __VA_ARGS__)
-#define LG_OPTION_ROW_(struct_, name_, type_, default_, min_, max_, when_, help_)                  \
+#define LG_OPTION_ROW_(struct_, name_, type_, default_, min_, max_, when_, ...)                    \
     {.name = #name_,                                                                               \
      .type = LG_OPTION_##type_,                                                                    \
      .when = LG_OPTION_##when_,                                                                    \
@@ -85,7 +107,7 @@ struct lg_option_table {
      LG_OPTION_DEFAULT_##type_(default_),                                                          \
      .min = (min_),                                                                                \
      .max = (max_),                                                                                \
-     .help = (help_)},
+     .words = {__VA_ARGS__}},
 
 /* Sets every field to its default. `values` is the struct whose offsets the rows hold. */
 void lg_options_init(const struct lg_option_table *table, void *values);
@@ -115,8 +137,55 @@ LG_MUST_CHECK enum lg_rc lg_options_parse_file(const struct lg_option_table *tab
 LG_MUST_CHECK enum lg_rc lg_options_parse_flags(const struct lg_option_table *table, void *values,
                                                 int argc, char *const *argv, struct lg_error *err);
 
+/* All layers at once. */
+struct lg_option_sources {
+    struct lg_slice file;
+    const char *file_name;          /* for sentences; NULL: no file */
+    const char *const *environment; /* "NAME=value", NULL at the end; NULL: none */
+    const char *prefix;             /* "LAGOON_": LAGOON_HTTP_PORT is http_port */
+    int argc;
+    char *const *argv;
+};
+/* Sets every field anew: its default, then file, environment and flags. All or nothing: on failure
+ * `values`, which must have been initialised, are what they were. `origins` has room for a byte per
+ * row (an enum lg_option_origin), or is NULL. Variables that are no option are left to others: see
+ * lg_option_unknown_variable. */
+LG_MUST_CHECK enum lg_rc lg_options_load(const struct lg_option_table *table, void *values,
+                                         unsigned char *origins,
+                                         const struct lg_option_sources *sources,
+                                         struct lg_error *err);
+/* Of "PREFIX_NAME=value": the nearest option when NAME is none but looks like a slip of the pen
+ * ("LAGOON_LOGLEVEL"), else NULL. */
+const struct lg_option *lg_option_unknown_variable(const struct lg_option_table *table,
+                                                   const char *prefix, const char *variable);
+
+/* Every fault of a file, one line each: "lagoon.conf:3: ...". Returns how many. */
+size_t lg_options_check_file(const struct lg_option_table *table, struct lg_slice text,
+                             const char *where, struct lg_buf *out);
+/* The line on which the file gives this option; 0: it does not. */
+size_t lg_option_line(const struct lg_option_table *table, const struct lg_option *option,
+                      struct lg_slice text);
+
+/* Moves the values of LIVE rows from `from` to `values`, and appends the names of START rows that
+ * differ, separated by blanks, to `out_waiting`. Returns how many LIVE ones changed. */
+size_t lg_options_apply_live(const struct lg_option_table *table, void *values, void *from,
+                             struct lg_buf *out_changed, struct lg_buf *out_waiting);
+
 /* The value's text, as lg_option_set reads it. Of a str that is not set: nothing. */
 void lg_option_format(struct lg_buf *out, const struct lg_option *option, const void *values);
+/* Would showing it give something away? By its name: *_secret, *_password, *_token. */
+bool lg_option_is_secret(const struct lg_option *option);
+/* What a value is: "a time with a unit", "true or false", ... */
+const char *lg_option_type_text(const struct lg_option *option);
+/* The default, least and largest value; nothing when there is none. */
+void lg_option_format_default(struct lg_buf *out, const struct lg_option *option);
+void lg_option_format_range(struct lg_buf *out, const struct lg_option *option);
+/* A paragraph for people. */
+void lg_option_explain(struct lg_buf *out, const struct lg_option *option);
+/* A configuration file with every row but those in `but` (NULL at the end), each commented out
+ * with its default and explained. */
+void lg_options_sample(struct lg_buf *out, const struct lg_option_table *table,
+                       const char *const *but);
 /* Two lines a row: the flag with its default and range, then the sentence. */
 void lg_options_help(struct lg_buf *out, const struct lg_option_table *table);
 

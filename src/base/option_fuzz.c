@@ -14,7 +14,7 @@ struct options {
 };
 #define ROW(...) LG_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct lg_option rows[] = {ROWS(ROW)};
-static const struct lg_option_table table = {rows, LG_ARRAY_SIZE(rows)};
+static const struct lg_option_table table = {.rows = rows, .n = LG_ARRAY_SIZE(rows)};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -23,7 +23,7 @@ static const struct lg_option rows[] = {
 #include "main/options.def"
 #undef X
 };
-static const struct lg_option_table table = {rows, LG_ARRAY_SIZE(rows)};
+static const struct lg_option_table table = {.rows = rows, .n = LG_ARRAY_SIZE(rows)};
 
 const struct lg_option_table *lg_cli_options(void)
 {
