@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "lane/lane.h"
+#include "model/enums.h"
 
 struct lg_layer;
 struct lg_host;
@@ -24,7 +25,9 @@ struct lg_read_key {
     /* LG_OK, LG_ERR_NOT_FOUND, or why this key has no answer. */
     enum lg_rc rc;
     int32_t schema_id;
-    struct lg_slice value; /* In the read's arena. */
+    struct lg_slice value;           /* In the read's arena. */
+    enum lg_compression compression; /* Of `value`. */
+    int32_t version; /* Of the data set it was read from, when a router says so; else 0. */
 };
 
 struct lg_read {
