@@ -88,15 +88,31 @@ void lg_segment_control(struct lg_segment *s, const struct lg_segment_stamp *sta
     append_control(s, stamp, control, out_key, out_value);
 }
 
+static void append_put(struct lg_segment *s, struct lg_envelope *e, struct lg_slice key,
+                       int32_t schema_id, struct lg_slice value, struct lg_buf *out_key,
+                       struct lg_buf *out_value)
+{
+    e->type = LG_MESSAGE_PUT;
+    e->put = (struct lg_put){.value = value, .schema_id = schema_id, .rmd_version = -1};
+    append(s, e, key, out_key, out_value);
+}
+
 void lg_segment_put(struct lg_segment *s, const struct lg_segment_stamp *stamp, struct lg_slice key,
                     int32_t schema_id, struct lg_slice value, struct lg_buf *out_key,
                     struct lg_buf *out_value)
 {
     struct lg_envelope e = envelope_of(s, stamp, LG_LOGICAL_TIMESTAMP_APP);
 
-    e.type = LG_MESSAGE_PUT;
-    e.put = (struct lg_put){.value = value, .schema_id = schema_id, .rmd_version = -1};
-    append(s, &e, key, out_key, out_value);
+    append_put(s, &e, key, schema_id, value, out_key, out_value);
+}
+
+void lg_segment_chunk(struct lg_segment *s, const struct lg_segment_stamp *stamp,
+                      struct lg_slice key, struct lg_slice piece, struct lg_buf *out_key,
+                      struct lg_buf *out_value)
+{
+    struct lg_envelope e = envelope_of(s, stamp, LG_LOGICAL_TIMESTAMP_NONE);
+
+    append_put(s, &e, key, LG_SCHEMA_ID_CHUNK, piece, out_key, out_value);
 }
 
 void lg_segment_delete(struct lg_segment *s, const struct lg_segment_stamp *stamp,

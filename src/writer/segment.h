@@ -8,7 +8,7 @@
 #ifndef LG_WRITER_SEGMENT_H
 #define LG_WRITER_SEGMENT_H
 
-#include "record/control.h"
+#include "record/chunk.h"
 
 struct lg_segment {
     struct lg_guid guid;
@@ -42,6 +42,10 @@ void lg_segment_end(struct lg_segment *s, const struct lg_segment_stamp *stamp, 
 void lg_segment_put(struct lg_segment *s, const struct lg_segment_stamp *stamp, struct lg_slice key,
                     int32_t schema_id, struct lg_slice value, struct lg_buf *out_key,
                     struct lg_buf *out_value);
+/* A piece of a large value (record/chunk.h); `key` has the chunk's suffix. */
+void lg_segment_chunk(struct lg_segment *s, const struct lg_segment_stamp *stamp,
+                      struct lg_slice key, struct lg_slice piece, struct lg_buf *out_key,
+                      struct lg_buf *out_value);
 void lg_segment_delete(struct lg_segment *s, const struct lg_segment_stamp *stamp,
                        struct lg_slice key, struct lg_buf *out_key, struct lg_buf *out_value);
 /* Any control message but the two above: START_OF_PUSH, END_OF_PUSH ... */
