@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""Runs the rings of tests, prints what each took of its budget, and ends with "N passed, N failed"."""
+"""Runs the rings of tests, prints what each took of its budget, and ends with "N passed, N failed".
+
+What a run saw goes to build/check.json, from which tools/gen_tested.py writes docs/how-it-is-tested.md."""
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -10,11 +13,12 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FIXED_SEEDS, FRESH_SEEDS, COMPARED_SEEDS, MUTANT_SEEDS = 400, 100, 20, 200
-FUZZ_SECONDS = 10
+FUZZ_SECONDS = 30
 JOBS = os.cpu_count() or 2
 ENV = dict(os.environ, TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1",
            ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1")
 passed, failed = 0, []
+facts = {}  # of each ring, for build/check.json
 
 
 def run(command, **kw):
@@ -68,6 +72,7 @@ def run_test_programs(preset, pattern, jobs=JOBS, but="^$"):
         for program, code, good, wrong, text in pool.map(
                 run_test_program, [f"{ROOT}/build/{preset}/{name}" for name in names]):
             passed += good
+            facts.setdefault("programs", {})[f"{preset}/{os.path.basename(program)}"] = good
             if code != 0 or good == 0:
                 bad(f"{preset}/{os.path.basename(program)} {' '.join(sorted(set(wrong)))}", text)
 
@@ -114,6 +119,8 @@ def ring_sim():
         for preset, step in zip(builds, pool.map(
                 lambda p: sim(p, "--seed", "1", "--count", str(COMPARED_SEEDS)), builds)):
             hashes[preset] = re.findall(r"seed=(\d+) ok .*trace=(\w+)", step.stdout)
+    facts["seeds"] = {"fixed": FIXED_SEEDS, "fresh from": fresh, "fresh": FRESH_SEEDS, "that once failed": len(extra),
+                      "compared over compilers": COMPARED_SEEDS}
     for i in range(COMPARED_SEEDS):
         seen = {preset: h[i] if i < len(h) else None for preset, h in hashes.items()}
         same = len(set(seen.values())) == 1 and None not in seen.values()
@@ -127,6 +134,7 @@ def ring_sim():
                 lambda m: sim("release", f"--mutant={m}", "--seed", "1", "--count", str(MUTANT_SEEDS),
                               "--until-caught"), mutants)):
             caught = step.returncode == 1 and "caught" in step.stdout
+            facts.setdefault("mutants", {})[mutant] = caught
             ok("mutant") if caught else bad(f"mutant {mutant} not caught", step.stdout[-2000:] + step.stderr)
 
 
@@ -150,6 +158,8 @@ def ring_fuzz():
         work = ROOT / "build/fuzz-work" / program.name
         work.mkdir(parents=True, exist_ok=True)
         dirs = [str(work)] + ([str(corpus)] if corpus.is_dir() else [])
+        words = corpus.parent / f"{program.name}.dict"
+        dirs += [f"-dict={words}"] if words.is_file() else []
         return program.name, run([str(program), f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=1024",
                                   "-timeout=5", f"-artifact_prefix={work}/crash-", "-print_final_stats=1", *dirs])
 
@@ -157,11 +167,12 @@ def ring_fuzz():
         for name, step in pool.map(fuzz, programs):
             runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", step.stderr)
             good = step.returncode == 0 and runs and int(runs[1]) > 0
+            facts.setdefault("fuzz", {})[name] = int(runs[1]) if runs else 0
             ok(name) if good else bad(f"fuzz {name}", step.stderr)
 
 
 RINGS = [("tidy", ring_tidy, 30), ("unit", ring_unit, 420), ("tsan", ring_tsan, 420), ("sim", ring_sim, 600),
-         ("process", ring_process, 600), ("fuzz", ring_fuzz, 420)]
+         ("process", ring_process, 600), ("fuzz", ring_fuzz, 900)]
 
 
 def main():
@@ -177,8 +188,14 @@ def main():
         print(f"{name:8} ...", flush=True)
         ring()
         took = time.monotonic() - start
+        facts.setdefault("rings", {})[name] = {"passed": passed - before, "failed": len(failed) - wrong,
+                                               "seconds": round(took), "budget": budget_s}
         print(f"{name:8} {passed - before} passed, {len(failed) - wrong} failed   {took:.0f} s of {budget_s} s"
               f"{'   OVER BUDGET' if took > budget_s else ''}", flush=True)
+    facts["commit"] = run(["git", "rev-parse", "--short=12", "HEAD"]).stdout.strip()
+    facts["cores"], facts["machine"] = JOBS, f"{os.uname().sysname} {os.uname().release} {os.uname().machine}"
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build/check.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
     for name in failed:
         print(f"failed: {name}")
     print(f"{passed} passed, {len(failed)} failed", flush=True)

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Writes docs/how-it-is-tested.md from build/check.json, which a full run of ./check leaves behind."""
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RINGS = {
+    "tidy": "Layers, sizes, formatting, generated pages, commands in the README: what a tool can see without running.",
+    "unit": "Every module beside its code, and the contract of every port over every driver, under AddressSanitizer, "
+            "UBSan and LeakSanitizer. Power is cut, memory refused and system calls fail at each step in turn.",
+    "judge": "Our Avro against Apache Avro for Java, python3-avro and avsc on random schemas and data.",
+    "tsan": "Lanes, drivers and ports under ThreadSanitizer.",
+    "sim": "Whole clusters on one thread, one seed and a virtual clock: crashes, lost writes, full disks, cut networks. "
+           "Checkers see every acknowledged write and every answer. The same seed gives the same trace over compilers.",
+    "process": "The real program as an operator runs it: kill -9 at random moments and at named fault points, damaged "
+               "files, full disks, wrong input, packages, every command of the README.",
+    "fuzz": "Everything that parses, with kept corpora and dictionaries.",
+}
+
+
+def table(head, rows):
+    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + ["| " + " | ".join(map(str, r)) + " |" for r in rows]
+
+
+def main():
+    path = ROOT / "build/check.json"
+    if not path.exists():
+        sys.exit("build/check.json does not exist; run ./check first")
+    f = json.loads(path.read_text())
+    missing = set(f["rings"]) ^ set(RINGS)
+    if missing:
+        sys.exit(f"build/check.json and the rings described here differ in: {', '.join(sorted(missing))}; run all of ./check")
+    lines = ["# How it is tested", "",
+             f"Made by `tools/gen_tested.py` from a run of `./check` at commit {f['commit']} ({f['cores']} cores, "
+             f"{f['machine']}); do not edit.", "", "## Rings", ""]
+    lines += table(["ring", "what it proves", "passed", "failed", "seconds", "budget"],
+                   [(n, RINGS[n], r["passed"], r["failed"], r["seconds"], r["budget"]) for n, r in f["rings"].items()])
+    s = f["seeds"]
+    lines += ["", "## Simulation", "",
+              f"{s['fixed']} fixed seeds, {s['fresh']} fresh ones in every run, and {s['that once failed']} that once failed and "
+              f"stay for good; {s['compared over compilers']} seeds give the same trace with gcc and clang, optimised and not.",
+              "", "Planted bugs, to prove that the checkers see:", ""]
+    lines += table(["bug", "caught"], [(f"`{m}`", "yes" if c else "NO") for m, c in f["mutants"].items()])
+    lines += ["", "## Fuzzing", ""] + table(["target", "executions in this run"],
+                                            [(f"`{n}`", f"{c:,}") for n, c in f["fuzz"].items()])
+    modules = {}
+    for program, tests in f["programs"].items():
+        preset, name = program.split("/")
+        key = name.rsplit(".", 1)[0]
+        row = modules.setdefault(key, {"asan": 0, "tsan": 0})
+        row[preset] = row.get(preset, 0) + tests
+    lines += ["", "## Tests by module", ""] + table(
+        ["module", "under ASan and UBSan", "under TSan"],
+        [(f"`{m}`", r["asan"], r["tsan"] or "") for m, r in sorted(modules.items())])
+    (ROOT / "docs/how-it-is-tested.md").write_text("\n".join(lines) + "\n")
+
+
+main()
