@@ -250,8 +250,17 @@ size_t lg_utf8_length(struct lg_slice text)
 bool lg_utf8_valid(struct lg_slice text)
 {
     while (text.size > 0) {
-        size_t n = lg_utf8_length(text);
+        uint64_t eight;
+        size_t n;
 
+        if (text.size >= sizeof eight) { /* Most text is ASCII: eight bytes a step. */
+            memcpy(&eight, text.data, sizeof eight);
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                text = lg_slice(text.data + sizeof eight, text.size - sizeof eight);
+                continue;
+            }
+        }
+        n = lg_utf8_length(text);
         if (n == 0)
             return false;
         text = lg_slice_skip(text, n);
