@@ -37,6 +37,7 @@ struct actor { /* In the node's memory. */
     struct lg_loghttp *log;
     struct lg_buf file;
     struct lg_slice rest;
+    struct lg_input_file input; /* reads `rest` */
     char push_id[32];
 };
 
@@ -155,6 +156,7 @@ static void push(struct actor *a)
     lg_buf_clear(&a->file);
     lg_history_file(number, &a->file);
     a->rest = lg_buf_slice(&a->file);
+    a->input = (struct lg_input_file){"rows.ndjson", lg_source_of_slice(&a->rest)};
     a->job = lg_pushjob_start(&(struct lg_pushjob_options){
         .lane = a->lane,
         .transport = lg_net_sim_transport(a->w->net),
@@ -162,10 +164,8 @@ static void push(struct actor *a)
         .store = lg_history_store_name(a->store),
         .push_id = a->push_id,
         .host_name = a->n->name,
-        .source = lg_source_of_slice(&a->rest),
-        .file_name = "rows.ndjson",
+        .input = {.files = &a->input, .file_count = 1, .key_field = "id"},
         .file_bytes = a->file.size,
-        .key_field = "id",
         .timeout_ms = a->quiet ? LAST_PUSH_MS : PUSH_MS,
         .lease_ms = LEASE_MS,
         .open_log = open_log,

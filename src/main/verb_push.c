@@ -212,9 +212,8 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
                             c->flags[LG_FLAG_PARTITIONS]);
     o->partitions = (uint32_t)partitions;
     o->store = c->arguments[0];
-    o->file_name = c->arguments[1];
-    o->key_field = c->flags[LG_FLAG_KEY_FIELD];
-    o->value_field = c->flags[LG_FLAG_VALUE_FIELD];
+    o->input.key_field = c->flags[LG_FLAG_KEY_FIELD];
+    o->input.value_field = c->flags[LG_FLAG_VALUE_FIELD];
     o->create_store = c->flags[LG_FLAG_CREATE] != NULL;
     o->owner = c->flags[LG_FLAG_OWNER] != NULL ? c->flags[LG_FLAG_OWNER] : getenv("USER");
     if (o->owner == NULL)
@@ -254,6 +253,7 @@ static int run(struct push *push, struct lg_pushjob_options *o, struct lg_error 
 int lg_verb_push(const struct lg_command *command)
 {
     struct push push = {.command = command, .fd = -1};
+    struct lg_input_file file = {.name = command->arguments[1]};
     struct lg_pushjob_options o = {0};
     LG_AUTO_STR char *push_id = NULL;
     struct lg_error err = {0};
@@ -273,7 +273,9 @@ int lg_verb_push(const struct lg_command *command)
         o.controller_url = push.cli.controller_url;
         o.push_id = push_id;
         o.host_name = host;
-        o.source = (struct lg_source){read_input, &push};
+        file.source = (struct lg_source){read_input, &push};
+        o.input.files = &file;
+        o.input.file_count = 1;
         o.open_log = open_log;
         o.close_log = close_log;
         o.creating = creating;

@@ -1,48 +1,68 @@
-#include "pushjob/input.h"
+/* What all formats share: which file is at hand, which format it has, and what becomes of a bad
+ * record. */
+#include "pushjob/input_impl.h"
+
+#include <stdio.h>
 
 #include "avro/canonical.h"
-#include "avro/json_text.h"
 #include "base/str.h"
 
-#define READ_BYTES ((size_t)64 << 10)
+#define HEAD_BYTES ((size_t)512) /* looked at to tell the format */
 
-struct lg_input {
-    char *name, *key_field, *value_field;
-    struct lg_source source;
-    struct lg_buf head; /* The first bytes, read to tell the format; given to the reader first. */
-    size_t head_used;
-    uint64_t consumed;
-    struct lg_schema *key_schema, *value_schema; /* The store's, once bound. */
-
-    struct lg_container *container; /* Avro; else NULL and the line reader below is in use. */
-    size_t key_index, value_index;
-    uint64_t records;
-
-    struct lg_buf lines; /* Bytes read; those before lines_used were lines already. */
-    size_t lines_used;
-    bool source_ended;
-    uint64_t line;
-    struct lg_buf key, value; /* The current record, encoded. */
+static const struct {
+    const char *name;
+    const struct lg_input_ops *ops;
+} formats[] = {
+    [LG_INPUT_BY_CONTENT] = {"by content", NULL},
+    [LG_INPUT_AVRO] = {"avro", &lg_input_avro_ops},
+    [LG_INPUT_NDJSON] = {"ndjson", &lg_input_ndjson_ops},
+    [LG_INPUT_CSV] = {"csv", &lg_input_csv_ops},
 };
+
+const char *lg_input_format_name(enum lg_input_format format)
+{
+    return formats[format].name;
+}
+
+enum lg_rc lg_input_format_parse(const char *name, enum lg_input_format *out, struct lg_error *err)
+{
+    for (size_t i = LG_INPUT_AVRO; i < LG_ARRAY_SIZE(formats); i++)
+        if (strcmp(name, formats[i].name) == 0) {
+            *out = (enum lg_input_format)i;
+            return LG_OK;
+        }
+    return lg_error_set(err, LG_ERR_INVALID, "no format '%s'; there are avro, ndjson and csv",
+                        name);
+}
 
 /* --- Bytes. ------------------------------------------------------------------------------------
  */
 
-static enum lg_rc read_bytes(void *ctx, void *out, size_t size, size_t *out_read,
-                             struct lg_error *err)
+static enum lg_rc read_source(struct lg_input *in, void *out, size_t size, size_t *out_read,
+                              struct lg_error *err)
+{
+    const struct lg_source *source = &in->o.files[in->file].source;
+    enum lg_rc rc = source->read(source->ctx, out, size, out_read, err);
+
+    if (rc == LG_OK)
+        in->source_ended = *out_read == 0; /* A pipe is not asked again after its end. */
+    return rc;
+}
+
+enum lg_rc lg_input_read(void *ctx, void *out, size_t size, size_t *out_read, struct lg_error *err)
 {
     struct lg_input *in = ctx;
     size_t left = in->head.size - in->head_used;
-    enum lg_rc rc;
+    enum lg_rc rc = LG_OK;
 
+    *out_read = 0;
     if (left > 0) {
         *out_read = LG_MIN(left, size);
         memcpy(out, in->head.data + in->head_used, *out_read);
         in->head_used += *out_read;
-        in->consumed += *out_read;
-        return LG_OK;
+    } else if (!in->source_ended) {
+        rc = read_source(in, out, size, out_read, err);
     }
-    rc = in->source.read(in->source.ctx, out, size, out_read, err);
     if (rc == LG_OK)
         in->consumed += *out_read;
     return rc;
@@ -50,11 +70,13 @@ static enum lg_rc read_bytes(void *ctx, void *out, size_t size, size_t *out_read
 
 static enum lg_rc read_head(struct lg_input *in, struct lg_error *err)
 {
-    size_t got = 1;
-
-    while (in->head.size < 4 && got > 0) {
-        uint8_t *room = lg_buf_reserve(&in->head, 4);
-        enum lg_rc rc = in->source.read(in->source.ctx, room, 4 - in->head.size, &got, err);
+    lg_buf_clear(&in->head);
+    in->head_used = 0;
+    in->source_ended = false;
+    while (in->head.size < HEAD_BYTES && !in->source_ended) {
+        uint8_t *room = lg_buf_reserve(&in->head, HEAD_BYTES);
+        size_t got = 0;
+        enum lg_rc rc = read_source(in, room, HEAD_BYTES - in->head.size, &got, err);
 
         if (rc != LG_OK)
             return rc;
@@ -62,25 +84,162 @@ static enum lg_rc read_head(struct lg_input *in, struct lg_error *err)
     }
     if (in->head.size == 0)
         return lg_error_set(err, LG_ERR_BAD_DATA,
-                            "the file is empty; an Avro container or NDJSON is expected");
+                            "the file is empty; an Avro container, NDJSON or CSV is expected");
     if (lg_slice_starts(lg_buf_slice(&in->head), LG_LIT("\xef\xbb\xbf"))) {
         in->head_used = 3; /* The byte order mark that some editors put before text. */
-        in->consumed = 3;
+        in->consumed += 3;
     }
     return LG_OK;
 }
 
-/* The first byte of what is to be read; a lone byte order mark is like a blank line. */
-static uint8_t first_byte(const struct lg_input *in)
-{
-    return in->head_used < in->head.size ? in->head.data[in->head_used] : '\n';
-}
-
-/* --- Avro. -------------------------------------------------------------------------------------
+/* --- Which format? -----------------------------------------------------------------------------
  */
 
-static enum lg_rc find_field(const struct lg_schema *record, const char *field, size_t *out,
-                             struct lg_error *err)
+static bool has_control_bytes(struct lg_slice text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < ' ' && memchr("\t\n\r\f", text.data[i], 4) == NULL)
+            return true;
+    return false;
+}
+
+static enum lg_input_format format_of(struct lg_slice head)
+{
+    size_t at = 0;
+
+    while (at < head.size && memchr(" \t\r\n", head.data[at], 4) != NULL)
+        at++;
+    if (at == head.size || head.data[at] == '{')
+        return LG_INPUT_NDJSON;
+    /* What is no text at all is told there what it looks like. */
+    return has_control_bytes(head) ? LG_INPUT_AVRO : LG_INPUT_CSV;
+}
+
+static enum lg_rc tell_format(struct lg_input *in, struct lg_error *err)
+{
+    struct lg_slice head = lg_slice_skip(lg_buf_slice(&in->head), in->head_used);
+    bool is_avro = lg_slice_starts(head, LG_LIT("Obj\1"));
+    bool is_cut_avro = lg_slice_starts(LG_LIT("Obj\1"), head) && head.size > 0;
+
+    in->format = in->o.format;
+    if (is_avro && in->format != LG_INPUT_BY_CONTENT && in->format != LG_INPUT_AVRO)
+        return lg_error_set(err, LG_ERR_BAD_DATA,
+                            "it is an Avro container and not %s; drop "
+                            "--format",
+                            lg_input_format_name(in->format));
+    if (in->format == LG_INPUT_AVRO)
+        return LG_OK;
+    if (lg_slice_starts(head, LG_LIT("\xff\xfe")) || lg_slice_starts(head, LG_LIT("\xfe\xff")))
+        return lg_error_set(err, LG_ERR_BAD_DATA,
+                            "it is text in UTF-16; convert it first: iconv -f UTF-16 -t UTF-8");
+    if (head.size > 0 && head.data[0] == '[' && in->format != LG_INPUT_CSV)
+        return lg_error_set(err, LG_ERR_BAD_DATA,
+                            "it is a JSON array; NDJSON, one object on each line, is expected "
+                            "(`jq -c '.[]'` converts it)");
+    if (in->format == LG_INPUT_BY_CONTENT)
+        in->format = is_cut_avro ? LG_INPUT_AVRO : format_of(head);
+    return LG_OK;
+}
+
+/* --- Files, one after another. -----------------------------------------------------------------
+ */
+
+static const char *file_name(const struct lg_input *in)
+{
+    return in->o.files[in->file].name;
+}
+
+static enum lg_rc open_file(struct lg_input *in, struct lg_error *err)
+{
+    enum lg_input_format before = in->format;
+    enum lg_rc rc = read_head(in, err);
+
+    if (rc == LG_OK)
+        rc = tell_format(in, err);
+    if (rc == LG_OK && in->file > 0 && in->format != before)
+        rc = lg_error_set(err, LG_ERR_BAD_DATA,
+                          "it is %s, but the file before is %s; push files of one format",
+                          lg_input_format_name(in->format), lg_input_format_name(before));
+    if (rc == LG_OK) {
+        LG_VEC_PUSH(&in->ranges, (struct lg_input_range){.first = in->records});
+        in->line = 0;
+        in->ops = formats[in->format].ops;
+        rc = in->ops->open(in, err);
+    }
+    return rc == LG_OK ? LG_OK : lg_error_wrap(err, "%s", file_name(in));
+}
+
+static void close_file(struct lg_input *in)
+{
+    if (in->reader != NULL)
+        in->ops->close(in);
+    in->reader = NULL;
+}
+
+enum lg_rc lg_input_open(const struct lg_input_options *options, struct lg_input **out,
+                         struct lg_error *err)
+{
+    LG_AUTO(lg_input) *in = lg_new(struct lg_input);
+    enum lg_rc rc;
+
+    assert(options->file_count > 0);
+    in->o = *options;
+    rc = open_file(in, err);
+    if (rc != LG_OK)
+        return rc;
+    *out = LG_TAKE(in);
+    return LG_OK;
+}
+
+void lg_input_close(struct lg_input *in)
+{
+    if (in == NULL)
+        return;
+    close_file(in);
+    lg_schema_unref(in->key_schema);
+    lg_schema_unref(in->value_schema);
+    lg_buf_done(&in->head);
+    lg_buf_done(&in->key);
+    lg_buf_done(&in->value);
+    LG_VEC_DONE(&in->ranges);
+    lg_free(in);
+}
+
+/* The file at hand is read: on to the next, or to the end. */
+static enum lg_rc next_file(struct lg_input *in, struct lg_error *err)
+{
+    enum lg_rc rc;
+
+    close_file(in);
+    if (in->file + 1 == in->o.file_count) {
+        in->at_end = true;
+        return LG_OK;
+    }
+    in->file++;
+    rc = open_file(in, err);
+    if (rc == LG_OK && in->key_schema != NULL) {
+        rc = in->ops->bind(in, err);
+        if (rc != LG_OK)
+            return lg_error_wrap(err, "%s", file_name(in));
+    }
+    return rc;
+}
+
+/* --- Schemas. ----------------------------------------------------------------------------------
+ */
+
+enum lg_input_format lg_input_format(const struct lg_input *in)
+{
+    return in->format;
+}
+
+const struct lg_schema *lg_input_file_schema(const struct lg_input *in)
+{
+    return in->format == LG_INPUT_AVRO && in->reader != NULL ? lg_input_avro_schema(in) : NULL;
+}
+
+enum lg_rc lg_input_find_field(const struct lg_schema *record, const char *field, size_t *out,
+                               struct lg_error *err)
 {
     const char *near;
 
@@ -93,231 +252,11 @@ static enum lg_rc find_field(const struct lg_schema *record, const char *field, 
                         near == NULL ? "" : "'?");
 }
 
-static enum lg_rc open_avro(struct lg_input *in, struct lg_error *err)
+bool lg_input_key_is_beside(const struct lg_input *in)
 {
-    const struct lg_schema *schema;
-    enum lg_rc rc = lg_container_open((struct lg_source){read_bytes, in}, &in->container, err);
-
-    if (rc != LG_OK)
-        return rc;
-    schema = lg_container_schema(in->container);
-    if (lg_schema_kind(schema) != LG_AVRO_RECORD)
-        return lg_error_set(err, LG_ERR_BAD_DATA,
-                            "it holds values of type %s; records are expected",
-                            lg_avro_kind_name(lg_schema_kind(schema)));
-    rc = find_field(schema, in->key_field, &in->key_index, err);
-    if (rc == LG_OK && in->value_field != NULL)
-        rc = find_field(schema, in->value_field, &in->value_index, err);
-    return rc;
-}
-
-/* The parts of the file's schema that are the key and the value. */
-static const struct lg_schema *file_key(const struct lg_input *in)
-{
-    return lg_schema_field_schema(lg_container_schema(in->container), in->key_index);
-}
-
-static const struct lg_schema *file_value(const struct lg_input *in)
-{
-    const struct lg_schema *record = lg_container_schema(in->container);
-
-    return in->value_field == NULL ? record : lg_schema_field_schema(record, in->value_index);
-}
-
-static enum lg_rc next_avro(struct lg_input *in, struct lg_slice *out_key,
-                            struct lg_slice *out_value, bool *out_end, struct lg_error *err)
-{
-    const struct lg_schema *record = lg_container_schema(in->container);
-    struct lg_slice datum;
-    enum lg_rc rc = lg_container_next_record(in->container, &datum, out_end, err);
-
-    if (rc != LG_OK || *out_end)
-        return rc;
-    in->records++;
-    rc = lg_avro_field(record, datum, in->key_index, out_key, err);
-    if (rc == LG_OK && in->value_field != NULL)
-        rc = lg_avro_field(record, datum, in->value_index, out_value, err);
-    else
-        *out_value = datum;
-    return rc;
-}
-
-/* --- NDJSON. -----------------------------------------------------------------------------------
- */
-
-/* More bytes behind the unused ones. The used ones go only here, so that a file costs one move per
- * read and not one per line. */
-static enum lg_rc read_lines(struct lg_input *in, struct lg_error *err)
-{
-    size_t got = 0;
-    uint8_t *room;
-    enum lg_rc rc;
-
-    lg_buf_consume(&in->lines, in->lines_used);
-    in->lines_used = 0;
-    if (in->lines.size > LG_INPUT_LINE_BYTES_MAX)
-        return lg_error_set(err, LG_ERR_TOO_LARGE, "line %llu is longer than %zu bytes",
-                            (unsigned long long)in->line + 1, LG_INPUT_LINE_BYTES_MAX);
-    room = lg_buf_reserve(&in->lines, READ_BYTES);
-    rc = read_bytes(in, room, READ_BYTES, &got, err);
-    if (rc != LG_OK)
-        return rc;
-    lg_buf_commit(&in->lines, got);
-    in->source_ended = got == 0;
-    return LG_OK;
-}
-
-/* The next line, without its end; borrowed until the next call. */
-static enum lg_rc next_line(struct lg_input *in, struct lg_slice *out, bool *out_end,
-                            struct lg_error *err)
-{
-    size_t scanned = 0; /* Bytes of the line that are known to hold no end. */
-
-    for (;;) {
-        struct lg_slice rest = lg_slice_skip(lg_buf_slice(&in->lines), in->lines_used);
-        const uint8_t *end =
-            rest.size == scanned ? NULL : memchr(rest.data + scanned, '\n', rest.size - scanned);
-        enum lg_rc rc;
-
-        if (end != NULL || in->source_ended) {
-            *out = end == NULL ? rest : lg_slice(rest.data, (size_t)(end - rest.data));
-            *out_end = end == NULL && rest.size == 0;
-            in->lines_used += out->size + (end != NULL);
-            in->line += !*out_end;
-            return LG_OK;
-        }
-        scanned = rest.size;
-        rc = read_lines(in, err);
-        if (rc != LG_OK)
-            return rc;
-    }
-}
-
-static bool is_blank(struct lg_slice line)
-{
-    for (size_t i = 0; i < line.size; i++)
-        if (line.data[i] != ' ' && line.data[i] != '\t' && line.data[i] != '\r')
-            return false;
-    return true;
-}
-
-static enum lg_rc missing_field(const char *field, struct lg_error *err)
-{
-    return lg_error_set(err, LG_ERR_BAD_DATA, "the record has no field '%s'", field);
-}
-
-/* Does the value's schema have a field of the key's name? Else the key stands beside it. */
-static bool value_has_key(const struct lg_input *in)
-{
-    return lg_schema_field_index(in->value_schema, lg_slice_str(in->key_field)) !=
-           LG_SCHEMA_NO_INDEX;
-}
-
-static struct lg_json *without(const struct lg_json *object, const char *field)
-{
-    struct lg_json *copy = lg_json_new_object(), *value;
-    const char *name;
-    size_t i = 0;
-
-    while (lg_json_next(object, &i, &name, &value))
-        if (strcmp(name, field) != 0)
-            lg_json_set(copy, name, lg_json_ref(value));
-    return copy;
-}
-
-static enum lg_rc encode_line(struct lg_input *in, struct lg_slice line, struct lg_error *err)
-{
-    LG_AUTO(lg_json) *record = NULL;
-    LG_AUTO(lg_json) *rest = NULL;
-    struct lg_json *key, *value;
-    enum lg_rc rc = lg_json_parse(line, &record, err);
-
-    if (rc != LG_OK)
-        return rc;
-    if (lg_json_type(record) != LG_JSON_OBJECT)
-        return lg_error_set(err, LG_ERR_BAD_DATA, "a JSON object is expected on each line");
-    key = lg_json_get(record, in->key_field);
-    if (key == NULL)
-        return missing_field(in->key_field, err);
-    rc = lg_avro_from_json(in->key_schema, key, &in->key, err);
-    if (rc != LG_OK)
-        return lg_error_wrap(err, "key field '%s'", in->key_field);
-    if (in->value_field != NULL) {
-        value = lg_json_get(record, in->value_field);
-        if (value == NULL)
-            return missing_field(in->value_field, err);
-    } else if (lg_schema_kind(in->value_schema) == LG_AVRO_RECORD && !value_has_key(in)) {
-        value = rest = without(record, in->key_field);
-    } else {
-        value = record;
-    }
-    return lg_avro_from_json(in->value_schema, value, &in->value, err);
-}
-
-static enum lg_rc next_ndjson(struct lg_input *in, struct lg_slice *out_key,
-                              struct lg_slice *out_value, bool *out_end, struct lg_error *err)
-{
-    struct lg_slice line;
-    enum lg_rc rc;
-
-    do {
-        rc = next_line(in, &line, out_end, err);
-        if (rc != LG_OK || *out_end)
-            return rc;
-    } while (is_blank(line));
-    lg_buf_clear(&in->key);
-    lg_buf_clear(&in->value);
-    rc = encode_line(in, line, err);
-    if (rc != LG_OK)
-        return lg_error_wrap(err, "line %llu", (unsigned long long)in->line);
-    in->records++;
-    *out_key = lg_buf_slice(&in->key);
-    *out_value = lg_buf_slice(&in->value);
-    return LG_OK;
-}
-
-/* --- Both. -------------------------------------------------------------------------------------
- */
-
-enum lg_rc lg_input_open(const struct lg_input_options *options, struct lg_input **out,
-                         struct lg_error *err)
-{
-    LG_AUTO(lg_input) *in = lg_new(struct lg_input);
-    enum lg_rc rc;
-
-    in->name = lg_strdup(options->name);
-    in->key_field = lg_strdup(options->key_field);
-    if (options->value_field != NULL)
-        in->value_field = lg_strdup(options->value_field);
-    in->source = options->source;
-    rc = read_head(in, err);
-    if (rc == LG_OK && first_byte(in) == '[')
-        rc = lg_error_set(err, LG_ERR_BAD_DATA,
-                          "it is a JSON array; NDJSON, one object on each line, is expected "
-                          "(`jq -c '.[]'` converts it)");
-    else if (rc == LG_OK && memchr("{ \t\r\n", first_byte(in), 5) == NULL)
-        rc = open_avro(in, err); /* Whatever is neither is told what it looks like there. */
-    if (rc != LG_OK)
-        return lg_error_wrap(err, "%s", in->name);
-    *out = LG_TAKE(in);
-    return LG_OK;
-}
-
-void lg_input_close(struct lg_input *in)
-{
-    if (in == NULL)
-        return;
-    lg_container_close(in->container);
-    lg_schema_unref(in->key_schema);
-    lg_schema_unref(in->value_schema);
-    lg_buf_done(&in->head);
-    lg_buf_done(&in->lines);
-    lg_buf_done(&in->key);
-    lg_buf_done(&in->value);
-    lg_free(in->name);
-    lg_free(in->key_field);
-    lg_free(in->value_field);
-    lg_free(in);
+    return lg_schema_kind(in->value_schema) == LG_AVRO_RECORD &&
+           lg_schema_field_index(in->value_schema, lg_slice_str(in->o.key_field)) ==
+               LG_SCHEMA_NO_INDEX;
 }
 
 enum lg_rc lg_input_schemas(const struct lg_input *in, char **out_key, char **out_value,
@@ -326,69 +265,168 @@ enum lg_rc lg_input_schemas(const struct lg_input *in, char **out_key, char **ou
     LG_SCOPED(lg_buf) key = {0}, value = {0};
     enum lg_rc rc;
 
-    if (in->container == NULL)
+    if (in->format != LG_INPUT_AVRO)
         return lg_error_set(
             err, LG_ERR_UNSUPPORTED,
-            "%s is NDJSON and defines no schema; make the store first: lagoon store "
-            "create NAME --key-schema FILE --value-schema FILE",
-            in->name);
-    rc = lg_schema_part_text(file_key(in), &key, err);
+            "%s is %s and defines no schema; make the store first: `lagoon file schema %s > "
+            "value.avsc`, then `lagoon store create NAME --key-schema FILE --value-schema FILE`",
+            file_name(in), in->format == LG_INPUT_CSV ? "CSV" : "NDJSON", file_name(in));
+    rc = lg_schema_part_text(lg_input_avro_key(in), &key, err);
     if (rc == LG_OK)
-        rc = lg_schema_part_text(file_value(in), &value, err);
+        rc = lg_schema_part_text(lg_input_avro_value(in), &value, err);
     if (rc != LG_OK)
-        return lg_error_wrap(err, "%s", in->name);
+        return lg_error_wrap(err, "%s", file_name(in));
     *out_key = lg_buf_take_str(&key);
     *out_value = lg_buf_take_str(&value);
     return LG_OK;
 }
 
-static enum lg_rc require_same(const struct lg_input *in, const char *what,
-                               const struct lg_schema *of_file, const struct lg_schema *of_store,
-                               struct lg_error *err)
+/* Text has no schema of its own and is written with the preferred one. Of several files the next
+ * may have another schema than the first: they meet in the preferred one. */
+static size_t choose(const struct lg_input *in, const struct lg_schema *const *values, size_t count)
 {
-    LG_SCOPED(lg_buf) a = {0}, b = {0};
-
-    if (lg_schema_equal_canonical(of_file, of_store))
-        return LG_OK;
-    lg_schema_canonical(of_file, &a);
-    lg_schema_canonical(of_store, &b);
-    return lg_error_set(
-        err, LG_ERR_SCHEMA,
-        "%s: the %s's schema is %.*s but the store has %.*s; name another field, or "
-        "push to a store with this schema",
-        in->name, what, (int)LG_MIN(a.size, (size_t)120), (const char *)a.data,
-        (int)LG_MIN(b.size, (size_t)120), (const char *)b.data);
+    if (in->format != LG_INPUT_AVRO || in->o.file_count > 1)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        if (lg_schema_equal_canonical(lg_input_avro_value(in), values[i]))
+            return i;
+    return 0;
 }
 
 enum lg_rc lg_input_bind(struct lg_input *in, const struct lg_schema *key,
-                         const struct lg_schema *value, struct lg_error *err)
+                         const struct lg_schema *const *values, size_t count, size_t *out_chosen,
+                         struct lg_error *err)
 {
-    assert(in->key_schema == NULL && in->records == 0);
-    if (in->container != NULL) {
-        enum lg_rc rc = require_same(in, "key", file_key(in), key, err);
+    size_t chosen = choose(in, values, count);
+    enum lg_rc rc;
 
-        if (rc == LG_OK)
-            rc = require_same(in, "value", file_value(in), value, err);
-        if (rc != LG_OK)
-            return rc;
-    }
+    assert(in->key_schema == NULL && in->records == 0 && count > 0 && in->o.key_field != NULL);
     in->key_schema = lg_schema_ref(key);
-    in->value_schema = lg_schema_ref(value);
+    in->value_schema = lg_schema_ref(values[chosen]);
+    rc = in->ops->bind(in, err);
+    if (rc != LG_OK)
+        return lg_error_wrap(err, "%s", file_name(in));
+    *out_chosen = chosen;
+    return LG_OK;
+}
+
+/* --- Records. ----------------------------------------------------------------------------------
+ */
+
+static void note_place(struct lg_input *in)
+{
+    struct lg_input_range *range = &in->ranges.data[in->ranges.size - 1];
+    uint64_t i = in->records - range->first;
+
+    if (in->line == 0)
+        return;
+    if (i == 0)
+        range->line_shift = in->line;
+    if (range->line_until == i && in->line == i + range->line_shift)
+        range->line_until = i + 1;
+}
+
+void lg_input_place(const struct lg_input *in, uint64_t number, char out[LG_INPUT_PLACE_BYTES_MAX])
+{
+    size_t file = 0;
+    const struct lg_input_range *range;
+
+    while (file + 1 < in->ranges.size && in->ranges.data[file + 1].first <= number)
+        file++;
+    range = &in->ranges.data[file];
+    number -= range->first;
+    if (number < range->line_until)
+        (void)snprintf(out, LG_INPUT_PLACE_BYTES_MAX, "%.256s: line %llu", in->o.files[file].name,
+                       (unsigned long long)(number + range->line_shift));
+    else
+        (void)snprintf(out, LG_INPUT_PLACE_BYTES_MAX, "%.256s: record %llu", in->o.files[file].name,
+                       (unsigned long long)number + 1);
+}
+
+/* A bad record is told, and the next is asked for; or reading ends here. */
+static enum lg_rc pass_over(struct lg_input *in, struct lg_error *err)
+{
+    if (in->o.errors_max <= 1)
+        return err->rc;
+    in->o.bad_record(in->o.ctx, err);
+    in->errors++;
+    if (in->go_on && in->errors < in->o.errors_max)
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_BAD_DATA, "gave up after %llu bad record%s",
+                        (unsigned long long)in->errors, in->errors == 1 ? "" : "s");
+}
+
+static enum lg_rc end(const struct lg_input *in, bool *out_end, struct lg_error *err)
+{
+    if (in->errors > 0)
+        return lg_error_set(err, LG_ERR_BAD_DATA,
+                            "%llu bad record%s; correct the data and try "
+                            "again",
+                            (unsigned long long)in->errors, in->errors == 1 ? "" : "s");
+    *out_end = true;
     return LG_OK;
 }
 
 enum lg_rc lg_input_next(struct lg_input *in, struct lg_slice *out_key, struct lg_slice *out_value,
                          bool *out_end, struct lg_error *err)
 {
-    enum lg_rc rc;
-
     assert(in->key_schema != NULL && "bind first");
-    rc = in->container != NULL ? next_avro(in, out_key, out_value, out_end, err)
-                               : next_ndjson(in, out_key, out_value, out_end, err);
-    return rc == LG_OK ? LG_OK : lg_error_wrap(err, "%s", in->name);
+    while (!in->at_end) {
+        bool file_end = false;
+        enum lg_rc rc;
+
+        in->go_on = false;
+        rc = in->ops->next(in, out_key, out_value, &file_end, err);
+        if (rc == LG_OK && !file_end) {
+            note_place(in);
+            in->records++;
+            *out_end = false;
+            return LG_OK;
+        }
+        if (rc == LG_OK)
+            rc = next_file(in, err);
+        else if (lg_error_wrap(err, "%s", file_name(in)) == LG_ERR_BAD_DATA)
+            rc = pass_over(in, err);
+        if (rc != LG_OK)
+            return rc;
+    }
+    return end(in, out_end, err);
+}
+
+enum lg_rc lg_input_next_json(struct lg_input *in, struct lg_buf *out, bool *out_end,
+                              bool *out_more, struct lg_error *err)
+{
+    *out_more = false;
+    while (!in->at_end) {
+        bool file_end = false;
+        enum lg_rc rc;
+
+        in->go_on = false;
+        rc = in->ops->next_json(in, out, &file_end, err);
+        if (rc == LG_OK && !file_end) {
+            note_place(in);
+            in->records++;
+            *out_end = false;
+            return LG_OK;
+        }
+        if (rc != LG_OK) {
+            *out_more = in->go_on;
+            return lg_error_wrap(err, "%s", file_name(in));
+        }
+        rc = next_file(in, err);
+        if (rc != LG_OK)
+            return rc;
+    }
+    *out_end = true;
+    return LG_OK;
 }
 
 uint64_t lg_input_offset(const struct lg_input *in)
 {
     return in->consumed;
+}
+
+uint64_t lg_input_records(const struct lg_input *in)
+{
+    return in->records;
 }

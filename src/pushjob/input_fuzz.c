@@ -33,17 +33,22 @@ static enum lg_rc schemas_of(const struct lg_input *in, struct lg_schema **out_k
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lg_slice rest = lg_slice(data, size);
-    struct lg_input_options options = {"file", lg_source_of_slice(&rest), "id", NULL};
+    struct lg_input_file file = {"file", lg_source_of_slice(&rest)};
+    struct lg_input_options options = {.files = &file, .file_count = 1, .key_field = "id"};
     LG_AUTO(lg_input) *in = NULL;
     LG_AUTO(lg_schema) *key_schema = NULL;
     LG_AUTO(lg_schema) *value_schema = NULL;
     struct lg_error err = {0};
+    const struct lg_schema *values;
+    size_t chosen;
     bool end = false;
 
     if (lg_input_open(&options, &in, &err) != LG_OK)
         return 0;
-    if (schemas_of(in, &key_schema, &value_schema) != LG_OK ||
-        lg_input_bind(in, key_schema, value_schema, &err) != LG_OK)
+    if (schemas_of(in, &key_schema, &value_schema) != LG_OK)
+        return 0;
+    values = value_schema;
+    if (lg_input_bind(in, key_schema, &values, 1, &chosen, &err) != LG_OK)
         return 0;
     while (!end) {
         struct lg_slice key, value;

@@ -15,6 +15,7 @@
 #define POLL_MS 100u
 #define CALL_TIMEOUT_MS 30000u
 #define ROUTERS_MAX 1000u
+#define VALUE_SCHEMAS_MAX 1000u /* the latest ones, which a file's schema is looked for among */
 /* Until the controller has said how many partitions a new store has: a wrong guess costs a second
  * sort. */
 #define PARTITIONS_GUESS 4u
@@ -50,7 +51,10 @@ struct lg_pushjob {
     bool heartbeat_open;
     struct lg_timer heartbeat_timer, poll_timer;
 
-    struct lg_schema *key_schema, *value_schema;
+    struct lg_schema *key_schema;
+    LG_VEC(struct lg_schema *) value_schemas; /* the store's, the latest first */
+    LG_VEC(int32_t) value_ids;                /* their ids */
+    const struct lg_schema *value_schema;     /* the one that the values are written with */
     bool creates; /* The store is not there; it is made once the file has proved to be good. */
     int32_t schema_id;
     struct lg_input *input;
@@ -237,19 +241,39 @@ static void step_create(struct lg_pushjob *job)
 static void schemas_known(struct lg_pushjob *job)
 {
     struct lg_error err = {0};
+    size_t chosen;
 
     if (job->rows != NULL) { /* The store was made meanwhile, with its own number of partitions. */
         enter(job, LG_PUSH_SORTING);
         sort(job);
         return;
     }
-    if (lg_input_bind(job->input, job->key_schema, job->value_schema, &err) != LG_OK) {
+    if (lg_input_bind(job->input, job->key_schema,
+                      (const struct lg_schema *const *)job->value_schemas.data,
+                      job->value_schemas.size, &chosen, &err) != LG_OK) {
         fail(job, &err);
         return;
     }
+    job->value_schema = job->value_schemas.data[chosen];
+    job->schema_id = job->value_ids.data[chosen];
     job->rows = lg_rows_new(job->outcome.partitions);
     enter(job, LG_PUSH_READING);
     read_more(job);
+}
+
+static enum lg_rc add_value_schema(struct lg_pushjob *job, int32_t id, const char *text,
+                                   struct lg_error *err)
+{
+    struct lg_schema *schema;
+
+    if (id < 1)
+        return lg_error_set(err, LG_ERR_BAD_DATA, "store '%s' has a value schema without an id",
+                            job->o.store);
+    if (lg_schema_parse(lg_slice_str(text), &schema, err) != LG_OK)
+        return lg_error_wrap(err, "value schema %d of store '%s'", id, job->o.store);
+    LG_VEC_PUSH(&job->value_schemas, schema);
+    LG_VEC_PUSH(&job->value_ids, id);
+    return LG_OK;
 }
 
 /* The store is absent: shows what it will be, and reads the file as if it were there. It is made
@@ -262,7 +286,7 @@ static void plan_store(struct lg_pushjob *job)
 
     if (lg_input_schemas(job->input, &key, &value, &err) != LG_OK ||
         lg_schema_parse(lg_slice_str(key), &job->key_schema, &err) != LG_OK ||
-        lg_schema_parse(lg_slice_str(value), &job->value_schema, &err) != LG_OK) {
+        add_value_schema(job, 1, value, &err) != LG_OK) {
         fail(job, &err);
         return;
     }
@@ -272,44 +296,67 @@ static void plan_store(struct lg_pushjob *job)
     schemas_known(job);
 }
 
-/* Takes over a schema of the store. After plan_store it must be the one the file was read with. */
-static enum lg_rc take_schema(struct lg_pushjob *job, const char *what, const char *text,
-                              struct lg_schema **held, struct lg_error *err)
+static enum lg_rc made_meanwhile(const struct lg_pushjob *job, const char *what,
+                                 struct lg_error *err)
+{
+    return lg_error_set(err, LG_ERR_SCHEMA,
+                        "somebody made store '%s' meanwhile, with another %s schema than the "
+                        "file's; choose another name",
+                        job->o.store, what);
+}
+
+/* Takes over the store's value schemas. When the rows were read before the store was there, the one
+ * they were read with must be among them. */
+static enum lg_rc take_value_schemas(struct lg_pushjob *job, const struct lg_json *schemas,
+                                     struct lg_error *err)
+{
+    size_t count = lg_json_size(schemas), planned = job->value_schemas.size;
+    size_t least = count > VALUE_SCHEMAS_MAX ? count - VALUE_SCHEMAS_MAX : 0;
+
+    for (size_t i = count; i-- > least;) {
+        const struct lg_json *one = lg_json_at(schemas, i);
+
+        if (add_value_schema(job, (int32_t)lg_json_get_int(one, "id", 0),
+                             lg_json_get_str(one, "schemaStr", ""), err) != LG_OK)
+            return err->rc;
+    }
+    if (count == 0)
+        return lg_error_set(err, LG_ERR_NO_SCHEMA, "store '%s' has no value schema", job->o.store);
+    if (job->rows == NULL)
+        return LG_OK;
+    for (size_t i = planned; i < job->value_schemas.size; i++)
+        if (lg_schema_equal_canonical(job->value_schemas.data[i], job->value_schema)) {
+            job->schema_id = job->value_ids.data[i];
+            return LG_OK;
+        }
+    return made_meanwhile(job, "value", err);
+}
+
+static void value_schemas_found(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+    struct lg_error err = {0};
+
+    if (went_wrong(job, call))
+        return;
+    if (take_value_schemas(job, lg_json_get(call->answer, "schemas"), &err) != LG_OK)
+        fail(job, &err);
+    else
+        schemas_known(job);
+}
+
+/* Takes over the store's key schema. After plan_store it must be the one the file was read with. */
+static enum lg_rc take_key_schema(struct lg_pushjob *job, const char *text, struct lg_error *err)
 {
     LG_AUTO(lg_schema) *schema = NULL;
 
     if (lg_schema_parse(lg_slice_str(text), &schema, err) != LG_OK)
         return err->rc;
-    if (*held == NULL)
-        *held = LG_TAKE(schema);
-    else if (!lg_schema_equal_canonical(*held, schema))
-        return lg_error_set(err, LG_ERR_SCHEMA,
-                            "somebody made store '%s' meanwhile, with another %s schema than the "
-                            "file's; choose another name",
-                            job->o.store, what);
+    if (job->key_schema == NULL)
+        job->key_schema = LG_TAKE(schema);
+    else if (!lg_schema_equal_canonical(job->key_schema, schema))
+        return made_meanwhile(job, "key", err);
     return LG_OK;
-}
-
-static void value_schema_found(struct lg_api_call *call)
-{
-    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
-    const struct lg_json *schemas, *latest;
-    struct lg_error err = {0};
-
-    if (went_wrong(job, call))
-        return;
-    schemas = lg_json_get(call->answer, "schemas");
-    latest = lg_json_at(schemas, lg_json_size(schemas) == 0 ? 0 : lg_json_size(schemas) - 1);
-    job->schema_id = (int32_t)lg_json_get_int(latest, "id", 0);
-    if (job->schema_id < 1)
-        (void)lg_error_set(&err, LG_ERR_NO_SCHEMA, "store '%s' has no value schema", job->o.store);
-    else
-        (void)!take_schema(job, "value", lg_json_get_str(latest, "schemaStr", ""),
-                           &job->value_schema, &err);
-    if (err.rc != LG_OK)
-        fail(job, &err);
-    else
-        schemas_known(job);
 }
 
 static void key_schema_found(struct lg_api_call *call)
@@ -319,13 +366,12 @@ static void key_schema_found(struct lg_api_call *call)
 
     if (went_wrong(job, call))
         return;
-    if (take_schema(job, "key", lg_json_get_str(call->answer, "schemaStr", ""), &job->key_schema,
-                    &err) != LG_OK) {
+    if (take_key_schema(job, lg_json_get_str(call->answer, "schemaStr", ""), &err) != LG_OK) {
         fail(job, &err);
         return;
     }
     prepare(job);
-    ask(job, LG_API_get_all_value_schema, value_schema_found);
+    ask(job, LG_API_get_all_value_schema, value_schemas_found);
 }
 
 static void store_found(struct lg_api_call *call)
@@ -385,9 +431,10 @@ static void name_conflict(const struct lg_pushjob *job, const struct lg_row *fir
         return; /* The sentence that is there will do. */
     (void)lg_error_set(err, LG_ERR_BAD_DATA,
                        "%s: two different records have the key %.*s: %.*s and %.*s; keep one",
-                       job->o.file_name, (int)LG_MIN(key.size, (size_t)80), (const char *)key.data,
-                       (int)LG_MIN(a.size, (size_t)160), (const char *)a.data,
-                       (int)LG_MIN(b.size, (size_t)160), (const char *)b.data);
+                       job->o.input.files[0].name, (int)LG_MIN(key.size, (size_t)80),
+                       (const char *)key.data, (int)LG_MIN(a.size, (size_t)160),
+                       (const char *)a.data, (int)LG_MIN(b.size, (size_t)160),
+                       (const char *)b.data);
 }
 
 static void sort_work(struct lg_offload *offload)
@@ -474,10 +521,8 @@ static void read_more(struct lg_pushjob *job)
 static void open_work(struct lg_offload *offload)
 {
     struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
-    struct lg_input_options options = {job->o.file_name, job->o.source, job->o.key_field,
-                                       job->o.value_field};
 
-    (void)!lg_input_open(&options, &job->input, &job->offload_err);
+    (void)!lg_input_open(&job->o.input, &job->input, &job->offload_err);
 }
 
 static void opened(struct lg_offload *offload)
@@ -873,7 +918,10 @@ void lg_pushjob_free(struct lg_pushjob *job)
     lg_rows_free(job->rows);
     lg_input_close(job->input);
     lg_schema_unref(job->key_schema);
-    lg_schema_unref(job->value_schema);
+    for (size_t i = 0; i < job->value_schemas.size; i++)
+        lg_schema_unref(job->value_schemas.data[i]);
+    LG_VEC_DONE(&job->value_schemas);
+    LG_VEC_DONE(&job->value_ids);
     routers_forget(job);
     LG_VEC_DONE(&job->routers);
     lg_buf_done(&job->parameter);

@@ -48,12 +48,9 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
     const char *controller_url;
     const char *store;
     const char *push_id;
-    const char *host_name;   /* Of this writer, for the records' footer. */
-    struct lg_source source; /* The file, read on a pool thread. */
-    const char *file_name;
-    uint64_t file_bytes; /* 0: not known */
-    const char *key_field;
-    const char *value_field; /* NULL: the whole record */
+    const char *host_name;         /* Of this writer, for the records' footer. */
+    struct lg_input_options input; /* The files, read on a pool thread. */
+    uint64_t file_bytes;           /* of all files; 0: not known */
     bool create_store;
     const char *owner;   /* with create_store */
     uint32_t partitions; /* with create_store; 0: the controller's default */

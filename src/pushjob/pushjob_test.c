@@ -163,6 +163,8 @@ static bool is_finished(void *ctx)
 
 static enum lg_rc push(struct world *w, const char *id, struct lg_slice file, uint64_t timeout_ms)
 {
+    struct lg_input_file files = {"cities.avro", lg_source_of_slice(&w->file)};
+
     w->file = file;
     w->finished = false;
     w->job = lg_pushjob_start(&(struct lg_pushjob_options){
@@ -172,9 +174,7 @@ static enum lg_rc push(struct world *w, const char *id, struct lg_slice file, ui
         .store = "cities",
         .push_id = id,
         .host_name = "me",
-        .source = lg_source_of_slice(&w->file),
-        .file_name = "cities.avro",
-        .key_field = "id",
+        .input = {.files = &files, .file_count = 1, .key_field = "id"},
         .create_store = true,
         .owner = "me",
         .partitions = 3,
