@@ -110,3 +110,24 @@ macro(lg_program name dir)
   add_executable(${name} ${program_sources})
   target_link_libraries(${name} PRIVATE ${LG_DRIVERS} ${LG_LAST})
 endmacro()
+
+# The program, and what it says about itself: manual pages and completions.
+macro(lg_install program)
+  include(GNUInstallDirs)
+  install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(CODE "
+    set(pages \"${CMAKE_BINARY_DIR}/pages\")
+    execute_process(COMMAND $<TARGET_FILE:${program}> man --write \${pages} COMMAND_ERROR_IS_FATAL ANY)
+    foreach(shell bash zsh fish)
+      execute_process(COMMAND $<TARGET_FILE:${program}> completion \${shell}
+                      OUTPUT_FILE \${pages}/completion.\${shell} COMMAND_ERROR_IS_FATAL ANY)
+    endforeach()")
+  install(DIRECTORY ${CMAKE_BINARY_DIR}/pages/man1 ${CMAKE_BINARY_DIR}/pages/man5
+          DESTINATION ${CMAKE_INSTALL_MANDIR})
+  install(FILES ${CMAKE_BINARY_DIR}/pages/completion.bash RENAME ${program}
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${CMAKE_BINARY_DIR}/pages/completion.zsh RENAME _${program}
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+  install(FILES ${CMAKE_BINARY_DIR}/pages/completion.fish RENAME ${program}.fish
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endmacro()

@@ -143,6 +143,8 @@ def ring_process():
         run_test_programs("asan", r"^test\.process\.", jobs=1)
         docs = run(["tools/readme_test.sh"], timeout=1200)
         ok("readme") if docs.returncode == 0 else bad("README commands", docs.stdout + docs.stderr)
+        deb = run(["tools/package_test.sh"], timeout=1200)
+        ok("package") if deb.returncode == 0 else bad("Debian packages", deb.stdout + deb.stderr)
 
 
 def ring_fuzz():

@@ -31,8 +31,7 @@ static void heading(struct lg_buf *out, const char *title, const char *section)
                    section);
 }
 
-/* "lagoon-store-create" */
-static char *page_name(enum lg_command_kind kind)
+char *lg_manual_name(enum lg_command_kind kind)
 {
     char *name = kind == LG_COMMAND_COUNT ? lg_strdup("lagoon")
                                           : lg_strf("lagoon-%s", lg_command_row(kind)->words);
@@ -122,7 +121,7 @@ static void main_page(struct lg_buf *out)
     exit_status(out);
     lg_buf_append_str(out, ".SH SEE ALSO\n\\fBlagoon.conf\\fR(5)");
     for (size_t i = 0; i < LG_COMMAND_COUNT; i++) {
-        LG_AUTO_STR char *name = page_name((enum lg_command_kind)i);
+        LG_AUTO_STR char *name = lg_manual_name((enum lg_command_kind)i);
 
         lg_buf_append_str(out, ",\n\\fB");
         put(out, name);
@@ -134,7 +133,7 @@ static void main_page(struct lg_buf *out)
 void lg_manual_command(struct lg_buf *out, enum lg_command_kind kind,
                        const struct lg_option_table *options)
 {
-    LG_AUTO_STR char *name = page_name(kind), *title = lg_strdup(name);
+    LG_AUTO_STR char *name = lg_manual_name(kind), *title = lg_strdup(name);
     const struct lg_command_row *row;
     bool any = false;
 

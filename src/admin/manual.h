@@ -5,6 +5,8 @@
 #include "admin/command.h"
 #include "base/option.h"
 
+/* "lagoon-store-create"; "lagoon" for LG_COMMAND_COUNT. The caller owns it. */
+char *lg_manual_name(enum lg_command_kind kind);
 /* lagoon-push(1) for a verb, lagoon(1) for LG_COMMAND_COUNT. `options` are those of `lagoon
  * standalone`, which its page lists. */
 void lg_manual_command(struct lg_buf *out, enum lg_command_kind kind,

@@ -5,6 +5,7 @@
 #include "admin/manual.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "drivers/posix/disk_posix.h"
 #include "main/cli.h"
 
 #define STORES_TIMEOUT "1s" /* Nobody waits longer for a completion. */
@@ -66,6 +67,39 @@ int lg_verb_completion(const struct lg_command *command)
     return lg_cli_print(lg_buf_slice(&out));
 }
 
+static enum lg_rc write_page(struct lg_disk *disk, const char *name, int section,
+                             const struct lg_buf *page, struct lg_error *err)
+{
+    LG_AUTO_STR char *path = lg_strf("man%d/%s.%d", section, name, section);
+
+    return lg_disk_write_file(disk, path, lg_buf_slice(page), err);
+}
+
+static enum lg_rc write_pages(const char *dir, struct lg_error *err)
+{
+    struct lg_disk *disk = NULL;
+    LG_SCOPED(lg_buf) page = {0};
+    enum lg_rc rc = lg_disk_posix_new(dir, &disk, err);
+
+    if (rc == LG_OK)
+        rc = lg_disk_make_dirs(disk, "man1", err);
+    if (rc == LG_OK)
+        rc = lg_disk_make_dirs(disk, "man5", err);
+    for (int kind = 0; rc == LG_OK && kind <= LG_COMMAND_COUNT; kind++) {
+        LG_AUTO_STR char *name = lg_manual_name((enum lg_command_kind)kind);
+
+        page.size = 0;
+        lg_manual_command(&page, (enum lg_command_kind)kind, lg_cli_options());
+        rc = write_page(disk, name, 1, &page, err);
+    }
+    page.size = 0;
+    lg_manual_config(&page, lg_cli_options());
+    if (rc == LG_OK)
+        rc = write_page(disk, "lagoon.conf", 5, &page, err);
+    lg_disk_posix_free(disk);
+    return rc;
+}
+
 int lg_verb_man(const struct lg_command *command)
 {
     LG_SCOPED(lg_buf) out = {0};
@@ -73,6 +107,8 @@ int lg_verb_man(const struct lg_command *command)
     enum lg_command_kind kind = LG_COMMAND_COUNT;
     size_t used = 0;
 
+    if (command->flags[LG_FLAG_WRITE] != NULL)
+        return write_pages(command->flags[LG_FLAG_WRITE], &err) == LG_OK ? 0 : lg_cli_fail(&err);
     if (command->argument_count == 1 && strcmp(command->arguments[0], "lagoon.conf") == 0) {
         lg_manual_config(&out, lg_cli_options());
         return lg_cli_print(lg_buf_slice(&out));

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# The packages as an administrator meets them: lintian finds no fault, the program in them runs, the systemd unit is
+# valid and hardened, the packaged configuration is accepted.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "package: $*"; exit 1; }
+
+packages=$(tools/make_deb.sh "$work/deb")
+for package in $packages; do
+    lintian --allow-root --fail-on error,warning "$package" || fail "lintian on $package"
+    dpkg-deb -x "$package" "$work/root"
+done
+main=$(echo "$packages" | grep '/lagoon_')
+dpkg-deb -f "$main" Depends | grep -q librocksdb || fail "no dependency on librocksdb"
+[ "$("$work/root/usr/bin/lagoon" version)" = "lagoon $(dpkg-deb -f "$main" Version)" ] || fail "another version inside"
+for file in usr/share/man/man1/lagoon.1.gz usr/share/man/man1/lagoon-push.1.gz usr/share/man/man5/lagoon.conf.5.gz \
+    usr/share/bash-completion/completions/lagoon usr/share/zsh/vendor-completions/_lagoon \
+    usr/share/fish/vendor_completions.d/lagoon.fish etc/lagoon/lagoon.conf; do
+    [ -s "$work/root/$file" ] || fail "no $file"
+done
+
+unit=$work/lagoon.service
+sed "s|/usr/bin/lagoon|$work/root/usr/bin/lagoon|" "$work/root/lib/systemd/system/lagoon.service" >"$unit"
+SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no "$unit" >"$work/verify" 2>&1 || true
+! grep -i "lagoon.service" "$work/verify" || fail "systemd-analyze verify"
+systemd-analyze security --offline=yes --threshold=20 "$unit" >"$work/security" ||
+    { tail -3 "$work/security"; fail "the unit is exposed more than 2.0 of 10"; }
+
+# What the unit starts, with its configuration, but in a directory of ours.
+sed "s|/var/lib/lagoon|$work/data|" "$work/root/etc/lagoon/lagoon.conf" >"$work/lagoon.conf"
+"$work/root/usr/bin/lagoon" standalone --config "$work/lagoon.conf" --controller-port 0 --router-port 0 \
+    --server-port 0 >"$work/log" 2>&1 &
+pid=$!
+for _ in $(seq 600); do [ -f "$work/data/endpoints.json" ] && break; sleep 0.05; done
+"$work/root/usr/bin/lagoon" store list --data "$work/data" >/dev/null || { cat "$work/log"; fail "it does not answer"; }
+kill -TERM $pid
+wait $pid || { cat "$work/log"; fail "SIGTERM ended it with status $?"; }
+echo "package ok"
