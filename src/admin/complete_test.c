@@ -1,3 +1,4 @@
+/* Completion of command lines: what is offered in which place. */
 #include "admin/complete.h"
 
 #include "test/test.h"

@@ -1,3 +1,4 @@
+/* Manual pages: what stands on them. */
 #include "admin/manual.h"
 
 #include "test/test.h"
