@@ -74,5 +74,9 @@ size_t lg_http_path_segments(const struct lg_http_request *rq);
 /* A parameter of the query, or of the body when it is a form (application/x-www-form-urlencoded);
  * decoded into the arena. False when absent. The query wins. */
 bool lg_http_param(struct lg_http_request *rq, const char *name, struct lg_slice *out);
+/* All parameters, those of the query first: size_t at = 0; while (lg_http_param_next(rq, &at,
+ * &name, &value)). Decoded into the arena: data NULL for a bad escape. */
+bool lg_http_param_next(struct lg_http_request *rq, size_t *at, struct lg_slice *out_name,
+                        struct lg_slice *out_value);
 
 #endif

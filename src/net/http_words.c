@@ -58,22 +58,40 @@ size_t lg_http_path_segments(const struct lg_http_request *rq)
     return n;
 }
 
-/* name=value&name=value; the first of the name. */
+/* The pair at `*at` of name=value&name=value, undecoded; `*at` moves behind it. False at the end.
+ */
+static bool next_pair(struct lg_slice form, size_t *at, struct lg_slice *out_name,
+                      struct lg_slice *out_value)
+{
+    while (*at < form.size) {
+        struct lg_slice rest = lg_slice_skip(form, *at), pair;
+        const uint8_t *amp = (const uint8_t *)memchr(rest.data, '&', rest.size), *eq;
+
+        pair = amp == NULL ? rest : lg_slice(rest.data, (size_t)(amp - rest.data));
+        *at += pair.size + 1;
+        eq = pair.size == 0 ? NULL : (const uint8_t *)memchr(pair.data, '=', pair.size);
+        *out_name = eq == NULL ? pair : lg_slice(pair.data, (size_t)(eq - pair.data));
+        *out_value = lg_slice_skip(pair, out_name->size + 1);
+        if (out_name->size > 0)
+            return true;
+    }
+    return false;
+}
+
+static struct lg_slice decode_value(struct lg_http_request *rq, struct lg_slice value)
+{
+    return value.size == 0 ? LG_LIT("") : decode(rq, value, /* plus_is_space= */ true);
+}
+
+/* The first of the name. */
 static bool find_param(struct lg_http_request *rq, struct lg_slice form, const char *name,
                        struct lg_slice *out)
 {
-    while (form.size > 0) {
-        const uint8_t *amp = (const uint8_t *)memchr(form.data, '&', form.size);
-        struct lg_slice pair = amp == NULL ? form : lg_slice(form.data, (size_t)(amp - form.data));
-        const uint8_t *eq =
-            pair.size == 0 ? NULL : (const uint8_t *)memchr(pair.data, '=', pair.size);
-        struct lg_slice key = eq == NULL ? pair : lg_slice(pair.data, (size_t)(eq - pair.data));
+    struct lg_slice key, value;
 
-        form = lg_slice_skip(form, pair.size + 1);
-        if (key.size > 0 && lg_slice_eq_str(decode(rq, key, /* plus_is_space= */ true), name)) {
-            struct lg_slice value = lg_slice_skip(pair, key.size + 1);
-
-            *out = value.size == 0 ? LG_LIT("") : decode(rq, value, /* plus_is_space= */ true);
+    for (size_t at = 0; next_pair(form, &at, &key, &value);) {
+        if (lg_slice_eq_str(decode(rq, key, /* plus_is_space= */ true), name)) {
+            *out = decode_value(rq, value);
             return true;
         }
     }
@@ -95,4 +113,22 @@ bool lg_http_param(struct lg_http_request *rq, const char *name, struct lg_slice
 {
     return find_param(rq, rq->query, name, out) ||
            (is_form(rq) && find_param(rq, rq->body, name, out));
+}
+
+bool lg_http_param_next(struct lg_http_request *rq, size_t *at, struct lg_slice *out_name,
+                        struct lg_slice *out_value)
+{
+    struct lg_slice name, value;
+    size_t in_body = *at > rq->query.size ? *at - rq->query.size - 1 : 0;
+
+    if (*at <= rq->query.size && next_pair(rq->query, at, &name, &value)) {
+        *at = LG_MIN(*at, rq->query.size);
+    } else {
+        if (!is_form(rq) || !next_pair(rq->body, &in_body, &name, &value))
+            return false;
+        *at = rq->query.size + 1 + in_body;
+    }
+    *out_name = decode(rq, name, /* plus_is_space= */ true);
+    *out_value = decode_value(rq, value);
+    return true;
 }

@@ -70,11 +70,42 @@ static void parameters_come_from_the_query_first(void **state)
     assert_false(lg_http_param(&rq, "g", &s));
 }
 
+static void all_parameters_are_found_in_order(void **state)
+{
+    static const char *const want[] = {"a=1", "b=x&y", "c=", "=bad", "a=3", "g=4"};
+    LG_AUTO(lg_arena) *arena = lg_arena_new(0);
+    struct lg_http_request rq = request(arena, "/", "a=1&&b=x%26y&c&=none&%zz=bad&");
+    struct lg_http_header type[] = {
+        {LG_LIT("content-type"), LG_LIT("application/x-www-form-urlencoded")}};
+    struct lg_slice name, value;
+    size_t at = 0, n = 0;
+
+    (void)state;
+    rq.body = LG_LIT("&a=3&g=4");
+    rq.headers = (struct lg_http_headers){type, 1};
+    for (; lg_http_param_next(&rq, &at, &name, &value); n++) {
+        LG_SCOPED(lg_buf) pair = {0};
+
+        assert_true(n < LG_ARRAY_SIZE(want));
+        lg_buf_appendf(&pair, "%.*s=%.*s", LG_FMT(name), LG_FMT(value));
+        assert_slice_equal(lg_buf_slice(&pair), lg_slice_str(want[n]));
+    }
+    assert_int_equal(n, LG_ARRAY_SIZE(want));
+    rq.query = LG_SLICE_NULL;
+    at = 0;
+    assert_true(lg_http_param_next(&rq, &at, &name, &value));
+    assert_slice_equal(value, LG_LIT("3"));
+    rq.headers.size = 0; /* Not a form. */
+    at = 0;
+    assert_false(lg_http_param_next(&rq, &at, &name, &value));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_path_is_cut_into_decoded_segments),
         cmocka_unit_test(parameters_come_from_the_query_first),
+        cmocka_unit_test(all_parameters_are_found_in_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
