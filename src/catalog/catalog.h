@@ -39,7 +39,7 @@ struct lg_catalog_instance {
 struct lg_catalog_replica {
     uint32_t instance; /* index into the snapshot's instances */
     enum lg_push_status status;
-    uint64_t records;
+    uint64_t records, bytes; /* taken in so far; bytes of keys and values */
 };
 
 struct lg_catalog_partition {
@@ -55,7 +55,7 @@ struct lg_catalog_topic {
 
 struct lg_catalog_snapshot {
     unsigned refs;                                /* catalog.c only */
-    LG_VEC(struct lg_catalog_store *) stores;     /* by name */
+    LG_VEC(struct lg_catalog_store *) stores;     /* by name; without the deleted ones */
     LG_VEC(struct lg_catalog_instance) instances; /* live ones, by id */
     LG_VEC(struct lg_catalog_topic) topics;       /* by name */
     LG_VEC(char *) routers;                       /* URLs of the live ones */

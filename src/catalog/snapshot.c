@@ -73,6 +73,10 @@ static void add_store(struct lg_catalog_snapshot *s, const struct lg_tree_node *
         store = store_parse(node);
     if (store == NULL)
         return;
+    if (store->store->deleted_ms != 0) { /* Nobody is told of it until it is brought back. */
+        store_unref(store);
+        return;
+    }
     LG_VEC_PUSH(&s->stores, store);
     (void)lg_map_put(s->store_by_name, name, store);
 }
@@ -167,6 +171,7 @@ static void add_replicas(struct lg_catalog_snapshot *s, const struct lg_tree_nod
             continue;
         partition = &topic->partitions[number];
         replica.records = (uint64_t)lg_json_get_int(report, "records", 0);
+        replica.bytes = (uint64_t)lg_json_get_int(report, "bytes", 0);
         if (partition->count < LG_CATALOG_REPLICAS_MAX)
             partition->replicas[partition->count++] = replica;
     }

@@ -29,6 +29,11 @@ static void change_free(struct lg_change *ch)
     lg_free(ch->owner);
     lg_free(ch->value_schema);
     lg_free(ch->counts);
+    lg_free(ch->pusher);
+    lg_buf_done(&ch->dictionary);
+    for (size_t i = 0; i < ch->choices.size; i++)
+        lg_free(ch->choices.data[i].text);
+    LG_VEC_DONE(&ch->choices);
     lg_store_free(ch->store);
     for (size_t i = 0; i < ch->topics.size; i++)
         lg_ctl_topic_free(ch->topics.data[i]);
@@ -173,6 +178,9 @@ enum lg_rc lg_change_write_store(struct lg_change *ch, struct lg_error *err)
                             "%zu; shorten its schemas",
                             ch->store->name, value->bytes.size, LG_META_VALUE_MAX);
     path = lg_strf("/stores/%s", ch->store->name);
+    if (ch->store_is_new && lg_map_get(ch->c->state->graves, lg_slice_str(ch->store->name)) != NULL)
+        add_write(ch, LG_META_REMOVE_TREE, lg_strf("/graveyard/%s", ch->store->name), NULL,
+                  LG_META_ANY_VERSION);
     if (ch->store_is_new)
         add_write(ch, LG_META_CREATE, path, LG_TAKE(value), LG_META_ANY_VERSION);
     else
@@ -201,14 +209,49 @@ void lg_change_write_trash(struct lg_change *ch, const char *topic)
     LG_VEC_PUSH(&ch->trashed, lg_strdup(topic));
 }
 
+enum lg_rc lg_change_write_purge(struct lg_change *ch, struct lg_error *err)
+{
+    const struct lg_ctl_store *entry = lg_ctl_state_store(ch->c->state, ch->store->name);
+    struct lg_json *grave;
+    char topic[LG_NAMES_TOPIC_MAX + 1];
+
+    if (lg_map_size(ch->c->state->graves) >= LG_CONTROLLER_GRAVES_MAX)
+        return lg_error_set(err, LG_ERR_TOO_LARGE,
+                            "the graveyard holds %u names, which is the limit; forget one that is "
+                            "not used again with /remove_store_from_graveyard",
+                            LG_CONTROLLER_GRAVES_MAX);
+    grave = lg_json_new_object();
+    lg_json_set_int(grave, "largestUsedVersionNumber", ch->store->largest_used_version);
+    lg_json_set_int(grave, "purgedTime", (int64_t)lg_lane_wall_ms(ch->c->o.lane));
+    add_write(ch, LG_META_REMOVE, lg_strf("/stores/%s", ch->store->name), NULL,
+              entry->node_version);
+    add_write(ch, LG_META_PUT, lg_strf("/graveyard/%s", ch->store->name), blob_of(grave),
+              LG_META_ANY_VERSION);
+    for (size_t i = 0; i < ch->store->versions.size; i++) {
+        lg_names_version_topic(topic, ch->store->name, ch->store->versions.data[i].number);
+        lg_change_write_trash(ch, topic);
+    }
+    ch->store_is_gone = true;
+    return LG_OK;
+}
+
+void lg_change_write_forget_grave(struct lg_change *ch)
+{
+    add_write(ch, LG_META_REMOVE_TREE, lg_strf("/graveyard/%s", ch->store_name), NULL,
+              LG_META_ANY_VERSION);
+}
+
 /* Memory follows what is durable. */
 static void take_over(struct lg_change *ch)
 {
     struct lg_ctl_state *state = ch->c->state;
 
-    if (ch->store != NULL) {
+    if (ch->store_is_gone) {
+        lg_ctl_state_bury(state, ch->store->name, ch->store->largest_used_version);
+    } else if (ch->store != NULL) {
         struct lg_ctl_store *before = lg_ctl_state_store(state, ch->store->name);
 
+        lg_ctl_state_unbury(state, ch->store->name);
         lg_ctl_state_put_store(state, LG_TAKE(ch->store),
                                before == NULL ? 0 : before->node_version + 1);
     }

@@ -8,8 +8,10 @@
 
 #define CLEANUP_INTERVAL_MS 1000u
 #define FAILED_KEEP_MS 60000u
+#define ABANDONED_KEEP_MS 3600000u
 #define TRASH_GRACE_MS 10000u
 #define STOP_GRACE_MS 5000u
+#define DELETED_KEEP_MS (UINT64_C(7) * 24 * 3600 * 1000)
 
 const struct lg_catalog_snapshot *lg_ctl_snapshot(const struct lg_controller *c)
 {
@@ -60,6 +62,33 @@ static void end_if_stopped(struct lg_controller *c)
     done(ctx);
 }
 
+/* Nobody was heard of this push for its lease and a while longer. */
+static bool is_abandoned(const struct lg_controller *c, const struct lg_version *v)
+{
+    int64_t now_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
+
+    return v != NULL && lg_version_lease_expired(v, now_ms - (int64_t)c->o.abandoned_keep_ms);
+}
+
+static void look_at_push(struct lg_controller *c, struct lg_ctl_topic *t)
+{
+    struct lg_push_view view = lg_push_monitor_view(t, lg_ctl_snapshot(c));
+    const struct lg_ctl_store *entry = lg_ctl_state_store(c->state, t->store);
+    const struct lg_version *v = entry == NULL ? NULL : lg_store_version(entry->store, t->version);
+    struct lg_error err;
+
+    lg_push_monitor_measure(&t->rate, lg_lane_now_us(c->o.lane), &view);
+    if (view.verdict == LG_PUSH_ERROR)
+        lg_change_fail_push(c, t);
+    else if (entry != NULL && lg_store_check_quota(entry->store, view.bytes, &err) != LG_OK)
+        lg_change_stop_push(c, t, LG_VERSION_ERROR, err.text);
+    else if (view.verdict == LG_PUSH_COMPLETED)
+        lg_change_complete_push(c, t);
+    else if (is_abandoned(c, v))
+        lg_change_stop_push(c, t, LG_VERSION_KILLED,
+                            "its pusher was not heard of any more; push again");
+}
+
 void lg_ctl_look_at_pushes(struct lg_controller *c)
 {
     struct lg_slice key;
@@ -69,15 +98,9 @@ void lg_ctl_look_at_pushes(struct lg_controller *c)
         return;
     for (size_t at = 0; lg_map_next(c->state->topics, &at, &key, &value);) {
         struct lg_ctl_topic *t = value;
-        struct lg_push_view view;
 
-        if (t->deciding || lg_push_status_is_terminal(t->status))
-            continue;
-        view = lg_push_monitor_view(t, lg_ctl_snapshot(c));
-        if (view.verdict == LG_PUSH_COMPLETED)
-            lg_change_complete_push(c, t);
-        else if (view.verdict == LG_PUSH_ERROR)
-            lg_change_fail_push(c, t);
+        if (!t->deciding && !lg_push_status_is_terminal(t->status))
+            look_at_push(c, t);
     }
 }
 
@@ -171,6 +194,10 @@ enum lg_rc lg_controller_start(const struct lg_controller_options *options,
         options->cleanup_interval_ms == 0 ? CLEANUP_INTERVAL_MS : options->cleanup_interval_ms;
     c->o.trash_grace_ms = options->trash_grace_ms == 0 ? TRASH_GRACE_MS : options->trash_grace_ms;
     c->o.failed_keep_ms = options->failed_keep_ms == 0 ? FAILED_KEEP_MS : options->failed_keep_ms;
+    c->o.deleted_keep_ms =
+        options->deleted_keep_ms == 0 ? DELETED_KEEP_MS : options->deleted_keep_ms;
+    c->o.abandoned_keep_ms =
+        options->abandoned_keep_ms == 0 ? ABANDONED_KEEP_MS : options->abandoned_keep_ms;
     c->o.keep_backups =
         options->keep_backups == 0 ? LG_STORE_KEEP_BACKUPS_DEFAULT : options->keep_backups;
     c->host = lg_strdup(options->host);

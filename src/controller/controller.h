@@ -16,7 +16,7 @@
 struct lg_controller;
 
 #define LG_CONTROLLER_STORES_MAX 1000u
-#define LG_CONTROLLER_GRAVES_MAX 10000u /* names of purged stores */
+#define LG_CONTROLLER_GRAVES_MAX 10000u    /* names of purged stores */
 #define LG_CONTROLLER_PARTITIONS_MAX 1000u /* of one store */
 #define LG_CONTROLLER_PARTITIONS_DEFAULT 4u
 #define LG_CONTROLLER_CHANGES_MAX 1000u /* that wait for their turn */
@@ -38,12 +38,16 @@ struct lg_controller_options {
     uint64_t cleanup_interval_ms; /* between looks for old versions; 0: 1000 */
     uint64_t trash_grace_ms;      /* how long servers may keep a dropped version; 0: 10000 */
     uint64_t failed_keep_ms;      /* how long a failed push can be asked why; 0: 60000 */
+    /* How long a push whose pusher was silent for its lease can still be continued, if no other
+     * push begins; then it is dropped. 0: 1 h */
+    uint64_t abandoned_keep_ms;
+
     /* How long routers of other processes may need to announce themselves again to a controller
      * that was restarted with its stores: until then it names no routers, so that no push ends, and
      * retires nothing. 0: none, routers live in this process. */
     uint64_t routers_settle_ms;
     uint64_t deleted_keep_ms; /* how long a deleted store can be brought back; 0: 7 days */
-    uint32_t keep_backups; /* versions kept beside the current one; 0: 2 */
+    uint32_t keep_backups;    /* versions kept beside the current one; 0: 2 */
     /* How long backups beyond these stay after a switch; a store's own setting wins. */
     uint64_t backup_retention_ms;
 };

@@ -12,12 +12,15 @@
 #include "controller/cleanup.h"
 #include "controller/controller.h"
 #include "controller/push_monitor.h"
+#include "controller/store_lifecycle.h"
 #include "controller/topic_writer.h"
 #include "controller/version_lifecycle.h"
 #include "model/names.h"
+#include "model/setting.h"
 
 struct lg_change;
 
+#define LG_CONTROLLER_CHOICES_MAX 100u /* settings of one request */
 #define LG_CTL_LOOK_INTERVAL_US (500 * LG_MS)
 
 struct lg_controller {
@@ -54,6 +57,11 @@ struct lg_controller {
 
 /* --- changes.c: one at a time. ---------------------------------------------------------------- */
 
+struct lg_setting_choice { /* A setting and its wanted text, owned. */
+    const struct lg_setting *setting;
+    char *text;
+};
+
 /* A mutation. `begin` runs at its turn and leads, now or later, to lg_change_end. */
 struct lg_change {
     struct lg_controller *c;
@@ -67,14 +75,26 @@ struct lg_change {
     char *partition_count, *replication_factor, *owner, *value_schema;
     int32_t version, replaced;
     int32_t from_version; /* of a switch; 0: whatever is current */
+    int32_t swap_version; /* of a swap; 0: the newest that waits */
+    bool swaps;           /* a roll-forward that is a swap */
+    enum lg_version_status stopped_as;
+    char *pusher;
+    int64_t size_bytes; /* -1: not said */
+    bool swap_deferred;
+    struct lg_buf dictionary; /* for the start of push; empty: none */
     int64_t lease_ms;
     int64_t *counts; /* by partition */
     bool start_of_push, sorted, empty;
     enum lg_push_type push_type;
+    LG_VEC(struct lg_setting_choice) choices;
+    bool dry_run;    /* only tells what it would change */
+    bool is_enabled; /* a store may be deleted though reads or writes are enabled */
+    int64_t deleted_ms;
 
     /* What becomes of it: taken over into memory after the write. Owned. */
     struct lg_store *store;
     bool store_is_new;
+    bool store_is_gone; /* ch->store is what it was */
     LG_VEC(struct lg_ctl_topic *) topics;
     LG_VEC(char *) trashed;
     struct lg_json *answer; /* NULL: the plain one */
@@ -99,6 +119,11 @@ LG_MUST_CHECK enum lg_rc lg_change_take_store(struct lg_change *ch, const char *
                                               struct lg_error *err);
 /* Adds ch->store to the write. LG_ERR_TOO_LARGE when its node would be. */
 LG_MUST_CHECK enum lg_rc lg_change_write_store(struct lg_change *ch, struct lg_error *err);
+/* Adds the end of ch->store: its node goes, its largest version number goes into the graveyard, its
+ * versions into the trash. LG_ERR_TOO_LARGE when the graveyard is full. */
+LG_MUST_CHECK enum lg_rc lg_change_write_purge(struct lg_change *ch, struct lg_error *err);
+/* Adds that no number of ch->store_name is remembered any more. */
+void lg_change_write_forget_grave(struct lg_change *ch);
 /* Adds a topic's push node, and with `created` its assignment. The entry is moved in. */
 void lg_change_write_topic(struct lg_change *ch, struct lg_ctl_topic *take_topic, bool created);
 /* Adds the end of a topic: its nodes go, it lies in the trash. */
@@ -156,11 +181,21 @@ LG_MUST_CHECK enum lg_rc lg_front_number(struct lg_http_request *rq, const char 
 #include "api/routes.def"
 #undef X
 
+/* --- handle_delete.c -------------------------------------------------------------------------- */
+
+/* When a deleted store is purged, in wall time. */
+int64_t lg_ctl_purge_ms(const struct lg_controller *c, const struct lg_store *store);
+/* Purges one store whose time has come, if there is one. */
+void lg_ctl_purge_due(struct lg_controller *c);
+
 /* --- handle_version.c ------------------------------------------------------------------------- */
 
 /* The monitor's own changes: a push that is complete, one that failed. */
 void lg_change_complete_push(struct lg_controller *c, struct lg_ctl_topic *topic);
 void lg_change_fail_push(struct lg_controller *c, struct lg_ctl_topic *topic);
+/* Ends a running push as `to` (ERROR or KILLED) for a reason of the controller's own; copied. */
+void lg_change_stop_push(struct lg_controller *c, struct lg_ctl_topic *topic,
+                         enum lg_version_status to, const char *reason);
 /* Retires what may go of a store, if its current version is still `current`. */
 void lg_change_retire(struct lg_controller *c, const char *store, int32_t current);
 

@@ -35,7 +35,14 @@ static void begin_new_store(struct lg_change *ch)
     struct lg_error err;
     enum lg_rc rc = lg_store_lifecycle_new(&wanted, &ch->store, &err);
 
-    if (rc == LG_OK && lg_ctl_state_store(c->state, ch->store_name) != NULL)
+    const struct lg_ctl_store *there = lg_ctl_state_store(c->state, ch->store_name);
+
+    if (rc == LG_OK && there != NULL && there->store->deleted_ms != 0)
+        rc = lg_error_set(&err, LG_ERR_CONFLICT,
+                          "store '%s' was deleted and still holds the name; `lagoon store undelete "
+                          "%s` brings it back, `lagoon store purge %s` ends it and frees the name",
+                          ch->store_name, ch->store_name, ch->store_name);
+    else if (rc == LG_OK && there != NULL)
         rc =
             lg_error_set(&err, LG_ERR_CONFLICT,
                          "store '%s' exists; choose another name, or push into it", ch->store_name);
@@ -43,6 +50,8 @@ static void begin_new_store(struct lg_change *ch)
         rc = lg_error_set(&err, LG_ERR_TOO_LARGE, "there are %u stores, which is the limit",
                           LG_CONTROLLER_STORES_MAX);
     ch->store_is_new = true;
+    if (rc == LG_OK)
+        ch->store->largest_used_version = lg_ctl_state_grave(c->state, ch->store_name);
     if (rc == LG_OK)
         rc = lg_change_write_store(ch, &err);
     if (rc != LG_OK) {
@@ -87,20 +96,64 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-void lg_handle_list_stores(struct lg_controller *c, struct lg_http_request *rq)
+struct names {
+    const char **data; /* borrowed names */
+    size_t size, capacity;
+};
+
+/* The live stores, or the deleted ones, by name. The caller frees the list. */
+static void sorted_names(const struct lg_controller *c, bool deleted, struct names *out)
 {
-    struct lg_json *json = lg_answer_base(c, NULL), *stores = lg_json_new_array();
-    LG_VEC(const char *) names = {0};
     struct lg_slice key;
     void *value;
 
-    for (size_t at = 0; lg_map_next(c->state->stores, &at, &key, &value);)
-        LG_VEC_PUSH(&names, ((struct lg_ctl_store *)value)->store->name);
-    if (names.size > 0)
-        qsort(names.data, names.size, sizeof(names.data[0]), by_name);
-    for (size_t i = 0; i < names.size; i++)
+    for (size_t at = 0; lg_map_next(c->state->stores, &at, &key, &value);) {
+        const struct lg_store *store = ((struct lg_ctl_store *)value)->store;
+
+        if ((store->deleted_ms != 0) == deleted)
+            LG_VEC_PUSH(out, store->name);
+    }
+    if (out->size > 0)
+        qsort(out->data, out->size, sizeof(out->data[0]), by_name);
+}
+
+static struct lg_json *deleted_row(const struct lg_controller *c, const char *name)
+{
+    const struct lg_store *store = lg_ctl_state_store(c->state, name)->store;
+    struct lg_json *row = lg_json_new_object();
+
+    lg_json_set_str(row, "name", name);
+    lg_json_set_str(row, "owner", store->owner);
+    lg_json_set_int(row, "versions", (int64_t)store->versions.size);
+    lg_json_set_int(row, "deletedTime", store->deleted_ms);
+    lg_json_set_int(row, "purgeTime", lg_ctl_purge_ms(c, store));
+    return row;
+}
+
+void lg_handle_list_stores(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct lg_json *json, *stores = lg_json_new_array(), *rows = lg_json_new_array();
+    struct names names = {0};
+    bool deleted = false;
+    struct lg_error err;
+
+    if (lg_front_bool(rq, "lagoon_deleted", false, &deleted, &err) != LG_OK) {
+        lg_json_unref(stores);
+        lg_json_unref(rows);
+        lg_answer_error(c, rq, 0, &err);
+        return;
+    }
+    sorted_names(c, deleted, &names);
+    for (size_t i = 0; i < names.size; i++) {
         lg_json_push(stores, lg_json_new_string(lg_slice_str(names.data[i])));
+        if (deleted)
+            lg_json_push(rows, deleted_row(c, names.data[i]));
+    }
     LG_VEC_DONE(&names);
+    json = lg_answer_base(c, NULL);
     lg_json_set(json, "stores", stores); /* Venice's MultiStoreResponse. */
+    if (deleted)
+        lg_json_set(json, "lagoonDeleted", lg_json_ref(rows)); /* Ours. */
+    lg_json_unref(rows);
     lg_answer_json(rq, json);
 }

@@ -6,7 +6,7 @@
 
 #define LOAD_PAUSE_US (200 * LG_MS)
 
-static const char *const roots[] = {"/stores", "/assignment", "/pushes", "/trash"};
+static const char *const roots[] = {"/stores", "/assignment", "/pushes", "/trash", "/graveyard"};
 
 static void load_next_store(struct lg_controller *c);
 
@@ -88,6 +88,19 @@ static void load_topic(struct lg_controller *c, const struct lg_tree_node *node)
     lg_ctl_state_put_topic(c->loading, topic);
 }
 
+static void load_grave(struct lg_controller *c, const struct lg_tree_node *node)
+{
+    const char *name = lg_tree_node_name(node);
+    struct lg_error err = {0};
+    LG_AUTO(lg_json) *grave = json_of(node, &err);
+    int64_t largest = grave == NULL ? -1 : lg_json_get_int(grave, "largestUsedVersionNumber", -1);
+
+    if (largest < 0 || largest > INT32_MAX)
+        lg_log(LG_LOG_ERROR, "grave_unreadable", "path=%s reason=\"%s\"", node->path, err.text);
+    else if (lg_ctl_state_store(c->loading, name) == NULL)
+        lg_ctl_state_bury(c->loading, name, (int32_t)largest);
+}
+
 static void load_topics(struct lg_controller *c)
 {
     for (size_t i = 0; i < c->load.nodes.size; i++) {
@@ -97,6 +110,8 @@ static void load_topics(struct lg_controller *c)
             load_topic(c, node);
         else if (starts_with(node->path, "/trash"))
             lg_ctl_state_trash(c->loading, lg_tree_node_name(node), lg_lane_now_us(c->o.lane));
+        else if (starts_with(node->path, "/graveyard"))
+            load_grave(c, node);
     }
     finish(c, LG_OK, NULL);
 }

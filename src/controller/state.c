@@ -12,7 +12,16 @@ struct lg_ctl_state *lg_ctl_state_new(void)
 
     s->stores = lg_map_new();
     s->topics = lg_map_new();
+    s->graves = lg_map_new();
     return s;
+}
+
+static void grave_free(struct lg_ctl_grave *grave)
+{
+    if (grave == NULL)
+        return;
+    lg_free(grave->name);
+    lg_free(grave);
 }
 
 static void store_free(struct lg_ctl_store *entry)
@@ -34,6 +43,7 @@ void lg_ctl_topic_free(struct lg_ctl_topic *t)
     lg_free(t->store);
     lg_free(t->push_job_id);
     lg_free(t->details);
+    lg_free(t->pusher);
     lg_free(t);
 }
 
@@ -48,11 +58,14 @@ void lg_ctl_state_free(struct lg_ctl_state *s)
         store_free(value);
     for (size_t at = 0; lg_map_next(s->topics, &at, &key, &value);)
         lg_ctl_topic_free(value);
+    for (size_t at = 0; lg_map_next(s->graves, &at, &key, &value);)
+        grave_free(value);
     for (size_t i = 0; i < s->trash.size; i++)
         lg_free(s->trash.data[i].topic);
     LG_VEC_DONE(&s->trash);
     lg_map_free(s->stores);
     lg_map_free(s->topics);
+    lg_map_free(s->graves);
     lg_free(s);
 }
 
@@ -84,12 +97,17 @@ enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
     void *value;
     size_t n = 0;
 
-    if (found != NULL) {
+    if (found != NULL && found->store->deleted_ms == 0) {
         *out = found;
         return LG_OK;
     }
+    if (found != NULL)
+        return lg_error_set(err, LG_ERR_NO_STORE,
+                            "store '%s' was deleted; `lagoon store undelete %s` brings it back",
+                            name, name);
     for (size_t at = 0; n < LG_CONTROLLER_STORES_MAX && lg_map_next(s->stores, &at, &key, &value);)
-        names[n++] = ((struct lg_ctl_store *)value)->store->name;
+        if (((struct lg_ctl_store *)value)->store->deleted_ms == 0)
+            names[n++] = ((struct lg_ctl_store *)value)->store->name;
     nearest = lg_nearest(name, names, n);
     if (nearest != NULL)
         return lg_error_set(err, LG_ERR_NO_STORE, "no store named '%.128s'; did you mean '%s'?",
@@ -123,8 +141,36 @@ void lg_ctl_state_put_store(struct lg_ctl_state *s, struct lg_store *take_store,
     store_free(before);
 }
 
+void lg_ctl_state_bury(struct lg_ctl_state *s, const char *store, int32_t largest_used_version)
+{
+    struct lg_ctl_grave *grave = lg_new(struct lg_ctl_grave);
+
+    grave->name = lg_strdup(store); /* The name may be the entry's own. */
+    grave->largest_used_version = largest_used_version;
+    store_free(lg_map_remove(s->stores, lg_slice_str(grave->name)));
+    grave_free(lg_map_put(s->graves, lg_slice_str(grave->name), grave));
+}
+
+int32_t lg_ctl_state_grave(const struct lg_ctl_state *s, const char *store)
+{
+    const struct lg_ctl_grave *grave = lg_map_get(s->graves, lg_slice_str(store));
+
+    return grave == NULL ? 0 : grave->largest_used_version;
+}
+
+void lg_ctl_state_unbury(struct lg_ctl_state *s, const char *store)
+{
+    grave_free(lg_map_remove(s->graves, lg_slice_str(store)));
+}
+
 void lg_ctl_state_put_topic(struct lg_ctl_state *s, struct lg_ctl_topic *take_topic)
 {
+    const struct lg_ctl_topic *before = lg_ctl_state_topic(s, take_topic->name);
+
+    if (before != NULL) {
+        take_topic->report = before->report;
+        take_topic->rate = before->rate;
+    }
     lg_ctl_topic_free(lg_map_put(s->topics, lg_slice_str(take_topic->name), take_topic));
 }
 
@@ -161,6 +207,7 @@ struct lg_ctl_topic *lg_ctl_topic_copy(const struct lg_ctl_topic *t)
     copy->store = lg_strdup(t->store);
     copy->push_job_id = lg_strdup(t->push_job_id);
     copy->details = copy_of(t->details);
+    copy->pusher = copy_of(t->pusher);
     copy->deciding = false;
     copy->placement.ids = lg_new_array(char *, n);
     for (size_t i = 0; i < n; i++)
@@ -187,6 +234,8 @@ struct lg_json *lg_ctl_topic_push_json(const struct lg_ctl_topic *t)
     lg_json_set_str(json, "status", lg_push_status_name(t->status));
     lg_json_set_str(json, "details", t->details);
     lg_json_set_bool(json, "endOfPush", t->end_of_push);
+    if (t->pusher != NULL)
+        lg_json_set_str(json, "pusher", t->pusher);
     return json;
 }
 
@@ -258,6 +307,8 @@ enum lg_rc lg_ctl_topic_from_json(const char *name, const struct lg_json *push,
     t->push_job_id = lg_strdup(lg_json_get_str(push, "pushJobId", ""));
     t->details = copy_of(lg_json_get_str(push, "details", NULL));
     t->end_of_push = lg_json_get_bool(push, "endOfPush", false);
+    t->pusher = copy_of(lg_json_get_str(push, "pusher", NULL));
+    t->report = (struct lg_ctl_report){.records = -1, .records_total = -1};
     if (partitions != NULL && read_placement(partitions, &t->placement, err) != LG_OK)
         return lg_error_wrap(err, "its assignment");
     *out = LG_TAKE(t);

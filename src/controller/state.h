@@ -18,16 +18,38 @@ struct lg_ctl_placement {
     char **ids; /* owned; ids[p * factor + r], NULL: nobody */
 };
 
+/* What a pusher says of itself with each heartbeat; -1: it does not. */
+struct lg_ctl_report {
+    char phase[16]; /* "writing"; "": it does not say */
+    int64_t records, records_total;
+};
+
+/* How fast a push goes, measured between two looks at it. */
+struct lg_ctl_rate {
+    uint64_t since_us; /* 0: not measured yet */
+    int64_t records, bytes;
+    int64_t records_per_s, bytes_per_s;
+};
+
 /* The topic of a version: /pushes/<topic> and /assignment/<topic>. */
 struct lg_ctl_topic {
     char *name, *store, *push_job_id;
     char *details; /* NULL: none */
+    char *pusher;  /* who pushes, as it calls itself; NULL: it did not say */
     int32_t version;
     enum lg_push_status status;
     bool end_of_push;
     struct lg_ctl_placement placement;
     uint64_t failed_us; /* When it failed; 0: not, or before the last start. Memory only. */
     bool deciding;      /* A change that ends this push waits for its turn. Memory only. */
+    struct lg_ctl_report report; /* Memory only. */
+    struct lg_ctl_rate rate;     /* Memory only. */
+};
+
+/* A name whose store was purged: its version numbers are never used again. */
+struct lg_ctl_grave {
+    char *name;
+    int32_t largest_used_version;
 };
 
 struct lg_ctl_trash {
@@ -38,6 +60,7 @@ struct lg_ctl_trash {
 struct lg_ctl_state {
     struct lg_map *stores; /* name -> struct lg_ctl_store, owned */
     struct lg_map *topics; /* name -> struct lg_ctl_topic, owned */
+    struct lg_map *graves; /* name -> struct lg_ctl_grave, owned; none of a name that is a store */
     LG_VEC(struct lg_ctl_trash) trash;
 };
 
@@ -50,14 +73,20 @@ struct lg_ctl_topic *lg_ctl_state_topic(const struct lg_ctl_state *s, const char
 /* Of a version; NULL when it is gone. */
 struct lg_ctl_topic *lg_ctl_state_version(const struct lg_ctl_state *s, const char *store,
                                           int32_t version);
-/* LG_ERR_NO_STORE, with the nearest name. */
+/* LG_ERR_NO_STORE, with the nearest name; also of a store that was deleted and could come back. */
 LG_MUST_CHECK enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
                                            struct lg_ctl_store **out, struct lg_error *err);
 
-/* Takes over what was written. When pushers were last heard stays as it is in memory. */
+/* Takes over what was written. When pushers were last heard, and what they said, stays as it is in
+ * memory. */
 void lg_ctl_state_put_store(struct lg_ctl_state *s, struct lg_store *take_store,
                             int64_t node_version);
 void lg_ctl_state_put_topic(struct lg_ctl_state *s, struct lg_ctl_topic *take_topic);
+/* The store's entry goes; its name and largest version number lie in the graveyard. */
+void lg_ctl_state_bury(struct lg_ctl_state *s, const char *store, int32_t largest_used_version);
+/* The largest version number ever used under a name without a store; 0: none. */
+int32_t lg_ctl_state_grave(const struct lg_ctl_state *s, const char *store);
+void lg_ctl_state_unbury(struct lg_ctl_state *s, const char *store); /* Absent is fine. */
 /* The topic's entry goes, and it lies in the trash. */
 void lg_ctl_state_trash(struct lg_ctl_state *s, const char *topic, uint64_t now_us);
 void lg_ctl_state_untrash(struct lg_ctl_state *s, size_t i);
