@@ -1,5 +1,6 @@
 /* Digests: MD5 (RFC 1321, for the partitioner), CRC-32 (IEEE 802.3, as zlib), CRC-32C (Castagnoli,
- * RFC 3720, for our own files), Adler-32 (RFC 1950), and a fast 64-bit hash for maps and traces. */
+ * RFC 3720, for our own files), SHA-256 (for fingerprints), Adler-32 (RFC 1950), and a fast 64-bit
+ * hash for maps and traces. */
 #ifndef LG_BASE_HASH_H
 #define LG_BASE_HASH_H
 
@@ -14,6 +15,7 @@ void lg_md5_init(struct lg_md5 *m);
 void lg_md5_update(struct lg_md5 *m, const void *data, size_t size);
 void lg_md5_final(struct lg_md5 *m, uint8_t out[16]);
 void lg_md5(struct lg_slice s, uint8_t out[16]);
+void lg_sha256(struct lg_slice s, uint8_t out[32]);
 
 /* Continues from `crc`; start with 0. */
 uint32_t lg_crc32(uint32_t crc, const void *data, size_t size);
