@@ -1,7 +1,8 @@
-/* Parsing canonical form and CRC-64-AVRO. Pure. */
+/* Parsing canonical form and its fingerprints. Pure. */
 #include "avro/canonical.h"
 
 #include "avro/schema_impl.h"
+#include "base/hash.h"
 
 /* A whole schema nests at most LG_SCHEMA_DEPTH_MAX deep, as its text did. A part of it may reach
  * definitions that stood beside each other one inside the other, so the walk has its own bound. */
@@ -115,6 +116,22 @@ uint64_t lg_schema_fingerprint(const struct lg_schema *schema)
 
     lg_schema_canonical(schema, &text);
     return lg_crc64_avro(lg_buf_slice(&text));
+}
+
+void lg_schema_fingerprint_md5(const struct lg_schema *schema, uint8_t out[16])
+{
+    LG_SCOPED(lg_buf) text = {0};
+
+    lg_schema_canonical(schema, &text);
+    lg_md5(lg_buf_slice(&text), out);
+}
+
+void lg_schema_fingerprint_sha256(const struct lg_schema *schema, uint8_t out[32])
+{
+    LG_SCOPED(lg_buf) text = {0};
+
+    lg_schema_canonical(schema, &text);
+    lg_sha256(lg_buf_slice(&text), out);
 }
 
 bool lg_schema_equal_canonical(const struct lg_schema *a, const struct lg_schema *b)

@@ -6,6 +6,7 @@
 #include "avro/decode.h"
 
 #include "avro/encode.h"
+#include "avro/schema_impl.h"
 #include "base/str.h"
 
 static enum lg_rc truncated(const struct lg_decoder *d, const char *what, struct lg_error *err)
@@ -344,6 +345,12 @@ static enum lg_rc skip(const struct lg_schema *s, struct lg_decoder *d, size_t d
     default:
         return skip_scalar(s, d, err);
     }
+}
+
+enum lg_rc lg_avro_skip_at(const struct lg_schema *schema, struct lg_decoder *d, size_t depth,
+                           struct lg_error *err)
+{
+    return skip(schema, d, depth, err);
 }
 
 enum lg_rc lg_avro_skip(const struct lg_schema *schema, struct lg_decoder *d, struct lg_error *err)

@@ -8,6 +8,7 @@
 #ifndef LG_AVRO_SCHEMA_IMPL_H
 #define LG_AVRO_SCHEMA_IMPL_H
 
+#include "avro/decode.h"
 #include "avro/json_path.h"
 #include "avro/schema.h"
 #include "base/arena.h"
@@ -36,6 +37,7 @@ enum lg_schema_mark { LG_MARK_NEW, LG_MARK_ENTERED, LG_MARK_DONE };
 
 struct lg_schema {
     struct lg_schema_doc *doc;
+    uint32_t number; /* among the nodes of the document */
     enum lg_avro_kind kind;
     const struct lg_json *json; /* a string, array or object */
     struct lg_slice full_name, name, space, doc_text, logical_type;
@@ -80,6 +82,10 @@ LG_MUST_CHECK enum lg_rc lg_avro_encode_default(const struct lg_schema *schema,
                                                 const struct lg_json *json,
                                                 const struct lg_json_path *path, size_t depth,
                                                 struct lg_buf *out, struct lg_error *err);
+
+/* As lg_avro_skip, for a datum that has depth - 1 records, arrays and maps around it. */
+LG_MUST_CHECK enum lg_rc lg_avro_skip_at(const struct lg_schema *schema, struct lg_decoder *d,
+                                         size_t depth, struct lg_error *err);
 
 static inline bool lg_schema_is_named(const struct lg_schema *schema)
 {

@@ -66,6 +66,7 @@ static struct lg_schema *new_node(struct parse *p, enum lg_avro_kind kind,
     struct lg_schema *s = take(p, 1, sizeof(*s));
 
     s->doc = p->doc;
+    s->number = (uint32_t)p->doc->nodes.size;
     s->kind = kind;
     s->json = json;
     s->full_name = s->name = lg_slice_str(lg_avro_kind_name(kind));

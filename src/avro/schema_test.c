@@ -2,6 +2,7 @@
 #include "avro/canonical.h"
 #include "avro/decode.h"
 #include "avro/schema.h"
+#include "base/str.h"
 #include "test/test.h"
 
 static struct lg_schema *parsed(const char *text)
@@ -368,6 +369,23 @@ static void fingerprints_are_those_of_java(void **state)
     }
 }
 
+static void digests_of_the_canonical_form_are_told(void **state)
+{
+    LG_AUTO(lg_schema) *s = parsed("{\"type\":\"int\",\"doc\":\"x\"}");
+    LG_SCOPED(lg_buf) md5 = {0};
+    LG_SCOPED(lg_buf) sha256 = {0};
+    uint8_t bytes[32];
+    (void)state;
+
+    lg_schema_fingerprint_md5(s, bytes);
+    lg_hex_encode(&md5, lg_slice(bytes, 16));
+    assert_text(lg_buf_slice(&md5), "ef524ea1b91e73173d938ade36c1db32");
+    lg_schema_fingerprint_sha256(s, bytes);
+    lg_hex_encode(&sha256, lg_slice(bytes, 32));
+    assert_text(lg_buf_slice(&sha256),
+                "3f2b87a9fe7cc9b13835598c3981cd45e3e355309e5090aa0933d7becb6fba45");
+}
+
 static void the_canonical_form_drops_all_but_the_shape(void **state)
 {
     LG_AUTO(lg_schema) *s = parsed(city);
@@ -403,6 +421,7 @@ int main(void)
         cmocka_unit_test(doubling_records_take_no_time),
         cmocka_unit_test(growing_defaults_are_bounded),
         cmocka_unit_test(fingerprints_are_those_of_java),
+        cmocka_unit_test(digests_of_the_canonical_form_are_told),
         cmocka_unit_test(the_canonical_form_drops_all_but_the_shape),
     };
 
