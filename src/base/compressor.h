@@ -1,4 +1,4 @@
-/* Bounded compression over zlib and zstd, which only this file's .c includes.
+/* Bounded compression over zlib, zstd and snappy, which only this file's .c includes.
  *
  * Every function appends to `out`, whose ceiling bounds the output, and leaves it as it was when it
  * fails: LG_ERR_TOO_LARGE past the ceiling; LG_ERR_BAD_DATA for input that is damaged, cut off or
@@ -20,6 +20,13 @@ LG_MUST_CHECK enum lg_rc lg_deflate_raw(struct lg_buf *out, struct lg_slice in,
  * equal bytes. The reader takes any header and several members, and checks CRC and length. */
 LG_MUST_CHECK enum lg_rc lg_gzip(struct lg_buf *out, struct lg_slice in, struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_gunzip(struct lg_buf *out, struct lg_slice in, struct lg_error *err);
+
+/* Snappy's raw format: no frame and no checksum around it. A length that its bytes cannot unfold to
+ * is refused before memory is asked for. */
+LG_MUST_CHECK enum lg_rc lg_snappy_compress(struct lg_buf *out, struct lg_slice in,
+                                            struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_snappy_decompress(struct lg_buf *out, struct lg_slice in,
+                                              struct lg_error *err);
 
 #define LG_ZSTD_LEVEL_DEFAULT 3
 #define LG_ZSTD_LEVEL_MAX 19

@@ -352,6 +352,59 @@ static void dictionaries_that_cannot_be_are_refused(void **state)
     lg_zstd_dict_unref(lg_zstd_dict_ref(dict));
 }
 
+static void what_snappy_compresses_comes_back(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 100, 65536, 65537, 300000};
+    static uint8_t bytes[300000];
+    struct lg_error err = {0};
+    struct lg_rand r;
+
+    lg_rand_seed(&r, 5);
+    lg_rand_bytes(&r, bytes, sizeof(bytes) / 2); /* The rest is zero and compresses well. */
+    for (size_t i = 0; i < LG_ARRAY_SIZE(sizes); i++) {
+        LG_SCOPED(lg_buf) packed = {0}, plain = lg_buf_with_ceiling(sizes[i] + 3);
+        struct lg_slice in = lg_slice(bytes + sizeof(bytes) - sizes[i], sizes[i]);
+
+        assert_ok(lg_snappy_compress(&packed, in, &err));
+        lg_buf_append_str(&plain, "pre");
+        assert_ok(lg_snappy_decompress(&plain, lg_buf_slice(&packed), &err));
+        assert_slice_equal(lg_slice_skip(lg_buf_slice(&plain), 3), in);
+    }
+    {
+        /* "hello hello hello hello\n", packed by python3-snappy. */
+        static const char packed[] = "\x18\x14hello B\x06\x00\x00\x0a";
+        LG_SCOPED(lg_buf) plain = {0};
+
+        assert_ok(lg_snappy_decompress(&plain, lg_slice(packed, sizeof(packed) - 1), &err));
+        assert_slice_equal(lg_buf_slice(&plain), LG_LIT("hello hello hello hello\n"));
+    }
+}
+
+static void damaged_snappy_is_refused_and_leaves_the_buffer_as_it_was(void **state)
+{
+    (void)state;
+    LG_SCOPED(lg_buf) packed = {0}, plain = lg_buf_with_ceiling(30), small = {0};
+    struct lg_error err = {0};
+
+    assert_ok(lg_snappy_compress(&packed, LG_LIT("hello hello hello hello"), &err));
+    lg_buf_append_str(&plain, "pre");
+    for (size_t n = 0; n < packed.size; n++)
+        assert_rc(LG_ERR_BAD_DATA, lg_snappy_decompress(&plain, lg_slice(packed.data, n), &err));
+    assert_rc(LG_ERR_BAD_DATA, lg_snappy_decompress(&plain, LG_LIT("\x04zz"), &err));
+    /* A promise of 64 MiB in eight bytes is not believed. */
+    assert_rc(LG_ERR_BAD_DATA, lg_snappy_decompress(&small, LG_LIT("\x80\x80\x80\x20zzzz"), &err));
+    assert_int_equal(small.capacity, 0);
+    assert_slice_equal(lg_buf_slice(&plain), LG_LIT("pre"));
+    plain.ceiling = 25;
+    assert_rc(LG_ERR_TOO_LARGE, lg_snappy_decompress(&plain, lg_buf_slice(&packed), &err));
+    assert_non_null(strstr(err.text, "snappy is over the limit of 25 bytes"));
+    plain.ceiling = 5;
+    assert_rc(LG_ERR_TOO_LARGE, lg_snappy_compress(&plain, LG_LIT("hello"), &err));
+    assert_true(lg_buf_ok(&plain));
+    assert_slice_equal(lg_buf_slice(&plain), LG_LIT("pre"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +424,8 @@ int main(void)
         cmocka_unit_test(damaged_zstd_is_refused_and_leaves_the_buffer_as_it_was),
         cmocka_unit_test(a_frame_is_not_believed_about_its_size),
         cmocka_unit_test(dictionaries_that_cannot_be_are_refused),
+        cmocka_unit_test(what_snappy_compresses_comes_back),
+        cmocka_unit_test(damaged_snappy_is_refused_and_leaves_the_buffer_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
