@@ -90,6 +90,58 @@ static void two_backups_are_kept_and_older_ones_go(void **state)
     lg_cw_free(w);
 }
 
+/* What the store's answer says of why a version is kept. */
+static const char *kept(struct lg_cw *w, int number, int64_t *until_ms)
+{
+    const struct lg_json *versions;
+
+    assert_int_equal(lg_cw_get(w, "/store?store_name=cities"), 200);
+    versions = lg_json_get(lg_json_get(w->answer, "store"), "versions");
+    for (size_t i = 0; i < lg_json_size(versions); i++) {
+        const struct lg_json *v = lg_json_at(versions, i);
+
+        if (lg_json_get_int(v, "number", 0) != number)
+            continue;
+        *until_ms = lg_json_get_int(lg_json_get(v, "lagoon"), "keptUntil", 0);
+        return lg_json_get_str(lg_json_get(v, "lagoon"), "kept", "");
+    }
+    return "gone";
+}
+
+static void old_backups_stay_for_their_delay_and_say_until_when(void **state)
+{
+    struct lg_cw *w = lg_cw_start(33);
+    int64_t until_ms, now_ms;
+
+    (void)state;
+    w->extra.backup_retention_ms = 600000;
+    lg_cw_restart(w);
+    lg_cw_store_up(w);
+    for (int i = 1; i <= 4; i++) {
+        LG_AUTO_STR char *id = lg_strf("p%d", i);
+
+        assert_int_equal(lg_cw_push(w, id), i);
+    }
+    now_ms = (int64_t)lg_lane_wall_ms(w->client_lane);
+    assert_string_equal(kept(w, 4, &until_ms), "served");
+    assert_string_equal(kept(w, 3, &until_ms), "backup");
+    assert_int_equal(until_ms, 0);
+    assert_string_equal(kept(w, 1, &until_ms), "old backup within its delay");
+    assert_true(until_ms > now_ms + 590000 && until_ms <= now_ms + 600000);
+    lg_sim_run_us(w->sim, 590 * LG_SEC);
+    assert_string_equal(kept(w, 1, &until_ms), "old backup within its delay");
+    lg_sim_run_us(w->sim, 15 * LG_SEC);
+    assert_string_equal(kept(w, 1, &until_ms), "gone");
+    assert_string_equal(kept(w, 2, &until_ms), "backup");
+    /* One that failed says until when it can be asked why. */
+    assert_int_equal(lg_cw_request(w, "p5", 0), 200);
+    lg_cw_report(w, "cities_v5", 1, "ERROR", "disk");
+    lg_sim_run_us(w->sim, LG_SEC);
+    assert_string_equal(kept(w, 5, &until_ms), "failed, to be asked why");
+    assert_true(until_ms > 0);
+    lg_cw_free(w);
+}
+
 static void nothing_is_retired_while_a_router_serves_another_version(void **state)
 {
     struct lg_cw *w = lg_cw_start(20);
@@ -160,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_server_that_keeps_a_version_does_not_keep_its_topic_for_ever),
         cmocka_unit_test(the_trash_outlives_a_restart),
         cmocka_unit_test(two_backups_are_kept_and_older_ones_go),
+        cmocka_unit_test(old_backups_stay_for_their_delay_and_say_until_when),
         cmocka_unit_test(nothing_is_retired_while_a_router_serves_another_version),
         cmocka_unit_test(a_topic_that_was_deleted_is_forgotten_in_the_end),
         cmocka_unit_test(only_the_current_version_confirms),

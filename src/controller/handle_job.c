@@ -1,4 +1,6 @@
 /* Routes around a running push: its status, its heartbeat, what Venice's push job reports. */
+#include <stdio.h>
+
 #include "avro/decode.h"
 #include "base/log.h"
 #include "controller/core.h"
@@ -69,6 +71,7 @@ static void set_progress(struct lg_json *json, const struct lg_version *v,
 void lg_handle_job(struct lg_controller *c, struct lg_http_request *rq)
 {
     struct lg_push_view view = {0};
+    const struct lg_past_push *past;
     struct lg_ctl_store *entry;
     struct lg_ctl_topic *t;
     struct lg_version *v;
@@ -83,7 +86,10 @@ void lg_handle_job(struct lg_controller *c, struct lg_http_request *rq)
     if (t != NULL)
         view = lg_push_monitor_view(t, lg_ctl_snapshot(c));
     details = t != NULL && t->details != NULL ? t->details : "";
-    if (v == NULL)
+    past = v == NULL ? lg_store_past_push(entry->store, number) : NULL;
+    if (past != NULL)
+        details = past->details;
+    if (v == NULL && details[0] == 0)
         details = "this version is gone: it failed, was killed, or was retired";
     json = lg_answer_base(c, entry->store->name);
     /* Venice's JobStatusQueryResponse. One region without a name: extraInfo is empty, never null.
@@ -102,6 +108,25 @@ void lg_handle_job(struct lg_controller *c, struct lg_http_request *rq)
     lg_answer_json(rq, json);
 }
 
+/* What the pusher says of itself, for `lagoon push status`. */
+static enum lg_rc take_report(struct lg_controller *c, struct lg_http_request *rq,
+                              const char *store, int32_t version, struct lg_error *err)
+{
+    struct lg_ctl_topic *t = lg_ctl_state_version(c->state, store, version);
+    const char *phase = lg_front_param(rq, "lagoon_phase");
+    struct lg_ctl_report report = {0};
+    enum lg_rc rc = lg_front_number(rq, "lagoon_records", -1, INT64_MAX, -1, &report.records, err);
+
+    if (rc == LG_OK)
+        rc = lg_front_number(rq, "lagoon_records_total", -1, INT64_MAX, -1, &report.records_total,
+                             err);
+    if (rc == LG_OK && t != NULL) {
+        (void)snprintf(report.phase, sizeof report.phase, "%.15s", phase == NULL ? "" : phase);
+        t->report = report;
+    }
+    return rc;
+}
+
 void lg_handle_push_heartbeat(struct lg_controller *c, struct lg_http_request *rq)
 {
     struct lg_ctl_store *entry;
@@ -115,6 +140,10 @@ void lg_handle_push_heartbeat(struct lg_controller *c, struct lg_http_request *r
         (void)lg_error_set(
             &err, LG_ERR_CONFLICT, "version %d of store '%s' is no longer pushed: %s", number,
             entry->store->name, v == NULL ? "it is gone" : lg_version_status_name(v->status));
+        lg_answer_error(c, rq, 0, &err);
+        return;
+    }
+    if (take_report(c, rq, entry->store->name, number, &err) != LG_OK) {
         lg_answer_error(c, rq, 0, &err);
         return;
     }

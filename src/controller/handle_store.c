@@ -79,7 +79,7 @@ void lg_handle_store(struct lg_controller *c, struct lg_http_request *rq)
 {
     const char *name = lg_front_param(rq, "store_name");
     struct lg_ctl_store *entry;
-    struct lg_json *json;
+    struct lg_json *json, *info;
     struct lg_error err;
 
     if (lg_ctl_state_find(c->state, name, &entry, &err) != LG_OK) {
@@ -87,7 +87,9 @@ void lg_handle_store(struct lg_controller *c, struct lg_http_request *rq)
         return;
     }
     json = lg_answer_base(c, name);
-    lg_json_set(json, "store", lg_store_to_json(entry->store, LG_STORE_JSON_INFO)); /* Venice's. */
+    info = lg_store_to_json(entry->store, LG_STORE_JSON_INFO); /* Venice's. */
+    lg_cleanup_explain(c, entry->store, info);
+    lg_json_set(json, "store", info);
     lg_answer_json(rq, json);
 }
 

@@ -2,10 +2,9 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/core.h"
+#include "controller/push_request.h"
 #include "coord/assignment.h"
 #include "model/partitioner.h"
-
-#define LEASE_MS_MAX INT64_C(86400000) /* a day */
 
 static struct lg_version *version_of(const struct lg_change *ch)
 {
@@ -15,11 +14,13 @@ static struct lg_version *version_of(const struct lg_change *ch)
 /* --- Beginning a push. -------------------------------------------------------------------------
  */
 
-/* Venice's VersionCreationResponse. */
+/* Venice's VersionCreationResponse, and ours: what became of the version so far, for a pusher that
+ * comes back. */
 static struct lg_json *creation_answer(struct lg_controller *c, const char *store,
                                        const struct lg_version *v)
 {
-    struct lg_json *json = lg_answer_base(c, store);
+    struct lg_json *json = lg_answer_base(c, store), *ours = lg_json_new_object();
+    const struct lg_ctl_topic *t = lg_ctl_state_version(c->state, store, v->number);
     char topic[LG_NAMES_TOPIC_MAX + 1];
 
     lg_names_version_topic(topic, store, v->number);
@@ -36,6 +37,11 @@ static struct lg_json *creation_answer(struct lg_controller *c, const char *stor
     lg_json_set_int(json, "amplificationFactor", 1);
     lg_json_set_bool(json, "daVinciPushStatusStoreEnabled", false);
     lg_json_set(json, "degradedDatacenters", lg_json_new_array());
+    lg_json_set_str(ours, "status", lg_version_status_name(v->status));
+    lg_json_set_bool(ours, "endOfPush", t != NULL && t->end_of_push);
+    lg_json_set_str(ours, "details", t == NULL ? NULL : t->details);
+    lg_json_set_bool(ours, "chunkingEnabled", v->chunking_enabled);
+    lg_json_set(json, "lagoon", ours);
     return json;
 }
 
@@ -91,8 +97,8 @@ static void write_replaced(struct lg_change *ch)
         return;
     after = lg_ctl_topic_copy(before);
     lg_ctl_topic_settle(after, LG_PUSH_ERROR,
-                        "killed: its pusher was silent for longer than its lease, and another "
-                        "push began");
+                        "killed: its pusher was silent for longer than its lease, or it ran for "
+                        "longer than a day, and another push began");
     lg_change_write_topic(ch, after, /* created= */ false);
 }
 
@@ -138,6 +144,8 @@ static enum lg_rc begin_version(struct lg_change *ch, struct lg_error *err)
     t->name = lg_strdup(name);
     t->store = lg_strdup(ch->store_name);
     t->push_job_id = lg_strdup(v->push_job_id);
+    t->pusher = LG_TAKE(ch->pusher);
+    t->report = (struct lg_ctl_report){.records = -1, .records_total = -1};
     t->version = ch->version;
     t->status = LG_PUSH_STARTED;
     t->end_of_push = ch->empty;
@@ -152,6 +160,9 @@ static enum lg_rc begin_version(struct lg_change *ch, struct lg_error *err)
         .partitions = (uint32_t)v->partition_count,
         .start_of_push = ch->start_of_push,
         .sorted = ch->sorted,
+        .chunked = v->chunking_enabled,
+        .compression = v->compression,
+        .dictionary = lg_buf_slice(&ch->dictionary),
         .done = topic_ready,
     };
     lg_change_write_topic(ch, LG_TAKE(t), /* created= */ true);
@@ -167,6 +178,8 @@ static void begin_push(struct lg_change *ch)
         .push_type = ch->push_type,
         .graveyard_largest = 0, /* No store is ever deleted yet. */
         .lease_ms = ch->lease_ms,
+        .size_bytes = ch->size_bytes,
+        .swap_deferred = ch->swap_deferred,
         .now_ms = now_ms,
     };
     bool is_new = false;
@@ -177,9 +190,13 @@ static void begin_push(struct lg_change *ch)
         rc = lg_version_lifecycle_admit(ch->store, &push, &ch->version, &is_new, &ch->replaced,
                                         &err);
     if (rc == LG_OK && is_new) {
-        if (ch->empty)
+        if (ch->empty) {
             version_of(ch)->record_count = 0;
-        rc = begin_version(ch, &err);
+            version_of(ch)->compression = LG_COMPRESSION_NO_OP; /* No values, no dictionary. */
+        }
+        rc = lg_push_request_check(ch, version_of(ch), &err);
+        if (rc == LG_OK)
+            rc = begin_version(ch, &err);
         if (rc == LG_OK)
             return;
     }
@@ -191,39 +208,11 @@ static void begin_push(struct lg_change *ch)
     lg_change_end(ch, rc, &err);
 }
 
-static enum lg_rc read_push(struct lg_http_request *rq, struct lg_change *ch, struct lg_error *err)
-{
-    const char *type = lg_front_param(rq, "push_type");
-    const char *partitioners = lg_front_param(rq, "partitioners");
-    bool deferred;
-    enum lg_rc rc;
-
-    if (!lg_push_type_from_name(lg_slice_str(type), &ch->push_type))
-        return lg_error_set(err, LG_ERR_INVALID, "push_type '%.40s' is unknown; it is BATCH", type);
-    if (ch->push_type != LG_PUSH_TYPE_BATCH)
-        return lg_error_set(err, LG_ERR_UNSUPPORTED,
-                            "push_type %s is not supported yet, only BATCH", type);
-    if (partitioners != NULL && strstr(partitioners, LG_PARTITIONER_CLASS) == NULL)
-        return lg_error_set(err, LG_ERR_INVALID,
-                            "the store partitions by %s, which is not among '%.200s'",
-                            LG_PARTITIONER_CLASS, partitioners);
-    rc = lg_front_bool(rq, "defer_version_swap", false, &deferred, err);
-    if (rc == LG_OK && deferred)
-        return lg_error_set(err, LG_ERR_UNSUPPORTED, "defer_version_swap is not supported yet");
-    if (rc == LG_OK)
-        rc = lg_front_bool(rq, "start_of_push", true, &ch->start_of_push, err);
-    if (rc == LG_OK)
-        rc = lg_front_bool(rq, "push_in_sorted_order", false, &ch->sorted, err);
-    if (rc == LG_OK)
-        rc = lg_front_number(rq, "lagoon_lease_ms", 0, LEASE_MS_MAX, 0, &ch->lease_ms, err);
-    return rc;
-}
-
 void lg_handle_request_topic(struct lg_controller *c, struct lg_http_request *rq)
 {
     struct lg_change *ch = lg_change_new(c, rq, begin_push);
     struct lg_error err;
-    enum lg_rc rc = read_push(rq, ch, &err);
+    enum lg_rc rc = lg_push_request_read(ch, rq, &err);
 
     ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
     ch->text = lg_strdup(lg_front_param(rq, "push_job_id"));
@@ -242,6 +231,7 @@ void lg_handle_empty_push(struct lg_controller *c, struct lg_http_request *rq)
     ch->text = lg_strdup(lg_front_param(rq, "push_job_id"));
     ch->push_type = LG_PUSH_TYPE_BATCH;
     ch->start_of_push = ch->sorted = ch->empty = true;
+    ch->size_bytes = 0; /* Whatever store_size says. */
     (void)lg_change_submit(ch);
 }
 
@@ -343,6 +333,7 @@ static void begin_end_of_push(struct lg_change *ch)
         return;
     }
     version_of(ch)->push_heard_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
+    version_of(ch)->push_lease_ms = 0; /* Nobody is needed any more. */
     after = lg_ctl_topic_copy(t);
     after->end_of_push = true;
     ch->topic_name = lg_strdup(t->name);
@@ -426,7 +417,8 @@ void lg_handle_kill_offline_push_job(struct lg_controller *c, struct lg_http_req
     (void)lg_change_submit(ch);
 }
 
-/* --- Switching between versions. ---------------------------------------------------------------
+/* --- Switching between versions: back, forward, and to one that waits for it.
+ * ---------------------------------------------------------------
  */
 
 static void tell_current(struct lg_change *ch)
@@ -441,9 +433,31 @@ static void switched(struct lg_change *ch)
     lg_log(LG_LOG_INFO, "version_switched", "store=%s version=%d", ch->store_name, ch->version);
 }
 
+/* A version that waited for its swap must be whole still, as Venice wants it. A way back to what
+ * was served before is never barred. */
+static enum lg_rc check_ready(const struct lg_change *ch, struct lg_error *err)
+{
+    const struct lg_version *before =
+        lg_store_version(lg_ctl_state_store(ch->c->state, ch->store_name)->store, ch->version);
+    const struct lg_ctl_topic *t = lg_ctl_state_version(ch->c->state, ch->store_name, ch->version);
+    struct lg_push_view view = {0};
+
+    if (t != NULL)
+        view = lg_push_monitor_view(t, lg_ctl_snapshot(ch->c));
+    if (before->status != LG_VERSION_PUSHED ||
+        (t != NULL && view.partitions_completed == view.partitions))
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_CONFLICT,
+                        "version %d of store '%s' cannot be served now: %u of its %u partitions "
+                        "have a complete replica on a live server; start the servers that are "
+                        "missing, or push again",
+                        ch->version, ch->store_name, view.partitions_completed, view.partitions);
+}
+
 static void begin_switch(struct lg_change *ch, enum lg_rc (*decide)(struct lg_store *, int64_t,
                                                                     int32_t *, struct lg_error *))
 {
+    int64_t now_ms = (int64_t)lg_lane_wall_ms(ch->c->o.lane);
     struct lg_error err;
     enum lg_rc rc = lg_change_take_store(ch, ch->store_name, &err);
 
@@ -455,7 +469,10 @@ static void begin_switch(struct lg_change *ch, enum lg_rc (*decide)(struct lg_st
         return;
     }
     if (rc == LG_OK)
-        rc = decide(ch->store, (int64_t)lg_lane_wall_ms(ch->c->o.lane), &ch->version, &err);
+        rc = ch->swaps ? lg_store_swap(ch->store, ch->swap_version, now_ms, &ch->version, &err)
+                       : decide(ch->store, now_ms, &ch->version, &err);
+    if (rc == LG_OK)
+        rc = check_ready(ch, &err);
     if (rc == LG_OK)
         rc = lg_change_write_store(ch, &err);
     if (rc != LG_OK) {
@@ -481,12 +498,16 @@ static void handle_switch(struct lg_controller *c, struct lg_http_request *rq,
 {
     struct lg_change *ch = lg_change_new(c, rq, begin);
     struct lg_error err = {0};
-    int64_t from_version = 0;
+    int64_t from_version = 0, swap_version = 0;
     enum lg_rc rc =
         lg_front_number(rq, "lagoon_from_version", 1, INT32_MAX, 0, &from_version, &err);
 
+    if (rc == LG_OK)
+        rc = lg_front_number(rq, "lagoon_swap_version", 0, INT32_MAX, 0, &swap_version, &err);
     ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
     ch->from_version = (int32_t)from_version;
+    ch->swap_version = (int32_t)swap_version;
+    ch->swaps = begin == begin_roll_forward && lg_front_param(rq, "lagoon_swap_version") != NULL;
     if (rc == LG_OK && lg_front_param(rq, "regions_filter") != NULL)
         rc = lg_error_set(&err, LG_ERR_UNSUPPORTED,
                           "regions_filter is not supported: there is one region");

@@ -1,4 +1,5 @@
 /* Pushes begin, end, are killed; versions are switched. */
+#include "base/str.h"
 #include "test/lib/controller_world.h"
 #include "test/test.h"
 
@@ -104,8 +105,11 @@ static void bad_pushes_are_refused(void **state)
          400},
         {"/request_topic", "store_name=cities&push_type=BATCH&push_job_id=p&partitioners=a.b.C",
          400},
-        {"/request_topic",
-         "store_name=cities&push_type=BATCH&push_job_id=p&defer_version_swap=true", 501},
+        {"/request_topic", "store_name=cities&push_type=BATCH&push_job_id=p&defer_version_swap=yes",
+         400},
+        {"/roll_forward_to_future_version", "store_name=cities&lagoon_swap_version=0", 409},
+        {"/roll_forward_to_future_version", "store_name=cities&lagoon_swap_version=9", 404},
+        {"/roll_forward_to_future_version", "store_name=cities&lagoon_swap_version=1", 409},
         {"/request_topic", "store_name=cities&push_type=BATCH&push_job_id=p&lagoon_lease_ms=-1",
          400},
         {"/end_of_push", "store_name=cities&version=7", 404},
@@ -173,6 +177,177 @@ static void an_empty_push_completes_by_itself(void **state)
     lg_cw_report(w, "cities_v1", 1, "COMPLETED", NULL);
     lg_sim_run_us(w->sim, LG_SEC);
     assert_int_equal(lg_cw_current(w), 1);
+    lg_cw_free(w);
+}
+
+static int request_with(struct lg_cw *w, const char *id, const char *more)
+{
+    LG_AUTO_STR char *form =
+        lg_strf("store_name=cities&push_type=BATCH&push_job_id=%s&%s", id, more);
+
+    return lg_cw_post(w, "/request_topic", form);
+}
+
+/* A push whose swap is deferred, until its replicas are complete. */
+static int push_deferred(struct lg_cw *w, const char *id)
+{
+    char topic[LG_NAMES_TOPIC_MAX + 1];
+    int version;
+
+    assert_int_equal(request_with(w, id, "defer_version_swap=true"), 200);
+    version = lg_cw_version(w);
+    lg_cw_end(w, version);
+    lg_names_version_topic(topic, "cities", version);
+    lg_cw_report(w, topic, 1, "COMPLETED", NULL);
+    lg_sim_run_us(w->sim, LG_SEC);
+    return version;
+}
+
+static int swap(struct lg_cw *w, int version)
+{
+    LG_AUTO_STR char *form = lg_strf("store_name=cities&lagoon_swap_version=%d", version);
+
+    return lg_cw_post(w, "/roll_forward_to_future_version", form);
+}
+
+static void a_deferred_version_waits_for_its_swap_through_power_cuts(void **state)
+{
+    struct lg_cw *w = lg_cw_start(27);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_push(w, "p1"), 1);
+    assert_int_equal(push_deferred(w, "p2"), 2);
+    assert_string_equal(lg_cw_job(w, 2), "COMPLETED");
+    assert_true(lg_cw_has_version(w, 2, "PUSHED"));
+    assert_int_equal(lg_cw_current(w), 1);
+    lg_sim_run_us(w->sim, 60 * LG_SEC); /* Nobody retires it. */
+    lg_cw_restart(w);
+    lg_cw_until_ready(w);
+    assert_true(lg_cw_has_version(w, 2, "PUSHED"));
+    lg_cw_meta(w, LG_META_REMOVE_TREE, "/instances/srv1_88", "");
+    lg_sim_run_us(w->sim, LG_SEC);
+    assert_int_equal(swap(w, 0), 409); /* The server is not there. */
+    assert_non_null(strstr(lg_cw_text(w, "error"), "0 of its 3 partitions"));
+    lg_cw_servers_up(w, 1);
+    lg_cw_report(w, "cities_v2", 1, "COMPLETED", NULL);
+    lg_sim_run_us(w->sim, LG_SEC);
+    assert_int_equal(swap(w, 0), 200);
+    assert_int_equal(lg_cw_version(w), 2);
+    assert_int_equal(lg_cw_current(w), 2);
+    assert_int_equal(swap(w, 2), 200); /* Repeated: nothing happens. */
+    lg_cw_restart(w);
+    lg_cw_until_ready(w);
+    assert_int_equal(lg_cw_current(w), 2);
+    assert_true(lg_cw_has_version(w, 2, "ONLINE"));
+    assert_int_equal(swap(w, 1), 409);
+    assert_non_null(strstr(lg_cw_text(w, "error"), "lagoon rollback"));
+    lg_cw_free(w);
+}
+
+static void a_newer_version_supersedes_one_that_waits(void **state)
+{
+    struct lg_cw *w = lg_cw_start(28);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_push(w, "p1"), 1);
+    assert_int_equal(push_deferred(w, "p2"), 2);
+    assert_int_equal(push_deferred(w, "p3"), 3);
+    lg_sim_run_us(w->sim, 5 * LG_SEC);
+    assert_false(lg_cw_has_version(w, 2, NULL)); /* 3 waits in its place. */
+    assert_true(lg_cw_has_version(w, 3, "PUSHED"));
+    assert_int_equal(lg_cw_push(w, "p4"), 4);
+    assert_int_equal(lg_cw_current(w), 4);
+    lg_sim_run_us(w->sim, 5 * LG_SEC);
+    assert_false(lg_cw_has_version(w, 3, NULL));
+    assert_int_equal(swap(w, 0), 409);
+    lg_cw_free(w);
+}
+
+static void a_push_over_the_quota_is_refused_or_fails(void **state)
+{
+    struct lg_cw *w = lg_cw_start(29);
+
+    (void)state;
+    lg_cw_store_up(w);
+    lg_cw_put(w, "/stores/cities",
+              "{\"name\":\"cities\",\"partitionCount\":3,\"storageQuotaInByte\":209,"
+              "\"lagoon\":{\"keySchema\":\"\\\"long\\\"\",\"valueSchemas\":["
+              "{\"id\":1,\"schemaStr\":\"\\\"string\\\"\"}]}}");
+    lg_cw_restart(w);
+    lg_cw_until_ready(w);
+    lg_cw_servers_up(w, 1);
+    assert_int_equal(request_with(w, "p1", "store_size=210"), 413);
+    assert_non_null(
+        strstr(lg_cw_text(w, "error"), "Storage quota exceeded. Store quota 209 bytes"));
+    assert_string_equal(lg_cw_text(w, "errorType"), "BAD_REQUEST");
+    assert_false(lg_cw_has_version(w, 1, NULL));
+    /* It said nothing of its size, and passes the quota while it is loaded: 3 times 70 bytes. */
+    assert_int_equal(request_with(w, "p1", "store_size=-1"), 200);
+    lg_cw_end(w, 1);
+    lg_cw_report(w, "cities_v1", 1, "COMPLETED", NULL);
+    lg_sim_run_us(w->sim, LG_SEC);
+    assert_string_equal(lg_cw_job(w, 1), "ERROR");
+    assert_non_null(strstr(lg_cw_text(w, "statusDetails"), "Store data size 210 bytes"));
+    assert_non_null(strstr(lg_cw_text(w, "statusDetails"), "--storage-quota"));
+    assert_int_equal(lg_cw_current(w), 0);
+    lg_cw_free(w);
+}
+
+static void an_abandoned_push_can_be_continued_for_a_while_and_is_then_dropped(void **state)
+{
+    struct lg_cw *w = lg_cw_start(30);
+
+    (void)state;
+    w->extra.abandoned_keep_ms = 60000;
+    lg_cw_restart(w);
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 1000), 200);
+    lg_sim_run_us(w->sim, 50 * LG_SEC);
+    assert_true(lg_cw_has_version(w, 1, "STARTED"));
+    assert_int_equal(lg_cw_request(w, "p1", 1000), 200); /* Its pusher is back. */
+    assert_int_equal(lg_cw_version(w), 1);
+    lg_sim_run_us(w->sim, 55 * LG_SEC);
+    assert_true(lg_cw_has_version(w, 1, "STARTED"));
+    lg_sim_run_us(w->sim, 10 * LG_SEC);
+    assert_true(lg_cw_has_version(w, 1, "KILLED"));
+    assert_int_equal(lg_cw_request(w, "p1", 1000), 200); /* The id tells what became of it. */
+    assert_string_equal(lg_json_get_str(lg_json_get(w->answer, "lagoon"), "status", ""), "KILLED");
+    assert_int_equal(lg_cw_request(w, "p2", 0), 200);
+    assert_int_equal(lg_cw_version(w), 2);
+    lg_cw_free(w);
+}
+
+static void a_push_that_has_ended_needs_no_pusher(void **state)
+{
+    struct lg_cw *w = lg_cw_start(31);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 1000), 200);
+    lg_cw_end(w, 1);
+    lg_sim_run_us(w->sim, 30 * LG_SEC);
+    assert_int_equal(lg_cw_request(w, "p2", 0), 400); /* The lease is over, the push is not. */
+    lg_cw_report(w, "cities_v1", 1, "COMPLETED", NULL);
+    lg_sim_run_us(w->sim, LG_SEC);
+    assert_int_equal(lg_cw_current(w), 1);
+    lg_cw_free(w);
+}
+
+static void a_push_that_lingers_for_a_day_is_replaced(void **state)
+{
+    struct lg_cw *w = lg_cw_start(32);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    lg_cw_end(w, 1);
+    lg_sim_run_us(w->sim, 3600 * LG_SEC);
+    assert_int_equal(lg_cw_request(w, "p2", 0), 400);
+    lg_sim_run_us(w->sim, 24 * 3600 * LG_SEC);
+    assert_int_equal(lg_cw_request(w, "p2", 0), 200);
+    assert_int_equal(lg_cw_version(w), 2);
     lg_cw_free(w);
 }
 
@@ -265,6 +440,12 @@ int main(void)
         cmocka_unit_test(bad_pushes_are_refused),
         cmocka_unit_test(a_change_by_somebody_else_is_noticed),
         cmocka_unit_test(an_empty_push_completes_by_itself),
+        cmocka_unit_test(a_deferred_version_waits_for_its_swap_through_power_cuts),
+        cmocka_unit_test(a_newer_version_supersedes_one_that_waits),
+        cmocka_unit_test(a_push_over_the_quota_is_refused_or_fails),
+        cmocka_unit_test(an_abandoned_push_can_be_continued_for_a_while_and_is_then_dropped),
+        cmocka_unit_test(a_push_that_has_ended_needs_no_pusher),
+        cmocka_unit_test(a_push_that_lingers_for_a_day_is_replaced),
         cmocka_unit_test(a_killed_push_is_cleaned_up_and_its_number_stays_used),
         cmocka_unit_test(a_switch_that_names_where_it_starts_happens_once),
         cmocka_unit_test(rollback_and_rollforward_are_reversible_and_durable),

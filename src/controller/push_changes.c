@@ -39,11 +39,17 @@ static void begin_complete(struct lg_change *ch)
     struct lg_error err;
     enum lg_rc rc;
 
-    if (t == NULL || lg_push_monitor_view(t, lg_ctl_snapshot(ch->c)).verdict != LG_PUSH_COMPLETED) {
+    struct lg_push_view view;
+
+    if (t != NULL)
+        view = lg_push_monitor_view(t, lg_ctl_snapshot(ch->c));
+    if (t == NULL || view.verdict != LG_PUSH_COMPLETED) {
         lg_change_end(ch, LG_OK, NULL); /* No longer so. */
         return;
     }
     rc = lg_change_take_store(ch, ch->store_name, &err);
+    if (rc == LG_OK) /* It may have been lowered since the look; the next one fails the push. */
+        rc = lg_store_check_quota(ch->store, view.bytes, &err);
     if (rc == LG_OK)
         rc = lg_store_complete_version(ch->store, ch->version,
                                        (int64_t)lg_lane_wall_ms(ch->c->o.lane), &swapped, &err);
@@ -140,6 +146,54 @@ static void begin_fail(struct lg_change *ch)
 void lg_change_fail_push(struct lg_controller *c, struct lg_ctl_topic *t)
 {
     t->deciding = lg_change_submit(own_change(c, t, begin_fail));
+}
+
+/* --- A push that the controller stops by itself: over its quota, or abandoned. -----------------
+ */
+
+static void begin_stop(struct lg_change *ch)
+{
+    struct lg_ctl_topic *t = running(ch), *after;
+    struct lg_error err;
+    enum lg_rc rc;
+
+    if (t == NULL) {
+        lg_change_end(ch, LG_OK, NULL);
+        return;
+    }
+    rc = lg_change_take_store(ch, ch->store_name, &err);
+    /* A pusher that came back while this waited for its turn goes on. */
+    if (rc == LG_OK && ch->stopped_as == LG_VERSION_KILLED &&
+        !lg_version_lease_expired(lg_store_version(ch->store, ch->version),
+                                  (int64_t)lg_lane_wall_ms(ch->c->o.lane))) {
+        lg_change_end(ch, LG_OK, NULL);
+        return;
+    }
+    if (rc == LG_OK)
+        rc = lg_store_fail_version(ch->store, ch->version, ch->stopped_as, &err);
+    if (rc == LG_OK)
+        rc = lg_change_write_store(ch, &err);
+    if (rc != LG_OK) {
+        lg_change_end(ch, rc, &err);
+        return;
+    }
+    after = lg_ctl_topic_copy(t);
+    lg_ctl_topic_settle(after, LG_PUSH_ERROR, ch->text);
+    after->failed_us = lg_lane_now_us(ch->c->o.lane);
+    lg_change_write_topic(ch, after, /* created= */ false);
+    lg_log(LG_LOG_ERROR, "push_stopped", "store=%s version=%d reason=\"%s\"", ch->store_name,
+           ch->version, ch->text);
+    lg_change_commit(ch);
+}
+
+void lg_change_stop_push(struct lg_controller *c, struct lg_ctl_topic *t, enum lg_version_status to,
+                         const char *reason)
+{
+    struct lg_change *ch = own_change(c, t, begin_stop);
+
+    ch->text = lg_strdup(reason);
+    ch->stopped_as = to;
+    t->deciding = lg_change_submit(ch);
 }
 
 /* --- Retiring. ---------------------------------------------------------------------------------

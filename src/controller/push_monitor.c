@@ -7,10 +7,12 @@
 enum lg_push_status lg_push_monitor_replica(const struct lg_catalog_snapshot *snapshot,
                                             const struct lg_catalog_topic *topic,
                                             uint32_t partition, const char *instance,
-                                            uint64_t *records)
+                                            struct lg_catalog_replica *out)
 {
     const struct lg_catalog_partition *part;
 
+    if (out != NULL)
+        *out = (struct lg_catalog_replica){0};
     if (topic == NULL || partition >= topic->partition_count)
         return LG_PUSH_NOT_CREATED;
     part = &topic->partitions[partition];
@@ -19,8 +21,8 @@ enum lg_push_status lg_push_monitor_replica(const struct lg_catalog_snapshot *sn
 
         if (strcmp(snapshot->instances.data[replica->instance].id, instance) != 0)
             continue;
-        if (records != NULL)
-            *records = replica->records;
+        if (out != NULL)
+            *out = *replica;
         return replica->status;
     }
     return LG_PUSH_NOT_CREATED;
@@ -37,19 +39,20 @@ struct lg_push_view lg_push_monitor_view(const struct lg_ctl_topic *t,
 
     for (uint32_t p = 0; p < t->placement.partitions; p++) {
         struct lg_push_replica replicas[LG_ASSIGNMENT_FACTOR_MAX] = {0};
-        uint64_t furthest = 0;
+        uint64_t furthest = 0, bytes = 0;
         bool complete = false;
         size_t n = 0;
 
         for (uint32_t r = 0; r < t->placement.factor; r++) {
             const char *id = t->placement.ids[p * t->placement.factor + r];
-            uint64_t records = 0;
+            struct lg_catalog_replica said;
 
             if (id == NULL)
                 continue;
-            replicas[n].status = lg_push_monitor_replica(snapshot, topic, p, id, &records);
+            replicas[n].status = lg_push_monitor_replica(snapshot, topic, p, id, &said);
             complete = complete || replicas[n].status == LG_PUSH_COMPLETED;
-            furthest = LG_MAX(furthest, records);
+            furthest = LG_MAX(furthest, said.records);
+            bytes = LG_MAX(bytes, said.bytes);
             n++;
         }
         /* The factor is what was placed: a replica that nobody was there for is not waited for
@@ -62,10 +65,31 @@ struct lg_push_view lg_push_monitor_view(const struct lg_ctl_topic *t,
         }
         view.partitions_completed += complete;
         view.records += (int64_t)furthest;
+        view.bytes += (int64_t)bytes;
     }
     view.verdict = lg_push_status_of_job(verdicts, t->placement.partitions);
     lg_free(verdicts);
     return view;
+}
+
+void lg_push_monitor_measure(struct lg_ctl_rate *rate, uint64_t now_us,
+                             const struct lg_push_view *view)
+{
+    uint64_t passed_us = now_us - rate->since_us;
+
+    if (rate->since_us != 0 && passed_us < LG_SEC)
+        return;
+    if (rate->since_us != 0) {
+        /* A replica that begins anew goes backwards: that is no speed. */
+        int64_t records = LG_MAX(view->records - rate->records, (int64_t)0);
+        int64_t bytes = LG_MAX(view->bytes - rate->bytes, (int64_t)0);
+
+        rate->records_per_s = (int64_t)((double)records * LG_SEC / (double)passed_us);
+        rate->bytes_per_s = (int64_t)((double)bytes * LG_SEC / (double)passed_us);
+    }
+    rate->since_us = now_us;
+    rate->records = view->records;
+    rate->bytes = view->bytes;
 }
 
 char *lg_push_monitor_reason(const char *const *node_names, const struct lg_slice *values, size_t n)

@@ -45,7 +45,7 @@ static enum lg_push_status verdict_of(int first, int second, int64_t *records)
     for (uint32_t i = 0; i < 2; i++) {
         if (said[i] >= 0)
             s.partition.replicas[s.partition.count++] =
-                (struct lg_catalog_replica){i, (enum lg_push_status)said[i], 10 * (i + 1)};
+                (struct lg_catalog_replica){i, (enum lg_push_status)said[i], 10 * (i + 1), i + 1};
     }
     view = lg_push_monitor_view(&t, &s.snapshot);
     *records = view.records;

@@ -27,14 +27,23 @@ static void add(struct lg_buf *batch, struct lg_buf *key, struct lg_buf *value, 
     lg_buf_clear(value);
 }
 
+static struct lg_control start_of_push(const struct lg_topic_writer *w)
+{
+    struct lg_control control = lg_control_start_of_push(w->sorted, w->chunked);
+
+    control.start_of_push.compression = (int32_t)w->compression;
+    control.start_of_push.has_dictionary = w->dictionary.size > 0;
+    control.start_of_push.dictionary = w->dictionary;
+    return control;
+}
+
 static struct lg_blob *messages(const struct lg_topic_writer *w, uint32_t partition)
 {
     bool starts = w->kind == LG_TOPIC_WRITE_START;
     LG_AUTO_STR char *name = lg_strf("%s/%s", w->topic, starts ? "sop" : "eop");
     struct lg_guid guid = lg_segment_guid_of(lg_slice_str(name));
     struct lg_segment_stamp stamp = {.timestamp_ms = w->now_ms, .writer = WRITER_NAME};
-    struct lg_control control = starts ? lg_control_start_of_push(w->sorted, /* chunked= */ false)
-                                       : lg_control_end_of_push();
+    struct lg_control control = starts ? start_of_push(w) : lg_control_end_of_push();
     LG_SCOPED(lg_buf) batch = {0}, key = {0}, value = {0};
     uint8_t count[LG_RECORD_COUNT_BYTES];
     struct lg_pubsub_header schema = {lg_slice_str(LG_HEADER_PROTOCOL_SCHEMA),

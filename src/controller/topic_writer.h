@@ -7,6 +7,7 @@
 #ifndef LG_CONTROLLER_TOPIC_WRITER_H
 #define LG_CONTROLLER_TOPIC_WRITER_H
 
+#include "model/enums.h"
 #include "pubsub/pubsub.h"
 
 #define LG_TOPIC_WRITER_IN_FLIGHT 8u
@@ -31,8 +32,10 @@ struct lg_topic_writer {
     struct lg_lane *lane;
     const char *topic;
     uint32_t partitions;
-    bool start_of_push;    /* START: write SOS and SOP at all? */
-    bool sorted;           /* START */
+    bool start_of_push;              /* START: write SOS and SOP at all? */
+    bool sorted, chunked;            /* START */
+    enum lg_compression compression; /* START */
+    struct lg_slice dictionary;      /* START; empty: none */
     const int64_t *counts; /* END: records by partition, -1: not known; NULL: none known */
     void (*done)(struct lg_topic_writer *writer);
 

@@ -13,7 +13,8 @@ enum lg_rc lg_version_lifecycle_admit(struct lg_store *store, const struct lg_st
     *out_replaced = 0;
     if (rc == LG_ERR_CONCURRENT) {
         running = lg_store_running_push(store);
-        if (running == NULL || !lg_version_lease_expired(running, push->now_ms))
+        if (running == NULL || (!lg_version_lease_expired(running, push->now_ms) &&
+                                push->now_ms - running->created_ms <= LG_VERSION_LINGER_MS))
             return rc;
         replaced = running->number;
         running->status = LG_VERSION_KILLED; /* Undone below if the new one is refused. */

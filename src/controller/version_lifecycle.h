@@ -4,9 +4,14 @@
 
 #include "model/store.h"
 
+/* A push that runs for so long is lingering: the next one replaces it, as in Venice
+ * (bootstrapToOnlineTimeoutInHours). */
+#define LG_VERSION_LINGER_MS INT64_C(86400000)
+
 /* Admits a push: as lg_store_add_version, but a running push whose pusher has been silent for
- * longer than its lease is killed first; `*out_replaced` is its version, else 0. On failure the
- * store is untouched. `*out_version` is a number, since the store's versions may move. */
+ * longer than its lease, or that lingers, is killed first; `*out_replaced` is its version, else 0.
+ * On failure the store is untouched. `*out_version` is a number, since the store's versions may
+ * move. */
 LG_MUST_CHECK enum lg_rc lg_version_lifecycle_admit(struct lg_store *store,
                                                     const struct lg_store_push *push,
                                                     int32_t *out_version, bool *out_is_new,

@@ -1,0 +1,24 @@
+/* What people are told of a push: how far it is, how fast, what it waits for. Pure; made from what
+ * the controller knows of the version, its topic and its replicas.
+ */
+#ifndef LG_CONTROLLER_PUSH_REPORT_H
+#define LG_CONTROLLER_PUSH_REPORT_H
+
+#include "controller/push_monitor.h"
+
+struct lg_push_report_input {
+    const struct lg_store *store;
+    const struct lg_version *version;
+    const struct lg_ctl_topic *topic;           /* NULL: it has none any more */
+    const struct lg_catalog_snapshot *snapshot; /* NULL: nothing is known of servers */
+    int64_t now_ms;
+    int64_t abandoned_keep_ms;
+};
+
+/* The caller owns the value; docs/reference/routes.md names its members. With `partitions` also one
+ * row per partition and replica. */
+struct lg_json *lg_push_report(const struct lg_push_report_input *in, bool partitions);
+/* The same of a push whose version is gone. */
+struct lg_json *lg_push_report_past(const struct lg_store *store, const struct lg_past_push *push);
+
+#endif
