@@ -131,3 +131,15 @@ macro(lg_install program)
   install(FILES ${CMAKE_BINARY_DIR}/pages/completion.fish RENAME ${program}.fish
           DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endmacro()
+
+# Each bench/<folder>/<name>.c is a program bench.<folder>.<name>; scripts beside it run it.
+macro(lg_benches)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*/*.c)
+  foreach(file ${files})
+    file(RELATIVE_PATH path ${CMAKE_SOURCE_DIR} ${file})
+    string(REGEX REPLACE "\\.c$" "" bench_name ${path})
+    string(REPLACE "/" "." bench_name ${bench_name})
+    add_executable(${bench_name} ${file})
+    target_link_libraries(${bench_name} PRIVATE ${LG_DRIVERS} ${LG_LAST})
+  endforeach()
+endmacro()
