@@ -3,8 +3,10 @@
  * serving it. */
 #include "ingest/apply.h"
 
+#include "base/compressor.h"
 #include "base/str.h"
 #include "model/enums.h"
+#include "record/chunk.h"
 #include "record/headers.h"
 
 enum lg_rc lg_ingest_apply_open(struct lg_partition *partition, struct lg_ingest_apply *out,
@@ -32,17 +34,26 @@ void lg_ingest_apply_done(struct lg_ingest_apply *a)
 static enum lg_rc start_of_push(struct lg_ingest_apply *a, const struct lg_control *c,
                                 struct lg_error *err)
 {
-    if (c->start_of_push.chunked)
+    struct lg_partition_shape shape = {.sorted = c->start_of_push.sorted,
+                                       .chunked = c->start_of_push.chunked};
+
+    if (!lg_compression_from_id(c->start_of_push.compression, &shape.compression))
         return lg_error_set(err, LG_ERR_UNSUPPORTED,
-                            "START_OF_PUSH announces chunked values, which are not supported; push "
-                            "values below the record limit without chunking");
-    if (c->start_of_push.compression != LG_COMPRESSION_NO_OP)
-        return lg_error_set(err, LG_ERR_UNSUPPORTED,
-                            "START_OF_PUSH announces compression strategy %d, which is not "
-                            "supported; push without compression",
+                            "START_OF_PUSH announces compression strategy %d, which is not known",
                             c->start_of_push.compression);
+    if (shape.compression == LG_COMPRESSION_ZSTD_WITH_DICT) {
+        if (!c->start_of_push.has_dictionary)
+            return lg_error_set(err, LG_ERR_BAD_DATA,
+                                "START_OF_PUSH announces ZSTD_WITH_DICT without a dictionary");
+        shape.dictionary = c->start_of_push.dictionary;
+    }
+    if (shape.dictionary.size > LG_ZSTD_DICT_BYTES_MAX)
+        return lg_error_set(
+            err, LG_ERR_TOO_LARGE,
+            "START_OF_PUSH brings a dictionary of %zu bytes; at most %zu are allowed",
+            shape.dictionary.size, LG_ZSTD_DICT_BYTES_MAX);
     a->wants_sync = true;
-    return lg_partition_start(a->partition, c->start_of_push.sorted, err);
+    return lg_partition_start(a->partition, &shape, err);
 }
 
 static enum lg_rc announced_count(const struct lg_pubsub_record *r, int64_t *out,
@@ -67,7 +78,7 @@ static enum lg_rc end_of_push(struct lg_ingest_apply *a, const struct lg_pubsub_
     rc = announced_count(r, &announced, err);
     if (rc == LG_OK)
         rc = lg_integrity_check_count(a->integrity, announced, err);
-    if (rc == LG_OK && lg_partition_sorted(a->partition))
+    if (rc == LG_OK && lg_partition_shape(a->partition).sorted)
         rc = lg_integrity_check_ended(a->integrity, err);
     if (rc == LG_OK)
         a->end_of_push = true;
@@ -96,20 +107,37 @@ static enum lg_rc obey(struct lg_ingest_apply *a, const struct lg_pubsub_record 
                         lg_control_type_name(c->type));
 }
 
+/* A value, or in a chunked version a piece of one or a manifest. Whether a manifest's chunks are
+ * there is for the reader to see: they may come again, and nothing is read before the end. */
+static enum lg_rc check_value(const struct lg_ingest_apply *a, const struct lg_put *put,
+                              struct lg_error *err)
+{
+    bool chunked = lg_partition_shape(a->partition).chunked;
+    struct lg_manifest manifest;
+
+    if (put->schema_id >= 1 || (chunked && put->schema_id == LG_SCHEMA_ID_CHUNK))
+        return LG_OK;
+    if (chunked && put->schema_id == LG_SCHEMA_ID_MANIFEST)
+        return lg_manifest_decode(put->value, &manifest, err);
+    return lg_error_set(err, LG_ERR_UNSUPPORTED,
+                        "a value with schema id %d, that is no schema of values", put->schema_id);
+}
+
 static enum lg_rc store(struct lg_ingest_apply *a, const struct lg_pubsub_record *r,
                         const struct lg_envelope *e, enum lg_key_header header, struct lg_slice key,
                         struct lg_error *err)
 {
+    enum lg_rc rc;
+
     switch (e->type) {
     case LG_MESSAGE_CONTROL:
         return obey(a, r, &e->control, err);
     case LG_MESSAGE_PUT:
         if (header != LG_KEY_DATA)
             break;
-        if (e->put.schema_id < 1)
-            return lg_error_set(err, LG_ERR_UNSUPPORTED,
-                                "a value with schema id %d, that is no schema of values",
-                                e->put.schema_id);
+        rc = check_value(a, &e->put, err);
+        if (rc != LG_OK)
+            return rc;
         return lg_partition_put(a->partition, key, e->put.schema_id, e->put.value, err);
     case LG_MESSAGE_DELETE:
         return lg_partition_remove(a->partition, key, err);

@@ -7,7 +7,7 @@
 #include "drivers/memkv/engine_memkv.h"
 #include "drivers/sim/disk_sim.h"
 #include "ingest/apply.h"
-#include "writer/segment.h"
+#include "writer/chunk_writer.h"
 
 struct fixture {
     struct lg_disk *disk;
@@ -191,7 +191,7 @@ static void keys_of_a_sorted_push_ascend(void **state)
     assert_non_null(strstr(err.text, "record at 0:"));
 }
 
-static void a_chunk_or_a_manifest_is_refused(void **state)
+static void a_chunk_or_a_manifest_in_an_unchunked_version_is_refused(void **state)
 {
     struct fixture *f = *state;
     LG_SCOPED(lg_buf) batch = {0};
@@ -203,6 +203,73 @@ static void a_chunk_or_a_manifest_is_refused(void **state)
     lg_segment_put(&f->segment, &stamp, LG_LIT("z"), -10, LG_LIT("chunk"), &key, &value);
     add(f, &batch, &key, &value);
     assert_rc(LG_ERR_UNSUPPORTED, lg_ingest_apply_batch(&f->apply, lg_buf_slice(&batch), &err));
+}
+
+/* Start of segment and a START_OF_PUSH that says chunked and ZSTD_WITH_DICT. */
+static void begin_chunked(struct fixture *f, struct lg_buf *batch)
+{
+    struct lg_control sop = lg_control_start_of_push(/* sorted= */ true, /* chunked= */ true);
+    LG_SCOPED(lg_buf) key = {0};
+    LG_SCOPED(lg_buf) value = {0};
+
+    sop.start_of_push.compression = LG_COMPRESSION_ZSTD_WITH_DICT;
+    sop.start_of_push.has_dictionary = true;
+    sop.start_of_push.dictionary = LG_LIT("a dictionary");
+    lg_segment_start(&f->segment, &stamp, &key, &value);
+    add(f, batch, &key, &value);
+    lg_segment_control(&f->segment, &stamp, &sop, &key, &value);
+    add(f, batch, &key, &value);
+}
+
+static void a_chunked_and_compressed_version_is_taken_in_and_known_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *large = lg_zalloc(2000000);
+    LG_SCOPED(lg_buf) batch = {0};
+    LG_SCOPED(lg_buf) key = {0};
+    LG_SCOPED(lg_buf) value = {0};
+    LG_SCOPED(lg_chunk_writer) w = {0};
+    struct lg_partition_shape shape;
+
+    begin_chunked(f, &batch);
+    for (int row = 0; row < 2; row++) {
+        bool whole = false;
+
+        lg_chunk_writer_begin(&w, true, row == 0 ? LG_LIT("a") : LG_LIT("b"), 1,
+                              lg_slice(large, row == 0 ? 2000000 : 10));
+        while (!whole) {
+            whole = lg_chunk_writer_next(&w, &f->segment, &stamp, &key, &value);
+            add(f, &batch, &key, &value);
+        }
+    }
+    apply(f, &batch);
+    assert_int_equal(2, lg_partition_records(f->partition)); /* of the user's, not chunks */
+    assert_int_equal(2, lg_integrity_puts(f->apply.integrity));
+    close_all(f);
+    open_all(f);
+    shape = lg_partition_shape(f->partition);
+    assert_true(shape.sorted);
+    assert_true(shape.chunked);
+    assert_int_equal(LG_COMPRESSION_ZSTD_WITH_DICT, shape.compression);
+    assert_slice_equal(shape.dictionary, LG_LIT("a dictionary"));
+    assert_int_equal(2, lg_partition_records(f->partition));
+    assert_int_equal(2, lg_integrity_puts(f->apply.integrity));
+    lg_free(large);
+}
+
+static void a_manifest_that_is_none_is_bad_data(void **state)
+{
+    struct fixture *f = *state;
+    LG_SCOPED(lg_buf) batch = {0};
+    LG_SCOPED(lg_buf) key = {0};
+    LG_SCOPED(lg_buf) value = {0};
+    struct lg_error err = {0};
+
+    begin_chunked(f, &batch);
+    lg_segment_put(&f->segment, &stamp, LG_LIT("z"), LG_SCHEMA_ID_MANIFEST, LG_LIT("chunk"), &key,
+                   &value);
+    add(f, &batch, &key, &value);
+    assert_rc(LG_ERR_BAD_DATA, lg_ingest_apply_batch(&f->apply, lg_buf_slice(&batch), &err));
 }
 
 static void a_batch_that_is_cut_is_bad_data(void **state)
@@ -225,7 +292,9 @@ int main(void)
         TEST(a_restart_remembers_producers_and_drops_what_it_has),
         TEST(an_unsorted_push_takes_any_order),
         TEST(keys_of_a_sorted_push_ascend),
-        TEST(a_chunk_or_a_manifest_is_refused),
+        TEST(a_chunk_or_a_manifest_in_an_unchunked_version_is_refused),
+        TEST(a_chunked_and_compressed_version_is_taken_in_and_known_after_a_restart),
+        TEST(a_manifest_that_is_none_is_bad_data),
         TEST(a_batch_that_is_cut_is_bad_data),
     };
 

@@ -13,6 +13,7 @@
 
 #include "ingest/integrity_state.h"
 #include "lane/mutant.h"
+#include "record/chunk.h"
 
 struct lg_integrity *lg_integrity_new(void)
 {
@@ -157,7 +158,7 @@ static void advance(struct lg_integrity *t, struct lg_producer *p, const struct 
     p->heard = ++t->clock;
     if (e->type != LG_MESSAGE_CONTROL)
         p->wrote_data = true;
-    if (e->type == LG_MESSAGE_PUT)
+    if (e->type == LG_MESSAGE_PUT && e->put.schema_id != LG_SCHEMA_ID_CHUNK)
         t->puts++;
     if (is_control(e, LG_CONTROL_END_OF_SEGMENT))
         p->status = e->control.end_of_segment.is_final ? LG_SEGMENT_END_OF_FINAL

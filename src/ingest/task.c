@@ -114,8 +114,13 @@ static bool landed(struct lg_ingest_task *t)
 
 static void become_ready(struct lg_ingest_task *t)
 {
+    struct lg_partition_shape shape = lg_partition_shape(t->partition);
+
     lg_replica_init(&t->replica, t->o.lane, lg_partition_engine(t->partition), t->topic,
                     t->o.partition);
+    t->replica.chunked = shape.chunked;
+    t->replica.compression = shape.compression;
+    t->replica.dictionary = shape.dictionary;
     lg_sm_move(&t->sm, READY);
     tell(t, LG_INGEST_COMPLETED, NULL);
 }

@@ -604,20 +604,20 @@ static void an_unfinished_segment_fails_a_sorted_push(void **state)
 static void what_a_batch_version_cannot_hold_fails_it(void **state)
 {
     struct world *w = *state;
-    struct lg_control chunked = lg_control_start_of_push(true, true);
-    struct lg_control zipped = lg_control_start_of_push(true, false);
+    struct lg_control packed = lg_control_start_of_push(true, false);
     struct lg_control swap = lg_control_version_swap(LG_LIT("a_v1"), LG_LIT("a_v2"));
 
-    zipped.start_of_push.compression = 1;
-    begin_push(&w->log, &chunked);
+    packed.start_of_push.compression = 4;
+    begin_push(&w->log, &packed);
     start_task(w);
-    expect_error(w, LG_ERR_UNSUPPORTED, "chunked");
+    expect_error(w, LG_ERR_UNSUPPORTED, "compression strategy 4");
     stop_task(w, true);
 
+    packed.start_of_push.compression = LG_COMPRESSION_ZSTD_WITH_DICT;
     cut_log(&w->log, 0);
-    begin_push(&w->log, &zipped);
+    begin_push(&w->log, &packed);
     start_task(w);
-    expect_error(w, LG_ERR_UNSUPPORTED, "compression strategy 1");
+    expect_error(w, LG_ERR_BAD_DATA, "without a dictionary");
     stop_task(w, true);
 
     cut_log(&w->log, 0);

@@ -1,33 +1,21 @@
 /* One get; see the header. Owner: the lane that asks. */
 #include "read/point_get.h"
 
-#include "storage/partition.h"
+#include "storage/chunk_reader.h"
 
-/* Reads into a fresh buffer and strips the schema id: the payload moves to the front of it. */
 static enum lg_rc read_value(struct lg_replica *r, struct lg_slice key, bool from_memory_only,
                              struct lg_value *out, struct lg_error *err)
 {
-    size_t begin = out->payload.size;
-    uint8_t *stored;
-    size_t payload_size;
+    struct lg_error inner = {0};
     enum lg_rc rc;
 
     if (r == NULL)
         return lg_error_set(err, LG_ERR_UNREADY, "the replica is not serving yet; ask another");
-    rc = lg_engine_get(r->engine, key, from_memory_only, &out->payload, err);
-    if (rc != LG_OK)
+    rc = lg_chunk_reader_get(r->engine, r->chunked, key, from_memory_only, &out->schema_id,
+                             &out->payload, &inner);
+    if (rc == LG_OK || rc == LG_ERR_NOT_FOUND || rc == LG_ERR_WOULD_BLOCK)
         return rc;
-    if (out->payload.size - begin < LG_PARTITION_VALUE_HEADER_BYTES) {
-        out->payload.size = begin;
-        return lg_error_set(err, LG_ERR_CORRUPT, "replica %s/%u: a value without a schema id",
-                            r->topic, r->partition);
-    }
-    stored = out->payload.data + begin;
-    payload_size = out->payload.size - begin - LG_PARTITION_VALUE_HEADER_BYTES;
-    out->schema_id = (int32_t)lg_load_u32be(stored);
-    memmove(stored, stored + LG_PARTITION_VALUE_HEADER_BYTES, payload_size);
-    out->payload.size = begin + payload_size;
-    return LG_OK;
+    return lg_error_set(err, rc, "replica %s/%u: %s", r->topic, r->partition, inner.text);
 }
 
 enum lg_rc lg_point_get_try(struct lg_replica *replica, struct lg_slice key, struct lg_value *out,

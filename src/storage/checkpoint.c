@@ -9,7 +9,9 @@
 #define FLAG_SORTED 2
 #define FLAG_END_OF_PUSH 4
 #define FLAG_REMOVING 8
-#define FIXED_BYTES 26 /* Without position, integrity state and CRC. */
+#define FLAG_CHUNKED 16
+#define COMPRESSION_SHIFT 5 /* two bits */
+#define FIXED_BYTES 26      /* Without position, integrity state and CRC. */
 #define KEY_MAX 512
 
 struct lg_checkpoint_store {
@@ -24,24 +26,37 @@ void lg_checkpoint_init(struct lg_checkpoint *c)
 void lg_checkpoint_done(struct lg_checkpoint *c)
 {
     lg_buf_done(&c->integrity);
+    lg_buf_done(&c->dictionary);
+}
+
+/* Builds of format 1 can read what says nothing that they do not know. */
+static bool is_of_first_version(const struct lg_checkpoint *c)
+{
+    return !c->chunked && c->compression == LG_COMPRESSION_NO_OP && c->dictionary.size == 0;
 }
 
 void lg_checkpoint_encode(struct lg_buf *out, const struct lg_checkpoint *c)
 {
     LG_SCOPED(lg_buf) position = {0};
     size_t begin = out->size;
+    bool is_first = is_of_first_version(c);
 
     lg_position_encode(&position, &c->position);
-    lg_buf_append_byte(out, LG_CHECKPOINT_VERSION);
-    lg_buf_append_byte(out,
-                       (uint8_t)((c->started ? FLAG_STARTED : 0) | (c->sorted ? FLAG_SORTED : 0) |
-                                 (c->end_of_push ? FLAG_END_OF_PUSH : 0) |
-                                 (c->removing ? FLAG_REMOVING : 0)));
+    lg_buf_append_byte(out, is_first ? 1 : LG_CHECKPOINT_VERSION);
+    lg_buf_append_byte(
+        out,
+        (uint8_t)((c->started ? FLAG_STARTED : 0) | (c->sorted ? FLAG_SORTED : 0) |
+                  (c->end_of_push ? FLAG_END_OF_PUSH : 0) | (c->removing ? FLAG_REMOVING : 0) |
+                  (c->chunked ? FLAG_CHUNKED : 0) | (unsigned)c->compression << COMPRESSION_SHIFT));
     lg_buf_append_u64le(out, c->records);
     lg_buf_append_u64le(out, c->bytes);
     lg_buf_append_u32le(out, c->files);
     lg_buf_append_u32le(out, (uint32_t)position.size);
     lg_buf_append_slice(out, lg_buf_slice(&position));
+    if (!is_first) {
+        lg_buf_append_u32le(out, (uint32_t)c->dictionary.size);
+        lg_buf_append_slice(out, lg_buf_slice(&c->dictionary));
+    }
     lg_buf_append_slice(out, lg_buf_slice(&c->integrity));
     lg_buf_append_u32le(out, lg_crc32c(0, out->data + begin, out->size - begin));
 }
@@ -49,21 +64,24 @@ void lg_checkpoint_encode(struct lg_buf *out, const struct lg_checkpoint *c)
 enum lg_rc lg_checkpoint_decode(struct lg_slice b, struct lg_checkpoint *out, struct lg_error *err)
 {
     struct lg_checkpoint c;
-    uint32_t position_size;
+    bool is_first = b.size > 0 && b.data[0] == 1;
+    uint32_t position_size, dictionary_size = 0;
     enum lg_rc rc;
 
     if (b.size < FIXED_BYTES + 4 ||
         lg_crc32c(0, b.data, b.size - 4) != lg_load_u32le(b.data + b.size - 4))
         return lg_error_set(err, LG_ERR_CORRUPT, "the checkpoint fails its checksum");
-    if (b.data[0] != LG_CHECKPOINT_VERSION)
+    if (b.data[0] != 1 && b.data[0] != LG_CHECKPOINT_VERSION)
         return lg_error_set(err, LG_ERR_UNSUPPORTED,
-                            "the checkpoint has format version %u, this program reads %d",
+                            "the checkpoint has format version %u, this program reads 1 to %d",
                             b.data[0], LG_CHECKPOINT_VERSION);
     lg_checkpoint_init(&c);
     c.started = (b.data[1] & FLAG_STARTED) != 0;
     c.sorted = (b.data[1] & FLAG_SORTED) != 0;
     c.end_of_push = (b.data[1] & FLAG_END_OF_PUSH) != 0;
     c.removing = (b.data[1] & FLAG_REMOVING) != 0;
+    c.chunked = (b.data[1] & FLAG_CHUNKED) != 0;
+    c.compression = (enum lg_compression)(b.data[1] >> COMPRESSION_SHIFT & 3);
     c.records = lg_load_u64le(b.data + 2);
     c.bytes = lg_load_u64le(b.data + 10);
     c.files = lg_load_u32le(b.data + 18);
@@ -74,7 +92,16 @@ enum lg_rc lg_checkpoint_decode(struct lg_slice b, struct lg_checkpoint *out, st
     rc = lg_position_decode(lg_slice(b.data, position_size), &c.position, err);
     if (rc != LG_OK)
         return lg_error_set(err, LG_ERR_CORRUPT, "the checkpoint's position is malformed");
-    lg_buf_append_slice(&c.integrity, lg_slice_skip(b, position_size));
+    b = lg_slice_skip(b, position_size);
+    if (!is_first) {
+        if (b.size >= 4)
+            dictionary_size = lg_load_u32le(b.data);
+        if (b.size < 4 || dictionary_size > b.size - 4)
+            return lg_error_set(err, LG_ERR_CORRUPT, "the checkpoint's dictionary leaves it");
+        lg_buf_append(&c.dictionary, b.data + 4, dictionary_size);
+        b = lg_slice_skip(b, 4 + (size_t)dictionary_size);
+    }
+    lg_buf_append_slice(&c.integrity, b);
     *out = c;
     return LG_OK;
 }

@@ -8,22 +8,25 @@
 #ifndef LG_STORAGE_CHECKPOINT_H
 #define LG_STORAGE_CHECKPOINT_H
 
+#include "model/enums.h"
 #include "model/position.h"
 #include "storage/engine.h"
 
-#define LG_CHECKPOINT_VERSION 1
+#define LG_CHECKPOINT_VERSION 2 /* Of a replica that has no need of it, 1 is written. */
 #define LG_CHECKPOINT_BYTES_MAX ((size_t)16 << 20)
 
 struct lg_checkpoint {
     struct lg_position position; /* Of the last record that is in storage. */
-    bool started;                /* START_OF_PUSH was seen; `sorted` is its word. */
-    bool sorted;
-    bool end_of_push;        /* All is ingested: the log is not needed any more. */
-    bool removing;           /* The replica's files are being removed: nothing else counts. */
-    uint64_t records;        /* Puts taken in so far. */
-    uint64_t bytes;          /* Of their keys and values. */
-    uint32_t files;          /* SST files finished and not ingested yet: 0 to files - 1. */
-    struct lg_buf integrity; /* State of ingest/integrity; opaque here. */
+    bool started;                /* START_OF_PUSH was seen; the next four are its words. */
+    bool sorted, chunked;
+    enum lg_compression compression;
+    struct lg_buf dictionary; /* of the compression */
+    bool end_of_push;         /* All is ingested: the log is not needed any more. */
+    bool removing;            /* The replica's files are being removed: nothing else counts. */
+    uint64_t records;         /* Puts taken in so far. */
+    uint64_t bytes;           /* Of their keys and values. */
+    uint32_t files;           /* SST files finished and not ingested yet: 0 to files - 1. */
+    struct lg_buf integrity;  /* State of ingest/integrity; opaque here. */
 };
 
 /* {.position = EARLIEST} and nothing else. */

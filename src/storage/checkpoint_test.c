@@ -29,6 +29,9 @@ static void assert_same(const struct lg_checkpoint *a, const struct lg_checkpoin
     assert_int_equal(a->records, b->records);
     assert_int_equal(a->bytes, b->bytes);
     assert_int_equal(a->files, b->files);
+    assert_int_equal(a->chunked, b->chunked);
+    assert_int_equal(a->compression, b->compression);
+    assert_slice_equal(lg_buf_slice(&a->dictionary), lg_buf_slice(&b->dictionary));
     assert_slice_equal(lg_buf_slice(&a->integrity), lg_buf_slice(&b->integrity));
 }
 
@@ -46,6 +49,64 @@ static void the_example_of_the_page_is_what_is_written_and_read(void **state)
     assert_slice_equal(lg_buf_slice(&written), lg_buf_slice(&page));
     assert_ok(lg_checkpoint_decode(lg_buf_slice(&page), &got, &err));
     assert_same(&want, &got);
+}
+
+static void the_example_of_version_2_is_what_is_written_and_read(void **state)
+{
+    (void)state;
+    LG_SCOPED(lg_checkpoint) want = example();
+    LG_SCOPED(lg_checkpoint) got = {0};
+    LG_SCOPED(lg_buf) page = {0};
+    LG_SCOPED(lg_buf) written = {0};
+    struct lg_error err = {0};
+
+    want.chunked = true;
+    want.compression = LG_COMPRESSION_ZSTD_WITH_DICT;
+    lg_buf_append_str(&want.dictionary, "dict");
+    lg_doc_hex("docs/formats/checkpoint.md", 1, &page);
+    lg_checkpoint_encode(&written, &want);
+    assert_slice_equal(lg_buf_slice(&written), lg_buf_slice(&page));
+    assert_ok(lg_checkpoint_decode(lg_buf_slice(&page), &got, &err));
+    assert_same(&want, &got);
+}
+
+static void every_shape_comes_back(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < 16; shape++) {
+        LG_SCOPED(lg_checkpoint) want = example();
+        LG_SCOPED(lg_checkpoint) got = {0};
+        LG_SCOPED(lg_buf) b = {0};
+        struct lg_error err = {0};
+
+        want.chunked = (shape & 1) != 0;
+        want.compression = (enum lg_compression)(shape >> 1 & 3);
+        if ((shape & 8) != 0)
+            lg_buf_append_str(&want.dictionary, "some words");
+        lg_buf_append_str(&want.integrity, "some state");
+        lg_checkpoint_encode(&b, &want);
+        assert_int_equal(b.data[0], shape == 0 ? 1 : 2);
+        assert_ok(lg_checkpoint_decode(lg_buf_slice(&b), &got, &err));
+        assert_same(&want, &got);
+    }
+}
+
+static void a_dictionary_that_leaves_the_checkpoint_is_corrupt(void **state)
+{
+    (void)state;
+    struct lg_checkpoint c = example(), out;
+    LG_SCOPED(lg_buf) b = {0};
+    struct lg_error err = {0};
+    uint32_t crc;
+
+    c.chunked = true;
+    lg_checkpoint_encode(&b, &c);
+    b.data[31] = 1; /* its size, behind 26 bytes and 5 of position */
+    crc = lg_crc32c(0, b.data, b.size - 4);
+    b.size -= 4;
+    lg_buf_append_u32le(&b, crc);
+    assert_rc(LG_ERR_CORRUPT, lg_checkpoint_decode(lg_buf_slice(&b), &out, &err));
+    assert_non_null(strstr(err.text, "dictionary"));
 }
 
 static void the_integrity_state_and_earliest_come_back(void **state)
@@ -172,6 +233,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_of_the_page_is_what_is_written_and_read),
+        cmocka_unit_test(the_example_of_version_2_is_what_is_written_and_read),
+        cmocka_unit_test(every_shape_comes_back),
+        cmocka_unit_test(a_dictionary_that_leaves_the_checkpoint_is_corrupt),
         cmocka_unit_test(the_integrity_state_and_earliest_come_back),
         cmocka_unit_test(every_flipped_bit_and_every_cut_is_corrupt),
         cmocka_unit_test(another_version_is_refused),

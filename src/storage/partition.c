@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "lane/fault.h"
+#include "record/chunk.h"
 #include "storage/bulk_load.h"
 
 struct lg_partition {
@@ -14,7 +15,9 @@ struct lg_partition {
     struct lg_engine *engine;
     struct lg_bulk_load *loader; /* Of a sorted push under way. */
     struct lg_checkpoint saved;
-    bool started, sorted;
+    bool started;
+    struct lg_partition_shape shape; /* Its dictionary is `dictionary`. */
+    struct lg_buf dictionary;
     bool failed; /* Its memory may be past what is stored: never checkpointed again. */
     uint64_t records, bytes, unsynced_bytes;
     struct lg_buf value; /* Header and payload of the put under way. */
@@ -116,7 +119,12 @@ enum lg_rc lg_partition_open(const struct lg_partition_options *o, struct lg_par
     if (rc != LG_OK)
         return lg_error_set(err, rc, "replica %s: %s", p->name, local.text);
     p->started = p->saved.started;
-    p->sorted = p->saved.sorted;
+    lg_buf_append_slice(&p->dictionary, lg_buf_slice(&p->saved.dictionary));
+    lg_buf_done(&p->saved.dictionary); /* Once is enough. */
+    p->shape = (struct lg_partition_shape){.sorted = p->saved.sorted,
+                                           .chunked = p->saved.chunked,
+                                           .compression = p->saved.compression,
+                                           .dictionary = lg_buf_slice(&p->dictionary)};
     p->records = p->saved.records;
     p->bytes = p->saved.bytes;
     *out = LG_TAKE(p);
@@ -131,6 +139,7 @@ void lg_partition_close(struct lg_partition *p)
     lg_engine_close(p->engine);
     lg_checkpoint_done(&p->saved);
     lg_buf_done(&p->value);
+    lg_buf_done(&p->dictionary);
     lg_free(p->wiped);
     lg_free(p->topic);
     lg_free(p->name);
@@ -183,9 +192,9 @@ bool lg_partition_started(const struct lg_partition *p)
     return p->started;
 }
 
-bool lg_partition_sorted(const struct lg_partition *p)
+struct lg_partition_shape lg_partition_shape(const struct lg_partition *p)
 {
-    return p->sorted;
+    return p->shape;
 }
 
 bool lg_partition_wants_sync(const struct lg_partition *p)
@@ -218,17 +227,35 @@ static enum lg_rc settle(struct lg_partition *p, enum lg_rc rc, struct lg_error 
     return lg_error_set(err, rc, "replica %s: %s", p->name, inner.text);
 }
 
-enum lg_rc lg_partition_start(struct lg_partition *p, bool sorted, struct lg_error *err)
+/* What two words on one version contradict each other in, or NULL. */
+static const char *contradiction(const struct lg_partition_shape *a,
+                                 const struct lg_partition_shape *b)
 {
-    if (p->started && p->sorted != sorted)
+    if (a->sorted != b->sorted)
+        return "sorted";
+    if (a->chunked != b->chunked)
+        return "chunked";
+    if (a->compression != b->compression)
+        return "compression";
+    return lg_slice_eq(a->dictionary, b->dictionary) ? NULL : "dictionary";
+}
+
+enum lg_rc lg_partition_start(struct lg_partition *p, const struct lg_partition_shape *shape,
+                              struct lg_error *err)
+{
+    const char *why = p->started ? contradiction(&p->shape, shape) : NULL;
+
+    if (why != NULL)
         return lg_error_set(err, LG_ERR_BAD_DATA,
-                            "replica %s: a second START_OF_PUSH contradicts the first (sorted)",
-                            p->name);
+                            "replica %s: a second START_OF_PUSH contradicts the first (%s)",
+                            p->name, why);
     if (p->started)
         return LG_OK;
     p->started = true;
-    p->sorted = sorted;
-    return sorted ? settle(p, open_loader(p, err), err) : LG_OK;
+    lg_buf_append_slice(&p->dictionary, shape->dictionary);
+    p->shape = *shape;
+    p->shape.dictionary = lg_buf_slice(&p->dictionary);
+    return shape->sorted ? settle(p, open_loader(p, err), err) : LG_OK;
 }
 
 enum lg_rc lg_partition_put(struct lg_partition *p, struct lg_slice key, int32_t schema_id,
@@ -246,11 +273,11 @@ enum lg_rc lg_partition_put(struct lg_partition *p, struct lg_slice key, int32_t
         return lg_error_set(err, LG_ERR_TOO_LARGE, "replica %s: a value of %zu bytes", p->name,
                             payload.size);
     value = lg_buf_slice(&p->value);
-    rc = p->sorted ? lg_bulk_load_add(p->loader, key, value, err)
-                   : lg_engine_put(p->engine, key, value, err);
+    rc = p->shape.sorted ? lg_bulk_load_add(p->loader, key, value, err)
+                         : lg_engine_put(p->engine, key, value, err);
     if (rc != LG_OK)
         return settle(p, rc, err);
-    p->records++;
+    p->records += schema_id != LG_SCHEMA_ID_CHUNK;
     p->bytes += key.size + value.size;
     p->unsynced_bytes += key.size + value.size;
     return LG_OK;
@@ -260,7 +287,7 @@ enum lg_rc lg_partition_remove(struct lg_partition *p, struct lg_slice key, stru
 {
     enum lg_rc rc = check_open(p, err);
 
-    if (rc != LG_OK || p->sorted)
+    if (rc != LG_OK || p->shape.sorted)
         return rc;
     p->unsynced_bytes += key.size;
     return settle(p, lg_engine_remove(p->engine, key, err), err);
@@ -277,7 +304,9 @@ static enum lg_rc save(struct lg_partition *p, const struct lg_position *positio
 {
     struct lg_checkpoint c = {.position = *position,
                               .started = p->started,
-                              .sorted = p->sorted,
+                              .sorted = p->shape.sorted,
+                              .chunked = p->shape.chunked,
+                              .compression = p->shape.compression,
                               .end_of_push = end_of_push,
                               .records = p->records,
                               .bytes = p->bytes};
@@ -286,12 +315,14 @@ static enum lg_rc save(struct lg_partition *p, const struct lg_position *positio
     if (p->loader != NULL && !end_of_push)
         c.files = lg_bulk_load_files(p->loader);
     lg_buf_append_slice(&c.integrity, integrity);
+    lg_buf_append_slice(&c.dictionary, p->shape.dictionary);
     rc = lg_checkpoint_save(p->checkpoints, p->topic, p->partition, &c, err);
     if (rc != LG_OK) {
         lg_checkpoint_done(&c);
         return rc;
     }
     lg_checkpoint_done(&p->saved);
+    lg_buf_done(&c.dictionary);
     p->saved = c;
     p->unsynced_bytes = 0;
     return LG_OK;

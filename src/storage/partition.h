@@ -50,10 +50,18 @@ const struct lg_checkpoint *lg_partition_checkpoint(const struct lg_partition *p
 const char *lg_partition_wiped(const struct lg_partition *p);
 struct lg_engine *lg_partition_engine(struct lg_partition *p);
 
-/* START_OF_PUSH. Seen again it must say the same (LG_ERR_BAD_DATA). */
-LG_MUST_CHECK enum lg_rc lg_partition_start(struct lg_partition *p, bool sorted,
+/* What START_OF_PUSH says of a version. */
+struct lg_partition_shape {
+    bool sorted, chunked;
+    enum lg_compression compression;
+    struct lg_slice dictionary; /* of the compression */
+};
+/* START_OF_PUSH; the dictionary is copied. Seen again it must say the same (LG_ERR_BAD_DATA). */
+LG_MUST_CHECK enum lg_rc lg_partition_start(struct lg_partition *p,
+                                            const struct lg_partition_shape *shape,
                                             struct lg_error *err);
-/* Stores schema id (big-endian) + payload. In a sorted push keys ascend strictly, else
+/* Stores schema id (big-endian) + payload: a value, a manifest, or a chunk, which does not count as
+ * a record. In a sorted push keys ascend strictly, else
  * LG_ERR_BAD_DATA. LG_ERR_BAD_DATA before START_OF_PUSH and after end of push. Any error of the
  * engine is final for the replica: close it without syncing. */
 LG_MUST_CHECK enum lg_rc lg_partition_put(struct lg_partition *p, struct lg_slice key,
@@ -62,9 +70,9 @@ LG_MUST_CHECK enum lg_rc lg_partition_put(struct lg_partition *p, struct lg_slic
 /* In a sorted push a delete of a key that was never put has nothing to do. */
 LG_MUST_CHECK enum lg_rc lg_partition_remove(struct lg_partition *p, struct lg_slice key,
                                              struct lg_error *err);
-/* Was START_OF_PUSH seen, and is the push sorted? */
+/* Was START_OF_PUSH seen, and what did it say? The dictionary lives as long as the partition. */
 bool lg_partition_started(const struct lg_partition *p);
-bool lg_partition_sorted(const struct lg_partition *p);
+struct lg_partition_shape lg_partition_shape(const struct lg_partition *p);
 /* Has enough come since the last checkpoint that the caller should sync? */
 bool lg_partition_wants_sync(const struct lg_partition *p);
 /* Puts taken in, and bytes of their keys and values, over the whole push. */

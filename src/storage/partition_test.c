@@ -84,7 +84,7 @@ static enum lg_rc push_on(struct lg_partition *p, bool sorted, struct lg_error *
 
     if (lg_partition_checkpoint(p)->end_of_push)
         return LG_OK;
-    rc = lg_partition_start(p, sorted, err);
+    rc = lg_partition_start(p, &(struct lg_partition_shape){.sorted = sorted}, err);
     for (unsigned n = next_row(p); rc == LG_OK && n < ROWS; n++)
         rc = push_row(p, n, err);
     return rc == LG_OK ? lg_partition_end(p, &last, LG_LIT("integrity"), err) : rc;
@@ -264,7 +264,7 @@ static void push_some(struct fixture *f, unsigned rows)
 {
     struct lg_error err = {0};
 
-    assert_ok(lg_partition_start(f->s.p, true, &err));
+    assert_ok(lg_partition_start(f->s.p, &(struct lg_partition_shape){.sorted = true}, &err));
     for (unsigned n = 0; n < rows; n++)
         assert_ok(push_row(f->s.p, n, &err));
 }
@@ -327,7 +327,7 @@ static void an_empty_push_is_complete_and_empty(void **state)
     struct lg_position at = lg_position_from_offset(2);
     struct lg_error err = {0};
 
-    assert_ok(lg_partition_start(f->s.p, true, &err));
+    assert_ok(lg_partition_start(f->s.p, &(struct lg_partition_shape){.sorted = true}, &err));
     assert_ok(lg_partition_end(f->s.p, &at, LG_SLICE_NULL, &err));
     restart(f);
     assert_null(lg_partition_wiped(f->s.p));
@@ -353,9 +353,45 @@ static void a_second_start_must_agree(void **state)
     struct fixture *f = *state;
     struct lg_error err = {0};
 
-    assert_ok(lg_partition_start(f->s.p, true, &err));
-    assert_ok(lg_partition_start(f->s.p, true, &err));
-    assert_rc(LG_ERR_BAD_DATA, lg_partition_start(f->s.p, false, &err));
+    assert_ok(lg_partition_start(f->s.p, &(struct lg_partition_shape){.sorted = true}, &err));
+    assert_ok(lg_partition_start(f->s.p, &(struct lg_partition_shape){.sorted = true}, &err));
+    assert_rc(LG_ERR_BAD_DATA,
+              lg_partition_start(f->s.p, &(struct lg_partition_shape){.sorted = false}, &err));
+}
+
+static void the_words_of_a_start_survive_a_restart_and_must_be_repeated(void **state)
+{
+    struct fixture *f = *state;
+    struct lg_position at = lg_position_from_offset(1);
+    struct lg_partition_shape said = {.sorted = true,
+                                      .chunked = true,
+                                      .compression = LG_COMPRESSION_ZSTD_WITH_DICT,
+                                      .dictionary = LG_LIT("some words")};
+    struct lg_partition_shape other = said;
+    struct lg_error err = {0};
+
+    assert_ok(lg_partition_start(f->s.p, &said, &err));
+    assert_ok(lg_partition_sync(f->s.p, &at, LG_SLICE_NULL, &err));
+    for (int i = 0; i < 2; i++) { /* Also of the checkpoint that a restarted one writes. */
+        restart(f);
+        assert_true(lg_partition_shape(f->s.p).chunked);
+        assert_int_equal(LG_COMPRESSION_ZSTD_WITH_DICT, lg_partition_shape(f->s.p).compression);
+        assert_slice_equal(lg_partition_shape(f->s.p).dictionary, LG_LIT("some words"));
+        assert_ok(lg_partition_sync(f->s.p, &at, LG_SLICE_NULL, &err));
+    }
+    assert_ok(lg_partition_start(f->s.p, &said, &err));
+    other.dictionary = LG_LIT("other words");
+    assert_rc(LG_ERR_BAD_DATA, lg_partition_start(f->s.p, &other, &err));
+    assert_non_null(strstr(err.text, "(dictionary)"));
+    other.compression = LG_COMPRESSION_GZIP;
+    assert_rc(LG_ERR_BAD_DATA, lg_partition_start(f->s.p, &other, &err));
+    assert_non_null(strstr(err.text, "(compression)"));
+    other.chunked = false;
+    assert_rc(LG_ERR_BAD_DATA, lg_partition_start(f->s.p, &other, &err));
+    assert_non_null(strstr(err.text, "(chunked)"));
+    assert_ok(lg_partition_end(f->s.p, &at, LG_SLICE_NULL, &err));
+    restart(f);
+    assert_slice_equal(lg_partition_shape(f->s.p).dictionary, LG_LIT("some words"));
 }
 
 static void sorted_keys_must_ascend(void **state)
@@ -364,7 +400,7 @@ static void sorted_keys_must_ascend(void **state)
     struct lg_position at = lg_position_from_offset(9);
     struct lg_error err = {0};
 
-    assert_ok(lg_partition_start(f->s.p, true, &err));
+    assert_ok(lg_partition_start(f->s.p, &(struct lg_partition_shape){.sorted = true}, &err));
     assert_ok(lg_partition_put(f->s.p, LG_LIT("b"), 1, LG_LIT("v"), &err));
     assert_rc(LG_ERR_BAD_DATA, lg_partition_put(f->s.p, LG_LIT("a"), 1, LG_LIT("v"), &err));
     /* The replica has failed: it is not checkpointed any more. */
@@ -380,7 +416,7 @@ static void removals_count_in_unsorted_pushes_only(void **state)
     struct lg_error err = {0};
     LG_SCOPED(lg_buf) out = {0};
 
-    assert_ok(lg_partition_start(f->s.p, false, &err));
+    assert_ok(lg_partition_start(f->s.p, &(struct lg_partition_shape){.sorted = false}, &err));
     assert_ok(lg_partition_put(f->s.p, LG_LIT("b"), 1, LG_LIT("v"), &err));
     assert_ok(lg_partition_put(f->s.p, LG_LIT("a"), 1, LG_LIT("v"), &err));
     assert_ok(lg_partition_remove(f->s.p, LG_LIT("b"), &err));
@@ -442,6 +478,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_empty_push_is_complete_and_empty, up, down),
         cmocka_unit_test_setup_teardown(rows_need_a_start_and_no_end, up, down),
         cmocka_unit_test_setup_teardown(a_second_start_must_agree, up, down),
+        cmocka_unit_test_setup_teardown(the_words_of_a_start_survive_a_restart_and_must_be_repeated,
+                                        up, down),
         cmocka_unit_test_setup_teardown(sorted_keys_must_ascend, up, down),
         cmocka_unit_test_setup_teardown(removals_count_in_unsorted_pushes_only, up, down),
         cmocka_unit_test_setup_teardown(every_fault_point_of_a_push_heals, up, down),

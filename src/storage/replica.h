@@ -9,19 +9,24 @@
 
 #include "base/ref.h"
 #include "lane/lane.h"
+#include "model/enums.h"
 #include "storage/engine.h"
 
 struct lg_replica {
     struct lg_engine *engine; /* Borrowed from the owner. */
     const char *topic;        /* Borrowed from the owner. */
     uint32_t partition;
-    unsigned refs; /* Atomic; lg_replica_ref and _unref only. */
+    bool chunked;                    /* Its keys carry suffixes (record/chunk.h). */
+    enum lg_compression compression; /* Of its values. */
+    struct lg_slice dictionary;      /* Of the compression; borrowed from the owner. */
+    unsigned refs;                   /* Atomic; lg_replica_ref and _unref only. */
     struct lg_lane *lane;
     struct lg_task task; /* Posted once, by the last unref. */
     void (*drained)(struct lg_replica *r);
 };
 
-/* In the owner's memory, with the owner's own reference. */
+/* In the owner's memory, with the owner's own reference: neither chunked nor compressed, which the
+ * owner may change before the first reader comes. */
 void lg_replica_init(struct lg_replica *r, struct lg_lane *lane, struct lg_engine *engine,
                      const char *topic, uint32_t partition);
 static inline struct lg_replica *lg_replica_ref(struct lg_replica *r)
