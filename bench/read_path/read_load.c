@@ -107,7 +107,7 @@ static size_t lagoon_request(char *out)
 {
     uint8_t key[1 + BULK_KEY_BYTES];
     char text[64], body[BATCH_MAX * 32];
-    size_t size = 0;
+    size_t size = 0, head;
 
     if (batch == 1) {
         text[base64(text, key, avro_key(key, draw() % rows))] = '\0';
@@ -121,11 +121,12 @@ static size_t lagoon_request(char *out)
         body[size++] = (char)(2 * sizeof key); /* Avro bytes. */
         size += avro_key((uint8_t *)body + size, draw() % rows);
     }
-    return (size_t)sprintf(out,
+    head = (size_t)sprintf(out,
                            "POST /storage/%s HTTP/1.1\r\nHost: %s\r\nX-VENICE-API-VERSION: 1\r\n"
                            "X-VENICE-KEY-COUNT: %u\r\nContent-Length: %zu\r\n\r\n",
-                           store, host, batch, size) +
-           (memcpy(out + strlen(out), body, size), size);
+                           store, host, batch, size);
+    memcpy(out + head, body, size);
+    return head + size;
 }
 
 static size_t redis_request(char *out)
