@@ -346,7 +346,7 @@ void lg_input_place(const struct lg_input *in, uint64_t number, char out[LG_INPU
 /* A bad record is told, and the next is asked for; or reading ends here. */
 static enum lg_rc pass_over(struct lg_input *in, struct lg_error *err)
 {
-    if (in->o.errors_max <= 1)
+    if (in->o.errors_max <= 1 || (!in->go_on && in->errors == 0))
         return err->rc;
     in->o.bad_record(in->o.ctx, err);
     in->errors++;
@@ -383,10 +383,12 @@ enum lg_rc lg_input_next(struct lg_input *in, struct lg_slice *out_key, struct l
             *out_end = false;
             return LG_OK;
         }
-        if (rc == LG_OK)
+        if (rc == LG_OK) {
             rc = next_file(in, err);
-        else if (lg_error_wrap(err, "%s", file_name(in)) == LG_ERR_BAD_DATA)
+        } else {
+            (void)lg_error_wrap(err, "%s", file_name(in));
             rc = pass_over(in, err);
+        }
         if (rc != LG_OK)
             return rc;
     }

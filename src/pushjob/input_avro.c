@@ -4,6 +4,7 @@
  */
 #include "avro/canonical.h"
 #include "avro/json_text.h"
+#include "avro/resolve.h"
 #include "pushjob/input_impl.h"
 
 struct avro {
@@ -14,7 +15,10 @@ struct avro {
     uint64_t block_offset;
     int64_t block_left; /* records of the block that were not given yet */
     uint64_t number;    /* of the record at hand, from 1 */
+    struct lg_resolver *resolve_key, *resolve_value; /* NULL: its bytes are the store's */
 };
+
+#define ADD_FIRST "add the file's schema first: lagoon file schema FILE, lagoon schema add"
 
 static enum lg_rc open_avro(struct lg_input *in, struct lg_error *err)
 {
@@ -43,6 +47,8 @@ static void close_avro(struct lg_input *in)
     struct avro *a = in->reader;
 
     lg_container_close(a->container);
+    lg_resolver_unref(a->resolve_key);
+    lg_resolver_unref(a->resolve_value);
     lg_free(a);
 }
 
@@ -66,27 +72,150 @@ const struct lg_schema *lg_input_avro_value(const struct lg_input *in)
                                                 : lg_schema_field_schema(a->record, a->value_index);
 }
 
-static enum lg_rc require_same(const char *what, const struct lg_schema *of_file,
-                               const struct lg_schema *of_store, struct lg_error *err)
+/* --- Resolving into the store's schemas. --------------------------------------------------------
+ */
+
+#define LOST_DEPTH_MAX 16u /* how deep a field that would be lost is looked for */
+
+static bool would_lose(const struct lg_schema *file, const struct lg_schema *store, unsigned depth,
+                       struct lg_slice *out_field);
+
+/* The field of the store's record that reads this one, by name or alias. */
+static const struct lg_schema *counterpart(const struct lg_schema *store, struct lg_slice name)
 {
-    LG_SCOPED(lg_buf) a = {0}, b = {0};
+    size_t same = lg_schema_field_index(store, name);
+
+    if (same != LG_SCHEMA_NO_INDEX)
+        return lg_schema_field_schema(store, same);
+    for (size_t i = 0; i < lg_schema_field_count(store); i++)
+        for (size_t j = 0; j < lg_schema_field_alias_count(store, i); j++)
+            if (lg_slice_eq(lg_schema_field_alias(store, i, j), name))
+                return lg_schema_field_schema(store, i);
+    return NULL;
+}
+
+/* `but` may be missing: the key, which stands beside the value. */
+static bool record_would_lose(const struct lg_schema *file, const struct lg_schema *store,
+                              const char *but, unsigned depth, struct lg_slice *out_field)
+{
+    for (size_t i = 0; i < lg_schema_field_count(file); i++) {
+        struct lg_slice name = lg_schema_field_name(file, i);
+        const struct lg_schema *other = counterpart(store, name);
+
+        if (other == NULL && but != NULL && lg_slice_eq_str(name, but))
+            continue;
+        if (other == NULL) {
+            *out_field = name;
+            return true;
+        }
+        if (would_lose(lg_schema_field_schema(file, i), other, depth + 1, out_field))
+            return true;
+    }
+    return false;
+}
+
+/* A union of the file against the branches of the same kind and name. */
+static bool union_would_lose(const struct lg_schema *file, const struct lg_schema *store,
+                             unsigned depth, struct lg_slice *out_field)
+{
+    for (size_t i = 0; i < lg_schema_branch_count(store); i++) {
+        const struct lg_schema *branch = lg_schema_branch(store, i);
+
+        if (lg_schema_kind(branch) == lg_schema_kind(file) &&
+            lg_slice_eq(lg_schema_name(branch), lg_schema_name(file)))
+            return would_lose(file, branch, depth + 1, out_field);
+    }
+    return false;
+}
+
+/* Has the file a field that the store's schema has no place for? Resolution passes over such data,
+ * which is right for readers; a push must not lose it silently. */
+static bool would_lose(const struct lg_schema *file, const struct lg_schema *store, unsigned depth,
+                       struct lg_slice *out_field)
+{
+    if (depth > LOST_DEPTH_MAX)
+        return false;
+    if (lg_schema_kind(file) == LG_AVRO_UNION) {
+        for (size_t i = 0; i < lg_schema_branch_count(file); i++)
+            if (would_lose(lg_schema_branch(file, i), store, depth + 1, out_field))
+                return true;
+        return false;
+    }
+    if (lg_schema_kind(store) == LG_AVRO_UNION)
+        return union_would_lose(file, store, depth, out_field);
+    if (lg_schema_kind(file) != lg_schema_kind(store))
+        return false;
+    switch (lg_schema_kind(file)) {
+    case LG_AVRO_RECORD:
+        return record_would_lose(file, store, NULL, depth, out_field);
+    case LG_AVRO_ARRAY:
+        return would_lose(lg_schema_items(file), lg_schema_items(store), depth + 1, out_field);
+    case LG_AVRO_MAP:
+        return would_lose(lg_schema_values(file), lg_schema_values(store), depth + 1, out_field);
+    default:
+        return false;
+    }
+}
+
+/* `*out` is NULL when the file's bytes are the store's. */
+static enum lg_rc fit(const char *what, const struct lg_schema *of_file,
+                      const struct lg_schema *of_store, const char *but, struct lg_resolver **out,
+                      struct lg_error *err)
+{
+    LG_AUTO(lg_resolver) *resolver = NULL;
+    struct lg_slice lost;
+    bool both_records;
+    enum lg_rc rc;
 
     if (lg_schema_equal_canonical(of_file, of_store))
         return LG_OK;
-    lg_schema_canonical(of_file, &a);
-    lg_schema_canonical(of_store, &b);
-    return lg_error_set(err, LG_ERR_SCHEMA,
-                        "the %s's schema is %.*s but the store has %.*s; name another field, or "
-                        "push to a store with this schema",
-                        what, (int)LG_MIN(a.size, (size_t)120), (const char *)a.data,
-                        (int)LG_MIN(b.size, (size_t)120), (const char *)b.data);
+    both_records =
+        lg_schema_kind(of_file) == LG_AVRO_RECORD && lg_schema_kind(of_store) == LG_AVRO_RECORD;
+    if (both_records ? record_would_lose(of_file, of_store, but, 0, &lost)
+                     : would_lose(of_file, of_store, 0, &lost))
+        return lg_error_set(err, LG_ERR_SCHEMA,
+                            "the %s's field '%.*s' has no place in the store's schema; " ADD_FIRST,
+                            what, (int)LG_MIN(lost.size, (size_t)120), (const char *)lost.data);
+    rc = lg_resolver_new(of_file, of_store, &resolver, err);
+    if (rc != LG_OK)
+        return lg_error_wrap(err,
+                             "the %s's schema is another than the store's, and does not turn "
+                             "into it (a new value schema: " ADD_FIRST ")",
+                             what);
+    if (!lg_resolver_is_identity(resolver))
+        *out = LG_TAKE(resolver);
+    return LG_OK;
 }
 
 static enum lg_rc bind_avro(struct lg_input *in, struct lg_error *err)
 {
-    enum lg_rc rc = require_same("key", lg_input_avro_key(in), in->key_schema, err);
+    struct avro *a = in->reader;
+    const char *but = in->o.value_field == NULL ? in->o.key_field : NULL;
+    enum lg_rc rc = fit("key", lg_input_avro_key(in), in->key_schema, NULL, &a->resolve_key, err);
 
-    return rc == LG_OK ? require_same("value", lg_input_avro_value(in), in->value_schema, err) : rc;
+    if (rc != LG_OK)
+        return rc;
+    return fit("value", lg_input_avro_value(in), in->value_schema, but, &a->resolve_value, err);
+}
+
+static enum lg_rc resolve(struct lg_input *in, struct lg_slice *key, struct lg_slice *value,
+                          struct lg_error *err)
+{
+    const struct avro *a = in->reader;
+    enum lg_rc rc = LG_OK;
+
+    in->go_on = true; /* The record was walked: the next one begins where it should. */
+    if (a->resolve_key != NULL) {
+        lg_buf_clear(&in->key);
+        rc = lg_resolve(a->resolve_key, *key, &in->key, err);
+        *key = lg_buf_slice(&in->key);
+    }
+    if (rc == LG_OK && a->resolve_value != NULL) {
+        lg_buf_clear(&in->value);
+        rc = lg_resolve(a->resolve_value, *value, &in->value, err);
+        *value = lg_buf_slice(&in->value);
+    }
+    return rc;
 }
 
 /* --- Records. ----------------------------------------------------------------------------------
@@ -154,6 +283,8 @@ static enum lg_rc next_avro(struct lg_input *in, struct lg_slice *out_key,
     a->block_left--;
     a->number++;
     rc = walk(a, out_key, out_value, err);
+    if (rc == LG_OK && (a->resolve_key != NULL || a->resolve_value != NULL))
+        rc = resolve(in, out_key, out_value, err);
     return rc == LG_OK ? LG_OK : place(a, err);
 }
 
