@@ -223,7 +223,7 @@ enum lg_rc lg_command_parse(size_t count, const char *const *words, struct lg_co
         c.kind = LG_COMMAND_VERSION;
     } else if (!lg_command_match(count, words, &c.kind, &used)) {
         return unknown_command(count, words, err);
-    } else if (c.kind == LG_COMMAND_STANDALONE) {
+    } else if (c.kind == LG_COMMAND_STANDALONE || c.kind == LG_COMMAND_CONFIG_SHOW) {
         c.rest = words + used;
         c.rest_count = count - used;
     } else {
@@ -240,6 +240,28 @@ void lg_command_done(struct lg_command *command)
 {
     lg_free(command->owned);
     command->owned = NULL;
+}
+
+enum lg_rc lg_command_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out_bytes,
+                                 struct lg_error *err)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    size_t digits = strspn(text, "0123456789");
+    uint64_t n;
+
+    for (unsigned i = 0; i < LG_ARRAY_SIZE(units); i++) {
+        unsigned shift = 10 * (i + 1);
+
+        if (strcmp(text + digits, units[i]) != 0)
+            continue;
+        if (!lg_parse_u64(lg_slice(text, digits), max >> shift, &n) || n << shift < min)
+            return lg_error_set(err, LG_ERR_INVALID, "'%s' is not from %llu MiB to %llu MiB", text,
+                                (unsigned long long)(min >> 20), (unsigned long long)(max >> 20));
+        *out_bytes = n << shift;
+        return LG_OK;
+    }
+    return lg_error_set(err, LG_ERR_INVALID,
+                        "'%s' is no size; write a number and a unit: 512MiB, 2GiB", text);
 }
 
 enum lg_rc lg_command_parse_time(const char *text, uint64_t *out_ms, struct lg_error *err)

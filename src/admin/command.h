@@ -68,5 +68,9 @@ const char *lg_command_words(enum lg_command_kind kind); /* "store create" */
  * refused: LG_ERR_INVALID says which units there are. */
 LG_MUST_CHECK enum lg_rc lg_command_parse_time(const char *text, uint64_t *out_ms,
                                                struct lg_error *err);
+/* "64MiB", "1GiB" to bytes, `min` to `max`. A bare number is refused: LG_ERR_INVALID says which
+ * units there are, or names the bounds. */
+LG_MUST_CHECK enum lg_rc lg_command_parse_size(const char *text, uint64_t min, uint64_t max,
+                                               uint64_t *out_bytes, struct lg_error *err);
 
 #endif

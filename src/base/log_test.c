@@ -149,6 +149,72 @@ static void times_are_utc_also_around_leap_days(void **state)
     assert_time(1767225599999, "2025-12-31T23:59:59.999Z");
 }
 
+static void assert_line(struct capture *c, const char *want)
+{
+    assert_string_equal(c->last, want);
+}
+
+static void texts_are_quoted_when_they_need_it(void **state)
+{
+    (void)state;
+    struct capture c = {0};
+
+    lg_log_set_sink(keep, &c);
+    lg_log(LG_LOG_INFO, "e", "a=%s b=%s c=%s", "x", "two words", "");
+    assert_line(&c, "info e a=x b=\"two words\" c=\"\"");
+    lg_log(LG_LOG_INFO, "e", "a=%s", "say \"no\" \\ = b=1");
+    assert_line(&c, "info e a=\"say \\\"no\\\" \\\\ = b=1\"");
+    lg_log(LG_LOG_INFO, "e", "a=%s", "line\nlevel=error");
+    assert_line(&c, "info e a=\"line level=error\"");
+    lg_log(LG_LOG_INFO, "e", "reason=\"%s\" n=%d", "it said \"no\"", 3);
+    assert_line(&c, "info e reason=\"it said \\\"no\\\"\" n=3");
+    lg_log(LG_LOG_INFO, "e", "a=%.*s/%s", 3, "abcdef",
+           "g h"); /* A part of a value stays as it is. */
+    assert_line(&c, "info e a=abc/g h");
+    lg_log_set_sink(NULL, NULL);
+}
+
+static void every_kind_of_argument_is_printed(void **state)
+{
+    (void)state;
+    struct capture c = {0};
+    size_t size = 7;
+
+    lg_log_set_sink(keep, &c);
+    lg_log(LG_LOG_INFO, "e", "%d %u %lld %llu %ld %zu %c %% %s", -1, 4000000000u, -2LL,
+           18446744073709551615ULL, 5L, size, 'c', "end");
+    assert_line(&c, "info e -1 4000000000 -2 18446744073709551615 5 7 c % end");
+    lg_log(LG_LOG_INFO, "e", "%016llx %05d|%-4d|%+d|%x %.3f %*d %.*s.", 0xabcULL, 42, 7, 7, 255,
+           2.5, 4, 9, 2, "xyz");
+    assert_line(&c, "info e 0000000000000abc 00042|7   |+7|ff 2.500    9 xy.");
+    lg_log_set_sink(NULL, NULL);
+}
+
+static void a_module_may_have_a_level_of_its_own(void **state)
+{
+    (void)state;
+    struct capture c = {0};
+    struct lg_log_levels levels = {.modules = {{"net", LG_LOG_DEBUG}, {"base", LG_LOG_ERROR}},
+                                   .count = 2};
+
+    lg_log_set_sink(keep, &c);
+    lg_log_set_modules(&levels);
+    lg_log(LG_LOG_WARN, "e", "x"); /* This file is of base. */
+    assert_int_equal(c.lines, 0);
+    lg_log(LG_LOG_ERROR, "e", "x");
+    assert_int_equal(c.lines, 1);
+    lg_log_at("src/net/http.c", LG_LOG_DEBUG, "e", "x");
+    assert_int_equal(c.lines, 2);
+    lg_log_at("src/drivers/uv/lane.c", LG_LOG_DEBUG, "e", "x");
+    assert_int_equal(c.lines, 2);
+    assert_true(lg_log_wanted_at("/somewhere/src/drivers/uv/lane.c", LG_LOG_INFO));
+    assert_false(lg_log_wanted_at("lane.c", LG_LOG_DEBUG));
+    lg_log_set_modules(&(struct lg_log_levels){0});
+    lg_log(LG_LOG_INFO, "e", "x");
+    assert_int_equal(c.lines, 3);
+    lg_log_set_sink(NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +225,9 @@ int main(void)
         cmocka_unit_test(levels_are_found_by_name),
         cmocka_unit_test(standard_error_gets_the_time_and_a_newline),
         cmocka_unit_test(times_are_utc_also_around_leap_days),
+        cmocka_unit_test(texts_are_quoted_when_they_need_it),
+        cmocka_unit_test(every_kind_of_argument_is_printed),
+        cmocka_unit_test(a_module_may_have_a_level_of_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,8 @@ struct lg_controller_options {
     uint32_t keep_backups;    /* versions kept beside the current one; 0: 2 */
     /* How long backups beyond these stay after a switch; a store's own setting wins. */
     uint64_t backup_retention_ms;
+    size_t connections_max; /* of the listener; 0: its default */
+    uint64_t idle_ms;       /* of its connections; 0: its default */
 };
 
 /* Listens at once; answers 503 until the metadata is read. LG_ERR_IN_USE, LG_ERR_INVALID. */

@@ -50,6 +50,10 @@ int lg_verb_admin(const struct lg_command *command);
 int lg_verb_complete(const struct lg_command *command);
 int lg_verb_completion(const struct lg_command *command);
 int lg_verb_man(const struct lg_command *command);
+int lg_verb_config_explain(const struct lg_command *command);
+int lg_verb_config_check(const struct lg_command *command);
+int lg_verb_config_show(const struct lg_command *command);
+int lg_verb_config_sample(const struct lg_command *command);
 int lg_verb_version(const struct lg_command *command);
 /* The page of the command, or of the one that is its argument. */
 int lg_verb_help(const struct lg_command *command);

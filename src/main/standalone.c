@@ -10,14 +10,12 @@
 #include "drivers/seglog/seglog.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/uv/transport_uv.h"
+#include "main/data_dir.h"
 #include "net/http_client.h"
 #include "pubsub/log_front.h"
 #include "router/router.h"
 #include "server/server.h"
 
-#define FORMAT_FILE "lagoon.format"
-#define FORMAT_TEXT "lagoon data directory, format 1\n"
-#define FORMAT_BYTES_MAX 256
 #define INSTANCE "standalone" /* There is one server, whatever port it has this time. */
 #define ENDPOINTS_FILE "endpoints.json"
 #define READY_TIMEOUT_MS 60000u
@@ -25,8 +23,8 @@
 #define READY_PAUSE_MS 5u
 
 struct lg_standalone {
-    struct lg_disk *disk, *store_disk; /* the data directory, and DIR/store of the replicas */
-    struct lg_file *lock;
+    struct lg_data_dir dir;
+    struct lg_disk *store_disk; /* DIR/store of the replicas */
     struct lg_pool_uv *pool;
     struct lg_transport *transport;
     struct lg_lane *main, *control, *data;
@@ -49,60 +47,12 @@ struct lg_standalone {
 /* --- The data directory. -----------------------------------------------------------------------
  */
 
-/* An empty directory may become ours (`*out_is_new`); any other must say that it is. Changes
- * nothing, so that a foreign directory is left as it was. */
-static enum lg_rc check_format(struct lg_disk *disk, const char *data, bool *out_is_new,
-                               struct lg_error *err)
-{
-    LG_SCOPED(lg_disk_names) names = {0};
-    LG_SCOPED(lg_buf) text = {0};
-    enum lg_rc rc = lg_disk_read_file(disk, FORMAT_FILE, FORMAT_BYTES_MAX, &text, err);
-
-    *out_is_new = rc == LG_ERR_NOT_FOUND;
-    if (rc == LG_OK && lg_slice_eq_str(lg_buf_slice(&text), FORMAT_TEXT))
-        return LG_OK;
-    for (size_t i = 0; rc == LG_OK && i < text.size; i++)
-        if (text.data[i] < ' ') /* Foreign bytes: only the first line is shown. */
-            text.size = i;
-    if (rc == LG_OK)
-        return lg_error_set(err, LG_ERR_CONFLICT,
-                            "%s is of another format than this program's ('%.*s' is not '%.*s'); "
-                            "use the program that wrote it, or another directory",
-                            data, (int)LG_MIN(text.size, (size_t)60), (const char *)text.data,
-                            (int)strlen(FORMAT_TEXT) - 1, FORMAT_TEXT);
-    if (rc != LG_ERR_NOT_FOUND)
-        return rc;
-    rc = lg_disk_list(disk, "", &names, err);
-    for (size_t i = 0; rc == LG_OK && i < names.names.size; i++)
-        if (strcmp(names.names.data[i], "LOCK") != 0)
-            return lg_error_set(
-                err, LG_ERR_CONFLICT,
-                "%s is not empty and not a data directory of Lagoon (it holds '%s'); "
-                "choose another one",
-                data, names.names.data[i]);
-    return rc;
-}
-
 static enum lg_rc open_directory(struct lg_standalone *s, const char *data, struct lg_error *err)
 {
-    bool is_new = false;
-    enum lg_rc rc = lg_disk_posix_new(data, &s->disk, err);
+    enum lg_rc rc = lg_data_dir_open(data, &s->dir, err);
 
     if (rc == LG_OK)
-        rc = check_format(s->disk, data, &is_new, err);
-    if (rc == LG_OK)
-        rc = lg_disk_lock(s->disk, "LOCK", &s->lock, err);
-    if (rc == LG_ERR_IN_USE)
-        (void)lg_error_wrap(err,
-                            "the data directory %s is in use; stop that process or choose "
-                            "another directory",
-                            data);
-    if (rc == LG_OK) /* Again, now that nobody else can change it. */
-        rc = check_format(s->disk, data, &is_new, err);
-    if (rc == LG_OK && is_new)
-        rc = lg_disk_write_file(s->disk, FORMAT_FILE, LG_LIT(FORMAT_TEXT), err);
-    if (rc == LG_OK)
-        rc = lg_disk_remove(s->disk, ENDPOINTS_FILE, err);
+        rc = lg_disk_remove(s->dir.disk, ENDPOINTS_FILE, err);
     return rc;
 }
 
@@ -123,7 +73,7 @@ static enum lg_rc write_endpoints(struct lg_standalone *s, const char *host, str
     }
     lg_json_write(&text, json, /* pretty= */ true);
     lg_buf_append_byte(&text, '\n');
-    return lg_disk_write_file(s->disk, ENDPOINTS_FILE, lg_buf_slice(&text), err);
+    return lg_disk_write_file(s->dir.disk, ENDPOINTS_FILE, lg_buf_slice(&text), err);
 }
 
 /* --- Putting it together. ----------------------------------------------------------------------
@@ -154,8 +104,8 @@ static void handle_log(void *ctx, struct lg_http_request *rq)
 static enum lg_rc start_control(struct lg_standalone *s, const struct lg_standalone_options *o,
                                 struct lg_error *err)
 {
-    struct lg_metafile_options meta = {.disk = s->disk, .dir = "meta", .lane = s->control};
-    struct lg_seglog_options log = {.disk = s->disk, .dir = "log", .lane = s->control};
+    struct lg_metafile_options meta = {.disk = s->dir.disk, .dir = "meta", .lane = s->control};
+    struct lg_seglog_options log = {.disk = s->dir.disk, .dir = "log", .lane = s->control};
     enum lg_rc rc = lg_metafile_open(&meta, &s->metafile, err);
 
     if (rc == LG_OK)
@@ -166,15 +116,22 @@ static enum lg_rc start_control(struct lg_standalone *s, const struct lg_standal
     s->controller_session = lg_metafile_session_new(s->metafile);
     s->server_session = lg_metafile_session_new(s->metafile);
     s->router_session = lg_metafile_session_new(s->metafile);
-    rc = lg_controller_start(&(struct lg_controller_options){.lane = s->control,
-                                                             .metastore = s->controller_session,
-                                                             .pubsub = lg_seglog_pubsub(s->log),
-                                                             .transport = s->transport,
-                                                             .host = o->host,
-                                                             .port = o->controller_port,
-                                                             .log_handler = handle_log,
-                                                             .log_ctx = s},
-                             &s->controller, err);
+    rc = lg_controller_start(
+        &(struct lg_controller_options){.lane = s->control,
+                                        .metastore = s->controller_session,
+                                        .pubsub = lg_seglog_pubsub(s->log),
+                                        .transport = s->transport,
+                                        .host = o->host,
+                                        .port = o->controller_port,
+                                        .connections_max = o->connections_max,
+                                        .idle_ms = o->idle_ms,
+                                        .keep_backups = o->keep_backups,
+                                        .cleanup_interval_ms = o->cleanup_interval_ms,
+                                        .trash_grace_ms = o->trash_grace_ms,
+                                        .failed_keep_ms = o->failed_keep_ms,
+                                        .log_handler = handle_log,
+                                        .log_ctx = s},
+        &s->controller, err);
     if (rc == LG_OK)
         s->controller_port = lg_controller_port(s->controller);
     return rc;
@@ -198,6 +155,8 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
                                                      .checkpoint_path = "checkpoints",
                                                      .host = o->host,
                                                      .port = o->server_port,
+                                                     .connections_max = o->connections_max,
+                                                     .idle_ms = o->idle_ms,
                                                      .instance = INSTANCE},
                          &s->server, err);
     if (rc == LG_OK)
@@ -207,6 +166,9 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
                                         .transport = s->transport,
                                         .host = o->host,
                                         .port = o->router_port,
+                                        .connections_max = o->connections_max,
+                                        .idle_ms = o->idle_ms,
+                                        .read_timeout_ms = o->read_timeout_ms,
                                         .controller_url = lg_controller_url(s->controller)},
             &s->router, err);
     if (rc != LG_OK)
@@ -456,7 +418,7 @@ void lg_standalone_stop(struct lg_standalone *s)
     if (s == NULL)
         return;
     stop_roles(s);
-    if (s->lock != NULL && lg_disk_remove(s->disk, ENDPOINTS_FILE, &err) != LG_OK)
+    if (s->dir.lock != NULL && lg_disk_remove(s->dir.disk, ENDPOINTS_FILE, &err) != LG_OK)
         lg_log(LG_LOG_WARN, "endpoints_not_removed", "reason=\"%s\"", err.text);
     for (size_t i = 0; i < 2; i++) {
         struct lg_lane *lane = i == 0 ? s->data : s->control;
@@ -473,7 +435,6 @@ void lg_standalone_stop(struct lg_standalone *s)
     lg_rocksdb_free(s->rocksdb);
     lg_pool_uv_free(s->pool);
     lg_disk_posix_free(s->store_disk);
-    lg_file_close(s->lock);
-    lg_disk_posix_free(s->disk);
+    lg_data_dir_close(&s->dir);
     lg_free(s);
 }

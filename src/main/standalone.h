@@ -17,6 +17,11 @@ struct lg_standalone_options {
     uint16_t controller_port, router_port, server_port; /* 0 picks one */
     uint64_t block_cache_bytes;
     unsigned pool_threads;
+    /* Of every listener; of reads at the router; of the controller. 0: the role's own default. */
+    size_t connections_max;
+    uint64_t idle_ms, read_timeout_ms;
+    uint32_t keep_backups;
+    uint64_t cleanup_interval_ms, trash_grace_ms, failed_keep_ms;
 };
 
 /* Blocks until all three roles are ready and DIR/endpoints.json says where they listen.

@@ -1,116 +1,259 @@
-/* lagoon standalone: options, then everything in one process until a signal comes. */
+/* lagoon standalone: options, then everything in one process until a signal ends it.
+ *
+ *   SIGTERM, SIGINT   /readyz says 503 for shutdown_grace while reads go on; then requests in
+ * flight finish, checkpoints are written, exit 0. Another one ends the grace, one more the process.
+ * shutdown_timeout bounds all of it. SIGHUP            reads the configuration again; opens the log
+ * file anew.
+ *
+ * Everything here runs on the main thread: on its signal lane while the roles run.
+ */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-#include "base/log.h"
-#include "base/option.h"
+#include "base/health.h"
 #include "base/str.h"
 #include "drivers/uv/lane_uv.h"
 #include "lane/fault.h"
 #include "main/cli.h"
+#include "main/notify.h"
+#include "main/options.h"
 #include "main/standalone.h"
 
-#include <stdlib.h>
+#define EXIT_CUT_OFF 1
 
-struct options {
-#define X LG_OPTION_FIELD
-#include "main/options.def"
-#undef X
+struct run {
+    struct lg_main_options o;
+    int argc;
+    char *const *argv;
+    struct lg_lane *lane;
+    struct lg_timer grace, watchdog;
+    uint64_t watchdog_us;
+    bool stopping;
 };
 
-static const struct lg_option rows[] = {
-#define X(...) LG_OPTION_ROW(struct options, __VA_ARGS__)
-#include "main/options.def"
-#undef X
-};
-static const struct lg_option_table table = {.rows = rows, .n = LG_ARRAY_SIZE(rows)};
-
-const struct lg_option_table *lg_cli_options(void)
+/* --- Options. --------------------------------------------------------------------------------- */
+static enum lg_rc open_log(const struct lg_main_options *o, struct lg_error *err)
 {
-    return &table;
+    struct lg_log_target target = {.path = o->log_file,
+                                   .rotate_bytes = o->log_rotate_size,
+                                   .rotate_keep = o->log_rotate_keep,
+                                   .stream = getenv("JOURNAL_STREAM")};
+
+    if (strcmp(o->log_to, "file") == 0)
+        target.to = LG_LOG_TO_FILE;
+    else if (strcmp(o->log_to, "journal") == 0)
+        target.to = LG_LOG_TO_JOURNAL;
+    return lg_log_open(&target, err);
 }
 
-static enum lg_rc parse(struct options *o, const struct lg_command *c, struct lg_error *err)
+/* What LIVE rows have to say to somebody. */
+static void apply_live(const struct lg_main_options *o)
 {
-    LG_SCOPED(lg_buf) text = {0};
-    char *const *argv = (char *const *)(uintptr_t)c->rest;
-    int argc = (int)c->rest_count;
-    enum lg_rc rc = lg_options_parse_flags(&table, o, argc, argv, err);
+    struct lg_log_levels levels = {0};
+    enum lg_log_level level = LG_LOG_INFO;
+    struct lg_error err;
+    bool known = lg_log_level_from_name(o->log_level, &level) &&
+                 lg_main_options_log_levels(o->log_levels, &levels, &err) == LG_OK;
 
-    if (rc == LG_OK && o->config != NULL) { /* Flags, file, flags again: flags win. */
-        LG_AUTO_STR char *path = lg_strdup(o->config);
+    assert(known && "the table has checked the texts");
+    (void)known;
+    lg_log_set_level(level);
+    lg_log_set_modules(&levels);
+    lg_log_set_rotation(o->log_rotate_size, o->log_rotate_keep);
+}
 
-        rc = lg_cli_read_file(path, LG_OPTION_FILE_BYTES_MAX, &text, err);
-        if (rc == LG_OK)
-            rc = lg_options_parse_file(&table, o, lg_buf_slice(&text), path, err);
-        if (rc == LG_OK)
-            rc = lg_options_parse_flags(&table, o, argc, argv, err);
+static void warned(void *ctx, const char *name, const char *sentence)
+{
+    (void)ctx;
+    lg_log(LG_LOG_WARN, "config_warning", "key=%s reason=%s", name, sentence);
+}
+
+static void warn_of_slips(void)
+{
+    for (char **e = environ; *e != NULL; e++) {
+        const struct lg_option *meant =
+            lg_option_unknown_variable(&lg_main_options_table, LG_MAIN_OPTIONS_PREFIX, *e);
+
+        if (meant != NULL)
+            lg_log(LG_LOG_WARN, "variable_unknown", "variable=%.*s did_you_mean=%s",
+                   (int)strcspn(*e, "="), *e, meant->name);
     }
+}
+
+/* --- SIGHUP. ---------------------------------------------------------------------------------- */
+static enum lg_rc load_again(struct run *run, struct lg_buf *changed, struct lg_buf *waiting,
+                             struct lg_error *err)
+{
+    LG_SCOPED(lg_main_options) next = {0};
+    enum lg_rc rc;
+
+    lg_main_options_init(&next);
+    rc = lg_main_options_load(&next, NULL, run->argc, run->argv, err);
+    if (rc == LG_OK)
+        rc = lg_main_options_check(&next, err);
+    if (rc == LG_OK)
+        (void)lg_options_apply_live(&lg_main_options_table, &run->o, &next, changed, waiting);
     return rc;
 }
 
-/* An address of loopback, or the one name that always is. "127.example.org" is a name like others.
- */
-static bool is_loopback(const char *host)
+static void reload(void *ctx, int signo)
 {
-    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+    struct run *run = ctx;
+    LG_SCOPED(lg_buf) changed = {0}, waiting = {0};
+    LG_AUTO_STR char *state =
+        lg_strf("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)lg_lane_now_us(run->lane));
+    struct lg_error err = {0};
+
+    (void)signo;
+    lg_notify(state);
+    if (lg_log_reopen(&err) != LG_OK)
+        lg_log(LG_LOG_ERROR, "log_not_reopened", "reason=%s", err.text);
+    if (load_again(run, &changed, &waiting, &err) != LG_OK) {
+        lg_log(LG_LOG_ERROR, "config_not_reloaded", "reason=%s", err.text);
+    } else {
+        apply_live(&run->o);
+        lg_log(LG_LOG_INFO, "config_reloaded", "changed=\"%.*s\"", LG_FMT(lg_buf_slice(&changed)));
+        if (waiting.size > 0)
+            lg_log(LG_LOG_WARN, "config_needs_restart", "keys=\"%.*s\"",
+                   LG_FMT(lg_buf_slice(&waiting)));
+    }
+    lg_notify("READY=1");
 }
 
-static enum lg_rc check(const struct options *o, struct lg_error *err)
+/* --- SIGTERM, SIGINT. ------------------------------------------------------------------------- */
+static void grace_over(struct lg_timer *timer)
 {
-    enum lg_log_level level;
-
-    if (o->data == NULL)
-        return lg_error_set(err, LG_ERR_INVALID, "--data DIR is missing");
-    if (!lg_log_level_from_name(o->log_level, &level))
-        return lg_error_set(err, LG_ERR_INVALID,
-                            "no log level '%s'; there are debug, info, warn, error and off",
-                            o->log_level);
-    lg_log_set_level(level);
-    if (!is_loopback(o->host) && !o->insecure)
-        return lg_error_set(err, LG_ERR_REFUSED,
-                            "listening on %s would let everybody in: there is no authentication "
-                            "yet; say --insecure if that is meant",
-                            o->host);
-    return lg_fault_arm_from_env(getenv("LAGOON_FAULTS"), err);
+    lg_lane_uv_stop(LG_CONTAINER_OF(timer, struct run, grace)->lane);
 }
 
-static void signalled(void *ctx, int signo)
+static void terminated(void *ctx, int signo)
 {
-    lg_log(LG_LOG_INFO, "standalone_stopping", "signal=%d", signo);
-    lg_lane_uv_stop(ctx);
+    struct run *run = ctx;
+
+    lg_log(LG_LOG_INFO, "standalone_stopping", "signal=%d grace_ms=%llu", signo,
+           (unsigned long long)(run->stopping ? 0 : run->o.shutdown_grace));
+    if (run->stopping || run->o.shutdown_grace == 0) {
+        lg_lane_uv_stop(run->lane);
+    } else {
+        lg_health_set("shutdown", false, "stopping");
+        lg_timer_start(run->lane, &run->grace, run->o.shutdown_grace * LG_MS, grace_over);
+    }
+    if (!run->stopping)
+        lg_notify("STOPPING=1");
+    run->stopping = true;
 }
 
-static enum lg_rc run(const struct options *o, struct lg_error *err)
+static const char cut_off_text[] = "lagoon: the shutdown was cut off; the next start recovers\n";
+
+/* One more signal, or shutdown_timeout: what is durable is so already. */
+static void cut_off(int signo)
+{
+    ssize_t unused = write(STDERR_FILENO, cut_off_text, sizeof cut_off_text - 1);
+
+    (void)signo, (void)unused;
+    _exit(EXIT_CUT_OFF);
+}
+
+/* While the roles stop, the signal lane does not run: signals are taken the plain way. */
+static void bound_the_stop(const struct lg_main_options *o)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGALRM};
+    struct sigaction action = {.sa_handler = cut_off};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(signals); i++)
+        (void)sigaction(signals[i], &action, NULL);
+    (void)alarm((unsigned)((o->shutdown_timeout + 999) / 1000));
+}
+
+/* --- The run. --------------------------------------------------------------------------------- */
+static void feed_watchdog(struct lg_timer *timer)
+{
+    struct run *run = LG_CONTAINER_OF(timer, struct run, watchdog);
+
+    /* A lane that hangs is for systemd to end. */
+    if (lg_health_ok(LG_HEALTH_LIVE, lg_lane_now_us(run->lane)))
+        lg_notify("WATCHDOG=1");
+    lg_timer_start(run->lane, &run->watchdog, run->watchdog_us, feed_watchdog);
+}
+
+static enum lg_rc take_signals(struct run *run, struct lg_error *err)
+{
+    enum lg_rc rc = lg_lane_uv_on_signal(run->lane, SIGTERM, terminated, run, err);
+
+    if (rc == LG_OK)
+        rc = lg_lane_uv_on_signal(run->lane, SIGINT, terminated, run, err);
+    if (rc == LG_OK)
+        rc = lg_lane_uv_on_signal(run->lane, SIGHUP, reload, run, err);
+    return rc;
+}
+
+static enum lg_rc start(const struct lg_main_options *o, struct lg_standalone **out,
+                        struct lg_error *err)
+{
+    return lg_standalone_start(
+        &(struct lg_standalone_options){.data = o->data,
+                                        .host = o->host,
+                                        .controller_port = (uint16_t)o->controller_port,
+                                        .router_port = (uint16_t)o->router_port,
+                                        .server_port = (uint16_t)o->server_port,
+                                        .block_cache_bytes = o->block_cache,
+                                        .pool_threads = o->pool_threads,
+                                        .connections_max = o->connections,
+                                        .idle_ms = o->idle_timeout,
+                                        .read_timeout_ms = o->read_timeout,
+                                        .keep_backups = o->keep_backups,
+                                        .cleanup_interval_ms = o->cleanup_interval,
+                                        .trash_grace_ms = o->trash_grace,
+                                        .failed_keep_ms = o->failed_push_keep},
+        out, err);
+}
+
+static void serve(struct run *run, struct lg_standalone *s)
+{
+    lg_log(LG_LOG_INFO, "standalone_ready", "controller=%u router=%u server=%u data=%s",
+           lg_standalone_controller_port(s), lg_standalone_router_port(s),
+           lg_standalone_server_port(s), run->o.data);
+    lg_notify("READY=1\nSTATUS=serving");
+    run->watchdog_us = lg_notify_watchdog_us();
+    if (run->watchdog_us > 0)
+        lg_timer_start(run->lane, &run->watchdog, run->watchdog_us, feed_watchdog);
+    lg_lane_uv_run(run->lane);
+    bound_the_stop(&run->o);
+    lg_timer_stop(run->lane, &run->grace);
+    lg_timer_stop(run->lane, &run->watchdog);
+    lg_standalone_stop(s);
+    lg_log(LG_LOG_INFO, "standalone_stopped", "data=%s", run->o.data);
+}
+
+static enum lg_rc run_all(struct run *run, struct lg_error *err)
 {
     struct lg_standalone *s = NULL;
-    struct lg_lane *lane = NULL;
-    enum lg_rc rc = lg_lane_uv_new("signals", NULL, &lane, err);
+    enum lg_rc rc = lg_main_options_load(&run->o, NULL, run->argc, run->argv, err);
 
     if (rc == LG_OK)
-        rc = lg_lane_uv_on_signal(lane, SIGTERM, signalled, lane, err);
+        rc = lg_main_options_check(&run->o, err);
     if (rc == LG_OK)
-        rc = lg_lane_uv_on_signal(lane, SIGINT, signalled, lane, err);
+        rc = lg_fault_arm_from_env(getenv("LAGOON_FAULTS"), err);
     if (rc == LG_OK)
-        rc = lg_standalone_start(
-            &(struct lg_standalone_options){.data = o->data,
-                                            .host = o->host,
-                                            .controller_port = (uint16_t)o->controller_port,
-                                            .router_port = (uint16_t)o->router_port,
-                                            .server_port = (uint16_t)o->server_port,
-                                            .block_cache_bytes = o->block_cache,
-                                            .pool_threads = o->pool_threads},
-            &s, err);
-    if (rc == LG_OK) {
-        lg_log(LG_LOG_INFO, "standalone_ready", "controller=%u router=%u server=%u data=%s",
-               lg_standalone_controller_port(s), lg_standalone_router_port(s),
-               lg_standalone_server_port(s), o->data);
-        lg_lane_uv_run(lane);
-        lg_standalone_stop(s);
-        lg_log(LG_LOG_INFO, "standalone_stopped", "data=%s", o->data);
-    }
-    lg_lane_uv_free(lane);
+        rc = open_log(&run->o, err);
+    if (rc != LG_OK)
+        return rc;
+    apply_live(&run->o);
+    warn_of_slips();
+    lg_main_options_warn(&run->o, warned, NULL);
+    rc = lg_lane_uv_new("signals", NULL, &run->lane, err);
+    if (rc == LG_OK)
+        rc = take_signals(run, err);
+    if (rc == LG_OK)
+        rc = start(&run->o, &s, err);
+    if (rc == LG_OK)
+        serve(run, s);
+    else
+        lg_log(LG_LOG_ERROR, "standalone_not_started", "reason=%s", err->text);
+    lg_lane_uv_free(run->lane);
+    lg_log_close();
     return rc;
 }
 
@@ -120,25 +263,23 @@ static int help(void)
 
     lg_command_help(&text, LG_COMMAND_STANDALONE);
     lg_buf_append_str(&text, "\noptions:\n");
-    lg_options_help(&text, &table);
+    lg_options_help(&text, &lg_main_options_table);
+    lg_buf_append_str(&text, "\n`lagoon config explain KEY` says more about one.\n");
     return lg_cli_print(lg_buf_slice(&text));
 }
 
 int lg_verb_standalone(const struct lg_command *command)
 {
-    struct options o;
+    struct run run = {.argc = (int)command->rest_count,
+                      .argv = (char *const *)(uintptr_t)command->rest};
     struct lg_error err = {0};
     enum lg_rc rc;
 
     for (size_t i = 0; i < command->rest_count; i++)
         if (strcmp(command->rest[i], "--help") == 0 || strcmp(command->rest[i], "-h") == 0)
             return help();
-    lg_options_init(&table, &o);
-    rc = parse(&o, command, &err);
-    if (rc == LG_OK)
-        rc = check(&o, &err);
-    if (rc == LG_OK)
-        rc = run(&o, &err);
-    lg_options_done(&table, &o);
+    lg_main_options_init(&run.o);
+    rc = run_all(&run, &err);
+    lg_main_options_done(&run.o);
     return rc == LG_OK ? 0 : lg_cli_fail(&err);
 }

@@ -17,6 +17,8 @@
 
 #include "base/log.h"
 #include "net/http1.h"
+#include "net/metrics.h"
+#include "net/ops_front.h"
 
 #define CONNECTIONS_DEFAULT 10000
 #define IDLE_MS_DEFAULT 60000
@@ -62,6 +64,7 @@ struct lg_http_server {
     struct lg_http_server_options options;
     struct lg_listener *listener;
     uint16_t port;
+    uint64_t last_id;
     struct lg_list conns, orphans, spare;
     size_t conn_count, spare_count;
     struct lg_buf scratch; /* Where answers are written. */
@@ -144,6 +147,12 @@ static void send_text(struct server_conn *c, int status, const char *text)
     send_out(c, &c->server->scratch);
 }
 
+static void count_refusal(const struct lg_http_server *s, enum lg_http_refusal limit)
+{
+    lg_metric_add(&lg_metric_http_refused_total,
+                  (uint32_t)s->options.listener * LG_HTTP_REFUSALS + (uint32_t)limit, 1);
+}
+
 /* A request that cannot be parsed is a request too: it is answered in its turn, then all ends. */
 static void refuse(struct server_conn *c, int status, const char *text)
 {
@@ -151,6 +160,9 @@ static void refuse(struct server_conn *c, int status, const char *text)
     char body[TEXT_BYTES_MAX];
     struct lg_http1_answer a = {.status = status, .content_type = "text/plain"};
 
+    count_refusal(c->server, status == 413   ? LG_HTTP_REFUSED_BODY
+                             : status == 431 ? LG_HTTP_REFUSED_HEAD
+                                             : LG_HTTP_REFUSED_SYNTAX);
     (void)snprintf(body, sizeof(body), "%s\n", text);
     a.body = lg_slice_str(body);
     c->last_request = true;
@@ -224,6 +236,7 @@ static void dispatch(struct server_conn *c)
                                         .arena = arena,
                                         .lane = s->options.lane,
                                         .peer = slot->peer,
+                                        .id = ++s->last_id,
                                         .received_us = lg_lane_now_us(s->options.lane)};
     split_target(&slot->rq);
     lg_list_push_back(&c->slots, &slot->link);
@@ -231,7 +244,9 @@ static void dispatch(struct server_conn *c)
     c->active_us = slot->rq.received_us;
     if (!slot->message.keep_alive)
         c->last_request = true;
-    s->options.handler(s->options.ctx, &slot->rq);
+    lg_metric_add(&lg_metric_http_request_bytes_total, s->options.listener, slot->rq.body.size);
+    if (s->options.listener == LG_HTTP_LISTENER_OTHER || !lg_ops_front_handle(&slot->rq))
+        s->options.handler(s->options.ctx, &slot->rq);
 }
 
 /* "100 Continue" may not overtake answers to requests before it. */
@@ -352,6 +367,7 @@ static void conn_closed(void *ctx, struct lg_conn *conn, enum lg_rc why)
     lg_buf_done(&c->input);
     lg_list_remove(&c->link);
     s->conn_count--;
+    lg_metric_sub(&lg_metric_http_connections, s->options.listener, 1);
     lg_free(c);
     check_stopped(s);
 }
@@ -396,8 +412,10 @@ static void watch_expired(struct lg_timer *t)
     } else if (now_us - since_us < idle) {
         lg_timer_start(lane, t, since_us + idle - now_us, watch_expired);
     } else {
-        if (!lg_http1_is_between(c->parser))
+        if (!lg_http1_is_between(c->parser)) {
+            count_refusal(c->server, LG_HTTP_REFUSED_TIME);
             send_text(c, 408, "the request did not arrive in time\n");
+        }
         close_conn(c, /* after_flush= */ true);
         lg_timer_start(lane, t, idle, watch_expired);
     }
@@ -424,6 +442,7 @@ static void turn_away(struct lg_http_server *s, struct lg_conn *conn)
                                 .content_type = "text/plain",
                                 .body = LG_LIT("too many connections; try again later\n")};
 
+    count_refusal(s, LG_HTTP_REFUSED_CONNECTIONS);
     conn->handler = &turned_away;
     conn->ctx = NULL;
     lg_http1_write_response(&s->scratch, &a);
@@ -449,6 +468,8 @@ static void accepted(void *ctx, struct lg_conn *conn)
     lg_list_init(&c->slots);
     lg_list_push_back(&s->conns, &c->link);
     s->conn_count++;
+    lg_metric_add(&lg_metric_http_connections, s->options.listener, 1);
+    lg_metric_add(&lg_metric_http_connections_total, s->options.listener, 1);
     c->active_us = c->progress_us = lg_lane_now_us(s->options.lane);
     lg_timer_start(s->options.lane, &c->watch, idle_us(s), watch_expired);
 }
@@ -553,6 +574,23 @@ void lg_http_server_stop(struct lg_http_server *s, uint64_t grace_ms, void (*sto
 
 /* --- Answers -------------------------------------------------------------------------------- */
 
+static void count_answer(const struct lg_http_server *s, const struct lg_http_request *rq,
+                         const struct lg_http_response *response)
+{
+    uint32_t listener = (uint32_t)s->options.listener;
+    uint32_t class = (uint32_t)LG_MIN(LG_MAX(response->status / 100, 1), 5) - 1;
+    uint64_t took_us = lg_lane_now_us(s->options.lane) - rq->received_us;
+
+    lg_metric_add(&lg_metric_http_requests_total, listener * 5 + class, 1);
+    lg_metric_observe(&lg_metric_http_request_seconds, listener, took_us);
+    lg_metric_add(&lg_metric_http_response_bytes_total, listener, response->body.size);
+    if (lg_log_wanted(LG_LOG_DEBUG)) /* No target: it may hold a key. */
+        lg_log(LG_LOG_DEBUG, "http_answered",
+               "port=%u id=%llu method=%s status=%d bytes=%zu time_us=%llu peer=%s", s->port,
+               (unsigned long long)rq->id, lg_http_method_name(rq->method), response->status,
+               response->body.size, (unsigned long long)took_us, rq->peer);
+}
+
 void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *response)
 {
     struct slot *slot = LG_CONTAINER_OF(rq, struct slot, rq);
@@ -568,6 +606,8 @@ void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *
                                 .keep_alive = slot->message.keep_alive};
 
     assert(!slot->answered && "a request is answered exactly once");
+    if (s != NULL)
+        count_answer(s, rq, response);
     if (c == NULL) {
         slot_release(slot);
         if (s != NULL)

@@ -27,6 +27,15 @@ struct lg_http_request {
     uint64_t received_us; /* Lane time of the last byte. */
     bool peer_gone;       /* The connection closed meanwhile; respond is still due. */
     void *user;           /* The handler's. */
+    uint64_t id;          /* Of this listener, counted from 1: for debug lines. */
+};
+
+/* Which of a process's listeners this is, on its metrics. */
+enum lg_http_listener {
+    LG_HTTP_LISTENER_OTHER, /* Answers no questions of operators: see net/ops_front.h. */
+    LG_HTTP_LISTENER_CONTROLLER,
+    LG_HTTP_LISTENER_ROUTER,
+    LG_HTTP_LISTENER_SERVER
 };
 
 struct lg_http_response {
@@ -47,6 +56,7 @@ struct lg_http_server_options {
     size_t body_bytes_max;  /* 0: LG_HTTP_BODY_BYTES_DEFAULT; over it the answer is 413. */
     size_t connections_max; /* 0: 10000; over it a connection is closed at once. */
     uint64_t idle_ms;       /* 0: 60000; a connection silent this long is closed. */
+    enum lg_http_listener listener;
     lg_http_handler handler;
     void *ctx;
 };

@@ -224,6 +224,9 @@ static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
                                           .host = r->o.host,
                                           .port = r->o.port,
                                           .body_bytes_max = REQUEST_BYTES_MAX,
+                                          .connections_max = r->o.connections_max,
+                                          .idle_ms = r->o.idle_ms,
+                                          .listener = LG_HTTP_LISTENER_ROUTER,
                                           .handler = handle,
                                           .ctx = r};
     char id[LG_NAMES_INSTANCE_MAX + 1];

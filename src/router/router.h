@@ -22,6 +22,8 @@ struct lg_router_options {
     const char *cluster;        /* NULL: "lagoon-0" */
     const char *controller_url; /* what /leader_controller answers; copied */
     uint64_t read_timeout_ms;   /* of a read; 0: 10000 */
+    size_t connections_max;     /* of the listener; 0: its default */
+    uint64_t idle_ms;           /* of its connections; 0: its default */
 };
 
 /* Listens at once; answers 503 until it has read the metadata. LG_ERR_IN_USE, LG_ERR_INVALID. */

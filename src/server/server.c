@@ -101,6 +101,9 @@ static enum lg_rc listen_on(struct lg_server *s, struct lg_error *err)
                                           .lane = s->o.lane,
                                           .host = s->o.host,
                                           .port = s->o.port,
+                                          .connections_max = s->o.connections_max,
+                                          .idle_ms = s->o.idle_ms,
+                                          .listener = LG_HTTP_LISTENER_SERVER,
                                           .handler = lg_front_rest_handle,
                                           .ctx = &s->front};
     enum lg_rc rc = lg_http_server_start(&http, &s->http, err);

@@ -29,6 +29,8 @@ struct lg_server_options {
     /* The name under which replicas are assigned to it: it must be the same after a restart. NULL:
      * "<announced host>_<port>", for servers whose port stays. */
     const char *instance;
+    size_t connections_max; /* of the listener; 0: its default */
+    uint64_t idle_ms;       /* of its connections; 0: its default */
 };
 
 /* Listens at once; replicas open in the background. LG_ERR_IN_USE, LG_ERR_INVALID, and what opening

@@ -1,0 +1,219 @@
+#include "main/options.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "main/cli.h"
+
+static const struct lg_option rows[] = {
+#define X(...) LG_OPTION_ROW(struct lg_main_options, __VA_ARGS__)
+#include "main/options.def"
+#undef X
+};
+
+/* --- Single values. --------------------------------------------------------------------------- */
+static enum lg_rc check_level(struct lg_slice text, enum lg_log_level *out, struct lg_error *err)
+{
+    LG_AUTO_STR char *name = lg_strndup((const char *)text.data, text.size);
+
+    if (lg_log_level_from_name(name, out))
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_INVALID,
+                        "no log level '%.40s'; there are debug, info, warn, error and off", name);
+}
+
+static struct lg_slice trim(struct lg_slice s)
+{
+    while (s.size > 0 && s.data[0] == ' ')
+        s = lg_slice_skip(s, 1);
+    while (s.size > 0 && s.data[s.size - 1] == ' ')
+        s.size--;
+    return s;
+}
+
+enum lg_rc lg_main_options_log_levels(const char *text, struct lg_log_levels *out,
+                                      struct lg_error *err)
+{
+    struct lg_slice rest = lg_slice_str(text);
+    struct lg_log_levels levels = {0};
+
+    while (rest.size > 0) {
+        const uint8_t *comma = memchr(rest.data, ',', rest.size);
+        struct lg_slice all =
+            lg_slice(rest.data, comma == NULL ? rest.size : (size_t)(comma - rest.data));
+        struct lg_slice part = trim(all);
+        const uint8_t *equals = memchr(part.data, '=', part.size);
+        struct lg_log_module_level *m = &levels.modules[levels.count];
+        struct lg_slice name;
+
+        rest = lg_slice_skip(rest, LG_MIN(all.size + 1, rest.size));
+        if (equals == NULL || equals == part.data)
+            return lg_error_set(err, LG_ERR_INVALID, "'%.*s' is not module=level, as in net=debug",
+                                LG_FMT(part));
+        if (levels.count == LG_LOG_MODULES_MAX)
+            return lg_error_set(err, LG_ERR_INVALID, "more than %u modules", LG_LOG_MODULES_MAX);
+        name = trim(lg_slice(part.data, (size_t)(equals - part.data)));
+        if (name.size >= sizeof m->module)
+            return lg_error_set(err, LG_ERR_INVALID, "'%.*s' is no module", LG_FMT(name));
+        memcpy(m->module, name.data, name.size);
+        if (check_level(trim(lg_slice_skip(part, (size_t)(equals - part.data) + 1)), &m->level,
+                        err) != LG_OK)
+            return lg_error_wrap(err, "module %s", m->module);
+        levels.count++;
+    }
+    *out = levels;
+    return LG_OK;
+}
+
+static enum lg_rc check_text(const struct lg_option *o, struct lg_slice text, struct lg_error *err)
+{
+    enum lg_log_level level;
+    struct lg_log_levels levels;
+
+    if (strcmp(o->name, "log_level") == 0)
+        return check_level(text, &level, err);
+    if (strcmp(o->name, "log_levels") == 0) {
+        LG_AUTO_STR char *copy = lg_strndup((const char *)text.data, text.size);
+
+        return lg_main_options_log_levels(copy, &levels, err);
+    }
+    if (strcmp(o->name, "log_to") == 0 && !lg_slice_eq_str(text, "stderr") &&
+        !lg_slice_eq_str(text, "file") && !lg_slice_eq_str(text, "journal"))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "'%.*s' is nowhere; there are stderr, file and journal",
+                            (int)LG_MIN(text.size, (size_t)40), (const char *)text.data);
+    return LG_OK;
+}
+
+const struct lg_option_table lg_main_options_table = {rows, LG_ARRAY_SIZE(rows), check_text};
+_Static_assert(LG_ARRAY_SIZE(rows) <= LG_MAIN_OPTIONS_COUNT_MAX, "a program one can learn");
+
+const struct lg_option_table *lg_cli_options(void)
+{
+    return &lg_main_options_table;
+}
+
+/* --- All values. ------------------------------------------------------------------------------ */
+void lg_main_options_init(struct lg_main_options *o)
+{
+    lg_options_init(&lg_main_options_table, o);
+}
+
+void lg_main_options_done(struct lg_main_options *o)
+{
+    lg_options_done(&lg_main_options_table, o);
+}
+
+enum lg_rc lg_main_options_load(struct lg_main_options *o, unsigned char *origins, int argc,
+                                char *const *argv, struct lg_error *err)
+{
+    LG_SCOPED(lg_main_options) first = {0};
+    LG_SCOPED(lg_buf) text = {0};
+    struct lg_option_sources sources = {.environment = (const char *const *)environ,
+                                        .prefix = LG_MAIN_OPTIONS_PREFIX,
+                                        .argc = argc,
+                                        .argv = argv};
+    enum lg_rc rc;
+
+    /* Which file? Flags and environment say so. */
+    lg_main_options_init(&first);
+    rc = lg_options_load(&lg_main_options_table, &first, NULL, &sources, err);
+    if (rc == LG_OK && first.config != NULL) {
+        rc = lg_cli_read_file(first.config, LG_OPTION_FILE_BYTES_MAX, &text, err);
+        sources.file = lg_buf_slice(&text);
+        sources.file_name = first.config;
+    }
+    if (rc == LG_OK)
+        rc = lg_options_load(&lg_main_options_table, o, origins, &sources, err);
+    return rc;
+}
+
+/* An address of loopback, or the one name that always is. "127.example.org" is a name like others.
+ */
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+}
+
+enum lg_rc lg_main_options_check(const struct lg_main_options *o, struct lg_error *err)
+{
+    if (o->data == NULL)
+        return lg_error_set(err, LG_ERR_INVALID, "--data DIR is missing");
+    if (strcmp(o->log_to, "file") == 0 && o->log_file == NULL)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "log_to = file needs log_file: the path of the file");
+    if (o->controller_port != 0 &&
+        (o->controller_port == o->router_port || o->controller_port == o->server_port))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "controller_port %u is given to another listener too",
+                            o->controller_port);
+    if (o->router_port != 0 && o->router_port == o->server_port)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "router_port and server_port are both %u; they need two",
+                            o->router_port);
+    if (!is_loopback(o->host) && !o->insecure)
+        return lg_error_set(err, LG_ERR_REFUSED,
+                            "listening on %s would let everybody in: there is no authentication "
+                            "yet; say --insecure if that is meant",
+                            o->host);
+    return LG_OK;
+}
+
+/* Is it a directory that we may write into? What does not exist yet is asked of its parent. */
+static bool is_writable(const char *path)
+{
+    LG_AUTO_STR char *at = lg_strdup(path);
+
+    while (access(at, F_OK) != 0) {
+        char *slash = strrchr(at, '/');
+
+        if (slash == NULL)
+            return access(".", W_OK) == 0;
+        if (slash == at)
+            return access("/", W_OK) == 0;
+        *slash = '\0';
+    }
+    return access(at, W_OK) == 0;
+}
+
+void lg_main_options_warn(const struct lg_main_options *o,
+                          void (*warn)(void *ctx, const char *name, const char *sentence),
+                          void *ctx)
+{
+    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+    if (o->insecure && is_loopback(o->host))
+        warn(ctx, "insecure", "nothing is gained by it: host is loopback");
+    if (!is_loopback(o->host) && o->insecure)
+        warn(ctx, "insecure", "everybody who reaches the ports may read, push and delete");
+    if (o->data != NULL && !is_writable(o->data))
+        warn(ctx, "data", "the directory cannot be written by this user");
+    if (o->log_file != NULL && strcmp(o->log_to, "file") != 0)
+        warn(ctx, "log_file", "it is not used: log_to is not file");
+    if (o->log_file != NULL && strcmp(o->log_to, "file") == 0 && !is_writable(o->log_file))
+        warn(ctx, "log_file", "the file cannot be written by this user");
+    if (o->block_cache > memory / 2)
+        warn(ctx, "block_cache", "it is over half of this machine's memory");
+    if (o->shutdown_grace > 90000)
+        warn(ctx, "shutdown_grace",
+             "systemd kills a service that needs over 90 s to stop, unless TimeoutStopSec is "
+             "larger");
+}
+
+void lg_main_options_sample(struct lg_buf *out)
+{
+    static const char *const but[] = {"config", NULL};
+
+    lg_buf_append_str(out,
+                      "# Configuration of `lagoon standalone --config FILE`.\n"
+                      "#\n"
+                      "# Made by `lagoon config sample`: every key with its default, commented\n"
+                      "# out. Flags win over variables LAGOON_<KEY>, these over this file.\n"
+                      "# `lagoon config check FILE` tells what is wrong with a file; SIGHUP\n"
+                      "# makes a running lagoon read it again and apply what is \"live\".\n");
+    lg_options_sample(out, &lg_main_options_table, but);
+}

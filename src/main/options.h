@@ -1,0 +1,44 @@
+/* The options of `lagoon standalone`, from flags, environment, file and defaults: one loader for
+ * the verbs that run it and those that explain it. Belongs to the main thread. */
+#ifndef LG_MAIN_OPTIONS_H
+#define LG_MAIN_OPTIONS_H
+
+#include "base/log.h"
+#include "base/option.h"
+
+#define LG_MAIN_OPTIONS_PREFIX "LAGOON_"
+#define LG_MAIN_OPTIONS_COUNT_MAX 60
+
+struct lg_main_options {
+#define X LG_OPTION_FIELD
+#include "main/options.def"
+#undef X
+};
+
+extern const struct lg_option_table lg_main_options_table;
+
+void lg_main_options_init(struct lg_main_options *o);
+void lg_main_options_done(struct lg_main_options *o);
+LG_DEFINE_SCOPED(lg_main_options, lg_main_options_done)
+
+/* Loads all layers; the file is the one that flags or environment name, if any. `origins` as in
+ * lg_options_load. Nothing changes on failure. */
+LG_MUST_CHECK enum lg_rc lg_main_options_load(struct lg_main_options *o, unsigned char *origins,
+                                              int argc, char *const *argv, struct lg_error *err);
+
+/* What is wrong with the values together: refused (LG_ERR_INVALID, LG_ERR_REFUSED). */
+LG_MUST_CHECK enum lg_rc lg_main_options_check(const struct lg_main_options *o,
+                                               struct lg_error *err);
+/* What is allowed but hardly meant: calls `warn` for each with the row it is about. */
+void lg_main_options_warn(const struct lg_main_options *o,
+                          void (*warn)(void *ctx, const char *name, const char *sentence),
+                          void *ctx);
+
+/* "ingest=debug,router=warn" as the log takes it. LG_ERR_INVALID names the part. */
+LG_MUST_CHECK enum lg_rc lg_main_options_log_levels(const char *text, struct lg_log_levels *out,
+                                                    struct lg_error *err);
+
+/* docs/reference/lagoon.conf. */
+void lg_main_options_sample(struct lg_buf *out);
+
+#endif

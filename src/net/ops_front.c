@@ -1,0 +1,85 @@
+#include "net/ops_front.h"
+
+#include "base/health.h"
+#include "base/json.h"
+#include "base/metric.h"
+#include "lane/lane.h"
+
+static void answer(struct lg_http_request *rq, int status, const char *content_type,
+                   struct lg_slice body)
+{
+    static const struct lg_http_header fresh = {LG_LIT("Cache-Control"), LG_LIT("no-store")};
+
+    lg_http_respond(rq, &(struct lg_http_response){.status = status,
+                                                   .content_type = content_type,
+                                                   .headers = &fresh,
+                                                   .header_count = 1,
+                                                   .body = body});
+}
+
+static void metrics(struct lg_http_request *rq)
+{
+    LG_SCOPED(lg_buf) text = {0};
+
+    if (!lg_metrics_registered()) {
+        lg_http_respond_text(rq, 404, "this process keeps no metrics\n");
+        return;
+    }
+    lg_metrics_write(&text);
+    answer(rq, 200, LG_METRICS_CONTENT_TYPE, lg_buf_slice(&text));
+}
+
+static void add_check(void *ctx, const char *name, bool ok, const char *reason)
+{
+    struct lg_json *cell = lg_json_new_object();
+
+    lg_json_set_str(cell, "name", name);
+    lg_json_set_bool(cell, "ok", ok);
+    lg_json_set_str(cell, "reason", reason[0] == '\0' ? NULL : reason);
+    lg_json_push(ctx, cell);
+}
+
+static void health_json(struct lg_http_request *rq, enum lg_health_kind kind, uint64_t now_us)
+{
+    LG_AUTO(lg_json) *json = lg_json_new_object();
+    struct lg_json *checks = lg_json_new_array();
+    LG_SCOPED(lg_buf) text = {0};
+    bool ok = lg_health_ok(kind, now_us);
+
+    lg_health_each(kind, now_us, add_check, checks);
+    lg_json_set_bool(json, "ok", ok);
+    lg_json_set(json, "checks", checks);
+    lg_json_write(&text, json, /* pretty= */ false);
+    lg_buf_append_byte(&text, '\n');
+    answer(rq, ok ? 200 : 503, "application/json", lg_buf_slice(&text));
+}
+
+static void health(struct lg_http_request *rq, enum lg_health_kind kind)
+{
+    uint64_t now_us = lg_lane_now_us(rq->lane);
+    LG_SCOPED(lg_buf) text = {0};
+    struct lg_slice value;
+    bool ok;
+
+    if (lg_http_param(rq, "output", &value) && lg_slice_eq_str(value, "json")) {
+        health_json(rq, kind, now_us);
+        return;
+    }
+    ok = lg_health_write(&text, kind, now_us, lg_http_param(rq, "verbose", &value));
+    answer(rq, ok ? 200 : 503, "text/plain; charset=utf-8", lg_buf_slice(&text));
+}
+
+bool lg_ops_front_handle(struct lg_http_request *rq)
+{
+    bool live = lg_slice_eq_str(rq->path, "/livez"), ready = lg_slice_eq_str(rq->path, "/readyz");
+
+    if (!live && !ready && !lg_slice_eq_str(rq->path, "/metrics"))
+        return false;
+    if (rq->method != LG_HTTP_GET && rq->method != LG_HTTP_HEAD)
+        lg_http_respond_text(rq, 405, "%.*s answers GET\n", LG_FMT(rq->path));
+    else if (live || ready)
+        health(rq, live ? LG_HEALTH_LIVE : LG_HEALTH_READY);
+    else
+        metrics(rq);
+    return true;
+}
