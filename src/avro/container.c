@@ -7,11 +7,12 @@
 
 #include "avro/decode.h"
 #include "avro/encode.h"
-#include "base/compressor.h"
 #include "base/map.h"
 
 #define READ_BYTES 65536 /* asked from the source at once, at least */
 #define METADATA_ENTRIES_MAX 1024
+#define MAGIC "Obj\1"
+#define MAGIC_BYTES 4
 
 struct lg_container {
     struct lg_source source;
@@ -26,6 +27,8 @@ struct lg_container {
     struct lg_slice *values;
     uint8_t sync[LG_CONTAINER_SYNC_BYTES];
     struct lg_buf inflated;
+    struct lg_zstd *zstd;      /* NULL for the other codecs */
+    bool is_in_blocks;         /* the header was read */
     uint64_t block_offset;     /* of the block handed out last */
     struct lg_decoder records; /* for lg_container_next_record */
     int64_t records_left;
@@ -89,9 +92,15 @@ static enum lg_rc need(struct lg_container *c, size_t n, struct lg_error *err)
 
 static enum lg_rc truncated(const struct lg_container *c, const char *what, struct lg_error *err)
 {
+    unsigned long long end = c->base + c->pending.size;
+
+    if (c->is_in_blocks)
+        return lg_error_set(err, LG_ERR_BAD_DATA,
+                            "the file is truncated: it ends at byte %llu, inside the block at byte "
+                            "%llu",
+                            end, (unsigned long long)c->block_offset);
     return lg_error_set(err, LG_ERR_BAD_DATA,
-                        "the file is truncated: it ends at byte %llu, inside %s",
-                        (unsigned long long)(c->base + c->pending.size), what);
+                        "the file is truncated: it ends at byte %llu, inside %s", end, what);
 }
 
 /* n bytes exactly, borrowed until the next call of need(). */
@@ -172,13 +181,13 @@ static enum lg_rc read_magic(struct lg_container *c, struct lg_error *err)
         return rc;
     if (head.size == 0)
         return lg_error_set(err, LG_ERR_BAD_DATA, "the file is empty, not an Avro container");
-    if (lg_slice_starts(LG_LIT("Obj\1"), head) && head.size < 4)
+    if (lg_slice_starts(LG_LIT(MAGIC), head) && head.size < MAGIC_BYTES)
         return truncated(c, "the header", err);
-    if (!lg_slice_starts(head, LG_LIT("Obj\1")))
+    if (!lg_slice_starts(head, LG_LIT(MAGIC)))
         return lg_error_set(err, LG_ERR_BAD_DATA,
                             "not an Avro container file (no \"Obj\" 1 at byte 0): it looks like %s",
                             seems(lg_slice(head.data, LG_MIN(head.size, (size_t)64))));
-    c->at += 4;
+    c->at += MAGIC_BYTES;
     return LG_OK;
 }
 
@@ -258,15 +267,16 @@ static enum lg_rc read_codec(struct lg_container *c, struct lg_error *err)
     struct lg_slice codec = LG_LIT("null");
 
     lg_container_metadata(c, "avro.codec", &codec);
-    if (lg_slice_eq_str(codec, "null") || codec.size == 0)
+    if (codec.size == 0) {
         c->codec = LG_CODEC_NULL;
-    else if (lg_slice_eq_str(codec, "deflate"))
-        c->codec = LG_CODEC_DEFLATE;
-    else
+    } else if (!lg_codec_of_name(codec, &c->codec)) {
         return lg_error_set(err, LG_ERR_UNSUPPORTED,
                             "the file is compressed with \"%.*s\"; write it again with the codec "
-                            "deflate or null",
+                            "zstandard, snappy, deflate or null",
                             LG_FMT(lg_slice(codec.data, LG_MIN(codec.size, (size_t)40))));
+    }
+    if (c->codec == LG_CODEC_ZSTANDARD)
+        c->zstd = lg_zstd_new();
     return LG_OK;
 }
 
@@ -302,6 +312,7 @@ enum lg_rc lg_container_open(struct lg_source source, struct lg_container **out,
     rc = read_header(c, err);
     if (rc != LG_OK)
         return rc;
+    c->is_in_blocks = true;
     *out = LG_TAKE(c);
     return LG_OK;
 }
@@ -313,6 +324,7 @@ void lg_container_close(struct lg_container *c)
     lg_buf_done(&c->pending);
     lg_buf_done(&c->header);
     lg_buf_done(&c->inflated);
+    lg_zstd_free(c->zstd);
     lg_map_free(c->metadata);
     lg_free(c->values);
     lg_schema_unref(c->schema);
@@ -369,6 +381,13 @@ static enum lg_rc read_block_head(struct lg_container *c, int64_t *out_count, si
     return LG_OK;
 }
 
+/* What a block of so many stored bytes may inflate to. */
+static size_t ceiling_of(size_t stored)
+{
+    return LG_MIN(LG_CONTAINER_RATIO_FREE_BYTES + stored * LG_CONTAINER_RATIO_MAX,
+                  LG_CONTAINER_BLOCK_BYTES_MAX);
+}
+
 static enum lg_rc unpack(struct lg_container *c, struct lg_slice stored, struct lg_slice *out,
                          struct lg_error *err)
 {
@@ -379,7 +398,8 @@ static enum lg_rc unpack(struct lg_container *c, struct lg_slice stored, struct 
         return LG_OK;
     }
     lg_buf_clear(&c->inflated);
-    rc = lg_inflate_raw(&c->inflated, stored, err);
+    c->inflated.ceiling = ceiling_of(stored.size);
+    rc = lg_codec_unpack(c->codec, c->zstd, &c->inflated, stored, err);
     if (rc != LG_OK)
         return err == NULL ? rc
                            : lg_error_wrap(err, "in the block at byte %llu of the file",
@@ -404,7 +424,7 @@ enum lg_rc lg_container_next_block(struct lg_container *c, struct lg_slice *out_
     struct lg_slice stored = {0}, block = {0};
     int64_t count = 0;
     size_t size = 0;
-    enum lg_rc rc = need(c, 1, err);
+    enum lg_rc rc = need(c, MAGIC_BYTES, err);
 
     if (rc != LG_OK)
         return rc;
@@ -413,6 +433,9 @@ enum lg_rc lg_container_next_block(struct lg_container *c, struct lg_slice *out_
         return LG_OK;
     }
     c->block_offset = lg_container_offset(c);
+    if (lg_slice_starts(unread(c), LG_LIT(MAGIC))) /* As a block, it would count -40 records. */
+        return damaged(c, err, LG_ERR_BAD_DATA,
+                       "another Avro file begins there; give joined files one by one");
     rc = read_block_head(c, &count, &size, err);
     if (rc == LG_OK)
         rc = take_bytes(c, size + sizeof(c->sync), "a block", &stored, err);

@@ -7,13 +7,16 @@
 #ifndef LG_AVRO_CONTAINER_H
 #define LG_AVRO_CONTAINER_H
 
+#include "avro/container_codec.h"
 #include "avro/schema.h"
 
 #define LG_CONTAINER_BLOCK_BYTES_MAX ((size_t)64 << 20) /* stored, and again inflated */
+/* A block may inflate to so many times its stored size, and 1 MiB more. Only zstandard can go
+ * beyond, with blocks of almost nothing but repetition. */
+#define LG_CONTAINER_RATIO_MAX ((size_t)16384)
+#define LG_CONTAINER_RATIO_FREE_BYTES ((size_t)1 << 20)
 #define LG_CONTAINER_HEADER_BYTES_MAX ((size_t)4 << 20)
 #define LG_CONTAINER_SYNC_BYTES 16
-
-enum lg_container_codec { LG_CODEC_NULL, LG_CODEC_DEFLATE };
 
 /* Where bytes come from. */
 struct lg_source {
@@ -28,7 +31,7 @@ struct lg_container; /* Opaque. */
 
 /* Reads the header. `source` is copied, its ctx must live as long as the reader. LG_ERR_BAD_DATA
  * for a foreign or truncated file (says what the file looks like), LG_ERR_UNSUPPORTED for a codec
- * other than null and deflate, LG_ERR_SCHEMA for a bad schema in it, or the source's own error. */
+ * that we do not have, LG_ERR_SCHEMA for a bad schema in it, or the source's own error. */
 LG_MUST_CHECK enum lg_rc lg_container_open(struct lg_source source, struct lg_container **out,
                                            struct lg_error *err);
 void lg_container_close(struct lg_container *container); /* NULL is allowed. */
@@ -45,8 +48,9 @@ uint64_t lg_container_offset(const struct lg_container *container);
 
 /* The next block, inflated: `*out_count` datums back to back, to be told apart by lg_avro_skip.
  * Borrowed until the next call. At the proper end `*out_end` is true and the rest untouched.
- * LG_ERR_BAD_DATA for a truncated file, a wrong marker, a damaged block (names the byte offset),
- * LG_ERR_TOO_LARGE past LG_CONTAINER_BLOCK_BYTES_MAX. The records themselves are not checked. */
+ * LG_ERR_BAD_DATA for a truncated file, a wrong marker, a damaged block, a second file joined to
+ * the first, LG_ERR_TOO_LARGE past the limits above; each names the byte offset. The records
+ * themselves are not checked. */
 LG_MUST_CHECK enum lg_rc lg_container_next_block(struct lg_container *container,
                                                  struct lg_slice *out_block, int64_t *out_count,
                                                  bool *out_end, struct lg_error *err);

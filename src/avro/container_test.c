@@ -91,7 +91,7 @@ static void what_is_written_is_read(void **state)
     struct lg_error err = {0};
     (void)state;
 
-    for (int codec = LG_CODEC_NULL; codec <= LG_CODEC_DEFLATE; codec++) {
+    for (int codec = LG_CODEC_NULL; codec < LG_CODEC_COUNT; codec++) {
         LG_SCOPED(lg_buf) file = {0};
 
         write_longs(&file, (enum lg_container_codec)codec, /* block_bytes= */ 100, 1000);
@@ -247,8 +247,9 @@ static void assert_bad_file(const char *codec, const char *schema, struct lg_sli
 static void bad_headers_are_named(void **state)
 {
     (void)state;
-    assert_bad_file("snappy", "\"long\"", LG_SLICE_NULL, LG_ERR_UNSUPPORTED,
-                    "compressed with \"snappy\"; write it again with the codec deflate");
+    assert_bad_file("bzip2", "\"long\"", LG_SLICE_NULL, LG_ERR_UNSUPPORTED,
+                    "compressed with \"bzip2\"; write it again with the codec zstandard, snappy, "
+                    "deflate or null");
     assert_bad_file(NULL, "\"lang\"", LG_SLICE_NULL, LG_ERR_SCHEMA,
                     "the file's header: schema at $: no type \"lang\"");
     assert_bad_file("null", NULL, LG_SLICE_NULL, LG_ERR_BAD_DATA, "no avro.schema");
@@ -296,6 +297,13 @@ static void bad_blocks_are_named_with_their_offset(void **state)
                     "record 2, in the block at byte 43 of the file: the data ends at byte 2");
     assert_bad_file("deflate", long_schema, LG_LIT("\x02\x04\xff\xff" MARK), LG_ERR_BAD_DATA,
                     "in the block at byte 62 of the file: ");
+    assert_bad_file("snappy", long_schema, LG_LIT("\x02\x0a\x01\x00\x05zz" MARK), LG_ERR_BAD_DATA,
+                    "in the block at byte 61 of the file: the snappy ");
+    assert_bad_file("zstandard", long_schema, LG_LIT("\x02\x04zz" MARK), LG_ERR_BAD_DATA,
+                    "in the block at byte 64 of the file: ");
+    assert_bad_file(NULL, long_schema, LG_LIT("\x02\x02\x00" MARK "\x02\x02\x00sixteen"),
+                    LG_ERR_BAD_DATA,
+                    "the file is truncated: it ends at byte 72, inside the block at byte 62");
     /* An empty block is allowed. */
     write_file(&block, NULL, long_schema, LG_LIT("\x00\x00" MARK "\x02\x02\x00" MARK));
     {
@@ -305,6 +313,42 @@ static void bad_blocks_are_named_with_their_offset(void **state)
         assert_ok(read_all(lg_buf_slice(&block), 11, &count, &err));
         assert_int_equal(count, 1);
     }
+}
+
+static void joined_files_are_told_apart(void **state)
+{
+    LG_SCOPED(lg_buf) files = {0};
+    char says[80];
+    (void)state;
+
+    write_longs(&files, LG_CODEC_SNAPPY, 0, 1);
+    snprintf(says, sizeof(says), "in the block at byte %zu of the file: another Avro file begins",
+             files.size);
+    write_longs(&files, LG_CODEC_SNAPPY, 0, 1);
+    assert_bad(lg_buf_slice(&files), LG_ERR_BAD_DATA, says);
+}
+
+/* 40 MB of zeros in 1.3 kB: within the limit of a block, but beyond any ratio of real data. */
+static void a_block_that_inflates_too_much_for_its_size_is_refused(void **state)
+{
+    LG_AUTO(lg_zstd) *zstd = lg_zstd_new();
+    LG_SCOPED(lg_buf) zeros = {0};
+    LG_SCOPED(lg_buf) packed = {0};
+    LG_SCOPED(lg_buf) block = {0};
+    LG_SCOPED(lg_buf) file = {0};
+    struct lg_error err = {0};
+    size_t n = (size_t)40 << 20;
+    (void)state;
+
+    memset(lg_buf_reserve(&zeros, n), 0, n);
+    lg_buf_commit(&zeros, n);
+    assert_ok(lg_codec_pack(LG_CODEC_ZSTANDARD, zstd, &packed, lg_buf_slice(&zeros), &err));
+    assert_true(packed.size * LG_CONTAINER_RATIO_MAX < n - LG_CONTAINER_RATIO_FREE_BYTES);
+    lg_encode_long(&block, (int64_t)n);
+    lg_encode_bytes(&block, lg_buf_slice(&packed));
+    lg_buf_append(&block, sync_marker, sizeof(sync_marker));
+    write_file(&file, "zstandard", "\"long\"", lg_buf_slice(&block));
+    assert_bad(lg_buf_slice(&file), LG_ERR_TOO_LARGE, "in the block at byte 64 of the file: ");
 }
 
 static void a_block_that_inflates_without_end_is_refused(void **state)
@@ -437,6 +481,8 @@ int main(void)
         cmocka_unit_test(bad_headers_are_named),
         cmocka_unit_test(too_many_header_entries_are_refused),
         cmocka_unit_test(bad_blocks_are_named_with_their_offset),
+        cmocka_unit_test(joined_files_are_told_apart),
+        cmocka_unit_test(a_block_that_inflates_too_much_for_its_size_is_refused),
         cmocka_unit_test(a_block_that_inflates_without_end_is_refused),
         cmocka_unit_test(an_error_of_the_disk_is_passed_on),
         cmocka_unit_test(the_writer_refuses_what_is_not_a_datum),

@@ -2,7 +2,6 @@
 #include "avro/container.h"
 #include "avro/decode.h"
 #include "avro/encode.h"
-#include "base/compressor.h"
 
 #define BLOCK_BYTES_DEFAULT ((size_t)64 << 10)
 
@@ -10,6 +9,7 @@ struct lg_container_writer {
     struct lg_sink sink;
     struct lg_schema *schema;
     enum lg_container_codec codec;
+    struct lg_zstd *zstd; /* NULL for the other codecs */
     size_t block_bytes;
     uint8_t sync[LG_CONTAINER_SYNC_BYTES];
     struct lg_buf block; /* records not written yet */
@@ -38,7 +38,7 @@ static enum lg_rc write_header(struct lg_container_writer *w, struct lg_error *e
     lg_buf_append_slice(&header, LG_LIT("Obj\1"));
     lg_encode_long(&header, 2); /* one block of two entries */
     lg_encode_string(&header, LG_LIT("avro.codec"));
-    lg_encode_bytes(&header, w->codec == LG_CODEC_DEFLATE ? LG_LIT("deflate") : LG_LIT("null"));
+    lg_encode_bytes(&header, lg_slice_str(lg_codec_name(w->codec)));
     lg_encode_string(&header, LG_LIT("avro.schema"));
     lg_encode_bytes(&header, lg_schema_text(w->schema));
     lg_encode_long(&header, 0);
@@ -57,6 +57,7 @@ enum lg_rc lg_container_writer_open(struct lg_sink sink,
     w->sink = sink;
     w->schema = lg_schema_ref(options->schema);
     w->codec = options->codec;
+    w->zstd = w->codec == LG_CODEC_ZSTANDARD ? lg_zstd_new() : NULL;
     w->block_bytes = options->block_bytes == 0 ? BLOCK_BYTES_DEFAULT : options->block_bytes;
     w->block = lg_buf_with_ceiling(LG_CONTAINER_BLOCK_BYTES_MAX);
     memcpy(w->sync, options->sync, sizeof(w->sync));
@@ -76,8 +77,8 @@ enum lg_rc lg_container_writer_flush(struct lg_container_writer *w, struct lg_er
 
     if (w->count == 0)
         return LG_OK;
-    if (w->codec == LG_CODEC_DEFLATE) {
-        rc = lg_deflate_raw(&packed, stored, err);
+    if (w->codec != LG_CODEC_NULL) {
+        rc = lg_codec_pack(w->codec, w->zstd, &packed, stored, err);
         stored = lg_buf_slice(&packed);
     }
     if (rc != LG_OK)
@@ -100,7 +101,7 @@ enum lg_rc lg_container_writer_add(struct lg_container_writer *w, struct lg_slic
 
     if (rc != LG_OK)
         return rc;
-    /* Half the limit, so that the block stays below it even if deflate makes it longer. */
+    /* Half the limit, so that the block stays below it even if a codec makes it longer. */
     if (datum.size > LG_CONTAINER_BLOCK_BYTES_MAX / 2)
         return lg_error_set(err, LG_ERR_TOO_LARGE, "a record of %zu bytes, over the limit of %zu",
                             datum.size, LG_CONTAINER_BLOCK_BYTES_MAX / 2);
@@ -121,6 +122,7 @@ void lg_container_writer_close(struct lg_container_writer *w)
     if (w == NULL)
         return;
     lg_buf_done(&w->block);
+    lg_zstd_free(w->zstd);
     lg_schema_unref(w->schema);
     lg_free(w);
 }
