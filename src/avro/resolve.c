@@ -131,7 +131,7 @@ static enum lg_rc run_copy(struct run *u, const struct lg_step *s, struct lg_dec
     size_t start = d->at;
     enum lg_rc rc = lg_avro_skip_at(s->writer, d, depth, u->err);
 
-    if (rc == LG_OK)
+    if (rc == LG_OK && d->at > start) /* A datum of no bytes may come without memory. */
         lg_buf_append(u->out, d->in.data + start, d->at - start);
     return rc;
 }
