@@ -36,8 +36,11 @@ struct lg_read {
     struct lg_read_key **keys; /* Pointers, so that parts of a read share keys with the whole. */
     size_t key_count;          /* 1 to LG_READ_KEYS_MAX */
     bool single;               /* Asked as a single get. */
-    struct lg_arena *arena;    /* Where values and parts are made. */
-    uint64_t deadline_us;      /* Absolute lane time; layers only ever shorten it. */
+    /* The highest compression strategy that the asker undoes itself: values of a lower or equal one
+     * come as they are stored. ZSTD_WITH_DICT always comes decompressed. */
+    enum lg_compression accepts;
+    struct lg_arena *arena; /* Where values and parts are made. */
+    uint64_t deadline_us;   /* Absolute lane time; layers only ever shorten it. */
     void (*done)(struct lg_read *read);
 
     /* LG_OK when every key is answered (found or not found); else the first error of a key. */

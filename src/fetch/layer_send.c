@@ -45,6 +45,21 @@ static enum lg_rc rc_of_status(int status)
     }
 }
 
+/* A server of before compression says nothing. */
+static enum lg_rc compression_of(const struct lg_read *read, const struct lg_http_call *call,
+                                 enum lg_compression *out, struct lg_error *err)
+{
+    struct lg_slice text = lg_http_header(&call->response_headers, "X-VENICE-COMPRESSION-STRATEGY");
+    int64_t id = LG_COMPRESSION_NO_OP;
+
+    if ((text.size == 0 || lg_parse_i64(text, 0, INT32_MAX, &id)) &&
+        lg_compression_from_id(id, out))
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_UNAVAILABLE, "%s answered with compression strategy '%.*s'",
+                        read->host->name, (int)LG_MIN(text.size, (size_t)20),
+                        (const char *)text.data);
+}
+
 static enum lg_rc take_single(struct lg_read *read, struct lg_http_call *call, struct lg_error *err)
 {
     struct lg_read_key *key = read->keys[0];
@@ -60,6 +75,8 @@ static enum lg_rc take_single(struct lg_read *read, struct lg_http_call *call, s
     if (!lg_parse_i64(id, 1, INT32_MAX, &schema_id))
         return lg_error_set(err, LG_ERR_UNAVAILABLE, "%s answered without a schema id",
                             read->host->name);
+    if (compression_of(read, call, &key->compression, err) != LG_OK)
+        return err->rc;
     copy = lg_arena_copy(read->arena, body);
     if (copy == NULL)
         return lg_error_set(err, LG_ERR_TOO_LARGE, "the answer needs more memory than allowed");
@@ -75,11 +92,14 @@ static enum lg_rc take_several(struct lg_read *read, struct lg_http_call *call,
     struct lg_slice body = lg_buf_slice(&call->response_body);
     const uint8_t *copy = lg_arena_copy(read->arena, body);
     struct lg_decoder d = lg_decoder_of(lg_slice(copy, body.size));
+    enum lg_compression compression;
     struct lg_wire_value value;
     bool end = false;
 
     if (copy == NULL)
         return lg_error_set(err, LG_ERR_TOO_LARGE, "the answer needs more memory than allowed");
+    if (compression_of(read, call, &compression, err) != LG_OK)
+        return err->rc;
     for (size_t i = 0; i < read->key_count; i++)
         read->keys[i]->rc = LG_ERR_NOT_FOUND; /* Missing keys are omitted. */
     while (!end) {
@@ -96,6 +116,7 @@ static enum lg_rc take_several(struct lg_read *read, struct lg_http_call *call,
         read->keys[value.index]->rc = LG_OK;
         read->keys[value.index]->schema_id = value.schema_id;
         read->keys[value.index]->value = value.value;
+        read->keys[value.index]->compression = compression;
     }
     return LG_OK;
 }

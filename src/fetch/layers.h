@@ -2,6 +2,7 @@
  *
  *   meter    counts reads, answers and failures
  *   limit    bounds the reads in flight
+ *   decode   undoes the compression of values, with the version's dictionary if it has one
  *   scatter  splits the keys of a read by server, gathers the answers
  *   retry    asks another replica when one cannot answer
  *   route    picks the replica
@@ -14,6 +15,7 @@
 #include "fetch/layer.h"
 #include "fetch/replica_picker.h"
 #include "net/http_client.h"
+#include "record/value_codec.h"
 
 /* Where the replicas of a partition are: what the layers know of the catalog. */
 struct lg_replica_source {
@@ -65,6 +67,23 @@ struct lg_limit_layer {
 };
 void lg_limit_layer_init(struct lg_limit_layer *l, struct lg_lane *lane, struct lg_layer *below,
                          uint32_t reads_max, struct lg_fetch_counters *counters);
+
+#define LG_DECODE_DICTIONARIES_MAX 64u                 /* versions; the longest unused one goes */
+#define LG_DECODE_INLINE_BYTES_MAX ((size_t)256 << 10) /* compressed; more leaves the lane */
+
+struct lg_decode_layer {
+    struct lg_layer base;
+    struct lg_replica_source source; /* whom to ask for a dictionary */
+    struct lg_http_client *client;
+    struct lg_value_codec *codecs[LG_COMPRESSION_ZSTD_WITH_DICT]; /* those without a dictionary */
+    struct lg_map *versions; /* topic -> struct version, those with one */
+    uint64_t clock;          /* of uses */
+    struct lg_buf scratch;
+};
+void lg_decode_layer_init(struct lg_decode_layer *l, struct lg_lane *lane, struct lg_layer *below,
+                          const struct lg_replica_source *source, struct lg_http_client *client);
+/* No read may be in flight. */
+void lg_decode_layer_done(struct lg_decode_layer *l);
 
 struct lg_scatter_layer {
     struct lg_layer base;

@@ -7,6 +7,7 @@ struct lg_fetch_stack {
     /* Top to bottom: what a read passes through. */
     struct lg_meter_layer meter;
     struct lg_limit_layer limit;
+    struct lg_decode_layer decode;
     struct lg_scatter_layer scatter;
     struct lg_retry_layer retry;
     struct lg_route_layer route;
@@ -22,7 +23,8 @@ struct lg_fetch_stack *lg_fetch_stack_new(const struct lg_fetch_options *o)
     assert(tries_max <= LG_READ_TRIES_MAX);
     s->client = lg_http_client_new(o->transport, o->lane);
     lg_meter_layer_init(&s->meter, o->lane, &s->limit.base, &s->counters);
-    lg_limit_layer_init(&s->limit, o->lane, &s->scatter.base, reads_max, &s->counters);
+    lg_limit_layer_init(&s->limit, o->lane, &s->decode.base, reads_max, &s->counters);
+    lg_decode_layer_init(&s->decode, o->lane, &s->scatter.base, &o->source, s->client);
     lg_scatter_layer_init(&s->scatter, o->lane, &s->retry.base, &o->source);
     lg_retry_layer_init(&s->retry, o->lane, &s->route.base, tries_max, &s->counters);
     lg_route_layer_init(&s->route, o->lane, &s->send.base, &o->source);
@@ -45,5 +47,6 @@ void lg_fetch_stack_free(struct lg_fetch_stack *stack)
     if (stack == NULL)
         return;
     lg_http_client_free(stack->client);
+    lg_decode_layer_done(&stack->decode);
     lg_free(stack);
 }

@@ -1,10 +1,31 @@
 /* Many gets in one; see the header. Owner: the lane that asks. */
 #include "read/batch_get.h"
 
+static void too_many(const struct lg_batch_get *get, struct lg_batch_get_key *k)
+{
+    k->rc = lg_error_set(&k->err, LG_ERR_TOO_LARGE,
+                         "the values are over %zu bytes together; ask for fewer keys at once",
+                         get->bytes_max);
+}
+
+/* Counts a value that was read; drops it when it is too much, and then nothing more is read. */
+static void count(struct lg_batch_get *get, struct lg_batch_get_key *k)
+{
+    if (k->rc != LG_OK || get->bytes_max == 0)
+        return;
+    get->bytes += k->value.payload.size;
+    if (get->bytes <= get->bytes_max)
+        return;
+    get->is_full = true;
+    lg_buf_done(&k->value.payload);
+    too_many(get, k);
+}
+
 bool lg_batch_get_try(struct lg_batch_get *get)
 {
     assert(get->n <= LG_BATCH_GET_KEYS_MAX);
-    get->cold = 0;
+    get->cold = get->bytes = 0;
+    get->is_full = false;
     for (size_t i = 0; i < get->n; i++) {
         struct lg_batch_get_key *k = &get->keys[i];
 
@@ -12,6 +33,7 @@ bool lg_batch_get_try(struct lg_batch_get *get)
         k->rc = i < LG_BATCH_GET_INLINE_MAX || k->replica == NULL
                     ? lg_point_get_try(k->replica, k->key, &k->value, &k->err)
                     : LG_ERR_WOULD_BLOCK;
+        count(get, k);
         get->cold += k->rc == LG_ERR_WOULD_BLOCK;
     }
     return get->cold == 0;
@@ -24,8 +46,14 @@ static void read_cold(struct lg_offload *offload)
     for (size_t i = 0; i < get->n; i++) {
         struct lg_batch_get_key *k = &get->keys[i];
 
-        if (k->rc == LG_ERR_WOULD_BLOCK)
-            k->rc = lg_point_get_now(k->replica, k->key, &k->value, &k->err);
+        if (k->rc != LG_ERR_WOULD_BLOCK)
+            continue;
+        if (get->is_full) {
+            too_many(get, k);
+            continue;
+        }
+        k->rc = lg_point_get_now(k->replica, k->key, &k->value, &k->err);
+        count(get, k);
     }
 }
 

@@ -26,10 +26,14 @@ struct lg_batch_get {
     struct lg_lane *lane; /* Where it is submitted and `done` runs. */
     struct lg_batch_get_key *keys;
     size_t n; /* At most LG_BATCH_GET_KEYS_MAX: checked by the front that parses them. */
+    /* 0, or what all values may have together: keys beyond get LG_ERR_TOO_LARGE. */
+    size_t bytes_max;
     void (*done)(struct lg_batch_get *get);
 
     struct lg_offload offload; /* Ours. */
     size_t cold;               /* Ours: keys whose rc is LG_ERR_WOULD_BLOCK. */
+    size_t bytes;              /* Ours: of the values read so far. */
+    bool is_full;              /* Ours: nothing more is read. */
 };
 
 /* Reads what is in memory. True: every key has its outcome, `done` will not be called, nothing is

@@ -22,6 +22,16 @@ enum lg_rc lg_value_codec_new(enum lg_compression strategy, struct lg_slice dict
     return rc;
 }
 
+struct lg_value_codec *lg_value_codec_clone(const struct lg_value_codec *codec)
+{
+    struct lg_value_codec *clone = lg_new(struct lg_value_codec);
+
+    clone->strategy = codec->strategy;
+    clone->zstd = lg_zstd_new();
+    clone->dict = codec->dict == NULL ? NULL : lg_zstd_dict_ref(codec->dict);
+    return clone;
+}
+
 void lg_value_codec_free(struct lg_value_codec *codec)
 {
     if (codec == NULL)

@@ -18,6 +18,8 @@ struct lg_value_codec;
 LG_MUST_CHECK enum lg_rc lg_value_codec_new(enum lg_compression strategy,
                                             struct lg_slice dictionary, struct lg_value_codec **out,
                                             struct lg_error *err);
+/* Another one of the same strategy that shares the dictionary, for a user beside this one's. */
+struct lg_value_codec *lg_value_codec_clone(const struct lg_value_codec *codec);
 void lg_value_codec_free(struct lg_value_codec *codec); /* NULL is allowed. */
 LG_DEFINE_AUTO(lg_value_codec, lg_value_codec_free)
 enum lg_compression lg_value_codec_strategy(const struct lg_value_codec *codec);

@@ -107,6 +107,24 @@ static void bytes_of_another_strategy_are_corrupt(void **state)
     }
 }
 
+static void a_clone_outlives_what_it_was_made_of(void **state)
+{
+    (void)state;
+    struct lg_error err = {0};
+
+    for (int s = LG_COMPRESSION_NO_OP; s <= LG_COMPRESSION_ZSTD_WITH_DICT; s++) {
+        struct lg_value_codec *codec = codec_of((enum lg_compression)s);
+        LG_AUTO(lg_value_codec) *clone = lg_value_codec_clone(codec);
+        LG_SCOPED(lg_buf) packed = {0}, plain = {0};
+
+        assert_ok(lg_value_codec_pack(codec, LG_LIT("a dictionary value"), &packed, &err));
+        lg_value_codec_free(codec);
+        assert_int_equal(lg_value_codec_strategy(clone), s);
+        assert_ok(lg_value_codec_unpack(clone, lg_buf_slice(&packed), &plain, &err));
+        assert_slice_equal(lg_buf_slice(&plain), LG_LIT("a dictionary value"));
+    }
+}
+
 static void a_damaged_dictionary_is_refused(void **state)
 {
     (void)state;
@@ -130,6 +148,7 @@ int main(void)
         cmocka_unit_test(the_largest_value_passes_and_one_byte_more_does_not),
         cmocka_unit_test(a_bomb_is_refused_at_the_limit),
         cmocka_unit_test(bytes_of_another_strategy_are_corrupt),
+        cmocka_unit_test(a_clone_outlives_what_it_was_made_of),
         cmocka_unit_test(a_damaged_dictionary_is_refused),
     };
 

@@ -50,12 +50,21 @@ static void refuse_pinned(struct pinned *p, const struct lg_error *err)
 /* --- Answers. ----------------------------------------------------------------------------------
  */
 
+/* Of the values in the answer: all of one version have the same. */
+static enum lg_compression compression_of(const struct pinned *p)
+{
+    for (size_t i = 0; i < p->read.key_count; i++)
+        if (p->keys[i].rc == LG_OK)
+            return p->keys[i].compression;
+    return LG_COMPRESSION_NO_OP;
+}
+
 static void respond_venice(struct pinned *p, int32_t schema_id, struct lg_slice body)
 {
-    char id[16], rcu[16];
+    char id[16], rcu[16], compression[16];
     struct lg_http_header headers[4] = {
         {LG_LIT("X-VENICE-SCHEMA-ID"), LG_SLICE_NULL},
-        {LG_LIT("X-VENICE-COMPRESSION-STRATEGY"), LG_LIT("0")},
+        {LG_LIT("X-VENICE-COMPRESSION-STRATEGY"), LG_SLICE_NULL},
         {LG_LIT("X-VENICE-RCU"), LG_SLICE_NULL},
         {LG_LIT("X-VENICE-STREAMING-RESPONSE"), LG_LIT("1")},
     };
@@ -63,7 +72,9 @@ static void respond_venice(struct pinned *p, int32_t schema_id, struct lg_slice 
 
     (void)snprintf(id, sizeof id, "%d", schema_id);
     (void)snprintf(rcu, sizeof rcu, "%zu", p->read.key_count);
+    (void)snprintf(compression, sizeof compression, "%d", (int)compression_of(p));
     headers[0].value = lg_slice_str(id);
+    headers[1].value = lg_slice_str(compression);
     headers[2].value = lg_slice_str(rcu);
     lg_http_respond(p->rq, &(struct lg_http_response){.status = 200,
                                                       .content_type = "avro/binary",
@@ -302,8 +313,24 @@ static void add_key(struct pinned *p, struct lg_slice key)
     p->read.keys[i] = &p->keys[i];
 }
 
+/* What the client says it decompresses, if the store lets it. */
+static enum lg_compression accepted(const struct pinned *p)
+{
+    struct lg_slice text =
+        lg_http_header(&p->rq->headers, "X-VENICE-SUPPORTED-COMPRESSION-STRATEGY");
+    enum lg_compression accepts;
+    int64_t id;
+
+    if (p->form == PEOPLE_ONE || p->form == PEOPLE_MANY ||
+        !p->store->store->client_decompression_enabled || !lg_parse_i64(text, 0, INT32_MAX, &id) ||
+        !lg_compression_from_id(id, &accepts))
+        return LG_COMPRESSION_NO_OP;
+    return accepts;
+}
+
 static void start(struct pinned *p)
 {
+    p->read.accepts = accepted(p);
     p->read.topic = p->topic;
     p->read.single = p->form == VENICE_ONE || p->form == PEOPLE_ONE;
     p->read.arena = p->rq->arena;

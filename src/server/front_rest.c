@@ -18,23 +18,26 @@ struct answer_head {
     int32_t schema_id;
     uint32_t rcu;
     bool streaming;
+    enum lg_compression compression; /* of the values in the body */
 };
 
 /* The headers that every answer of a storage node has; texts are made in the request's arena. */
 static void respond(struct lg_http_request *rq, int status, const struct answer_head *head,
                     const char *content_type, struct lg_slice body)
 {
-    char schema_id[16], rcu[16];
+    char schema_id[16], rcu[16], compression[16];
     struct lg_http_header headers[4] = {
         {LG_LIT("X-VENICE-SCHEMA-ID"), LG_SLICE_NULL},
-        {LG_LIT("X-VENICE-COMPRESSION-STRATEGY"), LG_LIT("0")},
+        {LG_LIT("X-VENICE-COMPRESSION-STRATEGY"), LG_SLICE_NULL},
         {LG_LIT("X-VENICE-RCU"), LG_SLICE_NULL},
         {LG_LIT("X-VENICE-STREAMING-RESPONSE"), LG_LIT("1")},
     };
 
     (void)snprintf(schema_id, sizeof schema_id, "%d", head->schema_id);
     (void)snprintf(rcu, sizeof rcu, "%u", head->rcu);
+    (void)snprintf(compression, sizeof compression, "%d", (int)head->compression);
     headers[0].value = lg_slice_str(schema_id);
+    headers[1].value = lg_slice_str(compression);
     headers[2].value = lg_slice_str(rcu);
     lg_http_respond(rq, &(struct lg_http_response){.status = status,
                                                    .content_type = content_type,
@@ -85,14 +88,17 @@ static void refuse_missing(const struct lg_front_rest *f, struct lg_http_request
 
 struct single { /* Of a get that needs the disk; lives until its answer. */
     struct lg_http_request *rq;
+    enum lg_compression compression;
     struct lg_point_get get;
 };
 
 static void answer_single(struct lg_http_request *rq, enum lg_rc rc, const struct lg_error *err,
-                          const struct lg_value *value)
+                          const struct lg_value *value, enum lg_compression compression)
 {
     if (rc == LG_OK)
-        respond(rq, 200, &(struct answer_head){.schema_id = value->schema_id, .rcu = 1},
+        respond(rq, 200,
+                &(struct answer_head){
+                    .schema_id = value->schema_id, .rcu = 1, .compression = compression},
                 "avro/binary", lg_buf_slice(&value->payload));
     else if (rc == LG_ERR_NOT_FOUND)
         respond(rq, 404, &(struct answer_head){.schema_id = -1, .rcu = 1}, NULL, LG_SLICE_NULL);
@@ -104,7 +110,7 @@ static void single_done(struct lg_point_get *get)
 {
     struct single *s = LG_CONTAINER_OF(get, struct single, get);
 
-    answer_single(s->rq, get->rc, &get->err, &get->value);
+    answer_single(s->rq, get->rc, &get->err, &get->value, s->compression);
     lg_buf_done(&get->value.payload);
     lg_free(s);
 }
@@ -152,7 +158,7 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
     rc = lg_point_get_try(replica, lg_buf_slice(&key), &value, &err);
     if (rc != LG_ERR_WOULD_BLOCK) {
         payload = value.payload; /* Freed at the end of the scope. */
-        answer_single(rq, rc, &err, &value);
+        answer_single(rq, rc, &err, &value, replica->compression);
         return;
     }
     key_copy = lg_arena_copy(rq->arena, lg_buf_slice(&key));
@@ -162,6 +168,7 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
     }
     s = lg_new(struct single);
     s->rq = rq;
+    s->compression = replica->compression;
     s->get = (struct lg_point_get){.lane = rq->lane,
                                    .replica = replica,
                                    .key = lg_slice(key_copy, key.size),
@@ -177,6 +184,7 @@ struct many { /* Of a batch get; lives until its answer. */
     struct lg_batch_get get;
     int32_t *indexes; /* the request's keyIndex of each key */
     bool streaming;
+    enum lg_compression compression;
 };
 
 static void many_free(struct many *m)
@@ -204,7 +212,7 @@ static void many_done(struct lg_batch_get *get)
             if (m->streaming)
                 lg_wire_missing_add(&body, m->indexes[i]);
         } else { /* A node has no footer to tell of one key: the whole request fails. */
-            refuse(m->rq, key->rc == LG_ERR_UNREADY ? 503 : 500, "%s", key->err.text);
+            refuse(m->rq, lg_rc_http(key->rc, /* is_post= */ true), "%s", key->err.text);
             many_free(m);
             return;
         }
@@ -212,7 +220,8 @@ static void many_done(struct lg_batch_get *get)
     respond(m->rq, 200,
             &(struct answer_head){.schema_id = LG_MULTI_GET_API_VERSION,
                                   .rcu = (uint32_t)get->n,
-                                  .streaming = m->streaming},
+                                  .streaming = m->streaming,
+                                  .compression = m->compression},
             "avro/binary", lg_buf_slice(&body));
     many_free(m);
 }
@@ -244,6 +253,7 @@ static bool take_keys(const struct lg_front_rest *f, struct many *m, struct lg_s
             return false;
         }
         slot->key = key.key;
+        m->compression = slot->replica->compression;
         m->indexes[m->get.n++] = key.index;
     }
     if (err.rc != LG_OK) {
@@ -273,6 +283,7 @@ static void get_many(const struct lg_front_rest *f, struct lg_http_request *rq)
     m->streaming = lg_http_header(&rq->headers, STREAMING).size > 0;
     m->get.lane = rq->lane;
     m->get.done = many_done;
+    m->get.bytes_max = LG_SERVER_ANSWER_BYTES_MAX;
     if (!take_keys(f, m, topic))
         many_free(m);
     else if (lg_batch_get_try(&m->get))
@@ -307,6 +318,37 @@ static void current_version(const struct lg_front_rest *f, struct lg_http_reques
     }
 }
 
+/* GET /dictionary/<store>/<version> */
+static void dictionary(const struct lg_front_rest *f, struct lg_http_request *rq)
+{
+    struct lg_slice store, version_text;
+    struct lg_replica *replica = NULL;
+    char topic[LG_NAMES_TOPIC_MAX + 1];
+    enum lg_replica_found found;
+    LG_AUTO_STR char *name = NULL;
+    struct lg_error err;
+    uint64_t version;
+
+    if (lg_http_path_segments(rq) != 3 || !lg_http_path_segment(rq, 1, &store) ||
+        !lg_http_path_segment(rq, 2, &version_text) ||
+        !lg_parse_u64(version_text, INT32_MAX, &version) || version == 0 ||
+        lg_names_check_store(store, &err) != LG_OK) {
+        refuse(rq, 400, "a dictionary is GET /dictionary/<store>/<version>");
+        return;
+    }
+    name = lg_strndup((const char *)store.data, store.size);
+    lg_names_version_topic(topic, name, (int32_t)version);
+    found = lg_replica_manager_find_any(f->replicas, lg_slice_str(topic), &replica);
+    if (found != LG_REPLICA_SERVING)
+        refuse_missing(f, rq, found, lg_slice_str(topic));
+    else if (replica->compression != LG_COMPRESSION_ZSTD_WITH_DICT)
+        refuse(rq, 404, "%s has no dictionary: its compression strategy is %s", topic,
+               lg_compression_name(replica->compression));
+    else
+        respond(rq, 200, &(struct answer_head){.schema_id = -1, .rcu = 1},
+                "application/octet-stream", replica->dictionary);
+}
+
 void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
 {
     const struct lg_front_rest *f = ctx;
@@ -328,7 +370,7 @@ void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
     else if (any && lg_slice_eq_str(word, "current_version"))
         current_version(f, rq);
     else if (any && lg_slice_eq_str(word, "dictionary"))
-        refuse(rq, 404, "the version has no dictionary");
+        dictionary(f, rq);
     else
         refuse(rq, 400, "Invalid request resource: %.*s", LG_FMT(rq->path));
 }

@@ -709,3 +709,14 @@ enum lg_replica_found lg_replica_manager_find(struct lg_replica_manager *m, stru
     *out = lg_ingest_task_replica(t->held[partition]->task);
     return *out == NULL ? LG_REPLICA_NOT_READY : LG_REPLICA_SERVING;
 }
+
+enum lg_replica_found lg_replica_manager_find_any(struct lg_replica_manager *m,
+                                                  struct lg_slice topic, struct lg_replica **out)
+{
+    const struct topic *t = lg_map_get(m->by_name, topic);
+    enum lg_replica_found found = LG_REPLICA_NOT_OURS;
+
+    for (uint32_t p = 0; t != NULL && p < t->partition_count && found != LG_REPLICA_SERVING; p++)
+        found = LG_MIN(found, lg_replica_manager_find(m, topic, p, out));
+    return found;
+}

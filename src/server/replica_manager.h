@@ -37,5 +37,8 @@ enum lg_replica_found {
 };
 enum lg_replica_found lg_replica_manager_find(struct lg_replica_manager *m, struct lg_slice topic,
                                               uint32_t partition, struct lg_replica **out);
+/* Any replica of the topic that serves: what they share is the same in all. */
+enum lg_replica_found lg_replica_manager_find_any(struct lg_replica_manager *m,
+                                                  struct lg_slice topic, struct lg_replica **out);
 
 #endif

@@ -13,6 +13,7 @@
 
 #define LG_SERVER_BATCH_KEYS_MAX 5000u
 #define LG_SERVER_KEY_BYTES_MAX ((size_t)1 << 20)
+#define LG_SERVER_ANSWER_BYTES_MAX ((size_t)48 << 20) /* of all values of a batch together */
 
 struct lg_server; /* Opaque. */
 
