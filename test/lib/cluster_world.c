@@ -16,10 +16,11 @@
 #include "pubsub/batch.h"
 #include "pubsub/log_front.h"
 #include "record/headers.h"
+#include "record/value_codec.h"
 #include "router/router.h"
 #include "server/server.h"
 #include "test/test.h"
-#include "writer/segment.h"
+#include "writer/chunk_writer.h"
 
 #define GROUND_URL "http://ground:5555"
 #define PATIENCE_US (60 * LG_SEC)
@@ -550,21 +551,41 @@ static void add(struct writing *x, const struct lg_pubsub_header *header)
     lg_buf_clear(&x->value);
 }
 
-static void write_rows(struct writing *x, const struct lg_clw_row *rows, size_t n,
-                       uint32_t partition, uint32_t partitions, int64_t *count)
+/* One row in the world's shape. */
+static void write_row(struct writing *x, const struct lg_clw_shape *shape,
+                      const struct lg_clw_row *row)
+{
+    LG_AUTO(lg_value_codec) *codec = NULL;
+    LG_SCOPED(lg_chunk_writer) w = {0};
+    LG_SCOPED(lg_buf) packed = {0};
+    struct lg_error err = {0};
+    bool whole = false;
+
+    assert_ok(lg_value_codec_new(shape->compression, shape->dictionary, &codec, &err));
+    assert_ok(lg_value_codec_pack(codec, row->value, &packed, &err));
+    assert_ok(lg_chunk_writer_check(shape->chunked, row->key.size, packed.size, &err));
+    lg_chunk_writer_begin(&w, shape->chunked, row->key, row->schema_id, lg_buf_slice(&packed));
+    while (!whole) {
+        whole = lg_chunk_writer_next(&w, &x->segment, &x->stamp, &x->key, &x->value);
+        add(x, NULL);
+    }
+}
+
+static void write_rows(struct writing *x, const struct lg_clw_shape *shape,
+                       const struct lg_clw_row *rows, size_t n, uint32_t partition,
+                       uint32_t partitions, int64_t *count)
 {
     for (size_t i = 0; i < n; i++) {
         if (lg_partitioner_partition(rows[i].key, partitions) != partition)
             continue;
-        lg_segment_put(&x->segment, &x->stamp, rows[i].key, rows[i].schema_id, rows[i].value,
-                       &x->key, &x->value);
-        add(x, NULL);
+        write_row(x, shape, &rows[i]);
         ++*count;
     }
 }
 
 /* One partition's batch. */
-static struct lg_blob *messages(const char *topic, uint32_t partition, uint32_t partitions,
+static struct lg_blob *messages(const struct lg_clw_shape *shape, const char *topic,
+                                uint32_t partition, uint32_t partitions,
                                 const struct lg_clw_row *rows, size_t n, bool whole)
 {
     struct writing x = {.stamp = {.timestamp_ms = 1700000000000, .writer = LG_LIT("test")}};
@@ -573,12 +594,15 @@ static struct lg_blob *messages(const char *topic, uint32_t partition, uint32_t 
     uint8_t number[LG_RECORD_COUNT_BYTES];
     struct lg_pubsub_header counted = {LG_LIT(LG_HEADER_RECORD_COUNT),
                                        lg_slice(number, sizeof number)};
-    struct lg_control start_of_push = lg_control_start_of_push(false, false);
+    struct lg_control start_of_push = lg_control_start_of_push(false, shape->chunked);
     struct lg_control end_of_push = lg_control_end_of_push();
     LG_AUTO_STR char *name = lg_strf("%s/rows", topic);
     struct lg_guid guid = lg_segment_guid_of(lg_slice_str(name));
     int64_t count = 0;
 
+    start_of_push.start_of_push.compression = (int32_t)shape->compression;
+    start_of_push.start_of_push.has_dictionary = shape->dictionary.size > 0;
+    start_of_push.start_of_push.dictionary = shape->dictionary;
     lg_segment_init(&x.segment, &guid, 0, LG_CHECKSUM_ADHASH);
     lg_segment_start(&x.segment, &x.stamp, &x.key, &x.value);
     add(&x, &schema);
@@ -586,7 +610,7 @@ static struct lg_blob *messages(const char *topic, uint32_t partition, uint32_t 
         lg_segment_control(&x.segment, &x.stamp, &start_of_push, &x.key, &x.value);
         add(&x, NULL);
     }
-    write_rows(&x, rows, n, partition, partitions, &count);
+    write_rows(&x, shape, rows, n, partition, partitions, &count);
     if (whole) {
         lg_headers_record_count(number, count);
         lg_segment_control(&x.segment, &x.stamp, &end_of_push, &x.key, &x.value);
@@ -605,7 +629,7 @@ void lg_clw_rows(struct lg_clw *w, const char *topic, uint32_t partitions,
     for (uint32_t i = 0; i < partitions; i++) {
         struct produce p = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = topic, .partition = i}};
 
-        p.op.blob = messages(topic, i, partitions, rows, n, whole);
+        p.op.blob = messages(&w->shape, topic, i, partitions, rows, n, whole);
         produce(w, &p);
         lg_blob_unref(p.op.blob);
     }

@@ -11,6 +11,7 @@
 #include "drivers/sim/metastore_sim.h"
 #include "drivers/sim/transport_sim.h"
 #include "metastore/metastore.h"
+#include "model/enums.h"
 #include "net/http_client.h"
 
 #define LG_CLW_SERVERS_MAX 3
@@ -41,7 +42,15 @@ struct lg_clw_row {
     int32_t schema_id;
 };
 
+/* How versions are written by hand. */
+struct lg_clw_shape {
+    bool chunked;
+    enum lg_compression compression;
+    struct lg_slice dictionary;
+};
+
 struct lg_clw {
+    struct lg_clw_shape shape; /* of what lg_clw_rows writes from now on */
     struct lg_sim *sim;
     struct lg_net_sim *net;
     struct lg_meta_sim *meta;
@@ -99,8 +108,9 @@ void lg_clw_store(struct lg_clw *w, const char *name, int32_t versions, int32_t 
 /* The log, by hand. */
 void lg_clw_topic(struct lg_clw *w, const char *topic, uint32_t partitions);
 void lg_clw_topic_delete(struct lg_clw *w, const char *topic);
-/* One segment of rows into each partition that the partitioner gives any. With `whole` the start
- * and the end of the push too, into every partition. */
+/* The rows' values are given plain; they are written in the world's shape. One segment of rows into
+ * each partition that the partitioner gives any. With `whole` the start and the end of the push
+ * too, into every partition. */
 void lg_clw_rows(struct lg_clw *w, const char *topic, uint32_t partitions,
                  const struct lg_clw_row *rows, size_t n, bool whole);
 
