@@ -1,5 +1,7 @@
 #include "admin/admin.h"
 
+#include "api/serving_wait.h"
+
 enum lg_rc lg_admin_parse_output(const char *text, enum lg_output *out, struct lg_error *err)
 {
     static const char *const names[] = {"table", "json", "ndjson"};
@@ -36,6 +38,59 @@ enum lg_rc lg_admin_call(struct lg_admin *a, enum lg_api_route route, struct lg_
     if (call->rc != LG_OK)
         *err = call->err;
     return call->rc;
+}
+
+struct pause {
+    struct lg_timer timer;
+    struct lg_admin *admin;
+};
+
+static void pause_ended(struct lg_timer *timer)
+{
+    struct lg_admin *a = LG_CONTAINER_OF(timer, struct pause, timer)->admin;
+
+    a->wake(a->ctx);
+}
+
+void lg_admin_pause(struct lg_admin *a, uint64_t ms)
+{
+    struct pause pause = {.admin = a};
+
+    lg_timer_start(a->lane, &pause.timer, ms * LG_MS, pause_ended);
+    a->wait(a->ctx);
+}
+
+static void serving(struct lg_serving_wait *wait)
+{
+    struct lg_admin *a = wait->user;
+
+    a->wake(a->ctx);
+}
+
+enum lg_rc lg_admin_until_served(struct lg_admin *a, const struct lg_command *c, const char *store,
+                                 int32_t version, struct lg_error *err)
+{
+    struct lg_serving_wait wait = {
+        .lane = a->lane,
+        .http = a->http,
+        .api = a->api,
+        .store = store,
+        .version = version,
+        .deadline_us = lg_lane_now_us(a->lane) + a->timeout_ms * LG_MS,
+        .done = serving,
+        .user = a,
+    };
+    enum lg_rc rc;
+
+    if (version == 0 || c->flags[LG_FLAG_NO_WAIT] != NULL)
+        return LG_OK;
+    lg_serving_wait_start(&wait);
+    a->wait(a->ctx);
+    rc = wait.rc;
+    if (rc != LG_OK)
+        *err = wait.err;
+    lg_serving_wait_done(&wait);
+    return rc;
 }
 
 void lg_admin_print_json(struct lg_admin *a, const struct lg_json *json)

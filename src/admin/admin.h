@@ -20,6 +20,9 @@ struct lg_admin {
     enum lg_output output;
     uint64_t timeout_ms;
     struct lg_buf *out;
+    /* Shows what stands in `out` and empties it, for verbs that go on: false when nobody reads it
+     * any more. May be NULL: then everything is shown at the end. */
+    bool (*flush)(void *ctx, struct lg_buf *out);
     /* Runs the lane until `wake` was called. */
     void (*wait)(void *ctx);
     void (*wake)(void *ctx);
@@ -43,6 +46,13 @@ LG_MUST_CHECK enum lg_rc lg_admin_run(struct lg_admin *admin, const struct lg_co
 /* One call with its deadline, waited for. The caller frees it with lg_api_call_done. */
 LG_MUST_CHECK enum lg_rc lg_admin_call(struct lg_admin *admin, enum lg_api_route route,
                                        struct lg_api_call *call, struct lg_error *err);
+/* Lets time pass. */
+void lg_admin_pause(struct lg_admin *admin, uint64_t ms);
+/* Waits until every live router serves the version of a store; at once with --no-wait. Errors as of
+ * api/serving_wait.h. */
+LG_MUST_CHECK enum lg_rc lg_admin_until_served(struct lg_admin *admin,
+                                               const struct lg_command *command, const char *store,
+                                               int32_t version, struct lg_error *err);
 /* The JSON of an answer, as --output asks for JSON. */
 void lg_admin_print_json(struct lg_admin *admin, const struct lg_json *json);
 
@@ -58,6 +68,12 @@ LG_MUST_CHECK enum lg_rc lg_admin_rollback(struct lg_admin *a, const struct lg_c
                                            struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_rollforward(struct lg_admin *a, const struct lg_command *c,
                                               struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_swap(struct lg_admin *a, const struct lg_command *c,
+                                       struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_push_status(struct lg_admin *a, const struct lg_command *c,
+                                              struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_push_list(struct lg_admin *a, const struct lg_command *c,
+                                            struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_push_kill(struct lg_admin *a, const struct lg_command *c,
                                             struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_get(struct lg_admin *a, const struct lg_command *c,

@@ -167,9 +167,25 @@ static const struct line healthy[] = {
     {"/store?", 200, STORE},
     {"/get_key_schema", 200, "{\"id\":1,\"schemaStr\":\"\\\"long\\\"\"}"},
     {"/get_all_value_schema", 200, "{\"schemas\":[{\"id\":1,\"schemaStr\":\"\\\"string\\\"\"}]}"},
-    {"/rollback_to_backup_version", 200, "{\"name\":\"cities\"}"},
+    {"/rollback_to_backup_version", 200, "{\"name\":\"cities\",\"version\":1}"},
+    {"/roll_forward_to_future_version", 200, "{\"name\":\"cities\",\"version\":3}"},
+    {"/list_routers", 200, "{\"routers\":[]}"},
     {"/kill_offline_push_job", 200, "{\"name\":\"cities\"}"},
     {"/new_store", 200, "{\"name\":\"cities\"}"},
+    {"/v1/push_status", 200,
+     "{\"push\":{\"store\":\"cities\",\"version\":7,\"pushJobId\":\"1700_ab\","
+     "\"state\":\"writing\",\"status\":\"STARTED\",\"running\":true,\"error\":null,"
+     "\"waitingFor\":\"its pusher to write the rest\",\"pusher\":\"me@host\","
+     "\"phase\":\"writing\",\"heardAgoMs\":2100,\"endOfPush\":false,\"records\":50,"
+     "\"recordsTotal\":200,\"recordsWritten\":80,\"recordsPerSecond\":10,\"bytes\":1536,"
+     "\"bytesPerSecond\":300,\"etaMs\":75000,\"partitionsCompleted\":0,\"partitionCount\":1,"
+     "\"partitions\":[{\"partition\":0,\"status\":\"STARTED\",\"records\":50,\"bytes\":1536,"
+     "\"replicas\":[{\"instance\":\"srv1_88\",\"live\":true,\"status\":\"STARTED\"},"
+     "{\"instance\":\"srv2_88\",\"live\":false,\"status\":\"NOT_CREATED\"}]}]}}"},
+    {"/v1/list_pushes", 200,
+     "{\"pushes\":[{\"store\":\"cities\",\"version\":6,\"state\":\"failed\","
+     "\"pushJobId\":\"p\",\"startedTime\":1,\"recordsTotal\":-1,"
+     "\"error\":\"the disk is full\"}]}"},
     {"/v1/stores/cities", 200,
      "{\"store\":\"cities\",\"version\":2,\"results\":[{\"key\":1,\"found\":true,\"value\":{\"id\":"
      "1,\"name\":\"a\"}},{\"key\":9,\"found\":false}]}"},
@@ -237,9 +253,12 @@ static void a_switch_names_the_version_it_starts_from_and_says_how_to_undo_it(vo
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities"));
-    assert_string_equal(out(w), "store 'cities' serves version 2 (was 2). Undo: lagoon rollforward "
+    assert_string_equal(out(w), "store 'cities' serves version 1 (was 2). Undo: lagoon rollforward "
                                 "cities\n");
     assert_has((const char *)w->asked.data, "lagoon_from_version=2");
+    assert_has((const char *)w->asked.data, "/list_routers");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities", "--no-wait"));
+    assert_null(strstr((const char *)w->asked.data, "/list_routers"));
     world_free(w);
 }
 
@@ -251,8 +270,91 @@ static void a_kill_names_its_topic(void **state)
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "kill", "cities", "3"));
     assert_has((const char *)w->asked.data, "topic=cities_v3");
     assert_has(out(w), "version 3 of store 'cities' is killed");
-    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "push", "kill", "cities", "x"));
-    assert_int_equal(w->asked.size, 1); /* Nobody was asked. */
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "kill", "cities", "1700_ab"));
+    assert_has((const char *)w->asked.data,
+               "/v1/push_status?store_name=cities&push_job_id=1700_ab");
+    assert_has((const char *)w->asked.data, "topic=cities_v7");
+    world_free(w);
+}
+
+static void a_swap_names_its_version_so_that_it_happens_once(void **state)
+{
+    struct world *w = world_new(healthy);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "swap", "cities"));
+    assert_has((const char *)w->asked.data, "lagoon_swap_version=0"); /* None waits. */
+    assert_has(out(w), "serves version 3 (was 2). Undo: lagoon rollback cities");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "swap", "cities", "3"));
+    assert_has((const char *)w->asked.data, "lagoon_swap_version=3");
+    assert_has(out(w), "\"currentVersion\": 3");
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "swap", "cities", "x"));
+    world_free(w);
+}
+
+static void the_status_of_a_push_says_how_far_it_is_and_what_it_waits_for(void **state)
+{
+    struct world *w = world_new(healthy);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "status", "cities", "7"));
+    assert_has((const char *)w->asked.data, "version=7");
+    assert_has(out(w), "version      7 (STARTED)\n");
+    assert_has(out(w), "state        writing\n");
+    assert_has(out(w), "waiting for  its pusher to write the rest\n");
+    assert_has(out(w), "pusher       me@host, heard 2 s ago, writing\n");
+    assert_has(out(w), "records      50 loaded of 200 (25 %), 80 written, 10 per second\n");
+    assert_has(out(w), "bytes        1.5 KiB, 300 B per second\n");
+    assert_has(out(w), "time left    about 1 min 15 s\n");
+    assert_has(out(w), "partitions   0 of 1 complete\n");
+    assert_has(out(w), "srv1_88 STARTED, srv2_88 is not there");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "push", "status", "cities"));
+    assert_has(out(w), "\"recordsPerSecond\": 10");
+    world_free(w);
+}
+
+static void watching_a_push_ends_with_it_and_fails_if_it_does(void **state)
+{
+    static const struct line failed[] = {
+        {"/v1/push_status", 200,
+         "{\"push\":{\"version\":7,\"state\":\"failed\",\"records\":5,\"running\":false,"
+         "\"error\":\"the disk is full\"}}"},
+        {NULL, 0, NULL},
+    };
+    static const struct line served[] = {
+        {"/v1/push_status", 200,
+         "{\"push\":{\"version\":7,\"state\":\"served\",\"records\":5,\"recordsTotal\":5,"
+         "\"running\":false}}"},
+        {NULL, 0, NULL},
+    };
+    struct world *w = world_new(failed);
+
+    (void)state;
+    assert_rc(LG_ERR_FAILED, RUN(w, LG_OUTPUT_TABLE, "push", "status", "cities", "--watch"));
+    assert_has(w->err.text, "version 7 failed: the disk is full");
+    assert_has(out(w), "version 7 failed, 5 records loaded\n");
+    w->script = served;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "status", "cities", "--watch"));
+    assert_string_equal(out(w), "version 7 served, 5 of 5 records loaded\n");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "push", "status", "cities", "--watch"));
+    assert_has(out(w), "\"state\":\"served\"");
+    world_free(w);
+}
+
+static void pushes_are_listed_of_one_store_or_all(void **state)
+{
+    struct world *w = world_new(healthy);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "list"));
+    assert_has((const char *)w->asked.data, "/v1/list_pushes ");
+    assert_has(out(w), "failed");
+    assert_has(out(w), "the disk is full");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_NDJSON, "push", "list", "cities"));
+    assert_has((const char *)w->asked.data, "/v1/list_pushes?store_name=cities");
+    assert_has(out(w), "\"state\":\"failed\"");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "push", "list"));
+    assert_has(out(w), "[");
     world_free(w);
 }
 
@@ -335,6 +437,10 @@ int main(void)
         cmocka_unit_test(versions_show_their_records_and_which_is_served),
         cmocka_unit_test(a_switch_names_the_version_it_starts_from_and_says_how_to_undo_it),
         cmocka_unit_test(a_kill_names_its_topic),
+        cmocka_unit_test(a_swap_names_its_version_so_that_it_happens_once),
+        cmocka_unit_test(the_status_of_a_push_says_how_far_it_is_and_what_it_waits_for),
+        cmocka_unit_test(watching_a_push_ends_with_it_and_fails_if_it_does),
+        cmocka_unit_test(pushes_are_listed_of_one_store_or_all),
         cmocka_unit_test(a_store_is_made_from_its_schema_files),
         cmocka_unit_test(a_get_prints_what_is_found_and_names_what_is_not),
         cmocka_unit_test(errors_are_passed_on_with_their_code),

@@ -1,4 +1,7 @@
 /* The verbs of admin/, on a lane of their own. */
+#include <poll.h>
+#include <unistd.h>
+
 #include "admin/admin.h"
 #include "drivers/uv/lane_uv.h"
 #include "main/cli.h"
@@ -16,6 +19,17 @@ static void wake(void *ctx)
     lg_lane_uv_stop(((struct lg_cli *)ctx)->lane);
 }
 
+static bool flush(void *ctx, struct lg_buf *out)
+{
+    struct pollfd reader = {.fd = STDOUT_FILENO};
+    int printed = lg_cli_print(lg_buf_slice(out));
+
+    (void)ctx;
+    lg_buf_clear(out);
+    /* The reader of a pipe may have gone, as `head` does. */
+    return printed == 0 && !(poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0);
+}
+
 static enum lg_rc read_file(void *ctx, const char *path, struct lg_buf *out, struct lg_error *err)
 {
     (void)ctx;
@@ -29,6 +43,7 @@ enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, st
                              .out = out,
                              .wait = wait,
                              .wake = wake,
+                             .flush = flush,
                              .read_file = read_file,
                              .ctx = &cli};
     enum lg_rc rc = lg_admin_parse_output(command->flags[LG_FLAG_OUTPUT], &admin.output, err);
