@@ -12,6 +12,8 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "drivers/loghttp/loghttp.h"
+#include "drivers/posix/disk_posix.h"
+#include "drivers/posix/memory_posix.h"
 #include "drivers/uv/lane_uv.h"
 #include "main/cli.h"
 #include "pushjob/pushjob.h"
@@ -25,6 +27,7 @@ struct push {
     const struct lg_command *command;
     struct lg_pushjob *job;
     struct lg_loghttp *log;
+    struct lg_disk *temp;
     int fd;
     bool terminal, json, settled;
     enum lg_push_phase shown; /* the phase whose line was last begun */
@@ -211,6 +214,10 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
         return lg_error_set(err, LG_ERR_INVALID, "--partitions must be 1 to 1000, not '%s'",
                             c->flags[LG_FLAG_PARTITIONS]);
     o->partitions = (uint32_t)partitions;
+    if (c->flags[LG_FLAG_SORT_MEMORY] != NULL &&
+        lg_command_parse_size(c->flags[LG_FLAG_SORT_MEMORY], LG_ROWS_MEMORY_BYTES_MIN,
+                              LG_ROWS_MEMORY_BYTES_MAX, &o->sort_memory_bytes, err) != LG_OK)
+        return lg_error_wrap(err, "--sort-memory");
     o->store = c->arguments[0];
     o->input.key_field = c->flags[LG_FLAG_KEY_FIELD];
     o->input.value_field = c->flags[LG_FLAG_VALUE_FIELD];
@@ -231,6 +238,40 @@ static char *new_push_id(void)
     number = lg_rand_next(&rand);
     return lg_strf("%llu_%016llx", (unsigned long long)lg_clock_wall_ms(),
                    (unsigned long long)number);
+}
+
+/* Half of the machine's memory, or of what this process may have of it, but no more than the usual.
+ */
+static uint64_t sort_memory(void)
+{
+    uint64_t half = lg_memory_limit_bytes() / 2;
+
+    return half == 0 ? LG_ROWS_MEMORY_BYTES_DEFAULT
+                     : LG_MAX(LG_MIN(half, LG_ROWS_MEMORY_BYTES_DEFAULT), LG_ROWS_MEMORY_BYTES_MIN);
+}
+
+/* Where rows go that do not fit into memory. /var/tmp is on a disk even where /tmp is memory. */
+static enum lg_rc open_temp(struct push *push, struct lg_pushjob_options *o, struct lg_error *err)
+{
+    const char *folder = push->command->flags[LG_FLAG_TEMP_DIR];
+    struct stat st;
+
+    if (folder == NULL)
+        folder = getenv("TMPDIR");
+    if (folder == NULL || folder[0] == '\0')
+        folder = "/var/tmp";
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "%s is no folder, and rows would be sorted there; name one with "
+                            "--temp-dir",
+                            folder);
+    if (lg_disk_posix_new(folder, &push->temp, err) != LG_OK)
+        return lg_error_wrap(err, "--temp-dir");
+    o->temp_disk = push->temp;
+    o->temp_folder = folder;
+    if (o->sort_memory_bytes == 0)
+        o->sort_memory_bytes = sort_memory();
+    return LG_OK;
 }
 
 static int run(struct push *push, struct lg_pushjob_options *o, struct lg_error *err)
@@ -261,7 +302,7 @@ int lg_verb_push(const struct lg_command *command)
     int status;
 
     if (fill_options(&push, &o, &err) != LG_OK || open_file(&push, &o.file_bytes, &err) != LG_OK ||
-        lg_cli_open(&push.cli, command, &err) != LG_OK) {
+        open_temp(&push, &o, &err) != LG_OK || lg_cli_open(&push.cli, command, &err) != LG_OK) {
         status = lg_cli_fail(&err);
     } else {
         push_id = command->flags[LG_FLAG_PUSH_ID] != NULL
@@ -285,6 +326,7 @@ int lg_verb_push(const struct lg_command *command)
         status = run(&push, &o, &err);
     }
     lg_cli_close(&push.cli);
+    lg_disk_posix_free(push.temp);
     if (push.fd >= 0)
         (void)close(push.fd);
     return status;

@@ -8,13 +8,14 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "lane/sm.h"
+#include "pushjob/confirm.h"
+#include "pushjob/gather.h"
 #include "pushjob/spread.h"
 #include "writer/segment.h"
 
 #define LEASE_MS_DEFAULT 30000u
 #define POLL_MS 100u
 #define CALL_TIMEOUT_MS 30000u
-#define ROUTERS_MAX 1000u
 #define VALUE_SCHEMAS_MAX 1000u /* the latest ones, which a file's schema is looked for among */
 /* Until the controller has said how many partitions a new store has: a wrong guess costs a second
  * sort. */
@@ -56,32 +57,35 @@ struct lg_pushjob {
     LG_VEC(int32_t) value_ids;                /* their ids */
     const struct lg_schema *value_schema;     /* the one that the values are written with */
     bool creates; /* The store is not there; it is made once the file has proved to be good. */
+    char *new_key, *new_value; /* Its schemas, then. */
     int32_t schema_id;
     struct lg_input *input;
-    struct lg_rows *rows;
+    struct lg_gather *gather; /* under way */
+    struct lg_rows *rows;     /* Settled. */
+    char *temp_name;
+    struct lg_rows *before; /* Being spread over another number of partitions. */
+    struct lg_rows_stream *before_stream;
+    uint32_t before_partition;
     struct lg_offload offload;
     struct lg_error offload_err; /* What the pool thread found; rc LG_OK: nothing. */
-    uint64_t read_bytes;         /* Written by the pool thread, shown by the lane: see read_more. */
-    bool read_ended;
-    struct lg_buf parameter; /* A long value of a call. */
+    struct lg_buf parameter;     /* A long value of a call. */
 
     char *topic;
     struct lg_pubsub *log;
     struct lg_spread *spread;
     bool spread_open;
 
-    struct lg_http_call ask_router;
-    LG_VEC(char *) routers;
-    size_t routers_confirmed;
+    struct lg_confirm *confirm; /* under way */
     struct lg_task finish;
 };
 
 static void step_find(struct lg_pushjob *job);
 static void step_request(struct lg_pushjob *job);
 static void step_wait(struct lg_pushjob *job);
-static void step_list_routers(struct lg_pushjob *job);
-static void read_more(struct lg_pushjob *job);
-static void sort(struct lg_pushjob *job);
+static enum lg_rc next_of_input(void *ctx, struct lg_row *out, bool *out_end, struct lg_error *err);
+static void gather(struct lg_pushjob *job,
+                   enum lg_rc (*next)(void *, struct lg_row *, bool *, struct lg_error *));
+static void spread_anew(struct lg_pushjob *job);
 static void fail(struct lg_pushjob *job, const struct lg_error *err);
 
 const char *lg_push_phase_name(enum lg_push_phase phase)
@@ -219,18 +223,10 @@ static void store_created(struct lg_api_call *call)
 
 static void step_create(struct lg_pushjob *job)
 {
-    LG_AUTO_STR char *key = NULL;
-    LG_AUTO_STR char *value = NULL;
-    struct lg_error err = {0};
-
     enter(job, LG_PUSH_CREATING);
-    if (lg_input_schemas(job->input, &key, &value, &err) != LG_OK) {
-        fail(job, &err);
-        return;
-    }
     prepare(job);
-    with(job, "key_schema", key);
-    with(job, "value_schema", value);
+    with(job, "key_schema", job->new_key);
+    with(job, "value_schema", job->new_value);
     with(job, "owner", job->o.owner);
     if (job->o.partitions != 0)
         with_number(job, "partition_count", job->o.partitions);
@@ -243,9 +239,8 @@ static void schemas_known(struct lg_pushjob *job)
     struct lg_error err = {0};
     size_t chosen;
 
-    if (job->rows != NULL) { /* The store was made meanwhile, with its own number of partitions. */
-        enter(job, LG_PUSH_SORTING);
-        sort(job);
+    if (job->rows != NULL) {
+        spread_anew(job);
         return;
     }
     if (lg_input_bind(job->input, job->key_schema,
@@ -256,9 +251,8 @@ static void schemas_known(struct lg_pushjob *job)
     }
     job->value_schema = job->value_schemas.data[chosen];
     job->schema_id = job->value_ids.data[chosen];
-    job->rows = lg_rows_new(job->outcome.partitions);
     enter(job, LG_PUSH_READING);
-    read_more(job);
+    gather(job, next_of_input);
 }
 
 static enum lg_rc add_value_schema(struct lg_pushjob *job, int32_t id, const char *text,
@@ -280,17 +274,15 @@ static enum lg_rc add_value_schema(struct lg_pushjob *job, int32_t id, const cha
  * after that, so that a bad file leaves no store behind. */
 static void plan_store(struct lg_pushjob *job)
 {
-    LG_AUTO_STR char *key = NULL;
-    LG_AUTO_STR char *value = NULL;
     struct lg_error err = {0};
 
-    if (lg_input_schemas(job->input, &key, &value, &err) != LG_OK ||
-        lg_schema_parse(lg_slice_str(key), &job->key_schema, &err) != LG_OK ||
-        add_value_schema(job, 1, value, &err) != LG_OK) {
+    if (lg_input_schemas(job->input, &job->new_key, &job->new_value, &err) != LG_OK ||
+        lg_schema_parse(lg_slice_str(job->new_key), &job->key_schema, &err) != LG_OK ||
+        add_value_schema(job, 1, job->new_value, &err) != LG_OK) {
         fail(job, &err);
         return;
     }
-    job->o.creating(job->o.ctx, key, value);
+    job->o.creating(job->o.ctx, job->new_key, job->new_value);
     job->creates = true;
     job->outcome.partitions = job->o.partitions != 0 ? job->o.partitions : PARTITIONS_GUESS;
     schemas_known(job);
@@ -414,108 +406,151 @@ static void step_find(struct lg_pushjob *job)
 /* --- The file. ---------------------------------------------------------------------------------
  */
 
-#define READ_RECORDS_AT_ONCE 20000u
-
-/* Two records, one key: says which, in words of the key's schema. */
-static void name_conflict(const struct lg_pushjob *job, const struct lg_row *first,
-                          const struct lg_row *second, struct lg_error *err)
+/* Two records, one key: says which, in words of the schemas. */
+static void name_conflict(const struct lg_pushjob *job, const struct lg_rows_conflict *conflict,
+                          struct lg_error *err)
 {
+    struct lg_decoder kd = lg_decoder_of(lg_buf_slice(&conflict->key));
     LG_SCOPED(lg_buf) key = {0}, a = {0}, b = {0};
-    struct lg_decoder kd = lg_decoder_of(first->key), ad = lg_decoder_of(first->value),
-                      bd = lg_decoder_of(second->value);
+    struct lg_buf *texts[2] = {&a, &b};
+    char places[2][LG_INPUT_PLACE_BYTES_MAX];
     struct lg_error ignored;
 
-    if (lg_avro_to_json(job->key_schema, &kd, &key, &ignored) != LG_OK ||
-        lg_avro_to_json(job->value_schema, &ad, &a, &ignored) != LG_OK ||
-        lg_avro_to_json(job->value_schema, &bd, &b, &ignored) != LG_OK)
-        return; /* The sentence that is there will do. */
-    (void)lg_error_set(err, LG_ERR_BAD_DATA,
-                       "%s: two different records have the key %.*s: %.*s and %.*s; keep one",
-                       job->o.input.files[0].name, (int)LG_MIN(key.size, (size_t)80),
-                       (const char *)key.data, (int)LG_MIN(a.size, (size_t)160),
-                       (const char *)a.data, (int)LG_MIN(b.size, (size_t)160),
-                       (const char *)b.data);
-}
+    for (size_t i = 0; i < 2; i++) {
+        struct lg_decoder d = lg_decoder_of(lg_buf_slice(&conflict->values[i]));
 
-static void sort_work(struct lg_offload *offload)
-{
-    struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
-    const struct lg_row *first, *second;
-
-    lg_rows_spread(job->rows, job->outcome.partitions);
-    for (uint32_t i = 0; i < job->outcome.partitions; i++)
-        if (lg_rows_sort(job->rows, i, &first, &second, &job->offload_err) != LG_OK) {
-            name_conflict(job, first, second, &job->offload_err);
-            return;
-        }
-}
-
-static void sorted(struct lg_offload *offload)
-{
-    struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
-
-    if (job->offload_err.rc != LG_OK) {
-        fail(job, &job->offload_err);
-        return;
+        if (lg_avro_to_json(job->value_schema, &d, texts[i], &ignored) != LG_OK)
+            return; /* The sentence that is there will do. */
+        lg_input_place(job->input, conflict->origins[i], places[i]);
     }
-    if (went_wrong(job, NULL))
+    if (lg_avro_to_json(job->key_schema, &kd, &key, &ignored) != LG_OK)
         return;
+    (void)lg_error_set(
+        err, LG_ERR_BAD_DATA,
+        "two different records have the key %.*s: %s has %.*s, %s has %.*s; keep one, "
+        "or choose with --duplicates first or last",
+        (int)LG_MIN(key.size, (size_t)80), (const char *)key.data, places[0],
+        (int)LG_MIN(a.size, (size_t)120), (const char *)a.data, places[1],
+        (int)LG_MIN(b.size, (size_t)120), (const char *)b.data);
+}
+
+/* On a pool thread; the lane touches nothing of the input meanwhile. */
+static enum lg_rc next_of_input(void *ctx, struct lg_row *out, bool *out_end, struct lg_error *err)
+{
+    struct lg_pushjob *job = ctx;
+
+    out->origin = lg_input_records(job->input);
+    return lg_input_next(job->input, &out->key, &out->value, out_end, err);
+}
+
+/* On a pool thread: the rows that were sorted for another number of partitions. */
+static enum lg_rc next_of_rows(void *ctx, struct lg_row *out, bool *out_end, struct lg_error *err)
+{
+    struct lg_pushjob *job = ctx;
+    enum lg_rc rc = LG_OK;
+
+    for (; job->before_partition < lg_rows_partitions(job->before); job->before_partition++) {
+        if (job->before_stream == NULL)
+            job->before_stream = lg_rows_stream_new(job->before, job->before_partition);
+        rc = lg_rows_stream_next(job->before_stream, out, out_end, err);
+        if (rc != LG_OK || !*out_end)
+            return rc;
+        lg_rows_stream_free(LG_TAKE(job->before_stream));
+    }
+    *out_end = true;
+    return LG_OK;
+}
+
+static void read_some(void *ctx)
+{
+    struct lg_pushjob *job = ctx;
+
+    if (job->sm.now == LG_PUSH_READING)
+        tell(job, lg_input_offset(job->input), job->o.file_bytes);
+}
+
+static void settled_some(void *ctx, uint32_t done)
+{
+    struct lg_pushjob *job = ctx;
+
+    if (job->sm.now == LG_PUSH_READING)
+        lg_sm_move(&job->sm, LG_PUSH_SORTING);
+    tell(job, done, job->outcome.partitions);
+}
+
+static void rows_ready(struct lg_pushjob *job)
+{
     if (job->creates) {
         step_create(job);
         return;
     }
     job->outcome.records = lg_rows_total(job->rows);
-    job->outcome.bytes = lg_rows_bytes(job->rows);
-    job->outcome.duplicates = lg_rows_duplicates(job->rows);
     step_request(job);
 }
 
-static void sort(struct lg_pushjob *job)
+static void gathered(void *ctx, enum lg_rc rc, const struct lg_error *err,
+                     const struct lg_rows_conflict *conflict)
 {
-    job->offload.work = sort_work;
-    job->offload.done = sorted;
-    lg_offload(job->o.lane, &job->offload);
-}
+    struct lg_pushjob *job = ctx;
+    struct lg_error why = err == NULL ? (struct lg_error){0} : *err;
 
-static void read_work(struct lg_offload *offload)
-{
-    struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
-    struct lg_slice key, value;
-    enum lg_rc rc = LG_OK;
-
-    for (unsigned i = 0; i < READ_RECORDS_AT_ONCE && rc == LG_OK && !job->read_ended; i++) {
-        rc = lg_input_next(job->input, &key, &value, &job->read_ended, &job->offload_err);
-        if (rc == LG_OK && !job->read_ended)
-            rc = lg_rows_add(job->rows, key, value, &job->offload_err);
-    }
-    job->read_bytes = lg_input_offset(job->input);
-}
-
-static void some_read(struct lg_offload *offload)
-{
-    struct lg_pushjob *job = LG_CONTAINER_OF(offload, struct lg_pushjob, offload);
-
-    if (job->offload_err.rc != LG_OK) {
-        fail(job, &job->offload_err);
+    if (rc == LG_ERR_BAD_DATA && conflict->key.size > 0)
+        name_conflict(job, conflict, &why);
+    if (rc == LG_OK)
+        job->rows = lg_gather_take(job->gather);
+    lg_gather_free(LG_TAKE(job->gather));
+    lg_rows_stream_free(LG_TAKE(job->before_stream));
+    lg_rows_free(LG_TAKE(job->before));
+    if (went_wrong(job, NULL)) /* Cancelled: that is what is to be told. */
+        return;
+    if (rc != LG_OK) {
+        fail(job, &why);
         return;
     }
-    if (went_wrong(job, NULL))
-        return;
-    tell(job, job->read_bytes, job->o.file_bytes);
-    if (!job->read_ended) {
-        read_more(job);
-        return;
-    }
-    enter(job, LG_PUSH_SORTING);
-    sort(job);
+    if (job->sm.now == LG_PUSH_READING)
+        lg_sm_move(&job->sm, LG_PUSH_SORTING);
+    if (job->outcome.bytes == 0)
+        job->outcome.bytes = lg_rows_bytes(job->rows);
+    job->outcome.duplicates += lg_rows_duplicates(job->rows);
+    rows_ready(job);
 }
 
-/* Reads some records on a pool thread; the job touches nothing of its input meanwhile. */
-static void read_more(struct lg_pushjob *job)
+/* Sorts what `next` gives into the partitions of the store. */
+static void gather(struct lg_pushjob *job,
+                   enum lg_rc (*next)(void *, struct lg_row *, bool *, struct lg_error *))
 {
-    job->offload.work = read_work;
-    job->offload.done = some_read;
-    lg_offload(job->o.lane, &job->offload);
+    uint64_t number = lg_rand_next(&job->o.lane->rand);
+
+    lg_free(job->temp_name);
+    job->temp_name = lg_strf("lagoon-push-%016llx.tmp", (unsigned long long)number);
+    job->gather = lg_gather_start(&(struct lg_gather_options){
+        .lane = job->o.lane,
+        .rows = {.partitions = job->outcome.partitions,
+                 .duplicates = job->o.duplicates,
+                 .memory_bytes = job->o.sort_memory_bytes,
+                 .disk = job->o.temp_disk,
+                 .temp_folder = job->o.temp_folder,
+                 .temp_name = job->temp_name},
+        .next = next,
+        .read_some = read_some,
+        .settled_some = settled_some,
+        .finished = gathered,
+        .ctx = job,
+    });
+}
+
+/* The store was made meanwhile, perhaps with another number of partitions. */
+static void spread_anew(struct lg_pushjob *job)
+{
+    lg_sm_move(&job->sm, LG_PUSH_SORTING);
+    if (lg_rows_partitions(job->rows) == job->outcome.partitions) {
+        rows_ready(job);
+        return;
+    }
+    tell(job, 0, 0);
+    job->before = LG_TAKE(job->rows);
+    job->before_partition = 0;
+    gather(job, next_of_rows);
 }
 
 static void open_work(struct lg_offload *offload)
@@ -591,12 +626,9 @@ static void end_requested(struct lg_api_call *call)
 static void write_counts(struct lg_pushjob *job)
 {
     lg_buf_clear(&job->parameter);
-    for (uint32_t i = 0; i < job->outcome.partitions; i++) {
-        size_t count;
-
-        (void)lg_rows_of(job->rows, i, &count);
-        lg_buf_appendf(&job->parameter, "%s\"%u\":%zu", i == 0 ? "{" : ",", i, count);
-    }
+    for (uint32_t i = 0; i < job->outcome.partitions; i++)
+        lg_buf_appendf(&job->parameter, "%s\"%u\":%llu", i == 0 ? "{" : ",", i,
+                       (unsigned long long)lg_rows_count(job->rows, i));
     lg_buf_append_str(&job->parameter, "}");
     lg_buf_append_byte(&job->parameter, 0);
 }
@@ -687,6 +719,40 @@ static void step_request(struct lg_pushjob *job)
 /* --- Until it is served. -----------------------------------------------------------------------
  */
 
+static void routers_told(void *ctx, uint64_t done, uint64_t total)
+{
+    tell(ctx, done, total);
+}
+
+static void confirmed(void *ctx, enum lg_rc rc, const struct lg_error *err)
+{
+    struct lg_pushjob *job = ctx;
+
+    lg_confirm_free(LG_TAKE(job->confirm));
+    if (went_wrong(job, NULL))
+        return;
+    if (rc != LG_OK)
+        fail(job, err);
+    else
+        end(job);
+}
+
+static void confirm(struct lg_pushjob *job)
+{
+    job->confirm = lg_confirm_start(&(struct lg_confirm_options){
+        .lane = job->o.lane,
+        .http = job->http,
+        .api = job->api,
+        .store = job->o.store,
+        .version = job->outcome.version,
+        .deadline_us = job->deadline_us,
+        .waited_ms = job->o.timeout_ms,
+        .progress = routers_told,
+        .finished = confirmed,
+        .ctx = job,
+    });
+}
+
 static void poll_again(struct lg_pushjob *job, void (*due)(struct lg_timer *))
 {
     struct lg_error err;
@@ -695,11 +761,9 @@ static void poll_again(struct lg_pushjob *job, void (*due)(struct lg_timer *))
         lg_timer_start(job->o.lane, &job->poll_timer, POLL_MS * LG_MS, due);
         return;
     }
-    (void)lg_error_set(&err, LG_ERR_TIMEOUT, "version %d is not served after %llu s%s",
-                       job->outcome.version, (unsigned long long)(job->o.timeout_ms / 1000),
-                       job->sm.now == LG_PUSH_CONFIRMING
-                           ? " by every router, though it is the current one"
-                           : "; it was dropped");
+    (void)lg_error_set(&err, LG_ERR_TIMEOUT,
+                       "version %d is not served after %llu s; it was dropped",
+                       job->outcome.version, (unsigned long long)(job->o.timeout_ms / 1000));
     fail(job, &err);
 }
 
@@ -733,7 +797,7 @@ static void job_answered(struct lg_api_call *call)
     tell(job, (uint64_t)lg_json_get_int(progress, "recordsIngested", 0), job->outcome.records);
     if (strcmp(status, "COMPLETED") == 0) {
         enter(job, LG_PUSH_CONFIRMING);
-        step_list_routers(job);
+        confirm(job);
     } else if (strcmp(status, "ERROR") == 0 || strcmp(status, "ARCHIVED") == 0) {
         (void)lg_error_set(&err, LG_ERR_FAILED, "version %d failed: %s", job->outcome.version,
                            lg_json_get_str(call->answer, "statusDetails", "no reason is known"));
@@ -748,127 +812,6 @@ static void step_wait(struct lg_pushjob *job)
     prepare(job);
     with_number(job, "version", job->outcome.version);
     ask(job, LG_API_job, job_answered);
-}
-
-static void confirm_next(struct lg_pushjob *job);
-
-static void current_known(struct lg_api_call *call)
-{
-    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
-    int64_t current = lg_json_get_int(lg_json_get(call->answer, "store"), "currentVersion", 0);
-    struct lg_error err;
-
-    if (call->rc == LG_OK && current < job->outcome.version && !job->cancelled) {
-        (void)lg_error_set(&err, LG_ERR_CONFLICT,
-                           "version %d was complete and was rolled back before every router served "
-                           "it: version %lld is current; `lagoon rollforward %s` switches to it",
-                           job->outcome.version, (long long)current, job->o.store);
-        fail(job, &err);
-        return;
-    }
-    step_list_routers(job);
-}
-
-/* Before the routers are asked again: is there still something to wait for? */
-static void list_due(struct lg_timer *timer)
-{
-    struct lg_pushjob *job = LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer);
-
-    prepare(job);
-    ask(job, LG_API_store, current_known);
-}
-
-static void routers_forget(struct lg_pushjob *job)
-{
-    for (size_t i = 0; i < job->routers.size; i++)
-        lg_free(job->routers.data[i]);
-    job->routers.size = 0;
-    job->routers_confirmed = 0;
-}
-
-static void routers_listed(struct lg_api_call *call)
-{
-    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
-    const struct lg_json *routers;
-
-    if (ran_out(job, call)) {
-        poll_again(job, list_due);
-        return;
-    }
-    if (went_wrong(job, call))
-        return;
-    routers_forget(job);
-    routers = lg_json_get(call->answer, "routers");
-    for (size_t i = 0; i < lg_json_size(routers) && i < ROUTERS_MAX; i++) {
-        struct lg_slice url = lg_json_string(lg_json_at(routers, i));
-
-        LG_VEC_PUSH(&job->routers, lg_strndup((const char *)url.data, url.size));
-    }
-    if (job->routers.size == 0) /* The version is current, but nobody could read it. */
-        poll_again(job, list_due);
-    else
-        confirm_next(job);
-}
-
-static void step_list_routers(struct lg_pushjob *job)
-{
-    lg_api_call_done(&job->call);
-    ask(job, LG_API_list_routers, routers_listed);
-}
-
-/* Does this router serve our version, or a newer one that was pushed meanwhile? */
-static bool confirms(const struct lg_pushjob *job, const struct lg_http_call *answer)
-{
-    LG_AUTO(lg_json) *json = NULL;
-    struct lg_error err;
-
-    return answer->rc == LG_OK && answer->status == 200 &&
-           lg_json_parse(lg_buf_slice(&answer->response_body), &json, &err) == LG_OK &&
-           lg_json_get_int(json, "currentVersion", 0) >= job->outcome.version;
-}
-
-static void router_answered(struct lg_http_call *answer)
-{
-    struct lg_pushjob *job = LG_CONTAINER_OF(answer, struct lg_pushjob, ask_router);
-
-    if (went_wrong(job, NULL))
-        return;
-    if (!confirms(job, answer)) { /* Ask again, all of those that are live by then. */
-        poll_again(job, list_due);
-        return;
-    }
-    job->routers_confirmed++;
-    tell(job, job->routers_confirmed, job->routers.size);
-    if (job->routers_confirmed < job->routers.size)
-        confirm_next(job);
-    else
-        end(job);
-}
-
-static void confirm_next(struct lg_pushjob *job)
-{
-    const char *url = job->routers.data[job->routers_confirmed];
-    struct lg_error err;
-    char *host;
-    uint16_t port;
-
-    if (lg_http_parse_url(lg_slice_str(url), &host, &port, &err) != LG_OK) {
-        fail(job, &err);
-        return;
-    }
-    lg_http_call_done(&job->ask_router);
-    lg_free((char *)(uintptr_t)job->ask_router.host);
-    lg_buf_clear(&job->parameter);
-    lg_buf_appendf(&job->parameter, "/current_version/%s", job->o.store);
-    job->ask_router = (struct lg_http_call){
-        .host = host,
-        .port = port,
-        .method = LG_HTTP_GET,
-        .target = lg_buf_slice(&job->parameter),
-        .deadline_us = lg_lane_now_us(job->o.lane) + 5 * LG_SEC,
-        .done = router_answered,
-    };
-    lg_http_call_submit(job->http, &job->ask_router);
 }
 
 /* --- From outside. -----------------------------------------------------------------------------
@@ -893,8 +836,12 @@ struct lg_pushjob *lg_pushjob_start(const struct lg_pushjob_options *options)
 void lg_pushjob_cancel(struct lg_pushjob *job)
 {
     job->cancelled = true;
+    if (job->gather != NULL)
+        lg_gather_cancel(job->gather);
     if (job->spread_open)
         lg_spread_cancel(job->spread);
+    if (job->confirm != NULL)
+        lg_confirm_cancel(job->confirm);
 }
 
 const struct lg_push_outcome *lg_pushjob_outcome(const struct lg_pushjob *job)
@@ -908,22 +855,21 @@ void lg_pushjob_free(struct lg_pushjob *job)
         return;
     lg_api_call_done(&job->call);
     lg_api_call_done(&job->heartbeat);
-    lg_http_call_done(&job->ask_router);
-    lg_free((char *)(uintptr_t)job->ask_router.host);
     lg_api_client_free(job->api);
     if (job->log != NULL)
         job->o.close_log(job->o.ctx, job->log);
     lg_http_client_free(job->http);
     lg_spread_free(job->spread);
     lg_rows_free(job->rows);
+    lg_free(job->temp_name);
+    lg_free(job->new_key);
+    lg_free(job->new_value);
     lg_input_close(job->input);
     lg_schema_unref(job->key_schema);
     for (size_t i = 0; i < job->value_schemas.size; i++)
         lg_schema_unref(job->value_schemas.data[i]);
     LG_VEC_DONE(&job->value_schemas);
     LG_VEC_DONE(&job->value_ids);
-    routers_forget(job);
-    LG_VEC_DONE(&job->routers);
     lg_buf_done(&job->parameter);
     lg_free(job->topic);
     lg_free(job);

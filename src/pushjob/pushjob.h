@@ -18,6 +18,7 @@
 #include "net/transport.h"
 #include "pubsub/pubsub.h"
 #include "pushjob/input.h"
+#include "pushjob/rows.h"
 
 struct lg_pushjob; /* Opaque. */
 
@@ -51,6 +52,10 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
     const char *host_name;         /* Of this writer, for the records' footer. */
     struct lg_input_options input; /* The files, read on a pool thread. */
     uint64_t file_bytes;           /* of all files; 0: not known */
+    enum lg_duplicates duplicates;
+    uint64_t sort_memory_bytes; /* about; 0: LG_ROWS_MEMORY_BYTES_DEFAULT */
+    struct lg_disk *temp_disk;  /* for rows that do not fit into it; NULL: they are kept anyway */
+    const char *temp_folder;    /* its root in the user's words; with temp_disk */
     bool create_store;
     const char *owner;   /* with create_store */
     uint32_t partitions; /* with create_store; 0: the controller's default */

@@ -1,194 +1,373 @@
+/* The rows of a push; see the header for their way. One batch takes rows while another is sorted
+ * and written; each has a little less than half of the memory, the rest is for merging. */
 #include "pushjob/rows.h"
 
-#include <stdlib.h>
-
+#include "base/str.h"
 #include "base/vec.h"
 #include "model/partitioner.h"
+#include "pushjob/row_merge.h"
 
-#define CHUNK_BYTES ((size_t)1 << 20)
+#define BATCH_SIXTEENTHS 7u    /* of the memory, per batch */
+#define BLOCKS_OF_MEMORY 8192u /* a block is this part of it */
+#define RUN_OVERHEAD_SHARE 16u /* Heads of blocks and keys: at most this part more. */
 
 struct part {
-    LG_VEC(struct lg_row) rows;
-    uint64_t duplicates;
+    struct lg_buf common; /* what all keys that were sorted begin with */
+    bool has_keys;
+    uint64_t count, dropped;
 };
 
-struct chunk { /* Row bytes live in chunks, so that slices stay where they are. */
-    struct chunk *next;
-    size_t used, size;
-    uint8_t bytes[];
+struct run {
+    struct lg_spill_run *parts; /* by partition */
 };
 
 struct lg_rows {
-    uint32_t partitions;
+    struct lg_rows_options o;
+    struct lg_row_batch *batch, *sealed, *spare;
+    bool finished;
+    uint64_t added, bytes;
     struct part *parts;
-    struct chunk *chunks;
-    uint64_t bytes;
+    struct lg_spill *spill;
+    LG_VEC(struct run) runs;
+    struct lg_spill_run *by_part; /* The runs again, by partition; once finished. */
 };
 
-struct lg_rows *lg_rows_new(uint32_t partitions)
-{
-    struct lg_rows *rows = lg_new(struct lg_rows);
+struct lg_rows_stream {
+    struct lg_row_merge *merge;
+};
 
-    assert(partitions > 0);
-    rows->partitions = partitions;
-    rows->parts = lg_new_array(struct part, partitions);
-    return rows;
+void lg_rows_conflict_done(struct lg_rows_conflict *c)
+{
+    lg_buf_done(&c->key);
+    lg_buf_done(&c->values[0]);
+    lg_buf_done(&c->values[1]);
 }
 
-void lg_rows_spread(struct lg_rows *rows, uint32_t partitions)
+struct lg_rows *lg_rows_new(const struct lg_rows_options *options)
 {
-    struct part *parts;
+    struct lg_rows *r = lg_new(struct lg_rows);
 
-    assert(partitions > 0);
-    if (partitions == rows->partitions)
+    assert(options->partitions > 0);
+    r->o = *options;
+    if (r->o.memory_bytes == 0)
+        r->o.memory_bytes = LG_ROWS_MEMORY_BYTES_DEFAULT;
+    r->parts = lg_new_array(struct part, options->partitions);
+    if (options->disk != NULL) {
+        uint64_t block = r->o.memory_bytes / BLOCKS_OF_MEMORY;
+
+        block = LG_MAX(block, (uint64_t)LG_SPILL_BLOCK_BYTES_MIN);
+        r->spill = lg_spill_new(&(struct lg_spill_options){
+            .disk = options->disk,
+            .name = options->temp_name,
+            .folder = options->temp_folder,
+            .block_bytes = (size_t)LG_MIN(block, (uint64_t)LG_SPILL_BLOCK_BYTES_MAX)});
+    }
+    r->batch =
+        lg_row_batch_new(options->partitions, (size_t)(r->o.memory_bytes / 16 * BATCH_SIXTEENTHS));
+    return r;
+}
+
+void lg_rows_free(struct lg_rows *r)
+{
+    if (r == NULL)
         return;
-    parts = lg_new_array(struct part, partitions);
-    for (uint32_t i = 0; i < rows->partitions; i++) {
-        struct part *from = &rows->parts[i];
-
-        for (size_t r = 0; r < from->rows.size; r++) {
-            const struct lg_row *row = &from->rows.data[r];
-
-            LG_VEC_PUSH(&parts[lg_partitioner_partition(row->key, partitions)].rows, *row);
-        }
-        parts[0].duplicates += from->duplicates; /* Only their sum is ever asked for. */
-        LG_VEC_DONE(&from->rows);
-    }
-    lg_free(rows->parts);
-    rows->parts = parts;
-    rows->partitions = partitions;
+    lg_row_batch_free(r->batch);
+    lg_row_batch_free(r->sealed);
+    lg_row_batch_free(r->spare);
+    for (uint32_t i = 0; i < r->o.partitions; i++)
+        lg_buf_done(&r->parts[i].common);
+    lg_free(r->parts);
+    for (size_t i = 0; i < r->runs.size; i++)
+        lg_free(r->runs.data[i].parts);
+    LG_VEC_DONE(&r->runs);
+    lg_free(r->by_part);
+    lg_spill_free(r->spill);
+    lg_free(r);
 }
 
-void lg_rows_free(struct lg_rows *rows)
+/* --- Adding. -----------------------------------------------------------------------------------
+ */
+
+enum lg_rc lg_rows_add(struct lg_rows *r, const struct lg_row *row, struct lg_error *err)
 {
-    if (rows == NULL)
-        return;
-    for (uint32_t i = 0; i < rows->partitions; i++)
-        LG_VEC_DONE(&rows->parts[i].rows);
-    while (rows->chunks != NULL) {
-        struct chunk *next = rows->chunks->next;
+    uint32_t partition = lg_partitioner_partition(row->key, r->o.partitions);
+    size_t size = row->key.size + row->value.size;
+    enum lg_rc rc;
 
-        lg_free(rows->chunks);
-        rows->chunks = next;
-    }
-    lg_free(rows->parts);
-    lg_free(rows);
-}
-
-/* Room for `size` bytes, or NULL when memory is exhausted. */
-static uint8_t *room(struct lg_rows *rows, size_t size)
-{
-    struct chunk *c = rows->chunks;
-
-    if (c == NULL || c->size - c->used < size) {
-        size_t capacity = LG_MAX(size, CHUNK_BYTES);
-
-        c = lg_try_alloc(sizeof *c + capacity);
-        if (c == NULL)
-            return NULL;
-        c->next = rows->chunks;
-        c->used = 0;
-        c->size = capacity;
-        rows->chunks = c;
-    }
-    c->used += size;
-    return c->bytes + c->used - size;
-}
-
-enum lg_rc lg_rows_add(struct lg_rows *rows, struct lg_slice key, struct lg_slice value,
-                       struct lg_error *err)
-{
-    struct part *part = &rows->parts[lg_partitioner_partition(key, rows->partitions)];
-    size_t size = key.size + value.size;
-    uint8_t *at;
-
-    if (key.size > LG_PUSH_KEY_BYTES_MAX)
+    assert(!r->finished);
+    if (row->key.size > LG_PUSH_KEY_BYTES_MAX)
         return lg_error_set(err, LG_ERR_TOO_LARGE, "a key of %zu bytes; at most %zu are allowed",
-                            key.size, LG_PUSH_KEY_BYTES_MAX);
+                            row->key.size, LG_PUSH_KEY_BYTES_MAX);
     if (size > LG_PUSH_VALUE_BYTES_MAX)
         return lg_error_set(err, LG_ERR_TOO_LARGE,
                             "a record of %zu bytes; at most %zu are allowed for key and value",
                             size, LG_PUSH_VALUE_BYTES_MAX);
-    if (rows->bytes + size > LG_PUSH_BYTES_MAX || (at = room(rows, size)) == NULL)
+    if (r->spill == NULL && r->bytes + size > LG_PUSH_BYTES_MAX)
         return lg_error_set(err, LG_ERR_TOO_LARGE,
                             "the input holds more than %llu MiB; push it in smaller data sets",
-                            (unsigned long long)(rows->bytes >> 20));
-    if (key.size > 0)
-        memcpy(at, key.data, key.size);
-    if (value.size > 0)
-        memcpy(at + key.size, value.data, value.size);
-    rows->bytes += size;
-    LG_VEC_PUSH(&part->rows,
-                (struct lg_row){lg_slice(at, key.size), lg_slice(at + key.size, value.size)});
+                            (unsigned long long)(r->bytes >> 20));
+    rc = lg_row_batch_add(r->batch, partition, row, err);
+    if (rc != LG_OK)
+        return rc;
+    r->added++;
+    r->bytes += size;
     return LG_OK;
 }
 
-static int by_key(const void *a, const void *b)
+bool lg_rows_is_full(const struct lg_rows *r)
 {
-    const struct lg_row *x = a, *y = b;
-    int order = lg_slice_cmp(x->key, y->key);
-
-    /* Values decide among equal keys, so that the outcome does not depend on the sort. */
-    return order != 0 ? order : lg_slice_cmp(x->value, y->value);
+    return r->spill != NULL && lg_row_batch_is_full(r->batch);
 }
 
-enum lg_rc lg_rows_sort(struct lg_rows *rows, uint32_t partition, const struct lg_row **out_first,
-                        const struct lg_row **out_second, struct lg_error *err)
+void lg_rows_seal(struct lg_rows *r)
 {
-    struct part *part = &rows->parts[partition];
-    size_t kept = 0;
+    assert(!r->finished && (r->sealed == NULL || lg_row_batch_rows(r->sealed) == 0));
+    if (r->sealed != NULL)
+        r->spare = LG_TAKE(r->sealed);
+    r->sealed = LG_TAKE(r->batch);
+    r->batch = r->spare != NULL
+                   ? LG_TAKE(r->spare)
+                   : lg_row_batch_new(r->o.partitions,
+                                      (size_t)(r->o.memory_bytes / 16 * BATCH_SIXTEENTHS));
+}
 
-    if (part->rows.size == 0)
-        return LG_OK;
-    qsort(part->rows.data, part->rows.size, sizeof part->rows.data[0], by_key);
-    for (size_t i = 1; i < part->rows.size; i++) {
-        const struct lg_row *last = &part->rows.data[kept], *row = &part->rows.data[i];
+uint32_t lg_rows_partitions(const struct lg_rows *r)
+{
+    return r->o.partitions;
+}
 
-        if (!lg_slice_eq(last->key, row->key)) {
-            part->rows.data[++kept] = *row;
-        } else if (lg_slice_eq(last->value, row->value)) {
-            part->duplicates++;
-        } else {
-            *out_first = last;
-            *out_second = row;
-            return lg_error_set(err, LG_ERR_BAD_DATA, "one key has two different values");
-        }
+uint64_t lg_rows_added(const struct lg_rows *r)
+{
+    return r->added;
+}
+
+uint64_t lg_rows_bytes(const struct lg_rows *r)
+{
+    return r->bytes;
+}
+
+uint64_t lg_rows_spilled_bytes(const struct lg_rows *r)
+{
+    return r->spill == NULL ? 0 : lg_spill_bytes(r->spill);
+}
+
+/* --- Sorting. ----------------------------------------------------------------------------------
+ */
+
+/* Keeps the two rows, whose memory is somebody else's. */
+static void keep_conflict(struct lg_rows_conflict *conflict, const struct lg_row rows[2])
+{
+    lg_rows_conflict_done(conflict);
+    lg_buf_append_slice(&conflict->key, rows[0].key);
+    for (size_t i = 0; i < 2; i++) {
+        lg_buf_append_slice(&conflict->values[i], rows[i].value);
+        conflict->origins[i] = rows[i].origin;
     }
-    part->rows.size = kept + 1;
+}
+
+/* What all keys of the partition begin with, after `common` of some more. */
+static void note_common(struct part *p, struct lg_slice common)
+{
+    size_t n = LG_MIN(p->common.size, common.size), i = 0;
+
+    if (!p->has_keys) {
+        p->has_keys = true;
+        lg_buf_append_slice(&p->common, common);
+        return;
+    }
+    while (i < n && p->common.data[i] == common.data[i])
+        i++;
+    p->common.size = i;
+}
+
+/* Sorts a partition of a batch that is indexed. */
+static enum lg_rc sort_part(struct lg_rows *r, struct lg_row_batch *batch, uint32_t partition,
+                            struct lg_rows_conflict *conflict, struct lg_error *err)
+{
+    struct part *p = &r->parts[partition];
+    struct lg_row rows[2];
+    uint64_t dropped = 0;
+    enum lg_rc rc;
+
+    if (lg_row_batch_count(batch, partition) == 0)
+        return LG_OK;
+    rc = lg_row_batch_sort(batch, partition, r->o.duplicates, &dropped, rows, err);
+    if (rc == LG_ERR_BAD_DATA)
+        keep_conflict(conflict, rows);
+    if (rc != LG_OK)
+        return rc;
+    note_common(p, lg_row_batch_common(batch, partition));
+    p->dropped += dropped;
     return LG_OK;
 }
 
-uint32_t lg_rows_partitions(const struct lg_rows *rows)
+#define PREFETCH_ROWS 16u
+
+static enum lg_rc write_part(struct lg_rows *r, uint32_t partition, struct lg_spill_run *out,
+                             struct lg_error *err)
 {
-    return rows->partitions;
+    size_t count = lg_row_batch_count(r->sealed, partition);
+
+    lg_spill_begin(r->spill);
+    for (size_t i = 0; i < count; i++) {
+        struct lg_row row = lg_row_batch_at(r->sealed, partition, i);
+        enum lg_rc rc = lg_spill_add(r->spill, &row, err);
+
+        if (rc != LG_OK)
+            return rc;
+        lg_row_batch_prefetch(r->sealed, partition, i + PREFETCH_ROWS);
+    }
+    return lg_spill_end(r->spill, out, err);
 }
 
-const struct lg_row *lg_rows_of(const struct lg_rows *rows, uint32_t partition, size_t *out_count)
+/* An upper bound of what the sealed batch takes on disk. */
+static uint64_t run_bytes(const struct lg_rows *r)
 {
-    assert(partition < rows->partitions);
-    *out_count = rows->parts[partition].rows.size;
-    return rows->parts[partition].rows.data;
+    uint64_t bytes = lg_row_batch_bytes(r->sealed) + 16 * lg_row_batch_rows(r->sealed);
+
+    return bytes + bytes / RUN_OVERHEAD_SHARE;
 }
 
-uint64_t lg_rows_total(const struct lg_rows *rows)
+enum lg_rc lg_rows_spill(struct lg_rows *r, struct lg_rows_conflict *conflict, struct lg_error *err)
+{
+    struct run run;
+    enum lg_rc rc = LG_OK;
+
+    assert(r->sealed != NULL && r->spill != NULL);
+    if (r->runs.size == LG_ROWS_RUNS_MAX)
+        return lg_error_set(err, LG_ERR_TOO_LARGE,
+                            "the rows are %u times as many as fit into the memory for sorting; "
+                            "give more with --sort-memory (it is %llu MiB)",
+                            LG_ROWS_RUNS_MAX, (unsigned long long)(r->o.memory_bytes >> 20));
+    rc = lg_spill_reserve(r->spill, run_bytes(r), err);
+    if (rc != LG_OK)
+        return rc;
+    run.parts = lg_new_array(struct lg_spill_run, r->o.partitions);
+    LG_VEC_PUSH(&r->runs, run);
+    lg_row_batch_index(r->sealed);
+    for (uint32_t i = 0; rc == LG_OK && i < r->o.partitions; i++) {
+        rc = sort_part(r, r->sealed, i, conflict, err);
+        if (rc == LG_OK)
+            rc = write_part(r, i, &run.parts[i], err);
+    }
+    lg_row_batch_clear(r->sealed);
+    return rc;
+}
+
+void lg_rows_finish(struct lg_rows *r)
+{
+    size_t n = r->runs.size;
+
+    assert(!r->finished && (r->sealed == NULL || lg_row_batch_rows(r->sealed) == 0));
+    r->finished = true;
+    lg_row_batch_free(LG_TAKE(r->sealed));
+    lg_row_batch_free(LG_TAKE(r->spare));
+    lg_row_batch_index(r->batch);
+    r->by_part = lg_new_array(struct lg_spill_run, LG_MAX(n * r->o.partitions, (size_t)1));
+    for (uint32_t i = 0; i < r->o.partitions; i++)
+        for (size_t run = 0; run < n; run++)
+            r->by_part[i * n + run] = r->runs.data[run].parts[i];
+}
+
+static struct lg_row_merge *merge_of(const struct lg_rows *r, uint32_t partition, bool values)
+{
+    return lg_row_merge_new(&(struct lg_row_merge_options){
+        .spill = r->spill,
+        .runs = &r->by_part[partition * r->runs.size],
+        .run_count = r->runs.size,
+        .batch = r->batch,
+        .partition = partition,
+        .common = r->parts[partition].common.size,
+        .duplicates = r->o.duplicates,
+        .values = values,
+    });
+}
+
+/* Compares the batch in memory and the runs on disk with one another, by their keys. */
+static enum lg_rc settle_runs(struct lg_rows *r, uint32_t partition,
+                              struct lg_rows_conflict *conflict, struct lg_error *err)
+{
+    LG_AUTO(lg_row_merge) *merge = merge_of(r, partition, /* values= */ false);
+    struct part *p = &r->parts[partition];
+    bool end = false;
+
+    for (;;) {
+        struct lg_row row, rows[2];
+        enum lg_rc rc = lg_row_merge_next(merge, &row, &end, rows, err);
+
+        if (rc == LG_ERR_BAD_DATA)
+            keep_conflict(conflict, rows);
+        if (rc != LG_OK)
+            return rc;
+        if (end)
+            break;
+        p->count++;
+    }
+    p->dropped += lg_row_merge_dropped(merge);
+    return LG_OK;
+}
+
+enum lg_rc lg_rows_settle(struct lg_rows *r, uint32_t partition, struct lg_rows_conflict *conflict,
+                          struct lg_error *err)
+{
+    enum lg_rc rc = sort_part(r, r->batch, partition, conflict, err);
+
+    assert(r->finished);
+    if (rc == LG_OK && r->runs.size > 0)
+        rc = settle_runs(r, partition, conflict, err);
+    else if (rc == LG_OK)
+        r->parts[partition].count = lg_row_batch_count(r->batch, partition);
+    return rc;
+}
+
+/* --- Reading. ----------------------------------------------------------------------------------
+ */
+
+uint64_t lg_rows_count(const struct lg_rows *r, uint32_t partition)
+{
+    assert(partition < r->o.partitions);
+    return r->parts[partition].count;
+}
+
+uint64_t lg_rows_total(const struct lg_rows *r)
 {
     uint64_t total = 0;
 
-    for (uint32_t i = 0; i < rows->partitions; i++)
-        total += rows->parts[i].rows.size;
+    for (uint32_t i = 0; i < r->o.partitions; i++)
+        total += r->parts[i].count;
     return total;
 }
 
-uint64_t lg_rows_bytes(const struct lg_rows *rows)
-{
-    return rows->bytes;
-}
-
-uint64_t lg_rows_duplicates(const struct lg_rows *rows)
+uint64_t lg_rows_duplicates(const struct lg_rows *r)
 {
     uint64_t total = 0;
 
-    for (uint32_t i = 0; i < rows->partitions; i++)
-        total += rows->parts[i].duplicates;
+    for (uint32_t i = 0; i < r->o.partitions; i++)
+        total += r->parts[i].dropped;
     return total;
+}
+
+struct lg_rows_stream *lg_rows_stream_new(const struct lg_rows *r, uint32_t partition)
+{
+    struct lg_rows_stream *stream = lg_new(struct lg_rows_stream);
+
+    assert(partition < r->o.partitions && r->finished);
+    stream->merge = merge_of(r, partition, /* values= */ true);
+    return stream;
+}
+
+void lg_rows_stream_free(struct lg_rows_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    lg_row_merge_free(stream->merge);
+    lg_free(stream);
+}
+
+enum lg_rc lg_rows_stream_next(struct lg_rows_stream *stream, struct lg_row *out, bool *out_end,
+                               struct lg_error *err)
+{
+    struct lg_row rows[2];
+
+    return lg_row_merge_next(stream->merge, out, out_end, rows, err);
 }

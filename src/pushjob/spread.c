@@ -4,22 +4,34 @@
 #include "record/headers.h"
 #include "writer/segment.h"
 
-/* One partition being written: SOS, PUTs, EOS.
+/* One partition being written: SOS, PUTs, EOS. Two things go on side by side:
  *
- *     IDLE ──▶ SENDING ──▶ (more rows: SENDING) ──▶ ENDED
- *                 └─ may be lost ─▶ PAUSED ──▶ SENDING, the same batch
+ *     filling   a pool thread puts rows into the next batch
+ *     sending   a batch is in flight; after a loss it pauses and is sent again
+ *
+ * A filled batch waits for the one before it. Whatever ends calls step().
  */
 struct stream {
     struct lg_spread *spread;
     uint32_t partition;
-    const struct lg_row *rows;
-    size_t count, next;   /* rows; first not yet in a batch */
-    size_t batch_records; /* rows in the batch in flight */
+
+    /* While it fills these are the pool thread's; between, the lane's. */
+    struct lg_offload fill;
+    struct lg_rows_stream *rows;
+    struct lg_row row; /* The next one, if `has_row`. */
+    bool has_row;
     struct lg_segment segment;
-    struct lg_blob *batch;
+    struct lg_segment_stamp stamp;
+    struct lg_blob *next; /* filled; NULL: none */
+    size_t next_records;
+    bool ended; /* Nothing is left to fill. */
+    struct lg_error fill_err;
+
+    struct lg_blob *batch; /* in flight, or paused */
+    size_t batch_records;
     struct lg_pubsub_op op;
     struct lg_timer pause;
-    bool ended;
+    bool filling, sending; /* sending: in flight, or paused */
 };
 
 struct lg_spread {
@@ -34,7 +46,10 @@ struct lg_spread {
 };
 
 static void send_batch(struct stream *s);
-static void next_stream(struct stream *s);
+static void step(struct stream *s);
+
+/* --- Filling, on a pool thread. ----------------------------------------------------------------
+ */
 
 static void add_message(struct lg_buf *batch, struct lg_buf *key, struct lg_buf *value,
                         int64_t now_ms, const struct lg_pubsub_header *headers, size_t header_count)
@@ -48,62 +63,116 @@ static void add_message(struct lg_buf *batch, struct lg_buf *key, struct lg_buf 
     lg_buf_clear(value);
 }
 
-/* Puts rows into the next batch, with the segment's start before the first and its end after the
- * last row. */
-static void fill_batch(struct stream *s)
+static enum lg_rc next_row(struct stream *s)
 {
-    const struct lg_spread_options *o = &s->spread->o;
-    struct lg_segment_stamp stamp = {(int64_t)lg_lane_wall_ms(o->lane), lg_slice_str(o->host_name)};
-    LG_SCOPED(lg_buf) batch = lg_buf_with_ceiling(LG_BATCH_BYTES_MAX);
-    LG_SCOPED(lg_buf) key = {0}, value = {0};
-    size_t first = s->next;
+    bool end = false;
+    enum lg_rc rc = lg_rows_stream_next(s->rows, &s->row, &end, &s->fill_err);
 
-    if (first == 0 && !s->segment.is_open) {
+    s->has_row = rc == LG_OK && !end;
+    return rc;
+}
+
+/* Puts rows into the batch, with the segment's start before the first and its end after the last
+ * row. */
+static enum lg_rc fill_batch(struct stream *s, struct lg_buf *batch)
+{
+    LG_SCOPED(lg_buf) key = {0}, value = {0};
+    int64_t now_ms = s->stamp.timestamp_ms;
+    enum lg_rc rc = LG_OK;
+
+    if (!s->segment.is_open) {
         struct lg_pubsub_header vtp = {LG_LIT(LG_HEADER_PROTOCOL_SCHEMA),
                                        lg_headers_protocol_schema()};
 
-        lg_segment_start(&s->segment, &stamp, &key, &value);
-        add_message(&batch, &key, &value, stamp.timestamp_ms, &vtp, 1);
+        lg_segment_start(&s->segment, &s->stamp, &key, &value);
+        add_message(batch, &key, &value, now_ms, &vtp, 1);
+        rc = next_row(s);
     }
-    while (s->next < s->count && batch.size < LG_SPREAD_BATCH_BYTES) {
-        const struct lg_row *row = &s->rows[s->next++];
-
-        lg_segment_put(&s->segment, &stamp, row->key, o->schema_id, row->value, &key, &value);
-        add_message(&batch, &key, &value, stamp.timestamp_ms, NULL, 0);
+    while (rc == LG_OK && s->has_row && batch->size < LG_SPREAD_BATCH_BYTES) {
+        lg_segment_put(&s->segment, &s->stamp, s->row.key, s->spread->o.schema_id, s->row.value,
+                       &key, &value);
+        add_message(batch, &key, &value, now_ms, NULL, 0);
+        s->next_records++;
+        rc = next_row(s);
     }
-    if (s->next == s->count) {
-        lg_segment_end(&s->segment, &stamp, /* is_final= */ true, &key, &value);
-        add_message(&batch, &key, &value, stamp.timestamp_ms, NULL, 0);
+    if (rc == LG_OK && !s->has_row) {
+        lg_segment_end(&s->segment, &s->stamp, /* is_final= */ true, &key, &value);
+        add_message(batch, &key, &value, now_ms, NULL, 0);
         s->ended = true;
     }
-    assert(
-        lg_buf_ok(&batch)); /* A record is far smaller than the room above LG_SPREAD_BATCH_BYTES. */
-    s->batch_records = s->next - first;
-    s->batch = lg_blob_take(&batch);
+    return rc;
 }
 
-static void finish_if_idle(struct lg_spread *spread)
+static void fill_work(struct lg_offload *offload)
 {
-    if (spread->open > 0)
+    struct stream *s = LG_CONTAINER_OF(offload, struct stream, fill);
+    LG_SCOPED(lg_buf) batch = lg_buf_with_ceiling(LG_BATCH_BYTES_MAX);
+
+    (void)lg_buf_reserve(&batch, LG_SPREAD_BATCH_BYTES + LG_SPREAD_BATCH_BYTES / 16);
+    s->next_records = 0;
+    if (fill_batch(s, &batch) != LG_OK)
         return;
-    spread->o.finished(spread->o.ctx, spread->failed ? spread->err.rc : LG_OK,
-                       spread->failed ? &spread->err : NULL);
+    assert(lg_buf_ok(&batch)); /* A record is far smaller than the room above. */
+    s->next = lg_blob_take(&batch);
+}
+
+/* --- Sending. ----------------------------------------------------------------------------------
+ */
+
+static void fail(struct lg_spread *spread, const struct lg_error *err)
+{
+    if (spread->failed)
+        return;
+    spread->failed = true;
+    spread->err = *err;
+}
+
+static void fill_done(struct lg_offload *offload)
+{
+    struct stream *s = LG_CONTAINER_OF(offload, struct stream, fill);
+
+    s->filling = false;
+    if (s->fill_err.rc != LG_OK)
+        fail(s->spread, &s->fill_err);
+    step(s);
+}
+
+static void fill(struct stream *s)
+{
+    const struct lg_spread_options *o = &s->spread->o;
+
+    s->stamp =
+        (struct lg_segment_stamp){(int64_t)lg_lane_wall_ms(o->lane), lg_slice_str(o->host_name)};
+    s->filling = true;
+    s->fill.work = fill_work;
+    s->fill.done = fill_done;
+    lg_offload(o->lane, &s->fill);
 }
 
 static void stop_stream(struct stream *s)
 {
     struct lg_spread *spread = s->spread;
 
-    lg_blob_unref(s->batch);
-    s->batch = NULL;
+    lg_blob_unref(LG_TAKE(s->batch));
+    lg_blob_unref(LG_TAKE(s->next));
+    lg_rows_stream_free(LG_TAKE(s->rows));
     assert(spread->open > 0);
     spread->open--;
-    finish_if_idle(spread);
+    if (spread->open == 0)
+        spread->o.finished(spread->o.ctx, spread->failed ? spread->err.rc : LG_OK,
+                           spread->failed ? &spread->err : NULL);
 }
 
 static void pause_ended(struct lg_timer *timer)
 {
-    send_batch(LG_CONTAINER_OF(timer, struct stream, pause));
+    struct stream *s = LG_CONTAINER_OF(timer, struct stream, pause);
+
+    if (s->spread->failed) {
+        s->sending = false;
+        step(s);
+    } else {
+        send_batch(s);
+    }
 }
 
 static bool worth_repeating(const struct stream *s)
@@ -119,32 +188,25 @@ static void produced(struct lg_pubsub_op *op)
     struct lg_spread *spread = s->spread;
 
     if (op->rc == LG_OK) {
-        lg_blob_unref(s->batch);
-        s->batch = NULL;
+        lg_blob_unref(LG_TAKE(s->batch));
         spread->records += s->batch_records;
-        if (!spread->failed) {
+        if (!spread->failed)
             spread->o.progress(spread->o.ctx, spread->records);
-            next_stream(s);
-            return;
-        }
     } else if (worth_repeating(s)) {
         lg_timer_start(spread->o.lane, &s->pause, LG_SPREAD_PAUSE_MS * LG_MS, pause_ended);
         return;
     } else if (!spread->failed) {
-        spread->failed = true;
-        spread->err = op->err;
-        spread->err.rc = op->rc;
-        (void)lg_error_wrap(&spread->err, "writing %s partition %u", spread->o.topic, s->partition);
+        op->err.rc = op->rc;
+        (void)lg_error_wrap(&op->err, "writing %s partition %u", spread->o.topic, s->partition);
+        fail(spread, &op->err);
     }
-    stop_stream(s);
+    s->sending = false;
+    step(s);
 }
 
 static void send_batch(struct stream *s)
 {
-    if (s->spread->failed) {
-        stop_stream(s);
-        return;
-    }
+    s->sending = true;
     s->op = (struct lg_pubsub_op){
         .kind = LG_PUBSUB_PRODUCE,
         .lane = s->spread->o.lane,
@@ -156,24 +218,42 @@ static void send_batch(struct stream *s)
     lg_pubsub_submit(s->spread->o.log, &s->op);
 }
 
-/* Goes on with the stream's partition, or takes the next one, or ends. */
-static void next_stream(struct stream *s)
+/* Takes the next partition, if there is one. */
+static bool next_partition(struct stream *s)
 {
     struct lg_spread *spread = s->spread;
 
-    if (s->ended) {
-        if (spread->next_partition == lg_rows_partitions(spread->o.rows)) {
+    if (spread->next_partition == lg_rows_partitions(spread->o.rows))
+        return false;
+    lg_rows_stream_free(s->rows);
+    s->partition = spread->next_partition++;
+    s->rows = lg_rows_stream_new(spread->o.rows, s->partition);
+    s->has_row = s->ended = false;
+    lg_segment_init(&s->segment, &spread->o.guid, /* first= */ 0, LG_CHECKSUM_ADHASH);
+    return true;
+}
+
+/* Something has ended: what can begin? */
+static void step(struct stream *s)
+{
+    bool busy = s->filling || s->sending;
+
+    if (s->spread->failed) {
+        if (!busy)
             stop_stream(s);
-            return;
-        }
-        s->partition = spread->next_partition++;
-        s->rows = lg_rows_of(spread->o.rows, s->partition, &s->count);
-        s->next = 0;
-        s->ended = false;
-        lg_segment_init(&s->segment, &spread->o.guid, /* first= */ 0, LG_CHECKSUM_ADHASH);
+        return;
     }
-    fill_batch(s);
-    send_batch(s);
+    if (!busy && s->ended && s->next == NULL && !next_partition(s)) {
+        stop_stream(s);
+        return;
+    }
+    if (!s->sending && s->next != NULL) {
+        s->batch = LG_TAKE(s->next);
+        s->batch_records = s->next_records;
+        send_batch(s);
+    }
+    if (!s->filling && s->next == NULL && !s->ended)
+        fill(s);
 }
 
 static void begin(struct lg_task *task)
@@ -185,7 +265,7 @@ static void begin(struct lg_task *task)
     for (uint32_t i = 0; i < streams; i++) {
         spread->streams[i].spread = spread;
         spread->streams[i].ended = true; /* No partition yet. */
-        next_stream(&spread->streams[i]);
+        step(&spread->streams[i]);
     }
 }
 
@@ -201,10 +281,10 @@ struct lg_spread *lg_spread_start(const struct lg_spread_options *options)
 
 void lg_spread_cancel(struct lg_spread *spread)
 {
-    if (spread->failed)
-        return;
-    spread->failed = true;
-    (void)lg_error_set(&spread->err, LG_ERR_CANCELLED, "the push was cancelled");
+    struct lg_error err;
+
+    (void)lg_error_set(&err, LG_ERR_CANCELLED, "the push was cancelled");
+    fail(spread, &err);
 }
 
 void lg_spread_free(struct lg_spread *spread)

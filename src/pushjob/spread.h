@@ -1,5 +1,6 @@
-/* Spreads sorted rows over the partitions of a topic: several partitions at a time, one batch in
- * flight each; batches that may have been lost are sent again as they were. Runs on one lane. */
+/* Spreads sorted rows over the partitions of a topic: several partitions at a time, for each one
+ * batch in flight while a pool thread fills the next; batches that may have been lost are sent
+ * again as they were. Runs on one lane. */
 #ifndef LG_PUSHJOB_SPREAD_H
 #define LG_PUSHJOB_SPREAD_H
 
@@ -17,7 +18,7 @@ struct lg_spread_options { /* Borrowed until `finished`. */
     struct lg_lane *lane;
     struct lg_pubsub *log;
     const char *topic;
-    const struct lg_rows *rows; /* sorted */
+    const struct lg_rows *rows; /* settled */
     struct lg_guid guid;        /* the same for all partitions (platform-behaviour 2.1) */
     int32_t schema_id;
     const char *host_name;

@@ -113,20 +113,22 @@ static struct world *world_new(uint32_t partitions, uint32_t records, size_t val
 {
     struct world *w = lg_new(struct world);
     uint8_t *value = lg_zalloc(value_bytes + sizeof records);
-    const struct lg_row *first, *second;
+    LG_SCOPED(lg_rows_conflict) conflict = {0};
     struct lg_error err = {0};
 
     w->sim = lg_sim_new(7);
     w->lane = lg_sim_lane_new(w->sim, NULL, "push");
     w->log = (struct log){.pubsub.ops = &log_ops, .sim = w->sim, .fail = LG_ERR_UNAVAILABLE};
-    w->rows = lg_rows_new(partitions);
+    w->rows = lg_rows_new(&(struct lg_rows_options){.partitions = partitions});
     for (uint32_t i = 0; i < records; i++) {
+        struct lg_row row = {lg_slice(&i, sizeof i), lg_slice(value, value_bytes + sizeof i), i};
+
         memcpy(value, &i, sizeof i);
-        assert_ok(lg_rows_add(w->rows, lg_slice(&i, sizeof i),
-                              lg_slice(value, value_bytes + sizeof i), &err));
+        assert_ok(lg_rows_add(w->rows, &row, &err));
     }
+    lg_rows_finish(w->rows);
     for (uint32_t p = 0; p < partitions; p++)
-        assert_ok(lg_rows_sort(w->rows, p, &first, &second, &err));
+        assert_ok(lg_rows_settle(w->rows, p, &conflict, &err));
     lg_free(value);
     return w;
 }
@@ -165,8 +167,8 @@ static void run(struct world *w)
 }
 
 struct reading {
-    const struct lg_row *rows;
-    size_t count, next;
+    struct lg_rows_stream *rows;
+    uint64_t count, next;
     unsigned starts, ends, duplicates;
 };
 
@@ -196,9 +198,13 @@ static void judge(struct reading *r, struct lg_integrity *integrity,
         fail_msg("%s: %s", lg_integrity_verdict_name(verdict), err.text);
     assert_slice_equal(e.footer.host, LG_LIT("me"));
     if (e.type == LG_MESSAGE_PUT) {
-        assert_true(r->next < r->count);
-        assert_slice_equal(key, r->rows[r->next].key);
-        assert_slice_equal(e.put.value, r->rows[r->next].value);
+        struct lg_row row;
+        bool end = false;
+
+        assert_ok(lg_rows_stream_next(r->rows, &row, &end, &err));
+        assert_false(end);
+        assert_slice_equal(key, row.key);
+        assert_slice_equal(e.put.value, row.value);
         assert_int_equal(e.put.schema_id, 3);
         r->next++;
     } else if (e.control.type == LG_CONTROL_START_OF_SEGMENT) {
@@ -219,7 +225,8 @@ static unsigned check_partition(const struct world *w, uint32_t partition)
     struct lg_error err = {0};
     bool is_first = true;
 
-    r.rows = lg_rows_of(w->rows, partition, &r.count);
+    r.rows = lg_rows_stream_new(w->rows, partition);
+    r.count = lg_rows_count(w->rows, partition);
     for (;;) {
         struct lg_pubsub_record record;
         bool end = false;
@@ -233,6 +240,7 @@ static unsigned check_partition(const struct world *w, uint32_t partition)
     assert_int_equal(r.starts, 1);
     assert_int_equal(r.ends, 1);
     assert_int_equal(r.next, r.count);
+    lg_rows_stream_free(r.rows);
     assert_ok(lg_integrity_check_ended(integrity, &err)); /* Its checksum was right. */
     assert_ok(lg_integrity_check_count(integrity, (int64_t)r.count, &err));
     return r.duplicates;
