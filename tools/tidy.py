@@ -11,7 +11,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LEAVES = {"jansson.h": "src/base/json.c", "zlib.h": "src/base/compressor.c", "zstd.h": "src/base/compressor.c",
-          "zdict.h": "src/base/compressor.c", "snappy-c.h": "src/base/compressor.c", "zstd_errors.h": "src/base/compressor.c", "llhttp.h": "src/net/http1.c",
+          "zdict.h": "src/base/compressor.c", "snappy-c.h": "src/base/compressor_snappy.c", "zstd_errors.h": "src/base/compressor.c", "llhttp.h": "src/net/http1.c",
           "llhttp/llhttp.h": "src/net/http1.c"}
 FOREIGN = re.compile(r'#include <(uv|rocksdb/|librdkafka/|zookeeper/|nghttp2/|openssl/|jansson|zlib|zstd|zdict|snappy|llhttp)')
 THREADS = re.compile(r"\b(pthread_\w+|atomic_\w+|__atomic_\w+|_Atomic|__sync_\w+)\b")

@@ -1,4 +1,4 @@
-/* Raw DEFLATE and gzip over zlib, zstd over libzstd, snappy. Stateless between calls, but for the
+/* Raw DEFLATE and gzip over zlib and zstd over libzstd. Stateless between calls, but for the
  * contexts of zstd in struct lg_zstd; any lane.
  *
  * zlib: the output grows by steps up to the room below its ceiling. When no room is left, the
@@ -11,7 +11,6 @@
 
 #define ZLIB_CONST
 #define ZSTD_STATIC_LINKING_ONLY /* For its hooks of allocation, nothing else. */
-#include <snappy-c.h>
 #include <zdict.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -21,7 +20,6 @@
 #define LG_ADLER_BYTES 4
 #define RAW_WINDOW_BITS (-15)      /* Negative: no header and no trailer of zlib. */
 #define GZIP_WINDOW_BITS (15 + 16) /* 16 more: gzip's header and trailer. */
-#define SNAPPY_RATIO_MAX 22        /* Three bytes stand for 64 at most. */
 #define LG_ZSTD_DICT_BYTES_MIN 8   /* zstd takes anything shorter for no dictionary. */
 
 struct stream {
@@ -466,60 +464,5 @@ enum lg_rc lg_zstd_train(struct lg_buf *out, struct lg_slice samples, const size
         memcpy(room, samples.data + samples.size - made, made);
     }
     lg_buf_commit(out, made);
-    return LG_OK;
-}
-
-/* --- Snappy. ---------------------------------------------------------------------------------- */
-
-static enum lg_rc snappy_too_large(const struct lg_buf *out, struct lg_error *err)
-{
-    return lg_error_set(err, LG_ERR_TOO_LARGE,
-                        "the output of snappy is over the limit of %zu bytes that its reader set",
-                        out->ceiling == 0 ? LG_BUF_CEILING_DEFAULT : out->ceiling);
-}
-
-/* Room for n bytes; a buffer that cannot give it is not marked as overflowed. */
-static uint8_t *snappy_room(struct lg_buf *out, size_t n)
-{
-    size_t ceiling = out->ceiling == 0 ? LG_BUF_CEILING_DEFAULT : out->ceiling;
-
-    if (out->overflowed || out->size > ceiling || n > ceiling - out->size)
-        return NULL;
-    return lg_buf_reserve(out, n);
-}
-
-enum lg_rc lg_snappy_compress(struct lg_buf *out, struct lg_slice in, struct lg_error *err)
-{
-    size_t n = snappy_max_compressed_length(in.size);
-    LG_SCOPED(lg_buf) packed = lg_buf_with_ceiling(n);
-    uint8_t *room = lg_buf_reserve(&packed, n), *into;
-
-    if (room == NULL)
-        return snappy_too_large(out, err);
-    if (snappy_compress((const char *)in.data, in.size, (char *)room, &n) != SNAPPY_OK)
-        return lg_error_set(err, LG_ERR_FAILED, "snappy cannot compress");
-    into = snappy_room(out, n);
-    if (into == NULL)
-        return snappy_too_large(out, err);
-    memcpy(into, room, n);
-    lg_buf_commit(out, n);
-    return LG_OK;
-}
-
-enum lg_rc lg_snappy_decompress(struct lg_buf *out, struct lg_slice in, struct lg_error *err)
-{
-    size_t n = 0;
-    uint8_t *room;
-
-    if (in.size == 0 ||
-        snappy_uncompressed_length((const char *)in.data, in.size, &n) != SNAPPY_OK ||
-        n / SNAPPY_RATIO_MAX > in.size)
-        return lg_error_set(err, LG_ERR_BAD_DATA, "the snappy data does not begin with its length");
-    room = snappy_room(out, n);
-    if (room == NULL)
-        return snappy_too_large(out, err);
-    if (snappy_uncompress((const char *)in.data, in.size, (char *)room, &n) != SNAPPY_OK)
-        return lg_error_set(err, LG_ERR_BAD_DATA, "the snappy data is damaged or cut off");
-    lg_buf_commit(out, n);
     return LG_OK;
 }

@@ -1,4 +1,5 @@
-/* Bounded compression over zlib, zstd and snappy, which only this file's .c includes.
+/* Bounded compression over zlib and zstd, which only compressor.c includes, and snappy, which only
+ * compressor_snappy.c does.
  *
  * Every function appends to `out`, whose ceiling bounds the output, and leaves it as it was when it
  * fails: LG_ERR_TOO_LARGE past the ceiling; LG_ERR_BAD_DATA for input that is damaged, cut off or
