@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/metrics.h"
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
 
@@ -196,8 +197,11 @@ static void to_target(enum lg_log_level level, const char *event, char *line, si
     uint64_t now_ms = lg_clock_wall_ms();
     unsigned suppressed = 0;
 
-    if (level >= LG_LOG_INFO && !may_pass(event, line, now_ms, &suppressed))
+    if (level >= LG_LOG_INFO && !may_pass(event, line, now_ms, &suppressed)) {
+        lg_metric_add(&lg_metric_log_lines_suppressed_total, (uint32_t)level, 1);
         return;
+    }
+    lg_metric_add(&lg_metric_log_lines_total, (uint32_t)level, 1);
     if (suppressed > 0)
         n = LG_MIN(n + (size_t)snprintf(line + n, LG_LOG_LINE_MAX + SUPPRESSED_MAX - n,
                                         " suppressed=%u", suppressed),

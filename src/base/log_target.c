@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/str.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -254,6 +255,8 @@ void lg_log_write(enum lg_log_level level, const char *event, struct lg_slice ti
         written = write_to_file(time, text);
     else if (target.to == LG_LOG_TO_JOURNAL)
         written = write_to_journal(level, event, text);
+    if (!written && target.to != LG_LOG_TO_STDERR)
+        lg_metric_add(&lg_metric_log_write_errors_total, 0, 1);
     if (!written) /* Behind that there is nowhere left to report to. */
         (void)write_line(STDERR_FILENO, time, text);
     pthread_mutex_unlock(&mutex);

@@ -37,6 +37,12 @@ static uint64_t generation; /* Grows at reset, so that threads forget a freed sh
 static pthread_key_t thread_end;
 static pthread_once_t thread_end_once = PTHREAD_ONCE_INIT;
 
+const char lg_metric_codes[] = "code="
+#define X(name, ...) #name "|"
+#include "base/errors.def"
+#undef X
+                               "unknown";
+
 /* --- Labels ----------------------------------------------------------------------------------- */
 bool lg_metric_label_at(const struct lg_metric *m, size_t i, struct lg_slice *out_name,
                         struct lg_slice *out_values)

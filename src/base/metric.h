@@ -51,6 +51,9 @@ struct lg_metric {
                                           .unit = LG_METRIC_##unit_};
 #define LG_METRIC_POINTER(name_, ...) &lg_metric_##name_,
 
+/* "code=OK|ERR_FAILED|...": a label of every code; its index is the enum lg_rc. */
+extern const char lg_metric_codes[];
+
 struct lg_metric_table {
     struct lg_metric *const *rows;
     size_t n;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/core.h"
+#include "controller/metrics.h"
 
 struct lg_change *lg_change_new(struct lg_controller *c, struct lg_http_request *rq,
                                 void (*begin)(struct lg_change *ch))
@@ -82,9 +83,11 @@ bool lg_change_submit(struct lg_change *ch)
 
     if (c->stopping)
         rc = lg_error_set(&err, LG_ERR_UNAVAILABLE, "the controller is stopping; ask again later");
-    else if (c->change_count >= LG_CONTROLLER_CHANGES_MAX)
+    else if (c->change_count >= LG_CONTROLLER_CHANGES_MAX) {
+        lg_metric_add(&lg_metric_controller_refused_total, 0, 1);
         rc = lg_error_set(&err, LG_ERR_BUSY, "%u changes wait already; ask again later",
                           LG_CONTROLLER_CHANGES_MAX);
+    }
     if (rc != LG_OK) {
         respond(ch, rc, &err);
         change_free(ch);
@@ -108,6 +111,7 @@ void lg_change_end(struct lg_change *ch, enum lg_rc rc, const struct lg_error *e
 
     if (rc != LG_OK && ch->rq == NULL) /* What failed now would fail at once again. */
         c->own_not_before_us = lg_lane_now_us(c->o.lane) + LG_CTL_LOOK_INTERVAL_US;
+    lg_metric_add(&lg_metric_controller_changes_total, rc != LG_OK, 1);
     respond(ch, rc, err);
     lg_list_remove(&ch->link);
     c->change_count--;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/core.h"
+#include "controller/metrics.h"
 #include "net/http_client.h"
 
 #define CLEANUP_INTERVAL_MS 1000u
@@ -93,6 +94,7 @@ void lg_ctl_look_at_pushes(struct lg_controller *c)
 {
     struct lg_slice key;
     void *value;
+    uint64_t running = 0;
 
     if (c->stopping || !lg_controller_ready(c) || lg_lane_now_us(c->o.lane) < c->own_not_before_us)
         return;
@@ -101,7 +103,11 @@ void lg_ctl_look_at_pushes(struct lg_controller *c)
 
         if (!t->deciding && !lg_push_status_is_terminal(t->status))
             look_at_push(c, t);
+        running += !lg_push_status_is_terminal(t->status);
     }
+    lg_metric_set(&lg_metric_controller_pushes_running, 0, running);
+    lg_metric_set(&lg_metric_controller_stores, 0, lg_map_size(c->state->stores));
+    lg_metric_set(&lg_metric_controller_changes_waiting, 0, c->change_count);
 }
 
 /* Runs by itself, so that neither submit nor end ever calls into another change. */

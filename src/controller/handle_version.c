@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/core.h"
+#include "controller/metrics.h"
 #include "controller/push_request.h"
 #include "coord/assignment.h"
 #include "model/partitioner.h"
@@ -81,6 +82,7 @@ static void push_begun(struct lg_change *ch)
     const struct lg_ctl_store *entry = lg_ctl_state_store(ch->c->state, ch->store_name);
     const struct lg_version *v = lg_store_version(entry->store, ch->version);
 
+    lg_metric_add(&lg_metric_controller_pushes_total, LG_CTL_PUSHES_BEGUN, 1);
     lg_log(LG_LOG_INFO, "push_begun", "store=%s version=%d partitions=%d replaced=%d",
            ch->store_name, ch->version, v->partition_count, ch->replaced);
     ch->answer = creation_answer(ch->c, ch->store_name, v);
@@ -397,6 +399,7 @@ static void begin_kill(struct lg_change *ch)
         lg_ctl_topic_settle(after, LG_PUSH_ERROR, "killed on request");
         lg_change_write_topic(ch, after, /* created= */ false);
     }
+    lg_metric_add(&lg_metric_controller_pushes_total, LG_CTL_PUSHES_KILLED, 1);
     lg_log(LG_LOG_INFO, "push_killed", "store=%s version=%d", ch->store_name, ch->version);
     lg_change_commit(ch);
 }

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/core.h"
+#include "controller/metrics.h"
 #include "lane/fault.h"
 
 /* The topic of a change of ours, which may have gone or ended meanwhile. */
@@ -25,9 +26,24 @@ static struct lg_change *own_change(struct lg_controller *c, struct lg_ctl_topic
     return ch;
 }
 
+static void count_completed(const struct lg_change *ch)
+{
+    const struct lg_ctl_store *entry = lg_ctl_state_store(ch->c->state, ch->store_name);
+    const struct lg_ctl_topic *t = lg_ctl_state_topic(ch->c->state, ch->topic_name);
+    const struct lg_version *v = lg_store_version(entry->store, ch->version);
+    int64_t took_ms = v == NULL ? 0 : (int64_t)lg_lane_wall_ms(ch->c->o.lane) - v->created_ms;
+
+    lg_metric_add(&lg_metric_controller_pushes_total, LG_CTL_PUSHES_COMPLETED, 1);
+    lg_metric_observe(&lg_metric_controller_push_seconds, 0, (uint64_t)LG_MAX(took_ms, 0) * LG_MS);
+    if (t != NULL)
+        lg_metric_add(&lg_metric_controller_push_records_total, 0,
+                      (uint64_t)lg_push_monitor_view(t, lg_ctl_snapshot(ch->c)).records);
+}
+
 static void completed(struct lg_change *ch)
 {
     (void)lg_fault_hit(LG_FAULT_SWAP_PERSISTED); /* Ends the process, or nothing. */
+    count_completed(ch);
     lg_log(LG_LOG_INFO, "push_completed", "store=%s version=%d current=%d", ch->store_name,
            ch->version, lg_ctl_state_store(ch->c->state, ch->store_name)->store->current_version);
 }
@@ -124,6 +140,7 @@ static void reports_read(struct lg_tree_read *read)
     lg_ctl_topic_settle(after, LG_PUSH_ERROR, reason);
     after->failed_us = lg_lane_now_us(ch->c->o.lane);
     lg_change_write_topic(ch, after, /* created= */ false);
+    lg_metric_add(&lg_metric_controller_pushes_total, LG_CTL_PUSHES_FAILED, 1);
     lg_log(LG_LOG_ERROR, "push_failed", "store=%s version=%d reason=\"%s\"", ch->store_name,
            ch->version, reason);
     lg_change_commit(ch);
@@ -181,6 +198,7 @@ static void begin_stop(struct lg_change *ch)
     lg_ctl_topic_settle(after, LG_PUSH_ERROR, ch->text);
     after->failed_us = lg_lane_now_us(ch->c->o.lane);
     lg_change_write_topic(ch, after, /* created= */ false);
+    lg_metric_add(&lg_metric_controller_pushes_total, LG_CTL_PUSHES_STOPPED, 1);
     lg_log(LG_LOG_ERROR, "push_stopped", "store=%s version=%d reason=\"%s\"", ch->store_name,
            ch->version, ch->text);
     lg_change_commit(ch);

@@ -7,7 +7,9 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "ingest/apply.h"
+#include "ingest/metrics.h"
 #include "lane/sm.h"
+#include "model/names.h"
 
 enum { OPENING, CONSUMING, ENDING, READY, FAILED, CLOSING, CLOSED };
 
@@ -40,6 +42,7 @@ struct lg_ingest_task {
     struct lg_error err;
 
     uint64_t records, bytes; /* Copies for the lane. */
+    uint32_t metric_store;
     uint64_t records_reported;
     struct lg_replica replica;
 
@@ -87,8 +90,39 @@ static void fail(struct lg_ingest_task *t, enum lg_rc rc)
 {
     t->failed = true;
     t->err.rc = rc;
+    lg_metric_add(&lg_metric_ingest_replicas_total, 1, 1);
     lg_sm_move(&t->sm, FAILED);
     tell(t, LG_INGEST_ERROR, &t->err);
+}
+
+static uint32_t metric_store_of(const char *topic)
+{
+    struct lg_slice store;
+    int32_t version;
+    struct lg_error nobody_to_tell;
+
+    if (lg_names_parse_version_topic(lg_slice_str(topic), &store, &version, &nobody_to_tell) !=
+        LG_OK)
+        return LG_METRIC_STORE_OTHER;
+    else {
+        LG_AUTO_STR char *name = lg_strndup((const char *)store.data, store.size);
+
+        return lg_metric_store(name);
+    }
+}
+
+static void count_progress(struct lg_ingest_task *t, uint64_t records, uint64_t bytes)
+{
+    const struct lg_metric *m = &lg_metric_ingest_records_total;
+
+    /* At the open of a replica all it has jumps into view; only growth after that is work. */
+    if (t->sm.now != OPENING && records >= t->records && bytes >= t->bytes) {
+        lg_metric_add(m, lg_metric_of_store(m, t->metric_store, 0), records - t->records);
+        lg_metric_add(&lg_metric_ingest_bytes_total, lg_metric_of_store(m, t->metric_store, 0),
+                      bytes - t->bytes);
+    }
+    t->records = records;
+    t->bytes = bytes;
 }
 
 /* An offload is over: counters for the lane. True when the task goes on. */
@@ -99,8 +133,7 @@ static bool landed(struct lg_ingest_task *t)
     assert(t->busy);
     t->busy = false;
     if (t->partition != NULL) {
-        t->records = lg_partition_records(t->partition);
-        t->bytes = lg_partition_bytes(t->partition);
+        count_progress(t, lg_partition_records(t->partition), lg_partition_bytes(t->partition));
     }
     t->failed |= rc != LG_OK;
     if (stopping(t)) {
@@ -121,6 +154,8 @@ static void become_ready(struct lg_ingest_task *t)
     t->replica.chunked = shape.chunked;
     t->replica.compression = shape.compression;
     t->replica.dictionary = shape.dictionary;
+    if (t->sm.now == ENDING) /* Else it was complete when it was opened. */
+        lg_metric_add(&lg_metric_ingest_replicas_total, 0, 1);
     lg_sm_move(&t->sm, READY);
     tell(t, LG_INGEST_COMPLETED, NULL);
 }
@@ -207,6 +242,7 @@ static void fetched(struct lg_pubsub_op *op)
         lg_blob_unref(LG_TAKE(t->batch));
         close_now(t);
     } else if (worth_waiting(op->rc)) {
+        lg_metric_add(&lg_metric_ingest_waits_total, 0, 1);
         wait_and_fetch(t);
     } else if (op->rc != LG_OK) {
         lg_error_set(&t->err, op->rc, "topic %s, partition %u: %s", t->topic, t->o.partition,
@@ -287,6 +323,7 @@ struct lg_ingest_task *lg_ingest_task_start(const struct lg_ingest_options *o)
 
     t->o = *o;
     t->topic = lg_strdup(o->topic);
+    t->metric_store = metric_store_of(t->topic);
     t->o.topic = t->topic;
     t->backoff_ms = LG_INGEST_BACKOFF_MS_MIN;
     lg_sm_start(&t->sm, states);

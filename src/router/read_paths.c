@@ -13,6 +13,7 @@
 #include "model/names.h"
 #include "model/partitioner.h"
 #include "read/wire.h"
+#include "router/metrics.h"
 #include "router/router_impl.h"
 
 enum form { VENICE_ONE, VENICE_MANY, PEOPLE_ONE, PEOPLE_MANY };
@@ -33,6 +34,7 @@ struct pinned { /* One read. */
 
 static void refuse(struct lg_http_request *rq, enum form form, const struct lg_error *err)
 {
+    lg_metric_add(&lg_metric_router_read_errors_total, (uint32_t)err->rc, 1);
     if (form == PEOPLE_ONE || form == PEOPLE_MANY)
         lg_reply_error_json(rq, err);
     else
@@ -217,10 +219,37 @@ static void answer_people_many(struct pinned *p)
     respond_people(p, lg_buf_slice(&body));
 }
 
+static void count_read(const struct pinned *p)
+{
+    const struct lg_read *read = &p->read;
+    uint32_t store = lg_router_store_metric(p->router, p->store->store->name);
+    uint32_t kind = read->single ? 0 : 1;
+    uint64_t keys[3] = {0}, bytes = 0; /* found, missing, error */
+
+    for (size_t i = 0; i < read->key_count; i++) {
+        keys[p->keys[i].rc == LG_OK ? 0 : p->keys[i].rc == LG_ERR_NOT_FOUND ? 1 : 2]++;
+        bytes += p->keys[i].rc == LG_OK ? p->keys[i].value.size : 0;
+    }
+    lg_metric_add(
+        &lg_metric_router_reads_total,
+        lg_metric_of_store(&lg_metric_router_reads_total, store, kind * 2 + (read->rc != LG_OK)),
+        1);
+    for (uint32_t i = 0; i < LG_ARRAY_SIZE(keys); i++)
+        if (keys[i] > 0)
+            lg_metric_add(&lg_metric_router_keys_total,
+                          lg_metric_of_store(&lg_metric_router_keys_total, store, i), keys[i]);
+    lg_metric_add(&lg_metric_router_value_bytes_total,
+                  lg_metric_of_store(&lg_metric_router_value_bytes_total, store, 0), bytes);
+    lg_metric_observe(&lg_metric_router_read_seconds,
+                      lg_metric_of_store(&lg_metric_router_read_seconds, store, kind),
+                      lg_lane_now_us(p->rq->lane) - p->rq->received_us);
+}
+
 static void read_done(struct lg_read *read)
 {
     struct pinned *p = LG_CONTAINER_OF(read, struct pinned, read);
 
+    count_read(p);
     if (read->rc != LG_OK) {
         refuse_pinned(p, &read->err);
         return;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "model/names.h"
+#include "router/metrics.h"
 
 #define PAUSE_US (200 * LG_MS)
 #define STOP_GRACE_MS 5000u
@@ -11,6 +12,7 @@
 
 struct served {
     int32_t version;
+    uint32_t metric; /* The store's index there. */
 };
 
 /* --- What the layers of fetch/ ask. ------------------------------------------------------------
@@ -66,14 +68,26 @@ enum lg_rc lg_router_version(struct lg_router *r, const struct lg_catalog_snapsh
         return rc;
     if (served == NULL) {
         served = lg_new(struct served);
+        served->metric = lg_metric_store(store->store->name);
         (void)lg_map_put(r->served, name, served);
     }
-    if (served->version != version)
+    if (served->version != version) {
         lg_log(LG_LOG_INFO, "version_served", "store=%s version=%d before=%d", store->store->name,
                version, served->version);
+        lg_metric_set(&lg_metric_router_version,
+                      lg_metric_of_store(&lg_metric_router_version, served->metric, 0),
+                      (uint64_t)version);
+    }
     served->version = version;
     *out = version;
     return LG_OK;
+}
+
+uint32_t lg_router_store_metric(const struct lg_router *r, const char *store)
+{
+    const struct served *served = lg_map_get(r->served, lg_slice_str(store));
+
+    return served == NULL ? LG_METRIC_STORE_OTHER : served->metric;
 }
 
 /* Stores that are gone are forgotten. */

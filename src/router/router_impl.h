@@ -37,6 +37,9 @@ LG_MUST_CHECK enum lg_rc lg_router_version(struct lg_router *r,
                                            const struct lg_catalog_store *store, int32_t *out,
                                            struct lg_error *err);
 
+/* The store's index on metrics, once lg_router_version has found it. */
+uint32_t lg_router_store_metric(const struct lg_router *r, const char *store);
+
 /* Reads, in read_paths.c: /storage and /v1/stores. */
 void lg_router_storage(struct lg_router *r, struct lg_http_request *rq,
                        const struct lg_router_path *path);

@@ -7,6 +7,7 @@
 #include "model/names.h"
 #include "read/batch_get.h"
 #include "read/wire.h"
+#include "server/metrics.h"
 #include "server/server.h"
 
 #define STREAMING "X-VENICE-STREAMING"
@@ -77,10 +78,28 @@ static int status_of_missing(const struct lg_front_rest *f, struct lg_slice topi
 static void refuse_missing(const struct lg_front_rest *f, struct lg_http_request *rq,
                            enum lg_replica_found found, struct lg_slice topic)
 {
+    lg_metric_add(&lg_metric_server_not_here_total, found != LG_REPLICA_NOT_READY, 1);
     if (found == LG_REPLICA_NOT_READY)
         refuse(rq, 503, "%.*s is not ready to serve yet", LG_FMT(topic));
     else
         refuse(rq, status_of_missing(f, topic), "No storage exists for: %.*s", LG_FMT(topic));
+}
+
+/* The labels of server_keys_total and server_reads_total. */
+enum { KIND_SINGLE, KIND_BATCH };
+
+static void count_key(uint32_t kind, enum lg_rc rc)
+{
+    lg_metric_add(&lg_metric_server_keys_total,
+                  kind * 3 + (rc == LG_OK              ? 0
+                              : rc == LG_ERR_NOT_FOUND ? 1
+                                                       : 2),
+                  1);
+}
+
+static void count_read(uint32_t kind, bool from_disk)
+{
+    lg_metric_add(&lg_metric_server_reads_total, kind * 2 + from_disk, 1);
 }
 
 /* --- One key. ----------------------------------------------------------------------------------
@@ -95,6 +114,7 @@ struct single { /* Of a get that needs the disk; lives until its answer. */
 static void answer_single(struct lg_http_request *rq, enum lg_rc rc, const struct lg_error *err,
                           const struct lg_value *value, enum lg_compression compression)
 {
+    count_key(KIND_SINGLE, rc);
     if (rc == LG_OK)
         respond(rq, 200,
                 &(struct answer_head){
@@ -156,6 +176,7 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
         return;
     }
     rc = lg_point_get_try(replica, lg_buf_slice(&key), &value, &err);
+    count_read(KIND_SINGLE, rc == LG_ERR_WOULD_BLOCK);
     if (rc != LG_ERR_WOULD_BLOCK) {
         payload = value.payload; /* Freed at the end of the scope. */
         answer_single(rq, rc, &err, &value, replica->compression);
@@ -204,6 +225,7 @@ static void many_done(struct lg_batch_get *get)
     for (size_t i = 0; i < get->n; i++) {
         struct lg_batch_get_key *key = &get->keys[i];
 
+        count_key(KIND_BATCH, key->rc);
         if (key->rc == LG_OK) {
             lg_wire_value_add(&body, &(struct lg_wire_value){m->indexes[i],
                                                              lg_buf_slice(&key->value.payload),
@@ -286,10 +308,13 @@ static void get_many(const struct lg_front_rest *f, struct lg_http_request *rq)
     m->get.bytes_max = LG_SERVER_ANSWER_BYTES_MAX;
     if (!take_keys(f, m, topic))
         many_free(m);
-    else if (lg_batch_get_try(&m->get))
+    else if (lg_batch_get_try(&m->get)) {
+        count_read(KIND_BATCH, /* from_disk= */ false);
         many_done(&m->get);
-    else
+    } else {
+        count_read(KIND_BATCH, /* from_disk= */ true);
         lg_batch_get_submit(&m->get);
+    }
 }
 
 /* --- The rest. ---------------------------------------------------------------------------------

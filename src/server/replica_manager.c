@@ -8,6 +8,7 @@
 #include "base/vec.h"
 #include "catalog/tree_read.h"
 #include "model/enums.h"
+#include "server/metrics.h"
 #include "storage/partition.h"
 
 #define PROGRESS_US LG_SEC
@@ -23,7 +24,10 @@ struct held { /* One replica of ours. */
     uint64_t records, bytes;
     struct lg_error err;
     bool stopping;
+    int counted_as; /* the label of server_replicas; -1: not counted */
 };
+
+enum { COUNTED_LOADING, COUNTED_SERVING, COUNTED_FAILED, NOT_COUNTED = -1 };
 
 struct topic {
     struct lg_replica_manager *manager;
@@ -212,6 +216,15 @@ static const enum lg_push_status status_of_event[] = {
     [LG_INGEST_ERROR] = LG_PUSH_ERROR,
 };
 
+static void count_as(struct held *h, int state)
+{
+    if (h->counted_as != NOT_COUNTED)
+        lg_metric_sub(&lg_metric_server_replicas, (uint32_t)h->counted_as, 1);
+    if (state != NOT_COUNTED)
+        lg_metric_add(&lg_metric_server_replicas, (uint32_t)state, 1);
+    h->counted_as = state;
+}
+
 static void task_reports(void *ctx, struct lg_ingest_task *task,
                          const struct lg_ingest_status *status)
 {
@@ -219,6 +232,9 @@ static void task_reports(void *ctx, struct lg_ingest_task *task,
     enum lg_push_status before = h->status;
 
     h->status = status_of_event[status->event];
+    count_as(h, h->status == LG_PUSH_COMPLETED ? COUNTED_SERVING
+                : h->status == LG_PUSH_ERROR   ? COUNTED_FAILED
+                                               : COUNTED_LOADING);
     h->records = status->records;
     h->bytes = status->bytes;
     if (status->err != NULL) {
@@ -257,6 +273,7 @@ static void task_stopped(void *ctx, const struct lg_error *err)
 
     if (err != NULL)
         lg_log(LG_LOG_WARN, "replica_not_removed", "topic=%s reason=\"%s\"", t->name, err->text);
+    count_as(h, NOT_COUNTED);
     t->held[h->partition] = NULL;
     lg_free(h);
     m->replicas--;
@@ -277,6 +294,8 @@ static void hold(struct topic *t, uint32_t partition)
     h->topic = t;
     h->partition = partition;
     h->status = LG_PUSH_NOT_STARTED;
+    h->counted_as = NOT_COUNTED;
+    count_as(h, COUNTED_LOADING);
     t->held[partition] = h;
     t->open++;
     m->replicas++;

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "drivers/metafile/meta_files.h"
 #include "drivers/metafile/meta_watch.h"
+#include "drivers/metafile/metrics.h"
 #include "lane/fault.h"
 #include "lane/mutant.h"
 
@@ -56,6 +57,7 @@ struct lg_metafile {
     struct lg_task flush_task;
     bool flush_posted;
     enum work work;
+    uint64_t begun_us; /* the commit that is under way */
     struct lg_offload offload;
     struct lg_meta_tree snapshot_of; /* RENEWING: what is written. */
     enum lg_rc work_rc;
@@ -257,6 +259,7 @@ static void renewed(struct lg_offload *offload)
 
     mf->work = IDLE;
     lg_meta_tree_done(&mf->snapshot_of);
+    lg_metric_add(&lg_metric_meta_snapshots_total, mf->work_rc != LG_OK, 1);
     mf->next_renewal_bytes = 0;
     if (mf->work_rc != LG_OK && mf->work_broken) {
         break_store(mf, &mf->work_err);
@@ -282,6 +285,9 @@ static void committed(struct lg_offload *offload)
     struct lg_metafile *mf = LG_CONTAINER_OF(offload, struct lg_metafile, offload);
 
     mf->work = IDLE;
+    lg_metric_add(&lg_metric_meta_commits_total, mf->work_rc != LG_OK, 1);
+    lg_metric_add(&lg_metric_meta_commit_bytes_total, 0, mf->frame.size);
+    lg_metric_observe(&lg_metric_meta_commit_seconds, 0, lg_lane_now_us(mf->lane) - mf->begun_us);
     if (mf->work_rc == LG_OK)
         mf->files.commit++;
     else
@@ -367,6 +373,7 @@ static void flush(struct lg_task *task)
         }
         lg_meta_frame_end(&mf->frame, mf->files.commit + 1, mf->effects);
         mf->work = COMMITTING;
+        mf->begun_us = lg_lane_now_us(mf->lane);
         mf->offload.work = commit_work;
         mf->offload.done = committed;
         lg_offload(mf->lane, &mf->offload);

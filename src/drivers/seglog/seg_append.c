@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "drivers/seglog/metrics.h"
 #include "lane/fault.h"
 #include "lane/mutant.h"
 #include "pubsub/batch.h"
@@ -34,6 +35,7 @@ struct commit {
     struct lg_offload offload;
     struct lg_seglog *log;
     size_t bytes;
+    uint64_t begun_us;
     LG_VEC(struct part *) parts;
 };
 
@@ -105,6 +107,7 @@ static void acknowledge(struct part *part)
 
         p->unacked_bytes -= r->op->blob->bytes.size;
         p->next_offset += (int64_t)r->count;
+        lg_metric_add(&lg_metric_log_append_records_total, 0, r->count);
         r->op->position = seg_position(p->next_offset - 1);
         seg_answer(r, LG_OK);
     }
@@ -155,6 +158,7 @@ static void committed(struct lg_offload *offload)
     struct lg_seglog *log = c->log;
 
     log->commits--;
+    lg_metric_observe(&lg_metric_log_commit_seconds, 0, lg_lane_now_us(log->lane) - c->begun_us);
     for (size_t i = 0; i < c->parts.size; i++) {
         struct part *part = c->parts.data[i];
         struct seg_topic *topic = part->partition->topic;
@@ -244,6 +248,7 @@ static void flush(struct lg_task *task)
         lg_free(c);
     } else {
         log->commits++;
+        c->begun_us = lg_lane_now_us(log->lane);
         c->offload.work = commit_work;
         c->offload.done = committed;
         lg_offload(log->lane, &c->offload);
@@ -289,10 +294,12 @@ void seg_append_submit(struct seg_request *r)
                           op->topic, op->partition);
     if (rc == LG_OK && p->refuses)
         rc = lg_error_set(&op->err, LG_ERR_IO, "%s", p->fault.text);
-    if (rc == LG_OK && p->unacked_bytes + size > LG_SEGLOG_UNACKED_BYTES_MAX)
+    if (rc == LG_OK && p->unacked_bytes + size > LG_SEGLOG_UNACKED_BYTES_MAX) {
+        lg_metric_add(&lg_metric_log_refused_total, 0, 1);
         rc = lg_error_set(&op->err, LG_ERR_BUSY,
                           "topic %s/%u: %zu bytes wait for the disk already: try later", op->topic,
                           op->partition, p->unacked_bytes);
+    }
     if (rc != LG_OK) {
         seg_answer(r, rc);
         return;

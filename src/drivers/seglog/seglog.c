@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/ref.h"
 #include "base/str.h"
+#include "drivers/seglog/metrics.h"
 #include "drivers/seglog/seg_log.h"
 
 #define FORMAT_TEXT "lagoon-log 1\n"
@@ -36,11 +37,27 @@ static void op_answered(struct lg_task *task)
     request_unref(r);
 }
 
+static void count_answer(const struct lg_pubsub_op *op, enum lg_rc rc)
+{
+    bool failed = rc != LG_OK && rc != LG_ERR_CANCELLED;
+
+    if (op->kind == LG_PUBSUB_PRODUCE) {
+        lg_metric_add(&lg_metric_log_appends_total, failed, 1);
+        if (rc == LG_OK)
+            lg_metric_add(&lg_metric_log_append_bytes_total, 0, op->blob->bytes.size);
+    } else if (op->kind == LG_PUBSUB_FETCH) {
+        lg_metric_add(&lg_metric_log_fetches_total, failed, 1);
+        if (rc == LG_OK && op->blob != NULL)
+            lg_metric_add(&lg_metric_log_fetch_bytes_total, 0, op->blob->bytes.size);
+    }
+}
+
 void seg_answer(struct seg_request *r, enum lg_rc rc)
 {
     struct lg_pubsub_op *op = r->op;
 
     assert(!r->completed);
+    count_answer(op, rc);
     r->completed = true;
     lg_timer_stop(r->home, &r->timer);
     op->rc = rc;
