@@ -37,13 +37,17 @@ enum lg_rc lg_compat_mode_parse(const char *text, enum lg_compat_mode *out, stru
                         text);
 }
 
+static void finding_done(struct lg_compat_finding *f)
+{
+    lg_free(f->path);
+    lg_free(f->change);
+    lg_free(f->remedy);
+}
+
 void lg_compat_report_done(struct lg_compat_report *report)
 {
-    for (size_t i = 0; i < report->findings.size; i++) {
-        lg_free(report->findings.data[i].path);
-        lg_free(report->findings.data[i].change);
-        lg_free(report->findings.data[i].remedy);
-    }
+    for (size_t i = 0; i < report->findings.size; i++)
+        finding_done(&report->findings.data[i]);
     LG_VEC_DONE(&report->findings);
     *report = (struct lg_compat_report){0};
 }
@@ -299,6 +303,21 @@ void lg_compat_check(const struct lg_schema *older, const struct lg_schema *newe
     at.side = LG_COMPAT_NOBODY;
     c.at = at;
     compare(&c, older, newer, /* path= */ NULL);
+}
+
+void lg_compat_drop_notes(struct lg_compat_report *report, size_t from)
+{
+    size_t kept = LG_MIN(from, report->findings.size);
+
+    for (size_t i = kept; i < report->findings.size; i++) {
+        struct lg_compat_finding *f = &report->findings.data[i];
+
+        if (f->breaks != LG_COMPAT_NOBODY)
+            report->findings.data[kept++] = *f;
+        else
+            finding_done(f);
+    }
+    report->findings.size = kept;
 }
 
 struct lg_json *lg_compat_report_json(const struct lg_compat_report *report)

@@ -59,6 +59,8 @@ LG_DEFINE_SCOPED(lg_compat_report, lg_compat_report_done)
 /* Appends the findings of `newer` after `older`; `schema_id` is noted with each. */
 void lg_compat_check(const struct lg_schema *older, const struct lg_schema *newer,
                      enum lg_compat_mode mode, int32_t schema_id, struct lg_compat_report *report);
+/* Takes away the findings from `from` on that break nobody. */
+void lg_compat_drop_notes(struct lg_compat_report *report, size_t from);
 /* Do all readers see the same with either? Only docs, order and attributes may differ. */
 bool lg_compat_same(const struct lg_schema *a, const struct lg_schema *b);
 

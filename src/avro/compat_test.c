@@ -277,6 +277,24 @@ static void what_readers_cannot_tell_apart_is_the_same(void **state)
     }
 }
 
+static void notes_can_be_dropped(void **state)
+{
+    LG_SCOPED(lg_compat_report) report = {0};
+    LG_AUTO_STR char *got = NULL;
+    size_t before;
+
+    (void)state;
+    check(REC(FIELD_D("a", "\"int\"", "1")), REC(FIELD_D("a", "\"int\"", "2")), LG_COMPAT_FULL,
+          &report);
+    before = report.findings.size;
+    check(REC(FIELD_D("a", "\"int\"", "1")),
+          REC(FIELD_D("a", "\"int\"", "2") "," FIELD("b", "\"int\"")), LG_COMPAT_FULL, &report);
+    lg_compat_drop_notes(&report, before);
+    got = findings_text(&report);
+    assert_string_equal(got, "a DEFAULT_CHANGED -; b FIELD_ADDED_WITHOUT_DEFAULT N");
+    assert_int_equal(report.broken, 1);
+}
+
 /* What has no finding can be planned both ways; the resolver refuses no datum of it. */
 static void what_is_compatible_resolves(void **state)
 {
@@ -306,6 +324,7 @@ int main(void)
         cmocka_unit_test(the_sentences_name_the_thing_and_the_remedy),
         cmocka_unit_test(a_report_is_bounded),
         cmocka_unit_test(what_readers_cannot_tell_apart_is_the_same),
+        cmocka_unit_test(notes_can_be_dropped),
         cmocka_unit_test(what_is_compatible_resolves),
     };
 

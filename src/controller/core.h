@@ -87,6 +87,7 @@ struct lg_change {
     bool start_of_push, sorted, empty;
     enum lg_push_type push_type;
     LG_VEC(struct lg_setting_choice) choices;
+    enum lg_compat_mode compat_mode;
     bool dry_run;    /* only tells what it would change */
     bool is_enabled; /* a store may be deleted though reads or writes are enabled */
     int64_t deleted_ms;

@@ -1,4 +1,5 @@
 /* Routes of schemas. Answers have the fields of Venice's SchemaResponse and MultiSchemaResponse. */
+#include "base/log.h"
 #include "controller/core.h"
 #include "controller/store_lifecycle.h"
 #include "record/envelope.h"
@@ -59,7 +60,7 @@ void lg_handle_get_value_schema(struct lg_controller *c, struct lg_http_request 
         answer_schema(c, rq, (int32_t)id, text);
 }
 
-void lg_handle_get_value_schema_id(struct lg_controller *c, struct lg_http_request *rq)
+static void answer_id_of(struct lg_controller *c, struct lg_http_request *rq, const char *text)
 {
     struct lg_ctl_store *entry = find(c, rq);
     struct lg_error err;
@@ -67,37 +68,123 @@ void lg_handle_get_value_schema_id(struct lg_controller *c, struct lg_http_reque
 
     if (entry == NULL)
         return;
-    if (lg_store_lifecycle_find_schema(entry->store, lg_front_param(rq, "value_schema"), &id,
-                                       &err) != LG_OK)
+    if (lg_store_lifecycle_find_schema(entry->store, text, &id, &err) != LG_OK)
         lg_answer_error(c, rq, 0, &err);
     else
         answer_schema(c, rq, id, lg_store_value_schema(entry->store, id));
 }
 
-/* A schema that the store has gets its id again; another one needs readers that resolve schemas. */
-void lg_handle_add_value_schema(struct lg_controller *c, struct lg_http_request *rq)
+void lg_handle_get_value_schema_id(struct lg_controller *c, struct lg_http_request *rq)
 {
-    struct lg_ctl_store *entry = find(c, rq);
-    struct lg_error err;
-    enum lg_rc rc;
-    int32_t id;
+    answer_id_of(c, rq, lg_front_param(rq, "value_schema"));
+}
 
-    if (entry == NULL)
-        return;
-    rc =
-        lg_store_lifecycle_find_schema(entry->store, lg_front_param(rq, "value_schema"), &id, &err);
-    if (rc == LG_OK) {
-        answer_schema(c, rq, id, lg_store_value_schema(entry->store, id));
+/* There are no derived schemas, so it is a value schema. */
+void lg_handle_get_value_or_derived_schema_id(struct lg_controller *c, struct lg_http_request *rq)
+{
+    answer_id_of(c, rq, lg_front_param(rq, "derived_schema"));
+}
+
+/* --- Adding one. --------------------------------------------------------------------------------
+ */
+
+static void schema_added(struct lg_change *ch)
+{
+    lg_log(LG_LOG_INFO, "schema_added", "store=%s id=%lld superset=%lld", ch->store_name,
+           (long long)lg_json_get_int(ch->answer, "id", 0),
+           (long long)lg_json_get_int(ch->answer, "superSetSchemaId", -1));
+}
+
+/* Venice's SchemaResponse, and what we have to say. */
+static void answer_added(struct lg_change *ch, const struct lg_compat_report *report,
+                         const struct lg_added_schema *added)
+{
+    ch->answer = lg_answer_base(ch->c, ch->store_name);
+    lg_json_set_int(ch->answer, "id", added->id);
+    lg_json_set_int(ch->answer, "derivedSchemaId", -1);
+    lg_json_set_str(ch->answer, "schemaStr",
+                    added->id > 0 ? lg_store_value_schema(ch->store, added->id) : ch->text);
+    lg_json_set_int(ch->answer, "superSetSchemaId", ch->store->latest_superset_schema_id);
+    lg_json_set_bool(ch->answer, "lagoonIsNew", added->is_new);
+    lg_json_set_bool(ch->answer, "lagoonDryRun", ch->dry_run);
+    lg_json_set_str(ch->answer, "lagoonMode", lg_compat_mode_name(ch->compat_mode));
+    lg_json_set_bool(ch->answer, "lagoonCompatible", report->broken == 0);
+    lg_json_set_bool(ch->answer, "lagoonFindingsCut", report->is_cut);
+    lg_json_set(ch->answer, "lagoonFindings", lg_compat_report_json(report));
+}
+
+static void begin_add_schema(struct lg_change *ch)
+{
+    LG_SCOPED(lg_compat_report) report = {0};
+    struct lg_add_schema wanted = {
+        .text = ch->text, .mode = ch->compat_mode, .wanted_id = ch->version};
+    struct lg_added_schema added = {.id = -1};
+    struct lg_error err;
+    enum lg_rc rc = lg_change_take_store(ch, ch->store_name, &err);
+
+    if (rc == LG_OK)
+        rc = lg_store_lifecycle_add_schema(ch->store, &wanted, &report, &added, &err);
+    if (rc == LG_ERR_SCHEMA && ch->dry_run && report.broken > 0)
+        rc = LG_OK; /* The report is the answer. */
+    if (rc == LG_OK)
+        answer_added(ch, &report, &added);
+    if (rc != LG_OK || ch->dry_run || !added.is_new) {
+        lg_change_end(ch, rc, &err);
         return;
     }
-    if (rc == LG_ERR_NO_SCHEMA)
-        (void)lg_error_set(&err, LG_ERR_UNSUPPORTED,
-                           "store '%s' has another value schema, and it cannot be changed yet: "
-                           "evolution of value schemas comes with `schema add`; push into a new "
-                           "store",
-                           entry->store->name);
+    rc = lg_change_write_store(ch, &err);
+    if (rc != LG_OK) {
+        lg_change_end(ch, rc, &err);
+        return;
+    }
+    ch->applied = schema_added;
+    lg_change_commit(ch);
+}
+
+void lg_handle_add_value_schema(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct lg_change *ch = lg_change_new(c, rq, begin_add_schema);
+    const char *mode = lg_front_param(rq, "schema_compat_type");
+    int64_t id = 0;
+    struct lg_error err;
+    enum lg_rc rc = lg_front_number(rq, "schema_id", 1, INT32_MAX, 0, &id, &err);
+
+    ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
+    ch->text = lg_strdup(lg_front_param(rq, "value_schema"));
+    ch->version = (int32_t)id;
+    ch->compat_mode = LG_COMPAT_FULL;
+    if (rc == LG_OK && mode != NULL)
+        rc = lg_compat_mode_parse(mode, &ch->compat_mode, &err);
+    if (rc == LG_OK)
+        rc = lg_front_bool(rq, "lagoon_dry_run", false, &ch->dry_run, &err);
+    if (rc != LG_OK)
+        lg_change_abandon(ch, &err);
+    else
+        (void)lg_change_submit(ch);
+}
+
+/* Update schemas belong to partial updates. */
+static void refuse_derived(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct lg_error err;
+
+    (void)lg_error_set(&err, LG_ERR_UNSUPPORTED,
+                       "derived schemas are not supported: there are no partial updates");
     lg_answer_error(c, rq, 0, &err);
 }
+
+void lg_handle_add_derived_schema(struct lg_controller *c, struct lg_http_request *rq)
+{
+    refuse_derived(c, rq);
+}
+
+void lg_handle_remove_derived_schema(struct lg_controller *c, struct lg_http_request *rq)
+{
+    refuse_derived(c, rq);
+}
+
+/* --- Lists. -------------------------------------------------------------------------------------
+ */
 
 static void add_schema(struct lg_json *schemas, int32_t id, struct lg_slice text)
 {
@@ -134,6 +221,26 @@ void lg_handle_get_all_value_schema(struct lg_controller *c, struct lg_http_requ
     lg_json_set_int(json, "superSetSchemaId",
                     entry == NULL ? -1 : entry->store->latest_superset_schema_id);
     lg_json_set(json, "schemas", schemas);
+    lg_answer_json(rq, json);
+}
+
+void lg_handle_get_all_value_and_derived_schema(struct lg_controller *c, struct lg_http_request *rq)
+{
+    lg_handle_get_all_value_schema(c, rq);
+}
+
+/* Batch stores have none. */
+void lg_handle_get_all_replication_metadata_schemas(struct lg_controller *c,
+                                                    struct lg_http_request *rq)
+{
+    struct lg_ctl_store *entry = find(c, rq);
+    struct lg_json *json;
+
+    if (entry == NULL)
+        return;
+    json = lg_answer_base(c, entry->store->name);
+    lg_json_set_int(json, "superSetSchemaId", -1);
+    lg_json_set(json, "schemas", lg_json_new_array());
     lg_answer_json(rq, json);
 }
 

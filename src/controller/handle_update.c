@@ -78,6 +78,8 @@ static void begin_update(struct lg_change *ch)
 
     for (size_t i = 0; rc == LG_OK && i < ch->choices.size; i++)
         rc = lg_setting_set(ch->choices.data[i].setting, ch->store, ch->choices.data[i].text, &err);
+    if (rc == LG_OK)
+        rc = lg_store_lifecycle_settle(ch->store, &err);
     if (rc != LG_OK) {
         lg_change_end(ch, rc, &err);
         return;
