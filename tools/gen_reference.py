@@ -68,10 +68,26 @@ def page(table, title, names, shown):
     return "\n".join(lines) + "\n"
 
 
+def metrics_page():
+    """All metrics.def in one page, module by module."""
+    lines = ["# Metrics", "", "Made by `tools/gen_reference.py` from `src/*/metrics.def`; do not edit. How to read them:",
+             "[docs/operations/metrics.md](../operations/metrics.md).", ""]
+    for table in sorted(ROOT.glob("src/**/metrics.def")):
+        lines += [f"## {table.parent.relative_to(ROOT / 'src')}", "", "| name | kind | labels | meaning |", "|---|---|---|---|"]
+        for name, kind, _, labels, meaning in rows(table.read_text()):
+            full = name if name.startswith("process_") else f"lagoon_{name}"
+            labels = labels.replace("lg_metric_codes", "code (see errors.md)").replace("LAGOON_VERSION", "")
+            cells = [f"`{full}`", kind.lower(), labels, meaning]
+            lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
 def main():
     stale = 0
-    for name, table, title, names, shown in PAGES:
-        text, path = page(table, title, names, shown), OUT / f"{name}.md"
+    pages = [(name, page(table, title, names, shown)) for name, table, title, names, shown in PAGES]
+    for name, text in pages + [("metrics", metrics_page())]:
+        path = OUT / f"{name}.md"
         if "--check" in sys.argv:
             if not path.exists() or path.read_text() != text:
                 print(f"{path.relative_to(ROOT)}: stale; run tools/gen_reference.py")

@@ -1,5 +1,6 @@
 #include "main/standalone.h"
 
+#include "base/health.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -11,6 +12,7 @@
 #include "drivers/uv/lane_uv.h"
 #include "drivers/uv/transport_uv.h"
 #include "main/data_dir.h"
+#include "main/observe.h"
 #include "net/http_client.h"
 #include "pubsub/log_front.h"
 #include "router/router.h"
@@ -39,6 +41,7 @@ struct lg_standalone {
     struct lg_server *server;
     struct lg_router *router;
     uint16_t controller_port, router_port, server_port;
+    struct lg_observer *observer;
 
     struct lg_task step; /* One thing done on another lane while the main lane waits. */
     void (*step_fn)(struct lg_standalone *s);
@@ -258,12 +261,20 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
     struct lg_standalone *s = lg_new(struct lg_standalone);
     enum lg_rc rc = open_directory(s, options->data, err);
 
+    lg_health_set("startup", false, "starting");
     if (rc == LG_OK)
         rc = make_lanes(s, options->pool_threads, err);
     if (rc == LG_OK)
         rc = start_control(s, options, err);
     if (rc == LG_OK)
         rc = start_data(s, options, err);
+    if (rc == LG_OK)
+        s->observer = lg_observer_start(&(struct lg_observer_options){.control = s->control,
+                                                                      .data = s->data,
+                                                                      .controller = s->controller,
+                                                                      .router = s->router,
+                                                                      .server = s->server,
+                                                                      .path = options->data});
     if (rc == LG_OK)
         rc = lg_lane_uv_start(s->control, err);
     s->control_runs = rc == LG_OK;
@@ -278,6 +289,7 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
         lg_standalone_stop(s);
         return rc;
     }
+    lg_health_set("startup", true, "%s", "");
     *out = s;
     return LG_OK;
 }
@@ -349,6 +361,18 @@ static void do_on(struct lg_standalone *s, struct lg_lane *lane,
         lg_lane_uv_run(s->main);
 }
 
+static void stop_observing_data(struct lg_standalone *s)
+{
+    lg_observer_stop_data(s->observer);
+    step_done(s);
+}
+
+static void stop_observing_control(struct lg_standalone *s)
+{
+    lg_observer_stop_control(s->observer);
+    step_done(s);
+}
+
 static void stop_router(struct lg_standalone *s)
 {
     lg_router_stop(s->router, step_done, s);
@@ -392,6 +416,10 @@ static void close_metafile(struct lg_standalone *s)
 
 static void stop_roles(struct lg_standalone *s)
 {
+    if (s->observer != NULL) {
+        do_on(s, s->data, stop_observing_data);
+        do_on(s, s->control, stop_observing_control);
+    }
     if (s->router != NULL)
         do_on(s, s->data, stop_router);
     if (s->server != NULL)
@@ -432,6 +460,7 @@ void lg_standalone_stop(struct lg_standalone *s)
     lg_lane_uv_free(s->data);
     lg_lane_uv_free(s->control);
     lg_lane_uv_free(s->main);
+    lg_observer_free(s->observer);
     lg_rocksdb_free(s->rocksdb);
     lg_pool_uv_free(s->pool);
     lg_disk_posix_free(s->store_disk);

@@ -18,6 +18,7 @@
 #include "lane/fault.h"
 #include "main/cli.h"
 #include "main/notify.h"
+#include "main/observe.h"
 #include "main/options.h"
 #include "main/standalone.h"
 
@@ -241,6 +242,7 @@ static enum lg_rc run_all(struct run *run, struct lg_error *err)
     if (rc != LG_OK)
         return rc;
     apply_live(&run->o);
+    lg_observe_register(run->o.metrics_stores);
     warn_of_slips();
     lg_main_options_warn(&run->o, warned, NULL);
     rc = lg_lane_uv_new("signals", NULL, &run->lane, err);

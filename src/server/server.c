@@ -22,7 +22,7 @@ struct lg_server {
     char *announce_path, *announce_value;
     struct lg_meta_change announce_changes[2];
     struct lg_meta_op announce;
-    bool announcing, announce_lost, stopping, idle;
+    bool announcing, announce_lost, ready, stopping, idle;
     struct lg_timer announce_again;
     struct lg_offload close;
     void (*stopped)(void *ctx);
@@ -53,7 +53,8 @@ static void announced(struct lg_meta_op *op)
         announce(s);
         return;
     }
-    if (op->rc == LG_OK) {
+    s->ready = op->rc == LG_OK;
+    if (s->ready) {
         lg_log(LG_LOG_INFO, "server_announced", "instance=%s", s->instance);
         return;
     }
@@ -87,6 +88,7 @@ static void session_lost(void *ctx)
     struct lg_server *s = ctx;
 
     lg_log(LG_LOG_WARN, "server_session_lost", "instance=%s", s->instance);
+    s->ready = false;
     lg_timer_stop(s->o.lane, &s->announce_again);
     if (s->announcing)
         s->announce_lost = true; /* It may have belonged to the session that is lost. */
@@ -156,6 +158,11 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
 uint16_t lg_server_port(const struct lg_server *server)
 {
     return lg_http_server_port(server->http);
+}
+
+bool lg_server_ready(const struct lg_server *server)
+{
+    return server->ready;
 }
 
 const char *lg_server_instance(const struct lg_server *server)

@@ -39,6 +39,8 @@ struct lg_server_options {
 LG_MUST_CHECK enum lg_rc lg_server_start(const struct lg_server_options *options,
                                          struct lg_server **out, struct lg_error *err);
 uint16_t lg_server_port(const struct lg_server *server);
+/* Has it announced itself? */
+bool lg_server_ready(const struct lg_server *server);
 /* "127.0.0.1_8888", or the name that was given; borrowed. */
 const char *lg_server_instance(const struct lg_server *server);
 /* Withdraws from the metastore, lets reads finish, closes replicas; `stopped` comes once on the

@@ -1,0 +1,324 @@
+#include "main/observe.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/health.h"
+#include "base/map.h"
+#include "base/metrics.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "controller/metrics.h"
+#include "drivers/metafile/metrics.h"
+#include "drivers/seglog/metrics.h"
+#include "ingest/metrics.h"
+#include "main/metrics.h"
+#include "model/names.h"
+#include "net/metrics.h"
+#include "router/metrics.h"
+#include "server/metrics.h"
+
+#define LOOK_US (500 * LG_MS)
+#define MEASURE_US (30 * LG_SEC)
+#define DEPTH_MAX 8u          /* of folders below the data directory */
+#define ENTRIES_MAX 10000000u /* of one measurement */
+
+enum { LANE_CONTROL, LANE_DATA };
+enum { PART_METADATA, PART_LOG, PART_REPLICAS, PARTS };
+enum { VERSION_NEWEST, VERSION_PREVIOUS, VERSION_OLDER, VERSIONS };
+
+struct version_size {
+    char *store;
+    int32_t version;
+    uint64_t bytes;
+};
+
+struct lg_observer {
+    struct lg_observer_options o;
+    char *path;
+    struct lg_timer look[2]; /* by lane */
+    struct lg_metric_collector collector;
+    uint64_t started_wall_ms;
+
+    /* The measurement: of the control lane, except while it is offloaded. */
+    struct lg_offload measure;
+    bool measuring;
+    uint64_t measured_us;
+    uint64_t parts[PARTS];
+    LG_VEC(struct version_size) versions;
+};
+
+static const struct lg_metric_table *const tables[] = {
+    &lg_main_metrics,   &lg_base_metrics,     &lg_net_metrics,
+    &lg_router_metrics, &lg_server_metrics,   &lg_ingest_metrics,
+    &lg_seglog_metrics, &lg_metafile_metrics, &lg_controller_metrics};
+
+void lg_observe_register(unsigned stores_max)
+{
+    lg_metrics_register(tables, LG_ARRAY_SIZE(tables), stores_max);
+}
+
+/* --- The process, at each scrape. ------------------------------------------------------------- */
+static uint64_t of_timeval(struct timeval t)
+{
+    return (uint64_t)t.tv_sec * LG_SEC + (uint64_t)t.tv_usec;
+}
+
+static uint64_t count_entries(const char *path)
+{
+    DIR *dir = opendir(path);
+    uint64_t n = 0;
+
+    if (dir == NULL)
+        return 0;
+    while (readdir(dir) != NULL)
+        n++;
+    (void)closedir(dir);
+    return n < 3 ? 0 : n - 2; /* "." and ".." */
+}
+
+/* The first two numbers of /proc/self/statm, in pages. */
+static void memory(uint64_t *out_virtual, uint64_t *out_resident)
+{
+    unsigned long long pages[2] = {0};
+    FILE *f = fopen("/proc/self/statm", "re");
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    if (f != NULL) {
+        if (fscanf(f, "%llu %llu", &pages[0], &pages[1]) != 2)
+            pages[0] = pages[1] = 0;
+        (void)fclose(f);
+    }
+    *out_virtual = pages[0] * page;
+    *out_resident = pages[1] * page;
+}
+
+static void collect(void *ctx)
+{
+    const struct lg_observer *ob = ctx;
+    uint64_t all, resident, now_us = lg_clock_mono_us();
+    struct rusage usage;
+    struct rlimit fds;
+    struct statvfs fs;
+
+    memory(&all, &resident);
+    lg_metric_set(&lg_metric_build_info, 0, 1);
+    lg_metric_set(&lg_metric_process_virtual_memory_bytes, 0, all);
+    lg_metric_set(&lg_metric_process_resident_memory_bytes, 0, resident);
+    lg_metric_set(&lg_metric_process_open_fds, 0, count_entries("/proc/self/fd"));
+    lg_metric_set(&lg_metric_process_threads, 0, count_entries("/proc/self/task"));
+    lg_metric_set(&lg_metric_process_start_time_seconds, 0, ob->started_wall_ms * LG_MS);
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        lg_metric_set(&lg_metric_process_cpu_seconds_total, 0,
+                      of_timeval(usage.ru_utime) + of_timeval(usage.ru_stime));
+    if (getrlimit(RLIMIT_NOFILE, &fds) == 0)
+        lg_metric_set(&lg_metric_process_max_fds, 0, fds.rlim_cur);
+    if (statvfs(ob->path, &fs) == 0) {
+        lg_metric_set(&lg_metric_disk_free_bytes, 0, (uint64_t)fs.f_bavail * fs.f_frsize);
+        lg_metric_set(&lg_metric_disk_total_bytes, 0, (uint64_t)fs.f_blocks * fs.f_frsize);
+    }
+    lg_metric_set(&lg_metric_health_ok, 0, lg_health_ok(LG_HEALTH_LIVE, now_us));
+    lg_metric_set(&lg_metric_health_ok, 1, lg_health_ok(LG_HEALTH_READY, now_us));
+}
+
+/* --- The data directory, in the background. --------------------------------------------------- */
+/* What a folder takes up. Files come and go meanwhile; what cannot be looked at counts nothing. */
+static uint64_t size_below(int parent, const char *name, unsigned depth, uint64_t *budget)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    uint64_t sum = 0;
+    struct dirent *e;
+
+    if (dir == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return 0;
+    }
+    while (*budget > 0 && (e = readdir(dir)) != NULL) {
+        struct stat st;
+
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        (*budget)--;
+        sum += (uint64_t)st.st_blocks * 512;
+        if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
+            sum += size_below(fd, e->d_name, depth + 1, budget);
+    }
+    (void)closedir(dir);
+    return sum;
+}
+
+/* "cities_v2.3" is partition 3 of the topic cities_v2. */
+static void add_replica(struct lg_observer *ob, const char *name, uint64_t bytes)
+{
+    const char *dot = strrchr(name, '.');
+    struct lg_slice store;
+    int32_t version;
+    struct lg_error nobody_to_tell;
+
+    if (dot == NULL || lg_names_parse_version_topic(lg_slice(name, (size_t)(dot - name)), &store,
+                                                    &version, &nobody_to_tell) != LG_OK)
+        return;
+    for (size_t i = 0; i < ob->versions.size; i++) {
+        struct version_size *v = &ob->versions.data[i];
+
+        if (v->version == version && lg_slice_eq_str(store, v->store)) {
+            v->bytes += bytes;
+            return;
+        }
+    }
+    LG_VEC_PUSH(&ob->versions,
+                (struct version_size){.store = lg_strndup((const char *)store.data, store.size),
+                                      .version = version,
+                                      .bytes = bytes});
+}
+
+static void forget_versions(struct lg_observer *ob)
+{
+    for (size_t i = 0; i < ob->versions.size; i++)
+        lg_free(ob->versions.data[i].store);
+    ob->versions.size = 0;
+}
+
+static void measure_work(struct lg_offload *offload)
+{
+    struct lg_observer *ob = LG_CONTAINER_OF(offload, struct lg_observer, measure);
+    LG_AUTO_STR char *replicas = lg_strf("%s/store/replicas", ob->path);
+    LG_AUTO_STR char *meta = lg_strf("%s/meta", ob->path), *log = lg_strf("%s/log", ob->path);
+    uint64_t budget = ENTRIES_MAX;
+    DIR *dir = opendir(replicas);
+    struct dirent *e;
+
+    forget_versions(ob);
+    ob->parts[PART_METADATA] = size_below(AT_FDCWD, meta, 0, &budget);
+    ob->parts[PART_LOG] = size_below(AT_FDCWD, log, 0, &budget);
+    ob->parts[PART_REPLICAS] = 0;
+    while (dir != NULL && (e = readdir(dir)) != NULL) {
+        uint64_t bytes;
+
+        if (e->d_name[0] == '.')
+            continue;
+        bytes = size_below(dirfd(dir), e->d_name, 0, &budget);
+        ob->parts[PART_REPLICAS] += bytes;
+        add_replica(ob, e->d_name, bytes);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
+/* How many versions of the same store are newer? */
+static uint32_t age_of(const struct lg_observer *ob, const struct version_size *v)
+{
+    uint32_t newer = 0;
+
+    for (size_t i = 0; i < ob->versions.size; i++)
+        newer += ob->versions.data[i].version > v->version &&
+                 strcmp(ob->versions.data[i].store, v->store) == 0;
+    return LG_MIN(newer, (uint32_t)VERSION_OLDER);
+}
+
+static void measure_done(struct lg_offload *offload)
+{
+    struct lg_observer *ob = LG_CONTAINER_OF(offload, struct lg_observer, measure);
+    const struct lg_metric *m = &lg_metric_store_disk_bytes;
+
+    ob->measuring = false;
+    for (uint32_t i = 0; i < PARTS; i++)
+        lg_metric_set(&lg_metric_disk_used_bytes, i, ob->parts[i]);
+    lg_metric_clear(m); /* Stores come and go. */
+    for (size_t i = 0; i < ob->versions.size; i++) {
+        const struct version_size *v = &ob->versions.data[i];
+        uint32_t label = lg_metric_of_store(m, lg_metric_store(v->store), age_of(ob, v));
+
+        /* Several may share a label: older ones, and stores beyond the bound. */
+        lg_metric_set(m, label, lg_metric_value(m, label) + v->bytes);
+    }
+}
+
+/* --- The lanes. ------------------------------------------------------------------------------- */
+static void look_again(struct lg_lane *lane, struct lg_timer *timer, uint32_t which,
+                       void (*look)(struct lg_timer *timer))
+{
+    uint64_t now_us = lg_lane_now_us(lane);
+
+    lg_metric_observe(&lg_metric_lane_late_seconds, which,
+                      now_us > timer->due_us ? now_us - timer->due_us : 0);
+    lg_timer_start(lane, timer, LOOK_US, look);
+}
+
+static void look_control(struct lg_timer *timer)
+{
+    struct lg_observer *ob = LG_CONTAINER_OF(timer, struct lg_observer, look[LANE_CONTROL]);
+    uint64_t now_us = lg_lane_now_us(ob->o.control);
+    bool loaded = lg_controller_ready(ob->o.controller);
+
+    lg_health_beat("lane control", now_us);
+    lg_health_set("metadata", loaded, "%s", loaded ? "" : "is not read yet");
+    if (!ob->measuring && now_us - ob->measured_us >= MEASURE_US) {
+        ob->measuring = true;
+        ob->measured_us = now_us;
+        ob->measure.work = measure_work;
+        ob->measure.done = measure_done;
+        lg_offload(ob->o.control, &ob->measure);
+    }
+    look_again(ob->o.control, timer, LANE_CONTROL, look_control);
+}
+
+static void look_data(struct lg_timer *timer)
+{
+    struct lg_observer *ob = LG_CONTAINER_OF(timer, struct lg_observer, look[LANE_DATA]);
+    bool router = lg_router_ready(ob->o.router), server = lg_server_ready(ob->o.server);
+
+    lg_health_beat("lane data", lg_lane_now_us(ob->o.data));
+    lg_health_set("router", router, "%s", router ? "" : "has not announced itself");
+    lg_health_set("server", server, "%s", server ? "" : "has not announced itself");
+    look_again(ob->o.data, timer, LANE_DATA, look_data);
+}
+
+struct lg_observer *lg_observer_start(const struct lg_observer_options *o)
+{
+    struct lg_observer *ob = lg_new(struct lg_observer);
+
+    ob->o = *o;
+    ob->path = lg_strdup(o->path);
+    ob->started_wall_ms = lg_clock_wall_ms();
+    ob->measured_us = lg_lane_now_us(o->control) - MEASURE_US; /* The first look measures. */
+    ob->collector = (struct lg_metric_collector){.collect = collect, .ctx = ob};
+    lg_metrics_collector_add(&ob->collector);
+    lg_timer_start(o->control, &ob->look[LANE_CONTROL], 0, look_control);
+    lg_timer_start(o->data, &ob->look[LANE_DATA], 0, look_data);
+    return ob;
+}
+
+void lg_observer_stop_control(struct lg_observer *ob)
+{
+    lg_timer_stop(ob->o.control, &ob->look[LANE_CONTROL]);
+    lg_health_forget("lane control"); /* It ends on purpose. */
+}
+
+void lg_observer_stop_data(struct lg_observer *ob)
+{
+    lg_timer_stop(ob->o.data, &ob->look[LANE_DATA]);
+    lg_health_forget("lane data");
+}
+
+void lg_observer_free(struct lg_observer *ob)
+{
+    if (ob == NULL)
+        return;
+    lg_metrics_collector_remove(&ob->collector);
+    forget_versions(ob);
+    LG_VEC_DONE(&ob->versions);
+    lg_free(ob->path);
+    lg_free(ob);
+}

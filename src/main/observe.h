@@ -1,0 +1,35 @@
+/* What a standalone tells operators about itself: the checks behind /livez and /readyz, and the
+ * metrics of the process, its lanes and its disk.
+ *
+ * A timer on each lane says that the lane lives and asks the roles of that lane how they are; a
+ * collector measures the process at each scrape; the data directory is measured in the background.
+ */
+#ifndef LG_MAIN_OBSERVE_H
+#define LG_MAIN_OBSERVE_H
+
+#include "controller/controller.h"
+#include "router/router.h"
+#include "server/server.h"
+
+struct lg_observer;
+
+struct lg_observer_options {
+    struct lg_lane *control, *data;
+    const struct lg_controller *controller; /* on the control lane */
+    const struct lg_router *router;         /* on the data lane */
+    const struct lg_server *server;         /* on the data lane */
+    const char *path;                       /* the data directory; copied */
+};
+
+/* Once per process, before anything counts. */
+void lg_observe_register(unsigned stores_max);
+
+/* Neither lane may run yet. */
+struct lg_observer *lg_observer_start(const struct lg_observer_options *o);
+/* Each on its lane, before its roles stop. */
+void lg_observer_stop_control(struct lg_observer *observer);
+void lg_observer_stop_data(struct lg_observer *observer);
+/* After both lanes are freed. NULL is allowed. */
+void lg_observer_free(struct lg_observer *observer);
+
+#endif
