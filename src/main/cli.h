@@ -46,7 +46,11 @@ const struct lg_option_table *lg_cli_options(void);
 /* The runners of commands.def, each with its exit status. */
 int lg_verb_standalone(const struct lg_command *command);
 int lg_verb_push(const struct lg_command *command);
+int lg_verb_file(const struct lg_command *command);
 int lg_verb_admin(const struct lg_command *command);
+int lg_verb_backup(const struct lg_command *command);
+int lg_verb_backup_check(const struct lg_command *command);
+int lg_verb_restore(const struct lg_command *command);
 int lg_verb_complete(const struct lg_command *command);
 int lg_verb_completion(const struct lg_command *command);
 int lg_verb_man(const struct lg_command *command);
