@@ -42,6 +42,7 @@ static struct lg_json *creation_answer(struct lg_controller *c, const char *stor
     lg_json_set_bool(ours, "endOfPush", t != NULL && t->end_of_push);
     lg_json_set_str(ours, "details", t == NULL ? NULL : t->details);
     lg_json_set_bool(ours, "chunkingEnabled", v->chunking_enabled);
+    lg_json_set_bool(ours, "swapDeferred", v->swap_deferred);
     lg_json_set(json, "lagoon", ours);
     return json;
 }
@@ -228,13 +229,19 @@ void lg_handle_request_topic(struct lg_controller *c, struct lg_http_request *rq
 void lg_handle_empty_push(struct lg_controller *c, struct lg_http_request *rq)
 {
     struct lg_change *ch = lg_change_new(c, rq, begin_push);
+    const char *pusher = lg_front_param(rq, "lagoon_pusher");
+    struct lg_error err;
 
     ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
     ch->text = lg_strdup(lg_front_param(rq, "push_job_id"));
     ch->push_type = LG_PUSH_TYPE_BATCH;
     ch->start_of_push = ch->sorted = ch->empty = true;
-    ch->size_bytes = 0; /* Whatever store_size says. */
-    (void)lg_change_submit(ch);
+    if (pusher != NULL)
+        ch->pusher = lg_strf("%.200s", pusher);
+    if (lg_front_bool(rq, "defer_version_swap", false, &ch->swap_deferred, &err) == LG_OK)
+        (void)lg_change_submit(ch);
+    else
+        lg_change_abandon(ch, &err);
 }
 
 /* --- Ending a push. ----------------------------------------------------------------------------

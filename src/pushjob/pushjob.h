@@ -6,6 +6,9 @@
  *      └──── CREATING ◀─────┘   │                 WAITING ─▶ CONFIRMING ─▶ done
  *   FINDING, once the store is made ─┘
  *
+ * An empty push goes from FINDING to REQUESTING. A push whose id is known already goes on where it
+ * was: from REQUESTING to WAITING, if all was written.
+ *
  * Everything is validated before the controller is asked for a store or a version, and a version
  * that cannot be finished is killed: nothing partial is left behind. The same push id writes the
  * same bytes again, which readers drop as duplicates: so every step may be repeated. Runs on one
@@ -61,6 +64,10 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
     uint32_t partitions; /* with create_store; 0: the controller's default */
     uint64_t timeout_ms; /* of the whole push */
     uint64_t lease_ms;   /* silence after which another push may replace this one; 0: 30 s */
+    bool empty;          /* a version without a record; there are no files */
+    bool defer_swap;     /* Once complete, the version waits for a swap. */
+    bool no_wait;        /* ends when all is written and the servers do the rest */
+    const char *pusher;  /* who pushes, for people: "me@host, process 7"; NULL: not told */
     /* Opens the log at a URL that the controller gave; the driver is freed by close_log. */
     enum lg_rc (*open_log)(void *ctx, const char *url, struct lg_pubsub **out,
                            struct lg_error *err);
@@ -80,6 +87,8 @@ struct lg_push_outcome {
     uint32_t partitions;
     uint64_t records, bytes, duplicates;
     bool store_created;
+    bool waits_for_swap; /* The version is complete, or will be, and is not served yet. */
+    bool loads;          /* with no_wait: the servers still load it */
 };
 
 struct lg_pushjob *lg_pushjob_start(const struct lg_pushjob_options *options);
