@@ -141,11 +141,18 @@ static enum lg_rc unknown_flag(enum lg_command_kind kind, const char *word, stru
                         near == NULL ? "" : near, near == NULL ? "" : "'?", commands[kind].words);
 }
 
+/* "-n", the one short flag that fingers know, as `head` has it. */
+static const char *long_form(enum lg_command_kind kind, const char *word)
+{
+    return strcmp(word, "-n") == 0 && lg_command_has_flag(kind, LG_FLAG_RECORDS) ? "--records"
+                                                                                 : word;
+}
+
 /* Takes one flag, and its value from after '=' or from the next word. */
 static enum lg_rc take_flag(struct lg_command *c, size_t count, const char *const *words, size_t *i,
                             struct lg_error *err)
 {
-    const char *word = words[*i], *equals = strchr(word, '=');
+    const char *word = long_form(c->kind, words[*i]), *equals = strchr(word, '=');
     size_t length = equals == NULL ? strlen(word) : (size_t)(equals - word);
 
     for (size_t f = 0; f < LG_FLAG_COUNT; f++) {
@@ -199,7 +206,7 @@ static enum lg_rc parse_rest(struct lg_command *c, size_t count, const char *con
         } else if (!flags_ended &&
                    (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0)) {
             c->wants_help = true;
-        } else if (!flags_ended && strncmp(words[i], "--", 2) == 0) {
+        } else if (!flags_ended && strncmp(long_form(c->kind, words[i]), "--", 2) == 0) {
             rc = take_flag(c, count, words, &i, err);
             if (rc != LG_OK)
                 return rc;

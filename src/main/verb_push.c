@@ -1,7 +1,5 @@
 /* lagoon push: the push job on a lane of its own, with progress on stderr and the version on
  * stdout. */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +14,7 @@
 #include "drivers/posix/memory_posix.h"
 #include "drivers/uv/lane_uv.h"
 #include "main/cli.h"
+#include "main/files.h"
 #include "pushjob/pushjob.h"
 
 #define TIMEOUT_MS_DEFAULT 3600000u
@@ -28,7 +27,7 @@ struct push {
     struct lg_pushjob *job;
     struct lg_loghttp *log;
     struct lg_disk *temp;
-    int fd;
+    struct lg_cli_files files;
     bool terminal, json, settled;
     enum lg_push_phase shown; /* the phase whose line was last begun */
     uint64_t shown_us;
@@ -85,19 +84,12 @@ static void creating(void *ctx, const char *key_schema, const char *value_schema
 /* --- What the job needs of the world. ----------------------------------------------------------
  */
 
-static enum lg_rc read_input(void *ctx, void *out, size_t size, size_t *out_read,
-                             struct lg_error *err)
+/* On a pool thread, while the lane waits for it. */
+static void bad_record(void *ctx, const struct lg_error *err)
 {
     const struct push *push = ctx;
-    ssize_t got;
 
-    do
-        got = read(push->fd, out, size);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return lg_error_errno(err, errno, "reading");
-    *out_read = (size_t)got;
-    return LG_OK;
+    (void)fprintf(stderr, "%s%s\n", push->terminal ? "\r\x1b[K" : "", err->text);
 }
 
 static enum lg_rc open_log(void *ctx, const char *url, struct lg_pubsub **out, struct lg_error *err)
@@ -174,20 +166,34 @@ static int report(const struct push *push)
     return lg_cli_print(lg_buf_slice(&text));
 }
 
-static enum lg_rc open_file(struct push *push, uint64_t *out_bytes, struct lg_error *err)
+static enum lg_rc parse_duplicates(const char *text, enum lg_duplicates *out, struct lg_error *err)
 {
-    const char *path = push->command->arguments[1];
-    struct stat st;
-
-    push->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (push->fd < 0)
-        return lg_error_errno(err, errno, "%s", path);
-    if (fstat(push->fd, &st) != 0)
-        return lg_error_errno(err, errno, "%s", path);
-    if (S_ISDIR(st.st_mode))
-        return lg_error_set(err, LG_ERR_BAD_DATA, "%s is a folder; name a file", path);
-    *out_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    if (text == NULL || strcmp(text, "fail") == 0)
+        *out = LG_DUPLICATES_FAIL;
+    else if (strcmp(text, "first") == 0)
+        *out = LG_DUPLICATES_FIRST;
+    else if (strcmp(text, "last") == 0)
+        *out = LG_DUPLICATES_LAST;
+    else
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "--duplicates must be fail, first or last, not '%s'", text);
     return LG_OK;
+}
+
+/* The files, and how they are to be read. */
+static enum lg_rc open_input(struct push *push, struct lg_pushjob_options *o, struct lg_error *err)
+{
+    const struct lg_command *c = push->command;
+    enum lg_rc rc = lg_cli_files_open(&push->files, c->arguments + 1, c->argument_count - 1, err);
+
+    if (rc == LG_OK)
+        rc = lg_cli_input_options(c, &push->files, &o->input, err);
+    if (rc == LG_OK)
+        rc = parse_duplicates(c->flags[LG_FLAG_DUPLICATES], &o->duplicates, err);
+    o->file_bytes = push->files.bytes;
+    o->input.bad_record = bad_record;
+    o->input.ctx = push;
+    return rc;
 }
 
 static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
@@ -219,8 +225,6 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
                               LG_ROWS_MEMORY_BYTES_MAX, &o->sort_memory_bytes, err) != LG_OK)
         return lg_error_wrap(err, "--sort-memory");
     o->store = c->arguments[0];
-    o->input.key_field = c->flags[LG_FLAG_KEY_FIELD];
-    o->input.value_field = c->flags[LG_FLAG_VALUE_FIELD];
     o->create_store = c->flags[LG_FLAG_CREATE] != NULL;
     o->owner = c->flags[LG_FLAG_OWNER] != NULL ? c->flags[LG_FLAG_OWNER] : getenv("USER");
     if (o->owner == NULL)
@@ -293,15 +297,14 @@ static int run(struct push *push, struct lg_pushjob_options *o, struct lg_error 
 
 int lg_verb_push(const struct lg_command *command)
 {
-    struct push push = {.command = command, .fd = -1};
-    struct lg_input_file file = {.name = command->arguments[1]};
+    struct push push = {.command = command};
     struct lg_pushjob_options o = {0};
     LG_AUTO_STR char *push_id = NULL;
     struct lg_error err = {0};
     char host[256] = "localhost";
     int status;
 
-    if (fill_options(&push, &o, &err) != LG_OK || open_file(&push, &o.file_bytes, &err) != LG_OK ||
+    if (fill_options(&push, &o, &err) != LG_OK || open_input(&push, &o, &err) != LG_OK ||
         open_temp(&push, &o, &err) != LG_OK || lg_cli_open(&push.cli, command, &err) != LG_OK) {
         status = lg_cli_fail(&err);
     } else {
@@ -314,9 +317,6 @@ int lg_verb_push(const struct lg_command *command)
         o.controller_url = push.cli.controller_url;
         o.push_id = push_id;
         o.host_name = host;
-        file.source = (struct lg_source){read_input, &push};
-        o.input.files = &file;
-        o.input.file_count = 1;
         o.open_log = open_log;
         o.close_log = close_log;
         o.creating = creating;
@@ -327,7 +327,6 @@ int lg_verb_push(const struct lg_command *command)
     }
     lg_cli_close(&push.cli);
     lg_disk_posix_free(push.temp);
-    if (push.fd >= 0)
-        (void)close(push.fd);
+    lg_cli_files_close(&push.files);
     return status;
 }

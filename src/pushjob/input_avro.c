@@ -173,9 +173,13 @@ static enum lg_rc fit(const char *what, const struct lg_schema *of_file,
         lg_schema_kind(of_file) == LG_AVRO_RECORD && lg_schema_kind(of_store) == LG_AVRO_RECORD;
     if (both_records ? record_would_lose(of_file, of_store, but, 0, &lost)
                      : would_lose(of_file, of_store, 0, &lost))
-        return lg_error_set(err, LG_ERR_SCHEMA,
-                            "the %s's field '%.*s' has no place in the store's schema; " ADD_FIRST,
-                            what, (int)LG_MIN(lost.size, (size_t)120), (const char *)lost.data);
+        return lg_error_set(
+            err, LG_ERR_SCHEMA,
+            "the %s's field '%.*s' has no place in the store's schema (%s %.*s); " ADD_FIRST, what,
+            (int)LG_MIN(lost.size, (size_t)120), (const char *)lost.data,
+            lg_avro_kind_name(lg_schema_kind(of_store)),
+            (int)LG_MIN(lg_schema_name(of_store).size, (size_t)120),
+            (const char *)lg_schema_name(of_store).data);
     rc = lg_resolver_new(of_file, of_store, &resolver, err);
     if (rc != LG_OK)
         return lg_error_wrap(err,

@@ -40,6 +40,8 @@ static const char *other_delimiter(const struct columns *c)
         return "; --delimiter '|' splits it";
     if (strchr(name, ',') != NULL)
         return "; --delimiter ',' splits it";
+    if (c->names.size == 1)
+        return "; is it CSV at all?";
     return "";
 }
 
