@@ -29,6 +29,8 @@ struct push {
     struct lg_disk *temp;
     struct lg_cli_files files;
     bool terminal, json, settled;
+    const char *push_id;
+    bool told_id;
     enum lg_push_phase shown; /* the phase whose line was last begun */
     uint64_t shown_us;
 };
@@ -57,6 +59,11 @@ static void progress(void *ctx, const struct lg_push_progress *p)
     uint64_t now_us = lg_lane_now_us(push->cli.lane);
     bool begins = p->phase != push->shown;
 
+    if (!push->json && p->version > 0 && !push->told_id) {
+        push->told_id = true;
+        (void)fprintf(stderr, "%spush id %s is version %d\n", push->terminal ? "\r\x1b[K" : "",
+                      push->push_id, p->version);
+    }
     if (push->json || p->phase == LG_PUSH_FINISHED ||
         (!begins && now_us < push->shown_us + REDRAW_US))
         return;
@@ -134,6 +141,30 @@ static void interrupted(void *ctx, int signo)
 /* --- The verb. ---------------------------------------------------------------------------------
  */
 
+static void describe(const struct push *push, const struct lg_push_outcome *o, struct lg_buf *text)
+{
+    const char *store = push->command->arguments[0];
+
+    if (o->loads || o->waits_for_swap)
+        lg_buf_appendf(text, "version %d of store '%s' is %s", o->version, store,
+                       o->loads ? "written and being loaded" : "complete");
+    else
+        lg_buf_appendf(text, "store '%s' serves version %d", store, o->version);
+    lg_buf_appendf(text, ": %llu records in %u partitions", (unsigned long long)o->records,
+                   o->partitions);
+    if (o->duplicates > 0)
+        lg_buf_appendf(text, " (%llu identical duplicates dropped)",
+                       (unsigned long long)o->duplicates);
+    if (o->loads)
+        lg_buf_appendf(text, "; `lagoon push status %s %d --watch` follows it", store, o->version);
+    if (o->waits_for_swap)
+        lg_buf_appendf(text, "; `lagoon swap %s %d` serves it%s", store, o->version,
+                       o->loads ? " once it is complete" : "");
+    else if (push->command->flags[LG_FLAG_EMPTY] != NULL)
+        lg_buf_appendf(text, ". Undo: lagoon rollback %s", store);
+    lg_buf_append_byte(text, '\n');
+}
+
 static int report(const struct push *push)
 {
     const struct lg_push_outcome *o = lg_pushjob_outcome(push->job);
@@ -152,16 +183,15 @@ static int report(const struct push *push)
         lg_json_set_int(json, "duplicates", (int64_t)o->duplicates);
         lg_json_set_int(json, "bytes", (int64_t)o->bytes);
         lg_json_set_int(json, "partitions", o->partitions);
+        lg_json_set_str(json, "pushId", push->push_id);
+        lg_json_set_str(json, "state",
+                        o->loads            ? "loading"
+                        : o->waits_for_swap ? "waiting"
+                                            : "served");
         lg_json_write(&text, json, /* pretty= */ false);
         lg_buf_append_byte(&text, '\n');
     } else {
-        lg_buf_appendf(&text, "store '%s' serves version %d: %llu records in %u partitions",
-                       push->command->arguments[0], o->version, (unsigned long long)o->records,
-                       o->partitions);
-        if (o->duplicates > 0)
-            lg_buf_appendf(&text, " (%llu identical duplicates dropped)",
-                           (unsigned long long)o->duplicates);
-        lg_buf_append_byte(&text, '\n');
+        describe(push, o, &text);
     }
     return lg_cli_print(lg_buf_slice(&text));
 }
@@ -184,8 +214,11 @@ static enum lg_rc parse_duplicates(const char *text, enum lg_duplicates *out, st
 static enum lg_rc open_input(struct push *push, struct lg_pushjob_options *o, struct lg_error *err)
 {
     const struct lg_command *c = push->command;
-    enum lg_rc rc = lg_cli_files_open(&push->files, c->arguments + 1, c->argument_count - 1, err);
+    enum lg_rc rc;
 
+    if (o->empty)
+        return LG_OK;
+    rc = lg_cli_files_open(&push->files, c->arguments + 1, c->argument_count - 1, err);
     if (rc == LG_OK)
         rc = lg_cli_input_options(c, &push->files, &o->input, err);
     if (rc == LG_OK)
@@ -203,7 +236,19 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
     uint64_t partitions = 0;
     const char *output = c->flags[LG_FLAG_OUTPUT];
 
-    if (c->flags[LG_FLAG_KEY_FIELD] == NULL)
+    o->empty = c->flags[LG_FLAG_EMPTY] != NULL;
+    o->defer_swap = c->flags[LG_FLAG_DEFER_SWAP] != NULL;
+    o->no_wait = c->flags[LG_FLAG_NO_WAIT] != NULL;
+    if (o->empty && (c->argument_count > 1 || c->flags[LG_FLAG_CREATE] != NULL))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "--empty pushes a version without a record into a store that exists: "
+                            "leave out %s",
+                            c->argument_count > 1 ? "the files" : "--create");
+    if (!o->empty && c->argument_count < 2)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "no file is named; usage: lagoon push NAME FILE... --key-field FIELD, "
+                            "or lagoon push NAME --empty");
+    if (!o->empty && c->flags[LG_FLAG_KEY_FIELD] == NULL)
         return lg_error_set(err, LG_ERR_INVALID,
                             "--key-field is missing: which field of the records is the key?");
     if (output != NULL && strcmp(output, "table") != 0 && strcmp(output, "json") != 0)
@@ -300,6 +345,7 @@ int lg_verb_push(const struct lg_command *command)
     struct push push = {.command = command};
     struct lg_pushjob_options o = {0};
     LG_AUTO_STR char *push_id = NULL;
+    LG_AUTO_STR char *pusher = NULL;
     struct lg_error err = {0};
     char host[256] = "localhost";
     int status;
@@ -315,7 +361,10 @@ int lg_verb_push(const struct lg_command *command)
         o.lane = push.cli.lane;
         o.transport = push.cli.transport;
         o.controller_url = push.cli.controller_url;
-        o.push_id = push_id;
+        o.push_id = push.push_id = push_id;
+        pusher = lg_strf("%s@%s, process %ld", getenv("USER") == NULL ? "unknown" : getenv("USER"),
+                         host, (long)getpid());
+        o.pusher = pusher;
         o.host_name = host;
         o.open_log = open_log;
         o.close_log = close_log;
