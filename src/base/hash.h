@@ -20,7 +20,8 @@ void lg_sha256(struct lg_slice s, uint8_t out[32]);
 /* Continues from `crc`; start with 0. */
 uint32_t lg_crc32(uint32_t crc, const void *data, size_t size);
 uint32_t lg_crc32c(uint32_t crc, const void *data, size_t size);
-/* The same without the processor's instruction; only tests call it. */
+/* The same without the processor's special instructions; only tests call them. */
+uint32_t lg_crc32_portable(uint32_t crc, const void *data, size_t size);
 uint32_t lg_crc32c_portable(uint32_t crc, const void *data, size_t size);
 /* Start with 1. */
 uint32_t lg_adler32(uint32_t adler, const void *data, size_t size);
