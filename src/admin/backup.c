@@ -38,60 +38,6 @@ struct lg_json *lg_backup_digest_json(struct lg_backup_digest *d)
     return json;
 }
 
-struct log_call { /* One operation, waited for. */
-    const struct lg_backup_world *w;
-    struct lg_pubsub_op op;
-};
-
-static void log_done(struct lg_pubsub_op *op)
-{
-    const struct log_call *call = LG_CONTAINER_OF(op, struct log_call, op);
-
-    call->w->wake(call->w->ctx);
-}
-
-enum lg_rc lg_backup_log(const struct lg_backup_world *w, struct lg_pubsub_op *op,
-                         struct lg_error *err)
-{
-    struct log_call call = {.w = w, .op = *op};
-
-    call.op.lane = w->lane;
-    call.op.done = log_done;
-    lg_pubsub_submit(w->log, &call.op);
-    w->wait(w->ctx);
-    *op = call.op;
-    if (op->rc != LG_OK)
-        *err = op->err;
-    return op->rc;
-}
-
-struct meta_call {
-    const struct lg_backup_world *w;
-    struct lg_meta_op op;
-};
-
-static void meta_done(struct lg_meta_op *op)
-{
-    const struct meta_call *call = LG_CONTAINER_OF(op, struct meta_call, op);
-
-    call->w->wake(call->w->ctx);
-}
-
-enum lg_rc lg_backup_meta(const struct lg_backup_world *w, struct lg_meta_op *op,
-                          struct lg_error *err)
-{
-    struct meta_call call = {.w = w, .op = *op};
-
-    call.op.lane = w->lane;
-    call.op.done = meta_done;
-    lg_metastore_submit(w->store, &call.op);
-    w->wait(w->ctx);
-    *op = call.op;
-    if (op->rc != LG_OK)
-        *err = op->err;
-    return op->rc;
-}
-
 char *lg_backup_log_path(const char *topic, uint32_t partition)
 {
     return lg_strf("log/%s.%u", topic, partition);
@@ -101,7 +47,7 @@ void lg_backup_tell(const struct lg_backup_world *w, const char *what, uint64_t 
                     uint64_t total)
 {
     if (w->progress != NULL)
-        w->progress(w->ctx, what, done, total);
+        w->progress(w->waiter.ctx, what, done, total);
 }
 
 /* --- One partition of a topic. ------------------------------------------------------------------
@@ -151,7 +97,7 @@ static enum lg_rc copy_records(struct part *p, struct lg_error *err)
     enum lg_rc rc = LG_OK;
 
     while (rc == LG_OK && !whole) {
-        rc = lg_backup_log(p->w, &op, err);
+        rc = lg_wait_pubsub(&p->w->waiter, p->w->log, &op, err);
         if (rc == LG_OK && op.blob == NULL)
             rc = lg_error_set(err, LG_ERR_CORRUPT, "the log ends before its end");
         if (rc == LG_OK)
@@ -168,7 +114,7 @@ static enum lg_rc copy_partition(const struct lg_backup_world *w, const char *to
     struct part p = {.w = w, .topic = topic, .partition = partition};
     LG_AUTO_STR char *path = lg_backup_log_path(topic, partition);
     struct lg_pubsub_op end = {.kind = LG_PUBSUB_END, .topic = topic, .partition = partition};
-    enum lg_rc rc = lg_backup_log(w, &end, err);
+    enum lg_rc rc = lg_wait_pubsub(&w->waiter, w->log, &end, err);
 
     lg_backup_digest_init(&p.digest);
     p.end = end.position;
@@ -198,7 +144,7 @@ static enum lg_rc copy_topic(const struct lg_backup_world *w, const char *topic,
     struct lg_pubsub_op describe = {.kind = LG_PUBSUB_DESCRIBE, .topic = topic};
     LG_AUTO(lg_json) *json = lg_json_new_object();
     struct lg_json *parts = lg_json_new_array();
-    enum lg_rc rc = lg_backup_log(w, &describe, err);
+    enum lg_rc rc = lg_wait_pubsub(&w->waiter, w->log, &describe, err);
 
     lg_json_set_str(json, "name", topic);
     lg_json_set(json, "partitions", parts);

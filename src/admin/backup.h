@@ -3,30 +3,26 @@
  * What stands in storage engines is not part of one: servers read it from the topics again. The
  * metadata is taken first; a topic holds at least what the metadata says of it, and a topic that
  * went meanwhile makes the backup begin again. Straight-line code on the caller's lane: it submits
- * an operation and waits through `wait`, as the verbs of admin/ do; the disk blocks.
+ * an operation and waits for it; the disk blocks.
  */
 #ifndef LG_ADMIN_BACKUP_H
 #define LG_ADMIN_BACKUP_H
 
+#include "admin/wait.h"
 #include "base/json.h"
 #include "lane/disk.h"
-#include "metastore/metastore.h"
-#include "pubsub/pubsub.h"
 
 #define LG_BACKUP_METADATA_BYTES_MAX ((size_t)512 << 20)
 #define LG_BACKUP_MANIFEST_BYTES_MAX ((size_t)256 << 20)
 
 struct lg_backup_world { /* All borrowed for the call. */
-    struct lg_lane *lane;
+    struct lg_waiter waiter;
     struct lg_disk *disk;       /* the backup's folder */
     const char *name;           /* of that folder, for messages */
     struct lg_pubsub *log;      /* from where, or to where; check needs none */
     struct lg_metastore *store; /* restore: to where */
-    /* Runs the lane until `wake` was called. */
-    void (*wait)(void *ctx);
-    void (*wake)(void *ctx);
-    void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total); /* often */
-    void *ctx;
+    /* Often, with the waiter's ctx. May be NULL. */
+    void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
 };
 
 struct lg_backup_summary {

@@ -19,11 +19,6 @@ void lg_backup_digest_add(struct lg_backup_digest *d, struct lg_slice bytes);
 /* {"bytes":N,"records":N,"md5":"…"}; the caller owns it. Ends the digest. */
 struct lg_json *lg_backup_digest_json(struct lg_backup_digest *d);
 
-/* Submits and waits. Returns op->rc, with its sentence in `err`. */
-LG_MUST_CHECK enum lg_rc lg_backup_log(const struct lg_backup_world *w, struct lg_pubsub_op *op,
-                                       struct lg_error *err);
-LG_MUST_CHECK enum lg_rc lg_backup_meta(const struct lg_backup_world *w, struct lg_meta_op *op,
-                                        struct lg_error *err);
 /* "log/cities_v1.0"; the caller owns it. */
 char *lg_backup_log_path(const char *topic, uint32_t partition);
 void lg_backup_tell(const struct lg_backup_world *w, const char *what, uint64_t done,

@@ -119,7 +119,7 @@ static enum lg_rc read_records(struct records *r, struct lg_pubsub_op *to, struc
                                 r->path, (unsigned long long)(r->digest.bytes - r->bytes.size));
         if (to != NULL) {
             to->blob = lg_blob_new(lg_slice(r->bytes.data, taken));
-            rc = lg_backup_log(r->w, to, err);
+            rc = lg_wait_pubsub(&r->w->waiter, r->w->log, to, err);
             lg_blob_unref(to->blob);
         }
         lg_buf_consume(&r->bytes, taken);
@@ -180,7 +180,7 @@ static enum lg_rc read_topic(const struct lg_backup_world *w, const struct lg_js
     const struct lg_json *parts = lg_json_get(topic, "partitions");
     uint32_t n = (uint32_t)LG_MIN(lg_json_size(parts), (size_t)LG_TOPIC_PARTITIONS_MAX);
     struct lg_pubsub_op op = {.kind = LG_PUBSUB_CREATE, .topic = name, .partitions = n};
-    enum lg_rc rc = restore ? lg_backup_log(w, &op, err) : LG_OK;
+    enum lg_rc rc = restore ? lg_wait_pubsub(&w->waiter, w->log, &op, err) : LG_OK;
 
     for (uint32_t p = 0; rc == LG_OK && p < n; p++) {
         const struct lg_json *part = lg_json_at(parts, p);
@@ -256,7 +256,7 @@ static enum lg_rc restore_nodes(const struct lg_backup_world *w, const struct lg
                                         .value = lg_json_string(lg_json_get(node, "value"))};
         struct lg_meta_op op = {.kind = LG_META_WRITE, .changes = &change, .change_count = 1};
 
-        rc = lg_backup_meta(w, &op, err);
+        rc = lg_wait_metastore(&w->waiter, w->store, &op, err);
     }
     return rc;
 }

@@ -49,13 +49,12 @@ static enum lg_rc open_folder(struct job *job, const char *path, struct lg_error
     enum lg_rc rc = lg_disk_posix_new(path, &job->disk, err);
 
     job->terminal = isatty(STDERR_FILENO) == 1;
-    job->world = (struct lg_backup_world){.lane = job->lane,
-                                          .disk = job->disk,
-                                          .name = path,
-                                          .wait = wait,
-                                          .wake = wake,
-                                          .progress = progress,
-                                          .ctx = job};
+    job->world = (struct lg_backup_world){
+        .waiter = {.lane = job->lane, .wait = wait, .wake = wake, .ctx = job},
+        .disk = job->disk,
+        .name = path,
+        .progress = progress,
+    };
     return rc;
 }
 
