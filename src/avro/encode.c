@@ -22,6 +22,10 @@ void lg_encode_long(struct lg_buf *out, int64_t v)
     size_t n = 0;
     uint64_t z = zigzag(v);
 
+    if (z <= 0x7f) {
+        lg_buf_append_byte(out, (uint8_t)z);
+        return;
+    }
     while (z > 0x7f) {
         bytes[n++] = (uint8_t)(z | 0x80);
         z >>= 7;

@@ -39,7 +39,7 @@ uint8_t *lg_buf_reserve(struct lg_buf *b, size_t extra)
     return b->data + b->size;
 }
 
-void lg_buf_append(struct lg_buf *b, const void *data, size_t size)
+void lg_buf_append_growing(struct lg_buf *b, const void *data, size_t size)
 {
     uint8_t *room;
 
@@ -55,16 +55,6 @@ void lg_buf_append(struct lg_buf *b, const void *data, size_t size)
 void lg_buf_append_str(struct lg_buf *b, const char *s)
 {
     lg_buf_append(b, s, strlen(s));
-}
-
-void lg_buf_append_byte(struct lg_buf *b, uint8_t byte)
-{
-    uint8_t *room = lg_buf_reserve(b, 1);
-
-    if (room == NULL)
-        return;
-    *room = byte;
-    b->size++;
 }
 
 void lg_buf_append_u32be(struct lg_buf *b, uint32_t v)

@@ -35,13 +35,26 @@ static inline void lg_buf_commit(struct lg_buf *b, size_t n)
 {
     b->size += n;
 }
-void lg_buf_append(struct lg_buf *b, const void *data, size_t size);
+/* What lg_buf_append does when there is no room yet. */
+void lg_buf_append_growing(struct lg_buf *b, const void *data, size_t size);
+static inline void lg_buf_append(struct lg_buf *b, const void *data, size_t size)
+{
+    if (LG_UNLIKELY(size == 0 || size > b->capacity - b->size || b->overflowed)) {
+        lg_buf_append_growing(b, data, size);
+        return;
+    }
+    memcpy(b->data + b->size, data, size);
+    b->size += size;
+}
 static inline void lg_buf_append_slice(struct lg_buf *b, struct lg_slice s)
 {
     lg_buf_append(b, s.data, s.size);
 }
 void lg_buf_append_str(struct lg_buf *b, const char *s);
-void lg_buf_append_byte(struct lg_buf *b, uint8_t byte);
+static inline void lg_buf_append_byte(struct lg_buf *b, uint8_t byte)
+{
+    lg_buf_append(b, &byte, 1);
+}
 void lg_buf_append_u32be(struct lg_buf *b, uint32_t v);
 void lg_buf_append_u64be(struct lg_buf *b, uint64_t v);
 void lg_buf_append_u32le(struct lg_buf *b, uint32_t v);
