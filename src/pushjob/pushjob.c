@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "avro/canonical.h"
-#include "avro/json_text.h"
 #include "base/str.h"
+#include "pushjob/conflict.h"
 #include "pushjob/pushjob_impl.h"
 
 #define LEASE_MS_DEFAULT 30000u
@@ -35,6 +35,7 @@ static const struct lg_sm_state states[] = {
 
 static void step_find(struct lg_pushjob *job);
 static enum lg_rc next_of_input(void *ctx, struct lg_row *out, bool *out_end, struct lg_error *err);
+static enum lg_rc next_packed(void *ctx, struct lg_row *out, bool *out_end, struct lg_error *err);
 static void gather(struct lg_pushjob *job,
                    enum lg_rc (*next)(void *, struct lg_row *, bool *, struct lg_error *));
 static void spread_anew(struct lg_pushjob *job);
@@ -148,6 +149,8 @@ static void step_create(struct lg_pushjob *job)
     lg_pushjob_with(job, "owner", job->o.owner);
     if (job->o.partitions != 0)
         lg_pushjob_with_number(job, "partition_count", job->o.partitions);
+    lg_pushjob_with(job, "compression_strategy", lg_compression_name(job->o.shape.compression));
+    lg_pushjob_with(job, "chunking_enabled", job->o.shape.chunked ? "true" : "false");
     lg_pushjob_ask(job, LG_API_new_store, store_created);
 }
 
@@ -170,7 +173,9 @@ static void schemas_known(struct lg_pushjob *job)
     job->value_schema = job->value_schemas.data[chosen];
     job->schema_id = job->value_ids.data[chosen];
     lg_pushjob_enter(job, LG_PUSH_READING);
-    gather(job, next_of_input);
+    job->packer = lg_packer_new(&(struct lg_packer_options){
+        .shape = job->outcome.shape, .next = next_of_input, .ctx = job});
+    gather(job, next_packed);
 }
 
 static enum lg_rc add_value_schema(struct lg_pushjob *job, int32_t id, const char *text,
@@ -203,6 +208,7 @@ static void plan_store(struct lg_pushjob *job)
     job->o.creating(job->o.ctx, job->new_key, job->new_value);
     job->creates = true;
     job->outcome.partitions = job->o.partitions != 0 ? job->o.partitions : PARTITIONS_GUESS;
+    job->outcome.shape = job->o.shape;
     schemas_known(job);
 }
 
@@ -284,6 +290,28 @@ static void key_schema_found(struct lg_api_call *call)
     lg_pushjob_ask(job, LG_API_get_all_value_schema, value_schemas_found);
 }
 
+enum lg_rc lg_pushjob_shape_changed(const struct lg_pushjob *job, struct lg_error *err)
+{
+    return lg_error_set(err, LG_ERR_CONFLICT,
+                        "compression or chunking of store '%s' changed while the push was reading; "
+                        "push again",
+                        job->o.store);
+}
+
+/* When the values were read before, they must have been made ready for the same. */
+static enum lg_rc take_shape(struct lg_pushjob *job, const struct lg_json *store,
+                             struct lg_error *err)
+{
+    struct lg_packer_shape shape;
+
+    if (lg_packer_shape_of_store(store, &shape, err) != LG_OK)
+        return lg_error_wrap(err, "store '%s'", job->o.store);
+    if (job->packer != NULL && !lg_packer_shape_equal(&shape, &job->outcome.shape))
+        return lg_pushjob_shape_changed(job, err);
+    job->outcome.shape = shape;
+    return LG_OK;
+}
+
 static void store_found(struct lg_api_call *call)
 {
     struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
@@ -311,6 +339,10 @@ static void store_found(struct lg_api_call *call)
         return;
     }
     job->outcome.partitions = (uint32_t)partitions;
+    if (take_shape(job, lg_json_get(call->answer, "store"), &err) != LG_OK) {
+        lg_pushjob_fail(job, &err);
+        return;
+    }
     if (job->o.empty) {
         lg_pushjob_request(job);
         return;
@@ -328,34 +360,6 @@ static void step_find(struct lg_pushjob *job)
 /* --- The file. ---------------------------------------------------------------------------------
  */
 
-/* Two records, one key: says which, in words of the schemas. */
-static void name_conflict(const struct lg_pushjob *job, const struct lg_rows_conflict *conflict,
-                          struct lg_error *err)
-{
-    struct lg_decoder kd = lg_decoder_of(lg_buf_slice(&conflict->key));
-    LG_SCOPED(lg_buf) key = {0}, a = {0}, b = {0};
-    struct lg_buf *texts[2] = {&a, &b};
-    char places[2][LG_INPUT_PLACE_BYTES_MAX];
-    struct lg_error ignored;
-
-    for (size_t i = 0; i < 2; i++) {
-        struct lg_decoder d = lg_decoder_of(lg_buf_slice(&conflict->values[i]));
-
-        if (lg_avro_to_json(job->value_schema, &d, texts[i], &ignored) != LG_OK)
-            return; /* The sentence that is there will do. */
-        lg_input_place(job->input, conflict->origins[i], places[i]);
-    }
-    if (lg_avro_to_json(job->key_schema, &kd, &key, &ignored) != LG_OK)
-        return;
-    (void)lg_error_set(
-        err, LG_ERR_BAD_DATA,
-        "two different records have the key %.*s: %s has %.*s, %s has %.*s; keep one, "
-        "or choose with --duplicates first or last",
-        (int)LG_MIN(key.size, (size_t)80), (const char *)key.data, places[0],
-        (int)LG_MIN(a.size, (size_t)120), (const char *)a.data, places[1],
-        (int)LG_MIN(b.size, (size_t)120), (const char *)b.data);
-}
-
 /* On a pool thread; the lane touches nothing of the input meanwhile. */
 static enum lg_rc next_of_input(void *ctx, struct lg_row *out, bool *out_end, struct lg_error *err)
 {
@@ -363,6 +367,19 @@ static enum lg_rc next_of_input(void *ctx, struct lg_row *out, bool *out_end, st
 
     out->origin = lg_input_records(job->input);
     return lg_input_next(job->input, &out->key, &out->value, out_end, err);
+}
+
+/* On a pool thread: the same, ready to be stored. */
+static enum lg_rc next_packed(void *ctx, struct lg_row *out, bool *out_end, struct lg_error *err)
+{
+    struct lg_pushjob *job = ctx;
+    char place[LG_INPUT_PLACE_BYTES_MAX];
+    enum lg_rc rc = lg_packer_next(job->packer, out, out_end, err);
+
+    if (rc != LG_ERR_TOO_LARGE)
+        return rc;
+    lg_input_place(job->input, out->origin, place);
+    return lg_error_wrap(err, "%s", place);
 }
 
 /* On a pool thread: the rows that were sorted for another number of partitions. */
@@ -417,7 +434,11 @@ static void gathered(void *ctx, enum lg_rc rc, const struct lg_error *err,
     struct lg_error why = err == NULL ? (struct lg_error){0} : *err;
 
     if (rc == LG_ERR_BAD_DATA && conflict->key.size > 0)
-        name_conflict(job, conflict, &why);
+        lg_conflict_name(&(struct lg_conflict_view){.key_schema = job->key_schema,
+                                                    .value_schema = job->value_schema,
+                                                    .input = job->input,
+                                                    .packer = job->packer},
+                         conflict, &why);
     if (rc == LG_OK)
         job->rows = lg_gather_take(job->gather);
     lg_gather_free(LG_TAKE(job->gather));
@@ -433,6 +454,8 @@ static void gathered(void *ctx, enum lg_rc rc, const struct lg_error *err,
         lg_sm_move(&job->sm, LG_PUSH_SORTING);
     if (job->outcome.bytes == 0)
         job->outcome.bytes = lg_rows_bytes(job->rows);
+    job->outcome.raw_bytes = lg_packer_raw_bytes(job->packer);
+    job->outcome.packed_bytes = lg_packer_packed_bytes(job->packer);
     job->outcome.duplicates += lg_rows_duplicates(job->rows);
     rows_ready(job);
 }
@@ -547,6 +570,7 @@ void lg_pushjob_free(struct lg_pushjob *job)
     lg_free(job->temp_name);
     lg_free(job->new_key);
     lg_free(job->new_value);
+    lg_packer_free(job->packer);
     lg_input_close(job->input);
     lg_schema_unref(job->key_schema);
     for (size_t i = 0; i < job->value_schemas.size; i++)

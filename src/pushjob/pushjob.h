@@ -21,6 +21,7 @@
 #include "net/transport.h"
 #include "pubsub/pubsub.h"
 #include "pushjob/input.h"
+#include "pushjob/packer.h"
 #include "pushjob/rows.h"
 
 struct lg_pushjob; /* Opaque. */
@@ -68,6 +69,8 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
     bool defer_swap;     /* Once complete, the version waits for a swap. */
     bool no_wait;        /* ends when all is written and the servers do the rest */
     const char *pusher;  /* who pushes, for people: "me@host, process 7"; NULL: not told */
+    /* With create_store: how the values of its versions are stored. */
+    struct lg_packer_shape shape;
     /* Opens the log at a URL that the controller gave; the driver is freed by close_log. */
     enum lg_rc (*open_log)(void *ctx, const char *url, struct lg_pubsub **out,
                            struct lg_error *err);
@@ -86,6 +89,8 @@ struct lg_push_outcome {
     int32_t version;
     uint32_t partitions;
     uint64_t records, bytes, duplicates;
+    struct lg_packer_shape shape;
+    uint64_t raw_bytes, packed_bytes; /* of the values, before and after compression */
     bool store_created;
     bool waits_for_swap; /* The version is complete, or will be, and is not served yet. */
     bool loads;          /* with no_wait: the servers still load it */

@@ -35,6 +35,7 @@ struct lg_pushjob {
     char *new_key, *new_value; /* Its schemas, then. */
     int32_t schema_id;
     struct lg_input *input;
+    struct lg_packer *packer; /* since reading began; NULL for an empty push */
     struct lg_gather *gather; /* under way */
     struct lg_rows *rows;     /* Settled. */
     char *temp_name;
@@ -66,6 +67,8 @@ void lg_pushjob_with(struct lg_pushjob *job, const char *name, const char *value
 void lg_pushjob_with_number(struct lg_pushjob *job, const char *name, int64_t value);
 void lg_pushjob_ask(struct lg_pushjob *job, enum lg_api_route route,
                     void (*done)(struct lg_api_call *));
+/* LG_ERR_CONFLICT: the values were made ready for a version of another shape. */
+enum lg_rc lg_pushjob_shape_changed(const struct lg_pushjob *job, struct lg_error *err);
 /* True when the call (may be NULL) failed or the push was cancelled: then the job is on its way to
  * its end. */
 bool lg_pushjob_went_wrong(struct lg_pushjob *job, const struct lg_api_call *call);

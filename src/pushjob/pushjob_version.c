@@ -123,6 +123,7 @@ static void step_write(struct lg_pushjob *job)
         .rows = job->rows,
         .guid = lg_segment_guid_of(lg_slice_str(job->o.push_id)),
         .schema_id = job->schema_id,
+        .chunked = job->outcome.shape.chunked,
         .host_name = job->o.host_name,
         .deadline_us = job->deadline_us,
         .progress = wrote_some,
@@ -176,6 +177,8 @@ static void version_given(struct lg_api_call *call)
         (void)lg_error_set(&err, LG_ERR_CONFLICT,
                            "store '%s' changed its partition count meanwhile; push again",
                            job->o.store);
+    else if (!lg_packer_shape_fits_version(&job->outcome.shape, call->answer))
+        (void)!lg_pushjob_shape_changed(job, &err);
     else
         (void)!job->o.open_log(job->o.ctx, url, &job->log, &err);
     if (err.rc != LG_OK) {
@@ -184,6 +187,19 @@ static void version_given(struct lg_api_call *call)
     }
     lg_timer_start(job->o.lane, &job->heartbeat_timer, job->o.lease_ms / 3 * LG_MS, heartbeat_due);
     step_write(job);
+}
+
+/* Servers get it with the start of the push, readers from the servers. */
+static void with_dictionary(struct lg_pushjob *job)
+{
+    struct lg_slice dictionary = lg_packer_dictionary(job->packer);
+
+    if (dictionary.size == 0)
+        return;
+    lg_buf_clear(&job->parameter);
+    lg_base64_encode(&job->parameter, dictionary, /* url_safe= */ false);
+    lg_buf_append_byte(&job->parameter, 0);
+    lg_pushjob_with(job, "compression_dictionary", (const char *)job->parameter.data);
 }
 
 static void request(struct lg_pushjob *job)
@@ -202,6 +218,7 @@ static void request(struct lg_pushjob *job)
     lg_pushjob_with(job, "push_in_sorted_order", "true");
     lg_pushjob_with_number(job, "store_size", (int64_t)job->outcome.bytes);
     lg_pushjob_with_number(job, "lagoon_lease_ms", (int64_t)job->o.lease_ms);
+    with_dictionary(job);
     lg_pushjob_ask(job, LG_API_request_topic, version_given);
 }
 

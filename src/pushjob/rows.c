@@ -98,10 +98,9 @@ enum lg_rc lg_rows_add(struct lg_rows *r, const struct lg_row *row, struct lg_er
     if (row->key.size > LG_PUSH_KEY_BYTES_MAX)
         return lg_error_set(err, LG_ERR_TOO_LARGE, "a key of %zu bytes; at most %zu are allowed",
                             row->key.size, LG_PUSH_KEY_BYTES_MAX);
-    if (size > LG_PUSH_VALUE_BYTES_MAX)
-        return lg_error_set(err, LG_ERR_TOO_LARGE,
-                            "a record of %zu bytes; at most %zu are allowed for key and value",
-                            size, LG_PUSH_VALUE_BYTES_MAX);
+    if (row->value.size > LG_PUSH_VALUE_BYTES_MAX)
+        return lg_error_set(err, LG_ERR_TOO_LARGE, "a value of %zu bytes; at most %zu are allowed",
+                            row->value.size, LG_PUSH_VALUE_BYTES_MAX);
     if (r->spill == NULL && r->bytes + size > LG_PUSH_BYTES_MAX)
         return lg_error_set(err, LG_ERR_TOO_LARGE,
                             "the input holds more than %llu MiB; push it in smaller data sets",

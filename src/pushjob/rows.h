@@ -12,6 +12,7 @@
 
 #include "lane/disk.h"
 #include "pushjob/row_batch.h"
+#include "record/chunk.h"
 
 #define LG_ROWS_MEMORY_BYTES_DEFAULT ((uint64_t)512 << 20)
 #define LG_ROWS_MEMORY_BYTES_MIN ((uint64_t)1 << 20)
@@ -20,8 +21,7 @@
 /* Held at a time when there is no disk to sort on. */
 #define LG_PUSH_BYTES_MAX ((uint64_t)16 << 30)
 #define LG_PUSH_KEY_BYTES_MAX ((size_t)1 << 20)
-/* What fits into one record of a topic by Venice's limit; larger values need chunking. */
-#define LG_PUSH_VALUE_BYTES_MAX ((size_t)972800)
+#define LG_PUSH_VALUE_BYTES_MAX LG_VALUE_BYTES_MAX
 
 struct lg_rows; /* Opaque. */
 

@@ -2,7 +2,7 @@
 
 #include "pubsub/batch.h"
 #include "record/headers.h"
-#include "writer/segment.h"
+#include "writer/chunk_writer.h"
 
 /* One partition being written: SOS, PUTs, EOS. Two things go on side by side:
  *
@@ -20,6 +20,8 @@ struct stream {
     struct lg_rows_stream *rows;
     struct lg_row row; /* The next one, if `has_row`. */
     bool has_row;
+    struct lg_chunk_writer writer; /* Of the row, once its first message is written. */
+    bool in_row;
     struct lg_segment segment;
     struct lg_segment_stamp stamp;
     struct lg_blob *next; /* filled; NULL: none */
@@ -89,9 +91,16 @@ static enum lg_rc fill_batch(struct stream *s, struct lg_buf *batch)
         rc = next_row(s);
     }
     while (rc == LG_OK && s->has_row && batch->size < LG_SPREAD_BATCH_BYTES) {
-        lg_segment_put(&s->segment, &s->stamp, s->row.key, s->spread->o.schema_id, s->row.value,
-                       &key, &value);
+        bool whole;
+
+        if (!s->in_row)
+            lg_chunk_writer_begin(&s->writer, s->spread->o.chunked, s->row.key,
+                                  s->spread->o.schema_id, s->row.value);
+        whole = lg_chunk_writer_next(&s->writer, &s->segment, &s->stamp, &key, &value);
         add_message(batch, &key, &value, now_ms, NULL, 0);
+        s->in_row = !whole;
+        if (!whole)
+            continue;
         s->next_records++;
         rc = next_row(s);
     }
@@ -156,6 +165,7 @@ static void stop_stream(struct stream *s)
     lg_blob_unref(LG_TAKE(s->batch));
     lg_blob_unref(LG_TAKE(s->next));
     lg_rows_stream_free(LG_TAKE(s->rows));
+    lg_chunk_writer_done(&s->writer);
     assert(spread->open > 0);
     spread->open--;
     if (spread->open == 0)
@@ -228,7 +238,7 @@ static bool next_partition(struct stream *s)
     lg_rows_stream_free(s->rows);
     s->partition = spread->next_partition++;
     s->rows = lg_rows_stream_new(spread->o.rows, s->partition);
-    s->has_row = s->ended = false;
+    s->has_row = s->in_row = s->ended = false;
     lg_segment_init(&s->segment, &spread->o.guid, /* first= */ 0, LG_CHECKSUM_ADHASH);
     return true;
 }

@@ -21,6 +21,7 @@ struct lg_spread_options { /* Borrowed until `finished`. */
     const struct lg_rows *rows; /* settled */
     struct lg_guid guid;        /* the same for all partitions (platform-behaviour 2.1) */
     int32_t schema_id;
+    bool chunked; /* keys carry suffixes, large values come in pieces */
     const char *host_name;
     uint64_t deadline_us;                          /* absolute lane time: repetitions end there */
     void (*progress)(void *ctx, uint64_t records); /* acknowledged so far */
