@@ -12,6 +12,8 @@
 
 enum lg_output { LG_OUTPUT_TABLE, LG_OUTPUT_JSON, LG_OUTPUT_NDJSON };
 
+enum lg_admin_confirm { LG_ADMIN_CONFIRMED, LG_ADMIN_DENIED, LG_ADMIN_NO_TERMINAL };
+
 struct lg_admin {
     struct lg_lane *lane;
     struct lg_http_client *http;
@@ -28,6 +30,8 @@ struct lg_admin {
     void (*wake)(void *ctx);
     /* The whole content of a user's file into `out`. */
     enum lg_rc (*read_file)(void *ctx, const char *path, struct lg_buf *out, struct lg_error *err);
+    /* Shows the question and has `answer` repeated. May be NULL: there is no terminal. */
+    enum lg_admin_confirm (*confirm)(void *ctx, const char *question, const char *answer);
     void *ctx;
 };
 
@@ -57,6 +61,25 @@ LG_MUST_CHECK enum lg_rc lg_admin_until_served(struct lg_admin *admin,
 void lg_admin_print_json(struct lg_admin *admin, const struct lg_json *json);
 
 LG_MUST_CHECK enum lg_rc lg_admin_store_create(struct lg_admin *a, const struct lg_command *c,
+                                               struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_store_update(struct lg_admin *a, const struct lg_command *c,
+                                               struct lg_error *err);
+/* A line for each setting in a StoreInfo. */
+void lg_admin_print_settings(struct lg_admin *a, const struct lg_json *info);
+LG_MUST_CHECK enum lg_rc lg_admin_store_delete(struct lg_admin *a, const struct lg_command *c,
+                                               struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_store_undelete(struct lg_admin *a, const struct lg_command *c,
+                                                 struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_store_purge(struct lg_admin *a, const struct lg_command *c,
+                                              struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_list_deleted(struct lg_admin *a, struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_schema_add(struct lg_admin *a, const struct lg_command *c,
+                                             struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_schema_list(struct lg_admin *a, const struct lg_command *c,
+                                              struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_schema_show(struct lg_admin *a, const struct lg_command *c,
+                                              struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_schema_check(struct lg_admin *a, const struct lg_command *c,
                                                struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_store_list(struct lg_admin *a, const struct lg_command *c,
                                              struct lg_error *err);

@@ -1,6 +1,7 @@
 /* What the verbs ask and what they print, against a controller and a router that answer by a
  * script. */
 #include "admin/admin.h"
+#include "model/setting.h"
 
 #include "drivers/sim/transport_sim.h"
 #include "net/http_server.h"
@@ -23,6 +24,7 @@ struct world {
     bool awake, stopped;
     struct lg_buf out;
     struct lg_error err;
+    enum lg_admin_confirm (*confirm)(void *ctx, const char *question, const char *answer);
 };
 
 static void handle(void *ctx, struct lg_http_request *rq)
@@ -92,6 +94,7 @@ static enum lg_rc run_words(struct world *w, enum lg_output output, size_t count
         .wait = wait_for_it,
         .wake = wake,
         .read_file = read_file,
+        .confirm = w->confirm,
         .ctx = w,
     };
     LG_SCOPED(lg_command) command = {0};
@@ -219,9 +222,11 @@ static void a_store_is_described_with_schemas_and_versions(void **state)
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "describe", "cities"));
-    assert_has(out(w), "current version 2\n");
-    assert_has(out(w), "key schema      \"long\"\n");
-    assert_has(out(w), "value schema 1  \"string\"\n");
+    assert_has(out(w), "current version      2\n");
+    assert_has(out(w), "compression          NO_OP\n");
+    assert_has(out(w), "storage-quota        none\n");
+    assert_has(out(w), "key schema           \"long\"\n");
+    assert_has(out(w), "value schema 1       \"string\"\n");
     assert_has(out(w), "VERSION");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "store", "describe", "cities"));
     assert_has(out(w), "\"currentVersion\"");
@@ -429,9 +434,165 @@ static void output_formats_are_known_by_name(void **state)
     assert_has(err.text, "table, json and ndjson");
 }
 
+/* --- Settings, the end of a store, schemas. ----------------------------------------------------
+ */
+
+static const char *asked(const struct world *w)
+{
+    return (const char *)w->asked.data;
+}
+
+static void every_setting_has_a_flag_of_its_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < lg_settings_count; i++) {
+        bool found = false;
+
+        for (size_t f = 0; f < LG_FLAG_COUNT; f++)
+            found =
+                found || (strcmp(lg_flag_row((enum lg_flag)f)->name, lg_settings[i].name) == 0 &&
+                          lg_command_has_flag(LG_COMMAND_STORE_UPDATE, (enum lg_flag)f));
+        if (!found)
+            fail_msg("no flag --%s", lg_settings[i].name);
+    }
+}
+
+static void an_update_is_told_before_it_is_made(void **state)
+{
+    static const struct line script[] = {
+        {"/update_store", 200,
+         "{\"lagoonChanges\":[{\"setting\":\"chunking\",\"from\":\"false\",\"to\":\"true\","
+         "\"applies\":\"next push\"}]}"},
+        {0},
+    };
+    struct world *w = world_new(script);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "update", "cities", "--chunking", "true",
+                         "--set", "read-quota=5,hybrid_x=1", "--dry-run"));
+    assert_has(asked(w), "chunking_enabled=true");
+    assert_has(asked(w), "read_quota_in_cu=5");
+    assert_has(asked(w), "hybrid_x=1"); /* The controller refuses it by name. */
+    assert_has(asked(w), "lagoon_dry_run=true");
+    assert_null(strstr(asked(w), "lagoon_dry_run=false"));
+    assert_has(out(w), "chunking");
+    assert_has(out(w), "next push");
+    assert_has(out(w), "dry run");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "store", "update", "cities", "--chunking=true"));
+    assert_has(asked(w), "lagoon_dry_run=false");
+    assert_has(out(w), "\"dryRun\": false");
+    assert_has(out(w), "\"changes\"");
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "store", "update", "cities"));
+    assert_has(w->err.text, "--storage-quota");
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "store", "update", "cities", "--set", "x"));
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "store", "update", "cities", "--set", "=x"));
+    world_free(w);
+}
+
+static enum lg_admin_confirm the_answer = LG_ADMIN_CONFIRMED;
+static unsigned questions;
+
+static enum lg_admin_confirm answer_question(void *ctx, const char *question, const char *answer)
+{
+    (void)ctx;
+    questions++;
+    assert_non_null(strstr(question, "'cities'"));
+    assert_string_equal(answer, "cities");
+    return the_answer;
+}
+
+static void who_sits_at_a_terminal_is_asked_before_a_store_goes(void **state)
+{
+    static const struct line script[] = {
+        {"/store?", 200, "{\"store\":{\"name\":\"cities\",\"versions\":[]}}"},
+        {"/delete_store", 200, "{\"lagoonPurgeTime\":1000}"},
+        {"/purge_store", 200, "{}"},
+        {0},
+    };
+    struct world *w = world_new(script);
+
+    (void)state;
+    /* Nobody to ask: a delete can be undone, a purge cannot. */
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "delete", "cities"));
+    assert_has(asked(w), "lagoon_enabled=true");
+    assert_has(out(w), "1970-01-01T00:00:01");
+    assert_has(out(w), "Undo: lagoon store undelete cities");
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "store", "purge", "cities"));
+    assert_has(w->err.text, "--force");
+    assert_null(strstr(asked(w), "/purge_store"));
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "purge", "cities", "--force"));
+    assert_has(out(w), "its name is free");
+
+    w->confirm = answer_question;
+    the_answer = LG_ADMIN_DENIED;
+    assert_rc(LG_ERR_CANCELLED, RUN(w, LG_OUTPUT_TABLE, "store", "delete", "cities"));
+    assert_null(strstr(asked(w), "/delete_store"));
+    assert_rc(LG_ERR_CANCELLED, RUN(w, LG_OUTPUT_TABLE, "store", "purge", "cities"));
+    assert_null(strstr(asked(w), "/purge_store"));
+    assert_int_equal(questions, 2);
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "delete", "cities", "--force"));
+    assert_int_equal(questions, 2);
+    the_answer = LG_ADMIN_CONFIRMED;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "delete", "cities"));
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "store", "purge", "cities"));
+    assert_int_equal(questions, 4);
+    world_free(w);
+}
+
+static void an_undeleted_store_says_what_it_serves_and_what_is_disabled(void **state)
+{
+    static const struct line back[] = {
+        {"/undelete_store", 200,
+         "{\"lagoonWasDeleted\":true,\"version\":3,\"enableStoreReads\":false,"
+         "\"enableStoreWrites\":true}"},
+        {0},
+    };
+    static const struct line live[] = {
+        {"/undelete_store", 200, "{\"lagoonWasDeleted\":false,\"version\":0}"},
+        {0},
+    };
+    struct world *w = world_new(back);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "undelete", "cities", "--no-wait"));
+    assert_has(out(w), "serves version 3");
+    assert_has(out(w), "lagoon store update cities --reads true\n");
+    w->script = live;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "undelete", "cities"));
+    assert_has(out(w), "is not deleted");
+    world_free(w);
+}
+
+static void a_schema_that_does_not_fit_prints_its_report(void **state)
+{
+    static const struct line script[] = {
+        {"/add_value_schema", 200,
+         "{\"id\":-1,\"lagoonCompatible\":false,\"lagoonMode\":\"FULL\",\"lagoonFindings\":[{"
+         "\"path\":\"a.b\",\"breaks\":\"new readers of old data\",\"change\":\"it changed\","
+         "\"remedy\":\"do this\",\"schemaId\":4}]}"},
+        {0},
+    };
+    struct world *w = world_new(script);
+
+    (void)state;
+    assert_rc(LG_ERR_SCHEMA, RUN(w, LG_OUTPUT_TABLE, "schema", "add", "cities", "k.avsc"));
+    assert_has(out(w), "a.b  against value schema 4\n    it changed\n    breaks new readers of old "
+                       "data\n    remedy: do this\nnot compatible (FULL)");
+    assert_null(strstr(asked(w), "lagoon_dry_run=false"));
+    assert_rc(LG_ERR_SCHEMA, RUN(w, LG_OUTPUT_JSON, "schema", "add", "cities", "k.avsc"));
+    assert_has(out(w), "\"lagoonCompatible\": false");
+    assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_TABLE, "schema", "add", "cities", "no.avsc"));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_has_a_flag_of_its_name),
+        cmocka_unit_test(an_update_is_told_before_it_is_made),
+        cmocka_unit_test(who_sits_at_a_terminal_is_asked_before_a_store_goes),
+        cmocka_unit_test(an_undeleted_store_says_what_it_serves_and_what_is_disabled),
+        cmocka_unit_test(a_schema_that_does_not_fit_prints_its_report),
         cmocka_unit_test(stores_are_listed_as_a_table_or_json),
         cmocka_unit_test(a_store_is_described_with_schemas_and_versions),
         cmocka_unit_test(versions_show_their_records_and_which_is_served),

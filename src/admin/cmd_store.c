@@ -1,4 +1,4 @@
-/* lagoon store create, list, describe. */
+/* lagoon store create, list, describe; its other verbs are in cmd_settings.c and cmd_delete.c. */
 #include "admin/admin.h"
 #include "admin/table.h"
 #include "base/str.h"
@@ -101,9 +101,11 @@ enum lg_rc lg_admin_store_list(struct lg_admin *a, const struct lg_command *c, s
     LG_AUTO(lg_table) *table = lg_table_new(LG_ARRAY_SIZE(heading));
     struct lg_api_call call = {0};
     const struct lg_json *names;
-    enum lg_rc rc = lg_admin_call(a, LG_API_list_stores, &call, err);
+    enum lg_rc rc;
 
-    (void)c;
+    if (c->flags[LG_FLAG_DELETED] != NULL)
+        return lg_admin_list_deleted(a, err);
+    rc = lg_admin_call(a, LG_API_list_stores, &call, err);
     if (rc == LG_OK && a->output == LG_OUTPUT_JSON) {
         lg_admin_print_json(a, call.answer);
     } else if (rc == LG_OK) {
@@ -135,11 +137,11 @@ static enum lg_rc print_schemas(struct lg_admin *a, const char *store, struct lg
     if (rc == LG_OK)
         rc = lg_admin_call(a, LG_API_get_all_value_schema, &values, err);
     if (rc == LG_OK) {
-        lg_buf_appendf(a->out, "key schema      %s\n",
+        lg_buf_appendf(a->out, "%-20s %s\n", "key schema",
                        lg_json_get_str(key.answer, "schemaStr", ""));
         schemas = lg_json_get(values.answer, "schemas");
         for (size_t i = 0; i < lg_json_size(schemas); i++)
-            lg_buf_appendf(a->out, "value schema %lld  %s\n",
+            lg_buf_appendf(a->out, "value schema %-7lld %s\n",
                            (long long)lg_json_get_int(lg_json_at(schemas, i), "id", 0),
                            lg_json_get_str(lg_json_at(schemas, i), "schemaStr", ""));
     }
@@ -158,14 +160,10 @@ enum lg_rc lg_admin_store_describe(struct lg_admin *a, const struct lg_command *
     if (rc == LG_OK && a->output != LG_OUTPUT_TABLE) {
         lg_admin_print_json(a, store);
     } else if (rc == LG_OK) {
-        lg_buf_appendf(a->out, "store           %s\n", c->arguments[0]);
-        lg_buf_appendf(a->out, "owner           %s\n", lg_json_get_str(store, "owner", ""));
-        lg_buf_appendf(a->out, "partitions      %lld\n",
-                       (long long)lg_json_get_int(store, "partitionCount", 0));
-        lg_buf_appendf(a->out, "replication     %lld\n",
-                       (long long)lg_json_get_int(store, "replicationFactor", 1));
-        lg_buf_appendf(a->out, "current version %lld\n",
+        lg_buf_appendf(a->out, "%-20s %s\n", "store", c->arguments[0]);
+        lg_buf_appendf(a->out, "%-20s %lld\n", "current version",
                        (long long)lg_json_get_int(store, "currentVersion", 0));
+        lg_admin_print_settings(a, store);
         rc = print_schemas(a, c->arguments[0], err);
     }
     lg_api_call_done(&call);

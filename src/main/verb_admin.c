@@ -1,5 +1,6 @@
 /* The verbs of admin/, on a lane of their own. */
 #include <poll.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
@@ -36,6 +37,23 @@ static enum lg_rc read_file(void *ctx, const char *path, struct lg_buf *out, str
     return lg_cli_read_file(path, SCHEMA_FILE_BYTES_MAX, out, err);
 }
 
+/* Only whoever types at a terminal is asked. */
+static enum lg_admin_confirm confirm(void *ctx, const char *question, const char *answer)
+{
+    char line[512];
+    size_t size = strlen(answer);
+
+    (void)ctx;
+    if (isatty(STDIN_FILENO) == 0)
+        return LG_ADMIN_NO_TERMINAL;
+    (void)fprintf(stderr, "%s.\nType %s to go on: ", question, answer);
+    if (fgets(line, sizeof line, stdin) == NULL)
+        return LG_ADMIN_DENIED;
+    return strncmp(line, answer, size) == 0 && (line[size] == '\n' || line[size] == 0)
+               ? LG_ADMIN_CONFIRMED
+               : LG_ADMIN_DENIED;
+}
+
 enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, struct lg_error *err)
 {
     LG_SCOPED(lg_cli) cli = {0};
@@ -45,6 +63,7 @@ enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, st
                              .wake = wake,
                              .flush = flush,
                              .read_file = read_file,
+                             .confirm = confirm,
                              .ctx = &cli};
     enum lg_rc rc = lg_admin_parse_output(command->flags[LG_FLAG_OUTPUT], &admin.output, err);
 
