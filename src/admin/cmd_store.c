@@ -52,6 +52,10 @@ enum lg_rc lg_admin_store_create(struct lg_admin *a, const struct lg_command *c,
         lg_api_call_param(&call, "owner", c->flags[LG_FLAG_OWNER]);
     if (c->flags[LG_FLAG_PARTITIONS] != NULL)
         lg_api_call_param(&call, "partition_count", c->flags[LG_FLAG_PARTITIONS]);
+    if (c->flags[LG_FLAG_COMPRESSION] != NULL)
+        lg_api_call_param(&call, "compression_strategy", c->flags[LG_FLAG_COMPRESSION]);
+    if (c->flags[LG_FLAG_CHUNKING] != NULL)
+        lg_api_call_param(&call, "chunking_enabled", c->flags[LG_FLAG_CHUNKING]);
     rc = lg_admin_call(a, LG_API_new_store, &call, err);
     if (rc == LG_OK && a->output != LG_OUTPUT_TABLE) {
         lg_admin_print_json(a, call.answer);

@@ -34,8 +34,10 @@ static void begin_new_store(struct lg_change *ch)
     };
     struct lg_error err;
     enum lg_rc rc = lg_store_lifecycle_new(&wanted, &ch->store, &err);
-
     const struct lg_ctl_store *there = lg_ctl_state_store(c->state, ch->store_name);
+
+    for (size_t i = 0; rc == LG_OK && i < ch->choices.size; i++)
+        rc = lg_setting_set(ch->choices.data[i].setting, ch->store, ch->choices.data[i].text, &err);
 
     if (rc == LG_OK && there != NULL && there->store->deleted_ms != 0)
         rc = lg_error_set(&err, LG_ERR_CONFLICT,
@@ -62,6 +64,19 @@ static void begin_new_store(struct lg_change *ch)
     lg_change_commit(ch);
 }
 
+/* A setting that a store may begin with. */
+static void choose(struct lg_change *ch, struct lg_http_request *rq, const char *name)
+{
+    const struct lg_setting *setting = lg_setting_find(name);
+    const char *text;
+
+    assert(setting != NULL);
+    text = lg_front_param(rq, setting->parameter);
+    if (text != NULL)
+        LG_VEC_PUSH(&ch->choices,
+                    (struct lg_setting_choice){.setting = setting, .text = lg_strdup(text)});
+}
+
 void lg_handle_new_store(struct lg_controller *c, struct lg_http_request *rq)
 {
     struct lg_change *ch = lg_change_new(c, rq, begin_new_store);
@@ -72,6 +87,8 @@ void lg_handle_new_store(struct lg_controller *c, struct lg_http_request *rq)
     ch->owner = copy_of(lg_front_param(rq, "owner"));
     ch->partition_count = copy_of(lg_front_param(rq, "partition_count"));
     ch->replication_factor = copy_of(lg_front_param(rq, "replication_factor"));
+    choose(ch, rq, "compression");
+    choose(ch, rq, "chunking");
     (void)lg_change_submit(ch);
 }
 

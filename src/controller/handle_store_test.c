@@ -25,6 +25,24 @@ static void a_store_is_made_once_and_survives_a_power_cut(void **state)
     lg_cw_free(w);
 }
 
+static void a_store_may_begin_with_compression_and_chunking(void **state)
+{
+    struct lg_cw *w = lg_cw_start(6);
+    const struct lg_json *store;
+
+    (void)state;
+    lg_cw_until_ready(w);
+    assert_int_equal(lg_cw_post(w, "/new_store",
+                                "store_name=x&key_schema=%22long%22&value_schema=%22long%22&"
+                                "compression_strategy=ZSTD_WITH_DICT&chunking_enabled=true"),
+                     200);
+    assert_int_equal(lg_cw_get(w, "/store?store_name=x"), 200);
+    store = lg_json_get(w->answer, "store");
+    assert_string_equal(lg_json_get_str(store, "compressionStrategy", ""), "ZSTD_WITH_DICT");
+    assert_true(lg_json_get_bool(store, "chunkingEnabled", false));
+    lg_cw_free(w);
+}
+
 static void bad_stores_are_refused(void **state)
 {
     static const struct {
@@ -37,6 +55,10 @@ static void bad_stores_are_refused(void **state)
         {"store_name=x&key_schema=%22long%22&value_schema=%22long%22&partition_count=0",
          "ERR_INVALID", 400},
         {"store_name=x&key_schema=%22long%22&value_schema=%22long%22&partition_count=1001",
+         "ERR_INVALID", 400},
+        {"store_name=x&key_schema=%22long%22&value_schema=%22long%22&compression_strategy=LZ4",
+         "ERR_INVALID", 400},
+        {"store_name=x&key_schema=%22long%22&value_schema=%22long%22&chunking_enabled=maybe",
          "ERR_INVALID", 400},
         {"store_name=x&key_schema=%22long%22&value_schema=%22long%22&replication_factor=99",
          "ERR_INVALID", 400},
@@ -62,6 +84,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_is_made_once_and_survives_a_power_cut),
+        cmocka_unit_test(a_store_may_begin_with_compression_and_chunking),
         cmocka_unit_test(bad_stores_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,10 @@ static void describe(const struct push *push, const struct lg_push_outcome *o, s
     if (o->duplicates > 0)
         lg_buf_appendf(text, " (%llu identical duplicates dropped)",
                        (unsigned long long)o->duplicates);
+    if (o->shape.compression != LG_COMPRESSION_NO_OP)
+        lg_buf_appendf(text, ", values of %llu bytes compressed to %llu with %s",
+                       (unsigned long long)o->raw_bytes, (unsigned long long)o->packed_bytes,
+                       lg_compression_name(o->shape.compression));
     if (o->loads)
         lg_buf_appendf(text, "; `lagoon push status %s %d --watch` follows it", store, o->version);
     if (o->waits_for_swap)
@@ -183,6 +187,10 @@ static int report(const struct push *push)
         lg_json_set_int(json, "duplicates", (int64_t)o->duplicates);
         lg_json_set_int(json, "bytes", (int64_t)o->bytes);
         lg_json_set_int(json, "partitions", o->partitions);
+        lg_json_set_int(json, "rawValueBytes", (int64_t)o->raw_bytes);
+        lg_json_set_int(json, "compressedValueBytes", (int64_t)o->packed_bytes);
+        lg_json_set_str(json, "compression", lg_compression_name(o->shape.compression));
+        lg_json_set_bool(json, "chunked", o->shape.chunked);
         lg_json_set_str(json, "pushId", push->push_id);
         lg_json_set_str(json, "state",
                         o->loads            ? "loading"
@@ -194,6 +202,28 @@ static int report(const struct push *push)
         describe(push, o, &text);
     }
     return lg_cli_print(lg_buf_slice(&text));
+}
+
+/* How the values of a store that is made are to be stored. */
+static enum lg_rc parse_shape(const struct lg_command *c, struct lg_packer_shape *out,
+                              struct lg_error *err)
+{
+    const char *compression = c->flags[LG_FLAG_COMPRESSION], *chunking = c->flags[LG_FLAG_CHUNKING];
+
+    if ((compression != NULL || chunking != NULL) && c->flags[LG_FLAG_CREATE] == NULL)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "--compression and --chunking go with --create; of a store that is "
+                            "there, `lagoon store update %s` changes them",
+                            c->arguments[0]);
+    if (compression != NULL &&
+        !lg_compression_from_name(lg_slice_str(compression), &out->compression))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "no compression '%s'; there are NO_OP, GZIP, ZSTD and ZSTD_WITH_DICT",
+                            compression);
+    if (chunking != NULL && strcmp(chunking, "true") != 0 && strcmp(chunking, "false") != 0)
+        return lg_error_set(err, LG_ERR_INVALID, "--chunking is true or false, not '%s'", chunking);
+    out->chunked = chunking != NULL && strcmp(chunking, "true") == 0;
+    return LG_OK;
 }
 
 static enum lg_rc parse_duplicates(const char *text, enum lg_duplicates *out, struct lg_error *err)
@@ -258,6 +288,8 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
     o->timeout_ms = TIMEOUT_MS_DEFAULT;
     if (c->flags[LG_FLAG_TIMEOUT] != NULL &&
         lg_command_parse_time(c->flags[LG_FLAG_TIMEOUT], &o->timeout_ms, err) != LG_OK)
+        return err->rc;
+    if (parse_shape(c, &o->shape, err) != LG_OK)
         return err->rc;
     if (c->flags[LG_FLAG_PARTITIONS] != NULL &&
         (!lg_parse_u64(lg_slice_str(c->flags[LG_FLAG_PARTITIONS]), 1000, &partitions) ||

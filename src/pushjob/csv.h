@@ -9,7 +9,7 @@
 
 #include "avro/container.h"
 
-#define LG_CSV_RECORD_BYTES_MAX ((size_t)16 << 20)
+#define LG_CSV_RECORD_BYTES_MAX ((size_t)64 << 20)
 #define LG_CSV_COLUMNS_MAX ((size_t)4096)
 #define LG_CSV_NO_QUOTE (-1)
 

@@ -156,7 +156,7 @@ static void a_record_past_a_limit_is_refused(void **state)
 
     read_all(&p, 0, 0, &got);
     assert_string_equal((const char *)got.data,
-                        "1:[a];!the record that begins on line 2 is longer than 16777216 bytes; is "
+                        "1:[a];!the record that begins on line 2 is longer than 67108864 bytes; is "
                         "a closing quote missing?;");
     for (size_t i = 0; i < LG_CSV_COLUMNS_MAX; i++)
         lg_buf_append_byte(&wide, ',');

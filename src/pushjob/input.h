@@ -10,7 +10,7 @@
 #include "avro/container.h"
 #include "pushjob/csv.h"
 
-#define LG_INPUT_LINE_BYTES_MAX ((size_t)16 << 20)
+#define LG_INPUT_LINE_BYTES_MAX ((size_t)64 << 20)
 #define LG_INPUT_PLACE_BYTES_MAX 320
 
 enum lg_input_format { LG_INPUT_BY_CONTENT, LG_INPUT_AVRO, LG_INPUT_NDJSON, LG_INPUT_CSV };

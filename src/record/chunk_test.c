@@ -2,6 +2,7 @@
 #include "test/test.h"
 
 #include "record/chunk.h"
+#include "test/lib/doc_hex.h"
 
 static const struct lg_chunk_id first = {
     .guid = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}}, .sequence = 2};
@@ -92,7 +93,7 @@ static void what_is_no_suffix_is_refused(void **state)
 static void a_manifest_has_the_bytes_of_venice(void **state)
 {
     (void)state;
-    LG_SCOPED(lg_buf) keys = {0}, list = {0}, out = {0};
+    LG_SCOPED(lg_buf) keys = {0}, list = {0}, out = {0}, page = {0};
     struct lg_slice slices[2], key;
     struct lg_manifest m;
     struct lg_sequence_cursor cursor = {0};
@@ -113,6 +114,8 @@ static void a_manifest_has_the_bytes_of_venice(void **state)
     lg_manifest_encode(&out,
                        &(struct lg_manifest){lg_sequence_of(lg_buf_slice(&list), 2), 1, 1000000});
     assert_slice_equal(lg_buf_slice(&out), lg_slice(manifest_bytes, sizeof(manifest_bytes)));
+    lg_doc_hex("docs/formats/values.md", 0, &page);
+    assert_slice_equal(lg_buf_slice(&out), lg_buf_slice(&page));
     assert_ok(lg_manifest_decode(lg_buf_slice(&out), &m, &err));
     assert_int_equal(m.schema_id, 1);
     assert_int_equal(m.size, 1000000);
