@@ -27,6 +27,7 @@
 #include "server/metrics.h"
 
 #define LOOK_US (500 * LG_MS)
+#define LOOK_EARLY_US (2 * LG_MS) /* while something is not ready yet */
 #define MEASURE_US (30 * LG_SEC)
 #define DEPTH_MAX 8u          /* of folders below the data directory */
 #define ENTRIES_MAX 10000000u /* of one measurement */
@@ -246,14 +247,14 @@ static void measure_done(struct lg_offload *offload)
 }
 
 /* --- The lanes. ------------------------------------------------------------------------------- */
-static void look_again(struct lg_lane *lane, struct lg_timer *timer, uint32_t which,
+static void look_again(struct lg_lane *lane, struct lg_timer *timer, uint32_t which, bool ready,
                        void (*look)(struct lg_timer *timer))
 {
     uint64_t now_us = lg_lane_now_us(lane);
 
     lg_metric_observe(&lg_metric_lane_late_seconds, which,
                       now_us > timer->due_us ? now_us - timer->due_us : 0);
-    lg_timer_start(lane, timer, LOOK_US, look);
+    lg_timer_start(lane, timer, ready ? LOOK_US : LOOK_EARLY_US, look);
 }
 
 static void look_control(struct lg_timer *timer)
@@ -271,7 +272,7 @@ static void look_control(struct lg_timer *timer)
         ob->measure.done = measure_done;
         lg_offload(ob->o.control, &ob->measure);
     }
-    look_again(ob->o.control, timer, LANE_CONTROL, look_control);
+    look_again(ob->o.control, timer, LANE_CONTROL, loaded, look_control);
 }
 
 static void look_data(struct lg_timer *timer)
@@ -282,7 +283,24 @@ static void look_data(struct lg_timer *timer)
     lg_health_beat("lane data", lg_lane_now_us(ob->o.data));
     lg_health_set("router", router, "%s", router ? "" : "has not announced itself");
     lg_health_set("server", server, "%s", server ? "" : "has not announced itself");
-    look_again(ob->o.data, timer, LANE_DATA, look_data);
+    look_again(ob->o.data, timer, LANE_DATA, router && server, look_data);
+}
+
+static void count_role(void *ctx, const char *name, bool ok, const char *reason)
+{
+    unsigned *ready = ctx;
+
+    (void)reason;
+    *ready += ok && (strcmp(name, "metadata") == 0 || strcmp(name, "router") == 0 ||
+                     strcmp(name, "server") == 0);
+}
+
+bool lg_observer_roles_ready(void)
+{
+    unsigned ready = 0;
+
+    lg_health_each(LG_HEALTH_READY, 0, count_role, &ready);
+    return ready == 3;
 }
 
 struct lg_observer *lg_observer_start(const struct lg_observer_options *o)

@@ -26,6 +26,8 @@ void lg_observe_register(unsigned stores_max);
 
 /* Neither lane may run yet. */
 struct lg_observer *lg_observer_start(const struct lg_observer_options *o);
+/* Have all roles said that they are ready? From any thread. */
+bool lg_observer_roles_ready(void);
 /* Each on its lane, before its roles stop. */
 void lg_observer_stop_control(struct lg_observer *observer);
 void lg_observer_stop_data(struct lg_observer *observer);

@@ -132,6 +132,7 @@ static enum lg_rc start_control(struct lg_standalone *s, const struct lg_standal
                                         .cleanup_interval_ms = o->cleanup_interval_ms,
                                         .trash_grace_ms = o->trash_grace_ms,
                                         .failed_keep_ms = o->failed_keep_ms,
+                                        .deleted_keep_ms = o->deleted_keep_ms,
                                         .log_handler = handle_log,
                                         .log_ctx = s},
         &s->controller, err);
@@ -191,16 +192,36 @@ struct probe {
     struct lg_http_call call;
     struct lg_timer pause;
     const char *host;
-    unsigned stage; /* 0: the controller answers, 1: the router does, 2: every store is served */
+    /* 0: the controller answers, 1: the router does, 2: every store is served, 3: the observer has
+     * seen that all roles are ready, so that /readyz says so too */
+    unsigned stage;
     uint64_t deadline_us, served_deadline_us;
     bool settled;
 };
 
 static void probe_send(struct probe *p);
+static void probe_settle(struct probe *p);
 
 static void probe_again(struct lg_timer *timer)
 {
-    probe_send(LG_CONTAINER_OF(timer, struct probe, pause));
+    struct probe *p = LG_CONTAINER_OF(timer, struct probe, pause);
+
+    if (p->stage == 3)
+        probe_settle(p);
+    else
+        probe_send(p);
+}
+
+static void probe_settle(struct probe *p)
+{
+    bool given_up = lg_lane_now_us(p->s->main) > p->deadline_us;
+
+    if (p->stage == 3 && !lg_observer_roles_ready() && !given_up) {
+        lg_timer_start(p->s->main, &p->pause, READY_PAUSE_MS * LG_MS, probe_again);
+        return;
+    }
+    p->settled = true;
+    lg_lane_uv_stop(p->s->main);
 }
 
 static void probe_answered(struct lg_http_call *call)
@@ -216,12 +237,10 @@ static void probe_answered(struct lg_http_call *call)
         lg_log(LG_LOG_WARN, "standalone_not_all_served", "reason=\"%.*s\"",
                (int)LG_MIN(call->response_body.size, (size_t)300),
                (const char *)call->response_body.data);
-    if (p->stage == 3 || given_up) {
-        p->settled = true;
-        lg_lane_uv_stop(p->s->main);
-    } else {
+    if (p->stage == 3 || given_up)
+        probe_settle(p);
+    else
         lg_timer_start(p->s->main, &p->pause, READY_PAUSE_MS * LG_MS, probe_again);
-    }
 }
 
 static void probe_send(struct probe *p)
@@ -283,13 +302,14 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
     s->data_runs = s->control_runs && rc == LG_OK;
     if (rc == LG_OK)
         rc = wait_ready(s, options->host, err);
-    if (rc == LG_OK)
+    if (rc == LG_OK) { /* Who finds the file finds all ready. */
+        lg_health_set("startup", true, "%s", "");
         rc = write_endpoints(s, options->host, err);
+    }
     if (rc != LG_OK) {
         lg_standalone_stop(s);
         return rc;
     }
-    lg_health_set("startup", true, "%s", "");
     *out = s;
     return LG_OK;
 }
