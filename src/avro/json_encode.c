@@ -10,11 +10,16 @@
 #include <stdio.h>
 
 #define SHOWN_BYTES_MAX ((size_t)60) /* of a wrong value in a sentence */
+/* Values looked at, in one datum, to find the branches of its unions. Beyond that, a branch is
+ * judged by what its value looks like, not by what stands inside: looking inside for every branch
+ * at every level would take exponential time. */
+#define LOOKS_MAX ((size_t)1 << 20)
 
 struct encode {
     struct lg_buf *out;
     struct lg_error *err;
     bool is_default; /* by the rules for defaults in schemas */
+    size_t looks;
 };
 
 static enum lg_rc encode(struct encode *e, const struct lg_schema *s, const struct lg_json *json,
@@ -74,7 +79,8 @@ static bool as_integer(const struct lg_json *json, int64_t min, int64_t max, int
     return true;
 }
 
-static bool as_double(const struct lg_json *json, bool is_default, double *out)
+/* `has_names`: "NaN" and the infinities are strings. */
+static bool as_double(const struct lg_json *json, bool has_names, double *out)
 {
     struct lg_slice name = lg_json_string(json);
 
@@ -84,7 +90,7 @@ static bool as_double(const struct lg_json *json, bool is_default, double *out)
         *out = lg_json_real(json);
         return true;
     case LG_JSON_STRING:
-        if (is_default)
+        if (!has_names)
             return false;
         if (lg_slice_eq_str(name, "NaN"))
             *out = (double)NAN;
@@ -102,11 +108,11 @@ static bool as_double(const struct lg_json *json, bool is_default, double *out)
 
 /* A finite double beyond the range of float is refused: it would become an infinity. The bound is
  * half a step above FLT_MAX, up to which rounding stays finite. */
-static bool as_float(const struct lg_json *json, bool is_default, float *out)
+static bool as_float(const struct lg_json *json, bool has_names, float *out)
 {
     double v;
 
-    if (!as_double(json, is_default, &v) || (isfinite(v) && fabs(v) >= 0x1.ffffffp127))
+    if (!as_double(json, has_names, &v) || (isfinite(v) && fabs(v) >= 0x1.ffffffp127))
         return false;
     *out = (float)v;
     return true;
@@ -172,12 +178,12 @@ static bool encode_number(struct encode *e, enum lg_avro_kind kind, const struct
         lg_encode_long(e->out, i);
         return true;
     case LG_AVRO_FLOAT:
-        if (!as_float(json, e->is_default, &f))
+        if (!as_float(json, /* has_names= */ true, &f))
             return false;
         lg_encode_float(e->out, f);
         return true;
     default:
-        if (!as_double(json, e->is_default, &d))
+        if (!as_double(json, /* has_names= */ true, &d))
             return false;
         lg_encode_double(e->out, d);
         return true;
@@ -227,19 +233,37 @@ static bool kind_fits(const struct lg_schema *s, const struct lg_json *json)
     }
 }
 
-static bool some_kind_fits(const struct lg_schema *s, const struct lg_json *json)
+static bool fits(struct encode *e, const struct lg_schema *s, const struct lg_json *json,
+                 size_t depth);
+
+static bool scalar_fits(const struct encode *e, const struct lg_schema *s,
+                        const struct lg_json *json)
 {
-    if (lg_schema_kind(s) != LG_AVRO_UNION)
-        return kind_fits(s, json);
-    for (size_t i = 0; i < lg_schema_branch_count(s); i++) {
-        if (kind_fits(lg_schema_branch(s, i), json))
-            return true;
+    LG_SCOPED(lg_buf) bytes = {0};
+    int64_t i;
+    float f;
+    double d;
+
+    switch (lg_schema_kind(s)) {
+    case LG_AVRO_INT:
+        return as_integer(json, INT32_MIN, INT32_MAX, &i);
+    case LG_AVRO_FLOAT:
+        return as_float(json, /* has_names= */ !e->is_default, &f);
+    case LG_AVRO_DOUBLE:
+        return as_double(json, /* has_names= */ !e->is_default, &d);
+    case LG_AVRO_BYTES:
+        return as_bytes(json, e->is_default, &bytes);
+    case LG_AVRO_FIXED:
+        return as_bytes(json, e->is_default, &bytes) && bytes.size == lg_schema_fixed_bytes(s);
+    case LG_AVRO_ENUM:
+        return lg_schema_symbol_index(s, lg_json_string(json)) != LG_SCHEMA_NO_INDEX;
+    default:
+        return true;
     }
-    return false;
 }
 
-/* Looks one level down only: looking all the way at every level would take exponential time. */
-static bool record_fits(const struct lg_schema *record, const struct lg_json *json, bool is_default)
+static bool record_fits(struct encode *e, const struct lg_schema *record,
+                        const struct lg_json *json, size_t depth)
 {
     size_t found = 0;
 
@@ -249,88 +273,120 @@ static bool record_fits(const struct lg_schema *record, const struct lg_json *js
 
         if (value == NULL && !lg_schema_field_has_default(record, i))
             return false;
-        if (value != NULL && !some_kind_fits(lg_schema_field_schema(record, i), value))
+        if (value != NULL && !fits(e, lg_schema_field_schema(record, i), value, depth))
             return false;
         found += value != NULL ? 1 : 0;
     }
-    return is_default || found == lg_json_size(json);
+    return e->is_default || found == lg_json_size(json);
 }
 
-/* The value fits the branch, inner values of arrays and maps and below records aside. */
-static bool accepts(const struct lg_schema *s, const struct lg_json *json, bool is_default)
+static bool members_fit(struct encode *e, const struct lg_schema *values,
+                        const struct lg_json *json, size_t depth)
 {
-    LG_SCOPED(lg_buf) bytes = {0};
-    int64_t i;
-    float f;
-    double d;
+    size_t i = 0;
+    const char *key;
+    struct lg_json *value;
 
-    if (!kind_fits(s, json))
+    while (lg_json_next(json, &i, &key, &value)) {
+        if (!fits(e, values, value, depth))
+            return false;
+    }
+    return true;
+}
+
+static bool elements_fit(struct encode *e, const struct lg_schema *items,
+                         const struct lg_json *json, size_t depth)
+{
+    for (size_t i = 0; i < lg_json_size(json); i++) {
+        if (!fits(e, items, lg_json_at(json, i), depth))
+            return false;
+    }
+    return true;
+}
+
+static bool fits(struct encode *e, const struct lg_schema *s, const struct lg_json *json,
+                 size_t depth)
+{
+    bool is_deep = e->looks < LOOKS_MAX && depth <= LG_DATUM_DEPTH_MAX;
+
+    e->looks++;
+    if (lg_schema_kind(s) == LG_AVRO_UNION) {
+        for (size_t i = 0; i < lg_schema_branch_count(s); i++) {
+            if (fits(e, lg_schema_branch(s, i), json, depth))
+                return true;
+        }
         return false;
+    }
+    if (!kind_fits(s, json) || !is_deep)
+        return kind_fits(s, json);
     switch (lg_schema_kind(s)) {
-    case LG_AVRO_INT:
-        return as_integer(json, INT32_MIN, INT32_MAX, &i);
-    case LG_AVRO_FLOAT:
-        return as_float(json, is_default, &f);
-    case LG_AVRO_DOUBLE:
-        return as_double(json, is_default, &d);
-    case LG_AVRO_BYTES:
-        return as_bytes(json, is_default, &bytes);
-    case LG_AVRO_FIXED:
-        return as_bytes(json, is_default, &bytes) && bytes.size == lg_schema_fixed_bytes(s);
-    case LG_AVRO_ENUM:
-        return lg_schema_symbol_index(s, lg_json_string(json)) != LG_SCHEMA_NO_INDEX;
     case LG_AVRO_RECORD:
-        return record_fits(s, json, is_default);
+        return record_fits(e, s, json, depth + 1);
+    case LG_AVRO_MAP:
+        return members_fit(e, lg_schema_values(s), json, depth + 1);
+    case LG_AVRO_ARRAY:
+        return elements_fit(e, lg_schema_items(s), json, depth + 1);
     default:
-        return true;
+        return scalar_fits(e, s, json);
     }
 }
 
-/* Which branches are asked first, second and third. Defaults follow the order of branches alone. */
-static int branch_turn(enum lg_avro_kind kind, enum lg_json_type type, bool is_default)
+/* Which branches are asked first, second and third: a double before a float, which would lose
+ * digits, and a record of just these members before one that adds defaults. Defaults of schemas
+ * follow the order of branches alone. */
+static int branch_turn(const struct encode *e, const struct lg_schema *branch,
+                       const struct lg_json *json)
 {
+    enum lg_avro_kind kind = lg_schema_kind(branch);
     bool is_real = kind == LG_AVRO_FLOAT || kind == LG_AVRO_DOUBLE;
     bool is_binary = kind == LG_AVRO_BYTES || kind == LG_AVRO_FIXED;
 
-    if (is_default)
+    if (e->is_default)
         return 0;
-    if (type == LG_JSON_INT)
-        return is_real ? 1 : 0;
-    if (type == LG_JSON_STRING)
+    switch (lg_json_type(json)) {
+    case LG_JSON_INT:
+        return kind == LG_AVRO_FLOAT ? 2 : is_real ? 1 : 0;
+    case LG_JSON_REAL:
+        return kind == LG_AVRO_FLOAT ? 1 : 0;
+    case LG_JSON_STRING:
         return is_real ? 2 : is_binary ? 1 : 0;
-    return 0;
+    default:
+        return kind == LG_AVRO_RECORD && lg_schema_field_count(branch) != lg_json_size(json) ? 1
+                                                                                             : 0;
+    }
 }
 
-/* When no branch accepts, but one alone is of the right JSON type, it is taken: its own complaint
- * is more precise than the union's. */
-static size_t choose_branch(const struct encode *e, const struct lg_schema *s,
-                            const struct lg_json *json)
+/* When one branch alone is of the right JSON type, it is taken without a look: should it not fit,
+ * its own complaint is more precise than the union's. */
+static size_t choose_branch(struct encode *e, const struct lg_schema *s, const struct lg_json *json,
+                            size_t depth)
 {
     size_t fitting = 0, last_fitting = LG_SCHEMA_NO_INDEX;
 
-    for (int turn = 0; turn < 3; turn++) {
-        for (size_t i = 0; i < lg_schema_branch_count(s); i++) {
-            const struct lg_schema *branch = lg_schema_branch(s, i);
-
-            if (branch_turn(lg_schema_kind(branch), lg_json_type(json), e->is_default) == turn &&
-                accepts(branch, json, e->is_default))
-                return i;
-        }
-    }
     for (size_t i = 0; i < lg_schema_branch_count(s); i++) {
         if (kind_fits(lg_schema_branch(s, i), json)) {
             fitting++;
             last_fitting = i;
         }
     }
-    return fitting == 1 ? last_fitting : LG_SCHEMA_NO_INDEX;
+    if (fitting <= 1)
+        return last_fitting;
+    for (int turn = 0; turn < 3; turn++) {
+        for (size_t i = 0; i < lg_schema_branch_count(s); i++) {
+            const struct lg_schema *branch = lg_schema_branch(s, i);
+
+            if (branch_turn(e, branch, json) == turn && fits(e, branch, json, depth))
+                return i;
+        }
+    }
+    return LG_SCHEMA_NO_INDEX;
 }
 
 static enum lg_rc encode_union(struct encode *e, const struct lg_schema *s,
                                const struct lg_json *json, const struct lg_json_path *path,
                                size_t depth)
 {
-    size_t i = choose_branch(e, s, json);
+    size_t i = choose_branch(e, s, json, depth);
 
     if (i == LG_SCHEMA_NO_INDEX)
         return wrong(e, s, json, path);

@@ -8,12 +8,13 @@
  *     array, map, record     arrays, objects, objects in field order
  *     union                  the bare value of its branch
  *
- * The way back finds a union's branch by the JSON value. An integer takes the first int or long
- * that holds it, else the first float or double. A string takes the first string branch or enum
- * with that symbol, else the first bytes or fixed for which it is base64 of the right size, else,
- * for the three names above, the first float or double. An object takes the first map, or record
- * that has all of its members, lacks none without a default, and whose members are of the right
- * JSON type. Anything else takes the first branch of its JSON type. Pure.
+ * The way back finds a union's branch by the JSON value. If one branch alone is of its JSON type,
+ * that is it. Else an integer takes the first int or long that holds it; what none holds, or a
+ * real, takes the double, else the float. A string takes the first string branch or enum with that
+ * symbol, else the first bytes or fixed for which it is base64 of the right size, else, for the
+ * three names above, the first float or double. An array or object takes the first array, map or
+ * record that it fits with all that stands inside (a record: no member too many, none missing
+ * without a default). Pure.
  */
 #ifndef LG_AVRO_JSON_TEXT_H
 #define LG_AVRO_JSON_TEXT_H

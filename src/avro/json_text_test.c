@@ -136,6 +136,9 @@ static void a_union_takes_the_branch_that_fits(void **state)
     assert_int_equal(assert_round("[\"double\",\"long\"]", "5.0", NULL), 0);
     assert_int_equal(assert_round("[\"int\",\"double\"]", "2147483648", "2147483648.0"), 2);
     assert_int_equal(assert_round("[\"float\",\"double\"]", "1e300", "1e+300"), 2);
+    assert_int_equal(assert_round("[\"float\",\"double\"]", "0.1", NULL), 2);
+    assert_int_equal(assert_round("[\"float\",\"double\"]", "5", "5.0"), 2);
+    assert_int_equal(assert_round("[\"float\",\"int\"]", "5", NULL), 2);
     assert_int_equal(assert_round("[\"bytes\",\"string\"]", "\"AP8=\"", NULL), 2);
     assert_int_equal(assert_round("[\"bytes\"," ENUM "]", "\"AP8=\"", NULL), 0);
     assert_int_equal(assert_round("[" FIXED2 ",\"bytes\"]", "\"AA==\"", NULL), 2);
@@ -159,6 +162,62 @@ static void a_union_takes_the_record_with_these_members(void **state)
     assert_int_equal(assert_round(records, "{\"x\":\"s\"}", "{\"x\":\"s\",\"y\":3}"), 2);
     assert_int_equal(assert_round(records, "{\"z\":1}", NULL), 4);
     assert_int_equal(assert_round(records, "{\"x\":1,\"y\":2}", NULL), 4);
+    assert_int_equal(
+        assert_round("[{\"type\":\"record\",\"name\":\"A\",\"fields\":[{\"name\":\"x\",\"type\":"
+                     "\"int\",\"default\":1}]},{\"type\":\"record\",\"name\":\"B\",\"fields\":[]}]",
+                     "{}", NULL),
+        2);
+}
+
+/* All that stands inside counts, however deep. */
+static void a_union_looks_into_what_it_takes(void **state)
+{
+    static const char maps[] =
+        "[{\"type\":\"map\",\"values\":{\"type\":\"map\",\"values\":\"string\"}},"
+        "{\"type\":\"record\",\"name\":\"A\",\"fields\":[{\"name\":\"m\",\"type\":"
+        "{\"type\":\"map\",\"values\":[\"boolean\",\"int\"]}}]},"
+        "{\"type\":\"record\",\"name\":\"B\",\"fields\":[{\"name\":\"m\",\"type\":"
+        "{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":\"long\"}}}]},"
+        "{\"type\":\"record\",\"name\":\"C\",\"fields\":[{\"name\":\"m\",\"type\":"
+        "{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":\"string\"}}}]}]";
+    (void)state;
+
+    assert_int_equal(assert_round(maps, "{\"m\":{\"k\":\"x\"}}", NULL), 0);
+    assert_int_equal(assert_round(maps, "{\"m\":{\"k\":7}}", NULL), 2);
+    assert_int_equal(assert_round(maps, "{\"m\":[[1],[2,3]]}", NULL), 4);
+    assert_int_equal(assert_round(maps, "{\"m\":[[],[\"x\"]]}", NULL), 6);
+    assert_wrong(maps, "{\"m\":[[1],[\"x\"]]}",
+                 "$: wanted map or record A or record B or record C");
+}
+
+/* A tree of unions inside each other in which nothing fits until the last leaf: looking into every
+ * branch at every level would never end. */
+static void a_union_looks_no_longer_than_it_may(void **state)
+{
+    LG_SCOPED(lg_buf) schema = {0};
+    LG_SCOPED(lg_buf) text = {0};
+    LG_AUTO(lg_schema) *s = NULL;
+    LG_AUTO(lg_json) *json = NULL;
+    LG_SCOPED(lg_buf) out = {0};
+    struct lg_error err = {0};
+    (void)state;
+
+    lg_buf_append_str(&schema, "[{\"type\":\"record\",\"name\":\"A\",\"fields\":[{\"name\":\"n\","
+                               "\"type\":[\"null\",\"A\",");
+    for (int i = 0; i < 8; i++)
+        lg_buf_appendf(&schema,
+                       "%s{\"type\":\"record\",\"name\":\"B%d\",\"fields\":[{\"name\":\"n\","
+                       "\"type\":[\"null\",\"A\"%s%s]}]}",
+                       i == 0 ? "" : ",", i, i == 0 ? "" : ",\"B", i == 0 ? "" : "0\"");
+    lg_buf_append_str(&schema, "]}]},\"B0\",\"B1\",\"B2\",\"B3\"]");
+    for (int i = 0; i < 90; i++)
+        lg_buf_append_str(&text, "{\"n\":");
+    lg_buf_append_str(&text, "true");
+    for (int i = 0; i < 90; i++)
+        lg_buf_append_byte(&text, '}');
+    assert_ok(lg_schema_parse(lg_buf_slice(&schema), &s, &err));
+    assert_ok(lg_json_parse(lg_buf_slice(&text), &json, &err));
+    assert_rc(LG_ERR_BAD_DATA, lg_avro_from_json(s, json, &out, &err));
 }
 
 static void wrong_values_are_named_with_their_place(void **state)
@@ -313,6 +372,8 @@ int main(void)
         cmocka_unit_test(the_bytes_are_avros),
         cmocka_unit_test(a_union_takes_the_branch_that_fits),
         cmocka_unit_test(a_union_takes_the_record_with_these_members),
+        cmocka_unit_test(a_union_looks_into_what_it_takes),
+        cmocka_unit_test(a_union_looks_no_longer_than_it_may),
         cmocka_unit_test(wrong_values_are_named_with_their_place),
         cmocka_unit_test(a_value_too_deep_is_refused),
         cmocka_unit_test(ceilings_hold),

@@ -112,6 +112,20 @@ static void defaults_are_encoded(void **state)
     assert_slice_equal(lg_schema_field_default(s, 5), LG_LIT("\x02\x02t\x02\0"));
 }
 
+static void a_default_may_be_no_number(void **state)
+{
+    LG_AUTO(lg_schema) *s =
+        parsed("{\"type\":\"record\",\"name\":\"A\",\"fields\":["
+               "{\"name\":\"f\",\"type\":\"float\",\"default\":\"-Infinity\"},"
+               "{\"name\":\"d\",\"type\":\"double\",\"default\":\"NaN\"},"
+               "{\"name\":\"u\",\"type\":[\"double\",\"string\"],\"default\":\"NaN\"}]}");
+    (void)state;
+
+    assert_slice_equal(lg_schema_field_default(s, 0), LG_LIT("\0\0\x80\xff"));
+    assert_slice_equal(lg_schema_field_default(s, 1), LG_LIT("\0\0\0\0\0\0\xf8\x7f"));
+    assert_slice_equal(lg_schema_field_default(s, 2), LG_LIT("\x02\x06NaN"));
+}
+
 static void a_default_may_leave_out_what_has_a_default(void **state)
 {
     LG_AUTO(lg_schema) *s =
@@ -229,7 +243,7 @@ static void faults_are_named_with_their_place(void **state)
          "the default of field a: $.R.a: wanted int, given \"x\""},
         {RECORD("{\"name\":\"a\",\"type\":\"int\",\"default\":2147483648}"), "wanted int"},
         {RECORD("{\"name\":\"a\",\"type\":\"int\",\"default\":null}"), "wanted int, given null"},
-        {RECORD("{\"name\":\"a\",\"type\":\"double\",\"default\":\"NaN\"}"), "wanted double"},
+        {RECORD("{\"name\":\"a\",\"type\":\"double\",\"default\":\"nan\"}"), "wanted double"},
         {RECORD("{\"name\":\"a\",\"type\":[\"null\",\"int\"],\"default\":\"x\"}"),
          "wanted null or int"},
         {RECORD("{\"name\":\"a\",\"type\":\"bytes\",\"default\":\"\\u0100\"}"), "wanted bytes"},
@@ -412,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_model_keeps_all_that_was_said),
         cmocka_unit_test(defaults_are_encoded),
+        cmocka_unit_test(a_default_may_be_no_number),
         cmocka_unit_test(a_default_may_leave_out_what_has_a_default),
         cmocka_unit_test(a_part_keeps_the_whole_alive),
         cmocka_unit_test(a_part_has_a_text_of_its_own),
