@@ -3,6 +3,7 @@
 import pathlib
 import re
 import sys
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs/reference"
@@ -19,6 +20,9 @@ PAGES = [
     ("standalone-options", "src/main/options.def", "Options of `lagoon standalone`",
      ["option", "type", "default", "least", "most", "when", "meaning", "more", "example"],
      ["option", "type", "default", "least", "most", "when", "meaning", "more", "example"]),
+    ("settings", "src/model/settings.def", "Settings of a store",
+     ["setting", "Venice's parameter", "member", "type", "least", "most", "or", "applies", "meaning"],
+     ["setting", "Venice's parameter", "type", "least", "most", "or", "applies", "meaning"]),
     ("faults", "src/lane/faults.def", "Fault points", ["name", "where", "effect"], ["name", "where", "effect"]),
     ("mutants", "src/lane/mutants.def", "Planted bugs that the simulation must catch",
      ["name", "where and what"], ["name", "where and what"]),
@@ -83,11 +87,49 @@ def metrics_page():
     return "\n".join(lines).rstrip() + "\n"
 
 
+DURATIONS = [("d", 86400000), ("h", 3600000), ("m", 60000), ("s", 1000), ("ms", 1)]
+SIZES = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)]
+
+
+def option_value(kind, name, text):
+    """A number as the program writes it: with the largest unit that leaves no remainder."""
+    units = {"duration": DURATIONS, "size": SIZES}.get(kind)
+    if not text.isdigit() or not units or name.endswith(("_ms", "_bytes")):
+        return text
+    n = int(text)
+    unit, factor = next(u for u in units if n % u[1] == 0) if n else units[-1]
+    return f"{n // factor}{unit}"
+
+
+def sample_conf():
+    """docs/reference/lagoon.conf, as `lagoon config sample` prints it (test/process/operation_test.c compares)."""
+    kinds = {"boolean": "true or false", "u32": "a whole number", "u64": "a whole number", "str": "text",
+             "duration": "a time with a unit: ms, s, m, h or d", "size": "a size with a unit: B, KiB, MiB, GiB or TiB"}
+    lines = re.findall(r'"(# .*|#)\\n"', (ROOT / "src/main/options.c").read_text())
+    for name, kind, default, least, most, when, *words in rows((ROOT / "src/main/options.def").read_text()):
+        if name == "config":
+            continue
+        lines.append("")
+        for text in words[:2]:
+            lines += textwrap.wrap(text, 78, initial_indent="# ", subsequent_indent="# ", break_long_words=False,
+                                   break_on_hyphens=False)
+        what = kinds[kind]
+        if kind == "str":
+            what += f"; {least} to {most} bytes"
+        elif kind != "boolean":
+            what += f"; {option_value(kind, name, least)} to {option_value(kind, name, most)}"
+        lines.append(f"# {what}; " + ("live" if when == "LIVE" else "at start"))
+        value = words[2] if default == "NULL" else option_value(kind, name, default)
+        lines.append(f"#{name} = {value}")
+    return "\n".join(lines) + "\n"
+
+
 def main():
     stale = 0
     pages = [(name, page(table, title, names, shown)) for name, table, title, names, shown in PAGES]
-    for name, text in pages + [("metrics", metrics_page())]:
-        path = OUT / f"{name}.md"
+    pages = [(f"{name}.md", text) for name, text in pages]
+    for name, text in pages + [("metrics.md", metrics_page()), ("lagoon.conf", sample_conf())]:
+        path = OUT / name
         if "--check" in sys.argv:
             if not path.exists() or path.read_text() != text:
                 print(f"{path.relative_to(ROOT)}: stale; run tools/gen_reference.py")

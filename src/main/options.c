@@ -214,6 +214,6 @@ void lg_main_options_sample(struct lg_buf *out)
                       "# Made by `lagoon config sample`: every key with its default, commented\n"
                       "# out. Flags win over variables LAGOON_<KEY>, these over this file.\n"
                       "# `lagoon config check FILE` tells what is wrong with a file; SIGHUP\n"
-                      "# makes a running lagoon read it again and apply what is \"live\".\n");
+                      "# makes a running lagoon read it again and apply what is live.\n");
     lg_options_sample(out, &lg_main_options_table, but);
 }
