@@ -21,7 +21,7 @@ struct lg_standalone_options {
     size_t connections_max;
     uint64_t idle_ms, read_timeout_ms;
     uint32_t keep_backups;
-    uint64_t cleanup_interval_ms, trash_grace_ms, failed_keep_ms;
+    uint64_t cleanup_interval_ms, trash_grace_ms, failed_keep_ms, deleted_keep_ms;
 };
 
 /* Blocks until all three roles are ready and DIR/endpoints.json says where they listen.

@@ -207,7 +207,8 @@ static enum lg_rc start(const struct lg_main_options *o, struct lg_standalone **
                                         .keep_backups = o->keep_backups,
                                         .cleanup_interval_ms = o->cleanup_interval,
                                         .trash_grace_ms = o->trash_grace,
-                                        .failed_keep_ms = o->failed_push_keep},
+                                        .failed_keep_ms = o->failed_push_keep,
+                                        .deleted_keep_ms = o->deleted_keep},
         out, err);
 }
 
