@@ -323,7 +323,7 @@ enum lg_rc lg_lane_uv_start(struct lg_lane *lane, struct lg_error *err)
     int failed;
 
     assert(!l->has_thread && "the lane has a thread already");
-    failed = uv_thread_create(&l->thread, run_thread, lane);
+    failed = lg_pool_uv_thread(&l->thread, run_thread, lane);
     if (failed != 0)
         return lg_error_set(err, LG_ERR_IO, "cannot start the thread of lane %s: %s", lane->name,
                             uv_strerror(failed));

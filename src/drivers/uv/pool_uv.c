@@ -5,6 +5,8 @@
  * Owner: the composition root. The queue's links are the tasks embedded in the offloads. */
 #include "drivers/uv/pool_uv.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <uv.h>
 
 struct lg_pool_uv {
@@ -66,6 +68,18 @@ static void serve(void *arg)
     }
 }
 
+int lg_pool_uv_thread(uv_thread_t *out, void (*run)(void *arg), void *arg)
+{
+    sigset_t all, before;
+    int failed;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* The new thread begins with this. */
+    failed = uv_thread_create(out, run, arg);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
 enum lg_rc lg_pool_uv_new(unsigned threads, struct lg_pool_uv **out, struct lg_error *err)
 {
     LG_AUTO(lg_pool_uv) *pool = NULL;
@@ -79,7 +93,7 @@ enum lg_rc lg_pool_uv_new(unsigned threads, struct lg_pool_uv **out, struct lg_e
     failed = uv_cond_init(&pool->wake);
     assert(failed == 0 && "a condition needs no resources");
     for (; pool->threads < threads; pool->threads++) {
-        failed = uv_thread_create(&pool->thread[pool->threads], serve, pool);
+        failed = lg_pool_uv_thread(&pool->thread[pool->threads], serve, pool);
         if (failed != 0)
             return lg_error_set(err, LG_ERR_IO,
                                 "cannot start thread %u of %u of the pool: %s; allow the process "

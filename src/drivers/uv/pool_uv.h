@@ -2,7 +2,13 @@
 #ifndef LG_DRIVERS_UV_POOL_UV_H
 #define LG_DRIVERS_UV_POOL_UV_H
 
+#include <uv.h>
+
 #include "drivers/uv/lane_uv.h"
+
+/* As uv_thread_create, but the thread blocks all signals: they belong to the threads that the
+ * program itself made, whose handlers must not run on ours. */
+int lg_pool_uv_thread(uv_thread_t *out, void (*run)(void *arg), void *arg);
 
 /* Queues `offload`, whose lane is set. After its `work` the pool calls `returned(offload)` on the
  * pool's thread and does not touch the offload again. From any thread. */

@@ -1,0 +1,51 @@
+/* The two things that threads of an application share with a lane: a bound on what is in flight,
+ * and a flag that is raised once. Everything else crosses by lg_lane_post. */
+#ifndef LG_LANE_SHARED_H
+#define LG_LANE_SHARED_H
+
+#include "base/base.h"
+
+/* {.max = n}: at most n are taken at any moment. Any thread. */
+struct lg_bound {
+    uint64_t max;
+    uint64_t used; /* Atomic. */
+};
+
+/* Takes n, all or none. */
+LG_MUST_CHECK static inline bool lg_bound_take(struct lg_bound *b, uint64_t n)
+{
+    uint64_t used = __atomic_load_n(&b->used, __ATOMIC_RELAXED);
+
+    do {
+        if (n > b->max || used > b->max - n)
+            return false;
+    } while (!__atomic_compare_exchange_n(&b->used, &used, used + n, /* weak= */ true,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    return true;
+}
+
+static inline void lg_bound_give(struct lg_bound *b, uint64_t n)
+{
+    uint64_t before = __atomic_fetch_sub(&b->used, n, __ATOMIC_ACQ_REL);
+
+    assert(before >= n);
+    (void)before;
+}
+
+/* {0} is down. Any thread. */
+struct lg_flag {
+    bool raised; /* Atomic. */
+};
+
+/* True for the one who raises it; what happened before is seen by whoever sees it raised. */
+static inline bool lg_flag_raise(struct lg_flag *f)
+{
+    return !__atomic_exchange_n(&f->raised, true, __ATOMIC_ACQ_REL);
+}
+
+static inline bool lg_flag_is_raised(const struct lg_flag *f)
+{
+    return __atomic_load_n(&f->raised, __ATOMIC_ACQUIRE);
+}
+
+#endif
