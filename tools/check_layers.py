@@ -23,7 +23,7 @@ for path in sorted((root / "src").rglob("*.[ch]")) + sorted((root / "src").rglob
         if not m:
             continue
         where = f"{path.relative_to(root)}:{n}"
-        if parts[0] == "main":
+        if parts[0] in ("main", "lib"):
             continue
         if parts[0] == "drivers":
             if m[1] == "drivers" and m[2] != parts[1]:

@@ -47,7 +47,7 @@ struct lagoon_client_options; /* opaque */
 LAGOON_API struct lagoon_client_options *lagoon_client_options_new(void);
 /* NULL is allowed. Clients that were opened with them live on. */
 LAGOON_API void lagoon_client_options_free(struct lagoon_client_options *options);
-/* Sets one option from its text, as a configuration file would have it: "250ms", "16MiB", "32".
+/* Sets one option from its text, as a configuration file would have it: "250", "16MiB", "true".
  * The text is copied. LAGOON_ERR_INVALID names an unknown option's nearest right one, or the range.
  */
 LAGOON_API LAGOON_MUST_CHECK enum lagoon_rc
@@ -64,7 +64,7 @@ struct lagoon_client; /* opaque */
 
 /* Starts the client's thread and, unless the option `lazy` is set, reads the store's schemas from a
  * router before it returns: within timeout_ms. The options are copied.
- * LAGOON_ERR_INVALID: an option is missing or wrong, or called from a callback;
+ * LAGOON_ERR_INVALID: an option is missing or wrong;
  * LAGOON_ERR_SCHEMA: `reader_schema` is no Avro schema, or values of the store cannot be read with
  * it; LAGOON_ERR_NO_STORE; LAGOON_ERR_UNAVAILABLE, LAGOON_ERR_UNREADY, LAGOON_ERR_TIMEOUT: no
  * router answered; LAGOON_ERR_IO: no thread or no descriptor. The caller owns `*out_client`:
@@ -92,8 +92,8 @@ struct lagoon_value; /* opaque; immutable; outlives its client */
 /* The value in Avro's binary form: by `reader_schema` when that option is set, else by the schema
  * it was written with. Borrowed from the value. */
 LAGOON_API struct lagoon_slice lagoon_value_bytes(const struct lagoon_value *value);
-/* The schema of those bytes, as JSON text; NUL-terminated, borrowed from the value. */
-LAGOON_API const char *lagoon_value_schema(const struct lagoon_value *value);
+/* The schema of those bytes, as JSON text; borrowed from the value. */
+LAGOON_API struct lagoon_slice lagoon_value_schema(const struct lagoon_value *value);
 /* The number of the schema it was written with, from 1. */
 LAGOON_API int32_t lagoon_value_schema_id(const struct lagoon_value *value);
 /* The version of the data set it was read from; 0 when the router does not say. */

@@ -20,10 +20,13 @@ static void *jansson_alloc(size_t size)
     return lg_alloc(size);
 }
 
+__attribute__((weak)) bool lg_json_leaves_allocator = false;
+
 /* Before main, and so before any value can exist: memory domains see all of jansson's memory. */
 __attribute__((constructor)) static void set_up_jansson(void)
 {
-    json_set_alloc_funcs(jansson_alloc, lg_free);
+    if (!lg_json_leaves_allocator)
+        json_set_alloc_funcs(jansson_alloc, lg_free);
 }
 
 static const json_t *in(const struct lg_json *j)

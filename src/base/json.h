@@ -11,6 +11,10 @@
 
 struct lg_json; /* Reference counted. */
 
+/* jansson's allocator is one per process, and ours unless a library that lives in a foreign process
+ * defines this as true: there it belongs to the host. */
+extern bool lg_json_leaves_allocator;
+
 enum lg_json_type {
     LG_JSON_NULL,
     LG_JSON_BOOL,
