@@ -33,11 +33,27 @@ unsigned lg_history_push_begun(struct lg_history *h, unsigned store)
     return h->push_count;
 }
 
+bool lg_history_is_empty(unsigned push)
+{
+    return push % 13 == 7;
+}
+
+bool lg_history_is_deferred(unsigned push)
+{
+    return push % 6 == 4;
+}
+
+bool lg_history_is_large(unsigned push)
+{
+    return push % 11 == 5 && !lg_history_is_empty(push);
+}
+
 bool lg_history_has_row(unsigned push, unsigned key)
 {
     uint32_t pair[2] = {push, key};
 
-    return key < LG_HISTORY_KEYS && lg_hash64(pair, sizeof pair, 0) % 8 != 0;
+    return !lg_history_is_empty(push) && key < LG_HISTORY_KEYS &&
+           lg_hash64(pair, sizeof pair, 0) % 8 != 0;
 }
 
 size_t lg_history_row_count(unsigned push)
@@ -54,6 +70,8 @@ void lg_history_row_text(unsigned push, unsigned key, struct lg_buf *out)
     lg_buf_appendf(out,
                    "row %u of push %u, long enough that a batch of rows spans sectors of a disk",
                    key, push);
+    for (unsigned i = 0; lg_history_is_large(push) && i < 8; i++)
+        lg_buf_append_str(out, ", and longer than the quota of its store would ever allow");
 }
 
 void lg_history_file(unsigned push, struct lg_buf *out)

@@ -26,16 +26,25 @@ struct lg_sim_push {
     enum lg_sim_push_state state;
     bool abandoned; /* Its pusher died, or it never learned the end. */
     bool written;   /* All its records are acknowledged: it may become current. */
+    bool deferred;  /* Its version waits for a swap. */
+    bool resumed;   /* Its pusher died, and another one went on under the same id. */
 };
 
 struct lg_sim_version { /* As the controller last said. */
     bool known, switchable;
-    enum { LG_SIM_VERSION_OTHER, LG_SIM_VERSION_ONLINE, LG_SIM_VERSION_ROLLED_BACK } status;
+    enum {
+        LG_SIM_VERSION_OTHER,
+        LG_SIM_VERSION_ONLINE,
+        LG_SIM_VERSION_ROLLED_BACK,
+        LG_SIM_VERSION_PUSHED, /* complete, waits for its swap */
+    } status;
 };
 
 struct lg_sim_store { /* What is known of one store. */
-    bool created;
+    bool created, configured;
     int32_t current;          /* as last seen at the controller */
+    uint64_t seen_us;         /* and when */
+    uint64_t switched_us;     /* It was switched to after this moment. */
     int32_t version_max;      /* the largest number given out */
     int32_t acked;            /* the last acknowledged push, */
     uint64_t acked_us;        /* and when */
@@ -50,7 +59,7 @@ struct lg_history {
     struct lg_sim_push pushes[LG_HISTORY_PUSHES_MAX + 1]; /* from 1 */
     unsigned push_count;
     struct lg_sim_store stores[LG_HISTORY_STORES];
-    uint64_t reads, reads_failed, acked, rollbacks, rollforwards;
+    uint64_t reads, reads_failed, acked, rollbacks, rollforwards, swaps, refused, resumed;
 
     bool violated;
     char checker[32];
@@ -66,6 +75,14 @@ const char *lg_history_store_name(unsigned store);
 unsigned lg_history_push_begun(struct lg_history *h, unsigned store);
 
 /* --- Data. ------------------------------------------------------------------------------------ */
+
+/* The kinds of pushes; plain ones are none of these. */
+bool lg_history_is_empty(unsigned push);    /* It has no row. */
+bool lg_history_is_deferred(unsigned push); /* Its version waits for a swap. */
+bool lg_history_is_large(unsigned push);    /* It is over the store's quota. */
+#define LG_HISTORY_QUOTA_BYTES_TEXT "12000"
+/* How long surplus backups stay, by store; "default": no longer than needed. */
+#define LG_HISTORY_RETENTION_MS(store) ((store) == 1 ? INT64_C(4000) : INT64_C(-1))
 
 /* Does this push write a row under this key? */
 bool lg_history_has_row(unsigned push, unsigned key);

@@ -32,6 +32,7 @@ struct actor { /* In the node's memory. */
     struct lg_timer pause;
     uint64_t begun_us;
     bool quiet; /* The push that runs began in the quiet. */
+    int32_t swapping;
 
     struct lg_pushjob *job;
     struct lg_loghttp *log;
@@ -124,8 +125,8 @@ static void push_finished(void *ctx, struct lg_pushjob *job)
     lg_check_push_ended(&a->w->history, push, &err, lg_lane_now_us(a->lane));
     a->o->push = 0;
     if (err.rc == LG_OK) {
-        asked(a, LG_CHECK_PUSH, outcome->version);
-        a->o->last_push_done = a->quiet;
+        asked(a, outcome->waits_for_swap ? LG_CHECK_NOTHING : LG_CHECK_PUSH, outcome->version);
+        a->o->last_push_done = a->quiet && !outcome->waits_for_swap;
     } else {
         a->w->history.pushes[push].abandoned = true; /* Its version may still be completed. */
         asked(a, LG_CHECK_UNKNOWN, 0);
@@ -140,16 +141,43 @@ static void change_of_mind(struct lg_timer *timer)
     lg_pushjob_cancel(LG_CONTAINER_OF(timer, struct actor, pause)->job);
 }
 
+/* The number of the next push. In the quiet only plain ones count. */
+static unsigned next_number(struct actor *a)
+{
+    struct lg_history *h = &a->w->history;
+
+    for (;;) {
+        unsigned number = lg_history_push_begun(h, a->store);
+
+        if (number == 0 || !a->w->quiet ||
+            (!lg_history_is_empty(number) && !lg_history_is_deferred(number) &&
+             !lg_history_is_large(number)))
+            return number;
+        h->pushes[number].state = LG_SIM_PUSH_FAILED; /* It never begins. */
+    }
+}
+
+static void push_as(struct actor *a, unsigned number);
+
 static void push(struct actor *a)
 {
-    unsigned number = lg_history_push_begun(&a->w->history, a->store);
+    unsigned number = next_number(a);
+
+    if (number == 0)
+        look_soon(a, LG_SEC);
+    else
+        push_as(a, number);
+}
+
+/* Begins a push, or goes on with one whose pusher died. */
+static void push_as(struct actor *a, unsigned number)
+{
+    struct lg_sim_push *p = &a->w->history.pushes[number];
     LG_AUTO_STR char *id = lg_strf("push-%u", number);
 
-    if (number == 0) {
-        look_soon(a, LG_SEC);
-        return;
-    }
     lg_sim_trace(a->w->sim, "push_begins", number, a->store);
+    p->deferred = lg_history_is_deferred(number);
+    p->written = p->written || lg_history_is_empty(number);
     a->o->push = number;
     a->quiet = a->w->quiet;
     memcpy(a->push_id, id, strlen(id) + 1);
@@ -168,6 +196,8 @@ static void push(struct actor *a)
         .file_bytes = a->file.size,
         .timeout_ms = a->quiet ? LAST_PUSH_MS : PUSH_MS,
         .lease_ms = LEASE_MS,
+        .empty = lg_history_is_empty(number),
+        .defer_swap = p->deferred,
         .open_log = open_log,
         .close_log = close_log,
         .progress = progress,
@@ -183,13 +213,13 @@ static void push(struct actor *a)
  */
 
 /* A switch names the version it starts from, so that it happens once, however often it is asked. */
-static void switched(struct actor *a, enum lg_check_asked what)
+static void switched(struct actor *a, enum lg_check_asked what, int32_t version)
 {
     enum lg_rc rc = a->call.rc;
 
     lg_sim_trace(a->w->sim, "switched", a->store, what, rc);
-    if (rc == LG_OK || rc == LG_ERR_CONFLICT) {
-        asked(a, rc == LG_OK ? what : LG_CHECK_NOTHING, 0);
+    if (rc == LG_OK || rc == LG_ERR_CONFLICT || rc == LG_ERR_NOT_FOUND) {
+        asked(a, rc == LG_OK ? what : LG_CHECK_NOTHING, version);
     } else if (a->begun_us < a->w->excused_until_us) {
         asked(a, LG_CHECK_UNKNOWN, 0);
         a->o->unknown_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
@@ -206,7 +236,7 @@ static void rolled_back(struct lg_api_call *call)
     struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
 
     a->w->history.rollbacks++;
-    switched(a, LG_CHECK_ROLLBACK);
+    switched(a, LG_CHECK_ROLLBACK, 0);
 }
 
 static void rolled_forward(struct lg_api_call *call)
@@ -214,7 +244,36 @@ static void rolled_forward(struct lg_api_call *call)
     struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
 
     a->w->history.rollforwards++;
-    switched(a, LG_CHECK_ROLLFORWARD);
+    switched(a, LG_CHECK_ROLLFORWARD, 0);
+}
+
+static void swapped(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    a->w->history.swaps += call->rc == LG_OK;
+    switched(a, LG_CHECK_SWAP, a->swapping);
+}
+
+/* The newest version that waits for its swap, as the store was seen last; 0: none. */
+static int32_t waiting_version(const struct lg_sim_store *s)
+{
+    for (int32_t v = LG_HISTORY_VERSIONS_MAX - 1; v > s->current; v--)
+        if (s->versions[v].known && s->versions[v].status == LG_SIM_VERSION_PUSHED)
+            return v;
+    return 0;
+}
+
+static void swap(struct actor *a, int32_t version)
+{
+    LG_AUTO_STR char *text = lg_strf("%d", version);
+
+    a->begun_us = lg_lane_now_us(a->lane);
+    a->swapping = version;
+    asked(a, LG_CHECK_UNKNOWN, 0);
+    prepare(a);
+    lg_api_call_param(&a->call, "lagoon_swap_version", text);
+    ask(a, LG_API_roll_forward_to_future_version, swapped);
 }
 
 static void switch_version(struct actor *a, bool back)
@@ -274,6 +333,8 @@ static void act(struct actor *a, const struct lg_json *info)
         act_quietly(a, info);
     else if (lg_lane_now_us(a->lane) < a->o->unknown_until_us)
         look_soon(a, PAUSE_MAX_US);
+    else if (choice % 2 == 0 && waiting_version(store_of(a)) != 0)
+        swap(a, waiting_version(store_of(a)));
     else if (choice < 6)
         push(a);
     else if (choice < 9)
@@ -298,7 +359,8 @@ static void looked(struct lg_api_call *call)
         bool is_long = !a->w->quiet && lg_rand_chance(&a->lane->rand, 1, 8);
 
         lg_check_store_seen(&a->w->history, a->store, lg_json_get(call->answer, "store"),
-                            unknown ? LG_CHECK_UNKNOWN : a->o->asked, a->o->asked_version);
+                            unknown ? LG_CHECK_UNKNOWN : a->o->asked, a->o->asked_version,
+                            a->begun_us, lg_lane_now_us(a->lane));
         asked(a, unknown ? LG_CHECK_UNKNOWN : LG_CHECK_NOTHING, 0);
         lg_timer_start(a->lane, &a->pause,
                        1 + lg_rand_below(&a->lane->rand, is_long ? PAUSE_LONG_US : PAUSE_MAX_US),
@@ -320,9 +382,32 @@ static void created(struct lg_api_call *call)
     look_soon(a, PAUSE_MAX_US);
 }
 
+static void configured(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    store_of(a)->configured = store_of(a)->configured || call->rc == LG_OK;
+    look_soon(a, PAUSE_MAX_US);
+}
+
+/* Once, after the store was made: its quota, and how long backups stay. */
+static void configure(struct actor *a)
+{
+    LG_AUTO_STR char *retention = lg_strf("%lld", (long long)LG_HISTORY_RETENTION_MS(a->store));
+
+    lg_api_call_param(&a->call, "storage_quota_in_byte", LG_HISTORY_QUOTA_BYTES_TEXT);
+    lg_api_call_param(&a->call, "backup_version_retention_ms", retention);
+    ask(a, LG_API_update_store, configured);
+}
+
 static void look(struct actor *a)
 {
     prepare(a);
+    a->begun_us = lg_lane_now_us(a->lane);
+    if (store_of(a)->created && !store_of(a)->configured) {
+        configure(a);
+        return;
+    }
     if (store_of(a)->created) {
         ask(a, LG_API_store, looked);
         return;
@@ -335,11 +420,20 @@ static void look(struct actor *a)
     ask(a, LG_API_new_store, created);
 }
 
-/* What a former life of the node left open has an unknown end. */
+/* What a former life of the node left open has an unknown end. Half of the pushes go on under their
+ * id: those are begun now. */
 static void remember(struct actor *a)
 {
     struct lg_history *h = &a->w->history;
+    unsigned number = a->o->push;
 
+    if (number != 0 && lg_rand_chance(&a->lane->rand, 1, 2)) {
+        h->pushes[number].resumed = true;
+        h->resumed++;
+        lg_sim_trace(a->w->sim, "push_resumed", number, a->store);
+        push_as(a, number);
+        return;
+    }
     if (a->o->push != 0) {
         h->pushes[a->o->push].abandoned = true;
         h->pushes[a->o->push].state = LG_SIM_PUSH_FAILED;
@@ -348,6 +442,7 @@ static void remember(struct actor *a)
     if (a->o->asked == LG_CHECK_UNKNOWN && a->o->push == 0)
         a->o->unknown_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
     a->o->push = 0;
+    look(a);
 }
 
 void lg_world_operator_main(void *ctx)
@@ -365,5 +460,4 @@ void lg_world_operator_main(void *ctx)
     if (lg_api_client_new(a->http, a->lane, LG_WORLD_CONTROLLER_URL, &a->api, &err) != LG_OK)
         assert(false && "the controller's URL is one");
     remember(a);
-    look(a);
 }

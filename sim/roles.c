@@ -64,6 +64,7 @@ static enum lg_rc ground_start(struct lg_world_node *n, struct ground *g, struct
                                                .log_ctx = g,
                                                .trash_grace_ms = 3000,
                                                .failed_keep_ms = 500,
+                                               .abandoned_keep_ms = 15000,
                                                .routers_settle_ms = 5000};
     enum lg_rc rc = lg_metafile_open(&metafile, &g->metafile, err);
 

@@ -45,11 +45,14 @@ enum lg_check_asked {
     LG_CHECK_PUSH,        /* acknowledged, of `version` */
     LG_CHECK_ROLLBACK,    /* acknowledged */
     LG_CHECK_ROLLFORWARD, /* acknowledged */
+    LG_CHECK_SWAP,        /* acknowledged, to `version` */
     LG_CHECK_UNKNOWN,     /* something whose end is not known */
 };
-/* The controller says what it knows of a store (StoreInfo). */
+/* The controller says what it knows of a store (StoreInfo): it was asked at `begun_us` and has
+ * answered by `now_us`. */
 void lg_check_store_seen(struct lg_history *h, unsigned store, const struct lg_json *info,
-                         enum lg_check_asked asked, int32_t version);
+                         enum lg_check_asked asked, int32_t version, uint64_t begun_us,
+                         uint64_t now_us);
 /* A store that was acknowledged is said not to exist; a node's files do not open. */
 void lg_check_store_missing(struct lg_history *h, unsigned store, const char *reason);
 void lg_check_opened(struct lg_history *h, const char *node, const struct lg_error *err);

@@ -28,6 +28,8 @@ static void read_info(struct seen *seen, const struct lg_json *info)
             to->status = LG_SIM_VERSION_ONLINE;
         else if (strcmp(status, "ROLLED_BACK") == 0)
             to->status = LG_SIM_VERSION_ROLLED_BACK;
+        else if (strcmp(status, "PUSHED") == 0)
+            to->status = LG_SIM_VERSION_PUSHED;
     }
 }
 
@@ -47,7 +49,7 @@ static int32_t rollforward_target(const struct lg_sim_store *s)
 
     for (int32_t v = s->current + 1; v < LG_HISTORY_VERSIONS_MAX; v++) {
         if (!s->versions[v].known || s->versions[v].status == LG_SIM_VERSION_OTHER)
-            continue;
+            continue; /* One that waits for its swap counts, as in Venice. */
         if (s->versions[v].status == LG_SIM_VERSION_ROLLED_BACK)
             return v;
         newest = v;
@@ -81,7 +83,7 @@ static void check_current(struct lg_history *h, unsigned store, const struct see
                                lg_history_store_name(store), s->current, seen->current);
         return;
     }
-    if (asked == LG_CHECK_PUSH)
+    if (asked == LG_CHECK_PUSH || asked == LG_CHECK_SWAP)
         expected = version;
     else if (asked == LG_CHECK_ROLLBACK)
         expected = rollback_target(s);
@@ -98,6 +100,7 @@ static void check_current(struct lg_history *h, unsigned store, const struct see
         asked == LG_CHECK_PUSH          ? "an acknowledged push"
         : asked == LG_CHECK_ROLLBACK    ? "a rollback"
         : asked == LG_CHECK_ROLLFORWARD ? "a roll-forward"
+        : asked == LG_CHECK_SWAP        ? "a swap"
                                         : "nothing at all",
         expected);
 }
@@ -115,7 +118,8 @@ static void check_kept(struct lg_history *h, unsigned store, const struct seen *
             continue;
         for (int32_t w = v + 1; w < LG_HISTORY_VERSIONS_MAX; w++)
             newer += seen->versions[w].known && w != seen->current &&
-                     seen->versions[w].status != LG_SIM_VERSION_OTHER;
+                     (seen->versions[w].status == LG_SIM_VERSION_ONLINE ||
+                      seen->versions[w].status == LG_SIM_VERSION_ROLLED_BACK);
         if (newer < 2 && v > s->rolled_back_max)
             lg_history_violate(
                 h, ME,
@@ -125,8 +129,52 @@ static void check_kept(struct lg_history *h, unsigned store, const struct seen *
     }
 }
 
+/* What waits for its swap goes only when a newer version took its place. */
+static void check_waiting(struct lg_history *h, unsigned store, const struct seen *seen)
+{
+    const struct lg_sim_store *s = &h->stores[store];
+
+    for (int32_t v = seen->current + 1; v < LG_HISTORY_VERSIONS_MAX; v++) {
+        bool newer = false;
+
+        if (!s->versions[v].known || s->versions[v].status != LG_SIM_VERSION_PUSHED ||
+            seen->versions[v].known || s->current > v)
+            continue;
+        /* The newer one may be gone itself by now: swapped in and rolled back. */
+        for (int32_t w = v + 1; w < LG_HISTORY_VERSIONS_MAX; w++)
+            newer = newer ||
+                    (seen->versions[w].known && seen->versions[w].status != LG_SIM_VERSION_OTHER);
+        if (!newer && seen->current >= s->current && v > s->rolled_back_max)
+            lg_history_violate(
+                h, ME,
+                "version %d of store '%s', which waits for its swap, is gone, though "
+                "version %d is current and none took its place",
+                v, lg_history_store_name(store), seen->current);
+    }
+}
+
+/* Backups stay for their delay after a switch, however many there are. */
+static void check_delay(struct lg_history *h, unsigned store, const struct seen *seen,
+                        uint64_t now_us)
+{
+    const struct lg_sim_store *s = &h->stores[store];
+    int64_t delay_ms = LG_HISTORY_RETENTION_MS(store);
+
+    if (!s->configured || delay_ms < 0 || seen->current != s->current ||
+        now_us >= s->switched_us + (uint64_t)delay_ms * 1000)
+        return;
+    for (int32_t v = 1; v < LG_HISTORY_VERSIONS_MAX; v++)
+        if (s->versions[v].known && s->versions[v].status == LG_SIM_VERSION_ONLINE &&
+            !seen->versions[v].known)
+            lg_history_violate(h, ME,
+                               "version %d of store '%s' is gone less than %lld ms after version "
+                               "%d became current",
+                               v, lg_history_store_name(store), (long long)delay_ms, seen->current);
+}
+
 void lg_check_store_seen(struct lg_history *h, unsigned store, const struct lg_json *info,
-                         enum lg_check_asked asked, int32_t version)
+                         enum lg_check_asked asked, int32_t version, uint64_t begun_us,
+                         uint64_t now_us)
 {
     struct lg_sim_store *s = &h->stores[store];
     struct seen *seen = lg_new(struct seen);
@@ -134,6 +182,8 @@ void lg_check_store_seen(struct lg_history *h, unsigned store, const struct lg_j
     read_info(seen, info);
     check_current(h, store, seen, asked, version);
     check_kept(h, store, seen);
+    check_waiting(h, store, seen);
+    check_delay(h, store, seen, now_us);
     if (seen->current != 0 && (!seen->versions[seen->current].known ||
                                seen->versions[seen->current].status != LG_SIM_VERSION_ONLINE))
         lg_history_violate(h, ME, "version %d of store '%s' is current and not ONLINE",
@@ -142,6 +192,9 @@ void lg_check_store_seen(struct lg_history *h, unsigned store, const struct lg_j
         !h->pushes[s->push_of[seen->current]].written)
         lg_history_violate(h, ME, "version %d of store '%s' is current, and push %u never wrote it",
                            seen->current, lg_history_store_name(store), s->push_of[seen->current]);
+    if (seen->current != s->current)
+        s->switched_us = s->seen_us; /* Then the other one was current still. */
+    s->seen_us = begun_us;
     s->current = seen->current;
     memcpy(s->versions, seen->versions, sizeof s->versions);
     lg_free(seen);

@@ -16,7 +16,8 @@ void lg_check_push_version(struct lg_history *h, unsigned push, int32_t version)
                            lg_history_store_name(p->store), version);
         return;
     }
-    if (p->version != 0)
+    /* A version that was dropped and forgotten before the pusher came back is made anew. */
+    if (p->version != 0 && !p->resumed)
         lg_history_violate(h, ME, "push %u of store '%s' had version %d and then %d", push,
                            lg_history_store_name(p->store), p->version, version);
     if (version <= s->version_max && s->push_of[version] != push)
@@ -37,6 +38,17 @@ void lg_check_push_ended(struct lg_history *h, unsigned push, const struct lg_er
     struct lg_sim_store *s = &h->stores[p->store];
 
     p->state = err->rc == LG_OK ? LG_SIM_PUSH_ACKED : LG_SIM_PUSH_FAILED;
+    h->refused += err->rc == LG_ERR_TOO_LARGE;
+    if (err->rc == LG_OK && lg_history_is_large(push) && s->configured)
+        lg_history_violate(h, ME, "push %u of store '%s' is over the quota and was taken in", push,
+                           lg_history_store_name(p->store));
+    if (err->rc == LG_ERR_TOO_LARGE && !lg_history_is_large(push))
+        lg_history_violate(h, ME, "push %u of store '%s' is within the quota and was refused: %s",
+                           push, lg_history_store_name(p->store), err->text);
+    if (err->rc == LG_OK && p->deferred) {
+        h->acked++;
+        return; /* Nobody is to see it. */
+    }
     if (err->rc == LG_OK) {
         h->acked++;
         s->acked = p->version;
