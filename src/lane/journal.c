@@ -324,6 +324,15 @@ static enum lg_rc check_usable(const struct lg_journal *j, struct lg_error *err)
                         j->path);
 }
 
+/* Takes back what was written of a frame that found no space. Should the power go before that is
+ * durable, the remains are a torn tail like any other. */
+static bool drop_tail(struct lg_journal *j, uint64_t end)
+{
+    struct lg_error ignored;
+
+    return lg_file_truncate(j->file, end, &ignored) == LG_OK;
+}
+
 enum lg_rc lg_journal_append(struct lg_journal *j, struct lg_slice payload, uint64_t *out_offset,
                              struct lg_error *err)
 {
@@ -339,7 +348,7 @@ enum lg_rc lg_journal_append(struct lg_journal *j, struct lg_slice payload, uint
     build_frame(&j->frame, j, offset, payload);
     rc = lg_file_write(j->file, offset, j->frame.data, j->frame.size, err);
     if (rc != LG_OK) {
-        j->failed = true;
+        j->failed = rc != LG_ERR_NO_SPACE || !drop_tail(j, offset);
         return rc;
     }
     j->next_sequence++;
@@ -383,6 +392,11 @@ enum lg_rc lg_journal_read(struct lg_journal *j, uint64_t offset, struct lg_buf 
                             j->path, (unsigned long long)offset);
     *out_next = offset + frame_size(h.length);
     return LG_OK;
+}
+
+bool lg_journal_usable(const struct lg_journal *j)
+{
+    return !j->failed;
 }
 
 uint64_t lg_journal_begin(const struct lg_journal *j)

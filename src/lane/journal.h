@@ -32,8 +32,10 @@ LG_MUST_CHECK enum lg_rc lg_journal_open(const struct lg_journal_options *option
                                          struct lg_journal **out, struct lg_error *err);
 void lg_journal_close(struct lg_journal *j); /* NULL is allowed; unsynced frames may be lost. */
 LG_DEFINE_AUTO(lg_journal, lg_journal_close)
-/* Writes a frame at the end. `*out_offset` may be NULL. After an error the journal refuses further
- * appends with LG_ERR_IO: reopen it. LG_ERR_TOO_LARGE over LG_JOURNAL_FRAME_MAX writes nothing. */
+/* Writes a frame at the end. `*out_offset` may be NULL. LG_ERR_NO_SPACE: nothing of the frame
+ * stays, and it may be tried again once there is room. After any other error the journal refuses
+ * further appends with LG_ERR_IO: reopen it. LG_ERR_TOO_LARGE over LG_JOURNAL_FRAME_MAX writes
+ * nothing. */
 LG_MUST_CHECK enum lg_rc lg_journal_append(struct lg_journal *j, struct lg_slice payload,
                                            uint64_t *out_offset, struct lg_error *err);
 /* Everything appended so far is durable when this returns LG_OK. */
@@ -42,6 +44,8 @@ LG_MUST_CHECK enum lg_rc lg_journal_sync(struct lg_journal *j, struct lg_error *
  * frame after it. LG_ERR_NOT_FOUND at the end, LG_ERR_CORRUPT. May run beside an append. */
 LG_MUST_CHECK enum lg_rc lg_journal_read(struct lg_journal *j, uint64_t offset, struct lg_buf *out,
                                          uint64_t *out_next, struct lg_error *err);
+/* May frames be appended? False after an error whose damage is unknown. */
+bool lg_journal_usable(const struct lg_journal *j);
 /* Offset of the first frame, and bytes in the file. */
 uint64_t lg_journal_begin(const struct lg_journal *j);
 uint64_t lg_journal_size(const struct lg_journal *j);

@@ -224,6 +224,75 @@ static void after_a_failure_the_journal_refuses_until_it_is_opened_again(void **
     }
 }
 
+/* Leaves room for so many bytes. */
+static void leave(uint64_t room)
+{
+    uint64_t huge = (uint64_t)1 << 40, now;
+
+    lg_disk_sim_set_capacity(disk, huge);
+    assert_ok(lg_disk_free_bytes(disk, &now, &err));
+    lg_disk_sim_set_capacity(disk, huge - now + room);
+}
+
+static void a_frame_that_finds_no_space_leaves_no_trace_and_goes_in_later(void **state)
+{
+    (void)state;
+    for (uint64_t room = 0; room < 48; room++) { /* of a frame of 48 bytes */
+        LG_SCOPED(lg_buf) joined = {0};
+        struct lg_journal *j = NULL;
+        uint64_t size;
+
+        assert_ok(lg_disk_remove(disk, "j", &err));
+        assert_ok(try_open(&j, &joined));
+        append_synced(j, "one");
+        size = lg_journal_size(j);
+        leave(room);
+        for (int i = 0; i < 2; i++) {
+            assert_rc(LG_ERR_NO_SPACE,
+                      lg_journal_append(j, LG_LIT("0123456789abcdef"), NULL, &err));
+            assert_true(lg_journal_usable(j));
+            assert_int_equal(lg_journal_size(j), size);
+        }
+        lg_disk_sim_set_capacity(disk, 0);
+        append_synced(j, "fedcba9876543210");
+        append_synced(j, "two");
+        lg_journal_close(j);
+        assert_ok(try_open(&j, &joined));
+        assert_joined(&joined, "one|fedcba9876543210|two|");
+        assert_int_equal(lg_journal_cut_bytes(j), 0);
+        lg_journal_close(j);
+    }
+}
+
+/* Whatever of the refused frame is on the disk when the power goes is a torn tail. */
+static void a_power_cut_after_a_refused_frame_loses_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 200; seed++) {
+        LG_SCOPED(lg_buf) joined = {0};
+        LG_SCOPED(lg_buf) large = {0};
+        struct lg_journal *j = NULL;
+
+        lg_disk_sim_free(disk);
+        disk = lg_disk_sim_new(NULL, seed);
+        assert_ok(try_open(&j, &joined));
+        append_synced(j, "one");
+        memset(lg_buf_reserve(&large, 5000), 'x', 5000);
+        lg_buf_commit(&large, 5000);
+        leave(seed * 20);
+        assert_rc(LG_ERR_NO_SPACE, lg_journal_append(j, lg_buf_slice(&large), NULL, &err));
+        if (seed % 2 == 0)
+            append_synced(j, "small");
+        lg_journal_close(j);
+        lg_disk_sim_crash(disk);
+        lg_disk_sim_set_capacity(disk, 0);
+        assert_ok(try_open(&j, &joined));
+        assert_joined(&joined, seed % 2 == 0 ? "one|small|" : "one|");
+        append_synced(j, "more");
+        lg_journal_close(j);
+    }
+}
+
 static void an_open_fails_with_the_disk_and_succeeds_afterwards(void **state)
 {
     (void)state;
@@ -526,6 +595,8 @@ int main(void)
         T(a_foreign_file_is_refused),
         T(a_frame_over_the_limit_writes_nothing),
         T(after_a_failure_the_journal_refuses_until_it_is_opened_again),
+        T(a_frame_that_finds_no_space_leaves_no_trace_and_goes_in_later),
+        T(a_power_cut_after_a_refused_frame_loses_nothing),
         T(an_open_fails_with_the_disk_and_succeeds_afterwards),
         T(every_truncation_cuts_to_the_last_whole_frame),
         T(every_flipped_bit_with_a_later_group_behind_it_is_corruption),

@@ -379,6 +379,16 @@ static enum lg_rc check_space(const struct disk_sim *d, const struct file_sim *f
     return LG_OK;
 }
 
+/* How much of a write there is no space for takes effect: what fits, as on a real disk. */
+static size_t fitting(const struct disk_sim *d, const struct file_sim *f, uint64_t offset,
+                      size_t size)
+{
+    uint64_t room = d->capacity > d->used ? d->capacity - d->used : 0;
+    uint64_t end = f->node->now.size + room;
+
+    return end > offset ? (size_t)LG_MIN((uint64_t)size, end - offset) : 0;
+}
+
 static enum lg_rc sim_write(struct lg_file *file, uint64_t offset, const void *data, size_t size,
                             struct lg_error *err)
 {
@@ -390,9 +400,11 @@ static enum lg_rc sim_write(struct lg_file *file, uint64_t offset, const void *d
 
     if (rc == LG_OK)
         rc = check_space(d, f, offset + size, err);
+    if (rc == LG_ERR_NO_SPACE)
+        size = d->capacity > 0 ? fitting(d, f, offset, size) : 0;
     if (rc == LG_OK && verdict == CUT)
         size = (size_t)lg_rand_below(&d->rand, size + 1);
-    if (rc == LG_OK && size > 0) {
+    if ((rc == LG_OK || rc == LG_ERR_NO_SPACE) && size > 0) {
         struct node *n = f->node;
         size_t at = (size_t)offset;
 

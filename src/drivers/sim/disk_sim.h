@@ -41,8 +41,8 @@ void lg_disk_sim_cut_after(struct lg_disk *disk, uint64_t n_ops, void (*cut)(voi
 /* Operations so far: opens, reads, writes, syncs, name changes, listings. */
 uint64_t lg_disk_sim_ops(const struct lg_disk *disk);
 
-/* Capacity in bytes of all contents; over it writes fail with LG_ERR_NO_SPACE. Default: no limit.
- */
+/* Capacity in bytes of all contents; over it writes take effect as far as they fit and fail with
+ * LG_ERR_NO_SPACE. Default: no limit. */
 void lg_disk_sim_set_capacity(struct lg_disk *disk, uint64_t bytes);
 /* Each read fails with LG_ERR_IO with probability num/den; 0 of 1 ends it. Likewise syncs: a failed
  * sync is final for the file. */
