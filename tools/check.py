@@ -173,8 +173,22 @@ def ring_fuzz():
             ok(name) if good else bad(f"fuzz {name}", step.stderr)
 
 
+def ring_judge():
+    """Our Avro beside other implementations of it; each judge counts as one test."""
+    if not build("release", ["avro_judge"]):
+        return
+    step = run([sys.executable, "tools/judge.py", f"{ROOT}/build/release/avro_judge"], timeout=900)
+    lines = re.findall(r"^(PASS|FAIL) (\S+): (.*(?:\n(?!PASS |FAIL ).*)*)", step.stdout, re.M)
+    facts["judge"] = {name: text for verdict, name, text in lines if verdict == "PASS"}
+    for verdict, name, text in lines:
+        ok(name) if verdict == "PASS" else bad(f"judge {name}", text)
+    if step.returncode != 0 and not any(verdict == "FAIL" for verdict, _, _ in lines) or not lines:
+        bad("judge", step.stdout + step.stderr)
+
+
 RINGS = [("tidy", ring_tidy, 30), ("unit", ring_unit, 420), ("tsan", ring_tsan, 420), ("sim", ring_sim, 600),
-         ("process", ring_process, 600), ("fuzz", ring_fuzz, 900)]
+         ("process", ring_process, 600), ("fuzz", ring_fuzz, 900),
+         ("judge", ring_judge, 180)]
 
 
 def main():

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# Installs the packages of tools/packages.debian that are missing. On a system without apt it names them.
+# Installs the packages of tools/packages.debian that are missing; "command:package" is missing when the command is.
+# On a system without apt it names them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 missing=()
 while read -r package; do
-    case "$package" in ""|"#"*) continue ;; esac
+    case "$package" in
+        "" | "#"*) continue ;;
+        *:*) command -v "${package%%:*}" >/dev/null || missing+=("${package#*:}"); continue ;;
+    esac
     if ! command -v dpkg-query >/dev/null || ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed"; then
         missing+=("$package")
     fi
