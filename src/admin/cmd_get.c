@@ -69,6 +69,10 @@ static enum lg_rc ask_router(struct lg_admin *a, const struct lg_command *c, str
     write_request(&body, c);
     lg_buf_append_str(&target, "/v1/stores/");
     lg_percent_encode(&target, lg_slice_str(c->arguments[0]));
+    if (c->flags[LG_FLAG_SCHEMA] != NULL) {
+        lg_buf_append_str(&target, "?schema=");
+        lg_percent_encode(&target, lg_slice_str(c->flags[LG_FLAG_SCHEMA]));
+    }
     ask.call = (struct lg_http_call){
         .host = host,
         .port = port,

@@ -56,10 +56,11 @@ struct lg_catalog_topic {
 struct lg_catalog_snapshot {
     unsigned refs;                                /* catalog.c only */
     LG_VEC(struct lg_catalog_store *) stores;     /* by name; without the deleted ones */
+    LG_VEC(struct lg_catalog_store *) deleted;    /* those that could be brought back */
     LG_VEC(struct lg_catalog_instance) instances; /* live ones, by id */
     LG_VEC(struct lg_catalog_topic) topics;       /* by name */
     LG_VEC(char *) routers;                       /* URLs of the live ones */
-    struct lg_map *store_by_name, *topic_by_name;
+    struct lg_map *store_by_name, *deleted_by_name, *topic_by_name;
 };
 
 struct lg_catalog_snapshot *lg_catalog_snapshot_ref(struct lg_catalog_snapshot *s);
@@ -68,10 +69,13 @@ void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s); /* NULL is allowe
 /* NULL when there is none; borrowed from the snapshot. */
 const struct lg_catalog_store *lg_catalog_store(const struct lg_catalog_snapshot *s,
                                                 struct lg_slice name);
+/* Was it deleted, and can it still be brought back? */
+bool lg_catalog_is_deleted(const struct lg_catalog_snapshot *s, struct lg_slice name);
 const struct lg_catalog_topic *lg_catalog_topic(const struct lg_catalog_snapshot *s,
                                                 struct lg_slice name);
 const struct lg_schema *lg_catalog_value_schema(const struct lg_catalog_store *store, int32_t id);
-/* LG_ERR_NO_STORE "no store named 'citys'; did you mean 'cities'?", or the store. */
+/* LG_ERR_NO_STORE "no store named 'citys'; did you mean 'cities'?", or that it was deleted; or the
+ * store. */
 LG_MUST_CHECK enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s,
                                                struct lg_slice name,
                                                const struct lg_catalog_store **out,

@@ -65,6 +65,8 @@ static void add_store(struct lg_catalog_snapshot *s, const struct lg_tree_node *
     struct lg_catalog_store *store =
         before == NULL ? NULL : lg_map_get(before->store_by_name, name);
 
+    if (store == NULL && before != NULL)
+        store = lg_map_get(before->deleted_by_name, name);
     if (node->value == NULL)
         return;
     if (store != NULL && lg_slice_eq(store->text->bytes, node->value->bytes))
@@ -73,12 +75,13 @@ static void add_store(struct lg_catalog_snapshot *s, const struct lg_tree_node *
         store = store_parse(node);
     if (store == NULL)
         return;
-    if (store->store->deleted_ms != 0) { /* Nobody is told of it until it is brought back. */
-        store_unref(store);
-        return;
+    if (store->store->deleted_ms != 0) {
+        LG_VEC_PUSH(&s->deleted, store);
+        (void)lg_map_put(s->deleted_by_name, name, store);
+    } else {
+        LG_VEC_PUSH(&s->stores, store);
+        (void)lg_map_put(s->store_by_name, name, store);
     }
-    LG_VEC_PUSH(&s->stores, store);
-    (void)lg_map_put(s->store_by_name, name, store);
 }
 
 /* --- Instances and routers. --------------------------------------------------------------------
@@ -199,6 +202,7 @@ struct lg_catalog_snapshot *lg_catalog_snapshot_build(const struct lg_tree_read 
 
     s->refs = 1;
     s->store_by_name = lg_map_new();
+    s->deleted_by_name = lg_map_new();
     s->topic_by_name = lg_map_new();
     for (size_t i = 0; i < read->nodes.size; i++) {
         const struct lg_tree_node *node = &read->nodes.data[i];
@@ -231,6 +235,8 @@ void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s)
         return;
     for (size_t i = 0; i < s->stores.size; i++)
         store_unref(s->stores.data[i]);
+    for (size_t i = 0; i < s->deleted.size; i++)
+        store_unref(s->deleted.data[i]);
     for (size_t i = 0; i < s->instances.size; i++) {
         lg_free(s->instances.data[i].id);
         lg_free(s->instances.data[i].host);
@@ -242,10 +248,12 @@ void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s)
     for (size_t i = 0; i < s->routers.size; i++)
         lg_free(s->routers.data[i]);
     LG_VEC_DONE(&s->stores);
+    LG_VEC_DONE(&s->deleted);
     LG_VEC_DONE(&s->instances);
     LG_VEC_DONE(&s->topics);
     LG_VEC_DONE(&s->routers);
     lg_map_free(s->store_by_name);
+    lg_map_free(s->deleted_by_name);
     lg_map_free(s->topic_by_name);
     lg_free(s);
 }
@@ -257,6 +265,11 @@ const struct lg_catalog_store *lg_catalog_store(const struct lg_catalog_snapshot
                                                 struct lg_slice name)
 {
     return lg_map_get(s->store_by_name, name);
+}
+
+bool lg_catalog_is_deleted(const struct lg_catalog_snapshot *s, struct lg_slice name)
+{
+    return s->deleted.size > 0 && lg_map_get(s->deleted_by_name, name) != NULL;
 }
 
 const struct lg_catalog_topic *lg_catalog_topic(const struct lg_catalog_snapshot *s,
@@ -285,6 +298,10 @@ enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s, struct lg_
         *out = store;
         return LG_OK;
     }
+    if (lg_catalog_is_deleted(s, name))
+        return lg_error_set(err, LG_ERR_NO_STORE,
+                            "store '%.*s' was deleted; `lagoon store undelete %.*s` brings it back",
+                            LG_FMT(name), LG_FMT(name));
     names = lg_new_array(const char *, s->stores.size + 1);
     for (size_t i = 0; i < s->stores.size; i++)
         names[i] = s->stores.data[i]->store->name;

@@ -70,6 +70,54 @@ static const struct lg_catalog_store *store_of(const struct lg_catalog_snapshot 
     return store;
 }
 
+/* As the controller writes it. */
+static void deleted_node(struct lg_tree_read *read, const char *name)
+{
+    LG_AUTO(lg_store) *store = lg_store_new(name, "me", "\"string\"", 1);
+    LG_AUTO(lg_json) *json = NULL;
+    LG_AUTO_STR char *path = lg_strf("/stores/%s", name);
+    LG_AUTO_STR char *text = NULL;
+    LG_SCOPED(lg_buf) out = {0};
+
+    store->deleted_ms = 5;
+    json = lg_store_to_json(store, LG_STORE_JSON_PERSISTENT);
+    lg_json_write(&out, json, false);
+    text = lg_buf_take_str(&out);
+    node(read, path, text);
+}
+
+static void a_deleted_store_is_not_there_and_says_so(void **state)
+{
+    struct lg_tree_read read = {0};
+    struct lg_catalog_snapshot *s, *next;
+    const struct lg_catalog_store *store;
+    struct lg_error err = {0};
+
+    (void)state;
+    store_node(&read, "cities", 1, 1);
+    deleted_node(&read, "towns");
+    s = built(&read, NULL);
+    assert_int_equal(s->stores.size, 1);
+    assert_null(lg_catalog_store(s, LG_LIT("towns")));
+    assert_true(lg_catalog_is_deleted(s, LG_LIT("towns")));
+    assert_false(lg_catalog_is_deleted(s, LG_LIT("cities")));
+    assert_rc(LG_ERR_NO_STORE, lg_catalog_find_store(s, LG_LIT("towns"), &store, &err));
+    assert_non_null(strstr(err.text, "lagoon store undelete towns"));
+    assert_rc(LG_ERR_NO_STORE, lg_catalog_find_store(s, LG_LIT("town"), &store, &err));
+    assert_null(strstr(err.text, "did you mean"));
+    deleted_node(&read, "towns"); /* Unchanged: shared. */
+    store_node(&read, "cities", 1, 1);
+    next = built(&read, s);
+    assert_ptr_equal(next->deleted.data[0], s->deleted.data[0]);
+    lg_catalog_snapshot_unref(s);
+    store_node(&read, "towns", 1, 1); /* It is back. */
+    s = built(&read, next);
+    assert_ok(lg_catalog_find_store(s, LG_LIT("towns"), &store, &err));
+    assert_false(lg_catalog_is_deleted(s, LG_LIT("towns")));
+    lg_catalog_snapshot_unref(next);
+    lg_catalog_snapshot_unref(s);
+}
+
 /* --- What a snapshot holds. --------------------------------------------------------------------
  */
 
@@ -358,6 +406,7 @@ static int quiet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_deleted_store_is_not_there_and_says_so),
         cmocka_unit_test(a_snapshot_holds_stores_instances_topics_and_routers),
         cmocka_unit_test(nodes_that_make_no_sense_are_left_out),
         cmocka_unit_test(a_store_that_did_not_change_is_shared),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "avro/json_text.h"
+#include "avro/resolve.h"
 #include "base/str.h"
 #include "lane/mutant.h"
 #include "model/names.h"
@@ -25,6 +26,7 @@ struct pinned { /* One read. */
     bool streaming;
     struct lg_catalog_snapshot *snapshot; /* held */
     const struct lg_catalog_store *store;
+    const struct lg_schema *reader; /* people's values are shown in; NULL: as they were written */
     int32_t version;
     uint32_t partition_count;
     char topic[LG_NAMES_TOPIC_MAX + 1];
@@ -114,20 +116,64 @@ static void answer_venice_many(struct pinned *p)
     respond_venice(p, LG_MULTI_GET_API_VERSION, lg_buf_slice(&body));
 }
 
-static enum lg_rc write_value(const struct pinned *p, const struct lg_read_key *key,
+/* How values of the schema met last become values of the reader's: neighbours mostly have the same.
+ */
+struct resolving {
+    struct lg_resolver *resolver;
+};
+
+static void resolving_done(struct resolving *r)
+{
+    lg_resolver_unref(r->resolver);
+}
+LG_DEFINE_SCOPED(resolving, resolving_done)
+
+static enum lg_rc write_datum(const struct lg_schema *schema, struct lg_slice datum,
                               struct lg_buf *out, struct lg_error *err)
 {
+    struct lg_decoder d = lg_decoder_of(datum);
+    enum lg_rc rc = lg_avro_to_json(schema, &d, out, err);
+
+    if (rc == LG_OK && lg_decoder_left(&d) > 0)
+        rc = lg_error_set(err, LG_ERR_CORRUPT, "%zu bytes follow the value", lg_decoder_left(&d));
+    return rc;
+}
+
+static enum lg_rc write_resolved(const struct pinned *p, struct resolving *r,
+                                 const struct lg_schema *writer, struct lg_slice datum,
+                                 struct lg_buf *out, struct lg_error *err)
+{
+    LG_SCOPED(lg_buf) resolved = {0};
+    enum lg_rc rc = LG_OK;
+
+    if (r->resolver == NULL || lg_resolver_writer(r->resolver) != writer) {
+        struct lg_resolver *next;
+
+        rc = lg_resolver_new(writer, p->reader, &next, err);
+        if (rc != LG_OK)
+            return rc;
+        lg_resolver_unref(r->resolver);
+        r->resolver = next;
+    }
+    rc = lg_resolve(r->resolver, datum, &resolved, err);
+    return rc == LG_OK ? write_datum(p->reader, lg_buf_slice(&resolved), out, err) : rc;
+}
+
+static enum lg_rc write_value(const struct pinned *p, struct resolving *r,
+                              const struct lg_read_key *key, struct lg_buf *out,
+                              struct lg_error *err)
+{
     const struct lg_schema *schema = lg_catalog_value_schema(p->store, key->schema_id);
-    struct lg_decoder d = lg_decoder_of(key->value);
     enum lg_rc rc;
 
     if (schema == NULL)
         return lg_error_set(err, LG_ERR_UNREADY,
                             "value schema %d of store '%s' is not known here yet; try again",
                             key->schema_id, p->store->store->name);
-    rc = lg_avro_to_json(schema, &d, out, err);
-    if (rc == LG_OK && lg_decoder_left(&d) > 0)
-        rc = lg_error_set(err, LG_ERR_CORRUPT, "%zu bytes follow the value", lg_decoder_left(&d));
+    if (p->reader == NULL || p->reader == schema)
+        rc = write_datum(schema, key->value, out, err);
+    else
+        rc = write_resolved(p, r, schema, key->value, out, err);
     return rc == LG_OK
                ? LG_OK
                : lg_error_wrap(err, "store '%s', version %d", p->store->store->name, p->version);
@@ -176,6 +222,7 @@ static void write_key(const struct pinned *p, const struct lg_read_key *key, str
 
 static void answer_people_one(struct pinned *p)
 {
+    LG_SCOPED(resolving) resolving = {0};
     LG_SCOPED(lg_buf) body = {0};
     struct lg_error err = {0};
 
@@ -187,7 +234,7 @@ static void answer_people_one(struct pinned *p)
                            (int)LG_MIN(key.size, (size_t)200), (const char *)key.data, p->version,
                            p->store->store->name);
         refuse_pinned(p, &err);
-    } else if (write_value(p, &p->keys[0], &body, &err) != LG_OK) {
+    } else if (write_value(p, &resolving, &p->keys[0], &body, &err) != LG_OK) {
         refuse_pinned(p, &err);
     } else {
         respond_people(p, lg_buf_slice(&body));
@@ -196,6 +243,7 @@ static void answer_people_one(struct pinned *p)
 
 static void answer_people_many(struct pinned *p)
 {
+    LG_SCOPED(resolving) resolving = {0};
     LG_SCOPED(lg_buf) body = {0};
     struct lg_error err = {0};
 
@@ -209,7 +257,7 @@ static void answer_people_many(struct pinned *p)
         write_key(p, key, &body);
         lg_buf_append_str(&body, key->rc == LG_OK ? ",\"found\":true,\"value\":"
                                                   : ",\"found\":false,\"value\":null");
-        if (key->rc == LG_OK && write_value(p, key, &body, &err) != LG_OK) {
+        if (key->rc == LG_OK && write_value(p, &resolving, key, &body, &err) != LG_OK) {
             refuse_pinned(p, &err);
             return;
         }
@@ -465,6 +513,34 @@ void lg_router_storage(struct lg_router *r, struct lg_http_request *rq,
 /* --- People. -----------------------------------------------------------------------------------
  */
 
+/* ?schema=<id>, latest or superset: the schema that values are shown in. False when the request was
+ * refused. */
+static bool choose_reader(struct pinned *p)
+{
+    const struct lg_store *store = p->store->store;
+    struct lg_slice text;
+    struct lg_error err;
+    int64_t id = 0;
+
+    if (!lg_http_param(p->rq, "schema", &text))
+        return true;
+    if (lg_slice_eq_str(text, "latest"))
+        id = lg_store_latest_value_schema_id(store);
+    else if (lg_slice_eq_str(text, "superset"))
+        id = store->latest_superset_schema_id;
+    else if (!lg_parse_i64(text, 1, INT32_MAX, &id))
+        id = -1;
+    p->reader = id > 0 ? lg_catalog_value_schema(p->store, (int32_t)id) : NULL;
+    if (p->reader != NULL)
+        return true;
+    (void)lg_error_set(&err, LG_ERR_NO_SCHEMA,
+                       "store '%s' has no value schema '%.*s'; `lagoon schema list %s` lists them",
+                       store->name, (int)LG_MIN(text.size, (size_t)40), (const char *)text.data,
+                       store->name);
+    refuse_pinned(p, &err);
+    return false;
+}
+
 /* A key in text: itself for a string key, else JSON. Appends Avro bytes. */
 static enum lg_rc encode_text_key(const struct pinned *p, struct lg_slice text, struct lg_buf *out,
                                   struct lg_error *err)
@@ -510,7 +586,7 @@ static void people_one(struct lg_router *r, struct lg_http_request *rq, struct l
     LG_SCOPED(lg_buf) key = {0};
     struct lg_error err = {0};
 
-    if (p == NULL || !make_room(p, 1))
+    if (p == NULL || !choose_reader(p) || !make_room(p, 1))
         return;
     if (encode_text_key(p, text, &key, &err) != LG_OK)
         refuse_pinned(p, &err);
@@ -535,7 +611,7 @@ static void people_many(struct lg_router *r, struct lg_http_request *rq, struct 
     struct lg_error err = {0};
     size_t count;
 
-    if (p == NULL)
+    if (p == NULL || !choose_reader(p))
         return;
     if (lg_json_parse(rq->body, &body, &err) != LG_OK) {
         err.rc = LG_ERR_INVALID;

@@ -423,6 +423,109 @@ static void stores_are_listed_and_health_names_what_is_missing(void **state)
     assert_int_equal(get(w, "/storage/test_store/CGtleTE=?f=b64"), 200);
 }
 
+/* --- Schemas that evolve, stores that go. ------------------------------------------------------
+ */
+
+static void values_of_every_schema_are_read_and_shown_in_another(void **state)
+{
+    static const struct lg_clw_row rows[] = {
+        {{(const uint8_t *)"\x02"
+                           "a",
+          2},
+         {(const uint8_t *)"\x06", 1},
+         1}, /* 3 */
+        {{(const uint8_t *)"\x02"
+                           "b",
+          2},
+         {(const uint8_t *)"\0\0\0\0\0\0\xf8\x3f", 8},
+         2}, /* 1.5 */
+    };
+    struct lg_clw *w = *state;
+
+    lg_clw_new_store(w, "evolving", "\"string\"", PARTITIONS, 1);
+    assert_int_equal(lg_clw_post(w, "/add_value_schema",
+                                 "store_name=evolving&value_schema=%22double%22&"
+                                 "schema_compat_type=BACKWARD"),
+                     200);
+    assert_int_equal(lg_clw_push(w, "evolving", PARTITIONS, rows, LG_ARRAY_SIZE(rows)), 1);
+    /* Venice's clients are told which schema it is. */
+    assert_int_equal(lg_clw_ask(w, &w->router, LG_HTTP_GET, "/storage/evolving/AmE=?f=b64",
+                                GET_HEADERS, LG_SLICE_NULL),
+                     200);
+    assert_string_equal(lg_clw_header(w, "X-VENICE-SCHEMA-ID"), "1");
+    assert_int_equal(lg_clw_ask(w, &w->router, LG_HTTP_GET, "/storage/evolving/AmI=?f=b64",
+                                GET_HEADERS, LG_SLICE_NULL),
+                     200);
+    assert_string_equal(lg_clw_header(w, "X-VENICE-SCHEMA-ID"), "2");
+    /* People see each as it was written, or as they want it. */
+    assert_int_equal(get(w, "/v1/stores/evolving/a"), 200);
+    lg_clw_expect_text(w, "3");
+    assert_int_equal(get(w, "/v1/stores/evolving/b"), 200);
+    lg_clw_expect_text(w, "1.5");
+    assert_int_equal(get(w, "/v1/stores/evolving/a?schema=2"), 200);
+    lg_clw_expect_text(w, "3.0");
+    assert_int_equal(get(w, "/v1/stores/evolving/b?schema=latest"), 200);
+    lg_clw_expect_text(w, "1.5");
+    assert_int_equal(lg_clw_ask(w, &w->router, LG_HTTP_POST, "/v1/stores/evolving?schema=latest",
+                                NULL, LG_LIT("{\"keys\":[\"a\",\"b\",\"a\"]}")),
+                     200);
+    expect_says(w, "{\"key\":\"a\",\"found\":true,\"value\":3.0},{\"key\":\"b\",\"found\":true,"
+                   "\"value\":1.5},{\"key\":\"a\",\"found\":true,\"value\":3.0}");
+    /* A double is no long. */
+    assert_int_equal(get(w, "/v1/stores/evolving/b?schema=1"), 400);
+    expect_says(w, "double");
+    assert_int_equal(get(w, "/v1/stores/evolving/b?schema=3"), 404);
+    expect_says(w, "no value schema '3'");
+    assert_int_equal(get(w, "/v1/stores/evolving/b?schema=superset"), 404);
+    assert_int_equal(get(w, "/v1/stores/evolving/b?schema=x"), 404);
+}
+
+static void a_deleted_store_is_not_served_until_it_is_back(void **state)
+{
+    static const char on_server[] = "/storage/going_v1/0/AmE=?f=b64";
+    static const struct lg_clw_row rows[] = {
+        {{(const uint8_t *)"\x02"
+                           "a",
+          2},
+         {(const uint8_t *)"\x06", 1},
+         1},
+    };
+    struct lg_clw *w = *state;
+    unsigned holders = 0;
+
+    lg_clw_new_store(w, "going", "\"string\"", 1, 1);
+    assert_int_equal(lg_clw_push(w, "going", 1, rows, LG_ARRAY_SIZE(rows)), 1);
+    assert_int_equal(get(w, "/v1/stores/going/a"), 200);
+    assert_int_equal(lg_clw_post(w, "/delete_store", "store_name=going&lagoon_enabled=true"), 200);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(get(w, "/v1/stores/going/a"), 404);
+    expect_says(w, "lagoon store undelete going");
+    assert_int_equal(get(w, "/storage/going/AmE=?f=b64"), 400);
+    assert_int_equal(get(w, "/v1/stores"), 200);
+    assert_null(strstr((const char *)lg_clw_body(w).data, "going"));
+    for (unsigned i = 0; i < 2; i++) { /* Nor by whoever asks a server itself. */
+        assert_int_equal(lg_clw_get(w, &w->servers[i], on_server), 400);
+        assert_int_equal(lg_clw_ask(w, &w->servers[i], LG_HTTP_POST, "/storage/going_v1",
+                                    "X-VENICE-API-VERSION: 1", LG_SLICE_NULL),
+                         400);
+    }
+    assert_int_equal(lg_clw_post(w, "/undelete_store", "store_name=going"), 200);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(get(w, "/v1/stores/going/a"), 200);
+    lg_clw_expect_text(w, "3");
+    for (unsigned i = 0; i < 2; i++)
+        holders += lg_clw_get(w, &w->servers[i], on_server) == 200;
+    assert_int_equal(holders, 1);
+    /* A purge ends it everywhere. */
+    assert_int_equal(lg_clw_post(w, "/delete_store", "store_name=going&lagoon_enabled=true"), 200);
+    assert_int_equal(lg_clw_post(w, "/purge_store", "store_name=going"), 200);
+    lg_clw_run_ms(w, 15000);
+    assert_null(lg_clw_meta_get(w, "/stores/going"));
+    assert_null(lg_clw_meta_get(w, "/assignment/going_v1"));
+    assert_null(lg_clw_meta_get(w, "/trash/going_v1"));
+    assert_int_equal(get(w, "/v1/stores/going/a"), 404);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +541,8 @@ int main(void)
         cmocka_unit_test(many_keys_come_in_the_order_they_were_asked),
         cmocka_unit_test(a_body_that_names_no_keys_says_what_it_should_be),
         cmocka_unit_test(stores_are_listed_and_health_names_what_is_missing),
+        cmocka_unit_test(values_of_every_schema_are_read_and_shown_in_another),
+        cmocka_unit_test(a_deleted_store_is_not_served_until_it_is_back),
     };
     return cmocka_run_group_tests(tests, up, down); /* One world for all. */
 }
