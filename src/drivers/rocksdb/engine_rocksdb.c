@@ -10,6 +10,7 @@
 #include <rocksdb/c.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "base/str.h"
 #include "drivers/rocksdb/shim.h"
 #include "storage/engine_dir.h"
@@ -37,7 +38,7 @@ struct rocks {
     rocksdb_writeoptions_t *write_synced, *write_unlogged;
     rocksdb_flushoptions_t *flush;
     rocksdb_envoptions_t *env;
-    rocksdb_ingestexternalfileoptions_t *ingest;
+    rocksdb_ingestexternalfileoptions_t *ingest, *ingest_verified;
 };
 
 struct rocks_engine {
@@ -45,6 +46,7 @@ struct rocks_engine {
     struct lg_engine_dir dir;
     bool wal;
     rocksdb_t *db;
+    struct lg_map *finished; /* SST files that this engine wrote since it was opened, by name. */
     pthread_mutex_t writing; /* Making the database when the first put comes. */
     pthread_rwlock_t db_lock;
 };
@@ -178,6 +180,7 @@ static void rocks_close(struct lg_engine *engine)
     struct rocks_engine *e = engine_of(engine);
 
     close_db(e->db);
+    lg_map_free(e->finished);
     lg_engine_dir_close(&e->dir);
     pthread_mutex_destroy(&e->writing);
     pthread_rwlock_destroy(&e->db_lock);
@@ -193,6 +196,7 @@ static enum lg_rc rocks_open(struct lg_engine_driver *d, const struct lg_engine_
 
     e->engine.driver = d;
     e->wal = o->wal;
+    e->finished = lg_map_new();
     pthread_mutex_init(&e->writing, NULL);
     pthread_rwlock_init(&e->db_lock, NULL);
     rc = lg_engine_dir_open(rocks_of(d)->disk, o->path, &e->dir, err);
@@ -394,6 +398,8 @@ static enum lg_rc rocks_sst_finish(struct lg_sst_writer *take_w, struct lg_error
     }
     if (rc == LG_OK)
         rc = lg_engine_dir_sst_finish(&e->dir, w->name, err);
+    if (rc == LG_OK)
+        (void)lg_map_put(e->finished, lg_slice_str(w->name), e);
     if (rc != LG_OK) {
         rocks_sst_abandon(take_w);
         return rc;
@@ -410,6 +416,7 @@ static enum lg_rc rocks_sst_list(struct lg_engine *e, struct lg_disk_names *out,
 
 static enum lg_rc rocks_sst_remove(struct lg_engine *e, const char *name, struct lg_error *err)
 {
+    (void)lg_map_remove(engine_of(e)->finished, lg_slice_str(name));
     return lg_engine_dir_sst_remove(&engine_of(e)->dir, name, err);
 }
 
@@ -433,6 +440,20 @@ static enum lg_rc link_files(struct rocks_engine *e, const char *folder, const c
     return rc;
 }
 
+/* A file that was there before the engine was opened has been through a crash or a restart: all of
+ * it is read and verified. What we have just written ourselves is not read again here; each block
+ * is verified when it is read for an answer. */
+static const rocksdb_ingestexternalfileoptions_t *ingest_options(const struct rocks_engine *e,
+                                                                 const char *const *names, size_t n)
+{
+    const struct rocks *r = rocks_of(e->engine.driver);
+
+    for (size_t i = 0; i < n; i++)
+        if (lg_map_get(e->finished, lg_slice_str(names[i])) == NULL)
+            return r->ingest_verified;
+    return r->ingest;
+}
+
 static enum lg_rc fill(struct rocks_engine *e, rocksdb_t *db, const char *folder,
                        const char *const *names, size_t n, struct lg_error *err)
 {
@@ -442,8 +463,8 @@ static enum lg_rc fill(struct rocks_engine *e, rocksdb_t *db, const char *folder
     enum lg_rc rc = link_files(e, in, names, n, paths, err);
 
     if (rc == LG_OK) {
-        rocksdb_ingest_external_file(db, (const char *const *)paths, n,
-                                     rocks_of(e->engine.driver)->ingest, &text);
+        rocksdb_ingest_external_file(db, (const char *const *)paths, n, ingest_options(e, names, n),
+                                     &text);
         rc = settle(e, "cannot take SST files in", text, err);
     }
     for (size_t i = 0; i < n; i++)
@@ -547,7 +568,7 @@ static void set_tables(rocksdb_options_t *o, rocksdb_cache_t *cache)
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
     rocksdb_block_based_options_set_filter_policy(/* Owned by the table options. */
-                                                  t, rocksdb_filterpolicy_create_ribbon(
+                                                  t, rocksdb_filterpolicy_create_bloom_full(
                                                          FILTER_BITS_PER_KEY));
     rocksdb_options_set_block_based_table_factory(o, t);
     rocksdb_block_based_options_destroy(t);
@@ -608,7 +629,10 @@ static void make_call_options(struct rocks *r)
     r->env = rocksdb_envoptions_create();
     r->ingest = rocksdb_ingestexternalfileoptions_create();
     rocksdb_ingestexternalfileoptions_set_move_files(r->ingest, 1);
-    lg_rocksdb_shim_verify_ingest(r->ingest);
+    lg_rocksdb_shim_set_ingest(r->ingest, /* verify= */ false);
+    r->ingest_verified = rocksdb_ingestexternalfileoptions_create();
+    rocksdb_ingestexternalfileoptions_set_move_files(r->ingest_verified, 1);
+    lg_rocksdb_shim_set_ingest(r->ingest_verified, /* verify= */ true);
 }
 
 struct lg_engine_driver *lg_rocksdb_new(const struct lg_rocksdb_options *options)
@@ -636,6 +660,7 @@ void lg_rocksdb_free(struct lg_engine_driver *driver)
         return;
     r = rocks_of(driver);
     rocksdb_ingestexternalfileoptions_destroy(r->ingest);
+    rocksdb_ingestexternalfileoptions_destroy(r->ingest_verified);
     rocksdb_envoptions_destroy(r->env);
     rocksdb_flushoptions_destroy(r->flush);
     rocksdb_writeoptions_destroy(r->write_unlogged);

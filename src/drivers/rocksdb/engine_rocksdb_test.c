@@ -203,6 +203,48 @@ static void a_flipped_bit_is_never_served(void **state)
     place_free(p);
 }
 
+/* An SST file that waits through a restart is read whole before it is taken in. */
+static void a_file_that_was_damaged_while_nobody_ran_is_not_taken_in(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"000000.sst"};
+
+    for (uint64_t place = 1; place <= 3; place++) {
+        struct place *p = place_new();
+        struct lg_engine *e = open_at(p, "t/0");
+        struct lg_sst_writer *w = NULL;
+        LG_SCOPED(lg_disk_names) found = {0};
+        LG_AUTO_STR char *path = NULL;
+        struct lg_error err = {0};
+        uint64_t size = 0;
+
+        assert_ok(lg_sst_open(e, names[0], &w, &err));
+        for (unsigned n = 0; n < ROWS; n++) {
+            char key[16], value[64];
+
+            write_row(n, key, value);
+            assert_ok(lg_sst_add(w, lg_slice_str(key), lg_slice_str(value), &err));
+        }
+        assert_ok(lg_sst_finish(w, &err));
+        lg_engine_close(e);
+        path = lg_strf("t/0/sst/%s", names[0]);
+        {
+            LG_AUTO(lg_file) *f = NULL;
+
+            assert_ok(lg_file_open(p->disk, path, LG_DISK_READ, &f, &err));
+            assert_ok(lg_file_size(f, &size, &err));
+        }
+        flip(p, path, size * 2 * place); /* a quarter, a half, three quarters of it */
+        e = open_at(p, "t/0");
+        assert_rc(LG_ERR_CORRUPT, lg_engine_ingest(e, names, 1, &err));
+        flip(p, path, size * 2 * place);
+        assert_ok(lg_engine_ingest(e, names, 1, &err));
+        assert_int_equal(0, read_rows(e));
+        lg_engine_close(e);
+        place_free(p);
+    }
+}
+
 static void a_lost_table_file_is_corrupt(void **state)
 {
     (void)state;
@@ -292,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_keeps_the_engine_contract),
         cmocka_unit_test(a_flipped_bit_is_never_served),
+        cmocka_unit_test(a_file_that_was_damaged_while_nobody_ran_is_not_taken_in),
         cmocka_unit_test(a_lost_table_file_is_corrupt),
         cmocka_unit_test(many_replicas_are_open_at_once),
         cmocka_unit_test(reads_go_on_while_a_push_is_taken_in),

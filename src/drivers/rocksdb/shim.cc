@@ -26,8 +26,8 @@ void lg_rocksdb_shim_set_write_buffers(rocksdb_options_t *options, size_t bytes,
         std::make_shared<rocksdb::WriteBufferManager>(bytes, cache->rep);
 }
 
-void lg_rocksdb_shim_verify_ingest(rocksdb_ingestexternalfileoptions_t *options)
+void lg_rocksdb_shim_set_ingest(rocksdb_ingestexternalfileoptions_t *options, bool verify)
 {
-    options->rep.verify_checksums_before_ingest = true;
+    options->rep.verify_checksums_before_ingest = verify;
     options->rep.write_global_seqno = false;
 }
