@@ -57,6 +57,7 @@ struct lg_catalog_snapshot {
     unsigned refs;                                /* catalog.c only */
     LG_VEC(struct lg_catalog_store *) stores;     /* by name; without the deleted ones */
     LG_VEC(struct lg_catalog_store *) deleted;    /* those that could be brought back */
+    size_t disabled;                              /* how many of `stores` answer no reads */
     LG_VEC(struct lg_catalog_instance) instances; /* live ones, by id */
     LG_VEC(struct lg_catalog_topic) topics;       /* by name */
     LG_VEC(char *) routers;                       /* URLs of the live ones */
@@ -69,6 +70,10 @@ void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s); /* NULL is allowe
 /* NULL when there is none; borrowed from the snapshot. */
 const struct lg_catalog_store *lg_catalog_store(const struct lg_catalog_snapshot *s,
                                                 struct lg_slice name);
+/* May it be read: is it neither deleted nor are its reads disabled? LG_ERR_NO_STORE,
+ * LG_ERR_REFUSED. A store that is not known may. Cheap while there is no such store. */
+LG_MUST_CHECK enum lg_rc lg_catalog_check_reads(const struct lg_catalog_snapshot *s,
+                                                struct lg_slice name, struct lg_error *err);
 /* Was it deleted, and can it still be brought back? */
 bool lg_catalog_is_deleted(const struct lg_catalog_snapshot *s, struct lg_slice name);
 const struct lg_catalog_topic *lg_catalog_topic(const struct lg_catalog_snapshot *s,

@@ -81,6 +81,7 @@ static void add_store(struct lg_catalog_snapshot *s, const struct lg_tree_node *
     } else {
         LG_VEC_PUSH(&s->stores, store);
         (void)lg_map_put(s->store_by_name, name, store);
+        s->disabled += !store->store->enable_reads;
     }
 }
 
@@ -267,6 +268,31 @@ const struct lg_catalog_store *lg_catalog_store(const struct lg_catalog_snapshot
     return lg_map_get(s->store_by_name, name);
 }
 
+static enum lg_rc say_deleted(struct lg_slice name, struct lg_error *err)
+{
+    return lg_error_set(err, LG_ERR_NO_STORE,
+                        "store '%.*s' was deleted; `lagoon store undelete %.*s` brings it back",
+                        LG_FMT(name), LG_FMT(name));
+}
+
+enum lg_rc lg_catalog_check_reads(const struct lg_catalog_snapshot *s, struct lg_slice name,
+                                  struct lg_error *err)
+{
+    const struct lg_catalog_store *store;
+
+    if (s->deleted.size == 0 && s->disabled == 0)
+        return LG_OK;
+    if (lg_catalog_is_deleted(s, name))
+        return say_deleted(name, err);
+    store = lg_catalog_store(s, name);
+    if (store == NULL || store->store->enable_reads)
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_REFUSED,
+                        "reads of store '%.*s' are disabled; `lagoon store update %.*s --reads "
+                        "true` enables them",
+                        LG_FMT(name), LG_FMT(name));
+}
+
 bool lg_catalog_is_deleted(const struct lg_catalog_snapshot *s, struct lg_slice name)
 {
     return s->deleted.size > 0 && lg_map_get(s->deleted_by_name, name) != NULL;
@@ -299,9 +325,7 @@ enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s, struct lg_
         return LG_OK;
     }
     if (lg_catalog_is_deleted(s, name))
-        return lg_error_set(err, LG_ERR_NO_STORE,
-                            "store '%.*s' was deleted; `lagoon store undelete %.*s` brings it back",
-                            LG_FMT(name), LG_FMT(name));
+        return say_deleted(name, err);
     names = lg_new_array(const char *, s->stores.size + 1);
     for (size_t i = 0; i < s->stores.size; i++)
         names[i] = s->stores.data[i]->store->name;

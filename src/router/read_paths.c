@@ -337,6 +337,8 @@ static struct pinned *pin(struct lg_router *r, struct lg_http_request *rq, enum 
     if (rc == LG_ERR_NO_STORE && (form == VENICE_ONE || form == VENICE_MANY))
         err.rc = rc = LG_ERR_INVALID; /* Venice's router answers 400 on this path. */
     if (rc == LG_OK)
+        rc = lg_catalog_check_reads(s, store_name, &err);
+    if (rc == LG_OK)
         rc = lg_router_version(r, s, p->store, &p->version, &err);
     if (rc != LG_OK) {
         refuse(rq, form, &err);

@@ -526,6 +526,26 @@ static void a_deleted_store_is_not_served_until_it_is_back(void **state)
     assert_int_equal(get(w, "/v1/stores/going/a"), 404);
 }
 
+static void disabled_reads_are_refused_everywhere(void **state)
+{
+    struct lg_clw *w = *state;
+    unsigned refused = 0;
+
+    assert_int_equal(get(w, "/v1/stores/numbers/7"), 200);
+    assert_int_equal(lg_clw_post(w, "/update_store", "store_name=numbers&enable_reads=false"), 200);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(get(w, "/v1/stores/numbers/7"), 403);
+    expect_says(w, "lagoon store update numbers --reads true");
+    assert_int_equal(get(w, "/storage/numbers/Dg==?f=b64"), 403);
+    for (unsigned i = 0; i < 2; i++)
+        refused += lg_clw_get(w, &w->servers[i], "/storage/numbers_v1/0/Dg==?f=b64") == 403;
+    assert_int_equal(refused, 2);
+    assert_int_equal(get(w, "/v1/stores/test_store/key1"), 200); /* Only these. */
+    assert_int_equal(lg_clw_post(w, "/update_store", "store_name=numbers&enable_reads=true"), 200);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(get(w, "/v1/stores/numbers/7"), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +563,7 @@ int main(void)
         cmocka_unit_test(stores_are_listed_and_health_names_what_is_missing),
         cmocka_unit_test(values_of_every_schema_are_read_and_shown_in_another),
         cmocka_unit_test(a_deleted_store_is_not_served_until_it_is_back),
+        cmocka_unit_test(disabled_reads_are_refused_everywhere),
     };
     return cmocka_run_group_tests(tests, up, down); /* One world for all. */
 }

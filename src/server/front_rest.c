@@ -85,20 +85,21 @@ static void refuse_missing(const struct lg_front_rest *f, struct lg_http_request
         refuse(rq, status_of_missing(f, topic), "No storage exists for: %.*s", LG_FMT(topic));
 }
 
-/* The replicas of a deleted store stay, in case it comes back; nobody may read them meanwhile. */
-static bool refuse_deleted(const struct lg_front_rest *f, struct lg_http_request *rq,
-                           struct lg_slice topic)
+/* The replicas of a deleted store stay, in case it comes back; nobody may read them meanwhile. Nor
+ * those of a store whose reads are disabled. */
+static bool refuse_unread(const struct lg_front_rest *f, struct lg_http_request *rq,
+                          struct lg_slice topic)
 {
     const struct lg_catalog_snapshot *s = lg_catalog_current(f->catalog);
     struct lg_slice name;
     int32_t version;
     struct lg_error err;
 
-    if (s == NULL || s->deleted.size == 0 ||
+    if (s == NULL || (s->deleted.size == 0 && s->disabled == 0) ||
         lg_names_parse_version_topic(topic, &name, &version, &err) != LG_OK ||
-        !lg_catalog_is_deleted(s, name))
+        lg_catalog_check_reads(s, name, &err) == LG_OK)
         return false;
-    refuse(rq, 400, "store '%.*s' was deleted", LG_FMT(name));
+    refuse(rq, err.rc == LG_ERR_REFUSED ? 403 : 400, "%s", err.text);
     return true;
 }
 
@@ -187,7 +188,7 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
         refuse(rq, 400, "the key is not base64");
         return;
     }
-    if (refuse_deleted(f, rq, topic))
+    if (refuse_unread(f, rq, topic))
         return;
     found = lg_replica_manager_find(f->replicas, topic, (uint32_t)partition, &replica);
     if (found != LG_REPLICA_SERVING) {
@@ -319,7 +320,7 @@ static void get_many(const struct lg_front_rest *f, struct lg_http_request *rq)
         refuse(rq, 400, "X-VENICE-API-VERSION must be 1, not '%.*s'", LG_FMT(version));
         return;
     }
-    if (refuse_deleted(f, rq, topic))
+    if (refuse_unread(f, rq, topic))
         return;
     m = lg_new(struct many);
     m->rq = rq;
