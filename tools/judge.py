@@ -27,6 +27,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HERE = ROOT / "test/judge"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
+PYTHON = "/usr/bin/python3"  # Debian's, which has the package python3-avro.
 FETCH_TIMEOUT_S, JUDGE_TIMEOUT_S = 300, 600
 
 
@@ -105,7 +106,7 @@ def judges(program, work, paths):
     jars = os.pathsep.join(str(p) for p in paths["maven"])
     with tarfile.open(paths["npm"][0]) as tar:
         tar.extractall(work)
-    python = [sys.executable, str(HERE / "python_avro.py")]
+    python = [PYTHON, str(HERE / "python_avro.py")]
     return {"java-resolution": ["java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", jars,
                                 str(HERE / "Judge.java"), pairs, answers],
             "avsc-encoding": ["node", str(HERE / "avsc.js"), str(work / "package"), pairs],
