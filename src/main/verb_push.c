@@ -15,6 +15,7 @@
 #include "drivers/uv/lane_uv.h"
 #include "main/cli.h"
 #include "main/files.h"
+#include "main/push_dry_run.h"
 #include "pushjob/pushjob.h"
 
 #define TIMEOUT_MS_DEFAULT 3600000u
@@ -28,6 +29,7 @@ struct push {
     struct lg_loghttp *log;
     struct lg_disk *temp;
     struct lg_cli_files files;
+    enum lg_duplicates duplicates;
     bool terminal, json, settled;
     const char *push_id;
     bool told_id;
@@ -153,8 +155,8 @@ static void describe(const struct push *push, const struct lg_push_outcome *o, s
     lg_buf_appendf(text, ": %llu records in %u partitions", (unsigned long long)o->records,
                    o->partitions);
     if (o->duplicates > 0)
-        lg_buf_appendf(text, " (%llu identical duplicates dropped)",
-                       (unsigned long long)o->duplicates);
+        lg_buf_appendf(text, " (%llu %sduplicates dropped)", (unsigned long long)o->duplicates,
+                       push->duplicates == LG_DUPLICATES_FAIL ? "identical " : "");
     if (o->shape.compression != LG_COMPRESSION_NO_OP)
         lg_buf_appendf(text, ", values of %llu bytes compressed to %llu with %s",
                        (unsigned long long)o->raw_bytes, (unsigned long long)o->packed_bytes,
@@ -178,7 +180,9 @@ static int report(const struct push *push)
         (void)fprintf(stderr, "\r\x1b[K");
     if (o->rc != LG_OK)
         return lg_cli_fail(&o->err);
-    if (push->json) {
+    if (push->command->flags[LG_FLAG_DRY_RUN] != NULL) {
+        lg_push_dry_run_write(&text, push->command->arguments[0], o, push->json);
+    } else if (push->json) {
         LG_AUTO(lg_json) *json = lg_json_new_object();
 
         lg_json_set_str(json, "store", push->command->arguments[0]);
@@ -253,6 +257,7 @@ static enum lg_rc open_input(struct push *push, struct lg_pushjob_options *o, st
         rc = lg_cli_input_options(c, &push->files, &o->input, err);
     if (rc == LG_OK)
         rc = parse_duplicates(c->flags[LG_FLAG_DUPLICATES], &o->duplicates, err);
+    push->duplicates = o->duplicates;
     o->file_bytes = push->files.bytes;
     o->input.bad_record = bad_record;
     o->input.ctx = push;
@@ -302,6 +307,7 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
                               LG_ROWS_MEMORY_BYTES_MAX, &o->sort_memory_bytes, err) != LG_OK)
         return lg_error_wrap(err, "--sort-memory");
     o->store = c->arguments[0];
+    o->dry_run = c->flags[LG_FLAG_DRY_RUN] != NULL;
     o->create_store = c->flags[LG_FLAG_CREATE] != NULL;
     o->owner = c->flags[LG_FLAG_OWNER] != NULL ? c->flags[LG_FLAG_OWNER] : getenv("USER");
     if (o->owner == NULL)

@@ -423,6 +423,11 @@ enum lg_rc lg_input_next_json(struct lg_input *in, struct lg_buf *out, bool *out
     return LG_OK;
 }
 
+bool lg_input_resolves(const struct lg_input *in)
+{
+    return in->resolves;
+}
+
 uint64_t lg_input_offset(const struct lg_input *in)
 {
     return in->consumed;

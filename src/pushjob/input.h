@@ -69,6 +69,9 @@ LG_MUST_CHECK enum lg_rc lg_input_bind(struct lg_input *input, const struct lg_s
                                        const struct lg_schema *const *values, size_t count,
                                        size_t *out_chosen, struct lg_error *err);
 
+/* Was a file's schema another than the store's, so that its records are converted? */
+bool lg_input_resolves(const struct lg_input *input);
+
 /* The next record as Avro bytes of the bound schemas; borrowed until the next call. `*out_end` is
  * true after the last. Errors name file, line or record, and field. */
 LG_MUST_CHECK enum lg_rc lg_input_next(struct lg_input *input, struct lg_slice *out_key,

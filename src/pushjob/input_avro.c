@@ -199,7 +199,9 @@ static enum lg_rc bind_avro(struct lg_input *in, struct lg_error *err)
 
     if (rc != LG_OK)
         return rc;
-    return fit("value", lg_input_avro_value(in), in->value_schema, but, &a->resolve_value, err);
+    rc = fit("value", lg_input_avro_value(in), in->value_schema, but, &a->resolve_value, err);
+    in->resolves = in->resolves || a->resolve_key != NULL || a->resolve_value != NULL;
+    return rc;
 }
 
 static enum lg_rc resolve(struct lg_input *in, struct lg_slice *key, struct lg_slice *value,

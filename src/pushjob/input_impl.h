@@ -41,6 +41,7 @@ struct lg_input {
     const struct lg_input_ops *ops;
     void *reader; /* of the format; NULL between files */
     bool at_end;
+    bool resolves; /* Some file's records are converted. */
 
     struct lg_schema *key_schema, *value_schema; /* The store's, once bound. */
     struct lg_buf key, value;                    /* The current record, where it was encoded. */

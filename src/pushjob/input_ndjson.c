@@ -1,5 +1,6 @@
 /* NDJSON: one JSON object on each line. */
 #include "avro/json_text.h"
+#include "base/str.h"
 #include "pushjob/input_impl.h"
 
 #define READ_BYTES ((size_t)64 << 10)
@@ -113,6 +114,8 @@ static enum lg_rc next_object(struct lg_input *in, struct lg_json **out, bool *o
     in->go_on = true;
     in->line = l->line;
     l->objects++;
+    if (!lg_utf8_valid(line))
+        return lg_error_set(err, LG_ERR_BAD_DATA, "the text is not UTF-8");
     rc = lg_json_parse(line, &json, err);
     if (rc != LG_OK)
         return rc;

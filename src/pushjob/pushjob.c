@@ -172,6 +172,8 @@ static void schemas_known(struct lg_pushjob *job)
     }
     job->value_schema = job->value_schemas.data[chosen];
     job->schema_id = job->value_ids.data[chosen];
+    if (!job->creates)
+        job->outcome.schema_id = job->schema_id;
     lg_pushjob_enter(job, LG_PUSH_READING);
     job->packer = lg_packer_new(&(struct lg_packer_options){
         .shape = job->outcome.shape, .next = next_of_input, .ctx = job});
@@ -205,7 +207,8 @@ static void plan_store(struct lg_pushjob *job)
         lg_pushjob_fail(job, &err);
         return;
     }
-    job->o.creating(job->o.ctx, job->new_key, job->new_value);
+    if (!job->o.dry_run)
+        job->o.creating(job->o.ctx, job->new_key, job->new_value);
     job->creates = true;
     job->outcome.partitions = job->o.partitions != 0 ? job->o.partitions : PARTITIONS_GUESS;
     job->outcome.shape = job->o.shape;
@@ -242,7 +245,7 @@ static enum lg_rc take_value_schemas(struct lg_pushjob *job, const struct lg_jso
         return LG_OK;
     for (size_t i = planned; i < job->value_schemas.size; i++)
         if (lg_schema_equal_canonical(job->value_schemas.data[i], job->value_schema)) {
-            job->schema_id = job->value_ids.data[i];
+            job->outcome.schema_id = job->schema_id = job->value_ids.data[i];
             return LG_OK;
         }
     return made_meanwhile(job, "value", err);
@@ -320,6 +323,13 @@ static void store_found(struct lg_api_call *call)
 
     if (call->rc == LG_ERR_NO_STORE && job->o.create_store && job->rows == NULL &&
         !job->cancelled) {
+        job->outcome.fit = LG_PUSH_FIT_NEW;
+        plan_store(job);
+        return;
+    }
+    if ((call->rc == LG_ERR_UNAVAILABLE || call->rc == LG_ERR_TIMEOUT) && job->o.dry_run &&
+        !job->o.empty && !job->cancelled && lg_input_format(job->input) == LG_INPUT_AVRO) {
+        job->outcome.fit = LG_PUSH_FIT_UNKNOWN; /* The file can be judged by itself. */
         plan_store(job);
         return;
     }
@@ -344,7 +354,10 @@ static void store_found(struct lg_api_call *call)
         return;
     }
     if (job->o.empty) {
-        lg_pushjob_request(job);
+        if (job->o.dry_run)
+            lg_pushjob_end(job);
+        else
+            lg_pushjob_request(job);
         return;
     }
     lg_pushjob_prepare(job);
@@ -365,8 +378,15 @@ static enum lg_rc next_of_input(void *ctx, struct lg_row *out, bool *out_end, st
 {
     struct lg_pushjob *job = ctx;
 
+    enum lg_rc rc;
+
     out->origin = lg_input_records(job->input);
-    return lg_input_next(job->input, &out->key, &out->value, out_end, err);
+    rc = lg_input_next(job->input, &out->key, &out->value, out_end, err);
+    if (rc == LG_OK && !*out_end) {
+        job->outcome.key_bytes_max = LG_MAX(job->outcome.key_bytes_max, out->key.size);
+        job->outcome.value_bytes_max = LG_MAX(job->outcome.value_bytes_max, out->value.size);
+    }
+    return rc;
 }
 
 /* On a pool thread: the same, ready to be stored. */
@@ -417,8 +437,25 @@ static void settled_some(void *ctx, uint32_t done)
     lg_pushjob_tell(job, done, job->outcome.partitions);
 }
 
+/* Everything is known that can be known without changing anything. */
+static void end_dry_run(struct lg_pushjob *job)
+{
+    job->outcome.records = lg_rows_total(job->rows);
+    job->partition_records = lg_new_array(uint64_t, job->outcome.partitions);
+    for (uint32_t i = 0; i < job->outcome.partitions; i++)
+        job->partition_records[i] = lg_rows_count(job->rows, i);
+    job->outcome.partition_records = job->partition_records;
+    lg_pushjob_end(job);
+}
+
 static void rows_ready(struct lg_pushjob *job)
 {
+    if (job->outcome.fit == LG_PUSH_FIT_SAME && lg_input_resolves(job->input))
+        job->outcome.fit = LG_PUSH_FIT_RESOLVED;
+    if (job->o.dry_run) {
+        end_dry_run(job);
+        return;
+    }
     if (job->creates) {
         step_create(job);
         return;
@@ -568,6 +605,7 @@ void lg_pushjob_free(struct lg_pushjob *job)
     lg_spread_free(job->spread);
     lg_rows_free(job->rows);
     lg_free(job->temp_name);
+    lg_free(job->partition_records);
     lg_free(job->new_key);
     lg_free(job->new_value);
     lg_packer_free(job->packer);

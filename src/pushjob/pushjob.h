@@ -65,6 +65,7 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
     uint32_t partitions; /* with create_store; 0: the controller's default */
     uint64_t timeout_ms; /* of the whole push */
     uint64_t lease_ms;   /* silence after which another push may replace this one; 0: 30 s */
+    bool dry_run;        /* reads, sorts and judges everything, and changes nothing */
     bool empty;          /* a version without a record; there are no files */
     bool defer_swap;     /* Once complete, the version waits for a swap. */
     bool no_wait;        /* ends when all is written and the servers do the rest */
@@ -82,6 +83,14 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
     void *ctx;
 };
 
+/* How well the files' schema fits the store's. */
+enum lg_push_fit {
+    LG_PUSH_FIT_SAME,     /* the bytes of the files are written as they are */
+    LG_PUSH_FIT_RESOLVED, /* records are converted into the store's schema */
+    LG_PUSH_FIT_NEW,      /* The store would be made. */
+    LG_PUSH_FIT_UNKNOWN,  /* The controller could not be asked; only with dry_run. */
+};
+
 /* What came of it; valid in `finished`. */
 struct lg_push_outcome {
     enum lg_rc rc;
@@ -94,6 +103,10 @@ struct lg_push_outcome {
     bool store_created;
     bool waits_for_swap; /* The version is complete, or will be, and is not served yet. */
     bool loads;          /* with no_wait: the servers still load it */
+    enum lg_push_fit fit;
+    int32_t schema_id; /* that the values are written with; 0: not known */
+    uint64_t key_bytes_max, value_bytes_max;
+    const uint64_t *partition_records; /* with dry_run: of each partition; valid until free */
 };
 
 struct lg_pushjob *lg_pushjob_start(const struct lg_pushjob_options *options);

@@ -39,7 +39,8 @@ struct lg_pushjob {
     struct lg_gather *gather; /* under way */
     struct lg_rows *rows;     /* Settled. */
     char *temp_name;
-    struct lg_rows *before; /* Being spread over another number of partitions. */
+    uint64_t *partition_records; /* of a dry run */
+    struct lg_rows *before;      /* Being spread over another number of partitions. */
     struct lg_rows_stream *before_stream;
     uint32_t before_partition;
     struct lg_offload offload;

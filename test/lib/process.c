@@ -80,6 +80,13 @@ static char *join(const char *const *words)
     return lg_buf_take_str(&text);
 }
 
+static int stdin_fd = -1; /* of children to come */
+
+void lg_process_stdin(int fd)
+{
+    stdin_fd = fd;
+}
+
 static LG_NORETURN void be_child(const char *binary, char **argv, char **env,
                                  const struct lg_process *p, pid_t parent)
 {
@@ -87,8 +94,8 @@ static LG_NORETURN void be_child(const char *binary, char **argv, char **env,
 
     /* Dies with the test program, also when that died before this line. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || null < 0 ||
-        dup2(null, STDIN_FILENO) < 0 || dup2(p->out_fd, STDOUT_FILENO) < 0 ||
-        dup2(p->err_fd, STDERR_FILENO) < 0)
+        dup2(stdin_fd < 0 ? null : stdin_fd, STDIN_FILENO) < 0 ||
+        dup2(p->out_fd, STDOUT_FILENO) < 0 || dup2(p->err_fd, STDERR_FILENO) < 0)
         _exit(127);
     (void)execve(binary, argv, env);
     _exit(127);

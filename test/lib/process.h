@@ -30,6 +30,9 @@ char *lg_process_binary(void);
  * `environment` ("NAME=value", NULL at the end, over the test's own; NULL: nothing more). */
 void lg_process_start(struct lg_process *p, const char *const *words,
                       const char *const *environment);
+/* Where children that are started from now on read their standard input; -1, as at first: nowhere.
+ * The descriptor stays the caller's. */
+void lg_process_stdin(int fd);
 /* Has it ended within the time? */
 bool lg_process_ended(struct lg_process *p, uint64_t timeout_ms);
 /* Waits for its end and returns the exit status, or 128 + signal. Fails the test when it is still
