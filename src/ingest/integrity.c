@@ -241,6 +241,27 @@ static enum lg_integrity_verdict check_end(struct lg_integrity *t, struct lg_pro
     return LG_INTEGRITY_OK;
 }
 
+/* A message that was seen before. Of repetitions only the end of the segment is looked at: a pusher
+ * that goes on under the id of one that died must have the same file, or half of each would be
+ * served. */
+static enum lg_integrity_verdict check_repeated(const struct lg_producer *p,
+                                                const struct lg_envelope *e,
+                                                const struct lg_integrity_rules *rules,
+                                                struct lg_error *err)
+{
+    uint8_t sum[LG_CHECKSUM_BYTES_MAX];
+    struct lg_slice want = lg_slice(sum, lg_checksum_value(&p->checksum, sum));
+    bool has_ended = p->status != LG_SEGMENT_IN_PROGRESS && e->producer.sequence == p->sequence;
+
+    if (!is_control(e, LG_CONTROL_END_OF_SEGMENT) || !p->is_registered || rules->tolerant ||
+        rules->end_of_push_seen)
+        return LG_INTEGRITY_DUPLICATE;
+    if (has_ended && lg_slice_eq(want, e->control.end_of_segment.checksum))
+        return LG_INTEGRITY_DUPLICATE;
+    return fault(LG_INTEGRITY_CORRUPT, e, err,
+                 "the segment ends in two ways: two different files were pushed under one push id");
+}
+
 static enum lg_integrity_verdict check_same_segment(struct lg_integrity *t, struct lg_producer *p,
                                                     const struct lg_envelope *e,
                                                     struct lg_slice key,
@@ -252,7 +273,7 @@ static enum lg_integrity_verdict check_same_segment(struct lg_integrity *t, stru
 
     if (e->producer.sequence <= p->sequence)
         return lg_mutant(LG_MUTANT_integrity_takes_duplicates) ? LG_INTEGRITY_OK
-                                                               : LG_INTEGRITY_DUPLICATE;
+                                                               : check_repeated(p, e, rules, err);
     if (has_gap && !gap_is_legal)
         return fault(LG_INTEGRITY_MISSING, e, err, "follows sequence %d: %d messages are lost",
                      p->sequence, e->producer.sequence - 1 - p->sequence);

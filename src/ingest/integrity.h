@@ -18,9 +18,9 @@ struct lg_integrity; /* Opaque. */
 
 enum lg_integrity_verdict {
     LG_INTEGRITY_OK,
-    LG_INTEGRITY_DUPLICATE,    /* seen before: skip the record, move on */
-    LG_INTEGRITY_MISSING,      /* messages between the last one and this one are not there */
-    LG_INTEGRITY_CORRUPT,      /* checksum differs, or data after the end of its segment */
+    LG_INTEGRITY_DUPLICATE, /* seen before: skip the record, move on */
+    LG_INTEGRITY_MISSING,   /* messages between the last one and this one are not there */
+    LG_INTEGRITY_CORRUPT,   /* checksum differs, data after the end of its segment, or two ends */
     LG_INTEGRITY_UNREGISTERED, /* a producer or segment that does not begin with its start */
 };
 

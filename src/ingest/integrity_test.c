@@ -162,6 +162,31 @@ static void an_earlier_segment_is_a_duplicate(void **state)
     give(t, put(1, 0, 99), &before_end, LG_INTEGRITY_DUPLICATE);
 }
 
+/* What a pusher writes that goes on under the id of another, with another file. */
+static void a_segment_that_ends_in_two_ways_is_corrupt(void **state)
+{
+    LG_AUTO(lg_integrity) *t = lg_integrity_new();
+    LG_AUTO(lg_integrity) *same_length = lg_integrity_new();
+    struct lg_envelope other = end(1, 0, 2, /* is_final= */ true);
+
+    (void)state;
+    other.control.end_of_segment.checksum = LG_LIT("otherwis");
+    for (int i = 0; i < 2; i++) {
+        struct lg_integrity *one = i == 0 ? t : same_length;
+
+        give(one, start(1, 0), &before_end, LG_INTEGRITY_OK);
+        give(one, put(1, 0, 1), &before_end, LG_INTEGRITY_OK);
+    }
+    give(same_length, end(1, 0, 2, true), &before_end, LG_INTEGRITY_OK);
+    give(same_length, end(1, 0, 2, true), &before_end, LG_INTEGRITY_DUPLICATE); /* The same file. */
+    give(same_length, other, &before_end, LG_INTEGRITY_CORRUPT);
+    give(same_length, other, &after_end, LG_INTEGRITY_DUPLICATE); /* Too late to be served. */
+    give(t, put(1, 0, 2), &before_end, LG_INTEGRITY_OK);
+    give(t, put(1, 0, 3), &before_end, LG_INTEGRITY_OK);
+    give(t, end(1, 0, 3, true), &before_end, LG_INTEGRITY_CORRUPT); /* A shorter file. */
+    give(t, put(1, 0, 3), &before_end, LG_INTEGRITY_DUPLICATE);
+}
+
 static void a_gap_is_missing_and_leaves_the_state_as_it_was(void **state)
 {
     LG_AUTO(lg_integrity) *t = lg_integrity_new();
@@ -564,6 +589,7 @@ int main(void)
         cmocka_unit_test(a_next_segment_must_begin_with_its_start),
         cmocka_unit_test(a_later_segment_without_the_end_of_this_one_is_missing),
         cmocka_unit_test(an_earlier_segment_is_a_duplicate),
+        cmocka_unit_test(a_segment_that_ends_in_two_ways_is_corrupt),
         cmocka_unit_test(a_gap_is_missing_and_leaves_the_state_as_it_was),
         cmocka_unit_test(data_after_the_end_of_its_segment_is_an_error),
         cmocka_unit_test(producers_do_not_disturb_one_another),
