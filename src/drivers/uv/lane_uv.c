@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "drivers/uv/metrics.h"
 #include "drivers/uv/pool_uv.h"
 #include "lane/timer_heap.h"
 
@@ -39,6 +40,7 @@ struct lane_uv {
     bool running;      /* Any thread. */
     bool has_thread;
     uv_thread_t thread;
+    uint32_t metric; /* The label of this lane. */
     unsigned signals;
     struct lane_signal signal[LG_LANE_UV_SIGNALS_MAX];
 };
@@ -115,6 +117,7 @@ static void empty_inbox(struct lane_uv *l)
 {
     struct lg_task *task = __atomic_exchange_n(&l->inbox, NULL, __ATOMIC_ACQUIRE);
     struct lg_task *oldest = NULL, *newest = task;
+    uint64_t taken = 0;
 
     if (task == NULL)
         return;
@@ -124,7 +127,10 @@ static void empty_inbox(struct lane_uv *l)
         task->next = oldest;
         oldest = task;
         task = next;
+        taken++;
     }
+    lg_metric_add(&lg_metric_lane_tasks_total, l->metric, taken);
+    lg_metric_add(&lg_metric_lane_tasks_waiting, l->metric, taken);
     *l->ready_last = oldest;
     l->ready_last = &newest->next;
 }
@@ -202,10 +208,11 @@ static void lane_timer_stop(struct lg_lane *lane, struct lg_timer *timer)
 static void woken(uv_async_t *handle)
 {
     struct lane_uv *l = handle->data;
+    unsigned n = 0;
 
     begin_turn(l);
     empty_inbox(l);
-    for (unsigned n = 0; n < TURN_MAX && l->ready != NULL; n++) {
+    for (; n < TURN_MAX && l->ready != NULL; n++) {
         struct lg_task *task = l->ready;
 
         l->ready = task->next;
@@ -213,6 +220,7 @@ static void woken(uv_async_t *handle)
             l->ready_last = &l->ready;
         task->run(task); /* It may be freed or posted again in there. */
     }
+    lg_metric_sub(&lg_metric_lane_tasks_waiting, l->metric, n);
     if (l->ready != NULL)
         wake(l);
     fire_timers(l);
@@ -285,6 +293,7 @@ enum lg_rc lg_lane_uv_new(const char *name, struct lg_pool_uv *pool, struct lg_l
     l->pool = pool;
     l->lane.ops = &ops;
     l->lane.name = lg_strdup(name);
+    l->metric = strcmp(name, "control") == 0 ? 1 : strcmp(name, "data") == 0 ? 2 : 0;
     lg_rand_seed(&l->lane.rand, lg_rand_os_seed());
     *out = &l->lane;
     return LG_OK;

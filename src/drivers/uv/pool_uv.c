@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <uv.h>
 
+#include "drivers/uv/metrics.h"
+
 struct lg_pool_uv {
     uv_mutex_t mutex;
     uv_cond_t wake;
@@ -30,6 +32,8 @@ void lg_pool_uv_submit(struct lg_pool_uv *pool, struct lg_offload *offload,
 {
     offload->task.run = (union returned){.returned = returned}.run;
     offload->task.next = NULL;
+    lg_metric_add(&lg_metric_pool_work_total, 0, 1);
+    lg_metric_add(&lg_metric_pool_work_waiting, 0, 1);
     uv_mutex_lock(&pool->mutex);
     *pool->last = &offload->task;
     pool->last = &offload->task.next;
@@ -63,6 +67,7 @@ static void serve(void *arg)
     while ((offload = next_offload(pool)) != NULL) {
         union returned after = {.run = offload->task.run};
 
+        lg_metric_sub(&lg_metric_pool_work_waiting, 0, 1);
         offload->work(offload);
         after.returned(offload);
     }
@@ -100,6 +105,7 @@ enum lg_rc lg_pool_uv_new(unsigned threads, struct lg_pool_uv **out, struct lg_e
                                 "more threads",
                                 pool->threads + 1, threads, uv_strerror(failed));
     }
+    lg_metric_set(&lg_metric_pool_threads, 0, threads);
     *out = LG_TAKE(pool);
     return LG_OK;
 }
