@@ -199,6 +199,10 @@ class Maker:
     # --- Values: what `truth` holds. ---
 
     def integer(self, bits):
+        if self.chance(0.25):  # Where a varint grows by a byte, and both ends.
+            edge = self.rand.choice([6, 13, 20, 27, 34, 48, 55, 62] if bits == 64 else [6, 13, 20, 27])
+            n = self.rand.choice([0, (1 << edge) - 1, 1 << edge, (1 << bits - 1) - 1])
+            return "i:%d" % (n if self.chance(0.5) else ~n)
         n = self.rand.getrandbits(self.rand.randint(0, bits - 1))
         return "i:%d" % (n if self.chance(0.5) else ~n)
 
