@@ -15,8 +15,8 @@ enum { OPENING, CONSUMING, ENDING, READY, FAILED, CLOSING, CLOSED };
 
 static const struct lg_sm_state states[] = {
     [OPENING] = {"opening", LG_TO(CONSUMING) | LG_TO(READY) | LG_TO(FAILED) | LG_TO(CLOSING)},
-    [CONSUMING] = {"consuming", LG_TO(ENDING) | LG_TO(FAILED) | LG_TO(CLOSING)},
-    [ENDING] = {"ending", LG_TO(READY) | LG_TO(FAILED) | LG_TO(CLOSING)},
+    [CONSUMING] = {"consuming", LG_TO(ENDING) | LG_TO(OPENING) | LG_TO(FAILED) | LG_TO(CLOSING)},
+    [ENDING] = {"ending", LG_TO(READY) | LG_TO(OPENING) | LG_TO(FAILED) | LG_TO(CLOSING)},
     [READY] = {"ready", LG_TO(CLOSING)},
     [FAILED] = {"failed", LG_TO(CLOSING)},
     [CLOSING] = {"closing", LG_TO(CLOSED)},
@@ -47,6 +47,7 @@ struct lg_ingest_task {
     struct lg_replica replica;
 
     bool failed; /* Nothing may be checkpointed any more. */
+    bool waits_for_space;
     bool destroy;
     void (*stopped)(void *ctx, const struct lg_error *err);
     void *stopped_ctx;
@@ -54,6 +55,7 @@ struct lg_ingest_task {
 
 static void fetch_next(struct lg_ingest_task *t);
 static void close_now(struct lg_ingest_task *t);
+static void leave_for_space(struct lg_ingest_task *t);
 
 static bool stopping(const struct lg_ingest_task *t)
 {
@@ -140,7 +142,9 @@ static bool landed(struct lg_ingest_task *t)
         close_now(t);
         return false;
     }
-    if (rc != LG_OK)
+    if (rc == LG_ERR_NO_SPACE)
+        leave_for_space(t);
+    else if (rc != LG_OK)
         fail(t, rc);
     return rc == LG_OK;
 }
@@ -226,6 +230,15 @@ static void wait_and_fetch(struct lg_ingest_task *t)
     t->backoff_ms = LG_MIN(t->backoff_ms * 2, (uint64_t)LG_INGEST_BACKOFF_MS_MAX);
 }
 
+/* Whoever takes in data waits first; what is there is read on. */
+static bool must_wait_for_space(struct lg_ingest_task *t)
+{
+    t->waits_for_space = lg_disk_space_is_low(t->o.space);
+    if (t->waits_for_space)
+        lg_timer_start(t->o.lane, &t->pause, LG_INGEST_SPACE_MS * LG_MS, pause_over);
+    return t->waits_for_space;
+}
+
 static bool worth_waiting(enum lg_rc rc)
 {
     return rc == LG_ERR_BUSY || rc == LG_ERR_UNAVAILABLE || rc == LG_ERR_TIMEOUT;
@@ -267,6 +280,8 @@ static void fetch_next(struct lg_ingest_task *t)
         return;
     }
     assert(!t->busy);
+    if (must_wait_for_space(t))
+        return;
     t->busy = true;
     t->fetch = (struct lg_pubsub_op){
         .kind = LG_PUBSUB_FETCH,
@@ -311,10 +326,52 @@ static void open_done(struct lg_offload *offload)
         become_ready(t);
         return;
     }
+    t->waits_for_space = false;
     lg_sm_move(&t->sm, CONSUMING);
     tell(t, LG_INGEST_STARTED, NULL);
     if (!stopping(t))
         fetch_next(t);
+}
+
+/* --- A disk that is full all the same. --------------------------------------------------------
+ */
+
+static void open_again(struct lg_timer *timer)
+{
+    struct lg_ingest_task *t = LG_CONTAINER_OF(timer, struct lg_ingest_task, pause);
+
+    t->failed = false;
+    run(t, open_work, open_done);
+}
+
+static void leave_work(struct lg_offload *offload)
+{
+    struct lg_ingest_task *t = task_of(offload);
+
+    lg_ingest_apply_done(&t->apply);
+    lg_partition_close(LG_TAKE(t->partition));
+}
+
+static void left(struct lg_offload *offload)
+{
+    struct lg_ingest_task *t = task_of(offload);
+
+    t->busy = false;
+    if (stopping(t))
+        close_now(t);
+    else
+        lg_timer_start(t->o.lane, &t->pause, LG_INGEST_SPACE_MS * LG_MS, open_again);
+}
+
+/* What is in memory may be past what is stored: the checkpoint says where to go on. */
+static void leave_for_space(struct lg_ingest_task *t)
+{
+    lg_log(LG_LOG_WARN, "replica_waits_for_space", "topic=%s partition=%u reason=\"%s\"", t->topic,
+           t->o.partition, t->err.text);
+    t->waits_for_space = true;
+    if (t->sm.now != OPENING)
+        lg_sm_move(&t->sm, OPENING);
+    run(t, leave_work, left);
 }
 
 struct lg_ingest_task *lg_ingest_task_start(const struct lg_ingest_options *o)
@@ -423,5 +480,5 @@ uint64_t lg_ingest_task_bytes(const struct lg_ingest_task *t)
 
 const char *lg_ingest_task_state(const struct lg_ingest_task *t)
 {
-    return lg_sm_name(&t->sm);
+    return t->waits_for_space && !stopping(t) ? "waiting for disk space" : lg_sm_name(&t->sm);
 }

@@ -6,6 +6,10 @@
  *      └──▶ FAILED ◀── CONSUMING│           a sentence says why; nothing is checkpointed any more
  *   any of them ──stop──▶ CLOSING ──▶ CLOSED
  *
+ * While the disk is low nothing is fetched: the task keeps its position and looks again every
+ * LG_INGEST_SPACE_MS. A disk that is full all the same closes the replica, which goes on from its
+ * checkpoint once there is room.
+ *
  * A batch is fetched, then applied by one offload; then the next is fetched: at most one fetched
  * batch is held per task, so memory is bounded by tasks * (fetch_bytes + one record). Retryable
  * errors of the log are waited out. Before end of push anything that is wrong with the stream
@@ -18,6 +22,7 @@
 #ifndef LG_INGEST_TASK_H
 #define LG_INGEST_TASK_H
 
+#include "lane/disk_space.h"
 #include "lane/lane.h"
 #include "pubsub/pubsub.h"
 #include "storage/checkpoint.h"
@@ -30,6 +35,7 @@ struct lg_ingest_task;
 #define LG_INGEST_WAIT_MS 1000      /* Long poll. */
 #define LG_INGEST_BACKOFF_MS_MIN 50 /* Doubles up to the maximum while the log is away. */
 #define LG_INGEST_BACKOFF_MS_MAX 5000
+#define LG_INGEST_SPACE_MS 1000
 #define LG_INGEST_PROGRESS_RECORDS 10000 /* A PROGRESS at most this often. */
 
 enum lg_ingest_event {
@@ -51,6 +57,7 @@ struct lg_ingest_options {
     struct lg_pubsub *pubsub;                /* May be NULL for a replica known to be complete. */
     struct lg_engine_driver *driver;         /* Borrowed, outlives the task. */
     struct lg_checkpoint_store *checkpoints; /* Borrowed, outlives the task. */
+    struct lg_disk_space *space;             /* Borrowed; NULL: never low. */
     const char *topic;                       /* Copied. */
     uint32_t partition;
     size_t fetch_bytes;  /* 0: LG_INGEST_FETCH_BYTES */
@@ -78,7 +85,7 @@ const char *lg_ingest_task_topic(const struct lg_ingest_task *task);
 uint32_t lg_ingest_task_partition(const struct lg_ingest_task *task);
 uint64_t lg_ingest_task_records(const struct lg_ingest_task *task);
 uint64_t lg_ingest_task_bytes(const struct lg_ingest_task *task);
-/* "opening", "consuming", "ready", "failed", "closing": for humans. */
+/* "opening", "consuming", "waiting for disk space", "ready", "failed", "closing": for humans. */
 const char *lg_ingest_task_state(const struct lg_ingest_task *task);
 
 #endif

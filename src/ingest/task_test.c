@@ -239,6 +239,7 @@ struct world {
     struct lg_error error;
     bool stopped, stop_at_event;
     enum lg_ingest_event stop_event;
+    struct lg_disk_space *space;
 };
 
 static void task_stopped(void *ctx, const struct lg_error *err)
@@ -271,6 +272,7 @@ static void start_task(void *ctx)
                                   .pubsub = &w->log.ps,
                                   .driver = w->driver,
                                   .checkpoints = w->checkpoints,
+                                  .space = w->space,
                                   .topic = TOPIC,
                                   .partition = 0,
                                   .sync_bytes = 300,
@@ -526,6 +528,68 @@ static void a_log_that_is_away_is_waited_for(void **state)
     }
 }
 
+/* Leaves room for so many bytes. */
+static void leave(struct world *w, uint64_t room)
+{
+    uint64_t huge = (uint64_t)1 << 40, now;
+    struct lg_error err = {0};
+
+    lg_disk_sim_set_capacity(w->disk, huge);
+    assert_ok(lg_disk_free_bytes(w->disk, &now, &err));
+    lg_disk_sim_set_capacity(w->disk, huge - now + room);
+}
+
+static void a_low_disk_makes_a_task_wait_where_it_stands(void **state)
+{
+    struct world *w = *state;
+    struct lg_disk_space *space = lg_disk_space_new(
+        &(struct lg_disk_space_options){.disk = w->disk, .folder = "/data", .low_bytes = 100000});
+
+    begin_sorted_push(&w->log);
+    write_rows(&w->log, 200);
+    end_push(&w->log, 200);
+    leave(w, 99999);
+    w->space = space;
+    start_task(w);
+    lg_sim_run_us(w->sim, 600 * LG_SEC);
+    assert_int_equal(0, w->seen[LG_INGEST_COMPLETED] + w->seen[LG_INGEST_ERROR]);
+    assert_string_equal("waiting for disk space", lg_ingest_task_state(w->task));
+    stop_task(w, false); /* Also while it waits. */
+    start_task(w);
+    lg_sim_run_us(w->sim, 10 * LG_SEC);
+    lg_disk_sim_set_capacity(w->disk, 0);
+    expect_complete(w);
+    assert_int_equal(200, lg_ingest_task_records(w->task));
+    stop_task(w, false);
+    w->space = NULL;
+    lg_disk_space_free(space);
+}
+
+/* Without a watermark, at every amount of room: the replica is never given up, and once there is
+ * room it goes on from its checkpoint. */
+static void a_disk_that_is_full_all_the_same_is_waited_out(void **state)
+{
+    for (uint64_t room = 0; room < 6000; room += 97) {
+        struct world *w;
+
+        assert_int_equal(0, down(state));
+        assert_int_equal(0, up(state));
+        w = *state;
+        begin_sorted_push(&w->log);
+        write_rows(&w->log, 60);
+        end_push(&w->log, 60);
+        leave(w, room);
+        start_task(w);
+        lg_sim_run_us(w->sim, 20 * LG_SEC);
+        if (w->seen[LG_INGEST_ERROR] > 0)
+            fail_msg("room %u: %s", (unsigned)room, w->error.text);
+        lg_disk_sim_set_capacity(w->disk, 0);
+        expect_complete(w);
+        assert_int_equal(60, lg_ingest_task_records(w->task));
+        stop_task(w, false);
+    }
+}
+
 static void a_log_that_is_gone_or_damaged_is_an_error(void **state)
 {
     static const enum lg_rc codes[] = {LG_ERR_NOT_FOUND, LG_ERR_CORRUPT};
@@ -736,6 +800,8 @@ int main(void)
         TEST(duplicates_are_dropped_and_passed),
         TEST(a_log_that_is_away_is_waited_for),
         TEST(a_log_that_is_gone_or_damaged_is_an_error),
+        TEST(a_low_disk_makes_a_task_wait_where_it_stands),
+        TEST(a_disk_that_is_full_all_the_same_is_waited_out),
         TEST(a_lost_record_fails_the_replica),
         TEST(a_changed_value_fails_at_the_end_of_its_segment),
         TEST(a_wrong_record_count_fails_the_replica),

@@ -112,13 +112,23 @@ uint64_t lg_disk_space_low_bytes(const struct lg_disk_space *s)
 /* --- The reserve. ------------------------------------------------------------------------------
  */
 
+/* Emptied first: that gives its room back at once, whatever becomes of the name. */
+static enum lg_rc empty_and_remove(struct lg_disk_space *s, struct lg_error *err)
+{
+    LG_AUTO(lg_file) *file = NULL;
+    enum lg_rc rc =
+        lg_file_open(s->disk, s->reserve_path, LG_DISK_WRITE | LG_DISK_TRUNCATE, &file, err);
+
+    return rc != LG_OK ? rc : lg_disk_remove(s->disk, s->reserve_path, err);
+}
+
 bool lg_disk_space_release(struct lg_disk_space *s)
 {
     struct lg_error err = {0};
 
     if (s == NULL || !__atomic_exchange_n(&s->has_reserve, false, __ATOMIC_ACQ_REL))
         return false;
-    if (lg_disk_remove(s->disk, s->reserve_path, &err) != LG_OK) {
+    if (empty_and_remove(s, &err) != LG_OK) {
         lg_log(LG_LOG_ERROR, "disk_reserve_stays", "folder=%s error=\"%s\"", s->folder, err.text);
         return false;
     }

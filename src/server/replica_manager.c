@@ -302,6 +302,7 @@ static void hold(struct topic *t, uint32_t partition)
     h->task = lg_ingest_task_start(&(struct lg_ingest_options){.lane = m->o.lane,
                                                                .pubsub = m->o.pubsub,
                                                                .driver = m->o.driver,
+                                                               .space = m->o.space,
                                                                .checkpoints = m->o.checkpoints,
                                                                .topic = t->name,
                                                                .partition = partition,

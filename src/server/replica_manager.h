@@ -21,6 +21,7 @@ struct lg_replica_manager_options {
     struct lg_metastore *metastore;
     struct lg_pubsub *pubsub;
     struct lg_engine_driver *driver;
+    struct lg_disk_space *space; /* NULL: never low */
     struct lg_checkpoint_store *checkpoints;
     const char *instance; /* "127.0.0.1_8888"; copied */
 };

@@ -148,6 +148,7 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
                                              .metastore = options->metastore,
                                              .pubsub = options->pubsub,
                                              .driver = options->driver,
+                                             .space = options->space,
                                              .checkpoints = s->checkpoints,
                                              .instance = s->instance});
     announce(s);

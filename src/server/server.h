@@ -6,6 +6,7 @@
 #ifndef LG_SERVER_SERVER_H
 #define LG_SERVER_SERVER_H
 
+#include "lane/disk_space.h"
 #include "metastore/metastore.h"
 #include "net/transport.h"
 #include "pubsub/pubsub.h"
@@ -23,6 +24,7 @@ struct lg_server_options {
     struct lg_pubsub *pubsub;
     struct lg_transport *transport;
     struct lg_engine_driver *driver;
+    struct lg_disk_space *space; /* of the driver's disk; NULL: never low */
     const char *checkpoint_path; /* of the engine with the checkpoints, below the driver's root */
     const char *host;            /* where to listen */
     uint16_t port;               /* 0 picks one */

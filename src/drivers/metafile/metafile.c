@@ -33,6 +33,7 @@ struct session {
 
 struct lg_metafile {
     struct lg_disk *disk;
+    struct lg_disk_space *space;
     char *dir;
     struct lg_lane *lane;
     struct lg_file *lock;
@@ -47,6 +48,7 @@ struct lg_metafile {
     size_t queued;
     struct lg_list ending;       /* Sessions to end with the next commit. */
     struct lg_list ending_group; /* Sessions that end with the commit under way. */
+    bool sessions_first;         /* The next commit only ends sessions. */
     struct lg_meta_watchers watchers;
     uint64_t next_session; /* Atomic: sessions are made on any thread. */
 
@@ -190,6 +192,26 @@ static void session_gone(struct lg_task *task)
         closed(ctx);
 }
 
+/* The commit found no space, and nothing of it stays: sessions that would have ended with it end
+ * with the next, alone, for that needs no disk. */
+static bool found_no_space(const struct lg_metafile *mf)
+{
+    return mf->work_rc == LG_ERR_NO_SPACE && lg_journal_usable(mf->files.journal);
+}
+
+static void answer_failed(struct lg_metafile *mf, struct lg_meta_op *op)
+{
+    if (found_no_space(mf))
+        answer(op, lg_error_set(&op->err, LG_ERR_NO_SPACE,
+                                "the metadata in %s finds no space on the disk, and nothing was "
+                                "changed: remove files, and try again",
+                                mf->dir));
+    else
+        answer(op,
+               lg_error_set(&op->err, LG_ERR_UNAVAILABLE,
+                            "it is unknown whether the change happened: %s", mf->work_err.text));
+}
+
 /* The group is durable (or failed with work_rc): everybody learns it. */
 static void settle_group(struct lg_metafile *mf)
 {
@@ -208,15 +230,18 @@ static void settle_group(struct lg_metafile *mf)
         struct lg_meta_op *op = LG_CONTAINER_OF(link, struct lg_meta_op, link);
 
         if (mf->work_rc != LG_OK)
-            answer(op, lg_error_set(&op->err, LG_ERR_UNAVAILABLE,
-                                    "it is unknown whether the change happened: %s",
-                                    mf->work_err.text));
+            answer_failed(mf, op);
         else
             answer(op, op->rc);
     }
     while ((link = lg_list_pop_front(&mf->ending_group)) != NULL) {
         struct session *s = LG_CONTAINER_OF(link, struct session, link);
 
+        if (found_no_space(mf)) {
+            lg_list_push_back(&mf->ending, &s->link);
+            mf->sessions_first = true;
+            continue;
+        }
         s->task.run = session_gone;
         lg_lane_post(s->lane, &s->task);
     }
@@ -239,6 +264,8 @@ static void commit_work(struct lg_offload *offload)
     struct lg_slice payload = lg_buf_slice(&mf->frame);
 
     mf->work_rc = lg_journal_append(mf->files.journal, payload, NULL, &mf->work_err);
+    if (mf->work_rc == LG_ERR_NO_SPACE && lg_disk_space_release(mf->space))
+        mf->work_rc = lg_journal_append(mf->files.journal, payload, NULL, &mf->work_err);
     if (mf->work_rc == LG_OK && !lg_mutant(LG_MUTANT_metadata_acks_before_sync))
         mf->work_rc = lg_journal_sync(mf->files.journal, &mf->work_err);
     if (mf->work_rc == LG_OK)
@@ -290,6 +317,9 @@ static void committed(struct lg_offload *offload)
     lg_metric_observe(&lg_metric_meta_commit_seconds, 0, lg_lane_now_us(mf->lane) - mf->begun_us);
     if (mf->work_rc == LG_OK)
         mf->files.commit++;
+    else if (found_no_space(mf))
+        lg_log(LG_LOG_ERROR, "metadata_finds_no_space", "dir=%s error=%s", mf->dir,
+               mf->work_err.text);
     else
         break_store(mf, &mf->work_err);
     settle_group(mf);
@@ -319,6 +349,11 @@ static void refuse_queue(struct lg_metafile *mf)
 
 static void take_queue(struct lg_metafile *mf)
 {
+    if (mf->sessions_first) {
+        mf->sessions_first = false;
+        end_sessions(mf);
+        return;
+    }
     while (mf->frame.size < FRAME_BYTES_TARGET) {
         struct lg_list *link = lg_list_pop_front(&mf->queue);
         struct lg_meta_op *op;
@@ -524,6 +559,7 @@ enum lg_rc lg_metafile_open(const struct lg_metafile_options *options, struct lg
 
     assert(options->bytes_max <= LG_METAFILE_BYTES_MAX);
     mf->disk = options->disk;
+    mf->space = options->space;
     mf->dir = lg_strdup(options->dir);
     mf->lane = options->lane;
     mf->bytes_max = options->bytes_max == 0 ? LG_METAFILE_BYTES_DEFAULT : options->bytes_max;

@@ -8,7 +8,7 @@
 #ifndef LG_DRIVERS_METAFILE_METAFILE_H
 #define LG_DRIVERS_METAFILE_METAFILE_H
 
-#include "lane/disk.h"
+#include "lane/disk_space.h"
 #include "metastore/metastore.h"
 
 struct lg_metafile;
@@ -26,6 +26,9 @@ struct lg_metafile_options {
     struct lg_lane *lane;       /* The home lane: open, close run on it, or before it runs. */
     size_t bytes_max;           /* 0: LG_METAFILE_BYTES_DEFAULT; over it: LG_ERR_TOO_LARGE. */
     uint64_t journal_bytes_min; /* 0: LG_METAFILE_JOURNAL_BYTES_MIN; tests take less. */
+    /* Gives its reserve to a commit that finds the disk full; without one, or when it is used up,
+     * the commit is refused with LG_ERR_NO_SPACE and changes nothing. NULL is allowed. */
+    struct lg_disk_space *space;
 };
 
 /* Blocks. Ephemeral nodes of former processes are gone. LG_ERR_IN_USE when another process has the

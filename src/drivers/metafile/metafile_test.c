@@ -462,12 +462,100 @@ static void writes_have_bounds(void **state)
     lg_free(changes);
 }
 
+/* --- A disk without room. ----------------------------------------------------------------------
+ */
+
+/* Leaves room for so many bytes. */
+static void leave(struct lg_disk *disk, uint64_t room)
+{
+    uint64_t huge = (uint64_t)1 << 40, now;
+    struct lg_error err = {0};
+
+    lg_disk_sim_set_capacity(disk, huge);
+    assert_ok(lg_disk_free_bytes(disk, &now, &err));
+    lg_disk_sim_set_capacity(disk, huge - now + room);
+}
+
+/* A refused change did not happen, nothing is broken, sessions end all the same. */
+static void a_full_disk_refuses_changes_until_there_is_room(void **state)
+{
+    (void)state;
+    for (uint64_t room = 0; room < 200; room += 9) {
+        struct lg_metastore *session, *guest;
+        struct lg_meta_change seat = {LG_META_CREATE_EPHEMERAL, "/guest", LG_LIT("here"),
+                                      LG_META_ANY_VERSION};
+        struct call sit = {.op = {.kind = LG_META_WRITE, .changes = &seat, .change_count = 1}};
+        struct call get = {.op = {.kind = LG_META_GET, .path = "/large"}};
+        static uint8_t value[1000];
+        struct world w;
+        struct lg_error err = {0};
+        enum lg_rc rc;
+
+        init_sim(&w, 2);
+        open_store(&w, 0);
+        session = open_session(&w);
+        guest = open_session(&w);
+        assert_ok(put(&w, session, "/one", LG_LIT("1")));
+        leave(w.disk, room);
+        rc = put(&w, session, "/large", lg_slice(value, sizeof(value)));
+        assert_rc(LG_ERR_NO_SPACE, rc);
+        assert_rc(LG_ERR_NOT_FOUND, run_call(&w, session, &get));
+        assert_ok(run_call(&w, guest, &sit)); /* In memory only. */
+        close_session(&w, guest);
+        get.op.path = "/guest";
+        assert_rc(LG_ERR_NOT_FOUND, run_call(&w, session, &get));
+        lg_disk_sim_set_capacity(w.disk, 0);
+        assert_ok(put(&w, session, "/large", lg_slice(value, sizeof(value))));
+        close_session(&w, session);
+        close_store(&w);
+        open_store(&w, 0);
+        session = open_session(&w);
+        get.op.path = "/large";
+        assert_ok(run_call(&w, session, &get));
+        lg_blob_unref(get.op.value);
+        close_session(&w, session);
+        close_store(&w);
+        done_sim(&w);
+    }
+}
+
+static void the_reserve_makes_room_for_changes_on_a_full_disk(void **state)
+{
+    (void)state;
+    struct lg_metastore *session;
+    struct lg_error err = {0};
+    struct world w;
+
+    init_sim(&w, 2);
+    struct lg_disk_space *space =
+        lg_disk_space_new(&(struct lg_disk_space_options){.disk = w.disk,
+                                                          .folder = "/data",
+                                                          .low_bytes = 1000,
+                                                          .reserve_path = "reserve",
+                                                          .reserve_bytes = 10000});
+    struct lg_metafile_options options = {
+        .disk = w.env.disk, .dir = "meta", .lane = w.env.home, .space = space};
+
+    lg_disk_space_tend(space);
+    assert_ok(lg_metafile_open(&options, &w.mf, &err));
+    session = open_session(&w);
+    leave(w.disk, 0);
+    for (int i = 0; i < 50; i++)
+        assert_rc(LG_OK, put(&w, session, "/one", LG_LIT("a small change, such as a rollback")));
+    close_session(&w, session);
+    close_store(&w);
+    lg_disk_space_free(space);
+    done_sim(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_keeps_the_contract_in_the_simulator),
         cmocka_unit_test(it_keeps_the_contract_on_real_lanes_and_files),
         cmocka_unit_test(what_was_written_is_there_after_a_restart),
+        cmocka_unit_test(a_full_disk_refuses_changes_until_there_is_room),
+        cmocka_unit_test(the_reserve_makes_room_for_changes_on_a_full_disk),
         cmocka_unit_test(a_long_journal_becomes_a_new_generation),
         cmocka_unit_test(the_tree_has_a_limit),
         cmocka_unit_test(a_failed_sync_stops_writes_but_not_reads),

@@ -374,8 +374,10 @@ static enum lg_rc posix_lock(struct lg_disk *d, const char *path, struct lg_file
     rc = posix_truncate(f, 0, err);
     if (rc == LG_OK)
         rc = posix_write(f, 0, pid, strlen(pid), err);
-    if (rc == LG_OK)
+    if (rc == LG_OK || rc == LG_ERR_NO_SPACE) { /* The lock holds; only who has it is not told. */
         *out = LG_TAKE(f);
+        return LG_OK;
+    }
     return rc;
 }
 

@@ -113,17 +113,11 @@ static void acknowledge(struct part *part)
     }
 }
 
-static void refuse(struct part *part)
+static void answer_all(struct part *part)
 {
     struct seg_partition *p = part->partition;
-    LG_AUTO_STR char *path = seg_partition_path(p);
     struct lg_list *link;
 
-    p->refuses = true;
-    lg_error_set(&p->fault, LG_ERR_IO,
-                 "%s takes no records since a write failed (%s): repair the disk and restart", path,
-                 part->err.text);
-    lg_log(LG_LOG_ERROR, "log_append_failed", "partition=%s error=%s", path, part->err.text);
     while ((link = lg_list_pop_front(&part->requests)) != NULL) {
         struct seg_request *r = LG_CONTAINER_OF(link, struct seg_request, link);
 
@@ -131,6 +125,31 @@ static void refuse(struct part *part)
         r->op->err = part->err;
         seg_answer(r, part->rc);
     }
+}
+
+/* Nothing of it stays in the journal: the writers may come again. */
+static bool found_no_space(const struct part *part)
+{
+    return part->rc == LG_ERR_NO_SPACE &&
+           (part->journal == NULL || lg_journal_usable(part->journal));
+}
+
+static void refuse(struct part *part)
+{
+    struct seg_partition *p = part->partition;
+    LG_AUTO_STR char *path = seg_partition_path(p);
+
+    if (found_no_space(part)) {
+        lg_log(LG_LOG_WARN, "log_finds_no_space", "partition=%s error=%s", path, part->err.text);
+        answer_all(part);
+        return;
+    }
+    p->refuses = true;
+    lg_error_set(&p->fault, LG_ERR_IO,
+                 "%s takes no records since a write failed (%s): repair the disk and restart", path,
+                 part->err.text);
+    lg_log(LG_LOG_ERROR, "log_append_failed", "partition=%s error=%s", path, part->err.text);
+    answer_all(part);
     seg_append_fail_queue(p, LG_ERR_IO, p->fault.text);
 }
 
@@ -294,6 +313,8 @@ void seg_append_submit(struct seg_request *r)
                           op->topic, op->partition);
     if (rc == LG_OK && p->refuses)
         rc = lg_error_set(&op->err, LG_ERR_IO, "%s", p->fault.text);
+    if (rc == LG_OK)
+        rc = lg_disk_space_check(p->topic->log->space, &op->err);
     if (rc == LG_OK && p->unacked_bytes + size > LG_SEGLOG_UNACKED_BYTES_MAX) {
         lg_metric_add(&lg_metric_log_refused_total, 0, 1);
         rc = lg_error_set(&op->err, LG_ERR_BUSY,

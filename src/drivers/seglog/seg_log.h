@@ -94,6 +94,7 @@ struct seg_request {
 struct lg_seglog {
     struct lg_pubsub head;
     struct lg_disk *disk;
+    struct lg_disk_space *space;
     char *dir, *url;
     struct lg_lane *lane;
     struct lg_file *lock;

@@ -348,6 +348,11 @@ static void create(struct seg_request *r, struct seg_topic *t)
         seg_answer(r, rc);
         return;
     }
+    rc = lg_disk_space_check(r->log->space, &op->err);
+    if (rc != LG_OK) {
+        seg_answer(r, rc);
+        return;
+    }
     memcpy(meta.name, op->topic, strlen(op->topic) + 1);
     meta.number = r->log->next_number++;
     t = topic_new(r->log, &meta, SEG_CREATING);
@@ -509,6 +514,7 @@ enum lg_rc lg_seglog_open(const struct lg_seglog_options *options, struct lg_seg
 
     log->head.ops = &ops;
     log->disk = options->disk;
+    log->space = options->space;
     log->dir = lg_strdup(options->dir);
     log->lane = options->lane;
     log->topics = lg_map_new();

@@ -3,14 +3,16 @@
  *
  * It lives on its home lane; operations may come from any lane of the process. Batches that arrive
  * for a partition while it is being synced share the next sync, and all partitions that are due
- * share one piece of offloaded work. Readers see only what is durable. A partition whose append or
- * sync failed refuses further appends with LG_ERR_IO until the log is opened again; a damaged one
- * answers LG_ERR_CORRUPT; the others go on.
+ * share one piece of offloaded work. Readers see only what is durable. While the disk is low,
+ * topics and records are refused with LG_ERR_NO_SPACE; so is a record that found the disk full, and
+ * both may be tried again. A partition whose append or sync failed otherwise refuses further
+ * appends with LG_ERR_IO until the log is opened again; a damaged one answers LG_ERR_CORRUPT; the
+ * others go on.
  */
 #ifndef LG_DRIVERS_SEGLOG_SEGLOG_H
 #define LG_DRIVERS_SEGLOG_SEGLOG_H
 
-#include "lane/disk.h"
+#include "lane/disk_space.h"
 #include "pubsub/pubsub.h"
 
 struct lg_seglog;
@@ -22,9 +24,10 @@ struct lg_seglog;
 
 struct lg_seglog_options {
     struct lg_disk *disk;
-    const char *dir;      /* Copied. */
-    struct lg_lane *lane; /* The home lane: open, close run on it, or before it runs. */
-    size_t open_files;    /* Journals kept open; 0: LG_SEGLOG_OPEN_FILES_DEFAULT. */
+    const char *dir;             /* Copied. */
+    struct lg_lane *lane;        /* The home lane: open, close run on it, or before it runs. */
+    size_t open_files;           /* Journals kept open; 0: LG_SEGLOG_OPEN_FILES_DEFAULT. */
+    struct lg_disk_space *space; /* Borrowed; NULL: never low. */
 };
 
 /* Blocks; partitions are opened later, when they are first used. LG_ERR_IN_USE when another process

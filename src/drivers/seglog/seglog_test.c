@@ -559,10 +559,106 @@ static void the_golden_log_of_version_1_opens(void **state)
     lg_disk_sim_free(disk);
 }
 
+/* --- A disk without room. ----------------------------------------------------------------------
+ */
+
+/* Leaves room for so many bytes. */
+static void leave(struct lg_disk *disk, uint64_t room)
+{
+    uint64_t huge = (uint64_t)1 << 40, now;
+    struct lg_error err = {0};
+
+    lg_disk_sim_set_capacity(disk, huge);
+    assert_ok(lg_disk_free_bytes(disk, &now, &err));
+    lg_disk_sim_set_capacity(disk, huge - now + room);
+}
+
+/* At every amount of room: what does not fit is refused and may come again, what is there is read,
+ * and a restart on the full disk works. */
+static void a_full_disk_refuses_records_until_there_is_room(void **state)
+{
+    (void)state;
+    for (uint64_t room = 0; room < 300; room += 7) {
+        struct lg_disk *disk = lg_disk_sim_new(NULL, 3);
+        LG_SCOPED(lg_buf) values = {0};
+        struct lg_error err = {0};
+        struct lg_log_env env;
+        struct lg_seglog *log;
+        enum lg_rc rc;
+
+        lg_log_env_init_sim(&env, 3, disk);
+        log = open_log(&env);
+        assert_ok(create(&env, log, "t_v1", 2));
+        assert_ok(produce(&env, log, "t_v1", 0, "one"));
+        leave(disk, room);
+        rc = produce(&env, log, "t_v1", 0, "two, which is a little longer than the others");
+        assert_true(rc == LG_OK || rc == LG_ERR_NO_SPACE);
+        if (rc == LG_ERR_NO_SPACE) /* Also into a partition that has no file yet. */
+            (void)!produce(&env, log, "t_v1", 1, "two, which is a little longer than the others");
+        assert_ok(read_values(&env, log, "t_v1", 0, &values, &err));
+        assert_slice_equal(lg_buf_slice(&values),
+                           rc == LG_OK ? LG_LIT("one;two, which is a little longer than the "
+                                                "others;")
+                                       : LG_LIT("one;"));
+        if (room % 2 == 0) {
+            close_log(&env, log);
+            log = open_log(&env);
+        }
+        lg_disk_sim_set_capacity(disk, 0);
+        assert_ok(produce(&env, log, "t_v1", 0, "three"));
+        assert_ok(produce(&env, log, "t_v1", 1, "three"));
+        lg_buf_clear(&values);
+        assert_ok(read_values(&env, log, "t_v1", 0, &values, &err));
+        assert_slice_equal(lg_buf_slice(&values),
+                           rc == LG_OK ? LG_LIT("one;two, which is a little longer than the "
+                                                "others;three;")
+                                       : LG_LIT("one;three;"));
+        close_log(&env, log);
+        lg_log_env_done(&env);
+        lg_disk_sim_free(disk);
+    }
+}
+
+static void a_low_disk_refuses_topics_and_records_and_allows_the_rest(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 3);
+    struct lg_disk_space *space = lg_disk_space_new(
+        &(struct lg_disk_space_options){.disk = disk, .folder = "/data", .low_bytes = 1 << 20});
+    LG_SCOPED(lg_buf) values = {0};
+    struct lg_error err = {0};
+    struct lg_seglog *log = NULL;
+    struct lg_log_env env;
+    struct lg_seglog_options options = {.disk = disk, .dir = "log", .space = space};
+    struct call c = {.op = {.kind = LG_PUBSUB_DELETE, .topic = "t_v1"}};
+
+    lg_log_env_init_sim(&env, 3, disk);
+    options.lane = env.home;
+    assert_ok(lg_seglog_open(&options, &log, &err));
+    assert_ok(create(&env, log, "t_v1", 1));
+    assert_ok(produce(&env, log, "t_v1", 0, "one"));
+    leave(disk, (1 << 20) - 1);
+    assert_rc(LG_ERR_NO_SPACE, produce(&env, log, "t_v1", 0, "two"));
+    assert_rc(LG_ERR_NO_SPACE, create(&env, log, "t_v2", 1));
+    assert_ok(read_values(&env, log, "t_v1", 0, &values, &err));
+    assert_slice_equal(lg_buf_slice(&values), LG_LIT("one;"));
+    lg_disk_sim_set_capacity(disk, 0);
+    assert_ok(produce(&env, log, "t_v1", 0, "two"));
+    assert_ok(create(&env, log, "t_v2", 1));
+    leave(disk, 0);
+    assert_ok(run_call(&env, log, &c)); /* What makes room is always allowed. */
+    close_log(&env, log);
+    lg_log_env_done(&env);
+    lg_disk_space_free(space);
+    lg_disk_sim_free(disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_keeps_the_contract_in_the_simulator),
+        cmocka_unit_test(a_full_disk_refuses_records_until_there_is_room),
+        cmocka_unit_test(a_low_disk_refuses_topics_and_records_and_allows_the_rest),
         cmocka_unit_test(it_keeps_the_contract_on_real_lanes_and_files),
         cmocka_unit_test(a_restart_finds_topics_and_records),
         cmocka_unit_test(a_damaged_partition_is_named_and_the_others_go_on),
