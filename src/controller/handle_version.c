@@ -43,6 +43,7 @@ static struct lg_json *creation_answer(struct lg_controller *c, const char *stor
     lg_json_set_str(ours, "details", t == NULL ? NULL : t->details);
     lg_json_set_bool(ours, "chunkingEnabled", v->chunking_enabled);
     lg_json_set_bool(ours, "swapDeferred", v->swap_deferred);
+    lg_json_set_int(ours, "recordCount", v->record_count);
     lg_json_set(json, "lagoon", ours);
     return json;
 }

@@ -321,7 +321,7 @@ static void store_found(struct lg_api_call *call)
     struct lg_error err = {0};
     int64_t partitions;
 
-    if (call->rc == LG_ERR_NO_STORE && job->o.create_store && job->rows == NULL &&
+    if (call->rc == LG_ERR_NO_STORE && job->o.create_store && !job->o.empty && job->rows == NULL &&
         !job->cancelled) {
         job->outcome.fit = LG_PUSH_FIT_NEW;
         plan_store(job);
@@ -333,7 +333,7 @@ static void store_found(struct lg_api_call *call)
         plan_store(job);
         return;
     }
-    if (call->rc == LG_ERR_NO_STORE && !job->o.create_store) {
+    if (call->rc == LG_ERR_NO_STORE && !job->o.create_store && !job->o.empty) {
         size_t length = strlen(call->err.text);
 
         (void)snprintf(call->err.text + length, sizeof call->err.text - length,

@@ -33,6 +33,7 @@ struct world {
     enum lg_push_phase act_at; /* the phase in which `act` is called, once */
     void (*act)(struct world *w);
     bool finished;
+    bool empty, defer_swap, no_wait; /* of the pushes to come */
 
     struct lg_http_client *client; /* Of an operator beside the push. */
     struct lg_http_call call;
@@ -179,6 +180,10 @@ static enum lg_rc push(struct world *w, const char *id, struct lg_slice file, ui
         .owner = "me",
         .partitions = 3,
         .timeout_ms = timeout_ms,
+        .empty = w->empty,
+        .defer_swap = w->defer_swap,
+        .no_wait = w->no_wait,
+        .pusher = "me@here",
         .open_log = open_log,
         .close_log = close_log,
         .creating = creating,
@@ -310,6 +315,12 @@ static void a_push_completes_though_everything_else_dies_and_comes_back(void **s
     }
 }
 
+static void cancel_and_crash(struct world *w)
+{
+    (void)lg_sim_at(w->sim, lg_sim_now_us(w->sim) + 5000, NULL, crash, w);
+    lg_pushjob_cancel(w->job);
+}
+
 static void without_a_router_success_is_never_told(void **state)
 {
     struct world *w = world_new(true);
@@ -359,6 +370,138 @@ static void a_version_that_is_rolled_back_before_it_was_confirmed_is_told(void *
     world_free(w);
 }
 
+static void an_empty_push_has_a_version_and_no_record(void **state)
+{
+    struct world *w = world_new(false);
+    LG_SCOPED(lg_buf) file = {0};
+
+    (void)state;
+    w->empty = true;
+    assert_rc(LG_ERR_NO_STORE, push(w, "e0", LG_LIT(""), 60000));
+    w->empty = false;
+    write_file(&file, 50, false);
+    assert_rc(LG_OK, push(w, "p1", lg_buf_slice(&file), 60000));
+    w->empty = true;
+    assert_rc(LG_OK, push(w, "e2", LG_LIT(""), 60000));
+    assert_int_equal(w->outcome.version, 2);
+    assert_int_equal(w->outcome.records, 0);
+    assert_rc(LG_OK, push(w, "e2", LG_LIT(""), 60000)); /* Again: the same version. */
+    assert_int_equal(w->outcome.version, 2);
+    world_free(w);
+}
+
+static void a_deferred_push_ends_when_its_version_is_complete(void **state)
+{
+    struct world *w = world_new(true); /* Nobody has to serve it. */
+    LG_SCOPED(lg_buf) file = {0};
+
+    (void)state;
+    write_file(&file, 50, false);
+    w->defer_swap = true;
+    assert_rc(LG_OK, push(w, "p1", lg_buf_slice(&file), 60000));
+    assert_true(w->outcome.waits_for_swap);
+    assert_false(w->outcome.loads);
+    w->defer_swap = false; /* The push id remembers. */
+    assert_rc(LG_OK, push(w, "p1", lg_buf_slice(&file), 60000));
+    assert_true(w->outcome.waits_for_swap);
+    world_free(w);
+}
+
+static void without_waiting_a_push_ends_once_all_is_written(void **state)
+{
+    struct world *w = world_new(true);
+    LG_SCOPED(lg_buf) file = {0};
+
+    (void)state;
+    write_file(&file, 50, false);
+    w->no_wait = true;
+    assert_rc(LG_OK, push(w, "p1", lg_buf_slice(&file), 60000));
+    assert_true(w->outcome.loads);
+    assert_int_equal(w->outcome.version, 1);
+    assert_int_equal(w->outcome.records, 50);
+    world_free(w);
+}
+
+static void a_push_id_that_ended_is_taken_up_where_it_was(void **state)
+{
+    struct world *w = world_new(false);
+    LG_SCOPED(lg_buf) file = {0}, other = {0};
+
+    (void)state;
+    write_file(&file, 50, false);
+    write_file(&other, 49, false);
+    assert_rc(LG_OK, push(w, "p1", lg_buf_slice(&file), 60000));
+    assert_rc(LG_OK, push(w, "p1", lg_buf_slice(&file), 60000));
+    assert_int_equal(w->outcome.version, 1);
+    assert_rc(LG_ERR_CONFLICT, push(w, "p1", lg_buf_slice(&other), 60000));
+    assert_non_null(strstr(w->outcome.err.text, "version 1 has 50 records, these files have 49"));
+    w->act_at = LG_PUSH_WRITING;
+    w->act = cancel;
+    assert_rc(LG_ERR_CANCELLED, push(w, "p2", lg_buf_slice(&file), 60000));
+    if (push(w, "p2", lg_buf_slice(&file), 60000) == LG_ERR_CONFLICT)
+        assert_non_null(strstr(w->outcome.err.text, "version 2 is KILLED (killed on request)"));
+    else /* Forgotten already: it begins anew. */
+        assert_int_equal(w->outcome.version, 3);
+    world_free(w);
+}
+
+static void heal(void *ctx)
+{
+    lg_net_sim_heal(((struct world *)ctx)->net);
+}
+
+/* The request may have arrived, its answer is lost, and so is every one for longer than a call. */
+static void cut_off(struct world *w)
+{
+    lg_net_sim_partition(w->net, "world", "all", true);
+    (void)lg_sim_at(w->sim, lg_sim_now_us(w->sim) + 40 * LG_SEC, NULL, heal, w);
+}
+
+static void a_lost_answer_is_asked_for_again_under_the_same_id(void **state)
+{
+    struct world *w = world_new(false);
+    LG_SCOPED(lg_buf) file = {0};
+
+    (void)state;
+    write_file(&file, 50, false);
+    w->act_at = LG_PUSH_REQUESTING;
+    w->act = cut_off;
+    if (push(w, "p1", lg_buf_slice(&file), 300000) != LG_OK)
+        fail_msg("%s", w->outcome.err.text);
+    assert_int_equal(w->outcome.version, 1);
+    world_free(w);
+}
+
+static void a_push_that_gives_up_asking_drops_what_it_may_have_begun(void **state)
+{
+    struct world *w = world_new(false);
+    LG_SCOPED(lg_buf) file = {0};
+
+    (void)state;
+    write_file(&file, 50, false);
+    w->act_at = LG_PUSH_REQUESTING;
+    w->act = cut_off;
+    assert_rc(LG_ERR_TIMEOUT, push(w, "p1", lg_buf_slice(&file), 35000));
+    /* What was on its way when the network healed begins a push after all; its lease ends it. */
+    lg_sim_run_us(w->sim, 40 * LG_SEC);
+    assert_rc(LG_OK, push(w, "p2", lg_buf_slice(&file), 60000));
+    world_free(w);
+}
+
+static void an_answer_that_never_came_is_no_version_left_behind(void **state)
+{
+    struct world *w = world_new(false);
+    LG_SCOPED(lg_buf) file = {0};
+
+    (void)state;
+    write_file(&file, 50, false);
+    w->act_at = LG_PUSH_REQUESTING;
+    w->act = cancel_and_crash;
+    assert_rc(LG_ERR_CANCELLED, push(w, "p1", lg_buf_slice(&file), 60000));
+    assert_rc(LG_OK, push(w, "p2", lg_buf_slice(&file), 60000)); /* Nothing is in its way. */
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +511,13 @@ int main(void)
         cmocka_unit_test(a_push_completes_though_everything_else_dies_and_comes_back),
         cmocka_unit_test(without_a_router_success_is_never_told),
         cmocka_unit_test(a_version_that_is_rolled_back_before_it_was_confirmed_is_told),
+        cmocka_unit_test(an_empty_push_has_a_version_and_no_record),
+        cmocka_unit_test(a_deferred_push_ends_when_its_version_is_complete),
+        cmocka_unit_test(without_waiting_a_push_ends_once_all_is_written),
+        cmocka_unit_test(a_push_id_that_ended_is_taken_up_where_it_was),
+        cmocka_unit_test(a_lost_answer_is_asked_for_again_under_the_same_id),
+        cmocka_unit_test(a_push_that_gives_up_asking_drops_what_it_may_have_begun),
+        cmocka_unit_test(an_answer_that_never_came_is_no_version_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,6 +138,7 @@ static bool is_settled(struct lg_pushjob *job, const struct lg_json *ours)
 {
     const char *status = lg_json_get_str(ours, "status", "STARTED");
     const char *details = lg_json_get_str(ours, "details", "no reason is known");
+    int64_t records = lg_json_get_int(ours, "recordCount", -1);
     struct lg_error err;
 
     job->outcome.waits_for_swap =
@@ -153,7 +154,17 @@ static bool is_settled(struct lg_pushjob *job, const struct lg_json *ours)
     }
     if (strcmp(status, "STARTED") == 0 && !lg_json_get_bool(ours, "endOfPush", false))
         return false;
-    loading(job);
+    if (records >= 0 && (uint64_t)records != job->outcome.records) {
+        (void)lg_error_set(&err, LG_ERR_CONFLICT,
+                           "the push '%.128s' ended already: version %d has %lld records, these "
+                           "files have %llu; push them under another id",
+                           job->o.push_id, job->outcome.version, (long long)records,
+                           (unsigned long long)job->outcome.records);
+        job->outcome.version = 0;
+        lg_pushjob_fail(job, &err);
+    } else {
+        loading(job);
+    }
     return true;
 }
 

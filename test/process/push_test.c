@@ -184,6 +184,7 @@ static void another_file_under_the_same_id_is_found_out(void **state)
         }
         caught = status != 0;
     }
+    assert_true(caught);
     lg_rig_done(&rig);
 }
 
