@@ -78,6 +78,10 @@ lagoon_client_open(const struct lagoon_client_options *options, struct lagoon_cl
  * callback of this client, or in a child of the process that opened it. */
 LAGOON_API enum lagoon_rc lagoon_client_close(struct lagoon_client *client);
 
+/* The schema of the store's keys, as JSON text; borrowed for the client's life. Empty for a client
+ * that was opened `lazy`. */
+LAGOON_API struct lagoon_slice lagoon_client_key_schema(const struct lagoon_client *client);
+
 /* --- Keys and values. ------------------------------------------------------------------------- */
 
 /* How a key is given. */

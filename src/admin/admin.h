@@ -12,6 +12,19 @@
 
 enum lg_output { LG_OUTPUT_TABLE, LG_OUTPUT_JSON, LG_OUTPUT_NDJSON };
 
+/* One key of a get; key and value as JSON text, owned by whoever asked. */
+struct lg_admin_read_key {
+    struct lg_buf key, value;
+    bool found;
+    int32_t version; /* that it was read from; 0: not told */
+};
+
+enum lg_admin_line {
+    LG_ADMIN_LINE_READ,
+    LG_ADMIN_LINE_NOT_YET, /* Nothing is there, and it was not to wait. */
+    LG_ADMIN_LINE_NONE     /* The input has ended. */
+};
+
 enum lg_admin_confirm { LG_ADMIN_CONFIRMED, LG_ADMIN_DENIED, LG_ADMIN_NO_TERMINAL };
 
 struct lg_admin {
@@ -32,6 +45,16 @@ struct lg_admin {
     enum lg_rc (*read_file)(void *ctx, const char *path, struct lg_buf *out, struct lg_error *err);
     /* Shows the question and has `answer` repeated. May be NULL: there is no terminal. */
     enum lg_admin_confirm (*confirm)(void *ctx, const char *question, const char *answer);
+    /* Opens a store for read_keys: the client library. `reader_schema` may be NULL. */
+    enum lg_rc (*open_store)(void *ctx, const char *store, const char *reader_schema,
+                             struct lg_error *err);
+    /* Reads keys in text (avro/text.h), all in one request, into out[0..n), which is zeroed.
+     * LG_ERR_INVALID when one is no key, LG_ERR_TOO_LARGE when they are too many at once. */
+    enum lg_rc (*read_keys)(void *ctx, const struct lg_slice *keys, size_t n,
+                            struct lg_admin_read_key *out, struct lg_error *err);
+    /* Appends a line of standard input without its end. */
+    enum lg_rc (*read_line)(void *ctx, size_t bytes_max, bool wait, struct lg_buf *out,
+                            enum lg_admin_line *out_got, struct lg_error *err);
     void *ctx;
 };
 
@@ -57,6 +80,11 @@ void lg_admin_pause(struct lg_admin *admin, uint64_t ms);
 LG_MUST_CHECK enum lg_rc lg_admin_until_served(struct lg_admin *admin,
                                                const struct lg_command *command, const char *store,
                                                int32_t version, struct lg_error *err);
+/* The text of a value schema of the store, NUL-terminated: by number, or "latest" or "superset".
+ * LG_ERR_NO_SCHEMA says where they are listed. */
+LG_MUST_CHECK enum lg_rc lg_admin_reader_schema(struct lg_admin *admin, const char *store,
+                                                const char *which, struct lg_buf *out,
+                                                struct lg_error *err);
 /* The JSON of an answer, as --output asks for JSON. */
 void lg_admin_print_json(struct lg_admin *admin, const struct lg_json *json);
 

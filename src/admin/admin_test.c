@@ -189,14 +189,6 @@ static const struct line healthy[] = {
      "{\"pushes\":[{\"store\":\"cities\",\"version\":6,\"state\":\"failed\","
      "\"pushJobId\":\"p\",\"startedTime\":1,\"recordsTotal\":-1,"
      "\"error\":\"the disk is full\"}]}"},
-    {"/v1/stores/cities", 200,
-     "{\"store\":\"cities\",\"version\":2,\"results\":[{\"key\":1,\"found\":true,\"value\":{\"id\":"
-     "1,\"name\":\"a\"}},{\"key\":9,\"found\":false}]}"},
-    {"/v1/stores/one", 200,
-     "{\"store\":\"one\",\"version\":1,\"results\":[{\"key\":1,\"found\":true,\"value\":\"a\"}]}"},
-    {"/v1/stores/none", 200,
-     "{\"store\":\"none\",\"version\":5,\"results\":[{\"key\":9,\"found\":false}]}"},
-    {"/v1/stores/gone", 404, "{\"error\":\"no store 'gone'\",\"code\":\"ERR_NO_STORE\"}"},
     {NULL, 0, NULL},
 };
 
@@ -379,24 +371,6 @@ static void a_store_is_made_from_its_schema_files(void **state)
     world_free(w);
 }
 
-static void a_get_prints_what_is_found_and_names_what_is_not(void **state)
-{
-    struct world *w = world_new(healthy);
-
-    (void)state;
-    assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_TABLE, "get", "cities", "1", "9"));
-    assert_has((const char *)w->asked.data, "{\"textKeys\":[\"1\",\"9\"]}");
-    assert_string_equal(out(w), "KEY  id  name\n  1   1  a\n");
-    assert_has(w->err.text, "not in version 2 of store 'cities': 9");
-    assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_NDJSON, "get", "cities", "1", "9"));
-    assert_has(out(w), "{\"key\":9,\"found\":false}\n");
-    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "get", "one", "1"));
-    assert_string_equal(out(w), "\"a\"\n");
-    assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_JSON, "get", "none", "9"));
-    assert_string_equal(out(w), "");
-    world_free(w);
-}
-
 static void errors_are_passed_on_with_their_code(void **state)
 {
     static const struct line broken[] = {
@@ -412,11 +386,6 @@ static void errors_are_passed_on_with_their_code(void **state)
     assert_has(w->err.text, "no store 'cities'");
     assert_rc(LG_ERR_NO_STORE, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities"));
     assert_string_equal(out(w), "");
-    w->script = healthy;
-    assert_rc(LG_ERR_NO_STORE, RUN(w, LG_OUTPUT_TABLE, "get", "gone", "1"));
-    assert_has(w->err.text, "no store 'gone'");
-    assert_rc(LG_ERR_FAILED, RUN(w, LG_OUTPUT_TABLE, "get", "unknown", "1"));
-    assert_has(w->err.text, "404 without JSON");
     world_free(w);
 }
 
@@ -603,7 +572,6 @@ int main(void)
         cmocka_unit_test(watching_a_push_ends_with_it_and_fails_if_it_does),
         cmocka_unit_test(pushes_are_listed_of_one_store_or_all),
         cmocka_unit_test(a_store_is_made_from_its_schema_files),
-        cmocka_unit_test(a_get_prints_what_is_found_and_names_what_is_not),
         cmocka_unit_test(errors_are_passed_on_with_their_code),
         cmocka_unit_test(output_formats_are_known_by_name),
     };

@@ -182,6 +182,11 @@ const struct lg_fetch_counters *lg_client_counters(const struct lg_client *clien
     return &client->counters;
 }
 
+struct lg_schema *lg_client_key_schema(const struct lg_client *client)
+{
+    return lg_schema_cache_is_ready(client->schemas) ? lg_schema_cache_key(client->schemas) : NULL;
+}
+
 /* --- The end of a read. ------------------------------------------------------------------------
  */
 

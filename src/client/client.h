@@ -77,6 +77,9 @@ LG_MUST_CHECK enum lg_rc lg_client_new(const struct lg_client_options *options,
 const struct lg_client_options *lg_client_options(const struct lg_client *client);
 const struct lg_fetch_counters *lg_client_counters(const struct lg_client *client);
 
+/* The key's schema; NULL until it is known. Borrowed, for the client's life. */
+struct lg_schema *lg_client_key_schema(const struct lg_client *client);
+
 /* Reads the store's schemas, if they are not known; `ready` comes once, on the lane, never from
  * inside: within the option timeout_ms. One at a time. */
 void lg_client_start(struct lg_client *client, void (*ready)(void *ctx, const struct lg_error *err),

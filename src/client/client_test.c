@@ -514,7 +514,8 @@ static void a_store_that_does_not_exist_is_told(void **state)
 
     w->mock[0].key_schema = NULL;
     assert_rc(LG_ERR_NO_STORE, start(w));
-    assert_non_null(strstr(w->start_err.text, "knows no store 'test_store'"));
+    assert_non_null(strstr(w->start_err.text, "there is no store 'test_store': the router world:7777 answers "
+                                "404: no such thing"));
     assert_why(get(w, "k"), LG_ERR_NO_STORE, "test_store");
     w->mock[0].key_schema = "\"string\""; /* Now it is created: the same client can read it. */
     tell(w, 404, NULL, LG_SLICE_NULL);

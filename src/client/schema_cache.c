@@ -337,11 +337,11 @@ static enum lg_rc take_answer(struct lg_schema_cache *c, struct lg_error *err)
     return parse_schema(c, json, "key", &c->key, err);
 }
 
+/* The router's own sentence names what comes nearest. */
 static enum lg_rc no_store(const struct lg_schema_cache *c, struct lg_error *err)
 {
-    return lg_error_set(err, LG_ERR_NO_STORE,
-                        "the router %s knows no store '%s'; check the name, or create the store",
-                        c->load.host->name, c->o.store);
+    return lg_error_set(err, LG_ERR_NO_STORE, "there is no store '%s': %s", c->o.store,
+                        c->load.err.text);
 }
 
 static void load_answered(struct lg_router_ask *ask)

@@ -34,6 +34,7 @@ struct lagoon_client {
     struct lg_task task; /* The start, then the end. */
     struct lg_latch_uv latch;
     struct lg_error start_err;
+    struct lg_schema *key_schema; /* NULL when it was opened lazily. */
 };
 
 struct lagoon_request { /* Moves to the lane with its submission; shared by its handle. */
@@ -105,6 +106,8 @@ static void started(void *ctx, const struct lg_error *err)
     struct lagoon_client *c = ctx;
 
     c->start_err = *err;
+    if (lg_client_key_schema(c->client) != NULL)
+        c->key_schema = lg_schema_ref(lg_client_key_schema(c->client));
     lg_latch_uv_open(&c->latch);
 }
 
@@ -166,6 +169,7 @@ static void client_free(struct lagoon_client *c)
     lg_transport_uv_free(c->transport);
     lg_lane_uv_free(c->lane);
     lg_pool_uv_free(c->pool);
+    lg_schema_unref(c->key_schema);
     lg_free(c);
 }
 
@@ -253,6 +257,14 @@ enum lagoon_rc lagoon_client_close(struct lagoon_client *client)
         return lg_lib_rc(rc);
     client_free(client);
     return LAGOON_OK;
+}
+
+struct lagoon_slice lagoon_client_key_schema(const struct lagoon_client *client)
+{
+    struct lg_slice text =
+        client->key_schema == NULL ? LG_SLICE_NULL : lg_schema_text(client->key_schema);
+
+    return lagoon_slice_of(text.data, text.size);
 }
 
 /* --- Requests. ---------------------------------------------------------------------------------

@@ -230,6 +230,7 @@ static void a_get_waits_for_its_value(void **state)
     struct lagoon_value *value = NULL;
     char why[LAGOON_WHY_MAX] = "";
 
+    assert_memory_equal(lagoon_client_key_schema(client).data, "\"string\"", 8);
     assert_lrc(LAGOON_OK, lagoon_client_get(client, LAGOON_KEY_TEXT, text("key1"), 0, &value, WHY));
     close_client(client); /* The value lives on. */
     assert_json(value, "\"vkey1\"");
@@ -353,6 +354,7 @@ static void a_lazy_client_opens_before_its_router(void **state)
     set(w, "lazy", "true");
     on_lane(w, stop_mock);
     client = open_client(w);
+    assert_int_equal(lagoon_client_key_schema(client).size, 0);
     assert_lrc(LAGOON_ERR_UNAVAILABLE,
                lagoon_client_get(client, LAGOON_KEY_TEXT, text("a"), 0, &value, WHY));
     on_lane(w, start_mock);

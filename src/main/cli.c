@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/uv/transport_uv.h"
+#include "main/reads.h"
 
 #define POOL_THREADS 2
 #define ENDPOINTS_BYTES_MAX ((size_t)64 << 10)
@@ -128,6 +129,7 @@ enum lg_rc lg_cli_open(struct lg_cli *cli, const struct lg_command *command, str
 
 void lg_cli_close(struct lg_cli *cli)
 {
+    lg_reads_free(cli->reads);
     lg_http_client_free(cli->http);
     lg_transport_uv_free(cli->transport);
     lg_lane_uv_free(cli->lane);

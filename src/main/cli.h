@@ -13,6 +13,7 @@ struct lg_cli {
     struct lg_transport *transport;
     struct lg_http_client *http;
     char *controller_url, *router_url;
+    struct lg_reads *reads; /* of the verbs of admin/ */
 };
 
 /* Sets up lane and client, and finds the addresses: flag, else environment, else the data

@@ -6,6 +6,7 @@
 #include "admin/admin.h"
 #include "drivers/uv/lane_uv.h"
 #include "main/cli.h"
+#include "main/reads.h"
 
 #define TIMEOUT_MS_DEFAULT 30000u
 #define SCHEMA_FILE_BYTES_MAX ((size_t)1 << 20)
@@ -54,6 +55,24 @@ static enum lg_admin_confirm confirm(void *ctx, const char *question, const char
                : LG_ADMIN_DENIED;
 }
 
+static enum lg_rc open_store(void *ctx, const char *store, const char *reader_schema,
+                             struct lg_error *err)
+{
+    return lg_reads_open(((struct lg_cli *)ctx)->reads, store, reader_schema, err);
+}
+
+static enum lg_rc read_keys(void *ctx, const struct lg_slice *keys, size_t n,
+                            struct lg_admin_read_key *out, struct lg_error *err)
+{
+    return lg_reads_keys(((struct lg_cli *)ctx)->reads, keys, n, out, err);
+}
+
+static enum lg_rc read_line(void *ctx, size_t bytes_max, bool wait, struct lg_buf *out,
+                            enum lg_admin_line *out_got, struct lg_error *err)
+{
+    return lg_reads_line(((struct lg_cli *)ctx)->reads, bytes_max, wait, out, out_got, err);
+}
+
 enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, struct lg_error *err)
 {
     LG_SCOPED(lg_cli) cli = {0};
@@ -64,6 +83,9 @@ enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, st
                              .flush = flush,
                              .read_file = read_file,
                              .confirm = confirm,
+                             .open_store = open_store,
+                             .read_keys = read_keys,
+                             .read_line = read_line,
                              .ctx = &cli};
     enum lg_rc rc = lg_admin_parse_output(command->flags[LG_FLAG_OUTPUT], &admin.output, err);
 
@@ -76,6 +98,7 @@ enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, st
     admin.lane = cli.lane;
     admin.http = cli.http;
     admin.router_url = cli.router_url;
+    cli.reads = lg_reads_new(cli.router_url, admin.timeout_ms);
     rc = lg_api_client_new(cli.http, cli.lane, cli.controller_url, &admin.api, err);
     if (rc == LG_OK)
         rc = lg_admin_run(&admin, command, err);

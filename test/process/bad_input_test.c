@@ -201,7 +201,7 @@ static void a_key_of_another_type_is_refused(void **state)
     (void)state;
     FAILS(2, "Ada", "long", "get", "people", "Ada");
     FAILS(2, "1.5", "long", "get", "people", "1.5");
-    FAILS(3, "7", "not in version", "get", "people", "7");
+    FAILS(3, "7", "not in store 'people'", "get", "people", "7");
 }
 
 /* --- Files. ----------------------------------------------------------------------------------- */

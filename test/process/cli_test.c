@@ -93,7 +93,7 @@ static void a_missing_key_is_exit_3_and_the_found_ones_are_printed(void **state)
     (void)state;
     assert_run(&rig, 3, "get", "cities", "3164603", "5");
     lg_rig_assert_out(&rig, "Venice");
-    lg_rig_assert_err(&rig, "not in version");
+    lg_rig_assert_err(&rig, "not in store 'cities': 5");
     lg_rig_assert_err(&rig, "5");
 }
 
