@@ -8,6 +8,7 @@
 #ifndef LG_CONTROLLER_CONTROLLER_H
 #define LG_CONTROLLER_CONTROLLER_H
 
+#include "lane/disk_space.h"
 #include "metastore/metastore.h"
 #include "net/http_server.h"
 #include "net/transport.h"
@@ -46,8 +47,9 @@ struct lg_controller_options {
      * that was restarted with its stores: until then it names no routers, so that no push ends, and
      * retires nothing. 0: none, routers live in this process. */
     uint64_t routers_settle_ms;
-    uint64_t deleted_keep_ms; /* how long a deleted store can be brought back; 0: 7 days */
-    uint32_t keep_backups;    /* versions kept beside the current one; 0: 2 */
+    uint64_t deleted_keep_ms;    /* how long a deleted store can be brought back; 0: 7 days */
+    struct lg_disk_space *space; /* what the log writes to; NULL: not known */
+    uint32_t keep_backups;       /* versions kept beside the current one; 0: 2 */
     /* How long backups beyond these stay after a switch; a store's own setting wins. */
     uint64_t backup_retention_ms;
     size_t connections_max; /* of the listener; 0: its default */

@@ -18,6 +18,7 @@ input_of(const struct lg_controller *c, const struct lg_store *store, const stru
         .snapshot = lg_ctl_snapshot(c),
         .now_ms = (int64_t)lg_lane_wall_ms(c->o.lane),
         .abandoned_keep_ms = (int64_t)c->o.abandoned_keep_ms,
+        .space = c->o.space,
     };
 }
 

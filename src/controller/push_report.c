@@ -83,11 +83,14 @@ static char *waits_for(const struct lg_push_report_input *in)
 {
     const struct lg_version *v = in->version;
     int64_t silent_ms = in->now_ms - v->push_heard_ms;
+    struct lg_error full;
 
     if (v->status == LG_VERSION_PUSHED)
         return lg_strf("`lagoon swap %s %d`", in->store->name, v->number);
     if (v->status != LG_VERSION_STARTED || in->topic == NULL)
         return NULL;
+    if (lg_disk_space_check(in->space, &full) != LG_OK)
+        return lg_strf("room: %s", full.text);
     if (in->topic->end_of_push)
         return waits_for_servers(in);
     if (lg_version_lease_expired(v, in->now_ms))

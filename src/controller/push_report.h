@@ -5,6 +5,7 @@
 #define LG_CONTROLLER_PUSH_REPORT_H
 
 #include "controller/push_monitor.h"
+#include "lane/disk_space.h"
 
 struct lg_push_report_input {
     const struct lg_store *store;
@@ -13,6 +14,7 @@ struct lg_push_report_input {
     const struct lg_catalog_snapshot *snapshot; /* NULL: nothing is known of servers */
     int64_t now_ms;
     int64_t abandoned_keep_ms;
+    struct lg_disk_space *space; /* of the log; NULL: not known */
 };
 
 /* The caller owns the value; docs/reference/routes.md names its members. With `partitions` also one

@@ -56,6 +56,9 @@ struct lg_observer {
     uint64_t measured_us;
     uint64_t parts[PARTS];
     LG_VEC(struct version_size) versions;
+
+    struct lg_offload tend; /* of the disk's reserve */
+    bool tending;
 };
 
 static const struct lg_metric_table *const tables[] = {
@@ -258,6 +261,33 @@ static void look_again(struct lg_lane *lane, struct lg_timer *timer, uint32_t wh
     lg_timer_start(lane, timer, ready ? LOOK_US : LOOK_EARLY_US, look);
 }
 
+/* --- The disk's room. ------------------------------------------------------------------------ */
+static void tend_work(struct lg_offload *offload)
+{
+    lg_disk_space_tend(LG_CONTAINER_OF(offload, struct lg_observer, tend)->o.space);
+}
+
+static void tend_done(struct lg_offload *offload)
+{
+    LG_CONTAINER_OF(offload, struct lg_observer, tend)->tending = false;
+}
+
+/* Low is no reason to send readers elsewhere: the check stays fine, and says what waits. */
+static void look_at_disk(struct lg_observer *ob)
+{
+    struct lg_error why = {0};
+    bool low = lg_disk_space_check(ob->o.space, &why) != LG_OK;
+
+    lg_health_set("disk", true, "%s%s", low ? "low: " : "", low ? why.text : "");
+    lg_metric_set(&lg_metric_disk_low, 0, low);
+    if (ob->tending)
+        return;
+    ob->tending = true;
+    ob->tend.work = tend_work;
+    ob->tend.done = tend_done;
+    lg_offload(ob->o.control, &ob->tend);
+}
+
 static void look_control(struct lg_timer *timer)
 {
     struct lg_observer *ob = LG_CONTAINER_OF(timer, struct lg_observer, look[LANE_CONTROL]);
@@ -266,6 +296,8 @@ static void look_control(struct lg_timer *timer)
 
     lg_health_beat("lane control", now_us);
     lg_health_set("metadata", loaded, "%s", loaded ? "" : "is not read yet");
+    if (loaded)
+        look_at_disk(ob);
     if (!ob->measuring && now_us - ob->measured_us >= MEASURE_US) {
         ob->measuring = true;
         ob->measured_us = now_us;

@@ -20,6 +20,7 @@
 
 #define INSTANCE "standalone" /* There is one server, whatever port it has this time. */
 #define ENDPOINTS_FILE "endpoints.json"
+#define RESERVE_FILE "reserve"
 #define READY_TIMEOUT_MS 60000u
 #define SERVED_TIMEOUT_MS 10000u
 #define READY_PAUSE_MS 5u
@@ -27,6 +28,7 @@
 struct lg_standalone {
     struct lg_data_dir dir;
     struct lg_disk *store_disk; /* DIR/store of the replicas */
+    struct lg_disk_space *space;
     struct lg_pool_uv *pool;
     struct lg_transport *transport;
     struct lg_lane *main, *control, *data;
@@ -57,6 +59,18 @@ static enum lg_rc open_directory(struct lg_standalone *s, const char *data, stru
     if (rc == LG_OK)
         rc = lg_disk_remove(s->dir.disk, ENDPOINTS_FILE, err);
     return rc;
+}
+
+/* Before anything is written: on a full disk it gives the start some room. */
+static void watch_space(struct lg_standalone *s, const struct lg_standalone_options *o)
+{
+    s->space = lg_disk_space_new(&(struct lg_disk_space_options){
+        .disk = s->dir.disk,
+        .folder = o->data,
+        .low_bytes = o->disk_low_bytes,
+        .reserve_path = o->disk_reserve_bytes == 0 ? NULL : RESERVE_FILE,
+        .reserve_bytes = o->disk_reserve_bytes,
+    });
 }
 
 static enum lg_rc write_endpoints(struct lg_standalone *s, const char *host, struct lg_error *err)
@@ -109,6 +123,8 @@ static enum lg_rc start_control(struct lg_standalone *s, const struct lg_standal
 {
     struct lg_metafile_options meta = {.disk = s->dir.disk, .dir = "meta", .lane = s->control};
     struct lg_seglog_options log = {.disk = s->dir.disk, .dir = "log", .lane = s->control};
+
+    meta.space = log.space = s->space;
     enum lg_rc rc = lg_metafile_open(&meta, &s->metafile, err);
 
     if (rc == LG_OK)
@@ -128,6 +144,7 @@ static enum lg_rc start_control(struct lg_standalone *s, const struct lg_standal
                                         .port = o->controller_port,
                                         .connections_max = o->connections_max,
                                         .idle_ms = o->idle_ms,
+                                        .space = s->space,
                                         .keep_backups = o->keep_backups,
                                         .cleanup_interval_ms = o->cleanup_interval_ms,
                                         .trash_grace_ms = o->trash_grace_ms,
@@ -156,6 +173,7 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
                                                      .pubsub = lg_seglog_pubsub(s->log),
                                                      .transport = s->transport,
                                                      .driver = s->rocksdb,
+                                                     .space = s->space,
                                                      .checkpoint_path = "checkpoints",
                                                      .host = o->host,
                                                      .port = o->server_port,
@@ -281,8 +299,10 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
     enum lg_rc rc = open_directory(s, options->data, err);
 
     lg_health_set("startup", false, "starting");
-    if (rc == LG_OK)
+    if (rc == LG_OK) {
+        watch_space(s, options);
         rc = make_lanes(s, options->pool_threads, err);
+    }
     if (rc == LG_OK)
         rc = start_control(s, options, err);
     if (rc == LG_OK)
@@ -293,6 +313,7 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
                                                                       .controller = s->controller,
                                                                       .router = s->router,
                                                                       .server = s->server,
+                                                                      .space = s->space,
                                                                       .path = options->data});
     if (rc == LG_OK)
         rc = lg_lane_uv_start(s->control, err);
@@ -483,6 +504,7 @@ void lg_standalone_stop(struct lg_standalone *s)
     lg_observer_free(s->observer);
     lg_rocksdb_free(s->rocksdb);
     lg_pool_uv_free(s->pool);
+    lg_disk_space_free(s->space);
     lg_disk_posix_free(s->store_disk);
     lg_data_dir_close(&s->dir);
     lg_free(s);

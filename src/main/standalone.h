@@ -21,6 +21,7 @@ struct lg_standalone_options {
     size_t connections_max;
     uint64_t idle_ms, read_timeout_ms;
     uint32_t keep_backups;
+    uint64_t disk_low_bytes, disk_reserve_bytes; /* 0: none */
     uint64_t cleanup_interval_ms, trash_grace_ms, failed_keep_ms, deleted_keep_ms;
 };
 

@@ -35,6 +35,7 @@ struct push {
     bool told_id;
     enum lg_push_phase shown; /* the phase whose line was last begun */
     uint64_t shown_us;
+    char waits_for[LG_ERROR_TEXT_MAX]; /* the reason that was told last */
 };
 
 /* --- Progress. ---------------------------------------------------------------------------------
@@ -88,6 +89,17 @@ static void creating(void *ctx, const char *key_schema, const char *value_schema
     (void)fprintf(stderr, "%screating store '%s'\n  key   %s\n  value %s\n",
                   push->terminal ? "\r\x1b[K" : "", push->command->arguments[0], key_schema,
                   value_schema);
+}
+
+/* Once for each reason. */
+static void waiting(void *ctx, const struct lg_error *why)
+{
+    struct push *push = ctx;
+
+    if (push->json || strcmp(push->waits_for, why->text) == 0)
+        return;
+    (void)snprintf(push->waits_for, sizeof push->waits_for, "%s", why->text);
+    (void)fprintf(stderr, "%swaiting: %s\n", push->terminal ? "\r\x1b[K" : "", why->text);
 }
 
 /* --- What the job needs of the world. ----------------------------------------------------------
@@ -408,6 +420,7 @@ int lg_verb_push(const struct lg_command *command)
         o.close_log = close_log;
         o.creating = creating;
         o.progress = progress;
+        o.waiting = waiting;
         o.finished = finished;
         o.ctx = &push;
         status = run(&push, &o, &err);

@@ -205,6 +205,8 @@ static enum lg_rc start(const struct lg_main_options *o, struct lg_standalone **
                                         .idle_ms = o->idle_timeout,
                                         .read_timeout_ms = o->read_timeout,
                                         .keep_backups = o->keep_backups,
+                                        .disk_low_bytes = o->disk_low_watermark,
+                                        .disk_reserve_bytes = o->disk_reserve,
                                         .cleanup_interval_ms = o->cleanup_interval,
                                         .trash_grace_ms = o->trash_grace,
                                         .failed_keep_ms = o->failed_push_keep,

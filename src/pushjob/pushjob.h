@@ -79,7 +79,10 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
     /* Before a store is made: its schemas. */
     void (*creating)(void *ctx, const char *key_schema, const char *value_schema);
     void (*progress)(void *ctx, const struct lg_push_progress *progress); /* often */
-    void (*finished)(void *ctx, struct lg_pushjob *job);                  /* once */
+    /* The log takes nothing now, and the push waits for it: why. May come often; NULL is allowed.
+     */
+    void (*waiting)(void *ctx, const struct lg_error *why);
+    void (*finished)(void *ctx, struct lg_pushjob *job); /* once */
     void *ctx;
 };
 

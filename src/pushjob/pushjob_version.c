@@ -69,13 +69,14 @@ static void loading(struct lg_pushjob *job)
     step_wait(job);
 }
 
-static void end_requested(struct lg_api_call *call)
-{
-    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+static void end_requested(struct lg_api_call *call);
 
-    if (lg_pushjob_went_wrong(job, call))
-        return;
-    loading(job);
+static void wait_for_log(void *ctx, const struct lg_error *why)
+{
+    struct lg_pushjob *job = ctx;
+
+    if (job->o.waiting != NULL)
+        job->o.waiting(job->o.ctx, why);
 }
 
 /* The number of rows per partition, which each server compares with what it took in. */
@@ -87,6 +88,35 @@ static void write_counts(struct lg_pushjob *job)
                        (unsigned long long)lg_rows_count(job->rows, i));
     lg_buf_append_str(&job->parameter, "}");
     lg_buf_append_byte(&job->parameter, 0);
+}
+
+static void request_end(struct lg_pushjob *job)
+{
+    write_counts(job);
+    lg_pushjob_prepare(job);
+    lg_pushjob_with_number(job, "version", job->outcome.version);
+    lg_pushjob_with(job, "partition_record_counts", (const char *)job->parameter.data);
+    lg_pushjob_ask(job, LG_API_end_of_push, end_requested);
+}
+
+static void end_due(struct lg_timer *timer)
+{
+    request_end(LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer));
+}
+
+static void end_requested(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+
+    if (call->rc == LG_ERR_NO_SPACE && !job->cancelled &&
+        lg_lane_now_us(job->o.lane) < job->deadline_us) {
+        wait_for_log(job, &call->err);
+        lg_timer_start(job->o.lane, &job->poll_timer, LG_SEC, end_due);
+        return;
+    }
+    if (lg_pushjob_went_wrong(job, call))
+        return;
+    loading(job);
 }
 
 static void spread_finished(void *ctx, enum lg_rc rc, const struct lg_error *err)
@@ -105,11 +135,7 @@ static void spread_finished(void *ctx, enum lg_rc rc, const struct lg_error *err
     if (lg_pushjob_went_wrong(job, NULL))
         return;
     lg_pushjob_enter(job, LG_PUSH_ENDING);
-    write_counts(job);
-    lg_pushjob_prepare(job);
-    lg_pushjob_with_number(job, "version", job->outcome.version);
-    lg_pushjob_with(job, "partition_record_counts", (const char *)job->parameter.data);
-    lg_pushjob_ask(job, LG_API_end_of_push, end_requested);
+    request_end(job);
 }
 
 static void step_write(struct lg_pushjob *job)
@@ -127,6 +153,7 @@ static void step_write(struct lg_pushjob *job)
         .host_name = job->o.host_name,
         .deadline_us = job->deadline_us,
         .progress = wrote_some,
+        .waits = wait_for_log,
         .finished = spread_finished,
         .ctx = job,
     });

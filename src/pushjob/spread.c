@@ -203,6 +203,8 @@ static void produced(struct lg_pubsub_op *op)
         if (!spread->failed)
             spread->o.progress(spread->o.ctx, spread->records);
     } else if (worth_repeating(s)) {
+        if (spread->o.waits != NULL)
+            spread->o.waits(spread->o.ctx, &op->err);
         lg_timer_start(spread->o.lane, &s->pause, LG_SPREAD_PAUSE_MS * LG_MS, pause_ended);
         return;
     } else if (!spread->failed) {

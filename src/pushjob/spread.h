@@ -25,6 +25,8 @@ struct lg_spread_options { /* Borrowed until `finished`. */
     const char *host_name;
     uint64_t deadline_us;                          /* absolute lane time: repetitions end there */
     void (*progress)(void *ctx, uint64_t records); /* acknowledged so far */
+    /* A batch was refused and will be sent again; NULL is allowed. */
+    void (*waits)(void *ctx, const struct lg_error *why);
     void (*finished)(void *ctx, enum lg_rc rc, const struct lg_error *err); /* once */
     void *ctx;
 };
