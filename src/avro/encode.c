@@ -16,22 +16,28 @@ void lg_encode_int(struct lg_buf *out, int32_t v)
     lg_encode_long(out, v); /* Zigzag gives an int and a long of the same value the same bytes. */
 }
 
+size_t lg_encode_long_to(uint8_t *out, int64_t v)
+{
+    uint64_t z = zigzag(v);
+    size_t n = 0;
+
+    while (z > 0x7f) {
+        out[n++] = (uint8_t)(z | 0x80);
+        z >>= 7;
+    }
+    out[n++] = (uint8_t)z;
+    return n;
+}
+
 void lg_encode_long(struct lg_buf *out, int64_t v)
 {
     uint8_t bytes[LG_VARINT_BYTES_MAX];
-    size_t n = 0;
     uint64_t z = zigzag(v);
 
-    if (z <= 0x7f) {
+    if (z <= 0x7f)
         lg_buf_append_byte(out, (uint8_t)z);
-        return;
-    }
-    while (z > 0x7f) {
-        bytes[n++] = (uint8_t)(z | 0x80);
-        z >>= 7;
-    }
-    bytes[n++] = (uint8_t)z;
-    lg_buf_append(out, bytes, n);
+    else
+        lg_buf_append(out, bytes, lg_encode_long_to(bytes, v));
 }
 
 size_t lg_encode_long_size(int64_t v)

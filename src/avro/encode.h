@@ -12,6 +12,8 @@ void lg_encode_bool(struct lg_buf *out, bool v);
 void lg_encode_int(struct lg_buf *out, int32_t v);
 /* Also block counts, lengths, enum and union indexes. */
 void lg_encode_long(struct lg_buf *out, int64_t v);
+/* The same into LG_VARINT_BYTES_MAX bytes of the caller's; returns how many it took. */
+size_t lg_encode_long_to(uint8_t *out, int64_t v);
 void lg_encode_float(struct lg_buf *out, float v);
 void lg_encode_double(struct lg_buf *out, double v);
 /* Length, then the bytes. */

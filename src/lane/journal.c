@@ -9,7 +9,7 @@
 #include "lane/mutant.h"
 
 #define FILE_HEADER 16
-#define FRAME_HEADER 32
+#define FRAME_HEADER LG_JOURNAL_ROOM_BYTES
 #define ALIGN 8
 #define SCAN_CHUNK ((size_t)64 << 10) /* bytes; a multiple of ALIGN */
 
@@ -45,6 +45,18 @@ static uint64_t frame_size(uint32_t length)
     return FRAME_HEADER + (uint64_t)length + padding(length);
 }
 
+static void store_u32le(uint8_t *out, uint32_t v)
+{
+    for (unsigned i = 0; i < 4; i++)
+        out[i] = (uint8_t)(v >> (8 * i));
+}
+
+static void store_u64le(uint8_t *out, uint64_t v)
+{
+    store_u32le(out, (uint32_t)v);
+    store_u32le(out + 4, (uint32_t)(v >> 32));
+}
+
 static uint32_t header_crc(const uint8_t *bytes, uint64_t offset)
 {
     uint8_t where[8];
@@ -65,22 +77,22 @@ static bool parse_header(const uint8_t *bytes, uint64_t offset, struct header *o
     return out->length <= LG_JOURNAL_FRAME_MAX;
 }
 
-static void build_frame(struct lg_buf *b, const struct lg_journal *j, uint64_t offset,
-                        struct lg_slice payload)
+/* Puts the header into the room before the payload, and zeros behind it. */
+static void complete_frame(struct lg_buf *framed, const struct lg_journal *j, uint64_t offset)
 {
     static const uint8_t zeros[ALIGN];
-    uint32_t crc = lg_crc32c(0, payload.data, payload.size);
+    size_t size = framed->size - FRAME_HEADER;
+    uint8_t *head;
 
-    lg_buf_clear(b);
-    lg_buf_append(b, frame_magic, sizeof(frame_magic));
-    lg_buf_append_u32le(b, (uint32_t)payload.size);
-    lg_buf_append_u64le(b, j->next_sequence);
-    lg_buf_append_u64le(b, j->synced);
-    lg_buf_append_u32le(b, lg_crc32c(crc, zeros, padding(payload.size)));
-    lg_buf_append_u32le(b, header_crc(b->data, offset));
-    lg_buf_append_slice(b, payload);
-    lg_buf_append(b, zeros, padding(payload.size));
-    assert(lg_buf_ok(b) && "a frame is far below the ceiling of a buffer");
+    lg_buf_append(framed, zeros, padding(size));
+    assert(lg_buf_ok(framed) && "a frame is far below the ceiling of a buffer");
+    head = framed->data;
+    memcpy(head, frame_magic, sizeof(frame_magic));
+    store_u32le(head + 4, (uint32_t)size);
+    store_u64le(head + 8, j->next_sequence);
+    store_u64le(head + 16, j->synced);
+    store_u32le(head + 24, lg_crc32c(0, head + FRAME_HEADER, framed->size - FRAME_HEADER));
+    store_u32le(head + 28, header_crc(head, offset));
 }
 
 /* Reads the frame at `offset`, which ends at `end` at the latest. `*out_whole` is false when there
@@ -333,26 +345,47 @@ static bool drop_tail(struct lg_journal *j, uint64_t end)
     return lg_file_truncate(j->file, end, &ignored) == LG_OK;
 }
 
+static enum lg_rc check_size(const struct lg_journal *j, size_t size, struct lg_error *err)
+{
+    if (size <= LG_JOURNAL_FRAME_MAX)
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_TOO_LARGE, "%s: a frame of %zu bytes; at most %zu are allowed",
+                        j->path, size, LG_JOURNAL_FRAME_MAX);
+}
+
 enum lg_rc lg_journal_append(struct lg_journal *j, struct lg_slice payload, uint64_t *out_offset,
                              struct lg_error *err)
+{
+    static const uint8_t room[LG_JOURNAL_ROOM_BYTES];
+    enum lg_rc rc = check_size(j, payload.size, err);
+
+    if (rc != LG_OK)
+        return rc;
+    lg_buf_clear(&j->frame);
+    lg_buf_append(&j->frame, room, sizeof(room));
+    lg_buf_append_slice(&j->frame, payload);
+    return lg_journal_append_framed(j, &j->frame, out_offset, err);
+}
+
+enum lg_rc lg_journal_append_framed(struct lg_journal *j, struct lg_buf *framed,
+                                    uint64_t *out_offset, struct lg_error *err)
 {
     uint64_t offset = j->end;
     enum lg_rc rc = check_usable(j, err);
 
+    assert(framed->size >= FRAME_HEADER && lg_buf_ok(framed));
+    if (rc == LG_OK)
+        rc = check_size(j, framed->size - FRAME_HEADER, err);
     if (rc != LG_OK)
         return rc;
-    if (payload.size > LG_JOURNAL_FRAME_MAX)
-        return lg_error_set(err, LG_ERR_TOO_LARGE,
-                            "%s: a frame of %zu bytes; at most %zu are allowed", j->path,
-                            payload.size, LG_JOURNAL_FRAME_MAX);
-    build_frame(&j->frame, j, offset, payload);
-    rc = lg_file_write(j->file, offset, j->frame.data, j->frame.size, err);
+    complete_frame(framed, j, offset);
+    rc = lg_file_write(j->file, offset, framed->data, framed->size, err);
     if (rc != LG_OK) {
         j->failed = rc != LG_ERR_NO_SPACE || !drop_tail(j, offset);
         return rc;
     }
     j->next_sequence++;
-    __atomic_store_n(&j->end, offset + j->frame.size, __ATOMIC_RELEASE);
+    __atomic_store_n(&j->end, offset + framed->size, __ATOMIC_RELEASE);
     if (out_offset != NULL)
         *out_offset = offset;
     return LG_OK;

@@ -15,6 +15,7 @@
 struct lg_journal;
 
 #define LG_JOURNAL_FRAME_MAX ((size_t)64 << 20) /* bytes of payload */
+#define LG_JOURNAL_ROOM_BYTES ((size_t)32)      /* before a payload that is framed in place */
 
 struct lg_journal_options {
     struct lg_disk *disk;
@@ -38,6 +39,10 @@ LG_DEFINE_AUTO(lg_journal, lg_journal_close)
  * nothing. */
 LG_MUST_CHECK enum lg_rc lg_journal_append(struct lg_journal *j, struct lg_slice payload,
                                            uint64_t *out_offset, struct lg_error *err);
+/* The same without copying the payload: it stands in `framed` behind LG_JOURNAL_ROOM_BYTES bytes of
+ * any content, and the buffer's content is the frame afterwards. */
+LG_MUST_CHECK enum lg_rc lg_journal_append_framed(struct lg_journal *j, struct lg_buf *framed,
+                                                  uint64_t *out_offset, struct lg_error *err);
 /* Everything appended so far is durable when this returns LG_OK. */
 LG_MUST_CHECK enum lg_rc lg_journal_sync(struct lg_journal *j, struct lg_error *err);
 /* The frame at `offset` into `out` (cleared first), checked again; `*out_next` is the offset of the

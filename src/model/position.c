@@ -16,13 +16,9 @@ bool lg_position_equal(const struct lg_position *a, const struct lg_position *b)
 struct lg_position lg_position_from_offset(int64_t offset)
 {
     struct lg_position p = {.type = LG_POSITION_OFFSET};
-    LG_SCOPED(lg_buf) bytes = {0};
 
     assert(offset >= 0);
-    lg_encode_long(&bytes, offset);
-    assert(bytes.size <= LG_POSITION_MAX);
-    memcpy(p.bytes, bytes.data, bytes.size);
-    p.size = (uint8_t)bytes.size;
+    p.size = (uint8_t)lg_encode_long_to(p.bytes, offset);
     return p;
 }
 

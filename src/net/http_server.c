@@ -591,6 +591,16 @@ static void count_answer(const struct lg_http_server *s, const struct lg_http_re
                response->body.size, (unsigned long long)took_us, rq->peer);
 }
 
+struct lg_buf lg_http_request_take_body(struct lg_http_request *rq)
+{
+    struct slot *slot = LG_CONTAINER_OF(rq, struct slot, rq);
+    struct lg_buf body = slot->message.body;
+
+    slot->message.body = (struct lg_buf){0};
+    rq->body = LG_SLICE_NULL;
+    return body;
+}
+
 void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *response)
 {
     struct slot *slot = LG_CONTAINER_OF(rq, struct slot, rq);

@@ -69,6 +69,9 @@ uint16_t lg_http_server_port(const struct lg_http_server *s);
 void lg_http_server_stop(struct lg_http_server *s, uint64_t grace_ms, void (*stopped)(void *ctx),
                          void *ctx);
 
+/* Moves the body out, so that it needs no copy to outlive the request; `rq->body` is empty after.
+ */
+struct lg_buf lg_http_request_take_body(struct lg_http_request *rq);
 /* Answers and releases the request: `rq` and its arena are gone when this returns. */
 void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *response);
 /* A text/plain answer; `status` as given. */

@@ -151,8 +151,10 @@ static enum lg_rc parse_fetch(struct job *j, struct lg_error *err)
 
 static enum lg_rc parse_produce(struct job *j)
 {
+    LG_SCOPED(lg_buf) body = lg_http_request_take_body(j->rq);
+
     j->op.kind = LG_PUBSUB_PRODUCE;
-    j->op.blob = lg_blob_new(j->rq->body);
+    j->op.blob = lg_blob_take(&body);
     return LG_OK;
 }
 

@@ -22,7 +22,7 @@
 
 struct part { /* One partition's share of a commit. */
     struct seg_partition *partition;
-    struct lg_buf payload;
+    struct lg_buf framed; /* the payload, with room for the journal's header before it */
     struct lg_list requests;
     uint32_t count;
     struct lg_journal *journal; /* Made by the work when the partition had none. */
@@ -59,7 +59,7 @@ static enum lg_rc append_part(struct part *part, struct lg_error *err)
         rc = lg_journal_open(&options, &part->journal, err);
     }
     if (rc == LG_OK)
-        rc = lg_journal_append(part->journal, lg_buf_slice(&part->payload), &part->at, err);
+        rc = lg_journal_append_framed(part->journal, &part->framed, &part->at, err);
     if (rc == LG_OK)
         rc = lg_fault_check(LG_FAULT_LOG_APPENDED, err);
     return rc;
@@ -183,7 +183,7 @@ static void committed(struct lg_offload *offload)
         struct seg_topic *topic = part->partition->topic;
 
         settle_part(part);
-        lg_buf_done(&part->payload);
+        lg_buf_done(&part->framed);
         lg_free(part);
         seg_job_ended(log, topic);
     }
@@ -208,10 +208,12 @@ static bool is_late(struct seg_request *r)
 
 static void take_requests(struct part *part)
 {
+    static const uint8_t room[LG_JOURNAL_ROOM_BYTES];
     struct seg_partition *p = part->partition;
 
-    lg_seg_frame_begin(&part->payload, p->next_offset, 0);
-    while (!lg_list_empty(&p->queue) && part->payload.size < FRAME_BYTES_TARGET) {
+    lg_buf_append(&part->framed, room, sizeof(room));
+    lg_seg_frame_begin(&part->framed, p->next_offset, 0);
+    while (!lg_list_empty(&p->queue) && part->framed.size < FRAME_BYTES_TARGET) {
         struct lg_list *link = lg_list_pop_front(&p->queue);
         struct seg_request *r = LG_CONTAINER_OF(link, struct seg_request, link);
 
@@ -220,12 +222,12 @@ static void take_requests(struct part *part)
             seg_answer(r, LG_ERR_TIMEOUT);
             continue;
         }
-        lg_buf_append_slice(&part->payload, r->op->blob->bytes);
+        lg_buf_append_slice(&part->framed, r->op->blob->bytes);
         part->count += (uint32_t)r->count;
         lg_list_push_back(&part->requests, &r->link);
     }
     for (size_t i = 0; i < 4; i++)
-        part->payload.data[8 + i] = (uint8_t)(part->count >> (8 * i));
+        part->framed.data[sizeof(room) + 8 + i] = (uint8_t)(part->count >> (8 * i));
 }
 
 /* Moves a partition's queue into the commit. */
@@ -238,12 +240,12 @@ static void add_part(struct commit *c, struct seg_partition *p)
     lg_list_init(&part->requests);
     take_requests(part);
     if (part->count == 0) { /* All of them were late. */
-        lg_buf_done(&part->payload);
+        lg_buf_done(&part->framed);
         lg_free(part);
         return;
     }
     p->committing = true;
-    c->bytes += part->payload.size;
+    c->bytes += part->framed.size;
     LG_VEC_PUSH(&c->parts, part);
     seg_job_begun(c->log, p->topic);
 }

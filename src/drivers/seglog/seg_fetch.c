@@ -9,6 +9,8 @@
 #include "base/str.h"
 #include "pubsub/batch.h"
 
+#define POSITION_BYTES 15u /* of a record in an answer: type, size, a varint */
+
 /* --- Opening -------------------------------------------------------------------------------- */
 
 char *seg_partition_path(const struct seg_partition *p)
@@ -230,6 +232,9 @@ static enum lg_rc read_frames(struct seg_request *r, struct lg_error *err)
             rc = lg_seg_frame_read(lg_buf_slice(&payload), &frame, err);
         if (rc != LG_OK)
             return rc;
+        if (r->found.data == NULL) /* The most that this answer can need, if it is one frame. */
+            (void)lg_buf_reserve(&r->found, LG_MIN(max_bytes, payload.size) +
+                                                frame.count * (size_t)POSITION_BYTES);
         seen = frame.base + (int64_t)frame.count;
         r->read_at = next;
         if (seen > r->after + 1)
