@@ -19,6 +19,8 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.avro.LogicalType;
+import org.apache.avro.LogicalTypes;
 import org.apache.avro.Resolver;
 import org.apache.avro.Schema;
 import org.apache.avro.SchemaNormalization;
@@ -98,6 +100,20 @@ public class Judge {
       if (!hex.equals(ours.get(name).textValue()))
         differ(pair, name + ": Java " + hex + ", ours " + ours.get(name));
     }
+    judgeLogical(pair, schema, ours.get("logical").get(0).textValue());
+    for (int i = 0; schema.getType() == Schema.Type.RECORD && i < schema.getFields().size(); i++)
+      judgeLogical(pair, schema.getFields().get(i).schema(), ours.get("logical").get(i + 1).textValue());
+  }
+
+  // Java 1.11 knows no duration.
+  static void judgeLogical(JsonNode pair, Schema schema, String ours) {
+    LogicalType type = schema.getLogicalType();
+    String theirs = type == null ? "none" : type.getName();
+    if (type instanceof LogicalTypes.Decimal)
+      theirs += "(" + ((LogicalTypes.Decimal) type).getPrecision() + "," + ((LogicalTypes.Decimal) type).getScale() + ")";
+    compared++;
+    if (!ours.equals(theirs) && !ours.equals("duration"))
+      differ(pair, "logical type: Java " + theirs + ", ours " + ours);
   }
 
   static void judgeDatum(JsonNode pair, JsonNode ours, int i, Schema writer, Schema reader, boolean isSame)

@@ -8,6 +8,7 @@
 #include "avro/canonical.h"
 #include "avro/container.h"
 #include "avro/json_text.h"
+#include "avro/logical.h"
 #include "avro/resolve.h"
 #include "base/str.h"
 
@@ -60,9 +61,21 @@ static void print(const struct lg_json *json)
 
 /* --- Resolution. ------------------------------------------------------------------------------ */
 
+/* "decimal(9,2)", "date", "none". */
+static void push_logical(struct lg_json *list, const struct lg_schema *schema)
+{
+    struct lg_logical logical = lg_schema_logical(schema);
+    LG_SCOPED(lg_buf) text = {0};
+
+    lg_buf_append_str(&text, lg_logical_name(logical.kind));
+    if (logical.kind == LG_LOGICAL_DECIMAL)
+        lg_buf_appendf(&text, "(%d,%d)", (int)logical.precision, (int)logical.scale);
+    lg_json_push(list, lg_json_new_string(lg_buf_slice(&text)));
+}
+
 static struct lg_json *schema_facts(const struct lg_schema *schema)
 {
-    struct lg_json *facts = lg_json_new_object();
+    struct lg_json *facts = lg_json_new_object(), *logical = lg_json_new_array();
     LG_SCOPED(lg_buf) text = {0};
     uint8_t digest[32], crc[8];
     uint64_t rabin = lg_schema_fingerprint(schema);
@@ -76,6 +89,10 @@ static struct lg_json *schema_facts(const struct lg_schema *schema)
     set_hex(facts, "MD5", lg_slice(digest, 16));
     lg_schema_fingerprint_sha256(schema, digest);
     set_hex(facts, "SHA-256", lg_slice(digest, sizeof(digest)));
+    push_logical(logical, schema); /* Of the schema itself, then of its fields. */
+    for (size_t i = 0; i < lg_schema_field_count(schema); i++)
+        push_logical(logical, lg_schema_field_schema(schema, i));
+    lg_json_set(facts, "logical", logical);
     return facts;
 }
 

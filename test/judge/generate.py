@@ -18,9 +18,12 @@ import sys
 PRIMITIVES = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"]
 PROMOTIONS = {"int": ["long", "float", "double"], "long": ["float", "double"], "float": ["double"], "string": ["bytes"],
               "bytes": ["string"]}
-LOGICAL = {"int": [{"logicalType": "date"}, {"logicalType": "time-millis"}],
-           "long": [{"logicalType": "timestamp-millis"}, {"logicalType": "local-timestamp-micros"}],
-           "bytes": [{"logicalType": "decimal", "precision": 9, "scale": 2}], "string": [{"logicalType": "uuid"}]}
+DECIMALS = [{"logicalType": "decimal", **rest} for rest in (
+    {"precision": 9, "scale": 2}, {"precision": 4}, {"precision": 2, "scale": 3}, {"precision": 0}, {"scale": 1}, {})]
+LOGICAL = {"int": [{"logicalType": name} for name in ("date", "time-millis", "timestamp-millis")],
+           "long": [{"logicalType": name} for name in ("time-micros", "timestamp-millis", "timestamp-micros", "date",
+                                                       "local-timestamp-millis", "local-timestamp-micros", "fortnight")],
+           "bytes": DECIMALS, "string": [{"logicalType": "uuid"}, {"logicalType": "date"}], "fixed": DECIMALS}
 NAMED = ("record", "enum", "fixed")
 DATA_PER_PAIR, DEPTH_MAX = 3, 5
 
@@ -108,6 +111,8 @@ class Maker:
             return Type(kind, items=self.any(depth + 1))
         if kind == "fixed":
             made = Type("fixed", name=self.full_name("F"), size=self.rand.randint(0, 5))
+            if self.chance(0.2):
+                made.extra = dict(self.rand.choice(LOGICAL["fixed"]))
         else:
             made = self.enum() if kind == "enum" else self.record(depth)
         self.known.append(made)
@@ -336,7 +341,7 @@ def as_schema(t, defined, space=""):
         if t.default is not None:
             out["default"] = t.default
     else:
-        out["size"] = t.size
+        out = {**out, "size": t.size, **t.extra}
     return out
 
 
