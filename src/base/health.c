@@ -6,7 +6,7 @@
 struct check {
     char name[LG_HEALTH_NAME_MAX];
     enum lg_health_kind kind;
-    bool ok;
+    bool ok, advisory;
     uint64_t beat_us;
     char reason[LG_HEALTH_REASON_MAX];
 };
@@ -29,19 +29,35 @@ static struct check *find(const char *name, bool make)
     return &checks[count++];
 }
 
-void lg_health_set(const char *name, bool ok, const char *fmt, ...)
+static void set(const char *name, bool ok, bool advisory, const char *fmt, va_list args)
 {
     struct check *c;
-    va_list args;
 
     pthread_mutex_lock(&mutex);
     c = find(name, /* make= */ true);
     c->kind = LG_HEALTH_READY;
     c->ok = ok;
-    va_start(args, fmt);
+    c->advisory = advisory;
     (void)vsnprintf(c->reason, sizeof c->reason, fmt, args); /* A longer text is cut. */
-    va_end(args);
     pthread_mutex_unlock(&mutex);
+}
+
+void lg_health_set(const char *name, bool ok, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    set(name, ok, /* advisory= */ false, fmt, args);
+    va_end(args);
+}
+
+void lg_health_warn(const char *name, bool ok, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    set(name, ok, /* advisory= */ true, fmt, args);
+    va_end(args);
 }
 
 void lg_health_beat(const char *name, uint64_t now_us)
@@ -115,32 +131,26 @@ void lg_health_each(enum lg_health_kind kind, uint64_t now_us,
         check(ctx, all[i].name, all[i].ok, all[i].reason);
 }
 
-static void and_ok(void *ctx, const char *name, bool ok, const char *reason)
-{
-    bool *all_ok = ctx;
-
-    (void)name, (void)reason;
-    *all_ok = *all_ok && ok;
-}
-
 bool lg_health_ok(enum lg_health_kind kind, uint64_t now_us)
 {
+    struct check all[LG_HEALTH_CHECKS_MAX];
+    size_t n = copy(all, kind, now_us);
     bool ok = true;
 
-    lg_health_each(kind, now_us, and_ok, &ok);
+    for (size_t i = 0; i < n; i++)
+        ok = ok && (all[i].ok || all[i].advisory);
     return ok;
 }
 
 struct writing {
     struct lg_buf *out;
-    bool verbose, ok;
+    bool verbose;
 };
 
 static void write_check(void *ctx, const char *name, bool ok, const char *reason)
 {
     struct writing *w = ctx;
 
-    w->ok = w->ok && ok;
     if (ok && !w->verbose)
         return;
     lg_buf_appendf(w->out, "[%c]%s", ok ? '+' : '-', name);
@@ -156,12 +166,14 @@ static void write_check(void *ctx, const char *name, bool ok, const char *reason
 bool lg_health_write(struct lg_buf *out, enum lg_health_kind kind, uint64_t now_us, bool verbose)
 {
     const char *name = kind == LG_HEALTH_LIVE ? "livez" : "readyz";
-    struct writing w = {out, verbose, true};
+    struct writing w = {out, verbose};
+    bool ok = lg_health_ok(kind, now_us);
 
-    lg_health_each(kind, now_us, write_check, &w);
-    if (w.ok && !verbose)
+    if (ok && !verbose) {
         lg_buf_append_str(out, "ok\n");
-    else
-        lg_buf_appendf(out, "%s check %s\n", name, w.ok ? "passed" : "failed");
-    return w.ok;
+        return true;
+    }
+    lg_health_each(kind, now_us, write_check, &w);
+    lg_buf_appendf(out, "%s check %s\n", name, ok ? "passed" : "failed");
+    return ok;
 }

@@ -21,6 +21,8 @@ enum lg_health_kind { LG_HEALTH_LIVE, LG_HEALTH_READY };
 
 /* `name` is copied. When `ok`, the text is only shown by verbose answers; it may be "". */
 void lg_health_set(const char *name, bool ok, const char *fmt, ...) LG_PRINTF(3, 4);
+/* The same for what operators should see and no probe should fail of: `[-]` without a 503. */
+void lg_health_warn(const char *name, bool ok, const char *fmt, ...) LG_PRINTF(3, 4);
 /* `now_us` is lane time. */
 void lg_health_beat(const char *name, uint64_t now_us);
 /* Takes the check off the board. */
@@ -28,7 +30,7 @@ void lg_health_forget(const char *name);
 /* Empties the board. */
 void lg_health_reset(void);
 
-/* True when every check of that kind is fine; readiness asks for life too. */
+/* True when every check of that kind is fine, warnings excepted; readiness asks for life too. */
 bool lg_health_ok(enum lg_health_kind kind, uint64_t now_us);
 /* Calls `check` for each, in the order in which they first came. The reason is borrowed. */
 void lg_health_each(enum lg_health_kind kind, uint64_t now_us,

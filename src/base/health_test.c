@@ -66,11 +66,24 @@ static void who_is_silent_too_long_is_dead_and_not_ready(void **state)
     assert_board(LG_HEALTH_READY, 26 * S, false, true, "ok\n");
 }
 
+static void a_warning_is_shown_and_fails_no_probe(void **state)
+{
+    (void)state;
+    lg_health_warn("disk", false, "low: %u %% free", 3);
+    assert_board(LG_HEALTH_READY, 0, true, true, "[-]disk low: 3 % free\nreadyz check passed\n");
+    assert_board(LG_HEALTH_READY, 0, false, true, "ok\n");
+    lg_health_warn("disk", true, "%s", "");
+    assert_board(LG_HEALTH_READY, 0, true, true, "[+]disk ok\nreadyz check passed\n");
+    lg_health_set("disk", false, "%s", "");
+    assert_board(LG_HEALTH_READY, 0, false, false, "[-]disk failed\nreadyz check failed\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(an_empty_board_is_fine, set_up),
         cmocka_unit_test_setup(every_check_has_a_line, set_up),
+        cmocka_unit_test_setup(a_warning_is_shown_and_fails_no_probe, set_up),
         cmocka_unit_test_setup(who_is_silent_too_long_is_dead_and_not_ready, set_up),
     };
 

@@ -261,6 +261,21 @@ static void look_again(struct lg_lane *lane, struct lg_timer *timer, uint32_t wh
     lg_timer_start(lane, timer, ready ? LOOK_US : LOOK_EARLY_US, look);
 }
 
+/* Pushes wait while it is low; reads go on, so that no probe fails. */
+static void tell_disk(struct lg_observer *ob)
+{
+    struct lg_disk_space *space = ob->o.space;
+
+    if (space == NULL)
+        return;
+    if (lg_disk_space_is_low(space))
+        lg_health_warn("disk", false, "low: %llu MiB free, pushes wait for %llu MiB",
+                       (unsigned long long)(lg_disk_space_free_bytes(space) >> 20),
+                       (unsigned long long)(lg_disk_space_low_bytes(space) >> 20));
+    else
+        lg_health_warn("disk", true, "%s", "");
+}
+
 /* --- The disk's room. ------------------------------------------------------------------------ */
 static void tend_work(struct lg_offload *offload)
 {
@@ -298,6 +313,7 @@ static void look_control(struct lg_timer *timer)
     lg_health_set("metadata", loaded, "%s", loaded ? "" : "is not read yet");
     if (loaded)
         look_at_disk(ob);
+    tell_disk(ob);
     if (!ob->measuring && now_us - ob->measured_us >= MEASURE_US) {
         ob->measuring = true;
         ob->measured_us = now_us;

@@ -8,6 +8,7 @@
 #define LG_MAIN_OBSERVE_H
 
 #include "controller/controller.h"
+#include "lane/disk_space.h"
 #include "router/router.h"
 #include "server/server.h"
 
@@ -20,6 +21,7 @@ struct lg_observer_options {
     const struct lg_server *server;         /* on the data lane */
     struct lg_disk_space *space;            /* of the data directory; looked after here */
     const char *path;                       /* the data directory; copied */
+    struct lg_disk_space *space;            /* its watermark; NULL: none */
 };
 
 /* Once per process, before anything counts. */
