@@ -9,6 +9,7 @@
 
 #include "avro/json_text.h"
 #include "avro/resolve.h"
+#include "avro/text.h"
 #include "base/str.h"
 #include "lane/mutant.h"
 #include "model/names.h"
@@ -65,11 +66,12 @@ static enum lg_compression compression_of(const struct pinned *p)
 
 static void respond_venice(struct pinned *p, int32_t schema_id, struct lg_slice body)
 {
-    char id[16], rcu[16], compression[16];
-    struct lg_http_header headers[4] = {
+    char id[16], rcu[16], compression[16], version[16];
+    struct lg_http_header headers[5] = {
         {LG_LIT("X-VENICE-SCHEMA-ID"), LG_SLICE_NULL},
         {LG_LIT("X-VENICE-COMPRESSION-STRATEGY"), LG_SLICE_NULL},
         {LG_LIT("X-VENICE-RCU"), LG_SLICE_NULL},
+        {LG_LIT("X-LAGOON-VERSION"), LG_SLICE_NULL}, /* Ours: Venice's clients do not see it. */
         {LG_LIT("X-VENICE-STREAMING-RESPONSE"), LG_LIT("1")},
     };
     struct lg_catalog_snapshot *snapshot = p->snapshot;
@@ -79,11 +81,13 @@ static void respond_venice(struct pinned *p, int32_t schema_id, struct lg_slice 
     (void)snprintf(compression, sizeof compression, "%d", (int)compression_of(p));
     headers[0].value = lg_slice_str(id);
     headers[1].value = lg_slice_str(compression);
+    (void)snprintf(version, sizeof version, "%d", p->version);
     headers[2].value = lg_slice_str(rcu);
+    headers[3].value = lg_slice_str(version);
     lg_http_respond(p->rq, &(struct lg_http_response){.status = 200,
                                                       .content_type = "avro/binary",
                                                       .headers = headers,
-                                                      .header_count = p->streaming ? 4 : 3,
+                                                      .header_count = p->streaming ? 5 : 4,
                                                       .body = body});
     lg_catalog_snapshot_unref(snapshot);
 }
@@ -548,18 +552,8 @@ static enum lg_rc encode_text_key(const struct pinned *p, struct lg_slice text, 
                                   struct lg_error *err)
 {
     const struct lg_schema *schema = p->store->key_schema;
-    LG_AUTO(lg_json) *json = NULL;
-    enum lg_rc rc = LG_OK;
 
-    if (lg_schema_kind(schema) == LG_AVRO_STRING)
-        json = lg_json_new_string(text);
-    else
-        rc = lg_json_parse(text, &json, err);
-    if (rc == LG_OK && json == NULL)
-        rc = lg_error_set(err, LG_ERR_INVALID, "the key is not UTF-8");
-    if (rc == LG_OK)
-        rc = lg_avro_from_json(schema, json, out, err);
-    if (rc == LG_OK)
+    if (lg_avro_from_text(schema, text, out, err) == LG_OK)
         return LG_OK;
     err->rc = LG_ERR_INVALID;
     return lg_error_wrap(err, "the key of store '%s' is a %s; '%.*s' is not", p->store->store->name,
