@@ -202,8 +202,9 @@ static enum lg_rc step(struct lg_csv *csv, uint8_t c, bool *out_done, struct lg_
 /* Bytes that no state cares about, jumped over at once. */
 static void run_along(struct lg_csv *csv)
 {
-    const uint8_t *data = csv->bytes.data + csv->begin;
-    size_t size = csv->bytes.size - csv->begin, at = csv->at;
+    struct lg_slice rest = lg_slice_skip(lg_buf_slice(&csv->bytes), csv->begin);
+    const uint8_t *data = rest.data;
+    size_t size = rest.size, at = csv->at;
 
     if (csv->state == PLAIN)
         while (at < size && data[at] > '\r' && data[at] != csv->delimiter && data[at] != csv->quote)

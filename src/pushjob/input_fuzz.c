@@ -30,6 +30,29 @@ static enum lg_rc schemas_of(const struct lg_input *in, struct lg_schema **out_k
     return rc;
 }
 
+/* The same bytes as JSON, without a store. What comes out is JSON. */
+static void read_as_json(const uint8_t *data, size_t size)
+{
+    struct lg_slice rest = lg_slice(data, size);
+    struct lg_input_file file = {"file", lg_source_of_slice(&rest)};
+    struct lg_input_options options = {.files = &file, .file_count = 1};
+    LG_AUTO(lg_input) *in = NULL;
+    struct lg_error err = {0};
+    bool end = false, more = true;
+
+    if (lg_input_open(&options, &in, &err) != LG_OK)
+        return;
+    while (!end && more) {
+        LG_SCOPED(lg_buf) text = {0};
+        LG_AUTO(lg_json) *json = NULL;
+        enum lg_rc rc = lg_input_next_json(in, &text, &end, &more, &err);
+
+        if (rc == LG_OK && !end)
+            assert(lg_json_parse(lg_buf_slice(&text), &json, &err) == LG_OK);
+        more = more || rc == LG_OK;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lg_slice rest = lg_slice(data, size);
@@ -43,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t chosen;
     bool end = false;
 
+    read_as_json(data, size);
     if (lg_input_open(&options, &in, &err) != LG_OK)
         return 0;
     if (schemas_of(in, &key_schema, &value_schema) != LG_OK)
