@@ -261,21 +261,6 @@ static void look_again(struct lg_lane *lane, struct lg_timer *timer, uint32_t wh
     lg_timer_start(lane, timer, ready ? LOOK_US : LOOK_EARLY_US, look);
 }
 
-/* Pushes wait while it is low; reads go on, so that no probe fails. */
-static void tell_disk(struct lg_observer *ob)
-{
-    struct lg_disk_space *space = ob->o.space;
-
-    if (space == NULL)
-        return;
-    if (lg_disk_space_is_low(space))
-        lg_health_warn("disk", false, "low: %llu MiB free, pushes wait for %llu MiB",
-                       (unsigned long long)(lg_disk_space_free_bytes(space) >> 20),
-                       (unsigned long long)(lg_disk_space_low_bytes(space) >> 20));
-    else
-        lg_health_warn("disk", true, "%s", "");
-}
-
 /* --- The disk's room. ------------------------------------------------------------------------ */
 static void tend_work(struct lg_offload *offload)
 {
@@ -287,13 +272,13 @@ static void tend_done(struct lg_offload *offload)
     LG_CONTAINER_OF(offload, struct lg_observer, tend)->tending = false;
 }
 
-/* Low is no reason to send readers elsewhere: the check stays fine, and says what waits. */
+/* Low is no reason to send readers elsewhere: it is shown, and no probe fails. */
 static void look_at_disk(struct lg_observer *ob)
 {
     struct lg_error why = {0};
     bool low = lg_disk_space_check(ob->o.space, &why) != LG_OK;
 
-    lg_health_set("disk", true, "%s%s", low ? "low: " : "", low ? why.text : "");
+    lg_health_warn("disk", !low, "%s%s", low ? "low: " : "", low ? why.text : "");
     lg_metric_set(&lg_metric_disk_low, 0, low);
     if (ob->tending)
         return;
@@ -313,7 +298,6 @@ static void look_control(struct lg_timer *timer)
     lg_health_set("metadata", loaded, "%s", loaded ? "" : "is not read yet");
     if (loaded)
         look_at_disk(ob);
-    tell_disk(ob);
     if (!ob->measuring && now_us - ob->measured_us >= MEASURE_US) {
         ob->measuring = true;
         ob->measured_us = now_us;

@@ -21,7 +21,6 @@ struct lg_observer_options {
     const struct lg_server *server;         /* on the data lane */
     struct lg_disk_space *space;            /* of the data directory; looked after here */
     const char *path;                       /* the data directory; copied */
-    struct lg_disk_space *space;            /* its watermark; NULL: none */
 };
 
 /* Once per process, before anything counts. */
