@@ -5,6 +5,7 @@
 #include "avro/decode.h"
 #include "avro/encode.h"
 #include "base/compressor.h"
+#include "test/lib/doc_hex.h"
 #include "test/test.h"
 
 #include <stdio.h>
@@ -102,6 +103,36 @@ static void what_is_written_is_read(void **state)
             assert_int_equal(count, 1000);
         }
     }
+}
+
+static void the_example_of_the_page_is_written_and_read(void **state)
+{
+    LG_SCOPED(lg_buf) page = {0};
+    LG_SCOPED(lg_buf) file = {0};
+    LG_AUTO(lg_schema) *schema = NULL;
+    LG_AUTO(lg_container_writer) *writer = NULL;
+    LG_AUTO(lg_container) *c = NULL;
+    struct lg_slice rest, block = {0};
+    struct lg_container_writer_options options = {.codec = LG_CODEC_SNAPPY,
+                                                  .sync = (const uint8_t *)"lagoon's marker."};
+    struct lg_error err = {0};
+    bool at_end = false;
+    int64_t count = 0;
+    (void)state;
+
+    lg_doc_hex("docs/formats/avro.md", 0, &page);
+    assert_ok(lg_schema_parse(LG_LIT("\"long\""), &schema, &err));
+    options.schema = schema;
+    assert_ok(lg_container_writer_open(lg_sink_of_buf(&file), &options, &writer, &err));
+    assert_ok(lg_container_writer_add(writer, LG_LIT("\x02"), &err));
+    assert_ok(lg_container_writer_add(writer, LG_LIT("\x54"), &err));
+    assert_ok(lg_container_writer_flush(writer, &err));
+    assert_slice_equal(lg_buf_slice(&file), lg_buf_slice(&page));
+    rest = lg_buf_slice(&page);
+    assert_ok(lg_container_open(lg_source_of_slice(&rest), &c, &err));
+    assert_ok(lg_container_next_block(c, &block, &count, &at_end, &err));
+    assert_int_equal(count, 2);
+    assert_slice_equal(block, LG_LIT("\x02\x54"));
 }
 
 static void a_file_without_records_is_good(void **state)
@@ -473,6 +504,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(the_example_of_the_page_is_written_and_read),
         cmocka_unit_test(a_file_without_records_is_good),
         cmocka_unit_test(the_header_is_kept),
         cmocka_unit_test(blocks_are_closed_before_they_grow_too_large),

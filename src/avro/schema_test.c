@@ -178,6 +178,43 @@ static void a_part_has_a_text_of_its_own(void **state)
     assert_int_equal(text.size, text.ceiling);
 }
 
+/* Everything that a schema can say, in the order in which a schema is written. */
+static const char everything[] =
+    "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"a.b\",\"doc\":\"D \\\"1\\\"\","
+    "\"aliases\":[\"a.b.S\",\"c.T\"],\"x-owner\":{\"team\":[1,2.5,null,true]},\"fields\":["
+    "{\"name\":\"d\",\"type\":{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":9,"
+    "\"scale\":2},\"order\":\"ignore\",\"doc\":\"a\",\"default\":\"\\u0001\",\"x-n\":-7},"
+    "{\"name\":\"u\",\"aliases\":[\"v\"],\"type\":{\"type\":\"string\",\"logicalType\":\"uuid\","
+    "\"avro.java.string\":\"String\"}},"
+    "{\"name\":\"t\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-micros\"}],"
+    "\"default\":null},"
+    "{\"name\":\"e\",\"type\":{\"type\":\"enum\",\"name\":\"E\",\"namespace\":\"a.b\",\"doc\":"
+    "\"e\","
+    "\"symbols\":[\"A\",\"B\"],\"default\":\"B\",\"x-e\":1}},"
+    "{\"name\":\"f\",\"type\":{\"type\":\"fixed\",\"name\":\"F\",\"namespace\":\"\",\"size\":12,"
+    "\"logicalType\":\"duration\"}},"
+    "{\"name\":\"m\",\"type\":{\"type\":\"map\",\"values\":\"a.b.E\",\"x-m\":[]},\"default\":{}},"
+    "{\"name\":\"r\",\"type\":{\"type\":\"array\",\"items\":\"a.b.R\",\"x-a\":{}}}]}";
+
+static void a_schema_printed_again_is_what_was_parsed(void **state)
+{
+    LG_AUTO(lg_schema) *s = parsed(everything);
+    LG_AUTO(lg_schema) *again = NULL;
+    LG_SCOPED(lg_buf) text = {0};
+    struct lg_error err = {0};
+    (void)state;
+
+    assert_text(lg_schema_text(s), everything);
+    assert_ok(lg_schema_part_text(s, &text, &err));
+    assert_text(lg_buf_slice(&text), everything);
+    assert_ok(lg_schema_parse(lg_buf_slice(&text), &again, &err));
+    assert_int_equal(lg_json_int(lg_schema_attribute(lg_schema_field_schema(again, 0), "scale")),
+                     2);
+    assert_int_equal(lg_schema_field_order(again, 0), LG_FIELD_IGNORE);
+    assert_text(lg_schema_field_alias(again, 1, 0), "v");
+    assert_text(lg_schema_alias(again, 1), "c.T");
+}
+
 static void names_are_sought_as_java_does(void **state)
 {
     /* Inside namespace n: first n.F, then F. */
@@ -430,6 +467,7 @@ int main(void)
         cmocka_unit_test(a_default_may_leave_out_what_has_a_default),
         cmocka_unit_test(a_part_keeps_the_whole_alive),
         cmocka_unit_test(a_part_has_a_text_of_its_own),
+        cmocka_unit_test(a_schema_printed_again_is_what_was_parsed),
         cmocka_unit_test(names_are_sought_as_java_does),
         cmocka_unit_test(faults_are_named_with_their_place),
         cmocka_unit_test(limits_hold),
