@@ -129,5 +129,7 @@ LG_MUST_CHECK enum lg_rc lg_admin_push_kill(struct lg_admin *a, const struct lg_
                                             struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_get(struct lg_admin *a, const struct lg_command *c,
                                       struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_status(struct lg_admin *a, const struct lg_command *c,
+                                         struct lg_error *err);
 
 #endif

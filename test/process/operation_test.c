@@ -466,6 +466,25 @@ static void every_listener_answers_the_probes(void **state)
     lg_reply_done(&reply);
 }
 
+static void status_shows_the_same_to_people(void **state)
+{
+    LG_AUTO(lg_json) *json = NULL;
+
+    (void)state;
+    START("--shutdown-grace=0s");
+    push_one("seen", "k", "v");
+    assert_run(&rig, 0, "status");
+    lg_rig_assert_out(&rig, "[+] metadata\n");
+    lg_rig_assert_out(&rig, "stores   ");
+    assert_run(&rig, 0, "status", "--output", "json");
+    json = lg_rig_json(lg_buf_slice(&rig.out));
+    assert_true(lg_json_get_bool(json, "ready", false));
+    assert_true(lg_json_get_int(json, "memoryBytes", 0) > 1000000);
+    assert_true(lg_json_get_int(json, "diskFreeBytes", 0) > 0);
+    lg_rig_stop(&rig);
+    assert_run(&rig, 5, "status"); /* Nobody is there. */
+}
+
 static void connections_beyond_the_limit_are_refused_by_name(void **state)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};
@@ -639,6 +658,7 @@ int main(void)
         TEST(metrics_move_with_what_happens),
         TEST(stores_beyond_the_bound_share_one_series),
         TEST(every_listener_answers_the_probes),
+        TEST(status_shows_the_same_to_people),
         TEST(connections_beyond_the_limit_are_refused_by_name),
         TEST(no_read_fails_before_the_end_of_the_grace),
         TEST(a_second_signal_ends_the_grace),
