@@ -88,7 +88,7 @@ def ring_unit():
 
 
 def ring_tsan():
-    listing = ["base", "lane", "drivers", "pubsub", "metastore", "net"]
+    listing = ["base", "lane", "drivers", "pubsub", "metastore", "net", "lib"]
     if build("tsan"):
         run_test_programs("tsan", "^(" + "|".join(listing) + r")\.")
 
