@@ -105,9 +105,33 @@ static int persist_current(struct lg_cw *w)
     return (int)lg_json_get_int(lg_json_get(w->answer, "store"), "currentVersion", -1);
 }
 
-/* A life: two pushes, a kill, a rollback, a roll-forward, a third push. With the power cut after
- * `ops` more operations of the disk (0: never), everything that was acknowledged still holds. True
- * when the cut came. */
+/* A version that waits for its swap, and is swapped in. */
+static void persist_swap(struct lg_cw *w, int version)
+{
+    LG_AUTO_STR char *ask = lg_strf("store_name=cities&push_type=BATCH&push_job_id=later&"
+                                    "defer_version_swap=true");
+    LG_AUTO_STR char *over = lg_strf("store_name=cities&version=%d", version);
+    LG_AUTO_STR char *swap = lg_strf("store_name=cities&lagoon_swap_version=%d", version);
+    int status = 0;
+
+    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"srv1\",\"port\":88}");
+    assert_int_equal(lg_cw_persist(w, LG_HTTP_POST, "/request_topic", ask), 200);
+    assert_int_equal(lg_cw_version(w), version);
+    assert_int_equal(lg_cw_persist(w, LG_HTTP_POST, "/end_of_push", over), 200);
+    wait_for(w, version, "COMPLETED");
+    assert_int_equal(persist_current(w), version - 1);
+    for (int i = 0; i < 20 && status != 200; i++) { /* Servers come back after a cut. */
+        wait_for(w, version, "COMPLETED");
+        status = lg_cw_persist(w, LG_HTTP_POST, "/roll_forward_to_future_version", swap);
+        assert_true(status == 200 || status == 409);
+    }
+    assert_int_equal(status, 200);
+    assert_int_equal(persist_current(w), version);
+}
+
+/* A life: two pushes, a kill, a rollback, a roll-forward, a third push, a deferred one, an empty
+ * one. With the power cut after `ops` more operations of the disk (0: never), everything that was
+ * acknowledged still holds. True when the cut came. */
 static bool a_life(uint64_t ops)
 {
     struct lg_cw *w = lg_cw_start(1000 + ops);
@@ -139,13 +163,20 @@ static bool a_life(uint64_t ops)
     assert_int_equal(persist_current(w), 2);
 
     assert_int_equal(persist_push(w, "p4"), 4); /* 3 is used for ever. */
+    persist_swap(w, 5);
+    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"srv1\",\"port\":88}");
+    assert_int_equal(
+        lg_cw_persist(w, LG_HTTP_POST, "/empty_push", "store_name=cities&push_job_id=e6"), 200);
+    assert_int_equal(lg_cw_version(w), 6);
+    wait_for(w, 6, "COMPLETED");
+    assert_int_equal(persist_current(w), 6);
     was_cut = lg_sim_node_incarnation(w->node) > 1;
     if (!was_cut)
         lg_disk_sim_cut_after(w->disk, UINT64_MAX / 2, cut, w);
 
     lg_cw_restart(w);
-    assert_int_equal(persist_current(w), 4);
-    assert_int_equal(persist_push(w, "p2"), 2); /* The same id, the same version, still. */
+    assert_int_equal(persist_current(w), 6);
+    assert_int_equal(persist_push(w, "p4"), 4); /* The same id, the same version, still. */
     lg_sim_run_us(w->sim, 15 * LG_SEC);
     assert_false(lg_cw_has_version(w, 3, NULL));
     assert_null(lg_cw_topic("cities_v3"));
