@@ -9,6 +9,7 @@
 
 static void step_wait(struct lg_pushjob *job);
 static void step_write(struct lg_pushjob *job);
+static void request(struct lg_pushjob *job);
 static bool request_again(struct lg_pushjob *job, const struct lg_api_call *call);
 
 /* --- The version. ------------------------------------------------------------------------------
@@ -79,6 +80,17 @@ static void wait_for_log(void *ctx, const struct lg_error *why)
         job->o.waiting(job->o.ctx, why);
 }
 
+/* The disk behind the log is low: it is asked again, until the push has no time left. */
+static bool wait_and(struct lg_pushjob *job, const struct lg_error *why,
+                     void (*due)(struct lg_timer *))
+{
+    if (job->cancelled || lg_lane_now_us(job->o.lane) >= job->deadline_us)
+        return false;
+    wait_for_log(job, why);
+    lg_timer_start(job->o.lane, &job->poll_timer, LG_SEC, due);
+    return true;
+}
+
 /* The number of rows per partition, which each server compares with what it took in. */
 static void write_counts(struct lg_pushjob *job)
 {
@@ -108,12 +120,8 @@ static void end_requested(struct lg_api_call *call)
 {
     struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
 
-    if (call->rc == LG_ERR_NO_SPACE && !job->cancelled &&
-        lg_lane_now_us(job->o.lane) < job->deadline_us) {
-        wait_for_log(job, &call->err);
-        lg_timer_start(job->o.lane, &job->poll_timer, LG_SEC, end_due);
+    if (call->rc == LG_ERR_NO_SPACE && wait_and(job, &call->err, end_due))
         return;
-    }
     if (lg_pushjob_went_wrong(job, call))
         return;
     loading(job);
@@ -195,12 +203,19 @@ static bool is_settled(struct lg_pushjob *job, const struct lg_json *ours)
     return true;
 }
 
+static void request_due(struct lg_timer *timer)
+{
+    request(LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer));
+}
+
 static void version_given(struct lg_api_call *call)
 {
     struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
     const char *topic, *url;
     struct lg_error err = {0};
 
+    if (call->rc == LG_ERR_NO_SPACE && wait_and(job, &call->err, request_due))
+        return;
     if (request_again(job, call) || (call->rc != LG_OK && lg_pushjob_went_wrong(job, call)))
         return;
     job->outcome.version = (int32_t)lg_json_get_int(call->answer, "version", 0);
