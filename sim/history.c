@@ -106,3 +106,13 @@ unsigned lg_history_push_of_value(const struct lg_json *value, unsigned key, str
     }
     return (unsigned)push;
 }
+
+void lg_history_schema(unsigned more, struct lg_buf *out)
+{
+    struct lg_slice first = LG_LIT(LG_HISTORY_VALUE_SCHEMA);
+
+    lg_buf_append(out, first.data, first.size - 2); /* without "]}" */
+    for (unsigned i = 1; i <= more; i++)
+        lg_buf_appendf(out, ",{\"name\":\"more%u\",\"type\":\"long\",\"default\":%u}", i, i);
+    lg_buf_append_str(out, "]}");
+}

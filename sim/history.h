@@ -53,6 +53,15 @@ struct lg_sim_store { /* What is known of one store. */
     unsigned push_of[LG_HISTORY_VERSIONS_MAX]; /* number of the push, 0: unknown */
     struct lg_sim_version versions[LG_HISTORY_VERSIONS_MAX];
     int32_t served[LG_HISTORY_ROUTERS]; /* by each router, in the order of reads */
+
+    /* Its life: reads may fail while it is away, they must while it is deleted. */
+    bool away;           /* from the request to delete it to the answer that it is back */
+    uint64_t back_us;    /* when it came back last */
+    bool deleted;        /* acknowledged, and nobody asked for it back */
+    uint64_t deleted_us; /* since when */
+    unsigned schemas;    /* acknowledged ones, beside the first */
+    unsigned owner;      /* the number in its owner's name; 0: as it was made */
+    bool owner_unknown;  /* a change of unknown end */
 };
 
 struct lg_history {
@@ -60,6 +69,7 @@ struct lg_history {
     unsigned push_count;
     struct lg_sim_store stores[LG_HISTORY_STORES];
     uint64_t reads, reads_failed, acked, rollbacks, rollforwards, swaps, refused, resumed;
+    uint64_t deleted, undeleted, purged, schemas, updated;
 
     bool violated;
     char checker[32];
@@ -93,6 +103,8 @@ void lg_history_file(unsigned push, struct lg_buf *out);
 /* Which push wrote this value of this key? 0, and why in a sentence, when none did. */
 unsigned lg_history_push_of_value(const struct lg_json *value, unsigned key, struct lg_error *err);
 
+/* The value schema with so many more fields than the first, each with a default. */
+void lg_history_schema(unsigned more, struct lg_buf *out);
 #define LG_HISTORY_KEY_SCHEMA "\"long\""
 #define LG_HISTORY_VALUE_SCHEMA                                                                    \
     "{\"type\":\"record\",\"name\":\"Row\",\"fields\":[{\"name\":\"id\",\"type\":\"long\"},"       \

@@ -1,8 +1,9 @@
 /* An operator: makes one store, then pushes, rolls back and rolls forward, one at a time, and looks
- * after each what the controller says. When the world is quiet it pushes once more and waits until
- * nothing is unfinished.
+ * after each what the controller says. Now and then it deletes the store, to bring it back or to
+ * purge it and make it anew; adds a value schema; changes the owner. When the world is quiet it
+ * pushes once more and waits until nothing is unfinished.
  *
- *     LOOKING (GET /store) ──▶ pause ──▶ one of: push, rollback, roll-forward ──▶ LOOKING
+ *     LOOKING (GET /store) ──▶ pause ──▶ one of: push, rollback, roll-forward ... ──▶ LOOKING
  */
 #include "api/api_client.h"
 #include "base/str.h"
@@ -18,6 +19,7 @@
 #define LEASE_MS 4000u
 #define CANCEL_ONE_IN 6
 #define CANCEL_WITHIN_US (60 * LG_MS)
+#define AWAY_MAX_US (5 * LG_SEC)
 #define UNKNOWN_US (12 * LG_SEC) /* longer than any cut of the network holds a request back */
 
 struct actor { /* In the node's memory. */
@@ -33,6 +35,7 @@ struct actor { /* In the node's memory. */
     uint64_t begun_us;
     bool quiet; /* The push that runs began in the quiet. */
     int32_t swapping;
+    unsigned more; /* fields of the schema that is being added */
 
     struct lg_pushjob *job;
     struct lg_loghttp *log;
@@ -295,6 +298,165 @@ static void switch_version(struct actor *a, bool back)
         back ? rolled_back : rolled_forward);
 }
 
+/* --- The life of the store. --------------------------------------------------------------------
+ */
+
+static const char *const life_words[] = {[LG_LIFE_NONE] = "",
+                                         [LG_LIFE_DELETE] = "deleted",
+                                         [LG_LIFE_UNDELETE] = "brought back",
+                                         [LG_LIFE_PURGE] = "purged"};
+
+/* Nothing but what readers remember stays of it. */
+static void forget_store(struct lg_sim_store *s)
+{
+    s->created = s->configured = false;
+    s->away = false;
+    s->current = s->acked = 0;
+    s->served_since_us = s->seen_us = s->switched_us = 0;
+    s->schemas = s->owner = 0;
+    s->owner_unknown = false;
+    memset(s->versions, 0, sizeof s->versions);
+}
+
+static void life_done(struct actor *a)
+{
+    struct lg_history *h = &a->w->history;
+    struct lg_sim_store *s = store_of(a);
+    enum lg_life_op op = a->o->life_op;
+
+    a->o->life_op = LG_LIFE_NONE;
+    if (op == LG_LIFE_DELETE) {
+        s->deleted = true;
+        s->deleted_us = lg_lane_now_us(a->lane);
+        h->deleted++;
+    } else if (op == LG_LIFE_UNDELETE) {
+        s->away = false;
+        s->back_us = lg_lane_now_us(a->lane);
+        h->undeleted++;
+    } else {
+        forget_store(s);
+        h->purged++;
+    }
+}
+
+/* Each may be repeated, and is until it is answered. A try that was held back may still come: then
+ * nothing is asked until it must have come. */
+static void life_answered(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+    bool held = a->begun_us < a->w->excused_until_us;
+    enum lg_rc rc = call->rc;
+
+    lg_sim_trace(a->w->sim, "life", a->store, a->o->life_op, rc);
+    if (held)
+        a->o->life_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
+    if (rc == LG_OK) {
+        life_done(a);
+    } else if (rc == LG_ERR_CONFLICT && a->o->life_op == LG_LIFE_DELETE) {
+        a->o->life_op = LG_LIFE_NONE; /* A push runs. */
+        a->o->life_open = held;
+        store_of(a)->away = held;
+        store_of(a)->back_us = lg_lane_now_us(a->lane);
+    } else if (!held || rc == LG_ERR_CONFLICT || rc == LG_ERR_NO_STORE) {
+        lg_check_life_failed(&a->w->history, a->store, life_words[a->o->life_op], &call->err);
+    }
+    look_soon(a, PAUSE_MAX_US);
+}
+
+static void life(struct actor *a, enum lg_life_op op)
+{
+    static const enum lg_api_route routes[] = {
+        [LG_LIFE_DELETE] = LG_API_delete_store,
+        [LG_LIFE_UNDELETE] = LG_API_undelete_store,
+        [LG_LIFE_PURGE] = LG_API_purge_store,
+    };
+
+    a->o->life_op = op;
+    a->begun_us = lg_lane_now_us(a->lane);
+    if (op == LG_LIFE_DELETE)
+        store_of(a)->away = true;
+    else if (op == LG_LIFE_UNDELETE)
+        store_of(a)->deleted = false;
+    prepare(a);
+    if (op == LG_LIFE_DELETE)
+        lg_api_call_param(&a->call, "lagoon_enabled", "true");
+    ask(a, routes[op], life_answered);
+}
+
+static void act_deleted_due(struct lg_timer *timer)
+{
+    struct actor *a = LG_CONTAINER_OF(timer, struct actor, pause);
+    uint64_t choice = lg_rand_below(&a->lane->rand, 6);
+
+    if (a->w->quiet || choice < 3)
+        life(a, LG_LIFE_UNDELETE);
+    else if (choice < 5)
+        life(a, LG_LIFE_PURGE);
+    else
+        look(a);
+}
+
+/* --- Schemas and settings. ---------------------------------------------------------------------
+ */
+
+static void told(struct actor *a)
+{
+    if (a->begun_us < a->w->excused_until_us)
+        a->o->unknown_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
+    else if (a->call.rc != LG_OK)
+        lg_check_life_failed(&a->w->history, a->store, "changed", &a->call.err);
+    look_soon(a, PAUSE_MAX_US);
+}
+
+static void schema_added(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    a->w->history.schemas += call->rc == LG_OK;
+    if (call->rc == LG_OK)
+        lg_check_schema_added(&a->w->history, a->store, a->more,
+                              lg_json_get_int(call->answer, "id", 0),
+                              lg_json_get_bool(call->answer, "lagoonIsNew", false));
+    told(a);
+}
+
+/* The next one, or one that was acknowledged: that must be known. */
+static void add_schema(struct actor *a)
+{
+    LG_SCOPED(lg_buf) text = {0};
+    unsigned known = store_of(a)->schemas;
+
+    a->more = known > 0 && lg_rand_chance(&a->lane->rand, 1, 2)
+                  ? 1 + (unsigned)lg_rand_below(&a->lane->rand, known)
+                  : known + 1;
+    a->begun_us = lg_lane_now_us(a->lane);
+    lg_history_schema(a->more, &text);
+    lg_buf_append_byte(&text, 0);
+    prepare(a);
+    lg_api_call_param(&a->call, "value_schema", (const char *)text.data);
+    ask(a, LG_API_add_value_schema, schema_added);
+}
+
+static void owner_changed(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    store_of(a)->owner_unknown = call->rc != LG_OK || a->begun_us < a->w->excused_until_us;
+    a->w->history.updated += call->rc == LG_OK;
+    told(a);
+}
+
+static void change_owner(struct actor *a)
+{
+    LG_AUTO_STR char *owner = lg_strf("owner-%u", ++store_of(a)->owner);
+
+    a->begun_us = lg_lane_now_us(a->lane);
+    store_of(a)->owner_unknown = true;
+    prepare(a);
+    lg_api_call_param(&a->call, "owner", owner);
+    ask(a, LG_API_update_store, owner_changed);
+}
+
 /* --- Deciding. ---------------------------------------------------------------------------------
  */
 
@@ -325,6 +487,20 @@ static void act_quietly(struct actor *a, const struct lg_json *info)
     look_soon(a, LG_SEC); /* It must stay so. */
 }
 
+static void act_rarely(struct actor *a)
+{
+    uint64_t choice = lg_rand_below(&a->lane->rand, 6);
+
+    if (choice < 2)
+        life(a, LG_LIFE_DELETE);
+    else if (choice == 2)
+        add_schema(a);
+    else if (choice == 3)
+        change_owner(a);
+    else
+        look_soon(a, PAUSE_MAX_US);
+}
+
 static void act(struct actor *a, const struct lg_json *info)
 {
     uint64_t choice = lg_rand_below(&a->lane->rand, 10);
@@ -340,7 +516,7 @@ static void act(struct actor *a, const struct lg_json *info)
     else if (choice < 9)
         switch_version(a, choice < 8);
     else
-        look_soon(a, PAUSE_MAX_US);
+        act_rarely(a);
 }
 
 static void act_due(struct lg_timer *timer)
@@ -355,6 +531,22 @@ static void looked(struct lg_api_call *call)
     struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
     bool unknown = lg_lane_now_us(a->lane) < a->o->unknown_until_us;
 
+    if (a->o->life_open && (call->rc == LG_OK || call->rc == LG_ERR_NO_STORE)) {
+        a->o->life_open = false;
+        a->o->life_op = LG_LIFE_DELETE; /* Did it come through after all? */
+        if (call->rc == LG_ERR_NO_STORE)
+            life_done(a);
+        a->o->life_op = LG_LIFE_NONE;
+        store_of(a)->away = call->rc == LG_ERR_NO_STORE;
+        store_of(a)->back_us = lg_lane_now_us(a->lane);
+    }
+    if (call->rc == LG_OK)
+        lg_check_life_seen(&a->w->history, a->store, lg_json_get(call->answer, "store"));
+    if (call->rc == LG_ERR_NO_STORE && store_of(a)->deleted) {
+        lg_timer_start(a->lane, &a->pause, 1 + lg_rand_below(&a->lane->rand, AWAY_MAX_US),
+                       act_deleted_due);
+        return;
+    }
     if (call->rc == LG_OK) {
         bool is_long = !a->w->quiet && lg_rand_chance(&a->lane->rand, 1, 8);
 
@@ -402,8 +594,20 @@ static void configure(struct actor *a)
 
 static void look(struct actor *a)
 {
+    if (lg_lane_now_us(a->lane) < a->o->life_until_us) {
+        look_soon(a, LG_SEC);
+        return;
+    }
+    if (a->o->life_op != LG_LIFE_NONE) {
+        life(a, a->o->life_op);
+        return;
+    }
     prepare(a);
     a->begun_us = lg_lane_now_us(a->lane);
+    if (store_of(a)->created && store_of(a)->deleted) {
+        ask(a, LG_API_store, looked);
+        return;
+    }
     if (store_of(a)->created && !store_of(a)->configured) {
         configure(a);
         return;
@@ -412,6 +616,7 @@ static void look(struct actor *a)
         ask(a, LG_API_store, looked);
         return;
     }
+    store_of(a)->deleted = false;
     lg_api_call_param(&a->call, "owner", "simulation");
     lg_api_call_param(&a->call, "key_schema", LG_HISTORY_KEY_SCHEMA);
     lg_api_call_param(&a->call, "value_schema", LG_HISTORY_VALUE_SCHEMA);
@@ -439,6 +644,8 @@ static void remember(struct actor *a)
         h->pushes[a->o->push].state = LG_SIM_PUSH_FAILED;
         asked(a, LG_CHECK_UNKNOWN, 0);
     }
+    if (a->o->life_op != LG_LIFE_NONE)
+        a->o->life_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
     if (a->o->asked == LG_CHECK_UNKNOWN && a->o->push == 0)
         a->o->unknown_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
     a->o->push = 0;

@@ -46,12 +46,17 @@ struct lg_world_node {
 
 #define LG_WORLD_NODES (1 + LG_WORLD_SERVERS + LG_WORLD_ROUTERS + LG_WORLD_OPERATORS + 1)
 
+enum lg_life_op { LG_LIFE_NONE, LG_LIFE_DELETE, LG_LIFE_UNDELETE, LG_LIFE_PURGE };
+
 struct lg_world_operator {     /* What survives an operator's node. */
     enum lg_check_asked asked; /* since the store was seen last */
     int32_t asked_version;
     unsigned push; /* the one that runs, 0: none */
     bool last_push_done, settled;
     uint64_t unknown_until_us; /* A request of unknown end may still arrive until then. */
+    enum lg_life_op life_op;   /* asked for, and repeated until it is answered */
+    uint64_t life_until_us;    /* likewise of these */
+    bool life_open;            /* A delete was refused, but an earlier try may have come through. */
 };
 
 struct lg_world_cut { /* A partition that will heal. */

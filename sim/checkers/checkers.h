@@ -57,6 +57,24 @@ void lg_check_store_seen(struct lg_history *h, unsigned store, const struct lg_j
 void lg_check_store_missing(struct lg_history *h, unsigned store, const char *reason);
 void lg_check_opened(struct lg_history *h, const char *node, const struct lg_error *err);
 
+/* --- store_life.c: deleted stores stay away, come back as they were, and leave no number free. --
+ */
+
+/* A read that began at `begun_us` was answered from a version of the store, though everything is
+ * well. */
+void lg_check_served(struct lg_history *h, unsigned store, unsigned router, uint64_t begun_us);
+/* May reads fail, because the store is away or has just come back? */
+bool lg_check_is_away(const struct lg_history *h, unsigned store, uint64_t begun_us);
+/* The controller told of a store (StoreInfo), or says there is none. */
+void lg_check_life_seen(struct lg_history *h, unsigned store, const struct lg_json *info);
+/* An answer to a request to delete, bring back or purge that is none of the expected ones. */
+void lg_check_life_failed(struct lg_history *h, unsigned store, const char *what,
+                          const struct lg_error *err);
+/* The value schema with `more` fields was added as `id`; `is_new`: the controller did not know it.
+ */
+void lg_check_schema_added(struct lg_history *h, unsigned store, unsigned more, int64_t id,
+                           bool is_new);
+
 /* --- replicas_converge.c: all complete replicas of a version hold the same rows. ---------------
  */
 

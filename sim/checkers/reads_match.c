@@ -109,7 +109,8 @@ static void check_failed(struct lg_history *h, const struct lg_check_read *r)
     const struct lg_sim_store *s = &h->stores[r->store];
 
     h->reads_failed++;
-    if (r->excused || s->served_since_us == 0 || r->begun_us <= s->served_since_us)
+    if (r->excused || lg_check_is_away(h, r->store, r->begun_us) || s->served_since_us == 0 ||
+        r->begun_us <= s->served_since_us)
         return;
     lg_history_violate(h, ME,
                        "a read of store '%s' at router %u failed though nothing is broken: status "
@@ -120,6 +121,8 @@ static void check_failed(struct lg_history *h, const struct lg_check_read *r)
 void lg_check_read(struct lg_history *h, const struct lg_check_read *r)
 {
     h->reads++;
+    if ((r->status == 200 || (r->status == 404 && r->single)) && !r->excused)
+        lg_check_served(h, r->store, r->router, r->begun_us);
     if (r->status == 404 && r->single) {
         check_missing_one(h, r);
         return;

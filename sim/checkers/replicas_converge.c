@@ -34,17 +34,29 @@ static void long_encode(struct lg_buf *out, int64_t value)
     lg_buf_append_byte(out, (uint8_t)z);
 }
 
-/* The row that the push wrote under this key, as it is stored. */
-static void expect(struct lg_buf *out, unsigned push, unsigned key)
+/* The row that the push wrote under this key, as it is stored under value schema `id`: later ones
+ * have one more field each (lg_history_schema). */
+static void expect(struct lg_buf *out, unsigned push, unsigned key, uint32_t id)
 {
     LG_SCOPED(lg_buf) text = {0};
 
     lg_history_row_text(push, key, &text);
-    lg_buf_append_u32be(out, 1);
+    lg_buf_append_u32be(out, id);
     long_encode(out, key);
     long_encode(out, push);
     long_encode(out, (int64_t)text.size);
     lg_buf_append_slice(out, lg_buf_slice(&text));
+    for (uint32_t more = 1; more < id; more++)
+        long_encode(out, more);
+}
+
+static uint32_t schema_of(struct lg_slice value)
+{
+    uint32_t id = 0;
+
+    for (size_t i = 0; i < LG_PARTITION_VALUE_HEADER_BYTES && i < value.size; i++)
+        id = id << 8 | value.data[i];
+    return LG_MIN(id, (uint32_t)LG_HISTORY_PUSHES_MAX); /* Else it is none, and found out. */
 }
 
 static bool read_long(struct lg_slice *from, int64_t *out)
@@ -79,7 +91,7 @@ static enum lg_rc visit_row(void *ctx, struct lg_slice key, struct lg_slice valu
                             (long long)id, (long long)row_id);
     if (r->push == 0)
         r->push = (unsigned)push; /* Nobody saw the number; the other replicas must agree. */
-    expect(&expected, r->push, (unsigned)id);
+    expect(&expected, r->push, (unsigned)id, schema_of(value));
     if (!lg_slice_eq(lg_buf_slice(&expected), value) || !lg_history_has_row(r->push, (unsigned)id))
         return lg_error_set(err, LG_ERR_CORRUPT, "key %lld is of push %lld, not of push %u",
                             (long long)id, (long long)push, r->push);

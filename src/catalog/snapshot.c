@@ -75,7 +75,7 @@ static void add_store(struct lg_catalog_snapshot *s, const struct lg_tree_node *
         store = store_parse(node);
     if (store == NULL)
         return;
-    if (store->store->deleted_ms != 0) {
+    if (store->store->deleted_ms != 0 && !lg_mutant(LG_MUTANT_deleted_store_served)) {
         LG_VEC_PUSH(&s->deleted, store);
         (void)lg_map_put(s->deleted_by_name, name, store);
     } else {

@@ -9,6 +9,7 @@
  */
 #include "base/log.h"
 #include "controller/core.h"
+#include "lane/mutant.h"
 
 int64_t lg_ctl_purge_ms(const struct lg_controller *c, const struct lg_store *store)
 {
@@ -142,6 +143,8 @@ static void begin_undelete(struct lg_change *ch)
     }
     if (rc == LG_OK) {
         ch->store->deleted_ms = 0;
+        if (lg_mutant(LG_MUTANT_undelete_forgets_current))
+            ch->store->current_version = 0;
         rc = lg_change_write_store(ch, &err);
     }
     if (rc != LG_OK) {

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "controller/core.h"
 #include "controller/store_lifecycle.h"
+#include "lane/mutant.h"
 #include "record/envelope.h"
 #include "record/headers.h"
 
@@ -128,7 +129,7 @@ static void begin_add_schema(struct lg_change *ch)
         rc = LG_OK; /* The report is the answer. */
     if (rc == LG_OK)
         answer_added(ch, &report, &added);
-    if (rc != LG_OK || ch->dry_run || !added.is_new) {
+    if (rc != LG_OK || ch->dry_run || !added.is_new || lg_mutant(LG_MUTANT_schema_not_written)) {
         lg_change_end(ch, rc, &err);
         return;
     }

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "controller/core.h"
 #include "controller/store_lifecycle.h"
+#include "lane/mutant.h"
 
 #include <stdlib.h>
 
@@ -52,7 +53,7 @@ static void begin_new_store(struct lg_change *ch)
         rc = lg_error_set(&err, LG_ERR_TOO_LARGE, "there are %u stores, which is the limit",
                           LG_CONTROLLER_STORES_MAX);
     ch->store_is_new = true;
-    if (rc == LG_OK)
+    if (rc == LG_OK && !lg_mutant(LG_MUTANT_graveyard_ignored))
         ch->store->largest_used_version = lg_ctl_state_grave(c->state, ch->store_name);
     if (rc == LG_OK)
         rc = lg_change_write_store(ch, &err);
