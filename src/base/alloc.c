@@ -10,6 +10,7 @@
  */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,4 +234,12 @@ void lg_alloc_domain_free(struct lg_alloc_domain *domain)
 size_t lg_alloc_domain_bytes(const struct lg_alloc_domain *domain)
 {
     return domain->bytes;
+}
+
+void lg_alloc_keep_freed(size_t bytes)
+{
+    int limit = (int)LG_MIN(bytes, (size_t)1 << 30);
+
+    (void)mallopt(M_TRIM_THRESHOLD, limit);
+    (void)mallopt(M_MMAP_THRESHOLD, LG_MIN(limit / 8, 32 << 20)); /* glibc takes no more. */
 }

@@ -38,6 +38,11 @@ static inline void lg_str_autop(char **s)
     lg_free(*s);
 }
 
+/* For processes that move many large buffers: about so many freed bytes stay with the process
+ * instead of going to the operating system and coming back as pages to be cleared. At its start,
+ * once. */
+void lg_alloc_keep_freed(size_t bytes);
+
 /* --- Domains: simulator only. ---------------------------------------------------------------- */
 struct lg_alloc_domain;
 struct lg_alloc_domain *lg_alloc_domain_new(void);

@@ -18,6 +18,7 @@
 #include "main/push_dry_run.h"
 #include "pushjob/pushjob.h"
 
+#define FREED_BYTES_KEPT ((size_t)64 << 20)
 #define TIMEOUT_MS_DEFAULT 3600000u
 #define BAR_WIDTH 30
 #define REDRAW_US (100 * LG_MS)
@@ -319,6 +320,7 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
                               LG_ROWS_MEMORY_BYTES_MAX, &o->sort_memory_bytes, err) != LG_OK)
         return lg_error_wrap(err, "--sort-memory");
     o->store = c->arguments[0];
+    o->register_schema = c->flags[LG_FLAG_REGISTER_SCHEMA] != NULL;
     o->dry_run = c->flags[LG_FLAG_DRY_RUN] != NULL;
     o->create_store = c->flags[LG_FLAG_CREATE] != NULL;
     o->owner = c->flags[LG_FLAG_OWNER] != NULL ? c->flags[LG_FLAG_OWNER] : getenv("USER");
@@ -400,6 +402,7 @@ int lg_verb_push(const struct lg_command *command)
     char host[256] = "localhost";
     int status;
 
+    lg_alloc_keep_freed(FREED_BYTES_KEPT);
     if (fill_options(&push, &o, &err) != LG_OK || open_input(&push, &o, &err) != LG_OK ||
         open_temp(&push, &o, &err) != LG_OK || lg_cli_open(&push.cli, command, &err) != LG_OK) {
         status = lg_cli_fail(&err);

@@ -14,6 +14,7 @@
 
 #include "base/health.h"
 #include "base/str.h"
+#include "drivers/posix/memory_posix.h"
 #include "drivers/uv/lane_uv.h"
 #include "lane/fault.h"
 #include "main/cli.h"
@@ -23,6 +24,9 @@
 #include "main/standalone.h"
 
 #define EXIT_CUT_OFF 1
+#define BLOCK_CACHE_SHARE 4u /* of the memory limit: at most one part is for the block cache */
+
+#define FREED_BYTES_KEPT ((size_t)64 << 20)
 
 struct run {
     struct lg_main_options o;
@@ -190,6 +194,27 @@ static enum lg_rc take_signals(struct run *run, struct lg_error *err)
     return rc;
 }
 
+/* What was asked for, or nine tenths of what there is. 0: not known, then there is no limit. */
+static uint64_t memory_limit(const struct lg_main_options *o)
+{
+    uint64_t there_is = lg_memory_limit_bytes();
+
+    return o->memory_limit != 0 ? o->memory_limit : there_is - there_is / 10;
+}
+
+static uint64_t block_cache(const struct lg_main_options *o)
+{
+    uint64_t limit = memory_limit(o);
+
+    if (limit == 0 || o->block_cache <= limit / BLOCK_CACHE_SHARE)
+        return o->block_cache;
+    lg_log(LG_LOG_WARN, "block_cache_lowered",
+           "asked_bytes=%llu bytes=%llu memory_limit_bytes=%llu",
+           (unsigned long long)o->block_cache, (unsigned long long)(limit / BLOCK_CACHE_SHARE),
+           (unsigned long long)limit);
+    return limit / BLOCK_CACHE_SHARE;
+}
+
 static enum lg_rc start(const struct lg_main_options *o, struct lg_standalone **out,
                         struct lg_error *err)
 {
@@ -199,7 +224,8 @@ static enum lg_rc start(const struct lg_main_options *o, struct lg_standalone **
                                         .controller_port = (uint16_t)o->controller_port,
                                         .router_port = (uint16_t)o->router_port,
                                         .server_port = (uint16_t)o->server_port,
-                                        .block_cache_bytes = o->block_cache,
+                                        .block_cache_bytes = block_cache(o),
+                                        .memory_limit_bytes = memory_limit(o),
                                         .pool_threads = o->pool_threads,
                                         .connections_max = o->connections,
                                         .idle_ms = o->idle_timeout,
@@ -283,6 +309,7 @@ int lg_verb_standalone(const struct lg_command *command)
     for (size_t i = 0; i < command->rest_count; i++)
         if (strcmp(command->rest[i], "--help") == 0 || strcmp(command->rest[i], "-h") == 0)
             return help();
+    lg_alloc_keep_freed(FREED_BYTES_KEPT);
     lg_main_options_init(&run.o);
     rc = run_all(&run, &err);
     lg_main_options_done(&run.o);
