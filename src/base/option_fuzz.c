@@ -22,8 +22,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct options o;
     struct lg_error err;
+    LG_SCOPED(lg_buf) faults = {0};
+    bool good;
 
     lg_options_init(&table, &o);
+    good = lg_options_check_file(&table, lg_slice(data, size), "f", &faults) == 0;
+    assert(good == (faults.size == 0));
+    assert(good == (lg_options_parse_file(&table, &o, lg_slice(data, size), "f", &err) == LG_OK));
     if (lg_options_parse_file(&table, &o, lg_slice(data, size), "f", &err) == LG_OK) {
         for (size_t i = 0; i < table.n; i++) {
             LG_SCOPED(lg_buf) text = {0}, again = {0};

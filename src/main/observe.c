@@ -12,7 +12,9 @@
 
 #include "base/clock.h"
 #include "base/health.h"
+#include "base/log.h"
 #include "base/map.h"
+#include "base/memory_gate.h"
 #include "base/metrics.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -29,9 +31,10 @@
 
 #define LOOK_US (500 * LG_MS)
 #define LOOK_EARLY_US (2 * LG_MS) /* while something is not ready yet */
-#define MEASURE_US (30 * LG_SEC)
-#define DEPTH_MAX 8u          /* of folders below the data directory */
-#define ENTRIES_MAX 10000000u /* of one measurement */
+#define MEASURE_US (10 * LG_SEC)  /* between two measurements, at least */
+#define MEASURE_SHARE 50u         /* of the time, at most one part goes into measuring */
+#define DEPTH_MAX 8u              /* of folders below the data directory */
+#define ENTRIES_MAX 10000000u     /* of one measurement */
 
 enum { LANE_CONTROL, LANE_DATA };
 enum { PART_METADATA, PART_LOG, PART_REPLICAS, PARTS };
@@ -40,6 +43,7 @@ enum { VERSION_NEWEST, VERSION_PREVIOUS, VERSION_OLDER, VERSIONS };
 struct version_size {
     char *store;
     int32_t version;
+    uint32_t age; /* VERSION_NEWEST ... */
     uint64_t bytes;
 };
 
@@ -53,7 +57,7 @@ struct lg_observer {
     /* The measurement: of the control lane, except while it is offloaded. */
     struct lg_offload measure;
     bool measuring;
-    uint64_t measured_us;
+    uint64_t measured_us, measure_again_us;
     uint64_t parts[PARTS];
     LG_VEC(struct version_size) versions;
 
@@ -90,31 +94,50 @@ static uint64_t count_entries(const char *path)
     return n < 3 ? 0 : n - 2; /* "." and ".." */
 }
 
-/* The first two numbers of /proc/self/statm, in pages. */
-static void memory(uint64_t *out_virtual, uint64_t *out_resident)
+/* The first three numbers of /proc/self/statm, in pages. */
+static void memory(uint64_t *out_virtual, uint64_t *out_resident, uint64_t *out_shared)
 {
-    unsigned long long pages[2] = {0};
+    unsigned long long pages[3] = {0};
     FILE *f = fopen("/proc/self/statm", "re");
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
     if (f != NULL) {
-        if (fscanf(f, "%llu %llu", &pages[0], &pages[1]) != 2)
-            pages[0] = pages[1] = 0;
+        if (fscanf(f, "%llu %llu %llu", &pages[0], &pages[1], &pages[2]) != 3)
+            pages[0] = pages[1] = pages[2] = 0;
         (void)fclose(f);
     }
     *out_virtual = pages[0] * page;
     *out_resident = pages[1] * page;
+    *out_shared = pages[2] * page;
+}
+
+/* What files lend (the program, its libraries) is not counted: it can be taken away. */
+static void look_at_memory(const struct lg_observer *ob)
+{
+    uint64_t all, resident, shared, used;
+    bool was_full = lg_memory_gate_is_full();
+
+    memory(&all, &resident, &shared);
+    used = resident - LG_MIN(resident, shared);
+    lg_memory_gate_set(used, ob->o.memory_limit_bytes);
+    if (lg_memory_gate_is_full() != was_full)
+        lg_log(LG_LOG_WARN, was_full ? "memory_is_back" : "memory_limit_passed",
+               "used_bytes=%llu memory_limit_bytes=%llu", (unsigned long long)used,
+               (unsigned long long)ob->o.memory_limit_bytes);
+    lg_health_warn("memory", !lg_memory_gate_is_full(), "%llu of %llu MiB",
+                   (unsigned long long)(used >> 20),
+                   (unsigned long long)(ob->o.memory_limit_bytes >> 20));
 }
 
 static void collect(void *ctx)
 {
     const struct lg_observer *ob = ctx;
-    uint64_t all, resident, now_us = lg_clock_mono_us();
+    uint64_t all, resident, shared, now_us = lg_clock_mono_us();
     struct rusage usage;
     struct rlimit fds;
     struct statvfs fs;
 
-    memory(&all, &resident);
+    memory(&all, &resident, &shared);
     lg_metric_set(&lg_metric_build_info, 0, 1);
     lg_metric_set(&lg_metric_process_virtual_memory_bytes, 0, all);
     lg_metric_set(&lg_metric_process_resident_memory_bytes, 0, resident);
@@ -174,18 +197,38 @@ static void add_replica(struct lg_observer *ob, const char *name, uint64_t bytes
     if (dot == NULL || lg_names_parse_version_topic(lg_slice(name, (size_t)(dot - name)), &store,
                                                     &version, &nobody_to_tell) != LG_OK)
         return;
-    for (size_t i = 0; i < ob->versions.size; i++) {
-        struct version_size *v = &ob->versions.data[i];
-
-        if (v->version == version && lg_slice_eq_str(store, v->store)) {
-            v->bytes += bytes;
-            return;
-        }
-    }
     LG_VEC_PUSH(&ob->versions,
                 (struct version_size){.store = lg_strndup((const char *)store.data, store.size),
                                       .version = version,
                                       .bytes = bytes});
+}
+
+/* By store; the newest version first. */
+static int compare_versions(const void *a, const void *b)
+{
+    const struct version_size *x = a, *y = b;
+    int by_store = strcmp(x->store, y->store);
+
+    return by_store != 0 ? by_store : (x->version < y->version) - (x->version > y->version);
+}
+
+/* Counts how many versions of the same store are newer than each. */
+static void find_ages(struct lg_observer *ob)
+{
+    uint32_t age = 0;
+
+    if (ob->versions.size > 1)
+        qsort(ob->versions.data, ob->versions.size, sizeof ob->versions.data[0], compare_versions);
+    for (size_t i = 0; i < ob->versions.size; i++) {
+        struct version_size *v = &ob->versions.data[i];
+        const struct version_size *before = v - 1;
+
+        if (i == 0 || strcmp(before->store, v->store) != 0)
+            age = VERSION_NEWEST;
+        else if (before->version != v->version)
+            age++;
+        v->age = LG_MIN(age, (uint32_t)VERSION_OLDER);
+    }
 }
 
 static void forget_versions(struct lg_observer *ob)
@@ -219,17 +262,7 @@ static void measure_work(struct lg_offload *offload)
     }
     if (dir != NULL)
         (void)closedir(dir);
-}
-
-/* How many versions of the same store are newer? */
-static uint32_t age_of(const struct lg_observer *ob, const struct version_size *v)
-{
-    uint32_t newer = 0;
-
-    for (size_t i = 0; i < ob->versions.size; i++)
-        newer += ob->versions.data[i].version > v->version &&
-                 strcmp(ob->versions.data[i].store, v->store) == 0;
-    return LG_MIN(newer, (uint32_t)VERSION_OLDER);
+    find_ages(ob);
 }
 
 static void measure_done(struct lg_offload *offload)
@@ -237,15 +270,19 @@ static void measure_done(struct lg_offload *offload)
     struct lg_observer *ob = LG_CONTAINER_OF(offload, struct lg_observer, measure);
     const struct lg_metric *m = &lg_metric_store_disk_bytes;
 
+    uint64_t now_us = lg_lane_now_us(ob->o.control);
+
     ob->measuring = false;
+    ob->measure_again_us =
+        now_us + LG_MAX((now_us - ob->measured_us) * MEASURE_SHARE, (uint64_t)MEASURE_US);
     for (uint32_t i = 0; i < PARTS; i++)
         lg_metric_set(&lg_metric_disk_used_bytes, i, ob->parts[i]);
     lg_metric_clear(m); /* Stores come and go. */
     for (size_t i = 0; i < ob->versions.size; i++) {
         const struct version_size *v = &ob->versions.data[i];
-        uint32_t label = lg_metric_of_store(m, lg_metric_store(v->store), age_of(ob, v));
+        uint32_t label = lg_metric_of_store(m, lg_metric_store(v->store), v->age);
 
-        /* Several may share a label: older ones, and stores beyond the bound. */
+        /* Several share a label: partitions, older versions, stores beyond the bound. */
         lg_metric_set(m, label, lg_metric_value(m, label) + v->bytes);
     }
 }
@@ -296,9 +333,10 @@ static void look_control(struct lg_timer *timer)
 
     lg_health_beat("lane control", now_us);
     lg_health_set("metadata", loaded, "%s", loaded ? "" : "is not read yet");
+    look_at_memory(ob);
     if (loaded)
         look_at_disk(ob);
-    if (!ob->measuring && now_us - ob->measured_us >= MEASURE_US) {
+    if (!ob->measuring && now_us >= ob->measure_again_us) {
         ob->measuring = true;
         ob->measured_us = now_us;
         ob->measure.work = measure_work;
@@ -343,7 +381,6 @@ struct lg_observer *lg_observer_start(const struct lg_observer_options *o)
     ob->o = *o;
     ob->path = lg_strdup(o->path);
     ob->started_wall_ms = lg_clock_wall_ms();
-    ob->measured_us = lg_lane_now_us(o->control) - MEASURE_US; /* The first look measures. */
     ob->collector = (struct lg_metric_collector){.collect = collect, .ctx = ob};
     lg_metrics_collector_add(&ob->collector);
     lg_timer_start(o->control, &ob->look[LANE_CONTROL], 0, look_control);

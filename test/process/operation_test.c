@@ -428,6 +428,36 @@ static void metrics_move_with_what_happens(void **state)
     lg_reply_done(&reply);
 }
 
+static char *metrics_text(void)
+{
+    struct lg_reply reply = {0};
+    char *text;
+
+    assert_int_equal(lg_ask_get(rig.router, "/metrics", &reply), 200);
+    text = lg_strdup(lg_reply_text(&reply));
+    lg_reply_done(&reply);
+    return text;
+}
+
+static void the_disk_is_measured_by_store_and_age_of_the_version(void **state)
+{
+    LG_AUTO_STR char *file = NULL;
+
+    (void)state;
+    START("--shutdown-grace=0s");
+    push_one("sized", "k", "v");
+    file = lg_rig_file(&rig, "two.ndjson", LG_LIT("{\"key\":\"k\",\"value\":\"w\"}\n"));
+    assert_run(&rig, 0, "push", "sized", file, "--key-field", "key", "--value-field", "value");
+    lg_rig_stop(&rig);
+    START("--shutdown-grace=0s"); /* It measures at the start, and then now and again. */
+    await(metrics_text, "\nlagoon_store_disk_bytes{version=\"newest\",store=\"sized\"} ");
+    assert_true(metric(rig.router, "lagoon_store_disk_bytes{version=\"newest\",store=\"sized\"}") >
+                0);
+    assert_true(
+        metric(rig.router, "lagoon_store_disk_bytes{version=\"previous\",store=\"sized\"}") > 0);
+    assert_true(metric(rig.router, "lagoon_disk_used_bytes{part=\"log\"}") > 0);
+}
+
 static void stores_beyond_the_bound_share_one_series(void **state)
 {
     struct lg_reply reply = {0};
@@ -656,6 +686,7 @@ int main(void)
         TEST(no_key_and_no_value_is_ever_logged_or_measured),
         TEST(promtool_accepts_the_metrics_of_every_listener),
         TEST(metrics_move_with_what_happens),
+        TEST(the_disk_is_measured_by_store_and_age_of_the_version),
         TEST(stores_beyond_the_bound_share_one_series),
         TEST(every_listener_answers_the_probes),
         TEST(status_shows_the_same_to_people),
