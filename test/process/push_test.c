@@ -107,6 +107,18 @@ static unsigned unfinished(const struct lg_rig *rig, const char *store)
     return found;
 }
 
+static void until_version_given(struct lg_process *push)
+{
+    for (;;) {
+        LG_SCOPED(lg_buf) said = {0};
+
+        lg_process_stderr(push, &said);
+        lg_buf_append_byte(&said, 0);
+        if (strstr((const char *)said.data, " is version ") != NULL || lg_process_ended(push, 1))
+            return;
+    }
+}
+
 static void a_pusher_killed_at_any_moment_is_continued_under_its_id(void **state)
 {
     struct lg_rig rig;
@@ -133,10 +145,15 @@ static void a_pusher_killed_at_any_moment_is_continued_under_its_id(void **state
         LG_AUTO(lg_json) *outcome = NULL;
         struct lg_process push = {0};
 
+        if (i == KILLS / 2) /* The second pusher must come to the same bytes, and dictionary. */
+            assert_run(&rig, 0, "store", "update", "rows", "--compression", "ZSTD_WITH_DICT",
+                       "--chunking", "true");
         lg_rig_spawn(&rig, &push,
                      (const char *const[]){"push", "rows", file, "--key-field", "id", "--push-id",
                                            id, NULL});
-        (void)lg_process_ended(&push, lg_rand_below(&rand, push_ms + 1));
+        if (i % 3 != 0) /* Two thirds of them while they write, or later. */
+            until_version_given(&push);
+        (void)lg_process_ended(&push, lg_rand_below(&rand, i % 3 == 0 ? push_ms + 1 : 100));
         lg_process_kill(&push);
         lg_process_done(&push);
         written += LG_RUN(&rig, "push", "status", "rows", id) == 0;
