@@ -3,10 +3,8 @@
 #include "base/json.h"
 
 static const char *const fits[] = {
-    [LG_PUSH_FIT_SAME] = "same",
-    [LG_PUSH_FIT_RESOLVED] = "resolved",
-    [LG_PUSH_FIT_NEW] = "new",
-    [LG_PUSH_FIT_UNKNOWN] = "unknown",
+    [LG_PUSH_FIT_SAME] = "same", [LG_PUSH_FIT_RESOLVED] = "resolved", [LG_PUSH_FIT_ADDED] = "added",
+    [LG_PUSH_FIT_NEW] = "new",   [LG_PUSH_FIT_UNKNOWN] = "unknown",
 };
 
 static void write_json(struct lg_buf *out, const char *store, const struct lg_push_outcome *o)
@@ -57,6 +55,9 @@ static void write_schema(struct lg_buf *out, const char *store, const struct lg_
     case LG_PUSH_FIT_RESOLVED:
         lg_buf_appendf(out, "schema         another; turns into value schema %d of store '%s'\n",
                        o->schema_id, store);
+        break;
+    case LG_PUSH_FIT_ADDED:
+        lg_buf_appendf(out, "schema         the file's; it would be added to store '%s'\n", store);
         break;
     case LG_PUSH_FIT_NEW:
         lg_buf_appendf(out, "schema         the file's; store '%s' would be made with it\n", store);

@@ -18,7 +18,8 @@ struct avro {
     struct lg_resolver *resolve_key, *resolve_value; /* NULL: its bytes are the store's */
 };
 
-#define ADD_FIRST "add the file's schema first: lagoon file schema FILE, lagoon schema add"
+#define ADD_FIRST                                                                                  \
+    "add the file's schema first, with `lagoon schema add` or by push --register-schema"
 
 static enum lg_rc open_avro(struct lg_input *in, struct lg_error *err)
 {

@@ -251,6 +251,77 @@ static enum lg_rc take_value_schemas(struct lg_pushjob *job, const struct lg_jso
     return made_meanwhile(job, "value", err);
 }
 
+/* Puts the file's schema in front of the store's: it is the latest now. */
+static void schema_registered(struct lg_api_call *call)
+{
+    struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
+    size_t last = job->value_schemas.size;
+    struct lg_error err = {0};
+    struct lg_schema *first;
+    int32_t first_id;
+
+    if (lg_pushjob_went_wrong(job, call))
+        return;
+    if (!lg_json_get_bool(call->answer, "lagoonCompatible", true))
+        (void)lg_error_set(&err, LG_ERR_SCHEMA,
+                           "the file's schema would break readers of store '%s'; `lagoon schema "
+                           "check` shows field by field who",
+                           job->o.store);
+    else /* A dry run may not tell an id. */
+        (void)!add_value_schema(job,
+                                LG_MAX((int32_t)lg_json_get_int(call->answer, "id", 0), (int32_t)1),
+                                job->new_value, &err);
+    if (err.rc != LG_OK) {
+        lg_pushjob_fail(job, &err);
+        return;
+    }
+    first = job->value_schemas.data[0];
+    first_id = job->value_ids.data[0];
+    job->value_schemas.data[0] = job->value_schemas.data[last];
+    job->value_ids.data[0] = job->value_ids.data[last];
+    job->value_schemas.data[last] = first;
+    job->value_ids.data[last] = first_id;
+    job->outcome.fit = LG_PUSH_FIT_ADDED;
+    schemas_known(job);
+}
+
+/* Is the file's value schema none of the store's? Its text is then in job->new_value. */
+static enum lg_rc find_new_schema(struct lg_pushjob *job, bool *out_is_new, struct lg_error *err)
+{
+    LG_AUTO(lg_schema) *schema = NULL;
+    enum lg_rc rc = lg_input_schemas(job->input, &job->new_key, &job->new_value, err);
+
+    if (rc == LG_OK)
+        rc = lg_schema_parse(lg_slice_str(job->new_value), &schema, err);
+    if (rc != LG_OK)
+        return rc;
+    *out_is_new = true;
+    for (size_t i = 0; i < job->value_schemas.size; i++)
+        if (lg_schema_equal_canonical(job->value_schemas.data[i], schema))
+            *out_is_new = false;
+    return LG_OK;
+}
+
+static void register_schema(struct lg_pushjob *job)
+{
+    struct lg_error err = {0};
+    bool is_new;
+
+    if (find_new_schema(job, &is_new, &err) != LG_OK) {
+        lg_pushjob_fail(job, &err);
+        return;
+    }
+    if (!is_new) {
+        schemas_known(job);
+        return;
+    }
+    lg_pushjob_prepare(job);
+    lg_pushjob_with(job, "value_schema", job->new_value);
+    if (job->o.dry_run)
+        lg_pushjob_with(job, "lagoon_dry_run", "true");
+    lg_pushjob_ask(job, LG_API_add_value_schema, schema_registered);
+}
+
 static void value_schemas_found(struct lg_api_call *call)
 {
     struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
@@ -260,6 +331,8 @@ static void value_schemas_found(struct lg_api_call *call)
         return;
     if (take_value_schemas(job, lg_json_get(call->answer, "schemas"), &err) != LG_OK)
         lg_pushjob_fail(job, &err);
+    else if (job->o.register_schema && job->rows == NULL)
+        register_schema(job);
     else
         schemas_known(job);
 }

@@ -61,15 +61,16 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
     struct lg_disk *temp_disk;  /* for rows that do not fit into it; NULL: they are kept anyway */
     const char *temp_folder;    /* its root in the user's words; with temp_disk */
     bool create_store;
-    const char *owner;   /* with create_store */
-    uint32_t partitions; /* with create_store; 0: the controller's default */
-    uint64_t timeout_ms; /* of the whole push */
-    uint64_t lease_ms;   /* silence after which another push may replace this one; 0: 30 s */
-    bool dry_run;        /* reads, sorts and judges everything, and changes nothing */
-    bool empty;          /* a version without a record; there are no files */
-    bool defer_swap;     /* Once complete, the version waits for a swap. */
-    bool no_wait;        /* ends when all is written and the servers do the rest */
-    const char *pusher;  /* who pushes, for people: "me@host, process 7"; NULL: not told */
+    const char *owner;    /* with create_store */
+    uint32_t partitions;  /* with create_store; 0: the controller's default */
+    uint64_t timeout_ms;  /* of the whole push */
+    uint64_t lease_ms;    /* silence after which another push may replace this one; 0: 30 s */
+    bool register_schema; /* First adds the file's value schema to the store, if it is new. */
+    bool dry_run;         /* reads, sorts and judges everything, and changes nothing */
+    bool empty;           /* a version without a record; there are no files */
+    bool defer_swap;      /* Once complete, the version waits for a swap. */
+    bool no_wait;         /* ends when all is written and the servers do the rest */
+    const char *pusher;   /* who pushes, for people: "me@host, process 7"; NULL: not told */
     /* With create_store: how the values of its versions are stored. */
     struct lg_packer_shape shape;
     /* Opens the log at a URL that the controller gave; the driver is freed by close_log. */
@@ -90,6 +91,7 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
 enum lg_push_fit {
     LG_PUSH_FIT_SAME,     /* the bytes of the files are written as they are */
     LG_PUSH_FIT_RESOLVED, /* records are converted into the store's schema */
+    LG_PUSH_FIT_ADDED,    /* with register_schema: The file's schema was, or would be, added. */
     LG_PUSH_FIT_NEW,      /* The store would be made. */
     LG_PUSH_FIT_UNKNOWN,  /* The controller could not be asked; only with dry_run. */
 };
