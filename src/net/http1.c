@@ -22,6 +22,9 @@ struct lg_http1 {
     enum state state;
     struct lg_http1_message m;
     size_t body_max;
+    size_t body_bytes; /* so far, with those that were dropped */
+    int over_status;   /* What answers a longer body. */
+    const char *over_text;
     size_t line_start; /* Of the head line that is being collected. */
     size_t lines;      /* Complete ones. */
     size_t overhead;   /* Bytes of the body's framing. */
@@ -238,7 +241,7 @@ static int headers_complete(llhttp_t *ll)
     }
     if (!bodiless && (ll->flags & F_CONTENT_LENGTH) != 0) {
         if (ll->content_length > p->body_max)
-            return fail(p, 413, "the body is over the limit");
+            return fail(p, p->over_status, p->over_text);
         (void)lg_buf_reserve(&p->m.body, LG_MIN((size_t)ll->content_length, BODY_RESERVE_MAX));
     }
     p->state = BODY;
@@ -249,8 +252,9 @@ static int body(llhttp_t *ll, const char *at, size_t size)
 {
     struct lg_http1 *p = (struct lg_http1 *)ll->data;
 
-    if (size > p->body_max - p->m.body.size)
-        return fail(p, 413, "the body is over the limit");
+    if (size > p->body_max - p->body_bytes)
+        return fail(p, p->over_status, p->over_text);
+    p->body_bytes += size;
     lg_buf_append(&p->m.body, at, size);
     assert(lg_buf_ok(&p->m.body)); /* lg_http1_new bounds body_max by the buffer's ceiling. */
     return 0;
@@ -283,7 +287,7 @@ static void begin(struct lg_http1 *p)
     p->ll.data = p;
     lg_http1_message_clear(&p->m, SIZE_MAX);
     p->state = HEAD;
-    p->line_start = p->lines = p->overhead = 0;
+    p->line_start = p->lines = p->overhead = p->body_bytes = 0;
     p->blanks = 0;
     p->name_open = p->expects = false;
 }
@@ -297,10 +301,17 @@ struct lg_http1 *lg_http1_new(enum lg_http1_kind kind, size_t body_bytes_max)
     return p;
 }
 
+void lg_http1_limit_body(struct lg_http1 *p, size_t bytes_max, int status, const char *text)
+{
+    assert(bytes_max <= LG_BUF_CEILING_DEFAULT);
+    p->body_max = bytes_max;
+    p->over_status = status;
+    p->over_text = text;
+}
+
 void lg_http1_reset(struct lg_http1 *p, size_t body_bytes_max)
 {
-    assert(body_bytes_max <= LG_BUF_CEILING_DEFAULT);
-    p->body_max = body_bytes_max;
+    lg_http1_limit_body(p, body_bytes_max, 413, "the body is over the limit body_bytes");
     p->no_body = false;
     p->interims = 0;
     begin(p);
@@ -317,6 +328,16 @@ void lg_http1_free(struct lg_http1 *p)
 void lg_http1_expect_no_body(struct lg_http1 *p)
 {
     p->no_body = true;
+}
+
+const struct lg_http1_message *lg_http1_so_far(const struct lg_http1 *p)
+{
+    return p->state == BODY || p->state == COMPLETE ? &p->m : NULL;
+}
+
+void lg_http1_drop_body(struct lg_http1 *p)
+{
+    lg_buf_clear(&p->m.body);
 }
 
 bool lg_http1_is_between(const struct lg_http1 *p)
@@ -470,7 +491,7 @@ static size_t feed_head(struct lg_http1 *p, struct lg_slice bytes)
 
 static size_t feed_body(struct lg_http1 *p, struct lg_slice bytes)
 {
-    size_t before = p->m.body.size, used = bytes.size;
+    size_t before = p->body_bytes, used = bytes.size;
     llhttp_errno_t rc = llhttp_execute(&p->ll, (const char *)bytes.data, bytes.size);
 
     if (p->state == BAD)
@@ -481,8 +502,8 @@ static size_t feed_body(struct lg_http1 *p, struct lg_slice bytes)
         fail_by_llhttp(p, rc);
         return 0;
     }
-    p->overhead += used - (p->m.body.size - before);
-    if (p->overhead > LG_HTTP1_CHUNK_OVERHEAD_MAX(p->m.body.size))
+    p->overhead += used - (p->body_bytes - before);
+    if (p->overhead > LG_HTTP1_CHUNK_OVERHEAD_MAX(p->body_bytes))
         (void)fail(p, 413, "the chunks of the body hold too little");
     return used;
 }

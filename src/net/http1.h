@@ -60,6 +60,12 @@ enum lg_http1_event lg_http1_feed(struct lg_http1 *p, struct lg_slice bytes, siz
 enum lg_http1_event lg_http1_finish(struct lg_http1 *p);
 /* The complete message moves to `*io`, whose memory the parser uses for the next one. */
 void lg_http1_take(struct lg_http1 *p, struct lg_http1_message *io);
+/* The message whose head is complete, with what came of its body; NULL before. Borrowed until the
+ * next call. */
+const struct lg_http1_message *lg_http1_so_far(const struct lg_http1 *p);
+/* Forgets what came of the body, for whoever takes it piece by piece. It still counts for the
+ * limit. */
+void lg_http1_drop_body(struct lg_http1 *p);
 /* The next response answers a HEAD: it has no body whatever its headers say. Before its head. */
 void lg_http1_expect_no_body(struct lg_http1 *p);
 /* Responses: forgets everything, for a new connection's bytes or another limit. */
@@ -68,6 +74,9 @@ void lg_http1_reset(struct lg_http1 *p, size_t body_bytes_max);
 bool lg_http1_is_between(const struct lg_http1 *p);
 /* True while the head is incomplete (and has begun). */
 bool lg_http1_in_head(const struct lg_http1 *p);
+/* Another limit from the next message on, with the status and sentence of who passes it; `text` is
+ * kept. */
+void lg_http1_limit_body(struct lg_http1 *p, size_t bytes_max, int status, const char *text);
 /* After BAD: the status that answers it (400, 413, 414, 417, 431, 501, 505) and a sentence without
  * full stop that names what is wrong. */
 int lg_http1_fault(const struct lg_http1 *p, const char **out_text);

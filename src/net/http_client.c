@@ -266,6 +266,25 @@ static void conn_opened(void *ctx, struct lg_conn *conn)
     ((struct client_conn *)ctx)->is_open = true;
 }
 
+/* Hands over what came of the body, to whoever takes it as it comes. False: the call has ended. */
+static bool hand_over(struct client_conn *c)
+{
+    struct lg_http_call *call = c->exchange->call;
+    const struct lg_http1_message *m = call->received == NULL ? NULL : lg_http1_so_far(c->parser);
+    bool goes_on;
+
+    if (m == NULL || m->status != 200 || m->body.size == 0)
+        return true;
+    call->status = m->status;
+    call->response_headers = m->headers;
+    goes_on = call->received(call, lg_buf_slice(&m->body));
+    call->response_headers = (struct lg_http_headers){0};
+    lg_http1_drop_body(c->parser);
+    if (!goes_on)
+        fail(c, LG_ERR_CANCELLED, "no more of the answer was wanted");
+    return goes_on;
+}
+
 static void parse_failed(struct client_conn *c)
 {
     const char *text;
@@ -292,6 +311,8 @@ static void conn_received(void *ctx, struct lg_conn *conn, struct lg_slice bytes
     }
     c->is_answering = true;
     event = lg_http1_feed(c->parser, bytes, &used);
+    if (event != LG_HTTP1_BAD && !hand_over(c))
+        return;
     if (event == LG_HTTP1_COMPLETE)
         answered(c, /* nothing_follows= */ used == bytes.size);
     else if (event == LG_HTTP1_BAD)

@@ -24,6 +24,11 @@ struct lg_http_call {
     uint64_t deadline_us;      /* Absolute lane time; 0: 30 s from submit. */
     size_t response_bytes_max; /* 0: LG_HTTP_BODY_BYTES_DEFAULT */
     void (*done)(struct lg_http_call *call);
+    /* May be NULL. Takes the body of an answer with status 200 as it comes, instead of
+     * response_body: `status` and `response_headers` are there already, all borrowed for the call.
+     * It touches neither client nor call. False: it wants no more, and the call ends with
+     * LG_ERR_CANCELLED. */
+    bool (*received)(struct lg_http_call *call, struct lg_slice bytes);
 
     /* The answer, valid inside and after `done` until lg_http_call_done. rc is LG_OK whenever a
      * whole response came, whatever its status; LG_ERR_UNAVAILABLE, LG_ERR_TIMEOUT,

@@ -280,6 +280,82 @@ static void answers_may_come_byte_by_byte(void **state)
     rig_done(&r);
 }
 
+static struct lg_buf taken;   /* by take_piece */
+static size_t wanted, pieces; /* bytes it takes before it has enough */
+
+static bool take_piece(struct lg_http_call *call, struct lg_slice bytes)
+{
+    assert_int_equal(call->status, 200);
+    assert_slice_equal(lg_http_header(&call->response_headers, "x-a"), LG_LIT("b"));
+    lg_buf_append_slice(&taken, bytes);
+    pieces++;
+    return taken.size < wanted;
+}
+
+static struct lg_http_call *take_once(struct rig *r, size_t i, size_t enough)
+{
+    size_t before = r->done;
+
+    lg_buf_clear(&taken);
+    wanted = enough;
+    pieces = 0;
+    fill(r, i)->received = take_piece;
+    on_lane(r, submit_filled, i);
+    settle(r);
+    assert_int_equal(r->done, before + 1);
+    return &r->calls[i];
+}
+
+static void a_body_may_be_taken_as_it_comes(void **state)
+{
+    struct rig r;
+    struct lg_http_call *call;
+
+    (void)state;
+    rig_init(&r, 2, ANSWER, HELLO);
+    lg_net_sim_set_piece_bytes_max(r.net, 1);
+    call = take_once(&r, 0, SIZE_MAX);
+    assert_rc(LG_OK, call->rc);
+    assert_slice_equal(lg_buf_slice(&taken), LG_LIT("hello"));
+    assert_int_equal(pieces, 5);
+    assert_int_equal(call->response_body.size, 0);
+    assert_slice_equal(lg_http_header(&call->response_headers, "x-a"), LG_LIT("b"));
+    /* Enough: the call ends at once, and its connection is not used again. */
+    call = take_once(&r, 1, 3);
+    assert_rc(LG_ERR_CANCELLED, call->rc);
+    assert_slice_equal(lg_buf_slice(&taken), LG_LIT("hel"));
+    assert_slice_equal(lg_buf_slice(&call_once(&r, 2)->response_body), LG_LIT("hello"));
+    assert_int_equal(r.accepted, 2);
+    /* Other answers are gathered, as without it. */
+    r.answer = "HTTP/1.1 503 No\r\nContent-Length: 3\r\n\r\nbad";
+    call = take_once(&r, 3, SIZE_MAX);
+    assert_int_equal(pieces, 0);
+    assert_slice_equal(lg_buf_slice(&call->response_body), LG_LIT("bad"));
+    lg_buf_done(&taken);
+    rig_done(&r);
+}
+
+static void bytes_that_were_taken_count_for_the_limit(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, 2, ANSWER,
+             "HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n3\r\n"
+             "lo!\r\n0\r\n\r\n");
+    lg_net_sim_set_piece_bytes_max(r.net, 1);
+    lg_buf_clear(&taken);
+    wanted = SIZE_MAX;
+    fill(&r, 0)->received = take_piece;
+    r.calls[0].response_bytes_max = 5;
+    on_lane(&r, submit_filled, 0);
+    settle(&r);
+    assert_rc(LG_ERR_TOO_LARGE, r.calls[0].rc);
+    assert_int_equal(taken.size, 5);
+    lg_buf_done(&taken);
+    rig_done(&r);
+}
+
 static void answers_without_a_body_have_none(void **state)
 {
     struct rig r;
@@ -693,6 +769,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connections_are_kept_and_used_again),
         cmocka_unit_test(answers_may_come_byte_by_byte),
+        cmocka_unit_test(a_body_may_be_taken_as_it_comes),
+        cmocka_unit_test(bytes_that_were_taken_count_for_the_limit),
         cmocka_unit_test(answers_without_a_body_have_none),
         cmocka_unit_test(an_answer_without_length_is_read_to_the_end),
         cmocka_unit_test(a_connection_with_bytes_left_over_is_not_used_again),
