@@ -1,7 +1,6 @@
 #include "client/answer.h"
 
 #include "base/str.h"
-#include "client/multi_answer.h"
 
 #define SAID_BYTES_MAX ((size_t)200)
 
@@ -112,10 +111,9 @@ static int32_t version_of(const struct lg_http_call *call)
  */
 
 enum lg_rc lg_answer_single(const struct lg_http_call *call, const char *router,
-                            struct lg_read *read, struct lg_error *err)
+                            struct lg_slice body, struct lg_read *read, struct lg_error *err)
 {
     struct lg_read_key *key = read->keys[0];
-    struct lg_slice body = lg_buf_slice(&call->response_body);
     enum lg_compression compression;
     const uint8_t *copy;
     int32_t id;
@@ -144,34 +142,22 @@ enum lg_rc lg_answer_single(const struct lg_http_call *call, const char *router,
     return LG_OK;
 }
 
-enum lg_rc lg_answer_multi(const struct lg_http_call *call, const char *router,
-                           size_t value_bytes_max, struct lg_read *read, struct lg_error *err)
+enum lg_rc lg_answer_multi_begin(const struct lg_http_call *call, const char *router,
+                                 struct lg_multi_answer *m, struct lg_error *err)
 {
-    LG_SCOPED(lg_multi_answer)
-    m = {.keys = read->keys,
-         .key_count = read->key_count,
-         .arena = read->arena,
-         .value_bytes_max = value_bytes_max};
     int32_t protocol;
-    enum lg_rc rc = lg_answer_status(call, router, err);
+    enum lg_rc rc = schema_id_of(call, router, &protocol, err);
 
-    if (rc == LG_ERR_NOT_FOUND) /* No answer to a POST: Venice's routers never give it. */
-        return err->rc = LG_ERR_BAD_DATA;
-    if (rc == LG_OK)
-        rc = schema_id_of(call, router, &protocol, err);
     if (rc == LG_OK && protocol != 1)
         rc = lg_error_set(err, LG_ERR_BAD_DATA,
                           "the router %s answered several keys in version %d of the protocol; "
                           "this library reads 1",
                           router, protocol);
     if (rc == LG_OK)
-        rc = compression_of(call, router, &m.compression, err);
+        rc = compression_of(call, router, &m->compression, err);
     if (rc != LG_OK)
         return rc;
-    m.version = version_of(call);
-    lg_multi_answer_begin(&m);
-    rc = lg_multi_answer_feed(&m, lg_buf_slice(&call->response_body), err);
-    if (rc == LG_OK)
-        rc = lg_multi_answer_end(&m, err);
-    return rc == LG_OK ? LG_OK : lg_error_wrap(err, "the router %s", router);
+    m->version = version_of(call);
+    lg_multi_answer_begin(m);
+    return LG_OK;
 }

@@ -4,7 +4,7 @@
 #ifndef LG_CLIENT_ANSWER_H
 #define LG_CLIENT_ANSWER_H
 
-#include "fetch/layer.h"
+#include "client/multi_answer.h"
 #include "net/http_client.h"
 
 /* Why a whole HTTP exchange gave no answer: LG_OK for status 200. `router` names who answered. The
@@ -15,13 +15,15 @@ LG_MUST_CHECK enum lg_rc lg_answer_status(const struct lg_http_call *call, const
 enum lg_rc lg_answer_rc_of_status(int64_t status);
 
 /* The answer to a single get: 200 with the value or 404. Of the headers X-VENICE-SCHEMA-ID must be
- * there; X-VENICE-COMPRESSION-STRATEGY is NO_OP when absent. Sets the key's rc and value (a copy in
- * the read's arena). LG_ERR_BAD_DATA for an answer that breaks the protocol. */
+ * there; X-VENICE-COMPRESSION-STRATEGY is NO_OP when absent. `body` is that of a 200. Sets the
+ * key's rc and value (a copy in the read's arena). LG_ERR_BAD_DATA for an answer that breaks the
+ * protocol. */
 LG_MUST_CHECK enum lg_rc lg_answer_single(const struct lg_http_call *call, const char *router,
-                                          struct lg_read *read, struct lg_error *err);
-/* The answer to a multi-get. Missing keys may be told or left out. */
-LG_MUST_CHECK enum lg_rc lg_answer_multi(const struct lg_http_call *call, const char *router,
-                                         size_t value_bytes_max, struct lg_read *read,
-                                         struct lg_error *err);
+                                          struct lg_slice body, struct lg_read *read,
+                                          struct lg_error *err);
+/* The head of a 200 that answers a multi-get: `m`, in which keys, key_count, arena and
+ * value_bytes_max are set, is made ready for the body. */
+LG_MUST_CHECK enum lg_rc lg_answer_multi_begin(const struct lg_http_call *call, const char *router,
+                                               struct lg_multi_answer *m, struct lg_error *err);
 
 #endif

@@ -120,6 +120,7 @@ static void make_stack(struct lg_client *c)
                                    .store = c->o.store,
                                    .answer_bytes_max = (size_t)c->o.answer_bytes_max,
                                    .value_bytes_max = (size_t)c->o.value_bytes_max,
+                                   .memory_max = c->o.memory_max,
                                    .retry_pause_us = c->o.retry_pause_ms * LG_MS,
                                    .tries_max = c->o.retries + 1};
 

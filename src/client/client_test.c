@@ -275,6 +275,58 @@ static void values_and_answers_over_their_limits_are_refused_by_name(void **stat
     assert_rc(LG_ERR_TOO_LARGE, LG_TW_BATCH(w, "a", "b")->rc);
 }
 
+static void answers_are_read_as_they_come_in_pieces_of_any_size(void **state)
+{
+    struct lg_tw *w = *state;
+
+    w->mock[0].handle = lg_tw_echo;
+    for (size_t piece = 1; piece < 40; piece += 3) {
+        lg_net_sim_set_piece_bytes_max(w->net, piece);
+        struct lg_tw_asked *a = LG_TW_BATCH(w, "a", "xb", "c");
+        assert_rc(LG_OK, a->rc);
+        assert_int_equal(a->answered, 3);
+        lg_tw_assert_json(a, 0, "\"v\\u0002a\"");
+        assert_rc(LG_ERR_NOT_FOUND, a->key_rc[1]);
+        lg_tw_assert_json(a, 2, "\"v\\u0002c\"");
+    }
+    lg_tw_tell(w, 200, "X-VENICE-SCHEMA-ID: 1\r\n", LG_LIT("\x0cvalue1"));
+    w->mock[0].handle = lg_tw_as_told;
+    lg_net_sim_set_piece_bytes_max(w->net, 1);
+    lg_tw_assert_json(lg_tw_get(w, "k"), 0, "\"value1\"");
+    /* What is wrong is seen before the end has come. */
+    lg_tw_tell(w, 200, "X-VENICE-SCHEMA-ID: 1\r\n", LG_LIT("\x0a\x02v\x02........"));
+    lg_tw_assert_why(LG_TW_BATCH(w, "a", "b"), LG_ERR_BAD_DATA, "names key 5 of 2");
+    lg_tw_tell(w, 200, "X-VENICE-SCHEMA-ID: 1\r\n", LG_SLICE_NULL); /* Nothing was found. */
+    assert_rc(LG_ERR_NOT_FOUND, LG_TW_BATCH(w, "a", "b")->key_rc[1]);
+}
+
+static void answers_over_memory_max_are_refused_and_given_back(void **state)
+{
+    struct lg_tw *w = *state;
+    LG_SCOPED(lg_buf) value = {0};
+    LG_SCOPED(lg_buf) body = {0};
+
+    for (size_t i = 0; i < 700000; i++)
+        lg_buf_append_byte(&value, 'x');
+    lg_encode_bytes(&body, lg_buf_slice(&value));
+    lg_tw_set(w, "memory_max", "1MiB");
+    lg_tw_set(w, "retries", "0");
+    lg_tw_tell(w, 200, "X-VENICE-SCHEMA-ID: 1\r\n", lg_buf_slice(&body));
+    for (size_t round = 0; round < 3; round++) { /* Two at once are too much, one by one not. */
+        size_t well = 0, busy = 0;
+
+        for (size_t i = 0; i < 2; i++)
+            (void)lg_tw_submit(w, i, true, (const char *const[]){"k", NULL});
+        for (size_t i = 0; i < 2; i++) {
+            well += lg_tw_wait(w, &w->asked[i])->rc == LG_OK;
+            busy += w->asked[i].rc == LG_ERR_BUSY && strstr(w->asked[i].why, "memory_max") != NULL;
+        }
+        assert_int_equal(well + busy, 2);
+        assert_true(well >= 1);
+        assert_rc(LG_OK, lg_tw_get(w, "k")->rc);
+    }
+}
+
 /* --- Retries. ----------------------------------------------------------------------------------
  */
 
@@ -566,6 +618,8 @@ int main(void)
         TEST(keys_are_checked_before_anything_is_asked),
         TEST(a_long_key_goes_into_a_body),
         TEST(values_and_answers_over_their_limits_are_refused_by_name),
+        TEST(answers_are_read_as_they_come_in_pieces_of_any_size),
+        TEST(answers_over_memory_max_are_refused_and_given_back),
         TEST(a_router_that_is_gone_is_replaced_by_the_next),
         TEST(a_single_router_is_asked_again_after_a_pause),
         TEST(retries_end_when_their_budget_is_spent),

@@ -28,6 +28,12 @@ struct exchange { /* One per request; owned by itself until the answer. */
     struct lg_http_header headers[5];
     char count[16];
     struct lg_buf target, body;
+    /* The answer as it comes. */
+    uint64_t held;
+    struct lg_buf value;           /* of a single get */
+    struct lg_multi_answer answer; /* of several keys */
+    bool answer_begun;
+    struct lg_error answer_err; /* why no more of it was wanted */
 };
 
 static void ask(struct exchange *x);
@@ -35,7 +41,10 @@ static void ask(struct exchange *x);
 static void exchange_free(struct exchange *x)
 {
     lg_list_remove(&x->link);
+    x->layer->held -= x->held;
     lg_timer_stop(x->layer->base.lane, &x->pause);
+    lg_buf_done(&x->value);
+    lg_multi_answer_done(&x->answer);
     lg_http_call_done(&x->call);
     lg_buf_done(&x->target);
     lg_buf_done(&x->body);
@@ -52,20 +61,97 @@ static void settle(struct exchange *x, const struct lg_error *err)
     lg_read_settle(read);
 }
 
+/* --- Answers. ----------------------------------------------------------------------------------
+ */
+
+static enum lg_rc hold(struct exchange *x, size_t size, struct lg_error *err)
+{
+    struct lg_thin_layer *l = x->layer;
+
+    if (size > l->o.memory_max - LG_MIN(l->held, l->o.memory_max))
+        return lg_error_set(err, LG_ERR_BUSY,
+                            "the answers that are on their way take memory_max, %llu bytes; ask "
+                            "for less at once",
+                            (unsigned long long)l->o.memory_max);
+    l->held += size;
+    x->held += size;
+    return LG_OK;
+}
+
+static enum lg_rc take_piece(struct exchange *x, struct lg_slice bytes, struct lg_error *err)
+{
+    enum lg_rc rc = hold(x, bytes.size, err);
+
+    if (rc != LG_OK)
+        return rc;
+    if (x->call.method == LG_HTTP_GET) {
+        lg_buf_append_slice(&x->value, bytes);
+        return LG_OK; /* The call has a limit for it. */
+    }
+    if (!x->answer_begun)
+        rc = lg_answer_multi_begin(&x->call, x->read->host->name, &x->answer, err);
+    x->answer_begun = true;
+    if (rc != LG_OK)
+        return rc;
+    rc = lg_multi_answer_feed(&x->answer, bytes, err);
+    return rc == LG_OK ? LG_OK : lg_error_wrap(err, "the router %s", x->read->host->name);
+}
+
+static bool received(struct lg_http_call *call, struct lg_slice bytes)
+{
+    struct exchange *x = LG_CONTAINER_OF(call, struct exchange, call);
+
+    return take_piece(x, bytes, &x->answer_err) == LG_OK;
+}
+
+/* Why the exchange failed as a whole; LG_OK when there is an answer to read. */
+static enum lg_rc check(const struct exchange *x, struct lg_error *err)
+{
+    enum lg_rc rc;
+
+    if (x->answer_err.rc != LG_OK) {
+        *err = x->answer_err;
+        return err->rc;
+    }
+    if (x->call.rc == LG_ERR_TOO_LARGE)
+        return lg_error_set(
+            err, LG_ERR_TOO_LARGE, "the router %s answers with more than %zu bytes, which is %s",
+            x->read->host->name, x->call.response_bytes_max,
+            x->call.response_bytes_max == x->layer->o.value_bytes_max ? "value_bytes_max"
+                                                                      : "answer_bytes_max");
+    rc = lg_answer_status(&x->call, x->read->host->name, err);
+    if (rc == LG_ERR_NOT_FOUND && x->call.method != LG_HTTP_GET)
+        rc = err->rc = LG_ERR_BAD_DATA; /* Venice's routers never give it to a POST. */
+    return rc;
+}
+
+static enum lg_rc take_answer(struct exchange *x, struct lg_error *err)
+{
+    const char *router = x->read->host->name;
+    enum lg_rc rc = check(x, err);
+
+    if (x->call.method == LG_HTTP_GET && (rc == LG_OK || rc == LG_ERR_NOT_FOUND))
+        return lg_answer_single(&x->call, router, lg_buf_slice(&x->value), x->read, err);
+    if (rc == LG_OK && !x->answer_begun) /* An empty body: no key was found. */
+        rc = lg_answer_multi_begin(&x->call, router, &x->answer, err);
+    if (rc == LG_OK) {
+        rc = lg_multi_answer_end(&x->answer, err);
+        if (rc != LG_OK)
+            (void)lg_error_wrap(err, "the router %s", router);
+    }
+    return rc;
+}
+
 static void answered(struct lg_http_call *call)
 {
     struct exchange *x = LG_CONTAINER_OF(call, struct exchange, call);
-    struct lg_thin_layer *l = x->layer;
     struct lg_read *read = x->read;
     struct lg_error err = {0};
-    bool ill;
-    enum lg_rc rc = call->method == LG_HTTP_GET
-                        ? lg_answer_single(call, read->host->name, read, &err)
-                        : lg_answer_multi(call, read->host->name, l->o.value_bytes_max, read, &err);
+    enum lg_rc rc = take_answer(x, &err);
+    bool ill = rc != LG_OK && rc != LG_ERR_CANCELLED && lg_rc_retry(rc) == LG_RETRY_ELSEWHERE;
 
     err.rc = rc;
-    ill = rc != LG_OK && rc != LG_ERR_CANCELLED && lg_rc_retry(rc) == LG_RETRY_ELSEWHERE;
-    lg_host_answered(read->host, !ill, lg_lane_now_us(l->base.lane));
+    lg_host_answered(read->host, !ill, lg_lane_now_us(x->layer->base.lane));
     settle(x, &err);
 }
 
@@ -150,7 +236,14 @@ static void ask(struct exchange *x)
     x->call.header_count = single ? 2 : 5;
     x->call.deadline_us = deadline_of_try(l, read);
     x->call.response_bytes_max = l->o.answer_bytes_max;
+    if (single)
+        x->call.response_bytes_max = LG_MIN(l->o.answer_bytes_max, l->o.value_bytes_max);
+    x->call.received = received;
     x->call.done = answered;
+    x->answer.keys = read->keys;
+    x->answer.key_count = read->key_count;
+    x->answer.arena = read->arena;
+    x->answer.value_bytes_max = l->o.value_bytes_max;
     lg_host_sent(l->o.routers->hosts, read->host);
     lg_http_call_submit(l->o.http, &x->call);
 }

@@ -31,6 +31,7 @@ struct lg_thin_options {
     struct lg_routers *routers;
     const char *store;
     size_t answer_bytes_max, value_bytes_max;
+    uint64_t memory_max; /* bytes of all answers that are on their way */
     uint64_t retry_pause_us;
     unsigned tries_max; /* the retry layer's above */
 };
@@ -41,6 +42,7 @@ struct lg_thin_layer {
     struct lg_layer base;
     struct lg_thin_options o;
     struct lg_list exchanges;
+    uint64_t held; /* bytes that came and whose reads have not ended */
     bool stopping;
 };
 void lg_thin_layer_init(struct lg_thin_layer *l, const struct lg_thin_options *options);
