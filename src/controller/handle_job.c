@@ -8,6 +8,7 @@
 /* PushJobDetails on the wire: these two bytes, then Avro. */
 #define DETAILS_MAGIC 0x1a
 #define DETAILS_VERSION 6
+#define UNCOMPLETED_MAX 20u /* partitions named in an answer */
 
 /* Who asks about a running push is its pusher: the lease begins anew. */
 static void heard(struct lg_controller *c, const char *store, int32_t version)
@@ -68,6 +69,56 @@ static void set_progress(struct lg_json *json, const struct lg_version *v,
     lg_json_set(json, "progress", progress);
 }
 
+/* Venice's UncompletedReplica: those of a partition that are not complete. */
+static struct lg_json *replicas_json(const struct lg_ctl_topic *t,
+                                     const struct lg_catalog_snapshot *s, uint32_t partition)
+{
+    const struct lg_catalog_topic *topic =
+        s == NULL ? NULL : lg_catalog_topic(s, lg_slice_str(t->name));
+    struct lg_json *replicas = lg_json_new_array();
+
+    for (uint32_t r = 0; r < t->placement.factor; r++) {
+        const char *id = t->placement.ids[partition * t->placement.factor + r];
+        struct lg_catalog_replica said;
+        struct lg_json *json;
+        enum lg_push_status status;
+
+        if (id == NULL)
+            continue;
+        status = lg_push_monitor_replica(s, topic, partition, id, &said);
+        if (status == LG_PUSH_COMPLETED)
+            continue;
+        json = lg_json_new_object();
+        lg_json_set_str(json, "instanceId", id);
+        lg_json_set_str(json, "status", lg_push_status_name(status));
+        lg_json_set_int(json, "currentOffset", (int64_t)said.records);
+        lg_json_set_str(json, "statusDetails", "");
+        lg_json_push(replicas, json);
+    }
+    return replicas;
+}
+
+/* Venice's UncompletedPartition: the first ones whose replicas are not all complete. */
+static struct lg_json *uncompleted_json(const struct lg_ctl_topic *t,
+                                        const struct lg_catalog_snapshot *s)
+{
+    struct lg_json *list = lg_json_new_array();
+
+    for (uint32_t p = 0; p < t->placement.partitions && lg_json_size(list) < UNCOMPLETED_MAX; p++) {
+        struct lg_json *replicas = replicas_json(t, s, p), *json;
+
+        if (lg_json_size(replicas) == 0) {
+            lg_json_unref(replicas);
+            continue;
+        }
+        json = lg_json_new_object();
+        lg_json_set_int(json, "partitionId", p);
+        lg_json_set(json, "uncompletedReplicas", replicas);
+        lg_json_push(list, json);
+    }
+    return list;
+}
+
 void lg_handle_job(struct lg_controller *c, struct lg_http_request *rq)
 {
     struct lg_push_view view = {0};
@@ -103,7 +154,10 @@ void lg_handle_job(struct lg_controller *c, struct lg_http_request *rq)
     lg_json_set(json, "extraInfo", lg_json_new_object());
     lg_json_set(json, "extraDetails", lg_json_new_object());
     lg_json_set(json, "extraInfoUpdateTimestamp", lg_json_new_object());
-    lg_json_set(json, "uncompletedPartitions", lg_json_new_null());
+    lg_json_set(json, "uncompletedPartitions",
+                t == NULL || view.partitions_completed == view.partitions
+                    ? lg_json_new_null()
+                    : uncompleted_json(t, lg_ctl_snapshot(c)));
     set_progress(json, v, &view); /* Ours. */
     lg_answer_json(rq, json);
 }

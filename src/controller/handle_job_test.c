@@ -5,6 +5,7 @@
 static void a_push_becomes_current_when_it_is_complete(void **state)
 {
     struct lg_cw *w = lg_cw_start(7);
+    const struct lg_json *left;
     char found[16];
     int64_t count = -2;
 
@@ -26,12 +27,20 @@ static void a_push_becomes_current_when_it_is_complete(void **state)
     lg_cw_report(w, "cities_v1", 1, "END_OF_PUSH_RECEIVED", NULL);
     lg_sim_run_us(w->sim, LG_SEC);
     assert_string_equal(lg_cw_job(w, 1), "END_OF_PUSH_RECEIVED");
+    left = lg_json_get(w->answer, "uncompletedPartitions");
+    assert_int_equal(lg_json_size(left), LG_CW_PARTITIONS);
+    assert_int_equal(lg_json_get_int(lg_json_at(left, 1), "partitionId", -1), 1);
+    left = lg_json_at(lg_json_get(lg_json_at(left, 1), "uncompletedReplicas"), 0);
+    assert_string_equal(lg_json_get_str(left, "instanceId", ""), "srv1_88");
+    assert_string_equal(lg_json_get_str(left, "status", ""), "END_OF_PUSH_RECEIVED");
+    assert_int_equal(lg_json_get_int(left, "currentOffset", 0), 7);
     assert_int_equal(lg_json_get_int(lg_json_get(w->answer, "progress"), "recordsTotal", 0), 18);
     assert_int_equal(lg_json_get_int(lg_json_get(w->answer, "progress"), "recordsIngested", 0), 21);
     assert_int_equal(lg_cw_current(w), 0);
     lg_cw_report(w, "cities_v1", 1, "COMPLETED", NULL);
     lg_sim_run_us(w->sim, LG_SEC);
     assert_string_equal(lg_cw_job(w, 1), "COMPLETED");
+    assert_int_equal(lg_json_type(lg_json_get(w->answer, "uncompletedPartitions")), LG_JSON_NULL);
     assert_int_equal(lg_cw_current(w), 1);
     assert_int_equal(lg_cw_get(w, "/list_replicas?store_name=cities&version=1"), 200);
     assert_int_equal(lg_json_size(lg_json_get(w->answer, "replicas")), LG_CW_PARTITIONS);
