@@ -173,6 +173,46 @@ static void times_need_a_unit_and_a_sane_size(void **state)
     }
 }
 
+static void sizes_need_a_unit_and_keep_within_their_bounds(void **state)
+{
+    static const char *const wrong[] = {"512",  "",     "MiB",   "-1MiB",
+                                        "1KiB", "3GiB", "1 GiB", "99999999999999999999GiB"};
+    const uint64_t mib = 1 << 20;
+    struct lg_error err = {0};
+    uint64_t bytes = 0;
+
+    (void)state;
+    assert_ok(lg_command_parse_size("512MiB", mib, 2048 * mib, &bytes, &err));
+    assert_int_equal(bytes, 512 * mib);
+    assert_ok(lg_command_parse_size("2GiB", mib, 2048 * mib, &bytes, &err));
+    assert_int_equal(bytes, 2048 * mib);
+    assert_ok(lg_command_parse_size("1024KiB", mib, 2048 * mib, &bytes, &err));
+    assert_int_equal(bytes, mib);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(wrong); i++)
+        assert_rc(LG_ERR_INVALID, lg_command_parse_size(wrong[i], mib, 2048 * mib, &bytes, &err));
+    assert_int_equal(bytes, mib);
+}
+
+static void a_lone_n_is_the_number_of_records_where_there_are_records(void **state)
+{
+    const char *const head[] = {"file", "head", "f", "-n", "3"};
+    const char *const bare[] = {"file", "head", "f", "-n"};
+    const char *const get[] = {"get", "cities", "-n"};
+    LG_SCOPED(lg_command) c = {0};
+    LG_SCOPED(lg_command) key = {0};
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_ok(lg_command_parse(LG_ARRAY_SIZE(head), head, &c, &err));
+    assert_int_equal(c.kind, LG_COMMAND_FILE_HEAD);
+    assert_string_equal(c.flags[LG_FLAG_RECORDS], "3");
+    assert_int_equal(c.argument_count, 1);
+    assert_rc(LG_ERR_INVALID, lg_command_parse(LG_ARRAY_SIZE(bare), bare, &key, &err));
+    assert_non_null(strstr(err.text, "--records needs a value"));
+    assert_ok(lg_command_parse(LG_ARRAY_SIZE(get), get, &key, &err)); /* A key. */
+    assert_int_equal(key.argument_count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +227,8 @@ int main(void)
         cmocka_unit_test(help_is_found_wherever_it_is_asked),
         cmocka_unit_test(every_command_has_help_with_an_example_that_parses),
         cmocka_unit_test(times_need_a_unit_and_a_sane_size),
+        cmocka_unit_test(sizes_need_a_unit_and_keep_within_their_bounds),
+        cmocka_unit_test(a_lone_n_is_the_number_of_records_where_there_are_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
