@@ -250,6 +250,25 @@ static enum lg_rc skip_fields(struct run *u, const struct lg_schema *w, size_t f
     return LG_OK;
 }
 
+static bool is_nested_kind(enum lg_avro_kind kind)
+{
+    return kind == LG_AVRO_RECORD || kind == LG_AVRO_ARRAY || kind == LG_AVRO_MAP ||
+           kind == LG_AVRO_UNION;
+}
+
+/* A default of many levels may be too deep here, though it was not where it was checked. */
+static enum lg_rc run_default(struct run *u, const struct lg_schema *r, size_t i, size_t depth)
+{
+    const struct lg_schema_field *f = &r->fields[i];
+    bool is_nested = f->default_bytes.size > 0 && is_nested_kind(f->schema->kind);
+    struct lg_decoder d = lg_decoder_of(f->default_bytes);
+    enum lg_rc rc = is_nested ? lg_avro_skip_at(f->schema, &d, depth + 1, u->err) : LG_OK;
+
+    if (rc == LG_OK)
+        lg_buf_append_slice(u->out, f->default_bytes);
+    return named(u, r, i, depth, rc);
+}
+
 static enum lg_rc run_record(struct run *u, const struct lg_step *s, struct lg_decoder *d,
                              size_t depth)
 {
@@ -260,7 +279,9 @@ static enum lg_rc run_record(struct run *u, const struct lg_step *s, struct lg_d
         enum lg_rc rc;
 
         if (source == LG_SCHEMA_NO_INDEX) {
-            lg_buf_append_slice(u->out, s->reader->fields[i].default_bytes);
+            rc = run_default(u, s->reader, i, depth);
+            if (rc != LG_OK)
+                return rc;
             continue;
         }
         rc = skip_fields(u, s->writer, next, source, d, depth);
@@ -297,7 +318,9 @@ static enum lg_rc run_found_fields(struct run *u, const struct lg_step *s,
         enum lg_rc rc;
 
         if (source == LG_SCHEMA_NO_INDEX) {
-            lg_buf_append_slice(u->out, s->reader->fields[i].default_bytes);
+            rc = run_default(u, s->reader, i, depth);
+            if (rc != LG_OK)
+                return rc;
             continue;
         }
         d.at = u->offsets.data[base + source];

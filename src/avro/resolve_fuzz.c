@@ -31,10 +31,9 @@ static void resolve(const struct lg_resolver *resolver, struct lg_slice datum)
         return;
     }
     assert(lg_avro_check(lg_resolver_writer(resolver), datum, NULL) == LG_OK);
-    /* A default may hang deeper than a datum may nest. */
+    /* Items of 0 bytes in defaults may be more, together, than a datum may have. */
     if (lg_avro_check(lg_resolver_reader(resolver), lg_buf_slice(&out), &err) != LG_OK)
-        assert(strstr(err.text, "nests deeper") != NULL ||
-               strstr(err.text, "more than the data can hold") != NULL);
+        assert(strstr(err.text, "more than the data can hold") != NULL);
     if (lg_schema_equal_canonical(lg_resolver_writer(resolver), lg_resolver_reader(resolver)))
         assert(lg_slice_eq(lg_buf_slice(&out), datum));
     out.size = 0;

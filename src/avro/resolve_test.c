@@ -473,6 +473,39 @@ static void the_depth_of_data_is_bounded(void **state)
     assert_non_null(strstr(err.text, "nests deeper than 100"));
 }
 
+/* Lists as defaults of lists: each is a datum by itself, but not all below each other. */
+static void a_default_may_not_hang_too_deep(void **state)
+{
+    LG_SCOPED(lg_buf) reader = {0};
+    LG_SCOPED(lg_buf) out = {0};
+    LG_AUTO(lg_schema) *w = parsed(RECORD("L", FIELD("next", "[\"null\",\"L\"]")));
+    LG_AUTO(lg_schema) *r = NULL;
+    LG_AUTO(lg_resolver) *resolver = NULL;
+    struct lg_error err = {0};
+    uint8_t datum[61];
+    (void)state;
+
+    lg_buf_append_str(&reader,
+                      "{\"type\":\"record\",\"name\":\"L\",\"fields\":["
+                      "{\"name\":\"next\",\"type\":[\"null\",\"L\"]},{\"name\":\"d\","
+                      "\"type\":{\"type\":\"record\",\"name\":\"D\",\"fields\":[{\"name\":"
+                      "\"a\",\"type\":{\"type\":\"array\",\"items\":\"D\"}}]},\"default\":");
+    for (int i = 0; i < 25; i++)
+        lg_buf_append_str(&reader, "{\"a\":[");
+    lg_buf_append_str(&reader, "{\"a\":[]}");
+    for (int i = 0; i < 25; i++)
+        lg_buf_append_str(&reader, "]}");
+    lg_buf_append_str(&reader, "}]}");
+    assert_ok(lg_schema_parse(lg_buf_slice(&reader), &r, &err));
+    assert_ok(lg_resolver_new(w, r, &resolver, &err));
+    memset(datum, 2, sizeof(datum));
+    datum[60] = 0; /* 61 lists, and 52 levels below the last. */
+    assert_ok(lg_resolve(resolver, lg_slice(datum + 13, 48), &out, &err));
+    assert_ok(lg_avro_check(r, lg_buf_slice(&out), &err));
+    assert_rc(LG_ERR_BAD_DATA, lg_resolve(resolver, lg_slice(datum, 61), &out, &err));
+    assert_non_null(strstr(err.text, "nests deeper than 100"));
+}
+
 /* t0 in t1 in t2 ..., each twice and through unions; defined side by side. */
 static void chain(struct lg_buf *text, int n, const char *leaf)
 {
@@ -602,6 +635,7 @@ int main(void)
         cmocka_unit_test(the_next_datum_follows),
         cmocka_unit_test(the_output_is_bounded),
         cmocka_unit_test(the_depth_of_data_is_bounded),
+        cmocka_unit_test(a_default_may_not_hang_too_deep),
         cmocka_unit_test(long_chains_of_types_are_refused),
         cmocka_unit_test(doubling_records_take_no_time),
         cmocka_unit_test(too_many_pairs_are_refused),
