@@ -1,6 +1,6 @@
 # The verbs people type. `./check` is what CI runs.
 BUILD = build/release
-.PHONY: all quick asan tsan sim fuzz docs format clean
+.PHONY: all quick asan tsan sim fuzz judge docs format clean
 all:
 	cmake --preset release > /dev/null && cmake --build --preset release
 quick: asan
@@ -16,6 +16,8 @@ sim: all
 fuzz:
 	cmake --preset fuzz > /dev/null && cmake --build --preset fuzz --target $(T)
 	mkdir -p test/corpus/$(T) && build/fuzz/$(T) -max_total_time=60 test/corpus/$(T)
+judge: all
+	tools/judge.py build/release/avro_judge --seed $(or $(SEED),1)
 docs:
 	python3 tools/gen_reference.py
 format:

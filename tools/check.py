@@ -179,7 +179,7 @@ def ring_judge():
         return
     step = run([sys.executable, "tools/judge.py", f"{ROOT}/build/release/avro_judge"], timeout=900)
     lines = re.findall(r"^(PASS|FAIL) (\S+): (.*(?:\n(?!PASS |FAIL ).*)*)", step.stdout, re.M)
-    facts["judge"] = {name: text for verdict, name, text in lines if verdict == "PASS"}
+    facts["judge"] = {name: text.strip() for verdict, name, text in lines if verdict == "PASS"}
     for verdict, name, text in lines:
         ok(name) if verdict == "PASS" else bad(f"judge {name}", text)
     if step.returncode != 0 and not any(verdict == "FAIL" for verdict, _, _ in lines) or not lines:
