@@ -3,11 +3,13 @@
  * blocking calls, bounds, ends. */
 #include "lagoon/client.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -132,6 +134,11 @@ static void stop_mock(struct world *w)
 static void start_mock(struct world *w)
 {
     lg_mock_router_start(&w->mock, w->transport, w->lane, "127.0.0.1");
+}
+
+static void nothing(struct world *w)
+{
+    (void)w;
 }
 
 static void be_silent(struct world *w)
@@ -670,6 +677,64 @@ static void a_forked_child_is_refused_and_the_parent_goes_on(void **state)
     close_client(client);
 }
 
+static size_t open_descriptors(void)
+{
+    size_t n = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) != -1;
+    return n;
+}
+
+/* Allows this many descriptors more than there are. */
+static void allow_descriptors(size_t more, const struct rlimit *usual)
+{
+    struct rlimit limit = *usual;
+
+    limit.rlim_cur = open_descriptors() + more; /* Those that are open have no gaps. */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void without_descriptors_nothing_works_and_nothing_breaks(void **state)
+{
+    struct world *w = *state;
+    size_t before, opened = 0, refused = 0;
+    struct rlimit usual;
+    char why[LAGOON_WHY_MAX];
+
+    close_client(open_client(w)); /* What the process keeps for good is there now. */
+    before = open_descriptors();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    set(w, "timeout_ms", "2000");
+    for (size_t more = 0; more < 14; more++) {
+        struct lagoon_client *client = NULL;
+        struct lagoon_value *value = NULL;
+        enum lagoon_rc rc;
+
+        allow_descriptors(more, &usual);
+        rc = lagoon_client_open(w->options, &client, WHY);
+        if (rc == LAGOON_OK) {
+            rc = lagoon_client_get(client, LAGOON_KEY_TEXT, text("k"), 0, &value, WHY);
+            opened++;
+        } else {
+            assert_true(rc == LAGOON_ERR_IO || rc == LAGOON_ERR_UNAVAILABLE ||
+                        rc == LAGOON_ERR_TIMEOUT);
+            assert_true(strlen(why) > 10);
+            refused++;
+        }
+        assert_true(rc == LAGOON_OK || value == NULL);
+        lagoon_value_free(value);
+        close_client(client);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    }
+    on_lane(w, stop_mock); /* Its own side of the connections. */
+    on_lane(w, start_mock);
+    assert_true(opened > 0 && refused > 2);
+    for (size_t i = 0; i < 100 && open_descriptors() > before; i++)
+        on_lane(w, nothing); /* The mock's side closes a turn later. */
+    assert_true(open_descriptors() <= before);
+}
+
 /* --- A guest in somebody's process. ------------------------------------------------------------
  */
 
@@ -772,6 +837,7 @@ int main(void)
         TEST(a_close_ends_reads_that_ask_again_for_ever),
         TEST(a_callback_may_not_wait),
         TEST(a_forked_child_is_refused_and_the_parent_goes_on),
+        TEST(without_descriptors_nothing_works_and_nothing_breaks),
         TEST(many_threads_share_a_client),
         TEST(its_threads_take_no_signals),
         cmocka_unit_test(the_host_s_jansson_keeps_its_allocator),

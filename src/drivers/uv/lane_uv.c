@@ -8,6 +8,9 @@
  */
 #include "drivers/uv/lane_uv.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/clock.h"
@@ -269,11 +272,37 @@ static const struct lg_lane_ops ops = {
     .is_current = lane_is_current,
 };
 
+/* The first loop of a process makes a pipe for signals, and libuv ends the process when it cannot.
+ * So we find out before. */
+static int try_descriptors(void)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return uv_translate_sys_error(errno);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    return 0;
+}
+
+static int init_loop(uv_loop_t *loop)
+{
+    int failed = try_descriptors();
+
+    if (failed != 0)
+        return failed;
+    loop->backend_fd = -1;
+    failed = uv_loop_init(loop);
+    if (failed != 0 && loop->backend_fd >= 0) /* libuv 1.44 leaves it open. */
+        (void)close(loop->backend_fd);
+    return failed;
+}
+
 enum lg_rc lg_lane_uv_new(const char *name, struct lg_pool_uv *pool, struct lg_lane **out,
                           struct lg_error *err)
 {
     struct lane_uv *l = lg_new(struct lane_uv);
-    int failed = uv_loop_init(&l->loop);
+    int failed = init_loop(&l->loop);
     bool has_loop = failed == 0;
 
     if (has_loop)
