@@ -166,6 +166,7 @@ static enum lg_rc apply_record(struct lg_ingest_apply *a, const struct lg_pubsub
     if (!lg_envelope_key_matches(&e, header))
         return lg_error_set(err, LG_ERR_BAD_DATA, "a %s under a key of kind %d",
                             lg_message_type_name(e.type), header);
+    a->newest_ms = e.producer.timestamp_ms;
     verdict = lg_integrity_check(a->integrity, &e, key, &strict, err);
     if (verdict == LG_INTEGRITY_DUPLICATE) {
         a->duplicates++;

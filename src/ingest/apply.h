@@ -18,6 +18,7 @@ struct lg_ingest_apply {
     bool end_of_push;            /* END_OF_PUSH was read and holds: lg_ingest_apply_end is due. */
     bool wants_sync;             /* A control message asks for a checkpoint. */
     uint64_t duplicates;         /* Records skipped since the open. */
+    int64_t newest_ms;           /* When the last record was produced, by its producer's clock. */
 };
 
 /* Goes on where the partition's checkpoint stands. LG_ERR_CORRUPT, LG_ERR_UNSUPPORTED when its

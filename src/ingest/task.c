@@ -149,6 +149,15 @@ static bool landed(struct lg_ingest_task *t)
     return rc == LG_OK;
 }
 
+static void set_waiting(struct lg_ingest_task *t, bool waits)
+{
+    if (waits && !t->waits_for_space)
+        lg_metric_add(&lg_metric_ingest_waiting_for_space, 0, 1);
+    else if (!waits && t->waits_for_space)
+        lg_metric_sub(&lg_metric_ingest_waiting_for_space, 0, 1);
+    t->waits_for_space = waits;
+}
+
 static void become_ready(struct lg_ingest_task *t)
 {
     struct lg_partition_shape shape = lg_partition_shape(t->partition);
@@ -160,6 +169,7 @@ static void become_ready(struct lg_ingest_task *t)
     t->replica.dictionary = shape.dictionary;
     if (t->sm.now == ENDING) /* Else it was complete when it was opened. */
         lg_metric_add(&lg_metric_ingest_replicas_total, 0, 1);
+    set_waiting(t, false);
     lg_sm_move(&t->sm, READY);
     tell(t, LG_INGEST_COMPLETED, NULL);
 }
@@ -201,10 +211,12 @@ static void apply_work(struct lg_offload *offload)
 static void apply_done(struct lg_offload *offload)
 {
     struct lg_ingest_task *t = task_of(offload);
+    int64_t lag_ms = (int64_t)lg_lane_wall_ms(t->o.lane) - t->apply.newest_ms;
 
     lg_blob_unref(LG_TAKE(t->batch));
     if (!landed(t))
         return;
+    lg_metric_observe(&lg_metric_ingest_lag_seconds, 0, (uint64_t)LG_MAX(lag_ms, 0) * LG_MS);
     if (t->apply.end_of_push) {
         end_of_push(t);
         return;
@@ -233,7 +245,7 @@ static void wait_and_fetch(struct lg_ingest_task *t)
 /* Whoever takes in data waits first; what is there is read on. */
 static bool must_wait_for_space(struct lg_ingest_task *t)
 {
-    t->waits_for_space = lg_disk_space_is_low(t->o.space);
+    set_waiting(t, lg_disk_space_is_low(t->o.space));
     if (t->waits_for_space)
         lg_timer_start(t->o.lane, &t->pause, LG_INGEST_SPACE_MS * LG_MS, pause_over);
     return t->waits_for_space;
@@ -326,7 +338,7 @@ static void open_done(struct lg_offload *offload)
         become_ready(t);
         return;
     }
-    t->waits_for_space = false;
+    set_waiting(t, false);
     lg_sm_move(&t->sm, CONSUMING);
     tell(t, LG_INGEST_STARTED, NULL);
     if (!stopping(t))
@@ -368,7 +380,7 @@ static void leave_for_space(struct lg_ingest_task *t)
 {
     lg_log(LG_LOG_WARN, "replica_waits_for_space", "topic=%s partition=%u reason=\"%s\"", t->topic,
            t->o.partition, t->err.text);
-    t->waits_for_space = true;
+    set_waiting(t, true);
     if (t->sm.now != OPENING)
         lg_sm_move(&t->sm, OPENING);
     run(t, leave_work, left);
@@ -418,6 +430,7 @@ static void close_done(struct lg_offload *offload)
     lg_sm_move(&t->sm, CLOSED);
     t->stopped(t->stopped_ctx, t->rc == LG_OK ? NULL : &t->err);
     lg_free(t->topic);
+    set_waiting(t, false);
     lg_free(t);
 }
 

@@ -412,6 +412,8 @@ static void metrics_move_with_what_happens(void **state)
                                         "\"counted\"}"),
                      4);
     assert_int_equal(metric(rig.router, "lagoon_ingest_records_total{store=\"counted\"}"), 1);
+    assert_true(metric(rig.router, "lagoon_ingest_lag_seconds_count") > 0);
+    assert_int_equal(metric(rig.router, "lagoon_ingest_waiting_for_space"), 0);
     assert_int_equal(metric(rig.router, "lagoon_router_version{store=\"counted\"}"), 1);
     assert_int_equal(metric(rig.router, "lagoon_server_replicas{state=\"serving\"}"), 1);
     assert_int_equal(metric(rig.router, "lagoon_controller_pushes_total{result=\"completed\"}"), 1);
