@@ -251,6 +251,43 @@ static void a_file_of_another_schema_is_resolved_or_refused(void **state)
                         "\"tags\":[]}\n");
     assert_run(&rig, 7, "push", "places", new_file, "--key-field", "id");
     assert_sentence("newer.avro: the value's field 'mayor'", "lagoon schema add");
+    /* It has no default for what the store's readers want. */
+    assert_run(&rig, 7, "push", "places", new_file, "--key-field", "id", "--register-schema");
+    assert_run(&rig, 7, "push", "places", new_file, "--key-field", "id", "--register-schema",
+               "--dry-run");
+    assert_sentence("would break readers", "lagoon schema check");
+}
+
+#define RIVER(more)                                                                                \
+    "{\"type\":\"record\",\"name\":\"River\",\"fields\":[{\"name\":\"id\",\"type\":\"long\"}" more \
+    "]}"
+
+static void a_new_schema_is_registered_by_its_first_push(void **state)
+{
+    LG_SCOPED(lg_buf) one = {0}, two = {0};
+    LG_AUTO_STR char *first = NULL, *second = NULL;
+
+    (void)state;
+    lg_input_container(&one, RIVER(""), "[{\"id\":1}]");
+    lg_input_container(&two, RIVER(",{\"name\":\"km\",\"type\":\"int\",\"default\":0}"),
+                       "[{\"id\":1,\"km\":405}]");
+    first = lg_rig_file(&rig, "rivers.avro", lg_buf_slice(&one));
+    second = lg_rig_file(&rig, "rivers2.avro", lg_buf_slice(&two));
+    assert_run(&rig, 0, "push", "rivers", first, "--key-field", "id", "--create");
+    assert_run(&rig, 7, "push", "rivers", second, "--key-field", "id");
+    assert_run(&rig, 0, "push", "rivers", second, "--key-field", "id", "--register-schema",
+               "--dry-run");
+    lg_rig_assert_out(&rig, "it would be added to store 'rivers'");
+    assert_run(&rig, 7, "push", "rivers", second, "--key-field", "id");
+    assert_run(&rig, 0, "push", "rivers", second, "--key-field", "id", "--register-schema");
+    assert_run(&rig, 0, "get", "rivers", "1", "--output", "json");
+    assert_string_equal((const char *)rig.out.data, "{\"id\":1,\"km\":405}\n");
+    /* Now it is known, and the older one is still one of the store's: written as it is. */
+    assert_run(&rig, 0, "push", "rivers", second, "--key-field", "id", "--register-schema");
+    assert_run(&rig, 0, "push", "rivers", first, "--key-field", "id", "--dry-run");
+    lg_rig_assert_out(&rig, "fits value schema 1 of store 'rivers'");
+    assert_run(&rig, 0, "push", "rivers", second, "--key-field", "id", "--dry-run");
+    lg_rig_assert_out(&rig, "fits value schema 2 of store 'rivers'");
 }
 
 /* --- Bad input. --------------------------------------------------------------------------------
@@ -484,6 +521,7 @@ int main(void)
         cmocka_unit_test(two_values_of_one_key_are_named_or_one_is_kept),
         cmocka_unit_test(a_dry_run_tells_all_and_changes_nothing),
         cmocka_unit_test(a_file_of_another_schema_is_resolved_or_refused),
+        cmocka_unit_test(a_new_schema_is_registered_by_its_first_push),
         cmocka_unit_test(bad_files_are_named_with_place_and_remedy),
         cmocka_unit_test(what_is_no_file_is_refused_before_anything_is_read),
         cmocka_unit_test(a_line_past_the_limit_is_refused),
