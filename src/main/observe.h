@@ -21,6 +21,7 @@ struct lg_observer_options {
     const struct lg_server *server;         /* on the data lane */
     struct lg_disk_space *space;            /* of the data directory; looked after here */
     const char *path;                       /* the data directory; copied */
+    uint64_t memory_limit_bytes;            /* base/memory_gate; 0: none */
 };
 
 /* Once per process, before anything counts. */

@@ -308,13 +308,15 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
     if (rc == LG_OK)
         rc = start_data(s, options, err);
     if (rc == LG_OK)
-        s->observer = lg_observer_start(&(struct lg_observer_options){.control = s->control,
-                                                                      .data = s->data,
-                                                                      .controller = s->controller,
-                                                                      .router = s->router,
-                                                                      .server = s->server,
-                                                                      .space = s->space,
-                                                                      .path = options->data});
+        s->observer = lg_observer_start(
+            &(struct lg_observer_options){.control = s->control,
+                                          .data = s->data,
+                                          .controller = s->controller,
+                                          .router = s->router,
+                                          .server = s->server,
+                                          .space = s->space,
+                                          .path = options->data,
+                                          .memory_limit_bytes = options->memory_limit_bytes});
     if (rc == LG_OK)
         rc = lg_lane_uv_start(s->control, err);
     s->control_runs = rc == LG_OK;

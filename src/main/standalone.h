@@ -16,6 +16,7 @@ struct lg_standalone_options {
     const char *host;
     uint16_t controller_port, router_port, server_port; /* 0 picks one */
     uint64_t block_cache_bytes;
+    uint64_t memory_limit_bytes; /* 0: none */
     unsigned pool_threads;
     /* Of every listener; of reads at the router; of the controller. 0: the role's own default. */
     size_t connections_max;

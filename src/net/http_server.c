@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/memory_gate.h"
 #include "net/http1.h"
 #include "net/metrics.h"
 #include "net/ops_front.h"
@@ -161,6 +162,7 @@ static void refuse(struct server_conn *c, int status, const char *text)
     struct lg_http1_answer a = {.status = status, .content_type = "text/plain"};
 
     count_refusal(c->server, status == 413   ? LG_HTTP_REFUSED_BODY
+                             : status == 503 ? LG_HTTP_REFUSED_MEMORY
                              : status == 431 ? LG_HTTP_REFUSED_HEAD
                                              : LG_HTTP_REFUSED_SYNTAX);
     (void)snprintf(body, sizeof(body), "%s\n", text);
@@ -259,6 +261,18 @@ static void send_continue(struct server_conn *c)
     send_out(c, &c->server->scratch);
 }
 
+/* While memory is short, only small bodies are taken. */
+static void limit_body(struct server_conn *c)
+{
+    size_t usual = c->server->options.body_bytes_max;
+
+    if (lg_memory_gate_is_full())
+        lg_http1_limit_body(c->parser, LG_MIN(usual, LG_MEMORY_GATE_BODY_BYTES), 503,
+                            LG_MEMORY_GATE_TEXT);
+    else
+        lg_http1_limit_body(c->parser, usual, 413, "the body is over the limit body_bytes");
+}
+
 /* Parses until the bytes or the pipeline's room end; returns how many were taken. */
 static size_t parse(struct server_conn *c, struct lg_slice bytes)
 {
@@ -267,9 +281,12 @@ static size_t parse(struct server_conn *c, struct lg_slice bytes)
     while (taken < bytes.size && !c->last_request && !is_full(c)) {
         size_t used;
         bool was_between = lg_http1_is_between(c->parser);
-        enum lg_http1_event event = lg_http1_feed(c->parser, lg_slice_skip(bytes, taken), &used);
+        enum lg_http1_event event;
         const char *text;
 
+        if (was_between)
+            limit_body(c);
+        event = lg_http1_feed(c->parser, lg_slice_skip(bytes, taken), &used);
         taken += used;
         if (was_between)
             c->head_us = lg_lane_now_us(c->server->options.lane);
@@ -438,9 +455,11 @@ static const struct lg_conn_handler turned_away = {.received = turned_away_recei
 
 static void turn_away(struct lg_http_server *s, struct lg_conn *conn)
 {
-    struct lg_http1_answer a = {.status = 503,
-                                .content_type = "text/plain",
-                                .body = LG_LIT("too many connections; try again later\n")};
+    struct lg_http1_answer a = {
+        .status = 503,
+        .content_type = "text/plain",
+        .body =
+            LG_LIT("too many connections: the limit connections is reached; try again later\n")};
 
     count_refusal(s, LG_HTTP_REFUSED_CONNECTIONS);
     conn->handler = &turned_away;

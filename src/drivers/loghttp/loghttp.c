@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "net/http_client.h"
 
+#define FOREIGN_TEXT_MAX ((size_t)200) /* of an answer that is not a log's */
 #define SCHEME "lagoon+"
 #define DEADLINE_DEFAULT_US (30 * LG_SEC)
 #define WAIT_SLACK_US (10 * LG_SEC) /* What the way there and back may add to a wait. */
@@ -87,8 +88,10 @@ static enum lg_rc restore_error(const struct lg_http_call *call, struct lg_error
         return lg_error_set(err, lg_rc_from_name(code), "%s",
                             lg_json_get_str(json, "error", lg_rc_text(lg_rc_from_name(code))));
     return lg_error_set(err, call->status == 503 ? LG_ERR_UNAVAILABLE : LG_ERR_FAILED,
-                        "%s:%u answered %d where a log was expected", call->host,
-                        (unsigned)call->port, call->status);
+                        "%s:%u answered %d where a log was expected: %.*s", call->host,
+                        (unsigned)call->port, call->status,
+                        (int)LG_MIN(call->response_body.size, FOREIGN_TEXT_MAX),
+                        (const char *)call->response_body.data);
 }
 
 static enum lg_rc take_position(struct lg_slice text, struct lg_position *out, struct lg_error *err)
