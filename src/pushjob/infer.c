@@ -94,7 +94,7 @@ static enum lg_rc field_of(struct lg_infer *infer, struct node *n, const char *n
                            struct field **out, struct lg_error *err)
 {
     uintptr_t place;
-    struct node *node;
+    struct node *node = NULL;
     enum lg_rc rc;
 
     if (n->index == NULL)
@@ -129,7 +129,7 @@ static enum lg_rc add_object(struct lg_infer *infer, struct node *n, const struc
 
     n->objects++;
     while (lg_json_next(json, &i, &name, &value)) {
-        struct field *field;
+        struct field *field = NULL;
         enum lg_rc rc = field_of(infer, n, name, &field, err);
 
         if (rc != LG_OK)
