@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -211,6 +212,44 @@ static void the_journals_socket_gets_fields(void **state)
     close(journal);
 }
 
+static void *write_lines(void *arg)
+{
+    for (unsigned i = 0; i < 200; i++)
+        lg_log(LG_LOG_INFO, "threaded", "thread=%s n=%u", (const char *)arg, i);
+    return NULL;
+}
+
+static void lines_of_many_threads_stay_whole_while_the_file_rotates(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d"};
+    pthread_t threads[LG_ARRAY_SIZE(names)];
+    size_t lines = 0;
+    struct lg_error err = {0};
+
+    (void)state;
+    open_file(4096, 50);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(names); i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, write_lines, (void *)(uintptr_t)names[i]), 0);
+    assert_ok(lg_log_reopen(&err));
+    lg_log_set_rotation(2048, 50);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(names); i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (unsigned file = 0;; file++) {
+        LG_AUTO_STR char *suffix = file == 0 ? lg_strdup("") : lg_strf(".%u", file);
+        LG_AUTO_STR char *text = content(suffix);
+
+        if (text == NULL)
+            break;
+        assert_true(strlen(text) <= 4096);
+        for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
+            assert_memory_equal(line + 23, "Z info threaded thread=", 23);
+            lines++;
+        }
+    }
+    assert_int_equal(lines, 200 * LG_ARRAY_SIZE(names));
+}
+
 static size_t lines_with(const char *part)
 {
     LG_AUTO_STR char *text = content("");
@@ -255,6 +294,7 @@ int main(void)
         TEST(a_line_that_the_file_refuses_goes_to_standard_error),
         TEST(a_stream_of_the_journal_gets_priorities),
         TEST(the_journals_socket_gets_fields),
+        TEST(lines_of_many_threads_stay_whole_while_the_file_rotates),
         TEST(equal_lines_are_held_back),
         TEST(a_flood_of_one_event_is_held_back),
     };
