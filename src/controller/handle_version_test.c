@@ -335,6 +335,21 @@ static void a_push_that_has_ended_needs_no_pusher(void **state)
     lg_cw_free(w);
 }
 
+static void a_pusher_that_is_heard_of_may_take_longer_than_a_day(void **state)
+{
+    struct lg_cw *w = lg_cw_start(33);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 7200000), 200);
+    for (int hour = 0; hour < 26; hour++) {
+        lg_sim_run_us(w->sim, 3600 * LG_SEC);
+        assert_int_equal(lg_cw_post(w, "/push_heartbeat", "store_name=cities&version=1"), 200);
+    }
+    assert_int_equal(lg_cw_request(w, "p2", 0), 400);
+    lg_cw_free(w);
+}
+
 static void a_push_that_lingers_for_a_day_is_replaced(void **state)
 {
     struct lg_cw *w = lg_cw_start(32);
@@ -445,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_push_over_the_quota_is_refused_or_fails),
         cmocka_unit_test(an_abandoned_push_can_be_continued_for_a_while_and_is_then_dropped),
         cmocka_unit_test(a_push_that_has_ended_needs_no_pusher),
+        cmocka_unit_test(a_pusher_that_is_heard_of_may_take_longer_than_a_day),
         cmocka_unit_test(a_push_that_lingers_for_a_day_is_replaced),
         cmocka_unit_test(a_killed_push_is_cleaned_up_and_its_number_stays_used),
         cmocka_unit_test(a_switch_that_names_where_it_starts_happens_once),

@@ -1,6 +1,13 @@
 /* Who may push, and what a push leaves behind. Pure. */
 #include "controller/version_lifecycle.h"
 
+/* Its pusher is silent; or nobody promised to be heard of, and it has run for too long. */
+static bool may_be_replaced(const struct lg_version *running, int64_t now_ms)
+{
+    return lg_version_lease_expired(running, now_ms) ||
+           (running->push_lease_ms == 0 && now_ms - running->created_ms > LG_VERSION_LINGER_MS);
+}
+
 enum lg_rc lg_version_lifecycle_admit(struct lg_store *store, const struct lg_store_push *push,
                                       int32_t *out_version, bool *out_is_new, int32_t *out_replaced,
                                       struct lg_error *err)
@@ -13,8 +20,7 @@ enum lg_rc lg_version_lifecycle_admit(struct lg_store *store, const struct lg_st
     *out_replaced = 0;
     if (rc == LG_ERR_CONCURRENT) {
         running = lg_store_running_push(store);
-        if (running == NULL || (!lg_version_lease_expired(running, push->now_ms) &&
-                                push->now_ms - running->created_ms <= LG_VERSION_LINGER_MS))
+        if (running == NULL || !may_be_replaced(running, push->now_ms))
             return rc;
         replaced = running->number;
         running->status = LG_VERSION_KILLED; /* Undone below if the new one is refused. */

@@ -4,8 +4,8 @@
 
 #include "model/store.h"
 
-/* A push that runs for so long is lingering: the next one replaces it, as in Venice
- * (bootstrapToOnlineTimeoutInHours). */
+/* A push without a lease, or whose end was written, that runs for so long is lingering: the next
+ * one replaces it, as in Venice (bootstrapToOnlineTimeoutInHours). */
 #define LG_VERSION_LINGER_MS INT64_C(86400000)
 
 /* Admits a push: as lg_store_add_version, but a running push whose pusher has been silent for
