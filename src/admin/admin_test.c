@@ -256,6 +256,8 @@ static void a_switch_names_the_version_it_starts_from_and_says_how_to_undo_it(vo
     assert_has((const char *)w->asked.data, "/list_routers");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities", "--no-wait"));
     assert_null(strstr((const char *)w->asked.data, "/list_routers"));
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities", "--wait"));
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities", "--wait", "--no-wait"));
     world_free(w);
 }
 

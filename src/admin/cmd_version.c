@@ -92,8 +92,11 @@ static enum lg_rc switch_version(struct lg_admin *a, const struct lg_command *c,
 {
     const char *store = c->arguments[0];
     int64_t after = 0;
-    enum lg_rc rc = lg_admin_call(a, route, call, err);
+    enum lg_rc rc;
 
+    if (c->flags[LG_FLAG_WAIT] != NULL && c->flags[LG_FLAG_NO_WAIT] != NULL)
+        return lg_error_set(err, LG_ERR_INVALID, "--wait and --no-wait exclude each other");
+    rc = lg_admin_call(a, route, call, err);
     if (rc == LG_OK)
         after = lg_json_get_int(call->answer, "version", 0);
     if (rc == LG_OK)

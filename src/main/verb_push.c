@@ -292,6 +292,8 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
                             "--empty pushes a version without a record into a store that exists: "
                             "leave out %s",
                             c->argument_count > 1 ? "the files" : "--create");
+    if (o->no_wait && c->flags[LG_FLAG_WAIT] != NULL)
+        return lg_error_set(err, LG_ERR_INVALID, "--wait and --no-wait exclude each other");
     if (!o->empty && c->argument_count < 2)
         return lg_error_set(err, LG_ERR_INVALID,
                             "no file is named; usage: lagoon push NAME FILE... --key-field FIELD, "

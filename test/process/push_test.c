@@ -281,6 +281,7 @@ static void an_empty_push_takes_every_key_away_until_it_is_rolled_back(void **st
     make_store(&rig, "rows");
     file = write_rows(&rig, "rows.ndjson", 1, BATCH);
     assert_run(&rig, 2, "push", "rows", file, "--empty");
+    assert_run(&rig, 2, "push", "rows", "--empty", "--wait", "--no-wait");
     assert_run(&rig, 2, "push", "rows", "--empty", "--create");
     assert_run(&rig, 2, "push", "rows");
     assert_run(&rig, 3, "push", "rose", "--empty");
