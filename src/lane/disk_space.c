@@ -6,6 +6,7 @@
 #include "lane/mutant.h"
 
 #define PIECE_BYTES ((size_t)1 << 20)
+#define GAP_BYTES_MAX ((uint64_t)256 << 20) /* between low and not low, against flapping */
 
 struct lg_disk_space {
     struct lg_disk *disk;
@@ -34,7 +35,7 @@ struct lg_disk_space *lg_disk_space_new(const struct lg_disk_space_options *o)
     s->disk = o->disk;
     s->folder = lg_strdup(o->folder);
     s->low_bytes = o->low_bytes;
-    s->resume_bytes = o->low_bytes + o->low_bytes / 4; /* Not at once low again. */
+    s->resume_bytes = o->low_bytes + LG_MIN(o->low_bytes / 4, GAP_BYTES_MAX);
     s->reserve_path = o->reserve_path == NULL ? NULL : lg_strdup(o->reserve_path);
     s->reserve_bytes = o->reserve_bytes;
     s->free_bytes = UINT64_MAX;

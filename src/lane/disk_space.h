@@ -3,6 +3,7 @@
  * small, goes on into a reserve: a file whose removal makes room for it.
  *
  *   free < low_bytes ──▶ low: the log and ingestion refuse or wait ──▶ free >= resume ──▶ not low
+ *   (resume is a quarter above, at most 256 MiB)
  *
  * Nothing here waits: whoever is refused comes again. Any thread may ask; the state is told once
  * each way in the log.

@@ -79,6 +79,21 @@ static void low_begins_below_the_watermark_and_ends_a_quarter_above_it(void **st
     assert_false(lg_disk_space_is_low(f->space));
 }
 
+static void the_gap_of_a_high_watermark_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+
+    lg_disk_space_free(f->space);
+    f->space = lg_disk_space_new(&(struct lg_disk_space_options){
+        .disk = f->disk, .folder = "/data", .low_bytes = 4096 * MIB});
+    lg_disk_sim_set_capacity(f->disk, 4000 * MIB);
+    assert_true(lg_disk_space_is_low(f->space));
+    lg_disk_sim_set_capacity(f->disk, 4351 * MIB);
+    assert_true(lg_disk_space_is_low(f->space));
+    lg_disk_sim_set_capacity(f->disk, 4352 * MIB);
+    assert_false(lg_disk_space_is_low(f->space));
+}
+
 static void without_a_guard_nothing_is_low(void **state)
 {
     struct lg_error err = {0};
@@ -148,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(low_begins_below_the_watermark_and_ends_a_quarter_above_it),
+        TEST(the_gap_of_a_high_watermark_is_bounded),
         TEST(without_a_guard_nothing_is_low),
         TEST(a_reserve_is_made_when_there_is_room_and_makes_room_once),
         TEST(a_reserve_outlives_its_process_and_gives_a_start_on_a_full_disk_room),

@@ -22,6 +22,7 @@
 #define TIMEOUT_MS_DEFAULT 3600000u
 #define BAR_WIDTH 30
 #define REDRAW_US (100 * LG_MS)
+#define WAITING_TOLD_US (60 * LG_SEC)
 
 struct push {
     struct lg_cli cli;
@@ -36,7 +37,7 @@ struct push {
     bool told_id;
     enum lg_push_phase shown; /* the phase whose line was last begun */
     uint64_t shown_us;
-    char waits_for[LG_ERROR_TEXT_MAX]; /* the reason that was told last */
+    uint64_t waiting_us; /* when it was last told that the push waits */
 };
 
 /* --- Progress. ---------------------------------------------------------------------------------
@@ -92,14 +93,14 @@ static void creating(void *ctx, const char *key_schema, const char *value_schema
                   value_schema);
 }
 
-/* Once for each reason. */
 static void waiting(void *ctx, const struct lg_error *why)
 {
     struct push *push = ctx;
+    uint64_t now_us = lg_lane_now_us(push->cli.lane);
 
-    if (push->json || strcmp(push->waits_for, why->text) == 0)
+    if (push->json || (push->waiting_us != 0 && now_us < push->waiting_us + WAITING_TOLD_US))
         return;
-    (void)snprintf(push->waits_for, sizeof push->waits_for, "%s", why->text);
+    push->waiting_us = now_us;
     (void)fprintf(stderr, "%swaiting: %s\n", push->terminal ? "\r\x1b[K" : "", why->text);
 }
 
