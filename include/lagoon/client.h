@@ -155,7 +155,8 @@ LAGOON_API LAGOON_MUST_CHECK enum lagoon_rc lagoon_client_get_async(
     void *ctx, struct lagoon_request **out_request, char *why, size_t why_size);
 
 /* Begins to read several keys in one request.
- *   answered: once for each key that has an outcome of its own, in any order, before `done`:
+ *   answered: once for each key that has an outcome of its own, as it comes over the network, in
+ *   any order, before `done`:
  *   LAGOON_OK and its value, which the callback owns; LAGOON_ERR_NOT_FOUND; or why this value
  *   cannot be read.
  *   done: exactly once, last. LAGOON_OK when each key was found or not found; else why not: keys

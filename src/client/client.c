@@ -42,6 +42,7 @@ struct lg_client_flight {
     struct lg_arena *arena;
     struct lg_read below;
     struct lg_read_key *keys;
+    bool *told; /* by key */
 };
 
 struct lg_client {
@@ -268,27 +269,37 @@ static const char *why_of(const struct lg_read *below, enum lg_rc rc)
                                                  : lg_rc_text(rc);
 }
 
-static void tell_keys(struct lg_client *c, struct lg_client_read *read, const struct lg_read *below)
+static void tell_key(struct lg_client_flight *flight, const struct lg_read_key *key)
 {
-    for (size_t i = 0; i < below->key_count; i++) {
-        const struct lg_read_key *key = below->keys[i];
-        const struct lg_client_schema *schema;
-        struct lg_client_found found;
-        struct lg_error ignored;
+    struct lg_client *c = flight->client;
+    const struct lg_client_schema *schema;
+    struct lg_client_found found;
+    struct lg_error ignored;
 
-        if (key->rc == LG_OK &&
-            lg_schema_cache_value(c->schemas, key->schema_id, &schema, &ignored) == LG_OK) {
-            found =
-                (struct lg_client_found){.value = key->value,
-                                         .schema = c->reader == NULL ? schema->schema : c->reader,
-                                         .schema_id = key->schema_id,
-                                         .version = key->version};
-            read->answered(read, i, LG_OK, &found, "");
-        } else {
-            assert(key->rc != LG_OK); /* The reader layer saw to that. */
-            read->answered(read, i, key->rc, NULL, why_of(below, key->rc));
-        }
+    if (flight->told[key->index])
+        return;
+    flight->told[key->index] = true;
+    if (key->rc != LG_OK ||
+        lg_schema_cache_value(c->schemas, key->schema_id, &schema, &ignored) != LG_OK) {
+        assert(key->rc != LG_OK); /* The reader layer saw to that. */
+        flight->read->answered(flight->read, key->index, key->rc, NULL,
+                               why_of(&flight->below, key->rc));
+        return;
     }
+    found = (struct lg_client_found){.value = key->value,
+                                     .schema = c->reader == NULL ? schema->schema : c->reader,
+                                     .schema_id = key->schema_id,
+                                     .version = key->version};
+    flight->read->answered(flight->read, key->index, LG_OK, &found, "");
+}
+
+/* As answers come over the network; what is tried again later is not told twice. */
+static void key_came(void *key_ctx, struct lg_read_key *key)
+{
+    struct lg_client_flight *flight = key_ctx;
+
+    if (flight->read != NULL)
+        tell_key(flight, key);
 }
 
 /* Did each key get an outcome of its own, or did the read fail as a whole? */
@@ -311,8 +322,8 @@ static void landed(struct lg_read *below)
         if (below->rc != LG_OK)
             err = below->err;
         err.rc = below->rc;
-        if (read->answered != NULL && is_per_key(below))
-            tell_keys(flight->client, read, below);
+        for (size_t i = 0; read->answered != NULL && is_per_key(below) && i < below->key_count; i++)
+            tell_key(flight, below->keys[i]);
         settle(read, &err);
     }
     flight_free(flight);
@@ -376,7 +387,8 @@ static enum lg_rc make_keys(struct lg_client_flight *flight, struct lg_error *er
                             flight->client->o.batch_keys_max);
     flight->keys = lg_arena_zalloc(flight->arena, n * sizeof *flight->keys);
     flight->below.keys = lg_arena_zalloc(flight->arena, n * sizeof(void *));
-    if (flight->keys == NULL || flight->below.keys == NULL)
+    flight->told = lg_arena_zalloc(flight->arena, n);
+    if (flight->keys == NULL || flight->below.keys == NULL || flight->told == NULL)
         return lg_error_set(err, LG_ERR_TOO_LARGE,
                             "the keys need more memory than answer_bytes_max allows");
     for (size_t i = 0; rc == LG_OK && i < n; i++) {
@@ -418,6 +430,9 @@ static void take_off(struct lg_client *c, struct lg_client_read *read)
     flight->below.arena = flight->arena;
     flight->below.deadline_us = read->deadline_us;
     flight->below.done = landed;
+    if (read->answered != NULL && !read->single)
+        flight->below.key_answered = key_came;
+    flight->below.key_ctx = flight;
     lg_layer_submit(&c->meter.base, &flight->below);
 }
 

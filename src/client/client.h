@@ -50,8 +50,8 @@ struct lg_client_read {
     enum lg_key_form form;
     bool single;         /* One key, asked as a single get. */
     uint64_t timeout_ms; /* 0: the option's */
-    /* Once for each key with an outcome, before done: LG_OK with `found`, LG_ERR_NOT_FOUND, or why
-     * this value cannot be read, with a sentence. May be NULL. */
+    /* Once for each key with an outcome, as it comes and before done: LG_OK with `found`,
+     * LG_ERR_NOT_FOUND, or why this value cannot be read, with a sentence. May be NULL. */
     void (*answered)(struct lg_client_read *read, size_t key_index, enum lg_rc rc,
                      const struct lg_client_found *found, const char *why);
     /* Once, on the lane, never from inside submit or cancel: err->rc is LG_OK when every key was

@@ -300,6 +300,45 @@ static void answers_are_read_as_they_come_in_pieces_of_any_size(void **state)
     assert_rc(LG_ERR_NOT_FOUND, LG_TW_BATCH(w, "a", "b")->key_rc[1]);
 }
 
+static bool one_answered(void *ctx)
+{
+    return ((struct lg_tw_asked *)ctx)->answered > 0;
+}
+
+static void the_keys_of_a_batch_are_told_as_they_come_and_never_twice(void **state)
+{
+    struct lg_tw *w = *state;
+    struct lg_tw_asked *a;
+
+    /* The router stalls in the middle of its answer, and is given up. */
+    lg_tw_two_routers(w);
+    lg_tw_set(w, "timeout_ms", "4000");
+    assert_rc(LG_OK, lg_tw_start(w));
+    lg_tw_tell(w, 200, "X-VENICE-SCHEMA-ID: 1\r\n",
+               LG_LIT("\x00\x0e\x0cvalue1\x02\x02\x0e\x0cvalue2\x02"));
+    w->reply.stall = true;
+    a = lg_tw_submit(w, 0, false, (const char *const[]){"a", "b", NULL});
+    assert_true(lg_sim_run_until(w->sim, one_answered, a, LG_SEC));
+    assert_int_equal(a->dones, 0);
+    assert_int_equal(a->answered, 1);
+    lg_tw_assert_json(a, 0, "\"value1\"");
+    w->reply.stall = false; /* The other router answers both keys, another way round. */
+    w->reply.body = LG_LIT("\x02\x0e\x0cvalue2\x02\x00\x0e\x0cvalue3\x02");
+    assert_rc(LG_OK, lg_tw_wait(w, a)->rc);
+    assert_int_equal(a->answered, 2);
+    lg_tw_assert_json(a, 0, "\"value1\"");
+    lg_tw_assert_json(a, 1, "\"value2\"");
+    assert_int_equal(w->mock[0].reads + w->mock[1].reads, 2);
+    /* Values of a schema that must be fetched first come at the end, the others at once. */
+    w->mock[0].value_schema[1] = w->mock[1].value_schema[1] = "\"long\"";
+    lg_tw_tell(w, 200, "X-VENICE-SCHEMA-ID: 1\r\n",
+               LG_LIT("\x00\x02\x06\x04\x02\x0e\x0cvalue2\x02"));
+    a = LG_TW_BATCH(w, "a", "b");
+    assert_int_equal(a->answered, 2);
+    lg_tw_assert_json(a, 0, "3");
+    lg_tw_assert_json(a, 1, "\"value2\"");
+}
+
 static void answers_over_memory_max_are_refused_and_given_back(void **state)
 {
     struct lg_tw *w = *state;
@@ -619,6 +658,7 @@ int main(void)
         TEST(a_long_key_goes_into_a_body),
         TEST(values_and_answers_over_their_limits_are_refused_by_name),
         TEST(answers_are_read_as_they_come_in_pieces_of_any_size),
+        TEST(the_keys_of_a_batch_are_told_as_they_come_and_never_twice),
         TEST(answers_over_memory_max_are_refused_and_given_back),
         TEST(a_router_that_is_gone_is_replaced_by_the_next),
         TEST(a_single_router_is_asked_again_after_a_pause),

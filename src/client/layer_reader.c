@@ -10,7 +10,8 @@ struct decoding { /* One per read; in the read's arena. */
     struct lg_reader_layer *layer;
     struct lg_read *asked;
     struct lg_read copy;
-    size_t next; /* the key to decode next */
+    size_t next;   /* the key to decode next */
+    bool *decoded; /* by key: it came, and was decoded then; NULL: nobody asked for that */
     struct lg_schema_wait wait;
 };
 
@@ -111,7 +112,7 @@ static void step(struct decoding *d)
         struct lg_error err;
         enum lg_rc rc;
 
-        if (key->rc != LG_OK)
+        if (key->rc != LG_OK || (d->decoded != NULL && d->decoded[d->next]))
             continue;
         rc = lg_schema_cache_value(d->layer->schemas, key->schema_id, &schema, &err);
         if (rc == LG_ERR_NO_SCHEMA) {
@@ -141,6 +142,23 @@ static void settled(struct lg_read *copy)
     step(d);
 }
 
+/* Decodes a key at once if that can be done, and passes it on; else it waits for the end. */
+static void key_came(void *key_ctx, struct lg_read_key *key)
+{
+    struct decoding *d = key_ctx;
+    const struct lg_client_schema *schema;
+    struct lg_error err;
+
+    d->decoded[key->index] = false; /* A try before may have set it. */
+    if (key->rc == LG_OK) {
+        if (lg_schema_cache_value(d->layer->schemas, key->schema_id, &schema, &err) != LG_OK ||
+            decode(d, key, schema, &err) != LG_OK)
+            return; /* The same is found, and told, at the end. */
+        d->decoded[key->index] = true;
+    }
+    d->asked->key_answered(d->asked->key_ctx, key);
+}
+
 static void submit(struct lg_layer *layer, struct lg_read *read)
 {
     struct lg_reader_layer *l = LG_CONTAINER_OF(layer, struct lg_reader_layer, base);
@@ -156,6 +174,10 @@ static void submit(struct lg_layer *layer, struct lg_read *read)
     d->wait.done = schema_fetched;
     d->copy = *read;
     d->copy.done = settled;
+    if (read->key_answered != NULL)
+        d->decoded = lg_arena_zalloc(read->arena, read->key_count);
+    d->copy.key_answered = d->decoded == NULL ? NULL : key_came;
+    d->copy.key_ctx = d;
     lg_layer_submit(layer->below, &d->copy);
 }
 

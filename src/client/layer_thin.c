@@ -244,6 +244,8 @@ static void ask(struct exchange *x)
     x->answer.key_count = read->key_count;
     x->answer.arena = read->arena;
     x->answer.value_bytes_max = l->o.value_bytes_max;
+    x->answer.answered = read->key_answered;
+    x->answer.ctx = read->key_ctx;
     lg_host_sent(l->o.routers->hosts, read->host);
     lg_http_call_submit(l->o.http, &x->call);
 }

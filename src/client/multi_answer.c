@@ -143,6 +143,7 @@ static enum lg_rc take_record(struct lg_multi_answer *m, struct lg_slice record,
     struct lg_wire_value value;
     bool end;
     int64_t index;
+    enum lg_rc rc;
 
     if (m->footer_seen)
         return lg_error_set(err, LG_ERR_BAD_DATA, "a record follows the answer's footer");
@@ -158,7 +159,10 @@ static enum lg_rc take_record(struct lg_multi_answer *m, struct lg_slice record,
     if (m->keys[index]->rc != LG_ERR_UNREADY)
         return lg_error_set(err, LG_ERR_BAD_DATA, "the answer names key %lld twice",
                             (long long)index);
-    return take_value(m, m->keys[index], &value, err);
+    rc = take_value(m, m->keys[index], &value, err);
+    if (rc == LG_OK && m->answered != NULL)
+        m->answered(m->ctx, m->keys[index]);
+    return rc;
 }
 
 /* --- Pieces. -----------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ struct lg_multi_answer {
     size_t value_bytes_max; /* of one value as it comes */
     enum lg_compression compression;
     int32_t version;
+    void (*answered)(void *ctx, struct lg_read_key *key); /* after each record; may be NULL */
+    void *ctx;
 
     /* multi_answer.c only; zero at first. */
     struct lg_buf partial; /* the beginning of a record */

@@ -42,6 +42,10 @@ struct lg_read {
     struct lg_arena *arena; /* Where values and parts are made. */
     uint64_t deadline_us;   /* Absolute lane time; layers only ever shorten it. */
     void (*done)(struct lg_read *read);
+    /* May be NULL. Where answers come in pieces: a key has its outcome, before the read ends. It
+     * may come again for the same key, when the read is tried again. */
+    void (*key_answered)(void *key_ctx, struct lg_read_key *key);
+    void *key_ctx;
 
     /* LG_OK when every key is answered (found or not found); else the first error of a key. */
     enum lg_rc rc;

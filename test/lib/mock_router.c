@@ -21,7 +21,7 @@ struct mock_conn {
 
 static void write_reply(const struct lg_mock_reply *r, struct lg_buf *out)
 {
-    size_t size = r->cut ? r->body.size / 2 : r->body.size;
+    size_t size = r->cut || r->stall ? r->body.size / 2 : r->body.size;
 
     lg_buf_appendf(out, "HTTP/1.1 %d Mock\r\n%s", r->status, r->headers == NULL ? "" : r->headers);
     if (!r->chunked) {
@@ -37,7 +37,7 @@ static void write_reply(const struct lg_mock_reply *r, struct lg_buf *out)
         lg_buf_append(out, r->body.data + at, n);
         lg_buf_append_str(out, "\r\n");
     }
-    if (!r->cut)
+    if (!r->cut && !r->stall)
         lg_buf_append_str(out, "0\r\n\r\n");
 }
 

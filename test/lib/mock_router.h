@@ -16,6 +16,7 @@ struct lg_mock_reply {
     bool silent;  /* no answer at all */
     bool hang_up; /* closes instead */
     bool cut;     /* closes after half of the body */
+    bool stall;   /* sends half of the body, and no more */
 };
 
 struct lg_mock_router {
