@@ -167,6 +167,9 @@ static void schemas_evolve_and_old_values_stay_readable(void **state)
 {
     LG_AUTO_STR char *v2 = lg_rig_file(&rig, "v2.avsc", LG_LIT(V2));
     LG_AUTO_STR char *bad = lg_rig_file(&rig, "bad.avsc", LG_LIT(BAD));
+    LG_AUTO_STR char *data = lg_rig_file(
+        &rig, "data2.ndjson",
+        LG_LIT("{\"key\":\"ada\",\"value\":{\"name\":\"Ada\",\"age\":37,\"town\":\"London\"}}\n"));
     LG_AUTO(lg_json) *json = NULL;
 
     (void)state;
@@ -211,6 +214,15 @@ static void schemas_evolve_and_old_values_stay_readable(void **state)
     lg_rig_assert_out(&rig, "\"town\":\"Venice\"");
     assert_run(&rig, 3, "get", "evolving", "ada", "--schema", "9");
     lg_rig_assert_err(&rig, "lagoon schema list evolving");
+    /* A push of the new schema, read by a new client and by an old one; and back. */
+    assert_run(&rig, 0, "push", "evolving", data, "--key-field", "key", "--value-field", "value");
+    assert_run(&rig, 0, "get", "evolving", "ada", "--output", "json");
+    lg_rig_assert_out(&rig, "{\"name\":\"Ada\",\"age\":37,\"town\":\"London\"}");
+    assert_run(&rig, 0, "get", "evolving", "ada", "--schema", "1", "--output", "json");
+    lg_rig_assert_out(&rig, "{\"name\":\"Ada\",\"age\":37}");
+    assert_run(&rig, 0, "rollback", "evolving");
+    assert_run(&rig, 0, "get", "evolving", "ada", "--output", "json");
+    lg_rig_assert_out(&rig, "{\"name\":\"Ada\",\"age\":36}");
 }
 
 static void two_files_are_compared_without_a_store(void **state)
