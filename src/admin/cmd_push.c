@@ -104,7 +104,8 @@ static void print_pusher(struct lg_buf *out, const struct lg_json *push)
 
 static void print_partitions(struct lg_buf *out, const struct lg_json *rows)
 {
-    static const char *const heading[] = {"PARTITION", "STATUS", "RECORDS", "BYTES", "REPLICAS"};
+    static const char *const heading[] = {"PARTITION", "STATUS",    "RECORDS",
+                                          "BYTES",     "RECORDS/S", "REPLICAS"};
     LG_AUTO(lg_table) *table = lg_table_new(LG_ARRAY_SIZE(heading));
 
     for (size_t i = 0; i < LG_ARRAY_SIZE(heading); i++)
@@ -117,6 +118,7 @@ static void print_partitions(struct lg_buf *out, const struct lg_json *rows)
         lg_table_cellf(table, "%s", text_of(row, "status"));
         lg_table_cellf(table, "%lld", (long long)lg_json_get_int(row, "records", 0));
         lg_table_cellf(table, "%lld", (long long)lg_json_get_int(row, "bytes", 0));
+        lg_table_cellf(table, "%lld", (long long)lg_json_get_int(row, "recordsPerSecond", 0));
         for (size_t r = 0; r < lg_json_size(replicas); r++) {
             const struct lg_json *replica = lg_json_at(replicas, r);
 

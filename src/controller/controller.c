@@ -78,7 +78,7 @@ static void look_at_push(struct lg_controller *c, struct lg_ctl_topic *t)
     const struct lg_version *v = entry == NULL ? NULL : lg_store_version(entry->store, t->version);
     struct lg_error err;
 
-    lg_push_monitor_measure(&t->rate, lg_lane_now_us(c->o.lane), &view);
+    lg_push_monitor_measure(t, lg_ctl_snapshot(c), &view, lg_lane_now_us(c->o.lane));
     if (view.verdict == LG_PUSH_ERROR)
         lg_change_fail_push(c, t);
     else if (entry != NULL && lg_store_check_quota(entry->store, view.bytes, &err) != LG_OK)

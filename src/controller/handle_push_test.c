@@ -96,6 +96,11 @@ static void speed_and_time_left_are_measured(void **state)
     assert_in_range(number(push, "recordsPerSecond"), 10, 21);
     assert_in_range(number(push, "bytesPerSecond"), 100, 210);
     assert_in_range(number(push, "etaMs"), 2079000 / 21, 2079000 / 10);
+    for (size_t p = 0; p < LG_CW_PARTITIONS; p++) /* A third of it each. */
+        assert_in_range(number(lg_json_at(lg_json_get(push, "partitions"), p), "recordsPerSecond"),
+                        3, 7);
+    lg_cw_end(w, 1); /* What is measured outlives a change of the push. */
+    assert_in_range(number(status(w, ""), "recordsPerSecond"), 10, 21);
     lg_cw_free(w);
 }
 

@@ -72,24 +72,59 @@ struct lg_push_view lg_push_monitor_view(const struct lg_ctl_topic *t,
     return view;
 }
 
-void lg_push_monitor_measure(struct lg_ctl_rate *rate, uint64_t now_us,
-                             const struct lg_push_view *view)
+static void measure(struct lg_ctl_rate *rate, uint64_t now_us, int64_t records, int64_t bytes)
 {
     uint64_t passed_us = now_us - rate->since_us;
 
-    if (rate->since_us != 0 && passed_us < LG_SEC)
-        return;
     if (rate->since_us != 0) {
         /* A replica that begins anew goes backwards: that is no speed. */
-        int64_t records = LG_MAX(view->records - rate->records, (int64_t)0);
-        int64_t bytes = LG_MAX(view->bytes - rate->bytes, (int64_t)0);
+        int64_t more = LG_MAX(records - rate->records, (int64_t)0);
+        int64_t more_bytes = LG_MAX(bytes - rate->bytes, (int64_t)0);
 
-        rate->records_per_s = (int64_t)((double)records * LG_SEC / (double)passed_us);
-        rate->bytes_per_s = (int64_t)((double)bytes * LG_SEC / (double)passed_us);
+        rate->records_per_s = (int64_t)((double)more * LG_SEC / (double)passed_us);
+        rate->bytes_per_s = (int64_t)((double)more_bytes * LG_SEC / (double)passed_us);
     }
     rate->since_us = now_us;
-    rate->records = view->records;
-    rate->bytes = view->bytes;
+    rate->records = records;
+    rate->bytes = bytes;
+}
+
+/* The furthest replica of a partition. */
+static struct lg_catalog_replica furthest(const struct lg_ctl_topic *t,
+                                          const struct lg_catalog_snapshot *snapshot,
+                                          const struct lg_catalog_topic *topic, uint32_t p)
+{
+    struct lg_catalog_replica best = {0};
+
+    for (uint32_t r = 0; r < t->placement.factor; r++) {
+        const char *id = t->placement.ids[p * t->placement.factor + r];
+        struct lg_catalog_replica said;
+
+        if (id == NULL)
+            continue;
+        (void)lg_push_monitor_replica(snapshot, topic, p, id, &said);
+        if (said.records >= best.records)
+            best = said;
+    }
+    return best;
+}
+
+void lg_push_monitor_measure(struct lg_ctl_topic *t, const struct lg_catalog_snapshot *snapshot,
+                             const struct lg_push_view *view, uint64_t now_us)
+{
+    const struct lg_catalog_topic *topic =
+        snapshot == NULL ? NULL : lg_catalog_topic(snapshot, lg_slice_str(t->name));
+
+    if (t->rate.since_us != 0 && now_us - t->rate.since_us < LG_SEC)
+        return;
+    measure(&t->rate, now_us, view->records, view->bytes);
+    if (t->rates == NULL)
+        t->rates = lg_new_array(struct lg_ctl_rate, t->placement.partitions);
+    for (uint32_t p = 0; p < t->placement.partitions; p++) {
+        struct lg_catalog_replica best = furthest(t, snapshot, topic, p);
+
+        measure(&t->rates[p], now_us, (int64_t)best.records, (int64_t)best.bytes);
+    }
 }
 
 char *lg_push_monitor_reason(const char *const *node_names, const struct lg_slice *values, size_t n)

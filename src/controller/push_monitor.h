@@ -27,8 +27,9 @@ struct lg_push_view lg_push_monitor_view(const struct lg_ctl_topic *topic,
 char *lg_push_monitor_reason(const char *const *node_names, const struct lg_slice *values,
                              size_t n);
 
-/* Measures the speed: once a second at most, since the last measurement. */
-void lg_push_monitor_measure(struct lg_ctl_rate *rate, uint64_t now_us,
-                             const struct lg_push_view *view);
+/* Measures the speed of a push and of each of its partitions: once a second at most, since the last
+ * measurement. `view` is of this moment. */
+void lg_push_monitor_measure(struct lg_ctl_topic *topic, const struct lg_catalog_snapshot *snapshot,
+                             const struct lg_push_view *view, uint64_t now_us);
 
 #endif

@@ -144,6 +144,7 @@ static struct lg_json *partition_json(const struct lg_push_report_input *in, uin
     struct lg_json *json = lg_json_new_object(), *replicas = lg_json_new_array();
     uint64_t records = 0, bytes = 0;
     enum lg_push_status best = LG_PUSH_NOT_CREATED;
+    bool runs = in->version->status == LG_VERSION_STARTED;
 
     for (uint32_t r = 0; r < place->factor; r++) {
         const char *id = place->ids[p * place->factor + r];
@@ -171,6 +172,10 @@ static struct lg_json *partition_json(const struct lg_push_report_input *in, uin
     lg_json_set_str(json, "status", lg_push_status_name(best));
     lg_json_set_int(json, "records", (int64_t)records);
     lg_json_set_int(json, "bytes", (int64_t)bytes);
+    lg_json_set_int(json, "recordsPerSecond",
+                    runs && in->topic->rates != NULL ? in->topic->rates[p].records_per_s : 0);
+    lg_json_set_int(json, "bytesPerSecond",
+                    runs && in->topic->rates != NULL ? in->topic->rates[p].bytes_per_s : 0);
     lg_json_set(json, "replicas", replicas);
     return json;
 }

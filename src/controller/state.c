@@ -44,6 +44,7 @@ void lg_ctl_topic_free(struct lg_ctl_topic *t)
     lg_free(t->push_job_id);
     lg_free(t->details);
     lg_free(t->pusher);
+    lg_free(t->rates);
     lg_free(t);
 }
 
@@ -165,11 +166,13 @@ void lg_ctl_state_unbury(struct lg_ctl_state *s, const char *store)
 
 void lg_ctl_state_put_topic(struct lg_ctl_state *s, struct lg_ctl_topic *take_topic)
 {
-    const struct lg_ctl_topic *before = lg_ctl_state_topic(s, take_topic->name);
+    struct lg_ctl_topic *before = lg_ctl_state_topic(s, take_topic->name);
 
-    if (before != NULL) {
+    if (before != NULL && before != take_topic) {
         take_topic->report = before->report;
         take_topic->rate = before->rate;
+        if (before->placement.partitions == take_topic->placement.partitions)
+            take_topic->rates = LG_TAKE(before->rates);
     }
     lg_ctl_topic_free(lg_map_put(s->topics, lg_slice_str(take_topic->name), take_topic));
 }
@@ -209,6 +212,7 @@ struct lg_ctl_topic *lg_ctl_topic_copy(const struct lg_ctl_topic *t)
     copy->details = copy_of(t->details);
     copy->pusher = copy_of(t->pusher);
     copy->deciding = false;
+    copy->rates = NULL;
     copy->placement.ids = lg_new_array(char *, n);
     for (size_t i = 0; i < n; i++)
         copy->placement.ids[i] = copy_of(t->placement.ids[i]);

@@ -44,6 +44,7 @@ struct lg_ctl_topic {
     bool deciding;      /* A change that ends this push waits for its turn. Memory only. */
     struct lg_ctl_report report; /* Memory only. */
     struct lg_ctl_rate rate;     /* Memory only. */
+    struct lg_ctl_rate *rates;   /* by partition; NULL: not measured yet. Owned. Memory only. */
 };
 
 /* A name whose store was purged: its version numbers are never used again. */
