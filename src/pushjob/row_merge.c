@@ -9,15 +9,16 @@
 struct source {
     uint64_t prefix; /* eight bytes of the key behind those that all have in common */
     struct lg_row row;
-    uint32_t rank; /* among equals the lower one was added first */
-    bool in_memory;
-    size_t next; /* in memory */
+    uint32_t rank;                    /* among equals the lower one was added first */
+    const struct lg_row_batch *batch; /* in memory; NULL: on disk */
+    size_t next;                      /* of the batch */
     struct lg_spill_cursor cursor;
 };
 
 struct lg_row_merge {
     struct lg_row_merge_options o;
     struct source *sources;
+    size_t source_count;
     struct source **heap;
     size_t size; /* of the heap */
     bool begun;  /* The heap is built. */
@@ -25,22 +26,30 @@ struct lg_row_merge {
     uint64_t dropped;
 };
 
+static struct source *add_source(struct lg_row_merge *m, const struct lg_row_batch *batch)
+{
+    struct source *s = &m->sources[m->source_count];
+
+    s->rank = (uint32_t)m->source_count++;
+    s->batch = batch;
+    return s;
+}
+
 struct lg_row_merge *lg_row_merge_new(const struct lg_row_merge_options *options)
 {
     struct lg_row_merge *m = lg_new(struct lg_row_merge);
-    size_t n = options->run_count + (options->batch != NULL);
+    size_t n = options->first_count + options->run_count + 1;
 
     m->o = *options;
-    m->sources = lg_new_array(struct source, LG_MAX(n, (size_t)1));
-    m->heap = lg_new_array(struct source *, LG_MAX(n, (size_t)1));
-    for (size_t i = 0; i < n; i++) {
-        struct source *s = &m->sources[i];
-
-        s->rank = (uint32_t)i;
-        s->in_memory = i == options->run_count;
-        if (!s->in_memory)
-            lg_spill_cursor_open(&s->cursor, options->spill, &options->runs[i], options->values);
-    }
+    m->sources = lg_new_array(struct source, n);
+    m->heap = lg_new_array(struct source *, n);
+    for (size_t i = 0; i < options->first_count; i++)
+        (void)add_source(m, options->first[i]);
+    for (size_t i = 0; i < options->run_count; i++)
+        lg_spill_cursor_open(&add_source(m, NULL)->cursor, options->spill, &options->runs[i],
+                             options->values);
+    if (options->last != NULL)
+        (void)add_source(m, options->last);
     return m;
 }
 
@@ -48,7 +57,7 @@ void lg_row_merge_free(struct lg_row_merge *m)
 {
     if (m == NULL)
         return;
-    for (size_t i = 0; i < m->o.run_count; i++)
+    for (size_t i = 0; i < m->source_count; i++)
         lg_spill_cursor_done(&m->sources[i].cursor);
     lg_free(m->heap);
     lg_free(m->sources);
@@ -80,13 +89,13 @@ static enum lg_rc advance(struct lg_row_merge *m, struct source *s, bool *out_en
     enum lg_rc rc = LG_OK;
 
     *out_end = false;
-    if (s->in_memory) {
-        if (s->next == lg_row_batch_count(m->o.batch, m->o.partition)) {
+    if (s->batch != NULL) {
+        if (s->next == lg_row_batch_count(s->batch, m->o.partition)) {
             *out_end = true;
             return LG_OK;
         }
-        lg_row_batch_prefetch(m->o.batch, m->o.partition, s->next + PREFETCH_ROWS);
-        s->row = lg_row_batch_at(m->o.batch, m->o.partition, s->next++);
+        lg_row_batch_prefetch(s->batch, m->o.partition, s->next + PREFETCH_ROWS);
+        s->row = lg_row_batch_at(s->batch, m->o.partition, s->next++);
     } else {
         rc = lg_spill_cursor_next(&s->cursor, out_end, err);
         if (rc != LG_OK || *out_end)
@@ -99,7 +108,7 @@ static enum lg_rc advance(struct lg_row_merge *m, struct source *s, bool *out_en
 
 static enum lg_rc find_value(struct source *s, struct lg_error *err)
 {
-    return s->in_memory ? LG_OK : lg_spill_cursor_value(&s->cursor, &s->row.value, err);
+    return s->batch != NULL ? LG_OK : lg_spill_cursor_value(&s->cursor, &s->row.value, err);
 }
 
 /* --- The heap. ---------------------------------------------------------------------------------
@@ -156,10 +165,8 @@ static enum lg_rc step(struct lg_row_merge *m, size_t at, struct lg_error *err)
 
 static enum lg_rc begin(struct lg_row_merge *m, struct lg_error *err)
 {
-    size_t n = m->o.run_count + (m->o.batch != NULL);
-
     m->begun = true;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < m->source_count; i++) {
         bool end;
         enum lg_rc rc = advance(m, &m->sources[i], &end, err);
 

@@ -1,5 +1,5 @@
 /* The rows of one partition from all places where they are, as one ascending stream in which each
- * key comes once: a batch in memory and any number of runs on disk.
+ * key comes once: batches in memory and any number of runs on disk.
  *
  * Owned by one thread at a time.
  */
@@ -15,9 +15,11 @@ struct lg_row_merge_options {        /* All borrowed while the merge lives. */
     struct lg_spill *spill;          /* NULL without runs. */
     const struct lg_spill_run *runs; /* in the order of adding */
     size_t run_count;
-    const struct lg_row_batch *batch; /* Sorted; its rows were added last. NULL: none. */
-    uint32_t partition;               /* of the batch */
-    size_t common;                    /* bytes that are equal in all keys */
+    const struct lg_row_batch *const *first; /* Sorted; their rows were added before those of the */
+    size_t first_count;                      /* runs, in this order. */
+    const struct lg_row_batch *last; /* Sorted; its rows were added after those. NULL: none. */
+    uint32_t partition;              /* of the batches */
+    size_t common;                   /* bytes that are equal in all keys */
     enum lg_duplicates duplicates;
     bool values; /* Are the values wanted? */
 };

@@ -1,5 +1,6 @@
-/* The rows of a push; see the header for their way. One batch takes rows while another is sorted
- * and written; each has a little less than half of the memory, the rest is for merging. */
+/* The rows of a push; see the header for their way. The memory is cut into batches: one takes rows
+ * while another is sorted; the first ones that were sorted stay where they are, those that follow
+ * are written to disk; a part is left for merging. */
 #include "pushjob/rows.h"
 
 #include "base/str.h"
@@ -7,9 +8,10 @@
 #include "model/partitioner.h"
 #include "pushjob/row_merge.h"
 
-#define BATCH_SIXTEENTHS 7u    /* of the memory, per batch */
-#define BLOCKS_OF_MEMORY 8192u /* a block is this part of it */
-#define RUN_OVERHEAD_SHARE 16u /* Heads of blocks and keys: at most this part more. */
+#define BATCHES_OF_MEMORY 8u    /* a batch is this part of it */
+#define BATCHES_KEPT 5u         /* sorted, in memory; beside them one is filled and one sorted */
+#define BLOCKS_OF_MEMORY 16384u /* a block is this part of it */
+#define RUN_OVERHEAD_SHARE 16u  /* Heads of blocks and keys: at most this part more. */
 
 struct part {
     struct lg_buf common; /* what all keys that were sorted begin with */
@@ -24,6 +26,8 @@ struct run {
 struct lg_rows {
     struct lg_rows_options o;
     struct lg_row_batch *batch, *sealed, *spare;
+    struct lg_row_batch *kept[BATCHES_KEPT];
+    size_t kept_count;
     bool finished;
     uint64_t added, bytes;
     struct part *parts;
@@ -41,6 +45,11 @@ void lg_rows_conflict_done(struct lg_rows_conflict *c)
     lg_buf_done(&c->key);
     lg_buf_done(&c->values[0]);
     lg_buf_done(&c->values[1]);
+}
+
+static struct lg_row_batch *batch_new(const struct lg_rows *r)
+{
+    return lg_row_batch_new(r->o.partitions, (size_t)(r->o.memory_bytes / BATCHES_OF_MEMORY));
 }
 
 struct lg_rows *lg_rows_new(const struct lg_rows_options *options)
@@ -62,8 +71,7 @@ struct lg_rows *lg_rows_new(const struct lg_rows_options *options)
             .folder = options->temp_folder,
             .block_bytes = (size_t)LG_MIN(block, (uint64_t)LG_SPILL_BLOCK_BYTES_MAX)});
     }
-    r->batch =
-        lg_row_batch_new(options->partitions, (size_t)(r->o.memory_bytes / 16 * BATCH_SIXTEENTHS));
+    r->batch = batch_new(r);
     return r;
 }
 
@@ -74,6 +82,8 @@ void lg_rows_free(struct lg_rows *r)
     lg_row_batch_free(r->batch);
     lg_row_batch_free(r->sealed);
     lg_row_batch_free(r->spare);
+    for (size_t i = 0; i < r->kept_count; i++)
+        lg_row_batch_free(r->kept[i]);
     for (uint32_t i = 0; i < r->o.partitions; i++)
         lg_buf_done(&r->parts[i].common);
     lg_free(r->parts);
@@ -124,10 +134,7 @@ void lg_rows_seal(struct lg_rows *r)
     if (r->sealed != NULL)
         r->spare = LG_TAKE(r->sealed);
     r->sealed = LG_TAKE(r->batch);
-    r->batch = r->spare != NULL
-                   ? LG_TAKE(r->spare)
-                   : lg_row_batch_new(r->o.partitions,
-                                      (size_t)(r->o.memory_bytes / 16 * BATCH_SIXTEENTHS));
+    r->batch = r->spare != NULL ? LG_TAKE(r->spare) : batch_new(r);
 }
 
 uint32_t lg_rows_partitions(const struct lg_rows *r)
@@ -227,30 +234,41 @@ static uint64_t run_bytes(const struct lg_rows *r)
     return bytes + bytes / RUN_OVERHEAD_SHARE;
 }
 
-enum lg_rc lg_rows_spill(struct lg_rows *r, struct lg_rows_conflict *conflict, struct lg_error *err)
+static enum lg_rc write_run(struct lg_rows *r, struct lg_error *err)
 {
     struct run run;
-    enum lg_rc rc = LG_OK;
+    enum lg_rc rc;
 
-    assert(r->sealed != NULL && r->spill != NULL);
     if (r->runs.size == LG_ROWS_RUNS_MAX)
         return lg_error_set(err, LG_ERR_TOO_LARGE,
-                            "the rows are %u times as many as fit into the memory for sorting; "
-                            "give more with --sort-memory (it is %llu MiB)",
-                            LG_ROWS_RUNS_MAX, (unsigned long long)(r->o.memory_bytes >> 20));
+                            "the rows are more than a hundred times as many as fit into the memory "
+                            "for sorting; give more with --sort-memory (it is %llu MiB)",
+                            (unsigned long long)(r->o.memory_bytes >> 20));
     rc = lg_spill_reserve(r->spill, run_bytes(r), err);
     if (rc != LG_OK)
         return rc;
     run.parts = lg_new_array(struct lg_spill_run, r->o.partitions);
     LG_VEC_PUSH(&r->runs, run);
-    lg_row_batch_index(r->sealed);
-    for (uint32_t i = 0; rc == LG_OK && i < r->o.partitions; i++) {
-        rc = sort_part(r, r->sealed, i, conflict, err);
-        if (rc == LG_OK)
-            rc = write_part(r, i, &run.parts[i], err);
-    }
+    for (uint32_t i = 0; rc == LG_OK && i < r->o.partitions; i++)
+        rc = write_part(r, i, &run.parts[i], err);
     lg_row_batch_clear(r->sealed);
     return rc;
+}
+
+enum lg_rc lg_rows_spill(struct lg_rows *r, struct lg_rows_conflict *conflict, struct lg_error *err)
+{
+    enum lg_rc rc = LG_OK;
+
+    assert(r->sealed != NULL && r->spill != NULL);
+    lg_row_batch_index(r->sealed);
+    for (uint32_t i = 0; rc == LG_OK && i < r->o.partitions; i++)
+        rc = sort_part(r, r->sealed, i, conflict, err);
+    if (rc != LG_OK)
+        return rc;
+    if (r->kept_count == BATCHES_KEPT)
+        return write_run(r, err);
+    r->kept[r->kept_count++] = LG_TAKE(r->sealed);
+    return LG_OK;
 }
 
 void lg_rows_finish(struct lg_rows *r)
@@ -274,7 +292,9 @@ static struct lg_row_merge *merge_of(const struct lg_rows *r, uint32_t partition
         .spill = r->spill,
         .runs = &r->by_part[partition * r->runs.size],
         .run_count = r->runs.size,
-        .batch = r->batch,
+        .first = (const struct lg_row_batch *const *)r->kept,
+        .first_count = r->kept_count,
+        .last = r->batch,
         .partition = partition,
         .common = r->parts[partition].common.size,
         .duplicates = r->o.duplicates,
@@ -282,7 +302,7 @@ static struct lg_row_merge *merge_of(const struct lg_rows *r, uint32_t partition
     });
 }
 
-/* Compares the batch in memory and the runs on disk with one another, by their keys. */
+/* Compares the batches in memory and the runs on disk with one another, by their keys. */
 static enum lg_rc settle_runs(struct lg_rows *r, uint32_t partition,
                               struct lg_rows_conflict *conflict, struct lg_error *err)
 {
@@ -312,7 +332,7 @@ enum lg_rc lg_rows_settle(struct lg_rows *r, uint32_t partition, struct lg_rows_
     enum lg_rc rc = sort_part(r, r->batch, partition, conflict, err);
 
     assert(r->finished);
-    if (rc == LG_OK && r->runs.size > 0)
+    if (rc == LG_OK && r->kept_count > 0)
         rc = settle_runs(r, partition, conflict, err);
     else if (rc == LG_OK)
         r->parts[partition].count = lg_row_batch_count(r->batch, partition);

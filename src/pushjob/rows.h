@@ -1,6 +1,6 @@
 /* The rows of a push, by partition: gathered, sorted by key in bounded memory, duplicates judged.
  *
- *   adding ─▶ batch is full ─▶ seal ─▶ spill (sorted, into the temporary file) ─▶ adding goes on
+ *   adding ─▶ batch is full ─▶ seal ─▶ spill (sorted; kept, or written to disk) ─▶ adding goes on
  *   end of input ─▶ finish ─▶ settle each partition ─▶ streams, any number of times
  *
  * What fits into memory never touches the disk. Owned by one push. Adding happens on one thread at
@@ -14,10 +14,10 @@
 #include "pushjob/row_batch.h"
 #include "record/chunk.h"
 
-#define LG_ROWS_MEMORY_BYTES_DEFAULT ((uint64_t)512 << 20)
+#define LG_ROWS_MEMORY_BYTES_DEFAULT ((uint64_t)768 << 20)
 #define LG_ROWS_MEMORY_BYTES_MIN ((uint64_t)1 << 20)
 #define LG_ROWS_MEMORY_BYTES_MAX ((uint64_t)1 << 40)
-#define LG_ROWS_RUNS_MAX 512u /* spilled batches: about 200 times the memory */
+#define LG_ROWS_RUNS_MAX 1024u /* spilled batches: about 100 times the memory */
 /* Held at a time when there is no disk to sort on. */
 #define LG_PUSH_BYTES_MAX ((uint64_t)16 << 30)
 #define LG_PUSH_KEY_BYTES_MAX ((size_t)1 << 20)
@@ -53,7 +53,8 @@ bool lg_rows_is_full(const struct lg_rows *rows);
 /* Takes the full batch aside; adding goes on with an empty one. A batch that was sealed before must
  * have been spilled. */
 void lg_rows_seal(struct lg_rows *rows);
-/* Sorts what was sealed and writes it to the temporary file. Blocks; may run beside lg_rows_add.
+/* Sorts what was sealed, and writes it to the temporary file once the memory is in use. Blocks; may
+ * run beside lg_rows_add.
  * LG_ERR_BAD_DATA: two values of one key, told in `conflict`; LG_ERR_NO_SPACE names the folder and
  * the remedy; LG_ERR_TOO_LARGE past LG_ROWS_RUNS_MAX. Any error is final. */
 LG_MUST_CHECK enum lg_rc lg_rows_spill(struct lg_rows *rows, struct lg_rows_conflict *conflict,
