@@ -1,6 +1,7 @@
 /* What goes wrong, and when: crashes with and without loss of power, crashes in the middle of an
- * operation of the disk, connections that break, cuts of the network, slowness. In a mild world
- * only single servers fail, far apart, and no read may notice. */
+ * operation of the disk, connections that break, cuts of the network, slowness, disks that others
+ * fill. In a mild world only single servers crash, far apart, or have little room, and no read may
+ * notice. */
 #include "base/log.h"
 #include "sim/world.h"
 
@@ -109,6 +110,30 @@ static void bad_network(struct lg_world *w)
     lg_sim_at(w->sim, lg_sim_now_us(w->sim) + for_us, NULL, calm_network, w);
 }
 
+static void room_is_back(void *ctx)
+{
+    struct lg_world_node *n = ctx;
+
+    n->crowded = 0;
+    lg_disk_sim_set_capacity(n->disk, 0);
+}
+
+/* Others take the room on a disk up to about the watermark, for a while. What is taken in goes on
+ * into the rest, until the watermark stops it. */
+static void crowd(struct lg_world *w, struct lg_world_node *n)
+{
+    uint64_t for_us = LG_SEC + below(w, 12 * LG_SEC);
+    uint64_t room = LG_WORLD_DISK_LOW * 3 / 4 + below(w, LG_WORLD_DISK_LOW / 2);
+
+    if (n->crowded != 0)
+        return;
+    lg_sim_trace(w->sim, "crowd", n->role, n->number, room, for_us);
+    lg_log(LG_LOG_INFO, "fault_crowd", "node=%s room=%llu for_ms=%llu", n->name,
+           (unsigned long long)room, (unsigned long long)(for_us / LG_MS));
+    lg_disk_sim_set_capacity(n->disk, lg_disk_sim_used(n->disk) + room);
+    n->crowded = lg_sim_at(w->sim, lg_sim_now_us(w->sim) + for_us, NULL, room_is_back, n);
+}
+
 static struct lg_world_node *some_server(struct lg_world *w)
 {
     return lg_world_node(w, LG_ROLE_SERVER, (unsigned)below(w, LG_WORLD_SERVERS));
@@ -119,10 +144,19 @@ static void one_fault(struct lg_world *w)
     struct lg_world_node *ground = lg_world_node(w, LG_ROLE_GROUND, 0);
 
     if (w->mild) {
-        crash(w, some_server(w));
+        if (below(w, 2) == 0)
+            crash(w, some_server(w));
+        else
+            crowd(w, below(w, 2) == 0 ? ground : some_server(w));
         return;
     }
-    switch (below(w, 12)) {
+    switch (below(w, 14)) {
+    case 12:
+        crowd(w, ground);
+        break;
+    case 13:
+        crowd(w, some_server(w));
+        break;
     case 0:
         crash(w, ground);
         break;

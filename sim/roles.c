@@ -22,6 +22,13 @@ static bool started(struct lg_world_node *n, enum lg_rc rc, const struct lg_erro
     return false;
 }
 
+/* Of the node's memory, like all the rest. */
+static struct lg_disk_space *watch_space(const struct lg_world_node *n)
+{
+    return lg_disk_space_new(&(struct lg_disk_space_options){
+        .disk = n->disk, .folder = n->name, .low_bytes = LG_WORLD_DISK_LOW});
+}
+
 /* --- Ground: metadata, log, controller. --------------------------------------------------------
  */
 
@@ -56,6 +63,7 @@ static enum lg_rc ground_start(struct lg_world_node *n, struct ground *g, struct
     struct lg_metafile_options metafile = {
         .disk = n->disk, .dir = "metadata", .lane = g->lane, .journal_bytes_min = 16 << 10};
     struct lg_seglog_options log = {.disk = n->disk, .dir = "log", .lane = g->lane};
+    struct lg_disk_space *space = watch_space(n);
     struct lg_controller_options controller = {.lane = g->lane,
                                                .transport = lg_net_sim_transport(n->world->net),
                                                .host = n->name,
@@ -66,8 +74,10 @@ static enum lg_rc ground_start(struct lg_world_node *n, struct ground *g, struct
                                                .failed_keep_ms = 500,
                                                .abandoned_keep_ms = 15000,
                                                .routers_settle_ms = 5000};
-    enum lg_rc rc = lg_metafile_open(&metafile, &g->metafile, err);
+    enum lg_rc rc;
 
+    metafile.space = log.space = controller.space = space;
+    rc = lg_metafile_open(&metafile, &g->metafile, err);
     if (rc == LG_OK)
         rc = lg_seglog_open(&log, &g->log, err);
     if (rc != LG_OK)
@@ -113,6 +123,7 @@ void lg_world_server_main(void *ctx)
         o.metastore = lg_meta_sim_session(n->world->meta, lane);
         o.pubsub = lg_loghttp_pubsub(log);
         o.driver = lg_memkv_new(n->disk, LG_WORLD_ENGINES);
+        o.space = watch_space(n);
         rc = lg_server_start(&o, &server, &err);
     }
     (void)started(n, rc, &err);

@@ -162,6 +162,8 @@ static void begin_quiet(struct lg_world *w)
     for (size_t i = 0; i < LG_WORLD_NODES; i++) {
         if (w->nodes[i].disk != NULL)
             lg_disk_sim_cut_after(w->nodes[i].disk, UINT64_MAX, NULL, NULL);
+        if (w->nodes[i].disk != NULL)
+            lg_disk_sim_set_capacity(w->nodes[i].disk, 0);
         if (!lg_sim_node_alive(w->nodes[i].node))
             lg_world_start(&w->nodes[i]);
     }
@@ -197,6 +199,7 @@ static void compare_replicas(struct lg_world *w)
 
         lg_sim_node_kill(n->node);
         lg_disk_sim_crash(n->disk);
+        lg_check_disk(&w->history, n->name, lg_disk_sim_refused(n->disk));
         lg_check_replicas(&w->history, n->name, n->disk, LG_WORLD_ENGINES, LG_WORLD_CHECKPOINTS);
         lg_disk_sim_process_ended(n->disk);
     }

@@ -41,6 +41,7 @@ struct lg_world_node {
     struct lg_disk *disk; /* ground and servers */
     uint64_t restart;     /* event; 0: none */
     bool power_gone;      /* The disk has yet to lose what was not synced. */
+    uint64_t crowded;     /* event: others give the disk's room back; 0: none */
     uint64_t up_since_us;
 };
 
@@ -65,6 +66,9 @@ struct lg_world_cut { /* A partition that will heal. */
     bool open;
 };
 #define LG_WORLD_CUTS 8
+
+/* Below so much no data is taken in; what is under way must fit into half of it. */
+#define LG_WORLD_DISK_LOW ((uint64_t)256 << 10)
 
 struct lg_world {
     struct lg_sim *sim;

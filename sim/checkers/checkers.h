@@ -75,6 +75,12 @@ void lg_check_life_failed(struct lg_history *h, unsigned store, const char *what
 void lg_check_schema_added(struct lg_history *h, unsigned store, unsigned more, int64_t id,
                            bool is_new);
 
+/* --- disks_have_room.c: no server fills its disk, for its engine would end with it. ------------
+ */
+
+/* So many writes of the node found no space, though it was told in time that room is little. */
+void lg_check_disk(struct lg_history *h, const char *server, uint64_t refused);
+
 /* --- replicas_converge.c: all complete replicas of a version hold the same rows. ---------------
  */
 

@@ -45,6 +45,7 @@ struct disk_sim {
     struct node *root;
     struct lg_list nodes, files;
     uint64_t ops, used, capacity; /* capacity 0: no limit */
+    uint64_t refused;             /* writes that found no space */
     uint64_t read_num, read_den, sync_num, sync_den;
     bool cut_armed, failed;
     uint64_t cut_left;
@@ -400,6 +401,7 @@ static enum lg_rc sim_write(struct lg_file *file, uint64_t offset, const void *d
 
     if (rc == LG_OK)
         rc = check_space(d, f, offset + size, err);
+    d->refused += rc == LG_ERR_NO_SPACE;
     if (rc == LG_ERR_NO_SPACE)
         size = d->capacity > 0 ? fitting(d, f, offset, size) : 0;
     if (rc == LG_OK && verdict == CUT)
@@ -821,6 +823,16 @@ uint64_t lg_disk_sim_ops(const struct lg_disk *disk)
 void lg_disk_sim_set_capacity(struct lg_disk *disk, uint64_t bytes)
 {
     disk_of(disk)->capacity = bytes;
+}
+
+uint64_t lg_disk_sim_refused(const struct lg_disk *disk)
+{
+    return ((const struct disk_sim *)disk)->refused;
+}
+
+uint64_t lg_disk_sim_used(const struct lg_disk *disk)
+{
+    return ((const struct disk_sim *)disk)->used;
 }
 
 void lg_disk_sim_fail_reads(struct lg_disk *disk, uint64_t num, uint64_t den)

@@ -44,6 +44,10 @@ uint64_t lg_disk_sim_ops(const struct lg_disk *disk);
 /* Capacity in bytes of all contents; over it writes take effect as far as they fit and fail with
  * LG_ERR_NO_SPACE. Default: no limit. */
 void lg_disk_sim_set_capacity(struct lg_disk *disk, uint64_t bytes);
+/* Writes so far that found no space. */
+uint64_t lg_disk_sim_refused(const struct lg_disk *disk);
+/* Bytes of all contents. */
+uint64_t lg_disk_sim_used(const struct lg_disk *disk);
 /* Each read fails with LG_ERR_IO with probability num/den; 0 of 1 ends it. Likewise syncs: a failed
  * sync is final for the file. */
 void lg_disk_sim_fail_reads(struct lg_disk *disk, uint64_t num, uint64_t den);

@@ -204,6 +204,8 @@ static void faults_are_injected(void **state)
     assert_rc(LG_ERR_NO_SPACE, lg_file_write(f, 1000, (uint8_t[101]){0}, 101, &err));
     assert_ok(lg_disk_free_bytes(d, &room, &err));
     assert_int_equal(room, 0); /* What fitted is there. */
+    assert_int_equal(lg_disk_sim_refused(d), 1);
+    assert_int_equal(lg_disk_sim_used(d), 1100);
     assert_ok(lg_file_write(f, 1000, (uint8_t[100]){0}, 100, &err));
     assert_ok(lg_file_truncate(f, 1000, &err));
 
