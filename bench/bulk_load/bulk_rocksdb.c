@@ -147,7 +147,8 @@ static rocksdb_options_t *make_options(void)
     rocksdb_block_based_options_set_block_size(table, 4096);
     rocksdb_block_based_options_set_checksum(table, 4); /* XXH3 */
     rocksdb_block_based_options_set_format_version(table, 5);
-    rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10));
+    rocksdb_block_based_options_set_filter_policy(table,
+                                                  rocksdb_filterpolicy_create_bloom_full(10));
     rocksdb_options_set_block_based_table_factory(o, table);
     rocksdb_block_based_options_destroy(table);
     rocksdb_options_set_compression(o, rocksdb_lz4_compression);
