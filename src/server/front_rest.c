@@ -7,6 +7,8 @@
 #include "model/names.h"
 #include "read/batch_get.h"
 #include "read/wire.h"
+#include "server/front_answer.h"
+#include "server/front_meta.h"
 #include "server/metrics.h"
 #include "server/server.h"
 
@@ -14,51 +16,6 @@
 
 /* --- Answers. ----------------------------------------------------------------------------------
  */
-
-struct answer_head {
-    int32_t schema_id;
-    uint32_t rcu;
-    bool streaming;
-    enum lg_compression compression; /* of the values in the body */
-};
-
-/* The headers that every answer of a storage node has; texts are made in the request's arena. */
-static void respond(struct lg_http_request *rq, int status, const struct answer_head *head,
-                    const char *content_type, struct lg_slice body)
-{
-    char schema_id[16], rcu[16], compression[16];
-    struct lg_http_header headers[4] = {
-        {LG_LIT("X-VENICE-SCHEMA-ID"), LG_SLICE_NULL},
-        {LG_LIT("X-VENICE-COMPRESSION-STRATEGY"), LG_SLICE_NULL},
-        {LG_LIT("X-VENICE-RCU"), LG_SLICE_NULL},
-        {LG_LIT("X-VENICE-STREAMING-RESPONSE"), LG_LIT("1")},
-    };
-
-    (void)snprintf(schema_id, sizeof schema_id, "%d", head->schema_id);
-    (void)snprintf(rcu, sizeof rcu, "%u", head->rcu);
-    (void)snprintf(compression, sizeof compression, "%d", (int)head->compression);
-    headers[0].value = lg_slice_str(schema_id);
-    headers[1].value = lg_slice_str(compression);
-    headers[2].value = lg_slice_str(rcu);
-    lg_http_respond(rq, &(struct lg_http_response){.status = status,
-                                                   .content_type = content_type,
-                                                   .headers = headers,
-                                                   .header_count = head->streaming ? 4 : 3,
-                                                   .body = body});
-}
-
-static void refuse(struct lg_http_request *rq, int status, const char *fmt, ...) LG_PRINTF(3, 4);
-static void refuse(struct lg_http_request *rq, int status, const char *fmt, ...)
-{
-    static const struct answer_head none = {.schema_id = -1, .rcu = 1};
-    char text[LG_ERROR_TEXT_MAX];
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    respond(rq, status, &none, "text/plain", lg_slice_str(text));
-}
 
 /* Not here. Is it the current version, which should be, or one that never will be again? */
 static int status_of_missing(const struct lg_front_rest *f, struct lg_slice topic)
@@ -80,9 +37,10 @@ static void refuse_missing(const struct lg_front_rest *f, struct lg_http_request
 {
     lg_metric_add(&lg_metric_server_not_here_total, found != LG_REPLICA_NOT_READY, 1);
     if (found == LG_REPLICA_NOT_READY)
-        refuse(rq, 503, "%.*s is not ready to serve yet", LG_FMT(topic));
+        lg_front_refuse(rq, 503, "%.*s is not ready to serve yet", LG_FMT(topic));
     else
-        refuse(rq, status_of_missing(f, topic), "No storage exists for: %.*s", LG_FMT(topic));
+        lg_front_refuse(rq, status_of_missing(f, topic), "No storage exists for: %.*s",
+                        LG_FMT(topic));
 }
 
 /* The replicas of a deleted store stay, in case it comes back; nobody may read them meanwhile. Nor
@@ -99,7 +57,7 @@ static bool refuse_unread(const struct lg_front_rest *f, struct lg_http_request 
         lg_names_parse_version_topic(topic, &name, &version, &err) != LG_OK ||
         lg_catalog_check_reads(s, name, &err) == LG_OK)
         return false;
-    refuse(rq, err.rc == LG_ERR_REFUSED ? 403 : 400, "%s", err.text);
+    lg_front_refuse(rq, err.rc == LG_ERR_REFUSED ? 403 : 400, "%s", err.text);
     return true;
 }
 
@@ -134,14 +92,15 @@ static void answer_single(struct lg_http_request *rq, enum lg_rc rc, const struc
 {
     count_key(KIND_SINGLE, rc);
     if (rc == LG_OK)
-        respond(rq, 200,
-                &(struct answer_head){
-                    .schema_id = value->schema_id, .rcu = 1, .compression = compression},
-                "avro/binary", lg_buf_slice(&value->payload));
+        lg_front_answer(rq, 200,
+                        &(struct lg_front_head){
+                            .schema_id = value->schema_id, .rcu = 1, .compression = compression},
+                        "avro/binary", lg_buf_slice(&value->payload));
     else if (rc == LG_ERR_NOT_FOUND)
-        respond(rq, 404, &(struct answer_head){.schema_id = -1, .rcu = 1}, NULL, LG_SLICE_NULL);
+        lg_front_answer(rq, 404, &(struct lg_front_head){.schema_id = -1, .rcu = 1}, NULL,
+                        LG_SLICE_NULL);
     else
-        refuse(rq, rc == LG_ERR_UNREADY ? 503 : 500, "%s", err->text);
+        lg_front_refuse(rq, rc == LG_ERR_UNREADY ? 503 : 500, "%s", err->text);
 }
 
 static void single_done(struct lg_point_get *get)
@@ -181,11 +140,11 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
     if (lg_http_path_segments(rq) != 4 || !lg_http_path_segment(rq, 1, &topic) ||
         !lg_http_path_segment(rq, 2, &partition_text) || !lg_http_path_segment(rq, 3, &key_text) ||
         !lg_parse_u64(partition_text, UINT32_MAX, &partition) || key_text.data == NULL) {
-        refuse(rq, 400, "a get is /storage/<store>_v<N>/<partition>/<key>[?f=b64]");
+        lg_front_refuse(rq, 400, "a get is /storage/<store>_v<N>/<partition>/<key>[?f=b64]");
         return;
     }
     if (!take_key(rq, key_text, &key)) {
-        refuse(rq, 400, "the key is not base64");
+        lg_front_refuse(rq, 400, "the key is not base64");
         return;
     }
     if (refuse_unread(f, rq, topic))
@@ -204,7 +163,7 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
     }
     key_copy = lg_arena_copy(rq->arena, lg_buf_slice(&key));
     if (key_copy == NULL) {
-        refuse(rq, 413, "the key is too long");
+        lg_front_refuse(rq, 413, "the key is too long");
         return;
     }
     s = lg_new(struct single);
@@ -254,17 +213,17 @@ static void many_done(struct lg_batch_get *get)
             if (m->streaming)
                 lg_wire_missing_add(&body, m->indexes[i]);
         } else { /* A node has no footer to tell of one key: the whole request fails. */
-            refuse(m->rq, lg_rc_http(key->rc, /* is_post= */ true), "%s", key->err.text);
+            lg_front_refuse(m->rq, lg_rc_http(key->rc, /* is_post= */ true), "%s", key->err.text);
             many_free(m);
             return;
         }
     }
-    respond(m->rq, 200,
-            &(struct answer_head){.schema_id = LG_MULTI_GET_API_VERSION,
-                                  .rcu = (uint32_t)get->n,
-                                  .streaming = m->streaming,
-                                  .compression = m->compression},
-            "avro/binary", lg_buf_slice(&body));
+    lg_front_answer(m->rq, 200,
+                    &(struct lg_front_head){.schema_id = LG_MULTI_GET_API_VERSION,
+                                            .rcu = (uint32_t)get->n,
+                                            .streaming = m->streaming,
+                                            .compression = m->compression},
+                    "avro/binary", lg_buf_slice(&body));
     many_free(m);
 }
 
@@ -283,7 +242,7 @@ static bool take_keys(const struct lg_front_rest *f, struct many *m, struct lg_s
         enum lg_replica_found found;
 
         if (m->get.n == LG_SERVER_BATCH_KEYS_MAX) {
-            refuse(m->rq, 413, "more than %u keys", LG_SERVER_BATCH_KEYS_MAX);
+            lg_front_refuse(m->rq, 413, "more than %u keys", LG_SERVER_BATCH_KEYS_MAX);
             return false;
         }
         found = key.partition < 0
@@ -299,7 +258,8 @@ static bool take_keys(const struct lg_front_rest *f, struct many *m, struct lg_s
         m->indexes[m->get.n++] = key.index;
     }
     if (err.rc != LG_OK) {
-        refuse(m->rq, 400, "the body is no list of MultiGetRouterRequestKeyV1: %s", err.text);
+        lg_front_refuse(m->rq, 400, "the body is no list of MultiGetRouterRequestKeyV1: %s",
+                        err.text);
         return false;
     }
     return true;
@@ -313,11 +273,11 @@ static void get_many(const struct lg_front_rest *f, struct lg_http_request *rq)
 
     if (lg_http_path_segments(rq) != 2 || !lg_http_path_segment(rq, 1, &topic) ||
         topic.data == NULL) {
-        refuse(rq, 400, "a multi-get is POST /storage/<store>_v<N>");
+        lg_front_refuse(rq, 400, "a multi-get is POST /storage/<store>_v<N>");
         return;
     }
     if (!lg_slice_eq_str(version, "1")) {
-        refuse(rq, 400, "X-VENICE-API-VERSION must be 1, not '%.*s'", LG_FMT(version));
+        lg_front_refuse(rq, 400, "X-VENICE-API-VERSION must be 1, not '%.*s'", LG_FMT(version));
         return;
     }
     if (refuse_unread(f, rq, topic))
@@ -351,17 +311,17 @@ static void current_version(const struct lg_front_rest *f, struct lg_http_reques
     char body[64];
 
     if (!lg_http_path_segment(rq, 1, &name) || name.data == NULL)
-        refuse(rq, 400, "a store is missing: /current_version/<store>");
+        lg_front_refuse(rq, 400, "a store is missing: /current_version/<store>");
     else if (s == NULL)
-        refuse(rq, 503, "the metadata is not read yet");
+        lg_front_refuse(rq, 503, "the metadata is not read yet");
     else if (lg_catalog_find_store(s, name, &store, &err) != LG_OK)
-        refuse(rq, 404, "%s", err.text);
+        lg_front_refuse(rq, 404, "%s", err.text);
     else {
         (void)snprintf(body, sizeof body,
                        "{\"currentVersion\":%d,\"error\":false,\"message\":null}",
                        store->store->current_version);
-        respond(rq, 200, &(struct answer_head){.schema_id = -1, .rcu = 1}, "application/json",
-                lg_slice_str(body));
+        lg_front_answer(rq, 200, &(struct lg_front_head){.schema_id = -1, .rcu = 1},
+                        "application/json", lg_slice_str(body));
     }
 }
 
@@ -380,7 +340,7 @@ static void dictionary(const struct lg_front_rest *f, struct lg_http_request *rq
         !lg_http_path_segment(rq, 2, &version_text) ||
         !lg_parse_u64(version_text, INT32_MAX, &version) || version == 0 ||
         lg_names_check_store(store, &err) != LG_OK) {
-        refuse(rq, 400, "a dictionary is GET /dictionary/<store>/<version>");
+        lg_front_refuse(rq, 400, "a dictionary is GET /dictionary/<store>/<version>");
         return;
     }
     name = lg_strndup((const char *)store.data, store.size);
@@ -389,11 +349,11 @@ static void dictionary(const struct lg_front_rest *f, struct lg_http_request *rq
     if (found != LG_REPLICA_SERVING)
         refuse_missing(f, rq, found, lg_slice_str(topic));
     else if (replica->compression != LG_COMPRESSION_ZSTD_WITH_DICT)
-        refuse(rq, 404, "%s has no dictionary: its compression strategy is %s", topic,
-               lg_compression_name(replica->compression));
+        lg_front_refuse(rq, 404, "%s has no dictionary: its compression strategy is %s", topic,
+                        lg_compression_name(replica->compression));
     else
-        respond(rq, 200, &(struct answer_head){.schema_id = -1, .rcu = 1},
-                "application/octet-stream", replica->dictionary);
+        lg_front_answer(rq, 200, &(struct lg_front_head){.schema_id = -1, .rcu = 1},
+                        "application/octet-stream", replica->dictionary);
 }
 
 void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
@@ -409,15 +369,19 @@ void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
     else if (any && lg_slice_eq_str(word, "storage") && rq->method == LG_HTTP_POST)
         get_many(f, rq);
     else if (any && lg_slice_eq_str(word, "compute"))
-        refuse(rq, 405, "read compute is not enabled");
+        lg_front_refuse(rq, 405, "read compute is not enabled");
     else if (rq->method != LG_HTTP_GET)
-        refuse(rq, 405, "only GET and POST /storage are answered here");
+        lg_front_refuse(rq, 405, "only GET and POST /storage are answered here");
     else if (any && lg_slice_eq_str(word, "health"))
         lg_http_respond_text(rq, 200, "OK");
     else if (any && lg_slice_eq_str(word, "current_version"))
         current_version(f, rq);
     else if (any && lg_slice_eq_str(word, "dictionary"))
         dictionary(f, rq);
+    else if (any && lg_slice_eq_str(word, "metadata"))
+        lg_front_metadata(f->catalog, rq);
+    else if (any && lg_slice_eq_str(word, "store_properties"))
+        lg_front_store_properties(f->catalog, rq);
     else
-        refuse(rq, 400, "Invalid request resource: %.*s", LG_FMT(rq->path));
+        lg_front_refuse(rq, 400, "Invalid request resource: %.*s", LG_FMT(rq->path));
 }
