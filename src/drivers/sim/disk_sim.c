@@ -7,59 +7,11 @@
  */
 #include "drivers/sim/disk_sim.h"
 
-#include <stdlib.h>
-
-#include "base/hash.h"
-#include "base/list.h"
 #include "base/str.h"
+#include "drivers/sim/disk_sim_impl.h"
 
 #define FREE_WITHOUT_LIMIT ((uint64_t)1 << 40)
-#define DEPTH_MAX 64  /* Folders in one path. */
 #define HOLDER_MAX 64 /* bytes of a lock file that are read */
-
-struct bytes {
-    uint8_t *data;
-    size_t size, capacity;
-};
-
-struct node;
-
-struct entry {
-    char *name;
-    struct node *now, *durable; /* Each holds a reference; one of them is not NULL. */
-};
-
-struct node {           /* A file or a folder. */
-    struct lg_list all; /* In disk_sim.nodes. */
-    unsigned refs;      /* Entries (once per now and durable) and open files. */
-    bool is_dir, locked, visited;
-    struct bytes now, durable; /* Of a file. */
-    size_t dirty_begin, dirty_end;
-    LG_VEC(struct entry) entries; /* Of a folder. */
-};
-
-struct disk_sim {
-    struct lg_disk disk; /* First: lg_disk pointers are cast back. */
-    struct lg_sim *sim;
-    struct lg_rand rand;
-    struct node *root;
-    struct lg_list nodes, files;
-    uint64_t ops, used, capacity; /* capacity 0: no limit */
-    uint64_t refused;             /* writes that found no space */
-    uint64_t read_num, read_den, sync_num, sync_den;
-    bool cut_armed, failed;
-    uint64_t cut_left;
-    void (*cut)(void *ctx);
-    void *cut_ctx;
-};
-
-struct file_sim {
-    struct lg_file file; /* First. */
-    struct lg_list open; /* In disk_sim.files. */
-    struct node *node;
-    char *path;
-    bool writable, sync_failed, holds_lock;
-};
 
 static struct disk_sim *disk_of(struct lg_disk *d)
 {
@@ -224,9 +176,9 @@ static enum lg_rc walk(struct disk_sim *d, const char *path, struct place *out,
         const uint8_t *slash = memchr(rest.data, '/', rest.size);
         size_t size = slash == NULL ? rest.size : (size_t)(slash - rest.data);
 
-        if (depth == DEPTH_MAX)
+        if (depth == LG_DISK_SIM_DEPTH_MAX)
             return lg_error_set(err, LG_ERR_TOO_LARGE, "%s lies more than %d folders deep", path,
-                                DEPTH_MAX);
+                                LG_DISK_SIM_DEPTH_MAX);
         rc = step_down(out, lg_slice(rest.data, size), path, err);
         rest = lg_slice_skip(rest, size + 1);
     }
@@ -771,7 +723,7 @@ static void decide_names(struct disk_sim *d, struct node *dir, unsigned depth)
         struct node *kept = differ && lg_rand_chance(&d->rand, 1, 2) ? e->durable : e->now;
 
         /* A folder has one place; a file may have two, like a hard link. */
-        if (kept != NULL && kept->is_dir && (kept->visited || depth == DEPTH_MAX))
+        if (kept != NULL && kept->is_dir && (kept->visited || depth == LG_DISK_SIM_DEPTH_MAX))
             kept = NULL;
         if (kept != NULL && !kept->visited) {
             kept->visited = true;
@@ -880,33 +832,4 @@ bool lg_disk_sim_resize(struct lg_disk *disk, const char *path, uint64_t size)
     }
     lg_alloc_domain_enter(outer);
     return n != NULL;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp((*(const struct entry *const *)a)->name, (*(const struct entry *const *)b)->name);
-}
-
-static uint64_t digest_of(const struct node *n, uint64_t seed, unsigned depth)
-{
-    LG_VEC(const struct entry *) sorted = {0};
-    uint64_t h = lg_hash64(n->durable.data, n->durable.size, seed + n->is_dir);
-
-    for (size_t i = 0; i < n->entries.size && depth < DEPTH_MAX; i++) {
-        if (n->entries.data[i].durable != NULL)
-            LG_VEC_PUSH(&sorted, &n->entries.data[i]);
-    }
-    if (sorted.size > 1)
-        qsort(sorted.data, sorted.size, sizeof(sorted.data[0]), by_name);
-    for (size_t i = 0; i < sorted.size; i++) {
-        h = lg_hash64(sorted.data[i]->name, strlen(sorted.data[i]->name), h);
-        h = digest_of(sorted.data[i]->durable, h, depth + 1);
-    }
-    LG_VEC_DONE(&sorted);
-    return h;
-}
-
-uint64_t lg_disk_sim_digest(const struct lg_disk *disk)
-{
-    return digest_of(((const struct disk_sim *)disk)->root, 0, 0);
 }
