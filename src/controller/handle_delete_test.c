@@ -260,8 +260,8 @@ static int current_of(const struct lg_cw *w)
     return (int)lg_json_get_int(lg_json_get(w->answer, "store"), "currentVersion", -1);
 }
 
-/* Delete, undelete, delete, purge, make again. With the power cut after `ops` more operations of
- * the disk (0: never), each answer holds. True when the cut came. */
+/* Delete, undelete, update, a schema, delete, purge, make again. With the power cut after `ops`
+ * more operations of the disk (0: never), each answer holds. True when the cut came. */
 static bool a_life(uint64_t ops)
 {
     struct lg_cw *w = lg_cw_start(3000 + ops);
@@ -280,6 +280,11 @@ static bool a_life(uint64_t ops)
     do_it(w, "/update_store", CITIES "&chunking_enabled=true");
     assert_int_equal(persist_get(w), 200);
     assert_true(lg_json_get_bool(lg_json_get(w->answer, "store"), "chunkingEnabled", false));
+    do_it(w, "/add_value_schema", CITIES "&value_schema=%22bytes%22");
+    assert_int_equal(lg_json_get_int(w->answer, "id", 0), 2);
+    assert_int_equal(
+        lg_cw_persist(w, LG_HTTP_GET, "/get_value_schema?store_name=cities&schema_id=2", NULL),
+        200);
     do_it(w, "/delete_store", DELETE_CITIES);
     do_it(w, "/purge_store", CITIES);
     assert_int_equal(persist_get(w), 404);
