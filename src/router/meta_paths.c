@@ -3,6 +3,11 @@
 #include "model/names.h"
 #include "model/push_status.h"
 #include "router/router_impl.h"
+#include "router/system_store.h"
+
+/* Defaults of Venice that mean nothing here but stand in its ZKStore. */
+#define VENICE_RETENTION_MS 432000000 /* five days */
+#define VENICE_SWAP_WAIT_MINUTES 60
 
 static struct lg_json *schema_json(const struct lg_router *r, const char *store, int32_t id,
                                    const char *text)
@@ -96,7 +101,8 @@ static void controller(struct lg_router *r, struct lg_http_request *rq)
 static void discover(struct lg_router *r, struct lg_http_request *rq,
                      const struct lg_catalog_snapshot *s, const struct lg_router_path *path)
 {
-    const struct lg_catalog_store *store;
+    LG_AUTO(lg_store) *system = NULL;
+    const struct lg_catalog_store *store = NULL;
     struct lg_slice name = path->resource;
     struct lg_error err = {0};
     struct lg_json *json;
@@ -108,7 +114,8 @@ static void discover(struct lg_router *r, struct lg_http_request *rq,
         lg_reply_text(rq, &err);
         return;
     }
-    if (lg_catalog_find_store(s, name, &store, &err) != LG_OK) {
+    system = lg_router_system_store(name);
+    if (system == NULL && lg_catalog_find_store(s, name, &store, &err) != LG_OK) {
         json = lg_reply_base(NULL, NULL);
         lg_json_set_str(json, "error", err.text);
         lg_json_set_str(json, "errorType", lg_rc_venice(err.rc));
@@ -116,7 +123,7 @@ static void discover(struct lg_router *r, struct lg_http_request *rq,
         lg_reply_json(rq, 404, json);
         return;
     }
-    json = lg_reply_base(r->cluster, store->store->name);
+    json = lg_reply_base(r->cluster, system != NULL ? system->name : store->store->name);
     lg_json_set_str(json, "d2Service", "lagoon-router");
     lg_json_set_str(json, "serverD2Service", "lagoon-server");
     lg_json_set_str(json, "zkAddress", NULL);
@@ -174,47 +181,105 @@ static void resource_state(struct lg_router *r, struct lg_http_request *rq,
     lg_reply_json(rq, 200, json);
 }
 
-static void of_store(struct lg_router *r, struct lg_http_request *rq,
-                     const struct lg_catalog_snapshot *s, const struct lg_router_path *path)
+/* /update_schema/<store>[/<value schema id>]: stores of batches have none. */
+static void update_schema(struct lg_router *r, struct lg_http_request *rq,
+                          const struct lg_store *store, const struct lg_router_path *path)
 {
-    const struct lg_catalog_store *store;
     struct lg_error err = {0};
-    int32_t latest;
+    struct lg_json *json;
 
-    if (lg_catalog_find_store(s, path->resource, &store, &err) != LG_OK) {
+    if (path->has_rest && path->rest.size > 0) {
+        (void)lg_error_set(&err, LG_ERR_NO_SCHEMA,
+                           "Update schema doesn't exist for value schema id: %.*s of store: %s",
+                           (int)LG_MIN(path->rest.size, (size_t)40), (const char *)path->rest.data,
+                           store->name);
         lg_reply_text(rq, &err);
         return;
     }
-    latest = lg_store_latest_value_schema_id(store->store);
+    json = lg_reply_base(r->cluster, store->name);
+    lg_json_set_int(json, "superSetSchemaId", store->latest_superset_schema_id);
+    lg_json_set(json, "schemas", lg_json_new_array());
+    lg_reply_json(rq, 200, json);
+}
+
+/* /store_state/<store>: the members of ZKStore, as Venice keeps it in ZooKeeper (wire-formats
+ * 10.5); most are named as in StoreInfo, whose other members no reader minds. */
+static struct lg_json *zk_store_json(const struct lg_store *store)
+{
+    struct lg_json *json = lg_store_to_json(store, LG_STORE_JSON_INFO);
+
+    lg_json_set_int(json, "createdTime", store->created_ms);
+    lg_json_set_str(json, "persistenceType", "ROCKS_DB");
+    lg_json_set_str(json, "routingStrategy", "CONSISTENT_HASH");
+    lg_json_set_str(json, "readStrategy", "ANY_OF_ONLINE");
+    lg_json_set_str(json, "offLinePushStrategy",
+                    lg_push_strategy_name(LG_PUSH_STRATEGY_WAIT_N_MINUS_ONE));
+    lg_json_set_bool(json, "enableWrites", store->enable_writes);
+    lg_json_set_bool(json, "enableReads", store->enable_reads);
+    lg_json_set_bool(json, "hybrid", false);
+    lg_json_set_int(json, "rmdVersion", -1);
+    lg_json_set_int(json, "compactionThresholdMilliseconds", -1);
+    lg_json_set_int(json, "retentionTime", VENICE_RETENTION_MS);
+    lg_json_set_str(json, "targetSwapRegion", "");
+    lg_json_set_int(json, "targetSwapRegionWaitTime", VENICE_SWAP_WAIT_MINUTES);
+    lg_json_set(json, "systemStores", lg_json_new_object());
+    return json;
+}
+
+/* The latest: the superset schema if there is one, else that with the largest id. */
+static void latest_value_schema(struct lg_router *r, struct lg_http_request *rq,
+                                const struct lg_store *store)
+{
+    int32_t latest = lg_store_latest_value_schema_id(store);
+
+    if (store->latest_superset_schema_id > 0)
+        latest = store->latest_superset_schema_id;
+    lg_reply_json(rq, 200,
+                  schema_json(r, store->name, latest, lg_store_value_schema(store, latest)));
+}
+
+/* What system stores answer, too. False when it is something else. */
+static bool schemas_of(struct lg_router *r, struct lg_http_request *rq,
+                       const struct lg_store *store, const struct lg_router_path *path)
+{
     switch (path->type) {
     case LG_ROUTER_KEY_SCHEMA:
-        lg_reply_json(rq, 200, schema_json(r, store->store->name, 1, store->store->key_schema));
-        break;
+        lg_reply_json(rq, 200, schema_json(r, store->name, 1, store->key_schema));
+        return true;
     case LG_ROUTER_VALUE_SCHEMA:
-        value_schema(r, rq, store->store, path);
-        break;
+        value_schema(r, rq, store, path);
+        return true;
     case LG_ROUTER_LATEST_VALUE_SCHEMA:
-        if (store->store->latest_superset_schema_id > 0)
-            latest = store->store->latest_superset_schema_id;
-        lg_reply_json(rq, 200,
-                      schema_json(r, store->store->name, latest,
-                                  lg_store_value_schema(store->store, latest)));
-        break;
+        latest_value_schema(r, rq, store);
+        return true;
     case LG_ROUTER_ALL_VALUE_SCHEMA_IDS:
-        all_value_schema_ids(r, rq, store->store);
-        break;
-    case LG_ROUTER_CURRENT_VERSION:
-        current_version(r, rq, s, store);
-        break;
-    case LG_ROUTER_STORE_STATE:
-        lg_reply_json(rq, 200, lg_store_to_json(store->store, LG_STORE_JSON_INFO));
-        break;
-    default: /* LG_ROUTER_UPDATE_SCHEMA */
-        (void)lg_error_set(&err, LG_ERR_NO_SCHEMA, "store '%s' has no update schemas",
-                           store->store->name);
-        lg_reply_text(rq, &err);
-        break;
+        all_value_schema_ids(r, rq, store);
+        return true;
+    case LG_ROUTER_UPDATE_SCHEMA:
+        update_schema(r, rq, store, path);
+        return true;
+    default:
+        return false;
     }
+}
+
+static void of_store(struct lg_router *r, struct lg_http_request *rq,
+                     const struct lg_catalog_snapshot *s, const struct lg_router_path *path)
+{
+    LG_AUTO(lg_store) *system = lg_router_system_store(path->resource);
+    const struct lg_catalog_store *store;
+    struct lg_error err = {0};
+
+    if (system != NULL && schemas_of(r, rq, system, path))
+        return;
+    if (lg_catalog_find_store(s, path->resource, &store, &err) != LG_OK)
+        lg_reply_text(rq, &err);
+    else if (path->type == LG_ROUTER_CURRENT_VERSION)
+        current_version(r, rq, s, store);
+    else if (path->type == LG_ROUTER_STORE_STATE)
+        lg_reply_json(rq, 200, zk_store_json(store->store));
+    else
+        (void)schemas_of(r, rq, store->store, path);
 }
 
 void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
@@ -225,17 +290,13 @@ void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
 
     if (path->type == LG_ROUTER_COMPUTE)
         lg_http_respond_text(rq, 405, "read compute is not enabled for this store");
+    else if (path->type == LG_ROUTER_ADMIN)
+        lg_router_admin(r, rq, path);
     else if (rq->method != LG_HTTP_GET)
         lg_http_respond_text(rq, 400, "%s is not answered here; use GET",
                              lg_http_method_name(rq->method));
-    else if (path->type == LG_ROUTER_ADMIN && !path->has_rest && path->resource.size == 0)
-        lg_http_respond(rq, &(struct lg_http_response){.status = 200});
-    else if (path->type == LG_ROUTER_ADMIN)
-        lg_http_respond_text(rq, 501, "no such admin task");
     else if (path->type == LG_ROUTER_LEADER_CONTROLLER || path->type == LG_ROUTER_MASTER_CONTROLLER)
         controller(r, rq);
-    else if (path->type == LG_ROUTER_PUSH_STATUS)
-        lg_http_respond_text(rq, 400, "ask the controller: GET /job?store_name=&version=");
     else if (s == NULL)
         lg_reply_text(rq, &err);
     else if (path->type == LG_ROUTER_DISCOVER_CLUSTER)
@@ -244,6 +305,11 @@ void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
         stores(r, rq, s);
     else if (path->type == LG_ROUTER_RESOURCE_STATE)
         resource_state(r, rq, s, path);
+    else if (path->type == LG_ROUTER_REQUEST_TOPIC || path->type == LG_ROUTER_BLOB_DISCOVERY ||
+             path->type == LG_ROUTER_PUSH_STATUS ||
+             path->type == LG_ROUTER_STREAM_HYBRID_STORE_QUOTA ||
+             path->type == LG_ROUTER_STREAM_REPROCESSING_HYBRID_STORE_QUOTA)
+        lg_router_topic(r, rq, s, path);
     else
         of_store(r, rq, s, path);
 }

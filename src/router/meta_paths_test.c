@@ -99,6 +99,11 @@ static void a_stores_state_has_the_fields_that_readers_look_at(void **state)
     assert_int_equal(lg_json_get_int(w->json, "currentVersion", 0), 1);
     assert_int_equal(lg_json_get_int(w->json, "partitionCount", 0), PARTITIONS);
     assert_int_equal(lg_json_size(lg_json_get(w->json, "versions")), 1);
+    assert_string_equal(lg_json_get_str(w->json, "offLinePushStrategy", ""),
+                        "WAIT_N_MINUS_ONE_REPLCIA_PER_PARTITION");
+    assert_string_equal(lg_json_get_str(w->json, "persistenceType", ""), "ROCKS_DB");
+    assert_true(lg_json_get_bool(w->json, "enableReads", false));
+    assert_true(lg_json_get_int(w->json, "createdTime", 0) > 0);
     assert_null(lg_json_get(w->json, "lagoon")); /* What only we keep stays here. */
 }
 
@@ -116,13 +121,31 @@ static void refusals_are_text_with_venices_status(void **state)
         {"/value_schema/citeis/1", 404, "did you mean 'cities'?"},
         {"/current_version/citeis", 404, "did you mean 'cities'?"},
         {"/store_state/citeis", 404, "did you mean 'cities'?"},
-        {"/update_schema/cities/1", 404, "store 'cities' has no update schemas"},
+        {"/update_schema/cities/1", 404,
+         "Update schema doesn't exist for value schema id: 1 of store: cities"},
         {"/resource_state/cities_v7", 404, "no version 'cities_v7'"},
         {"/resource_state/cities", 404, "a version is <store>_v<N>"},
         {"/key_schema", 400, "Resource name required, valid path should be : /key_schema/<name>"},
         {"/current_version/", 400, "Resource name required"},
         {"/discover_cluster", 400, "Resource name required"},
-        {"/push_status/cities_v1", 400, "GET /job"},
+        {"/value_schema/venice_system_store_SERVER_METADATA_RESPONSE/5", 404,
+         "has no value schema '5'"},
+        {"/current_version/venice_system_store_SERVER_METADATA_RESPONSE", 404, "no store named"},
+        {"/request_topic/cities", 400, "Online writes are only supported for hybrid stores."},
+        {"/request_topic/citeis", 404, "did you mean 'cities'?"},
+        {"/request_topic", 400, "Resource name required"},
+        {"/stream_hybrid_store_quota/citeis", 404, "did you mean 'cities'?"},
+        {"/stream_reprocessing_hybrid_store_quota/cities", 400, "cities"},
+        {"/stream_reprocessing_hybrid_store_quota/citeis_v1", 404, "did you mean 'cities'?"},
+        {"/blob_discovery", 400, "Blob Discovery: missing storeName:"},
+        {"/blob_discovery?store_name=cities&store_version=1", 400, "missing storeName:cities"},
+        {"/blob_discovery?store_name=citeis&store_version=1&store_partition=0", 404,
+         "did you mean 'cities'?"},
+        {"/blob_discovery?store_name=cities&store_version=1&store_partition=0", 403,
+         "blob transfer is not enabled for store: cities"},
+        {"/push_status/citeis_v1", 404, "did you mean 'cities'?"},
+        {"/push_status/cities", 400, "cities"},
+        {"/admin/readQuotaThrottle/enable", 400, "takes no action"},
         {"/admin/unknown", 501, "no such admin task"},
         {"/compute/cities", 405, "read compute"},
         {"/nonsense", 400, "no such path: '/nonsense'"},
@@ -141,6 +164,70 @@ static void refusals_are_text_with_venices_status(void **state)
     }
     assert_int_equal(
         lg_clw_ask(w, &w->router, LG_HTTP_POST, "/key_schema/cities", NULL, LG_SLICE_NULL), 400);
+}
+
+static void system_stores_give_their_schemas(void **state)
+{
+    static const char name[] = "venice_system_store_SERVER_METADATA_RESPONSE";
+    struct lg_clw *w = *state;
+
+    assert_int_equal(get(w, "/discover_cluster/venice_system_store_SERVER_METADATA_RESPONSE"), 200);
+    assert_string_equal(lg_json_get_str(w->json, "name", ""), name);
+    assert_string_equal(lg_json_get_str(w->json, "serverD2Service", ""), "lagoon-server");
+    assert_int_equal(get(w, "/all_value_schema_ids/venice_system_store_SERVER_METADATA_RESPONSE"),
+                     200);
+    assert_int_equal(lg_json_size(lg_json_get(w->json, "schemaIdSet")), 4);
+    assert_int_equal(get(w, "/value_schema/venice_system_store_SERVER_METADATA_RESPONSE/4"), 200);
+    assert_int_equal(lg_json_get_int(w->json, "id", 0), 4);
+    assert_non_null(strstr(lg_json_get_str(w->json, "schemaStr", ""), "externalStorageReadMode"));
+    assert_int_equal(get(w, "/key_schema/venice_system_store_SERVER_METADATA_RESPONSE"), 200);
+    assert_string_equal(lg_json_get_str(w->json, "schemaStr", ""), "\"int\"");
+    assert_int_equal(get(w, "/latest_value_schema/venice_system_store_KAFKA_MESSAGE_ENVELOPE"),
+                     200);
+    assert_int_equal(lg_json_get_int(w->json, "id", 0), 14);
+    assert_int_equal(get(w, "/value_schema/venice_system_store_METADATA_SYSTEM_SCHEMA_STORE/47"),
+                     200);
+    assert_int_equal(get(w, "/stores"), 200); /* Nobody made them. */
+    assert_int_equal(lg_json_size(lg_json_get(w->json, "stores")), 2);
+}
+
+static void writers_and_operators_are_answered_as_by_venice(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(get(w, "/stream_hybrid_store_quota/cities"), 200);
+    lg_clw_expect_text(w, OF("\"lagoon-0\"", "\"cities_v1\"") ",\"quotaStatus\":\"UNKNOWN\"}");
+    assert_int_equal(get(w, "/stream_reprocessing_hybrid_store_quota/cities_v1"), 200);
+    assert_string_equal(lg_json_get_str(w->json, "quotaStatus", ""), "UNKNOWN");
+    assert_int_equal(get(w, "/update_schema/cities"), 200);
+    assert_int_equal(lg_json_size(lg_json_get(w->json, "schemas")), 0);
+    assert_int_equal(get(w, "/push_status/cities_v1"), 400);
+    assert_string_equal(lg_json_get_str(w->json, "executionStatus", ""), "COMPLETED");
+    assert_non_null(strstr(lg_json_get_str(w->json, "error", ""), "GET /job"));
+    assert_int_equal(get(w, "/push_status/cities_v9"), 400);
+    assert_int_equal(lg_json_type(lg_json_get(w->json, "executionStatus")), LG_JSON_NULL);
+}
+
+static int post(struct lg_clw *w, const char *target)
+{
+    return lg_clw_ask(w, &w->router, LG_HTTP_POST, target, NULL, LG_SLICE_NULL);
+}
+
+static void the_switch_of_read_throttling_is_kept(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assert_int_equal(get(w, "/admin/readQuotaThrottle"), 200);
+    lg_clw_expect_text(w, "{\"readThrottlingEnabled\":true,\"earlyThrottleEnabled\":false}");
+    assert_int_equal(post(w, "/admin/readQuotaThrottle/disable"), 200);
+    assert_int_equal(get(w, "/admin/readQuotaThrottle"), 200);
+    lg_clw_expect_text(w, "{\"readThrottlingEnabled\":false,\"earlyThrottleEnabled\":false}");
+    assert_int_equal(post(w, "/admin/readQuotaThrottle/enable"), 200);
+    lg_clw_expect_text(w, "{\"readThrottlingEnabled\":true,\"earlyThrottleEnabled\":false}");
+    assert_int_equal(post(w, "/admin/readQuotaThrottle"), 400);
+    assert_int_equal(post(w, "/admin/readQuotaThrottle/flip"), 400);
+    assert_int_equal(post(w, "/admin/unknown/enable"), 501);
+    assert_int_equal(post(w, "/admin"), 400);
 }
 
 static void discovery_of_an_unknown_store_is_json(void **state)
@@ -187,6 +274,9 @@ int main(void)
         cmocka_unit_test(every_path_has_venices_json),
         cmocka_unit_test(a_stores_state_has_the_fields_that_readers_look_at),
         cmocka_unit_test(refusals_are_text_with_venices_status),
+        cmocka_unit_test(system_stores_give_their_schemas),
+        cmocka_unit_test(writers_and_operators_are_answered_as_by_venice),
+        cmocka_unit_test(the_switch_of_read_throttling_is_kept),
         cmocka_unit_test(discovery_of_an_unknown_store_is_json),
         cmocka_unit_test(health_checks_are_answered_without_a_body),
         cmocka_unit_test(what_is_not_served_is_told),

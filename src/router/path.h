@@ -22,6 +22,10 @@
     X("store_state", STORE_STATE, true)                                                            \
     X("stores", STORES, false)                                                                     \
     X("push_status", PUSH_STATUS, true)                                                            \
+    X("request_topic", REQUEST_TOPIC, true)                                                        \
+    X("stream_hybrid_store_quota", STREAM_HYBRID_STORE_QUOTA, true)                                \
+    X("stream_reprocessing_hybrid_store_quota", STREAM_REPROCESSING_HYBRID_STORE_QUOTA, true)      \
+    X("blob_discovery", BLOB_DISCOVERY, false)                                                     \
     X("admin", ADMIN, false)                                                                       \
     X("v1", V1, false)
 

@@ -23,6 +23,7 @@ struct lg_router {
     struct lg_meta_op announce;
     struct lg_timer announce_again;
     bool announcing, announce_lost, ready, stopping, idle;
+    bool read_throttling_off; /* by /admin/readQuotaThrottle */
     void (*stopped)(void *ctx);
     void *stopped_ctx;
 };
@@ -45,6 +46,11 @@ void lg_router_storage(struct lg_router *r, struct lg_http_request *rq,
                        const struct lg_router_path *path);
 void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
                   const struct lg_router_path *path);
+/* /admin, and what is said of topics and pushes, in topic_paths.c. */
+void lg_router_admin(struct lg_router *r, struct lg_http_request *rq,
+                     const struct lg_router_path *path);
+void lg_router_topic(struct lg_router *r, struct lg_http_request *rq,
+                     const struct lg_catalog_snapshot *s, const struct lg_router_path *path);
 /* Everything else, in meta_paths.c. */
 void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
                     const struct lg_router_path *path);
