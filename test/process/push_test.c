@@ -179,7 +179,7 @@ static void another_file_under_the_same_id_is_found_out(void **state)
     lg_rig_init(&rig);
     lg_rig_start(&rig, NULL, NULL);
     make_store(&rig, "rows");
-    for (unsigned wait_ms = 0; wait_ms < 2000 && !caught; wait_ms += 20) {
+    for (unsigned wait_ms = 0; wait_ms < 200 && !caught; wait_ms += 2) {
         LG_AUTO_STR char *first = write_rows(&rig, "first.ndjson", 1, ROWS);
         LG_AUTO_STR char *second = write_rows(&rig, "second.ndjson", 2, ROWS);
         LG_AUTO_STR char *id = lg_strf("id-%u", wait_ms);
@@ -189,6 +189,7 @@ static void another_file_under_the_same_id_is_found_out(void **state)
         lg_rig_spawn(&rig, &push,
                      (const char *const[]){"push", "rows", first, "--key-field", "id", "--push-id",
                                            id, NULL});
+        until_version_given(&push);
         (void)lg_process_ended(&push, wait_ms);
         lg_process_kill(&push);
         lg_process_done(&push);
