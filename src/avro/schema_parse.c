@@ -570,8 +570,8 @@ enum lg_rc lg_schema_parse(struct lg_slice json_text, struct lg_schema **out, st
 
     if (json_text.size > LG_SCHEMA_TEXT_BYTES_MAX)
         return lg_error_set(err, LG_ERR_TOO_LARGE,
-                            "the schema has %zu bytes, over the limit of %zu", json_text.size,
-                            LG_SCHEMA_TEXT_BYTES_MAX);
+                            "the schema has %zu bytes, over the limit schema_bytes of %zu",
+                            json_text.size, LG_SCHEMA_TEXT_BYTES_MAX);
     p.doc = doc = doc_new(json_text);
     rc = lg_json_parse(doc->text, &doc->json, err);
     if (rc != LG_OK)

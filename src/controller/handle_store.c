@@ -50,7 +50,8 @@ static void begin_new_store(struct lg_change *ch)
             lg_error_set(&err, LG_ERR_CONFLICT,
                          "store '%s' exists; choose another name, or push into it", ch->store_name);
     else if (rc == LG_OK && lg_map_size(c->state->stores) >= LG_CONTROLLER_STORES_MAX)
-        rc = lg_error_set(&err, LG_ERR_TOO_LARGE, "there are %u stores, which is the limit",
+        rc = lg_error_set(&err, LG_ERR_TOO_LARGE,
+                          "there are %u stores, which is the limit stores; delete and purge one",
                           LG_CONTROLLER_STORES_MAX);
     ch->store_is_new = true;
     if (rc == LG_OK && !lg_mutant(LG_MUTANT_graveyard_ignored))

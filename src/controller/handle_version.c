@@ -48,6 +48,28 @@ static struct lg_json *creation_answer(struct lg_controller *c, const char *stor
     return json;
 }
 
+/* Servers refuse what is too much for them; better no push begins that cannot end. */
+static enum lg_rc check_replicas(const struct lg_controller *c, size_t servers, uint32_t wanted,
+                                 struct lg_error *err)
+{
+    uint64_t held = 0, limit = (uint64_t)servers * LG_ASSIGNMENT_REPLICAS_MAX;
+    struct lg_slice key;
+    size_t at = 0;
+    void *value;
+
+    while (lg_map_next(c->state->topics, &at, &key, &value)) {
+        const struct lg_ctl_topic *t = value;
+
+        held += (uint64_t)t->placement.partitions * t->placement.factor;
+    }
+    if (held + wanted <= limit || servers == 0)
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_TOO_LARGE,
+                        "%u more replicas beside %llu are over the limit replicas (%u for each of "
+                        "%zu servers); use fewer partitions, delete stores, or add servers",
+                        wanted, (unsigned long long)held, LG_ASSIGNMENT_REPLICAS_MAX, servers);
+}
+
 static enum lg_rc place(struct lg_controller *c, const struct lg_version *v,
                         struct lg_ctl_placement *out, struct lg_error *err)
 {
@@ -66,7 +88,9 @@ static enum lg_rc place(struct lg_controller *c, const struct lg_version *v,
 
     for (size_t i = 0; i < n; i++)
         ids[i] = s->instances.data[i].id;
-    rc = lg_assignment_compute(&input, at, err);
+    rc = check_replicas(c, n, partitions * factor, err);
+    if (rc == LG_OK)
+        rc = lg_assignment_compute(&input, at, err);
     if (rc == LG_OK) {
         out->partitions = partitions;
         out->factor = factor;

@@ -17,8 +17,9 @@ static enum lg_rc parse_count(const char *text, const char *what, int64_t max, i
     if (text == NULL)
         return LG_OK;
     if (!lg_parse_i64(lg_slice_str(text), 1, max, &value))
-        return lg_error_set(err, LG_ERR_INVALID, "%s '%.40s' is not a number between 1 and %lld",
-                            what, text, (long long)max);
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "%s '%.40s' is not a number between 1 and %lld, its limit", what, text,
+                            (long long)max);
     *out = (int32_t)value;
     return LG_OK;
 }

@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 #define LG_ASSIGNMENT_FACTOR_MAX 16u
+#define LG_ASSIGNMENT_REPLICAS_MAX 2000u /* on one server, of all versions together */
 
 struct lg_assignment_input {
     const char *const *instances; /* ids of live servers, sorted, without repetition */

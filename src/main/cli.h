@@ -49,6 +49,7 @@ int lg_verb_standalone(const struct lg_command *command);
 int lg_verb_push(const struct lg_command *command);
 int lg_verb_file(const struct lg_command *command);
 int lg_verb_admin(const struct lg_command *command);
+int lg_verb_limits(const struct lg_command *command);
 int lg_verb_doctor(const struct lg_command *command);
 int lg_verb_backup(const struct lg_command *command);
 int lg_verb_backup_check(const struct lg_command *command);

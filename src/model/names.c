@@ -22,9 +22,10 @@ enum lg_rc lg_names_check_store(struct lg_slice name, struct lg_error *err)
                             "the store name is empty; give a letter, then letters, digits, '_' or "
                             "'-'");
     if (name.size > LG_STORE_NAME_MAX)
-        return lg_error_set(err, LG_ERR_INVALID,
-                            "the store name has %zu bytes; shorten it to at most %d", name.size,
-                            LG_STORE_NAME_MAX);
+        return lg_error_set(
+            err, LG_ERR_INVALID,
+            "the store name has %zu bytes; shorten it to at most %d (limit store_name_bytes)",
+            name.size, LG_STORE_NAME_MAX);
     for (size_t i = 0; i < name.size; i++) {
         if (!is_name_byte(name.data[i]))
             return lg_error_set(err, LG_ERR_INVALID,

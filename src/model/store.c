@@ -134,9 +134,10 @@ enum lg_rc lg_store_add_value_schema(struct lg_store *s, const char *text, int32
         }
     }
     if (s->value_schemas.size >= LG_STORE_SCHEMAS_MAX || schema.id == INT32_MAX)
-        return lg_error_set(err, LG_ERR_TOO_LARGE,
-                            "store %s has %d value schemas already; make a new store", s->name,
-                            LG_STORE_SCHEMAS_MAX);
+        return lg_error_set(
+            err, LG_ERR_TOO_LARGE,
+            "store %s has %d value schemas, the limit value_schemas; make a new store", s->name,
+            LG_STORE_SCHEMAS_MAX);
     schema.id++;
     schema.text = lg_strdup(text);
     LG_VEC_PUSH(&s->value_schemas, schema);
@@ -190,9 +191,10 @@ static enum lg_rc check_push(const struct lg_store *s, const struct lg_store_pus
                             "kill it, then push %s again",
                             running->push_job_id, s->name, running->number, push->push_job_id);
     if (s->versions.size >= LG_STORE_VERSIONS_MAX)
-        return lg_error_set(err, LG_ERR_TOO_LARGE,
-                            "store %s holds %d versions; delete old ones before pushing", s->name,
-                            LG_STORE_VERSIONS_MAX);
+        return lg_error_set(
+            err, LG_ERR_TOO_LARGE,
+            "store %s holds %d versions, the limit versions; delete old ones before pushing",
+            s->name, LG_STORE_VERSIONS_MAX);
     return LG_OK;
 }
 

@@ -384,7 +384,7 @@ static int check_request_line(struct lg_http1 *p, struct lg_slice line)
         return fail(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
     p->m.target = lg_slice(first + 1, (size_t)(last - first - 1));
     if (p->m.target.size > LG_HTTP1_TARGET_BYTES_MAX)
-        return fail(p, 414, "the request target is over its limit");
+        return fail(p, 414, "the request target is over the limit head_bytes");
     for (size_t i = 0; i < p->m.target.size; i++) {
         uint8_t c = p->m.target.data[i];
 
@@ -478,9 +478,9 @@ static size_t feed_head(struct lg_http1 *p, struct lg_slice bytes)
     }
     if (size > LG_HTTP_HEAD_BYTES_MAX - p->m.head.size) {
         if (p->lines == 0 && p->kind == LG_HTTP1_REQUEST)
-            (void)fail(p, 414, "the request line is over its limit");
+            (void)fail(p, 414, "the request line is over the limit head_bytes");
         else
-            (void)fail(p, 431, "the headers are over their limit");
+            (void)fail(p, 431, "the headers are over the limit head_bytes");
         return 0;
     }
     lg_buf_append(&p->m.head, bytes.data, size);

@@ -48,7 +48,8 @@ static enum lg_rc read_lines(struct lg_input *in, struct lines *l, struct lg_err
     lg_buf_consume(&l->bytes, l->used);
     l->used = 0;
     if (l->bytes.size > LG_INPUT_LINE_BYTES_MAX)
-        return lg_error_set(err, LG_ERR_TOO_LARGE, "line %llu is longer than %zu bytes",
+        return lg_error_set(err, LG_ERR_TOO_LARGE,
+                            "line %llu is longer than %zu bytes (limit line_bytes)",
                             (unsigned long long)l->line + 1, LG_INPUT_LINE_BYTES_MAX);
     room = lg_buf_reserve(&l->bytes, READ_BYTES);
     rc = lg_input_read(in, room, READ_BYTES, &got, err);

@@ -146,8 +146,8 @@ enum lg_rc lg_packer_next(struct lg_packer *p, struct lg_row *out, bool *out_end
     if (p->o.shape.compression == LG_COMPRESSION_NO_OP) {
         if (out->value.size > LG_VALUE_BYTES_MAX)
             return lg_error_set(err, LG_ERR_TOO_LARGE,
-                                "a value of %zu bytes; at most %zu are allowed", out->value.size,
-                                LG_VALUE_BYTES_MAX);
+                                "a value of %zu bytes; at most %zu are allowed (limit value_bytes)",
+                                out->value.size, LG_VALUE_BYTES_MAX);
     } else {
         lg_buf_clear(&p->packed);
         rc = lg_value_codec_pack(p->codec, out->value, &p->packed, err);

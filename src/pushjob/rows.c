@@ -106,7 +106,8 @@ enum lg_rc lg_rows_add(struct lg_rows *r, const struct lg_row *row, struct lg_er
 
     assert(!r->finished);
     if (row->key.size > LG_PUSH_KEY_BYTES_MAX)
-        return lg_error_set(err, LG_ERR_TOO_LARGE, "a key of %zu bytes; at most %zu are allowed",
+        return lg_error_set(err, LG_ERR_TOO_LARGE,
+                            "a key of %zu bytes; at most %zu are allowed (limit key_bytes)",
                             row->key.size, LG_PUSH_KEY_BYTES_MAX);
     if (row->value.size > LG_PUSH_VALUE_BYTES_MAX)
         return lg_error_set(err, LG_ERR_TOO_LARGE, "a value of %zu bytes; at most %zu are allowed",

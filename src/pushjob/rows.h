@@ -20,7 +20,7 @@
 #define LG_ROWS_RUNS_MAX 1024u /* spilled batches: about 100 times the memory */
 /* Held at a time when there is no disk to sort on. */
 #define LG_PUSH_BYTES_MAX ((uint64_t)16 << 30)
-#define LG_PUSH_KEY_BYTES_MAX ((size_t)1 << 20)
+#define LG_PUSH_KEY_BYTES_MAX LG_KEY_BYTES_MAX
 #define LG_PUSH_VALUE_BYTES_MAX LG_VALUE_BYTES_MAX
 
 struct lg_rows; /* Opaque. */

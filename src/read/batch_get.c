@@ -3,9 +3,11 @@
 
 static void too_many(const struct lg_batch_get *get, struct lg_batch_get_key *k)
 {
-    k->rc = lg_error_set(&k->err, LG_ERR_TOO_LARGE,
-                         "the values are over %zu bytes together; ask for fewer keys at once",
-                         get->bytes_max);
+    k->rc = lg_error_set(
+        &k->err, LG_ERR_TOO_LARGE,
+        "the values are over %zu bytes together (limit batch_bytes); ask for fewer keys at "
+        "once",
+        get->bytes_max);
 }
 
 /* Counts a value that was read; drops it when it is too much, and then nothing more is read. */

@@ -14,6 +14,7 @@
 #define LG_SCHEMA_ID_MANIFEST (-20) /* of a put whose value is a manifest */
 
 /* What a value may have, before and after compression. */
+#define LG_KEY_BYTES_MAX ((size_t)512 << 10)
 #define LG_VALUE_BYTES_MAX ((size_t)20 << 20)
 /* Key and value in one message; a value that does not fit is cut into chunks. */
 #define LG_RECORD_PAYLOAD_BYTES_MAX ((size_t)972800)

@@ -375,8 +375,8 @@ static bool make_room(struct pinned *p, size_t count)
         (void)lg_error_set(&err, LG_ERR_INVALID, "the request names no key");
     else if (count > keys_max(p))
         (void)lg_error_set(&err, LG_ERR_TOO_LARGE,
-                           "%zu keys; store '%s' answers at most %zu at once", count,
-                           p->store->store->name, keys_max(p));
+                           "%zu keys; store '%s' answers at most %zu at once (limit batch_keys)",
+                           count, p->store->store->name, keys_max(p));
     else if ((p->keys = lg_arena_zalloc(p->rq->arena, count * sizeof *p->keys)) == NULL ||
              (p->read.keys = lg_arena_zalloc(p->rq->arena, count * sizeof(void *))) == NULL)
         (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the keys need more memory than allowed");

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "catalog/tree_read.h"
+#include "coord/assignment.h"
 #include "model/enums.h"
 #include "server/metrics.h"
 #include "storage/partition.h"
@@ -415,9 +416,9 @@ static void follow(struct lg_replica_manager *m, const struct lg_tree_node *node
         }
         if (is_leaving(m, name))
             return; /* Its last life is not over; task_stopped comes back here. */
-        if (m->replicas >= LG_SERVER_REPLICAS_MAX) {
+        if (m->replicas >= LG_ASSIGNMENT_REPLICAS_MAX) {
             lg_log(LG_LOG_ERROR, "replica_refused", "topic=%s partition=%u limit=%u", name, p,
-                   LG_SERVER_REPLICAS_MAX);
+                   LG_ASSIGNMENT_REPLICAS_MAX);
             continue;
         }
         if (t == NULL)

@@ -12,8 +12,6 @@
 #include "ingest/task.h"
 #include "metastore/metastore.h"
 
-#define LG_SERVER_REPLICAS_MAX 2000u
-
 struct lg_replica_manager; /* Opaque. */
 
 struct lg_replica_manager_options {

@@ -10,26 +10,28 @@ void lg_chunk_writer_done(struct lg_chunk_writer *w)
     *w = (struct lg_chunk_writer){0};
 }
 
+/* The largest value fits into its chunks beside the largest key. */
+_Static_assert((LG_RECORD_PAYLOAD_BYTES_MAX - LG_KEY_BYTES_MAX) * LG_CHUNKS_MAX >=
+                   LG_VALUE_BYTES_MAX,
+               "there are enough chunks");
+
 enum lg_rc lg_chunk_writer_check(bool chunked, size_t key_bytes, size_t value_bytes,
                                  struct lg_error *err)
 {
-    size_t chunk_bytes = LG_RECORD_PAYLOAD_BYTES_MAX - key_bytes;
-
-    if (key_bytes < LG_RECORD_PAYLOAD_BYTES_MAX && value_bytes <= chunk_bytes)
-        return LG_OK;
-    if (value_bytes > LG_VALUE_BYTES_MAX)
-        return lg_error_set(err, LG_ERR_TOO_LARGE, "a value of %zu bytes; at most %zu are allowed",
-                            value_bytes, LG_VALUE_BYTES_MAX);
-    if (key_bytes >= LG_RECORD_PAYLOAD_BYTES_MAX ||
-        value_bytes > (uint64_t)chunk_bytes * LG_CHUNKS_MAX)
+    if (key_bytes > LG_KEY_BYTES_MAX)
         return lg_error_set(err, LG_ERR_TOO_LARGE,
-                            "a key of %zu bytes leaves no room for its value of %zu bytes",
-                            key_bytes, value_bytes);
-    if (!chunked)
+                            "a key of %zu bytes; at most %zu are allowed (limit key_bytes)",
+                            key_bytes, LG_KEY_BYTES_MAX);
+    if (value_bytes > LG_VALUE_BYTES_MAX)
+        return lg_error_set(err, LG_ERR_TOO_LARGE,
+                            "a value of %zu bytes; at most %zu are allowed (limit value_bytes)",
+                            value_bytes, LG_VALUE_BYTES_MAX);
+    if (!chunked && key_bytes + value_bytes > LG_RECORD_PAYLOAD_BYTES_MAX)
         return lg_error_set(
             err, LG_ERR_TOO_LARGE,
-            "a record of %zu bytes; at most %zu are allowed for key and value without chunking: "
-            "`lagoon store update STORE --chunking true` allows values of %zu MiB",
+            "a record of %zu bytes; at most %zu are allowed for key and value without chunking "
+            "(limit record_bytes): `lagoon store update STORE --chunking true` allows values of "
+            "%zu MiB",
             key_bytes + value_bytes, LG_RECORD_PAYLOAD_BYTES_MAX, LG_VALUE_BYTES_MAX >> 20);
     return LG_OK;
 }
