@@ -605,6 +605,7 @@ void lg_http1_write_response(struct lg_buf *out, const struct lg_http1_answer *a
     bool bodiless = a->status == 204 || a->status == 304;
 
     assert(a->status >= 200 && a->status <= 599);
+    assert(!a->chunked || (!bodiless && !a->to_head && !a->to_http10 && a->body.size == 0));
     lg_buf_append_str(out, "HTTP/1.1 ");
     append_number(out, (uint64_t)a->status);
     lg_buf_append_byte(out, ' ');
@@ -616,7 +617,9 @@ void lg_http1_write_response(struct lg_buf *out, const struct lg_http1_answer *a
         lg_buf_append(out, "\r\n", 2);
     }
     append_headers(out, a->headers, a->header_count);
-    if (!bodiless)
+    if (a->chunked)
+        lg_buf_append_str(out, "Transfer-Encoding: chunked\r\n");
+    else if (!bodiless)
         append_length(out, a->body.size);
     if (!a->keep_alive)
         lg_buf_append_str(out, "Connection: close\r\n");
@@ -625,6 +628,13 @@ void lg_http1_write_response(struct lg_buf *out, const struct lg_http1_answer *a
     lg_buf_append(out, "\r\n", 2);
     if (!bodiless && !a->to_head)
         lg_buf_append_slice(out, a->body);
+}
+
+void lg_http1_write_chunk(struct lg_buf *out, struct lg_slice bytes)
+{
+    lg_buf_appendf(out, "%zx\r\n", bytes.size);
+    lg_buf_append_slice(out, bytes);
+    lg_buf_append(out, "\r\n", 2); /* Without trailers, this ends the body, too. */
 }
 
 static bool is_token_char(uint8_t c)

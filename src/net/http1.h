@@ -92,8 +92,11 @@ struct lg_http1_answer {
     bool to_head;    /* Answers a HEAD: the length is told, the body is not sent. */
     bool keep_alive; /* Else "Connection: close". */
     bool to_http10;  /* Needs "Connection: keep-alive" to be kept. */
+    bool chunked;    /* Only the head is written; lg_http1_write_chunk follows. Not to HTTP/1.0. */
 };
 void lg_http1_write_response(struct lg_buf *out, const struct lg_http1_answer *a);
+/* Appends a piece of a chunked body; an empty one is its end. */
+void lg_http1_write_chunk(struct lg_buf *out, struct lg_slice bytes);
 
 /* Appends a request with Host and, where the method or a body asks for it, Content-Length. Nothing
  * is appended and LG_ERR_INVALID returned when target or headers hold what must not stand there. */

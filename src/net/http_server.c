@@ -39,6 +39,14 @@ struct slot { /* One request. */
     struct lg_http1_message message;
     struct lg_buf response; /* When answered before its turn. */
     bool answered;
+    bool streaming;      /* Begun, and not ended. */
+    bool wants_room;     /* The streamer found it full. */
+    int status;          /* Of the stream, */
+    size_t stream_bytes; /* and what it has written. */
+    void (*room)(void *ctx);
+    void *room_ctx;
+    struct lg_task room_task;
+    bool room_posted, released; /* Its memory waits for the task. */
     char peer[64];
 };
 
@@ -110,6 +118,13 @@ static void slot_release(struct slot *slot)
     struct lg_http_server *s = slot->server;
 
     lg_list_remove(&slot->link);
+    if (slot->room_posted) {
+        slot->released = true;
+        slot->conn = NULL;
+        if (s != NULL)
+            lg_list_push_back(&s->orphans, &slot->link);
+        return;
+    }
     if (s == NULL || s->stopping || s->spare_count == SLOTS_KEPT_MAX) {
         slot_free(slot);
         return;
@@ -118,6 +133,8 @@ static void slot_release(struct slot *slot)
     lg_http1_message_clear(&slot->message, KEEP_BYTES);
     lg_buf_done(&slot->response);
     slot->answered = false;
+    slot->streaming = slot->wants_room = false;
+    slot->stream_bytes = 0;
     lg_list_push_front(&s->spare, &slot->link);
     s->spare_count++;
 }
@@ -183,12 +200,43 @@ static void refuse(struct server_conn *c, int status, const char *text)
     c->in_flight++;
 }
 
+static void tell_room(struct lg_task *task)
+{
+    struct slot *slot = LG_CONTAINER_OF(task, struct slot, room_task);
+    struct lg_http_server *s = slot->server;
+
+    slot->room_posted = false;
+    if (!slot->released) {
+        slot->room(slot->room_ctx);
+        return;
+    }
+    slot->released = false; /* The stream ended meanwhile. */
+    slot_release(slot);
+    if (s != NULL)
+        check_stopped(s);
+}
+
+/* The streamer waits: it goes on with the lane's next task. */
+static void post_room(struct slot *slot)
+{
+    if (slot->room_posted)
+        return;
+    slot->wants_room = false;
+    slot->room_posted = true;
+    slot->room_task.run = tell_room;
+    lg_lane_post(slot->rq.lane, &slot->room_task);
+}
+
 /* Sends the answers whose turn has come. */
 static void send_ready(struct server_conn *c)
 {
     while (!lg_list_empty(&c->slots)) {
         struct slot *slot = LG_CONTAINER_OF(c->slots.next, struct slot, link);
 
+        if (slot->streaming && slot->response.size > 0)
+            send_out(c, &slot->response); /* Its turn has come: the beginning. */
+        if (slot->streaming && slot->wants_room && lg_conn_queued(c->conn) <= LG_CONN_HIGH_BYTES)
+            post_room(slot);
         if (!slot->answered)
             return;
         send_out(c, &slot->response);
@@ -373,6 +421,8 @@ static void conn_closed(void *ctx, struct lg_conn *conn, enum lg_rc why)
 
         slot->conn = NULL;
         slot->rq.peer_gone = true;
+        if (slot->streaming)
+            post_room(slot);
         if (slot->answered) {
             slot_release(slot);
         } else {
@@ -594,20 +644,20 @@ void lg_http_server_stop(struct lg_http_server *s, uint64_t grace_ms, void (*sto
 /* --- Answers -------------------------------------------------------------------------------- */
 
 static void count_answer(const struct lg_http_server *s, const struct lg_http_request *rq,
-                         const struct lg_http_response *response)
+                         int status, size_t body_bytes)
 {
     uint32_t listener = (uint32_t)s->options.listener;
-    uint32_t class = (uint32_t)LG_MIN(LG_MAX(response->status / 100, 1), 5) - 1;
+    uint32_t class = (uint32_t)LG_MIN(LG_MAX(status / 100, 1), 5) - 1;
     uint64_t took_us = lg_lane_now_us(s->options.lane) - rq->received_us;
 
     lg_metric_add(&lg_metric_http_requests_total, listener * 5 + class, 1);
     lg_metric_observe(&lg_metric_http_request_seconds, listener, took_us);
-    lg_metric_add(&lg_metric_http_response_bytes_total, listener, response->body.size);
+    lg_metric_add(&lg_metric_http_response_bytes_total, listener, body_bytes);
     if (lg_log_wanted(LG_LOG_DEBUG)) /* No target: it may hold a key. */
         lg_log(LG_LOG_DEBUG, "http_answered",
                "port=%u id=%llu method=%s status=%d bytes=%zu time_us=%llu peer=%s", s->port,
-               (unsigned long long)rq->id, lg_http_method_name(rq->method), response->status,
-               response->body.size, (unsigned long long)took_us, rq->peer);
+               (unsigned long long)rq->id, lg_http_method_name(rq->method), status, body_bytes,
+               (unsigned long long)took_us, rq->peer);
 }
 
 struct lg_buf lg_http_request_take_body(struct lg_http_request *rq)
@@ -634,9 +684,9 @@ void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *
                                 .to_http10 = slot->message.is_http10,
                                 .keep_alive = slot->message.keep_alive};
 
-    assert(!slot->answered && "a request is answered exactly once");
+    assert(!slot->answered && !slot->streaming && "a request is answered exactly once");
     if (s != NULL)
-        count_answer(s, rq, response);
+        count_answer(s, rq, response->status, response->body.size);
     if (c == NULL) {
         slot_release(slot);
         if (s != NULL)
@@ -656,6 +706,91 @@ void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *
     } else {
         lg_http1_write_response(&slot->response, &a);
     }
+    advance(c);
+}
+
+/* --- Streams -------------------------------------------------------------------------------- */
+
+static bool is_its_turn(const struct slot *slot)
+{
+    return slot->conn->slots.next == &slot->link;
+}
+
+bool lg_http_can_stream(const struct lg_http_request *rq)
+{
+    const struct slot *slot = LG_CONTAINER_OF(rq, struct slot, rq);
+
+    return rq->method != LG_HTTP_HEAD && !slot->message.is_http10;
+}
+
+void lg_http_stream_begin(struct lg_http_request *rq, const struct lg_http_response *response,
+                          void (*room)(void *ctx), void *ctx)
+{
+    struct slot *slot = LG_CONTAINER_OF(rq, struct slot, rq);
+    struct lg_http1_answer a = {.status = response->status,
+                                .content_type = response->content_type,
+                                .headers = response->headers,
+                                .header_count = response->header_count,
+                                .keep_alive = slot->message.keep_alive,
+                                .chunked = true};
+
+    assert(!slot->answered && !slot->streaming && lg_http_can_stream(rq));
+    slot->streaming = true;
+    slot->status = response->status;
+    slot->room = room;
+    slot->room_ctx = ctx;
+    if (slot->conn == NULL)
+        return;
+    if (slot->server->stopping)
+        a.keep_alive = false;
+    lg_http1_write_response(&slot->response, &a);
+    if (is_its_turn(slot))
+        send_out(slot->conn, &slot->response);
+}
+
+bool lg_http_stream_is_full(struct lg_http_request *rq)
+{
+    struct slot *slot = LG_CONTAINER_OF(rq, struct slot, rq);
+
+    slot->wants_room =
+        slot->conn != NULL &&
+        (!is_its_turn(slot) || lg_conn_queued(slot->conn->conn) > LG_CONN_HIGH_BYTES);
+    return slot->wants_room;
+}
+
+void lg_http_stream_write(struct lg_http_request *rq, struct lg_slice bytes)
+{
+    struct slot *slot = LG_CONTAINER_OF(rq, struct slot, rq);
+
+    assert(slot->streaming);
+    slot->stream_bytes += bytes.size;
+    if (slot->conn == NULL || bytes.size == 0)
+        return;
+    lg_http1_write_chunk(&slot->response, bytes);
+    if (is_its_turn(slot))
+        send_out(slot->conn, &slot->response);
+}
+
+void lg_http_stream_end(struct lg_http_request *rq)
+{
+    struct slot *slot = LG_CONTAINER_OF(rq, struct slot, rq);
+    struct server_conn *c = slot->conn;
+    struct lg_http_server *s = slot->server;
+
+    assert(slot->streaming);
+    slot->streaming = slot->wants_room = false;
+    slot->answered = true;
+    if (s != NULL)
+        count_answer(s, rq, slot->status, slot->stream_bytes);
+    if (c == NULL) {
+        slot_release(slot);
+        if (s != NULL)
+            check_stopped(s);
+        return;
+    }
+    c->active_us = lg_lane_now_us(s->options.lane);
+    lg_http1_write_chunk(&slot->response, LG_SLICE_NULL);
+    send_ready(c);
     advance(c);
 }
 

@@ -74,6 +74,24 @@ void lg_http_server_stop(struct lg_http_server *s, uint64_t grace_ms, void (*sto
 struct lg_buf lg_http_request_take_body(struct lg_http_request *rq);
 /* Answers and releases the request: `rq` and its arena are gone when this returns. */
 void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *response);
+
+/* An answer in pieces, for bodies that come little by little: begin, write as long as there is
+ * room, end. Only the connection's send queue holds what was written: a slow reader makes the
+ * stream full, one that does not read at all is cut off after the idle time. Without
+ * lg_http_can_stream (a HEAD, HTTP/1.0) the answer must be lg_http_respond. */
+bool lg_http_can_stream(const struct lg_http_request *rq);
+/* The response has no body. `room` comes on the lane when a full stream has room again, and when
+ * the peer has gone (rq->peer_gone), never from inside these calls. */
+void lg_http_stream_begin(struct lg_http_request *rq, const struct lg_http_response *response,
+                          void (*room)(void *ctx), void *ctx);
+/* True while earlier answers of the connection are not sent or its queue is over
+ * LG_CONN_HIGH_BYTES. Never once the peer has gone: what is written then is dropped. */
+bool lg_http_stream_is_full(struct lg_http_request *rq);
+/* A piece; it may be written to a full stream, but should not. Empty: nothing. */
+void lg_http_stream_write(struct lg_http_request *rq, struct lg_slice bytes);
+/* The end; releases the request as lg_http_respond does. */
+void lg_http_stream_end(struct lg_http_request *rq);
+
 /* A text/plain answer; `status` as given. */
 void lg_http_respond_text(struct lg_http_request *rq, int status, const char *fmt, ...)
     LG_PRINTF(3, 4);

@@ -653,6 +653,170 @@ static void a_broken_network_leaves_nothing_behind(void **state)
     }
 }
 
+/* --- Streams -------------------------------------------------------------------------------- */
+
+#define PIECE ((size_t)256 << 10)
+
+struct streamed { /* Writes pieces while there is room. */
+    struct lg_http_request *rq;
+    size_t pieces, written, rooms;
+    bool gone;
+};
+
+static struct streamed streamed;
+
+static void stream_on(void *ctx)
+{
+    struct streamed *s = (struct streamed *)ctx;
+    LG_SCOPED(lg_buf) piece = {0};
+
+    s->rooms++;
+    s->gone = s->rq->peer_gone;
+    memset(lg_buf_reserve(&piece, PIECE), 's', PIECE);
+    lg_buf_commit(&piece, PIECE);
+    while (!s->gone && s->written < s->pieces && !lg_http_stream_is_full(s->rq)) {
+        lg_http_stream_write(s->rq, lg_buf_slice(&piece));
+        s->written++;
+    }
+    if (s->gone || s->written == s->pieces)
+        lg_http_stream_end(LG_TAKE(s->rq));
+}
+
+static void begin_stream(struct rig *r, size_t i)
+{
+    struct lg_http_response response = {.status = 200, .content_type = "avro/binary"};
+
+    streamed.rq = r->held[i];
+    assert_true(lg_http_can_stream(streamed.rq));
+    lg_http_stream_begin(streamed.rq, &response, stream_on, &streamed);
+    stream_on(&streamed);
+}
+
+static void write_ab(struct rig *r, size_t i)
+{
+    struct lg_http_response response = {.status = 200, .content_type = "avro/binary"};
+
+    lg_http_stream_begin(r->held[i], &response, stream_on, &streamed);
+    lg_http_stream_write(r->held[i], LG_LIT("ab"));
+    lg_http_stream_write(r->held[i], LG_LIT(""));
+    lg_http_stream_write(r->held[i], LG_LIT("0123456789abcdefg"));
+    lg_http_stream_end(r->held[i]);
+}
+
+#define CHUNKED                                                                                    \
+    "HTTP/1.1 200 OK\r\nContent-Type: avro/binary\r\nTransfer-Encoding: chunked\r\n\r\n"           \
+    "2\r\nab\r\n11\r\n0123456789abcdefg\r\n0\r\n\r\n"
+
+static void a_stream_comes_in_chunks_and_the_connection_stays(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r);
+    connect_peer(&r, 0);
+    say(&r, 0, "GET /hold HTTP/1.1\r\n" H "\r\n");
+    settle(&r);
+    on_lane(&r, write_ab, 0);
+    settle(&r);
+    expect(&r, 0, CHUNKED);
+    lg_buf_clear(&r.peers[0].received);
+    say(&r, 0, "GET /hold HTTP/1.1\r\n" H "\r\nGET /hold HTTP/1.1\r\n" H "\r\n");
+    settle(&r);
+    on_lane(&r, write_ab, 2); /* The later one first: it waits for its turn. */
+    settle(&r);
+    expect(&r, 0, "");
+    on_lane(&r, write_ab, 1);
+    settle(&r);
+    expect(&r, 0, CHUNKED CHUNKED);
+    rig_done(&r);
+}
+
+static void a_slow_reader_holds_the_stream_back(void **state)
+{
+    struct rig r;
+    size_t at_first;
+
+    (void)state;
+    rig_init(&r);
+    connect_peer(&r, 0);
+    streamed = (struct streamed){.pieces = 64};
+    on_lane(&r, stop_reading, 0);
+    say(&r, 0, "GET /hold HTTP/1.1\r\n" H "\r\n");
+    settle(&r);
+    on_lane(&r, begin_stream, 0);
+    settle(&r);
+    at_first = streamed.written;
+    assert_in_range(at_first, 1, 32); /* Of 16 MiB, what the queue and the network hold. */
+    assert_non_null(streamed.rq);
+    on_lane(&r, go_on_reading, 0);
+    settle(&r);
+    assert_null(streamed.rq);
+    assert_int_equal(streamed.written, 64);
+    assert_true(streamed.rooms > 1);
+    assert_true(r.peers[0].received.size > 64 * PIECE);
+    rig_done(&r);
+}
+
+static void a_stream_that_nobody_reads_is_cut_off(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r);
+    connect_peer(&r, 0);
+    streamed = (struct streamed){.pieces = 64};
+    on_lane(&r, stop_reading, 0);
+    say(&r, 0, "GET /hold HTTP/1.1\r\n" H "\r\n");
+    settle(&r);
+    on_lane(&r, begin_stream, 0);
+    lg_sim_run_us(r.sim, 3 * IDLE_MS * LG_MS);
+    assert_null(streamed.rq); /* Told by `room`, it ended. */
+    assert_true(streamed.gone);
+    assert_true(streamed.written < 64);
+    rig_done(&r);
+}
+
+static void a_stream_learns_that_its_peer_hung_up(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r);
+    connect_peer(&r, 0);
+    streamed = (struct streamed){.pieces = 64};
+    on_lane(&r, stop_reading, 0);
+    say(&r, 0, "GET /hold HTTP/1.1\r\n" H "\r\n");
+    settle(&r);
+    on_lane(&r, begin_stream, 0);
+    settle(&r);
+    assert_non_null(streamed.rq);
+    on_lane(&r, hang_up, 0);
+    settle(&r);
+    assert_true(streamed.gone);
+    assert_null(streamed.rq);
+    rig_done(&r);
+}
+
+static void see_http10(struct rig *r, size_t i)
+{
+    assert_false(lg_http_can_stream(r->held[i]));
+    release_held(r, i);
+}
+
+static void old_clients_get_no_streams(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r);
+    connect_peer(&r, 0);
+    say(&r, 0, "GET /hold HTTP/1.0\r\n" H "\r\n");
+    settle(&r);
+    on_lane(&r, see_http10, 0);
+    settle(&r);
+    rig_done(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -676,6 +840,11 @@ int main(void)
         cmocka_unit_test(stopping_lets_requests_finish),
         cmocka_unit_test(stopping_ends_at_the_grace_time),
         cmocka_unit_test(a_broken_network_leaves_nothing_behind),
+        cmocka_unit_test(a_stream_comes_in_chunks_and_the_connection_stays),
+        cmocka_unit_test(a_slow_reader_holds_the_stream_back),
+        cmocka_unit_test(a_stream_that_nobody_reads_is_cut_off),
+        cmocka_unit_test(a_stream_learns_that_its_peer_hung_up),
+        cmocka_unit_test(old_clients_get_no_streams),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
