@@ -16,13 +16,17 @@ struct worker { /* Settles one partition after another. */
 struct lg_gather {
     struct lg_gather_options o;
     struct lg_rows *rows;
-    bool cancelled, ended; /* ended: of the source */
+    bool cancelled, ended; /* ended: the source, as the lane knows */
     struct lg_error err;   /* The first that counts; rc LG_OK: none. */
     struct lg_rows_conflict conflict;
 
     bool reading, spilling, finishing;
     struct lg_offload read, spill, finish;
-    struct lg_error read_err, spill_err;
+    struct { /* The reading thread's while it reads. */
+        bool ended;
+        struct lg_error err;
+    } source;
+    struct lg_error spill_err;
     struct lg_rows_conflict spill_conflict;
 
     struct worker workers[SETTLE_AT_ONCE];
@@ -127,10 +131,10 @@ static void read_work(struct lg_offload *offload)
     for (unsigned i = 0; i < READ_ROWS_AT_ONCE && !lg_rows_is_full(g->rows); i++) {
         struct lg_row row;
 
-        rc = g->o.next(g->o.ctx, &row, &g->ended, &g->read_err);
-        if (rc == LG_OK && !g->ended)
-            rc = lg_rows_add(g->rows, &row, &g->read_err);
-        if (rc != LG_OK || g->ended)
+        rc = g->o.next(g->o.ctx, &row, &g->source.ended, &g->source.err);
+        if (rc == LG_OK && !g->source.ended)
+            rc = lg_rows_add(g->rows, &row, &g->source.err);
+        if (rc != LG_OK || g->source.ended)
             return;
     }
 }
@@ -140,8 +144,9 @@ static void read_done(struct lg_offload *offload)
     struct lg_gather *g = LG_CONTAINER_OF(offload, struct lg_gather, read);
 
     g->reading = false;
-    if (g->read_err.rc != LG_OK && g->err.rc == LG_OK)
-        keep(g, &g->read_err, NULL);
+    g->ended = g->source.ended;
+    if (g->source.err.rc != LG_OK && g->err.rc == LG_OK)
+        keep(g, &g->source.err, NULL);
     if (g->err.rc == LG_OK && !g->cancelled)
         g->o.read_some(g->o.ctx);
     step(g);

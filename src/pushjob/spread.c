@@ -24,11 +24,14 @@ struct stream {
     bool in_row;
     struct lg_segment segment;
     struct lg_segment_stamp stamp;
-    struct lg_blob *next; /* filled; NULL: none */
-    size_t next_records;
-    bool ended; /* Nothing is left to fill. */
+    struct lg_blob *filled;
+    size_t filled_records;
+    bool fill_ended;
     struct lg_error fill_err;
 
+    struct lg_blob *next; /* filled, waits; NULL: none */
+    size_t next_records;
+    bool ended;            /* Nothing is left to fill. */
     struct lg_blob *batch; /* in flight, or paused */
     size_t batch_records;
     struct lg_pubsub_op op;
@@ -101,13 +104,13 @@ static enum lg_rc fill_batch(struct stream *s, struct lg_buf *batch)
         s->in_row = !whole;
         if (!whole)
             continue;
-        s->next_records++;
+        s->filled_records++;
         rc = next_row(s);
     }
     if (rc == LG_OK && !s->has_row) {
         lg_segment_end(&s->segment, &s->stamp, /* is_final= */ true, &key, &value);
         add_message(batch, &key, &value, now_ms, NULL, 0);
-        s->ended = true;
+        s->fill_ended = true;
     }
     return rc;
 }
@@ -118,11 +121,11 @@ static void fill_work(struct lg_offload *offload)
     LG_SCOPED(lg_buf) batch = lg_buf_with_ceiling(LG_BATCH_BYTES_MAX);
 
     (void)lg_buf_reserve(&batch, LG_SPREAD_BATCH_BYTES + LG_SPREAD_BATCH_BYTES / 16);
-    s->next_records = 0;
+    s->filled_records = 0;
     if (fill_batch(s, &batch) != LG_OK)
         return;
     assert(lg_buf_ok(&batch)); /* A record is far smaller than the room above. */
-    s->next = lg_blob_take(&batch);
+    s->filled = lg_blob_take(&batch);
 }
 
 /* --- Sending. ----------------------------------------------------------------------------------
@@ -141,6 +144,9 @@ static void fill_done(struct lg_offload *offload)
     struct stream *s = LG_CONTAINER_OF(offload, struct stream, fill);
 
     s->filling = false;
+    s->next = LG_TAKE(s->filled);
+    s->next_records = s->filled_records;
+    s->ended = s->fill_ended;
     if (s->fill_err.rc != LG_OK)
         fail(s->spread, &s->fill_err);
     step(s);
@@ -240,7 +246,7 @@ static bool next_partition(struct stream *s)
     lg_rows_stream_free(s->rows);
     s->partition = spread->next_partition++;
     s->rows = lg_rows_stream_new(spread->o.rows, s->partition);
-    s->has_row = s->in_row = s->ended = false;
+    s->has_row = s->in_row = s->ended = s->fill_ended = false;
     lg_segment_init(&s->segment, &spread->o.guid, /* first= */ 0, LG_CHECKSUM_ADHASH);
     return true;
 }
