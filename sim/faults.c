@@ -1,7 +1,7 @@
 /* What goes wrong, and when: crashes with and without loss of power, crashes in the middle of an
  * operation of the disk, connections that break, cuts of the network, slowness, disks that others
- * fill. In a mild world only single servers crash, far apart, or have little room, and no read may
- * notice. */
+ * fill. In a mild world disks have little room, and either single servers crash, far apart, or
+ * servers have little room too: no read may notice. */
 #include "base/log.h"
 #include "sim/world.h"
 
@@ -139,15 +139,26 @@ static struct lg_world_node *some_server(struct lg_world *w)
     return lg_world_node(w, LG_ROLE_SERVER, (unsigned)below(w, LG_WORLD_SERVERS));
 }
 
+/* A server without room may hold the one replica that is late: while that may be, no other server
+ * crashes. */
+static void mild_fault(struct lg_world *w, struct lg_world_node *ground)
+{
+    bool on_ground = below(w, 2) == 0;
+
+    if (on_ground)
+        crowd(w, ground);
+    else if (w->mild_crowds)
+        crowd(w, some_server(w));
+    else
+        crash(w, some_server(w));
+}
+
 static void one_fault(struct lg_world *w)
 {
     struct lg_world_node *ground = lg_world_node(w, LG_ROLE_GROUND, 0);
 
     if (w->mild) {
-        if (below(w, 2) == 0)
-            crash(w, some_server(w));
-        else
-            crowd(w, below(w, 2) == 0 ? ground : some_server(w));
+        mild_fault(w, ground);
         return;
     }
     switch (below(w, 14)) {

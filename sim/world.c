@@ -112,6 +112,7 @@ struct lg_world *lg_world_new(uint64_t seed)
     add_node(w, at++, LG_ROLE_READER, 0, "reader", false);
     assert(at == LG_WORLD_NODES);
     w->mild = lg_sim_rand_chance(w->sim, 1, 4);
+    w->mild_crowds = lg_sim_rand_chance(w->sim, 1, 2);
     w->faults_end_us =
         lg_sim_now_us(w->sim) + FAULTS_US + lg_sim_rand_below(w->sim, FAULTS_SPREAD_US);
     return w;

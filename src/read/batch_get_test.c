@@ -104,6 +104,37 @@ static void cold_keys_take_one_hop_and_warm_ones_none(void **state)
     check(f);
 }
 
+/* Cold and warm alike: what fits is answered, the rest is refused and holds no memory. */
+static void more_bytes_than_allowed_are_refused_by_name(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int warm = 0; warm < 2; warm++) {
+        size_t bytes = 0, refused = 0;
+
+        f->get.bytes_max = 300; /* of about 100 * 2 / 3 * 15 */
+        ask(f, 100);
+        run(f);
+        for (size_t i = 0; i < 100; i++) {
+            struct lg_batch_get_key *k = &f->keys[i];
+
+            bytes += k->value.payload.size;
+            if (k->rc != LG_ERR_TOO_LARGE)
+                continue;
+            refused++;
+            assert_non_null(strstr(k->err.text, "over 300 bytes together"));
+            assert_int_equal(0, k->value.payload.size);
+        }
+        assert_in_range(bytes, 200, 300);
+        assert_in_range(refused, 1, 100);
+        clear_values(f);
+        f->get.bytes_max = 0;
+        run(f);
+        check(f);
+        clear_values(f);
+    }
+}
+
 static void a_large_batch_does_not_stay_on_the_lane(void **state)
 {
     struct fixture *f = *state;
@@ -142,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(cold_keys_take_one_hop_and_warm_ones_none),
+        TEST(more_bytes_than_allowed_are_refused_by_name),
         TEST(a_large_batch_does_not_stay_on_the_lane),
         TEST(an_empty_batch_is_answered),
         TEST(references_are_given_back),
