@@ -3,6 +3,7 @@
 
 #include "admin/backup_impl.h"
 #include "base/str.h"
+#include "lane/fault.h"
 #include "base/vec.h"
 #include "pubsub/batch.h"
 
@@ -239,6 +240,8 @@ enum lg_rc lg_backup_write(const struct lg_backup_world *w, const struct lg_json
         rc = copy_topics(w, nodes, &sum, topics, err);
     if (rc == LG_OK)
         rc = lg_disk_sync_dir(w->disk, "log", err);
+    if (rc == LG_OK)
+        rc = lg_fault_check(LG_FAULT_BACKUP_COPIED, err);
     if (rc == LG_OK) {
         lg_json_write(&text, manifest, /* pretty= */ true);
         lg_buf_append_byte(&text, '\n');

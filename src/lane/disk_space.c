@@ -3,6 +3,7 @@
 #include "lane/disk_space.h"
 
 #include "base/log.h"
+#include "lane/fault.h"
 #include "lane/mutant.h"
 
 #define PIECE_BYTES ((size_t)1 << 20)
@@ -151,6 +152,8 @@ static enum lg_rc fill(struct lg_disk_space *s, struct lg_error *err)
                            (size_t)LG_MIN((uint64_t)PIECE_BYTES, s->reserve_bytes - at), err);
     if (rc == LG_OK)
         rc = lg_file_sync(file, err);
+    if (rc == LG_OK)
+        rc = lg_fault_check(LG_FAULT_RESERVE_FILLED, err);
     lg_free(zeros);
     return rc;
 }

@@ -2,6 +2,7 @@
  * costs a single load in production. Any thread. */
 #include "lane/fault.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -58,10 +59,11 @@ static LG_NORETURN void end_process(enum lg_fault fault)
     int n = snprintf(line, sizeof(line), "fault %s\n", table[fault].name);
     ssize_t written;
 
-    /* As after kill -9 nothing may run any more, so the one line bypasses the log and stdio;
-     * whether it arrives does not change what happens next. */
+    /* Nothing may run any more, so the one line bypasses the log and stdio; whether it arrives does
+     * not change what happens next. */
     written = write(STDERR_FILENO, line, (size_t)n);
     (void)written;
+    (void)kill(getpid(), SIGKILL);
     _exit(EXIT_LIKE_KILL_9);
 }
 
@@ -88,14 +90,39 @@ bool lg_fault_hit(enum lg_fault fault)
     return true;
 }
 
+/* What a "=kill" or "=fail" at the end of the word asks for; without one, the default effect.
+ * `word` is left without it. */
+static enum lg_rc take_effect(struct lg_slice *word, bool *out_given, bool *out_exits,
+                              struct lg_error *err)
+{
+    const uint8_t *equals = word->size == 0 ? NULL : memchr(word->data, '=', word->size);
+    struct lg_slice effect;
+
+    *out_given = equals != NULL;
+    if (equals == NULL)
+        return LG_OK;
+    effect = lg_slice_skip(*word, (size_t)(equals - word->data) + 1);
+    *out_exits = lg_slice_eq_str(effect, "kill");
+    if (!*out_exits && !lg_slice_eq_str(effect, "fail"))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "fault \"%.*s\": after the equals sign stands kill or fail",
+                            LG_FMT(*word));
+    *word = lg_slice(word->data, (size_t)(equals - word->data));
+    return LG_OK;
+}
+
 static enum lg_rc arm_from_word(struct lg_slice word, struct lg_error *err)
 {
+    bool given = false, exits = false;
+    enum lg_rc rc = take_effect(&word, &given, &exits, err);
     const uint8_t *colon = word.size == 0 ? NULL : memchr(word.data, ':', word.size);
     struct lg_slice name = colon == NULL ? word : lg_slice(word.data, (size_t)(colon - word.data));
     const char *names[LG_FAULT_COUNT];
     const char *nearest;
     uint64_t after = 0;
 
+    if (rc != LG_OK)
+        return rc;
     if (colon != NULL && !lg_parse_u64(lg_slice_skip(word, name.size + 1), AFTER_MAX, &after))
         return lg_error_set(err, LG_ERR_INVALID,
                             "fault \"%.*s\": after the colon stands how many passages go well, "
@@ -104,7 +131,8 @@ static enum lg_rc arm_from_word(struct lg_slice word, struct lg_error *err)
     for (unsigned i = 0; i < LG_FAULT_COUNT; i++) {
         names[i] = table[i].name;
         if (lg_slice_eq_str(name, table[i].name)) {
-            arm((enum lg_fault)i, (unsigned)after, 1, strcmp(table[i].effect, "exit") == 0);
+            arm((enum lg_fault)i, (unsigned)after, 1,
+                given ? exits : strcmp(table[i].effect, "exit") == 0);
             return LG_OK;
         }
     }

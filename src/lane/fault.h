@@ -1,8 +1,9 @@
 /* Fault points: places that can be told to fail, so that every error path runs in a test.
  *
  * A test arms a point in process; an operator or the process tests arm points by the environment
- * variable LAGOON_FAULTS="NAME[:after_n]..." read once by lg_fault_arm_from_env: a point whose
- * default effect is "exit" then ends the process at once, as kill -9 would.
+ * variable LAGOON_FAULTS="NAME[:after_n][=kill|=fail],..." read once by lg_fault_arm_from_env. The
+ * passage after the first after_n then fails, or ends the process with SIGKILL; which of them is
+ * the row's default effect unless the word says it. Every point can be told to kill.
  */
 #ifndef LG_LANE_FAULT_H
 #define LG_LANE_FAULT_H

@@ -2,6 +2,7 @@
 #include "lane/fault.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,12 +106,36 @@ static void an_exit_point_from_the_environment_ends_the_process(void **state)
         _exit(lg_fault_hit(LG_FAULT_META_SYNCED) ? 2 : 3);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 137);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
     assert_true(read(pipe_fds[0], text, sizeof(text) - 1) > 0);
     assert_string_equal(text, "fault META_SYNCED\n");
     close(pipe_fds[0]);
     close(pipe_fds[1]);
+}
+
+static void a_point_that_fails_can_be_told_to_kill_and_the_other_way_round(void **state)
+{
+    (void)state;
+    struct lg_error err = {0};
+    int status = 0;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (freopen("/dev/null", "w", stderr) == NULL ||
+            lg_fault_arm_from_env("META_SYNCED=fail,DISK_READ:1=kill", &err) != LG_OK ||
+            !lg_fault_hit(LG_FAULT_META_SYNCED) || lg_fault_hit(LG_FAULT_DISK_READ))
+            _exit(1);
+        _exit(lg_fault_hit(LG_FAULT_DISK_READ) ? 2 : 3);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    assert_rc(LG_ERR_INVALID, lg_fault_arm_from_env("DISK_READ=burn", &err));
+    assert_string_equal(err.text,
+                        "fault \"DISK_READ=burn\": after the equals sign stands kill or fail");
+    assert_rc(LG_ERR_INVALID, lg_fault_arm_from_env("DISK_READ:x=kill", &err));
 }
 
 enum { THREADS = 4, PASSAGES = 10000, FAILURES = 7000 };
@@ -152,6 +177,7 @@ int main(void)
         T(the_environment_arms_points_by_name),
         T(a_bad_environment_is_refused),
         T(an_exit_point_from_the_environment_ends_the_process),
+        T(a_point_that_fails_can_be_told_to_kill_and_the_other_way_round),
         T(threads_share_the_count),
     };
 

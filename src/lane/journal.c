@@ -15,6 +15,7 @@
 
 static const uint8_t file_magic[4] = {'L', 'G', 'J', '1'};
 static const uint8_t frame_magic[4] = {'L', 'G', 'F', '1'};
+static const uint8_t mark_magic[4] = {'L', 'G', 'E', '1'};
 
 struct lg_journal {
     struct lg_file *file;
@@ -23,7 +24,8 @@ struct lg_journal {
     uint64_t synced; /* Everything before it is durable. */
     uint64_t next_sequence;
     uint64_t cut_bytes;
-    bool failed; /* The tail is unknown: no more appends. */
+    uint64_t marked; /* The end mark says so much; 0: there is none. */
+    bool failed;     /* The tail is unknown: no more appends. */
     struct lg_buf frame;
 };
 
@@ -75,6 +77,18 @@ static bool parse_header(const uint8_t *bytes, uint64_t offset, struct header *o
     *out = (struct header){lg_load_u32le(bytes + 4), lg_load_u64le(bytes + 8),
                            lg_load_u64le(bytes + 16), lg_load_u32le(bytes + 24)};
     return out->length <= LG_JOURNAL_FRAME_MAX;
+}
+
+/* An end mark is a header of its own magic behind the last frame, over which the next is written.
+ * False when these are not the bytes of one that was written for `offset`. */
+static bool parse_mark(const uint8_t *bytes, uint64_t offset, struct header *out)
+{
+    if (memcmp(bytes, mark_magic, sizeof(mark_magic)) != 0 ||
+        lg_load_u32le(bytes + 28) != header_crc(bytes, offset))
+        return false;
+    *out =
+        (struct header){.sequence = lg_load_u64le(bytes + 8), .synced = lg_load_u64le(bytes + 16)};
+    return out->synced == offset;
 }
 
 /* Puts the header into the room before the payload, and zeros behind it. */
@@ -224,11 +238,12 @@ static enum lg_rc look_for_witness(const struct lg_journal *j, uint64_t damage, 
         for (size_t at = 0; at < SCAN_CHUNK && at + FRAME_HEADER <= got; at += ALIGN) {
             struct header h;
 
-            if (parse_header(bytes + at, base + at, &h) && h.sequence > j->next_sequence &&
-                h.synced > damage && h.synced <= base + at)
+            if ((parse_header(bytes + at, base + at, &h) ||
+                 parse_mark(bytes + at, base + at, &h)) &&
+                h.sequence > j->next_sequence && h.synced > damage && h.synced <= base + at)
                 return lg_error_set(err, LG_ERR_CORRUPT,
-                                    "%s: the frame at offset %llu is damaged, and the one at %llu "
-                                    "was written later; restore the file from a copy",
+                                    "%s: the frame at offset %llu is damaged, and what stands at "
+                                    "%llu was written later; restore the file from a copy",
                                     j->path, (unsigned long long)damage,
                                     (unsigned long long)(base + at));
         }
@@ -263,12 +278,46 @@ static enum lg_rc replay(struct lg_journal *j, const struct lg_journal_options *
     }
 }
 
-static enum lg_rc cut_tail(struct lg_journal *j, uint64_t size, struct lg_error *err)
+/* Does the file end with the end mark, and nothing behind it? */
+static enum lg_rc find_mark(struct lg_journal *j, uint64_t size, struct lg_error *err)
 {
+    uint8_t bytes[FRAME_HEADER];
+    struct header h;
+    size_t got = 0;
     enum lg_rc rc;
 
-    if (j->end == size)
+    if (size - j->end != FRAME_HEADER)
         return LG_OK;
+    rc = lg_file_read(j->file, j->end, bytes, sizeof(bytes), &got, err);
+    if (rc == LG_OK && got == sizeof(bytes) && parse_mark(bytes, j->end, &h) &&
+        h.sequence == j->next_sequence)
+        j->marked = j->end;
+    return rc;
+}
+
+/* Says behind the last frame that it is durable. Advice to the next open, so an error costs nothing
+ * but what it would have seen: the mark is not synced here, and no acknowledgement waits for it. */
+static void mark_end(struct lg_journal *j)
+{
+    uint8_t bytes[FRAME_HEADER] = {0};
+    struct lg_error ignored;
+
+    if (j->failed || j->marked == j->end || j->synced != j->end || j->next_sequence == 0)
+        return;
+    memcpy(bytes, mark_magic, sizeof(mark_magic));
+    store_u64le(bytes + 8, j->next_sequence);
+    store_u64le(bytes + 16, j->end);
+    store_u32le(bytes + 28, header_crc(bytes, j->end));
+    if (lg_file_write(j->file, j->end, bytes, sizeof(bytes), &ignored) == LG_OK)
+        j->marked = j->end;
+}
+
+static enum lg_rc cut_tail(struct lg_journal *j, uint64_t size, struct lg_error *err)
+{
+    enum lg_rc rc = find_mark(j, size, err);
+
+    if (rc != LG_OK || j->end == size || j->marked != 0)
+        return rc;
     rc = look_for_witness(j, j->end, size, err);
     if (rc != LG_OK)
         return rc;
@@ -310,6 +359,7 @@ enum lg_rc lg_journal_open(const struct lg_journal_options *options, struct lg_j
     if (rc != LG_OK)
         return rc;
     j->synced = j->end;
+    mark_end(j); /* An older program, or a crash, left none. */
     *out = LG_TAKE(j);
     return LG_OK;
 }
@@ -342,6 +392,7 @@ static bool drop_tail(struct lg_journal *j, uint64_t end)
 {
     struct lg_error ignored;
 
+    j->marked = 0; /* It went with the rest. */
     return lg_file_truncate(j->file, end, &ignored) == LG_OK;
 }
 
@@ -401,6 +452,7 @@ enum lg_rc lg_journal_sync(struct lg_journal *j, struct lg_error *err)
         j->synced = j->end;
     else
         j->failed = true;
+    mark_end(j);
     return rc;
 }
 

@@ -9,6 +9,7 @@
 #include "test/test.h"
 
 #define PAGE "docs/formats/journal.md"
+#define END_MARK 32u
 #define FILE_MAX 65536
 
 static struct lg_disk *disk;
@@ -69,6 +70,27 @@ static void assert_joined(const struct lg_buf *joined, const char *want)
     LG_AUTO_STR char *got = lg_strndup((const char *)joined->data, joined->size);
 
     assert_string_equal(got, want);
+}
+
+/* The same frame as by a copy, with room used and the buffer's content left as the frame. */
+static void a_payload_framed_in_place_is_read_back_like_a_copied_one(void **state)
+{
+    (void)state;
+    LG_AUTO(lg_journal) *j = NULL;
+    LG_SCOPED(lg_buf) joined = {0}, framed = {0};
+
+    assert_ok(try_open(&j, &joined));
+    append(j, "one");
+    for (size_t i = 0; i < LG_JOURNAL_ROOM_BYTES; i++)
+        lg_buf_append_byte(&framed, 0xee);
+    lg_buf_append_str(&framed, "in place");
+    assert_ok(lg_journal_append_framed(j, &framed, NULL, &err));
+    append_synced(j, "three");
+    lg_journal_close(j);
+    j = NULL;
+    assert_ok(try_open(&j, &joined));
+    assert_joined(&joined, "one|in place|three|");
+    assert_int_equal(lg_journal_cut_bytes(j), 0);
 }
 
 /* --- Bytes ---------------------------------------------------------------------------------- */
@@ -237,7 +259,7 @@ static void leave(uint64_t room)
 static void a_frame_that_finds_no_space_leaves_no_trace_and_goes_in_later(void **state)
 {
     (void)state;
-    for (uint64_t room = 0; room < 48; room++) { /* of a frame of 48 bytes */
+    for (uint64_t room = 0; room + END_MARK < 48; room++) { /* of a frame of 48 bytes */
         LG_SCOPED(lg_buf) joined = {0};
         struct lg_journal *j = NULL;
         uint64_t size;
@@ -347,7 +369,7 @@ static void every_truncation_cuts_to_the_last_whole_frame(void **state)
     uint64_t bounds[6];
 
     make_sample(bounds, /* last_group= */ true);
-    for (uint64_t size = 0; size <= bounds[5]; size++) {
+    for (uint64_t size = 0; size <= bounds[5] + END_MARK; size++) {
         LG_SCOPED(lg_buf) joined = {0};
         struct lg_journal *j = NULL;
         unsigned whole = 0;
@@ -358,7 +380,10 @@ static void every_truncation_cuts_to_the_last_whole_frame(void **state)
             whole++;
         assert_ok(try_open(&j, &joined));
         assert_joined(&joined, prefixes[whole]);
-        assert_int_equal(lg_journal_cut_bytes(j), size < 16 ? size : size - bounds[whole]);
+        assert_int_equal(lg_journal_cut_bytes(j), size < 16 ? size
+                                                  : size == bounds[5] + END_MARK
+                                                      ? 0
+                                                      : size - bounds[whole]);
         append_synced(j, "new");
         lg_journal_close(j);
         assert_ok(try_open(&j, &joined));
@@ -367,8 +392,9 @@ static void every_truncation_cuts_to_the_last_whole_frame(void **state)
     }
 }
 
-/* `certain`: the number of frames before which damage must be found by a later group. */
-static void flip_every_bit(bool last_group, unsigned frames, unsigned certain)
+/* `certain`: the number of frames before which damage must be found by something later. `marked`:
+ * the end mark is there; a crash may have cost it. */
+static void flip_every_bit(bool last_group, bool marked, unsigned frames, unsigned certain)
 {
     uint64_t bounds[6];
 
@@ -381,6 +407,8 @@ static void flip_every_bit(bool last_group, unsigned frames, unsigned certain)
         while (bounds[hit + 1] <= bit / 8)
             hit++;
         make_sample(bounds, last_group);
+        if (!marked)
+            assert_true(lg_disk_sim_resize(disk, "j", bounds[frames]));
         assert_true(lg_disk_sim_flip(disk, "j", bit));
         if (bit / 8 < bounds[0] || hit < certain) {
             assert_rc(LG_ERR_CORRUPT, try_open(&j, &joined));
@@ -397,14 +425,55 @@ static void every_flipped_bit_with_a_later_group_behind_it_is_corruption(void **
 {
     (void)state;
     /* Only the last group, the frame "eeeeeeee", has no witness. */
-    flip_every_bit(/* last_group= */ true, 5, 4);
+    flip_every_bit(/* last_group= */ true, /* marked= */ false, 5, 4);
 }
 
 static void every_flipped_bit_in_the_last_group_is_cut(void **state)
 {
     (void)state;
     /* "dddd" behind a damaged "ccc" is of the same group: a crash may have done that. */
-    flip_every_bit(/* last_group= */ false, 4, 2);
+    flip_every_bit(/* last_group= */ false, /* marked= */ false, 4, 2);
+}
+
+static void every_flipped_bit_before_an_end_mark_is_corruption(void **state)
+{
+    (void)state;
+    flip_every_bit(/* last_group= */ true, /* marked= */ true, 5, 5);
+    flip_every_bit(/* last_group= */ false, /* marked= */ true, 4, 4);
+}
+
+static void a_flipped_bit_in_the_end_mark_costs_nothing(void **state)
+{
+    (void)state;
+    uint64_t bounds[6];
+
+    make_sample(bounds, /* last_group= */ true);
+    for (uint64_t bit = bounds[5] * 8; bit < (bounds[5] + END_MARK) * 8; bit++) {
+        LG_SCOPED(lg_buf) joined = {0};
+        struct lg_journal *j = NULL;
+
+        assert_true(lg_disk_sim_flip(disk, "j", bit));
+        assert_ok(try_open(&j, &joined)); /* And writes it anew. */
+        assert_joined(&joined, prefixes[5]);
+        assert_int_equal(lg_journal_cut_bytes(j), END_MARK);
+        lg_journal_close(j);
+    }
+}
+
+static void a_journal_without_an_end_mark_gets_one_when_it_is_opened(void **state)
+{
+    (void)state;
+    LG_SCOPED(lg_buf) joined = {0};
+    struct lg_journal *j = NULL;
+    uint64_t bounds[6];
+
+    make_sample(bounds, /* last_group= */ true);
+    assert_true(lg_disk_sim_resize(disk, "j", bounds[5])); /* As an older program leaves it. */
+    assert_ok(try_open(&j, &joined));
+    assert_int_equal(lg_journal_cut_bytes(j), 0);
+    lg_journal_close(LG_TAKE(j));
+    assert_true(lg_disk_sim_flip(disk, "j", bounds[4] * 8));
+    assert_rc(LG_ERR_CORRUPT, try_open(&j, &joined));
 }
 
 static void corruption_names_file_and_offset_and_changes_nothing(void **state)
@@ -420,8 +489,8 @@ static void corruption_names_file_and_offset_and_changes_nothing(void **state)
     assert_true(lg_disk_sim_flip(disk, "j", bounds[1] * 8 + 33 * 8));
     assert_ok(lg_disk_read_file(disk, "j", FILE_MAX, &before, &err));
     assert_rc(LG_ERR_CORRUPT, try_open(&j, &joined));
-    assert_string_equal(err.text, "j: the frame at offset 56 is damaged, and the one at 96 was "
-                                  "written later; restore the file from a copy");
+    assert_string_equal(err.text, "j: the frame at offset 56 is damaged, and what stands at 96 "
+                                  "was written later; restore the file from a copy");
     assert_ok(lg_disk_read_file(disk, "j", FILE_MAX, &after, &err));
     assert_slice_equal(lg_buf_slice(&after), lg_buf_slice(&before));
 }
@@ -590,6 +659,7 @@ static void what_was_synced_survives_power_cuts_at_any_operation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(a_payload_framed_in_place_is_read_back_like_a_copied_one),
         T(the_page_shows_the_bytes),
         T(frames_come_back_in_order_and_by_offset),
         T(a_foreign_file_is_refused),
@@ -601,6 +671,9 @@ int main(void)
         T(every_truncation_cuts_to_the_last_whole_frame),
         T(every_flipped_bit_with_a_later_group_behind_it_is_corruption),
         T(every_flipped_bit_in_the_last_group_is_cut),
+        T(every_flipped_bit_before_an_end_mark_is_corruption),
+        T(a_flipped_bit_in_the_end_mark_costs_nothing),
+        T(a_journal_without_an_end_mark_gets_one_when_it_is_opened),
         T(corruption_names_file_and_offset_and_changes_nothing),
         T(a_journal_inside_a_payload_bears_no_witness),
         T(what_was_cut_does_not_come_back_behind_a_shorter_frame),

@@ -1,6 +1,7 @@
 #include "main/data_dir.h"
 
 #include "drivers/posix/disk_posix.h"
+#include "lane/fault.h"
 
 #define FORMAT_FILE "lagoon.format"
 #define FORMAT_TEXT "lagoon data directory, format 1\n"
@@ -101,7 +102,9 @@ enum lg_rc lg_data_dir_open_new(const char *path, struct lg_data_dir *out, struc
 
 enum lg_rc lg_data_dir_mark(struct lg_data_dir *dir, struct lg_error *err)
 {
-    return lg_disk_write_file(dir->disk, FORMAT_FILE, LG_LIT(FORMAT_TEXT), err);
+    enum lg_rc rc = lg_disk_write_file(dir->disk, FORMAT_FILE, LG_LIT(FORMAT_TEXT), err);
+
+    return rc == LG_OK ? lg_fault_check(LG_FAULT_DATA_DIR_MARKED, err) : rc;
 }
 
 void lg_data_dir_close(struct lg_data_dir *dir)

@@ -1,7 +1,9 @@
 /* One program, `lagoon VERB`. */
 #include <signal.h>
+#include <stdlib.h>
 
 #include "base/str.h"
+#include "lane/fault.h"
 #include "main/cli.h"
 
 int lg_verb_help(const struct lg_command *c)
@@ -49,6 +51,8 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     if (lg_command_parse((size_t)(argc > 0 ? argc - 1 : 0), (const char *const *)argv + 1, &command,
                          &err) != LG_OK)
+        return lg_cli_fail(&err);
+    if (lg_fault_arm_from_env(getenv("LAGOON_FAULTS"), &err) != LG_OK)
         return lg_cli_fail(&err);
     return command.wants_help ? lg_verb_help(&command) : verbs[command.kind](&command);
 }

@@ -11,6 +11,7 @@
 #include "drivers/posix/disk_posix.h"
 #include "drivers/seglog/seglog.h"
 #include "drivers/uv/lane_uv.h"
+#include "lane/fault.h"
 #include "main/cli.h"
 #include "main/data_dir.h"
 
@@ -232,6 +233,8 @@ static enum lg_rc restore(struct job *job, const char *from, const char *into,
         rc = lg_data_dir_open_new(into, &dir, err);
     if (rc == LG_OK)
         rc = fill(job, dir.disk, sum, err);
+    if (rc == LG_OK)
+        rc = lg_fault_check(LG_FAULT_RESTORE_FILLED, err);
     if (rc == LG_OK)
         rc = lg_data_dir_mark(&dir, err);
     lg_data_dir_close(&dir);

@@ -16,7 +16,6 @@
 #include "base/str.h"
 #include "drivers/posix/memory_posix.h"
 #include "drivers/uv/lane_uv.h"
-#include "lane/fault.h"
 #include "main/cli.h"
 #include "main/notify.h"
 #include "main/observe.h"
@@ -264,8 +263,6 @@ static enum lg_rc run_all(struct run *run, struct lg_error *err)
 
     if (rc == LG_OK)
         rc = lg_main_options_check(&run->o, err);
-    if (rc == LG_OK)
-        rc = lg_fault_arm_from_env(getenv("LAGOON_FAULTS"), err);
     if (rc == LG_OK)
         rc = open_log(&run->o, err);
     if (rc != LG_OK)

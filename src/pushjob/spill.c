@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "lane/fault.h"
 
 #define HEAD_BYTES 24u
 #define HEAD_CHECKED 20u
@@ -169,6 +170,8 @@ enum lg_rc lg_spill_end(struct lg_spill *s, struct lg_spill_run *out, struct lg_
 
     if (rc == LG_OK)
         rc = write_blocks(s, err);
+    if (rc == LG_OK)
+        rc = lg_fault_check(LG_FAULT_SPILL_WRITTEN, err);
     if (rc != LG_OK)
         return rc;
     s->run.end = s->end;

@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "lane/fault.h"
 
 struct lg_bulk_load {
     struct lg_engine *engine;
@@ -102,6 +103,8 @@ enum lg_rc lg_bulk_load_flush(struct lg_bulk_load *b, struct lg_error *err)
     if (b->writer == NULL)
         return LG_OK;
     rc = lg_sst_finish(LG_TAKE(b->writer), err);
+    if (rc == LG_OK)
+        rc = lg_fault_check(LG_FAULT_SST_FINISHED, err);
     if (rc == LG_OK)
         b->files++;
     return rc;

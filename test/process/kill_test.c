@@ -5,7 +5,6 @@
  */
 #include "base/clock.h"
 #include "base/str.h"
-#include "lane/fault.h"
 #include "test/lib/oracle.h"
 #include "test/test.h"
 
@@ -190,81 +189,6 @@ static void kill_9_at_random_moments_loses_nothing(void **state)
                   f->kills, f->push_kills, f->acknowledged, f->survived);
 }
 
-/* --- Named points. ---------------------------------------------------------------------------- */
-
-/* Runs a push and a rollback over a standalone that ends itself at the point's `after`th passage.
- * True when it did. */
-static bool end_at(struct fixture *f, const char *point, unsigned after)
-{
-    LG_AUTO_STR char *fault = lg_strf("LAGOON_FAULTS=%s:%u", point, after);
-    LG_AUTO_STR char *file = lg_oracle_next_file(&f->oracle);
-    LG_AUTO_STR char *push_id = new_push_id(f);
-    int32_t before = f->oracle.current;
-    struct lg_process push = {0};
-    bool hit, acknowledged;
-
-    lg_rig_stop(&f->rig);
-    lg_rig_launch(&f->rig, NULL, (const char *const[]){fault, NULL});
-    if (!lg_rig_wait_ready(&f->rig)) { /* It passes there when it starts. */
-        assert_int_equal(lg_process_wait(&f->rig.standalone, 0), LG_PROCESS_KILLED);
-        lg_rig_start(&f->rig, NULL, NULL);
-        must_push(f, file, push_id);
-        return true;
-    }
-    lg_oracle_push(&f->oracle, file, push_id, &push);
-    while (!lg_process_ended(&push, 5) && !lg_process_ended(&f->rig.standalone, 5))
-        continue;
-    /* Cleaning up comes after the push. */
-    hit =
-        lg_process_ended(&f->rig.standalone, strcmp(point, "VERSION_DELETING") == 0 ? 10000 : 500);
-    if (hit) {
-        assert_int_equal(lg_process_wait(&f->rig.standalone, 0), LG_PROCESS_KILLED);
-        lg_rig_start(&f->rig, NULL, NULL);
-    }
-    acknowledged = lg_oracle_push_ended(&f->oracle, &push);
-    lg_oracle_check(&f->oracle, before, f->oracle.current);
-    if (!acknowledged) {
-        LG_AUTO_STR char *id = new_push_id(f);
-
-        must_push(f, file, id);
-    }
-    lg_process_done(&push);
-    (void)unlink(file);
-    return hit;
-}
-
-static void an_end_at_each_named_point_loses_nothing(void **state)
-{
-    static const struct {
-        const char *name, *effect;
-    } points[] = {
-#define X(name, where, effect) {#name, effect},
-#include "lane/faults.def"
-#undef X
-    };
-    static const unsigned passages[] = {0, 1, 7};
-    struct fixture *f = *state;
-
-    for (unsigned i = 0; i < 3; i++) /* Then one more push retires a version. */
-        push_next(f);
-    for (size_t i = 0; i < LG_ARRAY_SIZE(points); i++) {
-        bool hit = false;
-
-        if (strcmp(points[i].effect, "exit") != 0)
-            continue;
-        for (size_t k = 0; k < LG_ARRAY_SIZE(passages); k++) {
-            bool now = end_at(f, points[i].name, passages[k]);
-
-            hit = hit || now;
-            if (!now)
-                break;
-        }
-        if (!hit)
-            fail_msg("a push never passes %s", points[i].name);
-    }
-    lg_oracle_check_clean(&f->oracle);
-}
-
 /* --- The world's cities. -----------------------------------------------------------------------
  */
 
@@ -432,8 +356,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(kill_9_at_random_moments_loses_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_end_at_each_named_point_loses_nothing, set_up,
-                                        tear_down),
         cmocka_unit_test_setup_teardown(sigterm_in_the_middle_of_a_push_ends_cleanly, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_interrupted_push_takes_its_version_along, set_up,

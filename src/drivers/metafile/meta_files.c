@@ -6,12 +6,15 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "lane/fault.h"
 
 #define MAGIC "LGMSNAP1"
 #define HEAD_BYTES 32u /* magic, generation, commit, count */
 #define CRC_BYTES 4u
 #define NODE_FIXED_BYTES 12u /* version, value size */
 #define GENERATION_DIGITS 10
+#define NOTE_MAGIC "LGMDUR01"
+#define NOTE_BYTES 20u /* magic, commit, checksum */
 
 /* --- Reading fields ------------------------------------------------------------------------- */
 
@@ -267,7 +270,11 @@ static enum lg_rc make_generation(struct lg_disk *disk, const char *dir,
     if (rc == LG_OK)
         rc = open_journal(disk, journal_path, /* create= */ true, NULL, &journal, err);
     if (rc == LG_OK)
+        rc = lg_fault_check(LG_FAULT_META_JOURNAL_MADE, err);
+    if (rc == LG_OK)
         rc = lg_disk_write_file(disk, snapshot_path, lg_buf_slice(&bytes), err);
+    if (rc == LG_OK)
+        rc = lg_fault_check(LG_FAULT_META_RENEWED, err);
     if (rc != LG_OK)
         return rc;
     *out = (struct lg_meta_files){.journal = LG_TAKE(journal),
@@ -370,6 +377,68 @@ static enum lg_rc load(struct lg_disk *disk, const char *dir, uint64_t generatio
     return LG_OK;
 }
 
+/* --- The note of what is durable ------------------------------------------------------------ */
+
+/* The commit that was durable once; 0 when the note is absent or not whole: then it says nothing.
+ */
+static enum lg_rc read_note(struct lg_file *file, uint64_t *out, struct lg_error *err)
+{
+    uint8_t bytes[NOTE_BYTES];
+    size_t got = 0;
+    enum lg_rc rc = lg_file_read(file, 0, bytes, sizeof(bytes), &got, err);
+
+    *out = 0;
+    if (rc == LG_OK && got == sizeof(bytes) && memcmp(bytes, NOTE_MAGIC, 8) == 0 &&
+        lg_load_u32le(bytes + 16) == lg_crc32c(0, bytes, 16))
+        *out = lg_load_u64le(bytes + 8);
+    return rc;
+}
+
+void lg_meta_files_note(const char *dir, const struct lg_meta_files *files, uint64_t commit)
+{
+    LG_SCOPED(lg_buf) bytes = {0};
+    struct lg_error err;
+
+    if (files->durable == NULL || commit == 0)
+        return;
+    lg_buf_append_str(&bytes, NOTE_MAGIC);
+    lg_buf_append_u64le(&bytes, commit);
+    lg_buf_append_u32le(&bytes, lg_crc32c(0, bytes.data, bytes.size));
+    assert(bytes.size == NOTE_BYTES);
+    if (lg_file_write(files->durable, 0, bytes.data, bytes.size, &err) != LG_OK)
+        lg_log(LG_LOG_WARN, "metadata_not_noted", "dir=%s error=%s", dir, err.text);
+}
+
+/* Opens the note, and holds what was found against it. */
+static enum lg_rc check_note(struct lg_disk *disk, const char *dir, struct lg_meta_files *files,
+                             struct lg_error *err)
+{
+    LG_AUTO_STR char *path = lg_strf("%s/durable", dir);
+    LG_AUTO_STR char *journal = file_path(dir, "journal", files->generation);
+    struct lg_error why;
+    uint64_t commit = 0;
+    enum lg_rc rc;
+
+    if (lg_file_open(disk, path, LG_DISK_WRITE | LG_DISK_CREATE, &files->durable, &why) != LG_OK) {
+        lg_log(LG_LOG_WARN, "metadata_not_noted", "dir=%s error=%s", dir, why.text);
+        return LG_OK;
+    }
+    rc = read_note(files->durable, &commit, err);
+    if (rc == LG_OK && commit > files->commit)
+        rc = lg_error_set(err, LG_ERR_CORRUPT,
+                          "%s ends with change %llu, but change %llu had been made durable: the "
+                          "end of the file was lost; restore the folder from a backup",
+                          journal, (unsigned long long)files->commit, (unsigned long long)commit);
+    return rc;
+}
+
+void lg_meta_files_done(struct lg_meta_files *files)
+{
+    lg_journal_close(files->journal);
+    lg_file_close(files->durable);
+    *files = (struct lg_meta_files){0};
+}
+
 enum lg_rc lg_meta_files_open(struct lg_disk *disk, const char *dir, struct lg_meta_tree *tree,
                               struct lg_meta_files *out, struct lg_error *err)
 {
@@ -385,11 +454,14 @@ enum lg_rc lg_meta_files_open(struct lg_disk *disk, const char *dir, struct lg_m
         rc = load(disk, dir, generation, tree, &files, err);
     }
     if (rc == LG_OK)
+        rc = check_note(disk, dir, &files, err);
+    if (rc == LG_OK)
         rc = remove_others(disk, dir, files.generation, err);
     if (rc != LG_OK) {
-        lg_journal_close(files.journal);
+        lg_meta_files_done(&files);
         return rc;
     }
+    lg_meta_files_note(dir, &files, files.commit);
     *out = files;
     return LG_OK;
 }
@@ -414,6 +486,7 @@ enum lg_rc lg_meta_files_renew(struct lg_disk *disk, const char *dir,
         return rc;
     }
     lg_journal_close(files->journal);
+    next.durable = files->durable;
     *files = next;
     if (remove_others(disk, dir, files->generation, &ignored) != LG_OK)
         lg_log(LG_LOG_WARN, "metadata_leftover", "dir=%s error=%s", dir, ignored.text);

@@ -37,15 +37,20 @@ LG_MUST_CHECK enum lg_rc lg_meta_frame_replay(struct lg_slice frame, uint64_t co
 /* What was found in a folder, or has just been made there. */
 struct lg_meta_files {
     struct lg_journal *journal; /* Owned. */
+    struct lg_file *durable;    /* Owned: the note of how much is durable; may be NULL. */
     uint64_t generation, commit;
     size_t snapshot_bytes;
 };
 
 /* Loads the newest generation into `tree` (initialised, only the root), or makes the first one, and
- * removes left-overs. */
+ * removes left-overs. LG_ERR_CORRUPT also when more was durable once than is there. */
 LG_MUST_CHECK enum lg_rc lg_meta_files_open(struct lg_disk *disk, const char *dir,
                                             struct lg_meta_tree *tree, struct lg_meta_files *out,
                                             struct lg_error *err);
+/* Notes beside the journal that everything up to `commit` is durable, so that the next open knows
+ * when the journal's end was lost. Advice: an error is logged, and the old note stays true. */
+void lg_meta_files_note(const char *dir, const struct lg_meta_files *files, uint64_t commit);
+void lg_meta_files_done(struct lg_meta_files *files);
 /* Begins the next generation with `tree`, replacing `files`. On failure `files` is as before and
  * may be used on, unless `*out_broken`: then nothing may be written until the next open. */
 LG_MUST_CHECK enum lg_rc lg_meta_files_renew(struct lg_disk *disk, const char *dir,

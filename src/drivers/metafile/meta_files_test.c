@@ -128,13 +128,13 @@ static void generations_follow_one_another(void **state)
     assert_ok(lg_meta_files_renew(disk, "m", &tree, &files, &broken, &err));
     assert_false(broken);
     assert_int_equal(files.generation, 2);
-    lg_journal_close(files.journal);
+    lg_meta_files_done(&files);
     lg_meta_tree_init(&again);
     assert_ok(lg_meta_files_open(disk, "m", &again, &files, &err));
     assert_int_equal(files.generation, 2);
     assert_int_equal(files.commit, 5);
     assert_string_equal(value_of(&again, "/a"), "1");
-    lg_journal_close(files.journal);
+    lg_meta_files_done(&files);
     lg_disk_sim_free(disk);
 }
 
@@ -160,11 +160,11 @@ static void a_failed_renewal_changes_nothing(void **state)
     assert_false(broken);
     assert_int_equal(files.generation, 1);
     lg_disk_sim_set_capacity(disk, UINT64_MAX);
-    lg_journal_close(files.journal);
+    lg_meta_files_done(&files);
     lg_meta_tree_init(&again);
     assert_ok(lg_meta_files_open(disk, "m", &again, &files, &err));
     assert_int_equal(files.generation, 1);
-    lg_journal_close(files.journal);
+    lg_meta_files_done(&files);
     lg_disk_sim_free(disk);
 }
 
@@ -183,10 +183,127 @@ static void a_journal_without_its_snapshot_is_refused(void **state)
     lg_doc_hex(PAGE, 1, &frame);
     assert_ok(lg_journal_append(files.journal, lg_buf_slice(&frame), NULL, &err));
     assert_ok(lg_journal_sync(files.journal, &err));
-    lg_journal_close(files.journal);
+    lg_meta_files_done(&files);
     assert_ok(lg_disk_remove(disk, "m/snapshot-0000000001", &err));
     assert_rc(LG_ERR_CORRUPT, lg_meta_files_open(disk, "m", &tree, &files, &err));
     assert_non_null(strstr(err.text, "journal-0000000001"));
+    lg_disk_sim_free(disk);
+}
+
+/* A store with `commits` commits, each noted, closed again. */
+static void make_store(struct lg_disk *disk, unsigned commits)
+{
+    LG_SCOPED(lg_meta_tree) tree = {0};
+    LG_SCOPED(lg_buf) frame = {0};
+    struct lg_meta_files files = {0};
+    struct lg_error err = {0};
+
+    assert_ok(lg_disk_make_dirs(disk, "m", &err));
+    lg_meta_tree_init(&tree);
+    assert_ok(lg_meta_files_open(disk, "m", &tree, &files, &err));
+    lg_meta_tree_put(&tree, "/a", LG_LIT("1"), 0, 0);
+    for (uint64_t commit = 1; commit <= commits; commit++) {
+        lg_meta_frame_begin(&frame);
+        lg_meta_frame_add(&frame, LG_META_NODE_IS, "/a", lg_meta_tree_find(&tree, "/a"));
+        lg_meta_frame_end(&frame, commit, 1);
+        assert_ok(lg_journal_append(files.journal, lg_buf_slice(&frame), NULL, &err));
+        assert_ok(lg_journal_sync(files.journal, &err));
+        lg_meta_files_note("m", &files, commit);
+    }
+    lg_meta_files_done(&files);
+}
+
+static enum lg_rc open_again(struct lg_disk *disk, uint64_t *out_commit, struct lg_error *err)
+{
+    LG_SCOPED(lg_meta_tree) tree = {0};
+    struct lg_meta_files files = {0};
+    enum lg_rc rc;
+
+    lg_meta_tree_init(&tree);
+    rc = lg_meta_files_open(disk, "m", &tree, &files, err);
+    if (rc == LG_OK)
+        *out_commit = files.commit;
+    if (rc == LG_OK)
+        lg_meta_files_done(&files);
+    return rc;
+}
+
+static void a_journal_that_lost_its_end_is_refused_at_every_length(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    LG_SCOPED(lg_buf) whole = {0};
+    struct lg_error err = {0};
+    uint64_t commit = 0, durable;
+
+    make_store(disk, 3);
+    assert_ok(lg_disk_read_file(disk, "m/journal-0000000001", 65536, &whole, &err));
+    durable = whole.size - LG_JOURNAL_ROOM_BYTES; /* Without the end mark. */
+    for (uint64_t size = 16; size <= whole.size; size++) {
+        assert_ok(lg_disk_write_file(disk, "m/journal-0000000001", lg_buf_slice(&whole), &err));
+        assert_true(lg_disk_sim_resize(disk, "m/journal-0000000001", size));
+        if (size >= durable) {
+            assert_ok(open_again(disk, &commit, &err));
+            assert_int_equal(commit, 3);
+            continue;
+        }
+        assert_rc(LG_ERR_CORRUPT, open_again(disk, &commit, &err));
+        assert_rc(LG_ERR_CORRUPT, open_again(disk, &commit, &err)); /* And it stays refused. */
+        assert_non_null(strstr(err.text, "m/journal-0000000001 ends with change "));
+        assert_non_null(strstr(err.text, "change 3 had been made durable"));
+    }
+    lg_disk_sim_free(disk);
+}
+
+static void a_folder_that_lost_all_but_the_note_is_refused(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct lg_error err = {0};
+    uint64_t commit = 0;
+
+    make_store(disk, 2);
+    assert_ok(lg_disk_remove(disk, "m/journal-0000000001", &err));
+    assert_ok(lg_disk_remove(disk, "m/snapshot-0000000001", &err));
+    assert_rc(LG_ERR_CORRUPT, open_again(disk, &commit, &err));
+    lg_disk_sim_free(disk);
+}
+
+static void a_note_that_is_damaged_or_absent_says_nothing(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct lg_error err = {0};
+    uint64_t commit = 0;
+
+    make_store(disk, 2);
+    for (uint64_t bit = 0; bit < 20u * 8; bit++) {
+        assert_true(lg_disk_sim_flip(disk, "m/durable", bit));
+        assert_ok(open_again(disk, &commit, &err)); /* And writes it anew. */
+        assert_int_equal(commit, 2);
+    }
+    for (uint64_t size = 0; size < 20; size++) {
+        assert_true(lg_disk_sim_resize(disk, "m/durable", size));
+        assert_ok(open_again(disk, &commit, &err));
+        assert_int_equal(commit, 2);
+    }
+    assert_ok(lg_disk_remove(disk, "m/durable", &err));
+    assert_ok(open_again(disk, &commit, &err));
+    assert_int_equal(commit, 2);
+    lg_disk_sim_free(disk);
+}
+
+static void the_note_is_that_of_the_page(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    LG_SCOPED(lg_buf) want = {0}, got = {0};
+    struct lg_error err = {0};
+
+    lg_doc_hex(PAGE, 2, &want);
+    make_store(disk, 3);
+    assert_ok(lg_disk_read_file(disk, "m/durable", 100, &got, &err));
+    assert_slice_equal(lg_buf_slice(&got), lg_buf_slice(&want));
     lg_disk_sim_free(disk);
 }
 
@@ -199,6 +316,10 @@ int main(void)
         cmocka_unit_test(generations_follow_one_another),
         cmocka_unit_test(a_failed_renewal_changes_nothing),
         cmocka_unit_test(a_journal_without_its_snapshot_is_refused),
+        cmocka_unit_test(a_journal_that_lost_its_end_is_refused_at_every_length),
+        cmocka_unit_test(a_folder_that_lost_all_but_the_note_is_refused),
+        cmocka_unit_test(a_note_that_is_damaged_or_absent_says_nothing),
+        cmocka_unit_test(the_note_is_that_of_the_page),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,6 +258,15 @@ static void break_store(struct lg_metafile *mf, const struct lg_error *why)
     lg_log(LG_LOG_ERROR, "metadata_broken", "dir=%s error=%s", mf->dir, why->text);
 }
 
+static enum lg_rc sync_and_note(struct lg_metafile *mf)
+{
+    enum lg_rc rc = lg_journal_sync(mf->files.journal, &mf->work_err);
+
+    if (rc == LG_OK)
+        lg_meta_files_note(mf->dir, &mf->files, mf->files.commit + 1);
+    return rc;
+}
+
 static void commit_work(struct lg_offload *offload)
 {
     struct lg_metafile *mf = LG_CONTAINER_OF(offload, struct lg_metafile, offload);
@@ -266,8 +275,10 @@ static void commit_work(struct lg_offload *offload)
     mf->work_rc = lg_journal_append(mf->files.journal, payload, NULL, &mf->work_err);
     if (mf->work_rc == LG_ERR_NO_SPACE && lg_disk_space_release(mf->space))
         mf->work_rc = lg_journal_append(mf->files.journal, payload, NULL, &mf->work_err);
+    if (mf->work_rc == LG_OK)
+        mf->work_rc = lg_fault_check(LG_FAULT_META_APPENDED, &mf->work_err);
     if (mf->work_rc == LG_OK && !lg_mutant(LG_MUTANT_metadata_acks_before_sync))
-        mf->work_rc = lg_journal_sync(mf->files.journal, &mf->work_err);
+        mf->work_rc = sync_and_note(mf);
     if (mf->work_rc == LG_OK)
         mf->work_rc = lg_fault_check(LG_FAULT_META_SYNCED, &mf->work_err);
 }
@@ -379,7 +390,7 @@ static void finish_close(struct lg_task *task)
     lg_meta_tree_done(&mf->staged);
     lg_meta_paths_done(&mf->changed);
     lg_buf_done(&mf->frame);
-    lg_journal_close(mf->files.journal);
+    lg_meta_files_done(&mf->files);
     lg_file_close(mf->lock);
     lg_free(mf->dir);
     lg_free(mf);

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "lane/fault.h"
 
 #define META_BYTES_MAX 1024
 #define DIR_MARK '~'
@@ -114,6 +115,8 @@ enum lg_rc lg_seg_topic_create(struct lg_disk *disk, const char *dir,
     lg_seg_topic_meta_write(&text, meta);
     if (rc == LG_OK)
         rc = lg_disk_write_file(disk, path, lg_buf_slice(&text), err);
+    if (rc == LG_OK)
+        rc = lg_fault_check(LG_FAULT_LOG_TOPIC_MADE, err);
     return rc;
 }
 
@@ -126,6 +129,8 @@ enum lg_rc lg_seg_topic_unmake(struct lg_disk *disk, const char *dir,
 
     if (rc == LG_OK)
         rc = lg_disk_sync_dir(disk, folder, err);
+    if (rc == LG_OK)
+        rc = lg_fault_check(LG_FAULT_LOG_TOPIC_UNMADE, err);
     /* The folder itself may be missing when its creation failed early. */
     return rc == LG_ERR_NOT_FOUND ? LG_OK : rc;
 }
