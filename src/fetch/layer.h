@@ -46,6 +46,9 @@ struct lg_read {
      * may come again for the same key, when the read is tried again. */
     void (*key_answered)(void *key_ctx, struct lg_read_key *key);
     void *key_ctx;
+    /* May be NULL. True once nobody wants the answer any more: nothing more is asked then, and the
+     * read ends when what is on its way has come. */
+    const bool *gone;
 
     /* LG_OK when every key is answered (found or not found); else the first error of a key. */
     enum lg_rc rc;
@@ -75,6 +78,11 @@ static inline void lg_layer_submit(struct lg_layer *layer, struct lg_read *read)
     layer->ops->submit(layer, read);
 }
 
+/* Does somebody still want its answer? */
+static inline bool lg_read_is_wanted(const struct lg_read *read)
+{
+    return read->gone == NULL || !*read->gone;
+}
 /* Ends a read from inside a callback: its keys have their codes. */
 void lg_read_settle(struct lg_read *read);
 /* Gives every unanswered key this code and sentence, and ends the read on the lane's next turn: for

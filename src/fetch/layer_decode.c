@@ -296,7 +296,7 @@ static void settled_below(struct lg_read *copy)
     for (size_t i = 0; i < copy->key_count && strategy == LG_COMPRESSION_NO_OP; i++)
         if (is_due(copy, copy->keys[i]))
             strategy = copy->keys[i]->compression;
-    if (copy->rc != LG_OK || strategy == LG_COMPRESSION_NO_OP)
+    if (copy->rc != LG_OK || strategy == LG_COMPRESSION_NO_OP || !lg_read_is_wanted(copy))
         settle(d);
     else if (strategy == LG_COMPRESSION_ZSTD_WITH_DICT)
         decode_with_dictionary(d);

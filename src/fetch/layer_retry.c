@@ -17,7 +17,8 @@ struct attempts { /* One per read; in the read's arena. */
 static bool worth_another(const struct attempts *a)
 {
     return a->copy.rc != LG_OK && lg_rc_retry(a->copy.rc) == LG_RETRY_ELSEWHERE &&
-           a->copy.tries > 0 && a->copy.tries < a->layer->tries_max &&
+           lg_read_is_wanted(&a->copy) && a->copy.tries > 0 &&
+           a->copy.tries < a->layer->tries_max &&
            lg_lane_now_us(a->layer->base.lane) < a->copy.deadline_us;
 }
 

@@ -39,6 +39,7 @@ static bool send_part(struct gather *g, struct lg_read_key **keys, size_t count,
     p->read.single = g->asked->single;
     p->read.arena = g->asked->arena;
     p->read.deadline_us = g->asked->deadline_us;
+    p->read.gone = g->asked->gone;
     p->read.done = part_settled;
     g->open++;
     lg_layer_submit(g->layer->base.below, &p->read);
@@ -64,8 +65,12 @@ static void part_settled(struct lg_read *read)
     struct part *p = LG_CONTAINER_OF(read, struct part, read);
     struct gather *g = p->gather;
 
-    if (read->rc != LG_OK && p->splittable && lg_rc_retry(read->rc) == LG_RETRY_ELSEWHERE)
+    if (read->rc != LG_OK && p->splittable && lg_rc_retry(read->rc) == LG_RETRY_ELSEWHERE &&
+        lg_read_is_wanted(read))
         split(g, read->keys, read->key_count);
+    else if (g->asked->key_answered != NULL)
+        for (size_t i = 0; i < read->key_count; i++)
+            g->asked->key_answered(g->asked->key_ctx, read->keys[i]);
     if (read->rc != LG_OK)
         g->asked->err = read->err;
     if (--g->open > 0)

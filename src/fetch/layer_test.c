@@ -20,6 +20,8 @@ struct fleet {
     bool holds[2][PARTITIONS];
     bool down[2];
     uint64_t delay_us[2];
+    bool watched;      /* Reads want to be told of their keys. */
+    bool nobody_waits; /* for any answer */
     unsigned asked[2]; /* reads that reached the server */
     size_t keys_asked[2];
 
@@ -142,6 +144,17 @@ static void settled(struct lg_read *read)
     a->settled_us = lg_lane_now_us(a->fleet->lane);
 }
 
+static size_t told;
+
+static void key_told(void *ctx, struct lg_read_key *key)
+{
+    const struct asked *a = ctx;
+
+    assert_false(a->settled); /* Before the end. */
+    assert_int_equal(key->rc, key->index % 2 == 0 ? LG_OK : LG_ERR_NOT_FOUND);
+    told++;
+}
+
 static void ask(struct fleet *f, struct asked *a, size_t keys)
 {
     memset(a, 0, sizeof *a);
@@ -159,6 +172,9 @@ static void ask(struct fleet *f, struct asked *a, size_t keys)
     a->read.arena = lg_arena_new(0);
     a->read.deadline_us = lg_lane_now_us(f->lane) + LG_SEC;
     a->read.done = settled;
+    a->read.key_answered = f->watched ? key_told : NULL;
+    a->read.key_ctx = a;
+    a->read.gone = &f->nobody_waits;
     lg_layer_submit(&f->meter.base, &a->read);
     assert_false(a->settled); /* Never from inside. */
 }
@@ -232,6 +248,41 @@ static void a_server_that_is_down_is_replaced_at_once(void **state)
     assert_int_equal(f->asked[1], 1);
     assert_int_equal(f->counters.retries, 1);
     assert_true(a.settled_us - start_us >= 8 * LG_MS && a.settled_us - start_us < 9 * LG_MS);
+    lg_arena_free(a.read.arena);
+}
+
+static void keys_are_told_of_as_their_servers_answer(void **state)
+{
+    struct fleet *f = *state;
+    struct asked a;
+    size_t early;
+
+    f->holds[0][2] = f->holds[0][3] = false;
+    f->holds[1][0] = f->holds[1][1] = false;
+    f->delay_us[0] = 3 * LG_MS;
+    f->delay_us[1] = 300 * LG_MS;
+    told = 0;
+    f->watched = true;
+    ask(f, &a, KEYS);
+    lg_sim_run_us(f->sim, 100 * LG_MS);
+    early = told;
+    finish(&a);
+    assert_int_equal(early, KEYS / 2);
+    assert_int_equal(told, KEYS);
+    lg_arena_free(a.read.arena);
+}
+
+static void when_nobody_wants_the_answer_nobody_else_is_asked(void **state)
+{
+    struct fleet *f = *state;
+    struct asked a;
+
+    f->down[0] = f->down[1] = true;
+    f->nobody_waits = true;
+    ask(f, &a, KEYS);
+    finish(&a);
+    assert_true(a.read.rc != LG_OK);
+    assert_int_equal(f->counters.retries, 0);
     lg_arena_free(a.read.arena);
 }
 
@@ -328,6 +379,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_server_that_is_down_is_replaced_at_once, make_fleet,
                                         free_fleet),
         cmocka_unit_test_setup_teardown(when_every_replica_failed_the_error_of_the_last_is_told,
+                                        make_fleet, free_fleet),
+        cmocka_unit_test_setup_teardown(keys_are_told_of_as_their_servers_answer, make_fleet,
+                                        free_fleet),
+        cmocka_unit_test_setup_teardown(when_nobody_wants_the_answer_nobody_else_is_asked,
                                         make_fleet, free_fleet),
         cmocka_unit_test_setup_teardown(a_failed_part_is_split_by_partition, make_fleet,
                                         free_fleet),

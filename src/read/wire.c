@@ -47,6 +47,17 @@ void lg_wire_missing_add(struct lg_buf *out, int32_t index)
     lg_wire_value_add(out, &(struct lg_wire_value){-index, LG_SLICE_NULL, LG_SCHEMA_ID_NOT_FOUND});
 }
 
+void lg_wire_footer_add(struct lg_buf *out, int status, struct lg_slice detail)
+{
+    LG_SCOPED(lg_buf) footer = {0};
+
+    lg_encode_int(&footer, status);
+    lg_encode_bytes(&footer, detail);
+    lg_encode_long(&footer, 0); /* No headers. */
+    lg_wire_value_add(out, &(struct lg_wire_value){LG_KEY_INDEX_FOOTER, lg_buf_slice(&footer),
+                                                   LG_SCHEMA_ID_FOOTER});
+}
+
 enum lg_rc lg_wire_value_next(struct lg_decoder *d, struct lg_wire_value *out, bool *out_end,
                               struct lg_error *err)
 {

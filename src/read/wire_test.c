@@ -32,6 +32,22 @@ static void a_value_and_a_missing_key_are_encoded_as_venice_does(void **state)
     assert_slice_equal(lg_buf_slice(&got), lg_buf_slice(&want));
 }
 
+static void a_footer_is_encoded_as_venice_does(void **state)
+{
+    LG_SCOPED(lg_buf) got = {0}, want = {0};
+
+    (void)state;
+    /* -1000000; 8 bytes: 503, "boom", no headers; -1001 */
+    hex(&want, "ff887a"
+               "10"
+               "ee07"
+               "08626f6f6d"
+               "00"
+               "d10f");
+    lg_wire_footer_add(&got, 503, LG_LIT("boom"));
+    assert_slice_equal(lg_buf_slice(&got), lg_buf_slice(&want));
+}
+
 static void a_clients_key_list_is_read_to_its_end(void **state)
 {
     LG_SCOPED(lg_buf) body = {0};
@@ -101,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_router_key_is_encoded_as_venice_does),
         cmocka_unit_test(a_value_and_a_missing_key_are_encoded_as_venice_does),
+        cmocka_unit_test(a_footer_is_encoded_as_venice_does),
         cmocka_unit_test(a_clients_key_list_is_read_to_its_end),
         cmocka_unit_test(every_record_survives_the_round_trip),
         cmocka_unit_test(a_body_cut_anywhere_inside_a_record_is_refused),

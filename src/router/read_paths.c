@@ -17,6 +17,7 @@
 #include "read/wire.h"
 #include "router/metrics.h"
 #include "router/router_impl.h"
+#include "router/stream_answer.h"
 
 enum form { VENICE_ONE, VENICE_MANY, PEOPLE_ONE, PEOPLE_MANY };
 
@@ -33,6 +34,7 @@ struct pinned { /* One read. */
     char topic[LG_NAMES_TOPIC_MAX + 1];
     struct lg_read read;
     struct lg_read_key *keys;
+    struct lg_stream_answer *stream; /* NULL: answered at once */
 };
 
 static void refuse(struct lg_http_request *rq, enum form form, const struct lg_error *err)
@@ -302,6 +304,8 @@ static void read_done(struct lg_read *read)
     struct pinned *p = LG_CONTAINER_OF(read, struct pinned, read);
 
     count_read(p);
+    if (p->stream != NULL && lg_stream_answer_read_ended(p->stream))
+        return;
     if (read->rc != LG_OK) {
         refuse_pinned(p, &read->err);
         return;
@@ -411,6 +415,34 @@ static enum lg_compression accepted(const struct pinned *p)
     return accepts;
 }
 
+static void stream_over(void *ctx)
+{
+    struct pinned *p = ctx;
+
+    lg_catalog_snapshot_unref(LG_TAKE(p->snapshot));
+}
+
+/* To be sent as it comes, for who asks for that. False when the request was refused. */
+static bool set_up_stream(struct pinned *p)
+{
+    struct lg_error err = {0};
+
+    if (!p->streaming || !lg_http_can_stream(p->rq))
+        return true;
+    p->stream = lg_arena_zalloc(p->rq->arena, sizeof *p->stream);
+    if (p->stream == NULL) {
+        (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the keys need more memory than allowed");
+        refuse_pinned(p, &err);
+        return false;
+    }
+    *p->stream = (struct lg_stream_answer){
+        .rq = p->rq, .read = &p->read, .version = p->version, .over = stream_over, .ctx = p};
+    if (lg_stream_answer_start(p->stream, &err) == LG_OK)
+        return true;
+    refuse_pinned(p, &err);
+    return false;
+}
+
 static void start(struct pinned *p)
 {
     p->read.accepts = accepted(p);
@@ -497,7 +529,8 @@ static void storage_many(struct lg_router *r, struct lg_http_request *rq,
             break; /* It was read once already. */
         add_key(p, key);
     }
-    start(p);
+    if (set_up_stream(p))
+        start(p);
 }
 
 void lg_router_storage(struct lg_router *r, struct lg_http_request *rq,
