@@ -159,9 +159,10 @@ static void settle_part(struct part *part)
     bool fresh = p->journal == NULL && part->journal != NULL;
 
     p->committing = false;
-    p->journal = part->journal;
-    if (fresh)
+    if (fresh) { /* Else it is as it was, and a read on another thread may be looking at it. */
+        p->journal = part->journal;
         p->topic->log->open_files++;
+    }
     seg_partition_used(p);
     if (part->rc == LG_OK)
         acknowledge(part);
