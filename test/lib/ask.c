@@ -120,17 +120,26 @@ static bool take_apart(const struct lg_buf *answer, struct lg_reply *reply)
     return true;
 }
 
-bool lg_ask_try(const struct lg_question *q, struct lg_reply *reply)
+bool lg_ask_raw(uint16_t port, struct lg_slice request, struct lg_reply *reply)
 {
-    LG_SCOPED(lg_buf) request = {0}, answer = {0};
-    const char *method = q->method != NULL ? q->method : q->body.data != NULL ? "POST" : "GET";
-    int fd = connect_to(q->port);
+    LG_SCOPED(lg_buf) answer = {0};
+    int fd = connect_to(port);
     bool whole;
 
     lg_reply_done(reply);
     reply->status = 0;
     if (fd < 0)
         return false;
+    whole = send_all(fd, request) && receive_all(fd, &answer) && take_apart(&answer, reply);
+    (void)close(fd);
+    return whole;
+}
+
+bool lg_ask_try(const struct lg_question *q, struct lg_reply *reply)
+{
+    LG_SCOPED(lg_buf) request = {0};
+    const char *method = q->method != NULL ? q->method : q->body.data != NULL ? "POST" : "GET";
+
     lg_buf_appendf(&request, "%s %s HTTP/1.1\r\nConnection: close\r\n", method, q->target);
     if (q->headers == NULL || strstr(q->headers, "Host:") == NULL)
         lg_buf_appendf(&request, "Host: 127.0.0.1:%u\r\n", q->port);
@@ -140,10 +149,7 @@ bool lg_ask_try(const struct lg_question *q, struct lg_reply *reply)
         lg_buf_appendf(&request, "Content-Length: %zu\r\n", q->body.size);
     lg_buf_append_str(&request, "\r\n");
     lg_buf_append_slice(&request, q->body);
-    whole = send_all(fd, lg_buf_slice(&request)) && receive_all(fd, &answer) &&
-            take_apart(&answer, reply);
-    (void)close(fd);
-    return whole;
+    return lg_ask_raw(q->port, lg_buf_slice(&request), reply);
 }
 
 int lg_ask(const struct lg_question *q, struct lg_reply *reply)

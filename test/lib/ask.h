@@ -23,7 +23,10 @@ struct lg_question {
 /* Asks 127.0.0.1 and reads the answer to its end. False when there is no complete one: nobody
  * listens, or the other side died. `reply` is emptied first. */
 bool lg_ask_try(const struct lg_question *question, struct lg_reply *reply);
-/* The same; fails the test when there is no answer. Returns the status. */
+/* Sends these bytes as they are and reads until the other side closes: the request must ask for
+ * that. */
+bool lg_ask_raw(uint16_t port, struct lg_slice request, struct lg_reply *reply);
+/* The same as lg_ask_try; fails the test when there is no answer. Returns the status. */
 int lg_ask(const struct lg_question *question, struct lg_reply *reply);
 /* GET `target`. */
 int lg_ask_get(uint16_t port, const char *target, struct lg_reply *reply);
