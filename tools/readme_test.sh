@@ -4,13 +4,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 standalone=
-clean() { [ -n "$standalone" ] && kill "$standalone" 2>/dev/null; LAGOON_HOME=$work/quick ./quickstart stop >/dev/null 2>&1 || true; rm -rf "$work" /tmp/lagoon-readme; }
+clean() { [ -n "$standalone" ] && kill "$standalone" 2>/dev/null; LAGOON_HOME=$work/quick ./quickstart stop >/dev/null 2>&1 || true; rm -rf "$work" /tmp/lagoon-readme /tmp/lagoon-readme-backup /tmp/lagoon-readme-restored; }
 trap clean EXIT
 
 LAGOON_HOME=$work/quick ./quickstart >"$work/quick.out" 2>&1 || { cat "$work/quick.out"; exit 1; }
 grep -q 'Venice' "$work/quick.out" || { cat "$work/quick.out"; echo "quickstart did not show Venice"; exit 1; }
 
-rm -rf /tmp/lagoon-readme
+rm -rf /tmp/lagoon-readme /tmp/lagoon-readme-backup /tmp/lagoon-readme-restored
 lines=$(sed -n '/^```sh$/,/^```$/p' README.md | grep -v '^```')
 export LAGOON_DATA=/tmp/lagoon-readme
 while IFS= read -r line; do
