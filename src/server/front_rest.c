@@ -155,9 +155,9 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
         return;
     }
     rc = lg_point_get_try(replica, lg_buf_slice(&key), &value, &err);
+    payload = value.payload; /* Freed at the end of the scope, also what a first row left in it. */
     count_read(KIND_SINGLE, rc == LG_ERR_WOULD_BLOCK);
     if (rc != LG_ERR_WOULD_BLOCK) {
-        payload = value.payload; /* Freed at the end of the scope. */
         answer_single(rq, rc, &err, &value, replica->compression);
         return;
     }
