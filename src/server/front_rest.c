@@ -7,6 +7,7 @@
 #include "model/names.h"
 #include "read/batch_get.h"
 #include "read/wire.h"
+#include "server/front_admin.h"
 #include "server/front_answer.h"
 #include "server/front_meta.h"
 #include "server/metrics.h"
@@ -373,7 +374,7 @@ void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
     else if (rq->method != LG_HTTP_GET)
         lg_front_refuse(rq, 405, "only GET and POST /storage are answered here");
     else if (any && lg_slice_eq_str(word, "health"))
-        lg_http_respond_text(rq, 200, "OK");
+        lg_front_health(f, rq);
     else if (any && lg_slice_eq_str(word, "current_version"))
         current_version(f, rq);
     else if (any && lg_slice_eq_str(word, "dictionary"))
@@ -382,6 +383,12 @@ void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
         lg_front_metadata(f->catalog, rq);
     else if (any && lg_slice_eq_str(word, "store_properties"))
         lg_front_store_properties(f->catalog, rq);
+    else if (any && lg_slice_eq_str(word, "admin"))
+        lg_front_admin(f, rq);
+    else if (any && lg_slice_eq_str(word, "topic_partition_ingestion_context"))
+        lg_front_ingestion_context(f, rq);
+    else if (any && lg_slice_eq_str(word, "host_heartbeat_lag"))
+        lg_front_heartbeat_lag(f, rq);
     else
         lg_front_refuse(rq, 400, "Invalid request resource: %.*s", LG_FMT(rq->path));
 }

@@ -741,3 +741,39 @@ enum lg_replica_found lg_replica_manager_find_any(struct lg_replica_manager *m,
         found = LG_MIN(found, lg_replica_manager_find(m, topic, p, out));
     return found;
 }
+
+size_t lg_replica_manager_each(struct lg_replica_manager *m, struct lg_slice topic,
+                               void (*note)(void *ctx, const struct lg_replica_note *n), void *ctx)
+{
+    const struct topic *t = lg_map_get(m->by_name, topic);
+    size_t count = 0;
+
+    for (uint32_t p = 0; t != NULL && p < t->partition_count; p++) {
+        const struct held *h = t->held[p];
+
+        if (h == NULL || h->stopping)
+            continue;
+        count++;
+        note(ctx, &(struct lg_replica_note){.topic = t->name,
+                                            .partition = p,
+                                            .status = h->status,
+                                            .state = lg_ingest_task_state(h->task),
+                                            .records = lg_ingest_task_records(h->task),
+                                            .bytes = lg_ingest_task_bytes(h->task),
+                                            .fault = h->err.text});
+    }
+    return count;
+}
+
+char *lg_replica_manager_disk_fault(const struct lg_replica_manager *m)
+{
+    LG_LIST_EACH(it, &m->topics)
+    {
+        const struct topic *t = LG_CONTAINER_OF(it, struct topic, link);
+
+        for (uint32_t p = 0; p < t->partition_count; p++)
+            if (t->held[p] != NULL && t->held[p]->err.rc == LG_ERR_IO)
+                return lg_strf("%s, partition %u: %s", t->name, p, t->held[p]->err.text);
+    }
+    return NULL;
+}

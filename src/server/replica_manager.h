@@ -40,4 +40,22 @@ enum lg_replica_found lg_replica_manager_find(struct lg_replica_manager *m, stru
 enum lg_replica_found lg_replica_manager_find_any(struct lg_replica_manager *m,
                                                   struct lg_slice topic, struct lg_replica **out);
 
+/* What can be told of one replica of ours. */
+struct lg_replica_note {
+    const char *topic;
+    uint32_t partition;
+    enum lg_push_status status; /* as it was published */
+    const char *state;          /* "consuming": for humans */
+    uint64_t records, bytes;    /* taken in so far */
+    const char *fault;          /* "" unless it failed */
+};
+/* Calls `note` for each of our replicas of the topic, by partition; how many there are. All but the
+ * struct are borrowed for the call. */
+size_t lg_replica_manager_each(struct lg_replica_manager *m, struct lg_slice topic,
+                               void (*note)(void *ctx, const struct lg_replica_note *n), void *ctx);
+
+/* Why the disk is not healthy: what it did to a replica that failed by it. NULL when it did
+ * nothing; the caller owns the text. */
+char *lg_replica_manager_disk_fault(const struct lg_replica_manager *m);
+
 #endif

@@ -151,6 +151,9 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
                                              .space = options->space,
                                              .checkpoints = s->checkpoints,
                                              .instance = s->instance});
+    s->front.options = &s->o;
+    s->front.instance = s->instance;
+    s->front.announced = s->announce_value;
     announce(s);
     *out = s;
     return LG_OK;
