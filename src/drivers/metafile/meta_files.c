@@ -359,8 +359,12 @@ static enum lg_rc load(struct lg_disk *disk, const char *dir, uint64_t generatio
     if (rc != LG_OK)
         return rc;
     rc = lg_meta_snapshot_read(lg_buf_slice(&bytes), &head, tree, err);
-    if (rc != LG_OK)
-        return lg_error_wrap(err, "%s", snapshot_path);
+    if (rc != LG_OK) {
+        const struct lg_error why = *err;
+
+        return lg_error_set(err, rc, "%s: %s; restore the folder from a backup", snapshot_path,
+                            why.text);
+    }
     if (head.generation != generation)
         return lg_error_set(err, LG_ERR_CORRUPT, "%s holds generation %llu: restore its name",
                             snapshot_path, (unsigned long long)head.generation);

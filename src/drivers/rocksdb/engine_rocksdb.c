@@ -164,12 +164,50 @@ static enum lg_rc make_empty(struct rocks_engine *e, struct lg_error *err)
     return rc != LG_OK ? rc : adopt(e, db, NULL, 0, err);
 }
 
+static enum lg_rc count_tables(struct rocks_engine *e, const char *folder, int *out,
+                               struct lg_error *err)
+{
+    LG_SCOPED(lg_disk_names) names = {0};
+    enum lg_rc rc = lg_disk_list(rocks_of(e->engine.driver)->disk, folder, &names, err);
+
+    for (size_t i = 0; rc == LG_OK && i < names.names.size; i++) {
+        const char *dot = strrchr(names.names.data[i], '.');
+
+        *out += dot != NULL && strcmp(dot, ".sst") == 0;
+    }
+    return rc;
+}
+
+/* RocksDB takes a MANIFEST whose end is missing for one that was being written, opens what was
+ * there before, and removes the tables it does not know: rows would be gone without a word. What is
+ * complete has no table that is not in its MANIFEST; where one is left, all is read again. */
+static enum lg_rc open_complete(struct rocks_engine *e, const char *folder, struct lg_error *err)
+{
+    int there = 0, known;
+    enum lg_rc rc = count_tables(e, folder, &there, err);
+
+    if (rc == LG_OK)
+        rc = open_db(e, folder, /* create= */ false, &e->db, err);
+    if (rc == LG_OK) {
+        const rocksdb_livefiles_t *live = rocksdb_livefiles(e->db);
+
+        known = rocksdb_livefiles_count(live);
+        rocksdb_livefiles_destroy(live);
+        if (known != there)
+            rc = lg_error_set(err, LG_ERR_CORRUPT,
+                              "%s: its MANIFEST knows %d of %d tables, so the end of it was lost",
+                              folder, known, there);
+    }
+    return rc;
+}
+
 static enum lg_rc load(struct rocks_engine *e, bool complete, struct lg_error *err)
 {
     LG_AUTO_STR char *folder = lg_engine_dir_generation_path(&e->dir, e->dir.generation);
 
     if (e->dir.generation > 0)
-        return open_db(e, folder, /* create= */ false, &e->db, err);
+        return complete ? open_complete(e, folder, err)
+                        : open_db(e, folder, /* create= */ false, &e->db, err);
     if (complete)
         return lg_error_set(err, LG_ERR_CORRUPT, "%s: its content is gone", e->dir.path);
     return e->wal ? make_empty(e, err) : LG_OK;

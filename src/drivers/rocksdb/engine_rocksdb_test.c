@@ -329,11 +329,78 @@ static void reads_go_on_while_a_push_is_taken_in(void **state)
     place_free(p);
 }
 
+/* The file of generation 1 whose name begins so. */
+static char *file_of_generation(struct place *p, const char *path, const char *prefix)
+{
+    LG_AUTO_STR char *folder = lg_strf("%s/gen-1", path);
+    LG_SCOPED(lg_disk_names) names = {0};
+    struct lg_error err = {0};
+
+    assert_ok(lg_disk_list(p->disk, folder, &names, &err));
+    for (size_t i = 0; i < names.names.size; i++)
+        if (strncmp(names.names.data[i], prefix, strlen(prefix)) == 0)
+            return lg_strf("%s/%s", folder, names.names.data[i]);
+    fail_msg("%s holds no %s", folder, prefix);
+    return NULL;
+}
+
+static void cut(struct place *p, const char *path, uint64_t size)
+{
+    LG_AUTO(lg_file) *f = NULL;
+    struct lg_error err = {0};
+
+    assert_ok(lg_file_open(p->disk, path, LG_DISK_WRITE, &f, &err));
+    assert_ok(lg_file_truncate(f, size, &err));
+}
+
+static uint64_t size_at(struct place *p, const char *path)
+{
+    LG_AUTO(lg_file) *f = NULL;
+    struct lg_error err = {0};
+    uint64_t size = 0;
+
+    assert_ok(lg_file_open(p->disk, path, LG_DISK_READ, &f, &err));
+    assert_ok(lg_file_size(f, &size, &err));
+    return size;
+}
+
+/* RocksDB itself takes the shorter MANIFEST for whole, and opens a database without rows. */
+static void a_complete_content_whose_manifest_was_cut_is_corrupt(void **state)
+{
+    (void)state;
+    struct place *p = place_new();
+    struct lg_error err = {0};
+    unsigned refused = 0;
+
+    for (uint64_t lost = 1; lost < 400; lost += 13) {
+        LG_AUTO_STR char *path = lg_strf("e%llu", (unsigned long long)lost), *manifest = NULL;
+        struct lg_engine_options complete = {.path = path, .complete = true};
+        struct lg_engine *e = open_at(p, path);
+        LG_SCOPED(lg_buf) value = {0};
+
+        fill(e, 100);
+        lg_engine_close(e);
+        manifest = file_of_generation(p, path, "MANIFEST-");
+        cut(p, manifest, size_at(p, manifest) - LG_MIN(lost, size_at(p, manifest)));
+        e = NULL;
+        if (lg_engine_open(p->driver, &complete, &e, &err) != LG_OK) {
+            assert_int_equal(err.rc, LG_ERR_CORRUPT);
+            refused++;
+            continue;
+        }
+        assert_ok(lg_engine_get(e, LG_LIT("k00000042"), false, &value, &err));
+        lg_engine_close(e);
+    }
+    assert_true(refused > 10);
+    place_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_keeps_the_engine_contract),
         cmocka_unit_test(a_flipped_bit_is_never_served),
+        cmocka_unit_test(a_complete_content_whose_manifest_was_cut_is_corrupt),
         cmocka_unit_test(a_file_that_was_damaged_while_nobody_ran_is_not_taken_in),
         cmocka_unit_test(a_lost_table_file_is_corrupt),
         cmocka_unit_test(many_replicas_are_open_at_once),

@@ -150,8 +150,12 @@ static enum lg_rc scan_one(struct lg_disk *disk, const char *dir, const char *di
     }
     if (rc == LG_OK)
         rc = lg_seg_topic_meta_read(lg_buf_slice(&text), &meta, err);
-    if (rc != LG_OK)
-        return lg_error_wrap(err, "%s", path);
+    if (rc != LG_OK) {
+        const struct lg_error why = *err;
+
+        return lg_error_set(err, rc, "%s: %s%s", path, why.text,
+                            rc == LG_ERR_CORRUPT ? "; restore the directory from a backup" : "");
+    }
     if (strcmp(meta.name, out->name) != 0)
         return lg_error_set(err, LG_ERR_CORRUPT, "%s names topic %s: the folder was renamed", path,
                             meta.name);
