@@ -8,6 +8,7 @@
 #include "model/names.h"
 #include "record/system_schema.h"
 #include "server/front_answer.h"
+#include "server/key_profiler.h"
 #include "server/server.h"
 
 #define ALL_PARTITIONS (-1)
@@ -231,4 +232,67 @@ void lg_front_heartbeat_lag(const struct lg_front_rest *f, struct lg_http_reques
     lg_buf_append_str(&text, "{}"); /* Nobody sends heartbeats into a batch version. */
     answer_payload(rq, w.found ? &text : NULL,
                    w.found ? NULL : "this server does not take in that partition of that topic");
+}
+
+/* --- The key profiler. -------------------------------------------------------------------------
+ */
+
+static void profiler_start(const struct lg_front_rest *f, struct lg_http_request *rq,
+                           struct lg_slice topic)
+{
+    LG_AUTO(lg_json) *json = lg_json_new_object();
+    struct lg_slice duration, top;
+    struct lg_replica *replica = NULL;
+    struct lg_error err = {0};
+    int64_t seconds = 0, top_k = LG_PROFILER_TOP_K_DEFAULT;
+
+    if (!lg_http_param(rq, "duration", &duration) ||
+        !lg_parse_i64(duration, 1, LG_PROFILER_DURATION_MS_MAX / 1000, &seconds))
+        lg_front_refuse(rq, 400, "duration must be 1 to %d seconds",
+                        LG_PROFILER_DURATION_MS_MAX / 1000);
+    else if (lg_http_param(rq, "topK", &top) &&
+             !lg_parse_i64(top, 1, LG_PROFILER_TOP_K_MAX, &top_k))
+        lg_front_refuse(rq, 400, "topK must be 1 to %d", LG_PROFILER_TOP_K_MAX);
+    else if (lg_replica_manager_find_any(f->replicas, topic, &replica) == LG_REPLICA_NOT_OURS)
+        lg_front_refuse(rq, 400, "No storage exists for: %.*s", LG_FMT(topic));
+    else if (lg_key_profiler_start(f->profiler, topic, seconds * 1000, top_k, &err) != LG_OK)
+        lg_front_refuse(rq, lg_rc_http(err.rc, /* is_post= */ true), "%s", err.text);
+    else
+        answer_admin(rq, json);
+}
+
+/* The record has no member for it: the result stands in its map of settings. */
+static void profiler_stop(const struct lg_front_rest *f, struct lg_http_request *rq,
+                          struct lg_slice topic)
+{
+    LG_AUTO(lg_json) *result = lg_key_profiler_stop(f->profiler, topic);
+    LG_AUTO(lg_json) *json = lg_json_new_object();
+    struct lg_json *configs = lg_json_new_object(), *map = lg_json_new_object();
+    LG_SCOPED(lg_buf) text = {0};
+
+    lg_json_set(configs, "configMap", map);
+    lg_json_set(json, "serverConfigs", configs);
+    if (result == NULL) {
+        lg_front_refuse(rq, 400, "%.*s is not being profiled", LG_FMT(topic));
+        return;
+    }
+    lg_json_write(&text, result, /* pretty= */ false);
+    lg_json_set(map, "profile", lg_json_new_string(lg_buf_slice(&text)));
+    answer_admin(rq, json);
+}
+
+void lg_front_profiler(const struct lg_front_rest *f, struct lg_http_request *rq)
+{
+    struct lg_slice topic = LG_SLICE_NULL, action = LG_SLICE_NULL;
+
+    (void)lg_http_path_segment(rq, 1, &topic);
+    (void)lg_http_path_segment(rq, 2, &action);
+    if (rq->method == LG_HTTP_POST && lg_slice_eq_str(action, "start"))
+        profiler_start(f, rq, topic);
+    else if (rq->method == LG_HTTP_POST && lg_slice_eq_str(action, "stop"))
+        profiler_stop(f, rq, topic);
+    else
+        lg_front_refuse(rq, 400,
+                        "a profile is POST /key_partition_profiler/<store>_v<N>/start?duration="
+                        "<seconds>&topK=<keys>, and .../stop");
 }

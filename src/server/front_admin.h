@@ -14,5 +14,7 @@ void lg_front_admin(const struct lg_front_rest *f, struct lg_http_request *rq);
 void lg_front_ingestion_context(const struct lg_front_rest *f, struct lg_http_request *rq);
 /* GET /host_heartbeat_lag/<topic>/<partition>/<true|false>: batch versions have no heartbeats. */
 void lg_front_heartbeat_lag(const struct lg_front_rest *f, struct lg_http_request *rq);
+/* POST /key_partition_profiler/<topic>/start?duration=<seconds>&topK=, .../stop. */
+void lg_front_profiler(const struct lg_front_rest *f, struct lg_http_request *rq);
 
 #endif

@@ -126,6 +126,35 @@ static void a_partition_tells_its_context_and_has_no_heartbeats(void **state)
     assert_int_equal(get(w, "/host_heartbeat_lag/cities_v1/0/maybe"), 400);
 }
 
+static int post(struct lg_clw *w, const char *target)
+{
+    return lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, target, NULL, LG_SLICE_NULL);
+}
+
+static void a_profile_counts_the_keys_that_are_read(void **state)
+{
+    struct lg_clw *w = *state;
+    LG_AUTO(lg_json) *json = NULL;
+    const char *profile;
+
+    assert_int_equal(post(w, "/key_partition_profiler/cities_v1/start?duration=60&topK=5"), 200);
+    assert_int_equal(post(w, "/key_partition_profiler/cities_v1/start?duration=60"), 409);
+    for (int i = 0; i < 3; i++) /* "key1"; the partition it is not in counts, too. */
+        assert_true(get(w, "/storage/cities_v1/1/CGtleTE=?f=b64") > 0);
+    assert_int_equal(post(w, "/key_partition_profiler/cities_v1/stop"), 200);
+    json = admin_record(w);
+    profile = lg_json_get_str(lg_json_get(lg_json_get(json, "serverConfigs"), "configMap"),
+                              "profile", "");
+    assert_non_null(strstr(profile, "\"totalRequests\":3"));
+    assert_non_null(strstr(profile, "\"key\":\"CGtleTE=\",\"partitionId\":1,\"count\":3"));
+    assert_int_equal(post(w, "/key_partition_profiler/cities_v1/stop"), 400);
+    assert_int_equal(post(w, "/key_partition_profiler/cities_v1/start"), 400);
+    assert_int_equal(post(w, "/key_partition_profiler/cities_v1/start?duration=60&topK=0"), 400);
+    assert_int_equal(post(w, "/key_partition_profiler/cities_v9/start?duration=60"), 400);
+    assert_int_equal(post(w, "/key_partition_profiler/cities_v1/pause"), 400);
+    assert_int_equal(get(w, "/key_partition_profiler/cities_v1/start?duration=60"), 400);
+}
+
 /* Last: the replica of version 3 stays failed. */
 static void a_disk_that_fails_is_told_by_the_health_check(void **state)
 {
@@ -151,6 +180,7 @@ int main(void)
         cmocka_unit_test(ingestion_states_tell_how_far_each_replica_is),
         cmocka_unit_test(settings_are_told),
         cmocka_unit_test(a_partition_tells_its_context_and_has_no_heartbeats),
+        cmocka_unit_test(a_profile_counts_the_keys_that_are_read),
         cmocka_unit_test(a_disk_that_fails_is_told_by_the_health_check),
     };
 

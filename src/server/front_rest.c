@@ -10,6 +10,7 @@
 #include "server/front_admin.h"
 #include "server/front_answer.h"
 #include "server/front_meta.h"
+#include "server/key_profiler.h"
 #include "server/metrics.h"
 #include "server/server.h"
 
@@ -155,6 +156,7 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
         refuse_missing(f, rq, found, topic);
         return;
     }
+    lg_key_profiler_record(f->profiler, topic, (uint32_t)partition, lg_buf_slice(&key));
     rc = lg_point_get_try(replica, lg_buf_slice(&key), &value, &err);
     payload = value.payload; /* Freed at the end of the scope, also what a first row left in it. */
     count_read(KIND_SINGLE, rc == LG_ERR_WOULD_BLOCK);
@@ -255,6 +257,7 @@ static bool take_keys(const struct lg_front_rest *f, struct many *m, struct lg_s
             return false;
         }
         slot->key = key.key;
+        lg_key_profiler_record(f->profiler, topic, (uint32_t)key.partition, key.key);
         m->compression = slot->replica->compression;
         m->indexes[m->get.n++] = key.index;
     }
@@ -371,6 +374,8 @@ void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
         get_many(f, rq);
     else if (any && lg_slice_eq_str(word, "compute"))
         lg_front_refuse(rq, 405, "read compute is not enabled");
+    else if (any && lg_slice_eq_str(word, "key_partition_profiler"))
+        lg_front_profiler(f, rq);
     else if (rq->method != LG_HTTP_GET)
         lg_front_refuse(rq, 405, "only GET and POST /storage are answered here");
     else if (any && lg_slice_eq_str(word, "health"))

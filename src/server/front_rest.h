@@ -6,11 +6,13 @@
 #include "net/http_server.h"
 #include "server/replica_manager.h"
 
+struct lg_key_profiler;
 struct lg_server_options;
 
 struct lg_front_rest {
     struct lg_replica_manager *replicas;
     struct lg_catalog *catalog;
+    struct lg_key_profiler *profiler;
     const struct lg_server_options *options; /* that the server was started with; borrowed */
     const char *instance, *announced;        /* its name, and what it says of itself; borrowed */
 };

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "model/names.h"
 #include "server/front_rest.h"
+#include "server/key_profiler.h"
 
 #define PAUSE_US (200 * LG_MS)
 #define STOP_GRACE_MS 5000u
@@ -151,6 +152,7 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
                                              .space = options->space,
                                              .checkpoints = s->checkpoints,
                                              .instance = s->instance});
+    s->front.profiler = lg_key_profiler_new(options->lane);
     s->front.options = &s->o;
     s->front.instance = s->instance;
     s->front.announced = s->announce_value;
@@ -188,6 +190,7 @@ static void closed(struct lg_offload *offload)
     void (*stopped)(void *ctx) = s->stopped;
     void *ctx = s->stopped_ctx;
 
+    lg_key_profiler_free(s->front.profiler);
     lg_free(s->announce_path);
     lg_free(s->announce_value);
     lg_free(s);

@@ -20,12 +20,15 @@
 
 #include "avro/json_text.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "record/system_schema.h"
 #include "record/value_codec.h"
 #include "test/lib/rig.h"
 #include "test/test.h"
 
 static struct lg_rig rig;
+static LG_VEC(char *) asked_for;  /* "router GET /storage 200": each answer so far */
+static LG_VEC(char *) documented; /* the same of the page, with the statuses in parentheses */
 
 /* --- The world that the files speak of. --------------------------------------------------------
  */
@@ -114,6 +117,12 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    for (size_t i = 0; i < asked_for.size; i++)
+        lg_free(asked_for.data[i]);
+    for (size_t i = 0; i < documented.size; i++)
+        lg_free(documented.data[i]);
+    LG_VEC_DONE(&asked_for);
+    LG_VEC_DONE(&documented);
     lg_rig_done(&rig);
     return 0;
 }
@@ -179,6 +188,24 @@ static struct lg_slice body_of(const struct golden *g)
     return lg_buf_slice(&g->reply.body);
 }
 
+/* "GET /storage" of "GET /storage/cities?f=b64": the method and the first word of the path. */
+static char *shorten(const char *method_and_path)
+{
+    size_t n = strcspn(method_and_path, "/");
+
+    return lg_strndup(method_and_path, n + 1 + strcspn(method_and_path + n + 1, "/?[<` \r"));
+}
+
+static void remember(const struct golden *g)
+{
+    LG_AUTO_STR char *line =
+        lg_strndup((const char *)g->request.data, LG_MIN(g->request.size, (size_t)200));
+    LG_AUTO_STR char *what = shorten(line);
+
+    LG_VEC_PUSH(&asked_for, lg_strf("%s %s %d", g->port == rig.server ? "server" : "router", what,
+                                    g->reply.status));
+}
+
 static void finish(struct golden *g)
 {
     struct lg_slice body = body_of(g);
@@ -189,6 +216,8 @@ static void finish(struct golden *g)
         body.size--;
     if (g->wants_body && !lg_slice_eq(body, lg_buf_slice(&g->body)))
         FAIL(g, "wanted the body %.*s", LG_FMT(lg_buf_slice(&g->body)));
+    if (g->asked)
+        remember(g);
     lg_buf_done(&g->request);
     lg_buf_done(&g->body);
     lg_reply_done(&g->reply);
@@ -288,7 +317,8 @@ static void expect(struct golden *g, const char *line)
     } else if (starts(line, "<hex", &rest)) {
         expect_hex(g, rest, body_of(g));
     } else if (starts(line, "<has", &rest)) {
-        if (strstr(lg_reply_text(&g->reply), rest) == NULL)
+        if (g->reply.body.size == 0 ||
+            memmem(g->reply.body.data, g->reply.body.size, rest, strlen(rest)) == NULL)
             FAIL(g, "wanted '%s' in the body", rest);
     } else if (starts(line, "<gunzip", &rest)) {
         expect_gunzip(g, rest);
@@ -373,6 +403,77 @@ static void every_path_of_a_storage_node_answers(void **state)
     play("test/golden/http/server.txt");
 }
 
+/* --- The page. ---------------------------------------------------------------------------------
+ */
+
+static bool is_asked(const char *what)
+{
+    for (size_t i = 0; i < asked_for.size; i++)
+        if (strcmp(asked_for.data[i], what) == 0)
+            return true;
+    return false;
+}
+
+/* | GET | `/storage/<store>` | 200 400 (503) | ... */
+static void take_row(const char *to, const char *line)
+{
+    LG_AUTO_STR char *row = lg_strdup(line + 2);
+    char *path = strstr(row, " | `"), *statuses;
+    LG_AUTO_STR char *start = NULL;
+    LG_AUTO_STR char *what = NULL;
+    bool is_elsewhere = false;
+
+    if (path == NULL)
+        return;
+    *path = '\0';
+    path += 4;
+    statuses = strstr(path, "` | ") + 4;
+    start = lg_strf("%s %s", row, path);
+    what = shorten(start);
+    for (const char *c = statuses; *c != '|' && *c != '\0'; c++) {
+        LG_AUTO_STR char *want = NULL;
+
+        is_elsewhere = is_elsewhere || *c == '(';
+        if (*c < '1' || *c > '9')
+            continue;
+        want = lg_strf("%s %s %.3s", to, what, c);
+        if (!is_elsewhere && !is_asked(want))
+            fail_msg("no golden request for '%s' of docs/reference/read-api.md", want);
+        LG_VEC_PUSH(&documented, LG_TAKE(want));
+        c += 2;
+    }
+}
+
+/* Last: it looks at what the others have asked. */
+static void every_row_of_the_page_was_asked_and_every_answer_is_in_it(void **state)
+{
+    LG_SCOPED(lg_buf) text = {0};
+    const char *to = "";
+    char *line, *end;
+
+    (void)state;
+    lg_rig_read_file("docs/reference/read-api.md", &text);
+    lg_buf_append_byte(&text, 0);
+    for (line = (char *)text.data; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        *end = '\0';
+        if (strcmp(line, "## Router") == 0)
+            to = "router";
+        else if (strcmp(line, "## Storage node") == 0)
+            to = "server";
+        else if (line[0] == '|')
+            take_row(to, line);
+    }
+    assert_true(documented.size > 40);
+    for (size_t i = 0; i < asked_for.size; i++) {
+        bool found = false;
+
+        for (size_t k = 0; k < documented.size && !found; k++)
+            found = strcmp(asked_for.data[i], documented.data[k]) == 0;
+        if (!found)
+            fail_msg("'%s' is not in docs/reference/read-api.md", asked_for.data[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +482,7 @@ int main(void)
         cmocka_unit_test(refusals_have_venices_statuses),
         cmocka_unit_test(every_path_of_the_router_answers),
         cmocka_unit_test(every_path_of_a_storage_node_answers),
+        cmocka_unit_test(every_row_of_the_page_was_asked_and_every_answer_is_in_it),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
