@@ -87,8 +87,8 @@ static enum lg_rc find_url(const struct lg_command *c, enum lg_flag flag, const 
     LG_AUTO_STR char *path = NULL;
     enum lg_rc rc;
 
-    if (data == NULL && url == NULL)
-        data = getenv("LAGOON_DATA");
+    if (data == NULL && url == NULL && lg_command_has_flag(c->kind, flag))
+        data = getenv("LAGOON_DATA"); /* Not for a role that the verb never asks. */
     if (url != NULL || data == NULL) {
         *out = lg_strdup(url != NULL ? url : otherwise);
         return LG_OK;

@@ -366,6 +366,26 @@ static void a_controller_that_is_not_there_is_unavailable(void **state)
     FAILS(2, "ftp:", "", "store", "list", "--controller", "ftp://127.0.0.1:1");
 }
 
+/* The variable says where a standalone was; who names the one to ask does not mean that one. */
+static void a_url_is_asked_whatever_the_variable_says(void **state)
+{
+    LG_AUTO_STR char *nowhere = lg_rig_path(&rig, "nowhere");
+    LG_AUTO_STR char *controller = lg_strf("http://127.0.0.1:%u", rig.controller);
+    LG_AUTO_STR char *router = lg_strf("http://127.0.0.1:%u", rig.router);
+    struct lg_rig other = rig;
+
+    (void)state;
+    other.data = nowhere;
+    other.out = other.err = (struct lg_buf){0};
+    assert_run(&other, 0, "store", "list", "--controller", controller);
+    lg_rig_assert_out(&other, "people");
+    assert_run(&other, 0, "status", "--router", router);
+    assert_run(&other, 5, "store", "list");
+    lg_rig_assert_err(&other, "endpoints.json does not exist");
+    lg_buf_done(&other.out);
+    lg_buf_done(&other.err);
+}
+
 static int post_as(const char *headers)
 {
     LG_SCOPED(lg_reply) reply = {0};
@@ -478,6 +498,7 @@ int main(void)
         cmocka_unit_test(a_push_while_another_runs_is_a_conflict),
         cmocka_unit_test(a_rollback_without_a_backup_is_a_conflict),
         cmocka_unit_test(a_controller_that_is_not_there_is_unavailable),
+        cmocka_unit_test(a_url_is_asked_whatever_the_variable_says),
         cmocka_unit_test(no_web_page_can_post_to_the_controller),
         cmocka_unit_test(everybody_is_let_in_only_when_told),
         cmocka_unit_test(a_port_in_use_is_named),
