@@ -3,8 +3,8 @@
 
 #include "admin/backup_impl.h"
 #include "base/str.h"
-#include "lane/fault.h"
 #include "base/vec.h"
+#include "lane/fault.h"
 #include "pubsub/batch.h"
 
 #define FETCH_BYTES ((size_t)4 << 20)
@@ -64,6 +64,22 @@ struct part { /* A file being written. */
     struct lg_buf bytes; /* of one fetch, without positions */
 };
 
+/* A backup must not fill the disk: RocksDB ends the process that it is taken of, if both share it.
+ */
+static enum lg_rc check_room(const struct lg_backup_world *w, size_t bytes, struct lg_error *err)
+{
+    uint64_t there = 0;
+    enum lg_rc rc = lg_disk_free_bytes(w->disk, &there, err);
+
+    if (rc != LG_OK || there >= bytes + LG_BACKUP_SPARE_BYTES)
+        return rc;
+    return lg_error_set(err, LG_ERR_NO_SPACE,
+                        "the disk of %s has %llu MiB left, and a backup leaves %llu MiB free: "
+                        "free some space or choose a folder on another disk",
+                        w->name, (unsigned long long)(there >> 20),
+                        (unsigned long long)(LG_BACKUP_SPARE_BYTES >> 20));
+}
+
 /* Takes the records up to the end; `*out_whole` says that it was among them. */
 static enum lg_rc take_batch(struct part *p, const struct lg_blob *batch, bool *out_whole,
                              struct lg_error *err)
@@ -84,6 +100,9 @@ static enum lg_rc take_batch(struct part *p, const struct lg_blob *batch, bool *
     if (rc != LG_OK)
         return rc;
     lg_backup_digest_add(&p->digest, lg_buf_slice(&p->bytes));
+    rc = check_room(p->w, p->bytes.size, err);
+    if (rc != LG_OK)
+        return rc;
     return lg_file_write(p->file, at, p->bytes.data, p->bytes.size, err);
 }
 
@@ -219,6 +238,15 @@ static enum lg_rc begin(const struct lg_backup_world *w, struct lg_error *err)
     return rc;
 }
 
+/* Gives back the room that an unfinished backup takes. */
+static void drop(const struct lg_backup_world *w)
+{
+    struct lg_error ignored;
+
+    (void)!lg_disk_remove_tree(w->disk, "log", &ignored);
+    (void)!lg_disk_remove(w->disk, LG_BACKUP_METADATA, &ignored);
+}
+
 enum lg_rc lg_backup_write(const struct lg_backup_world *w, const struct lg_json *metadata,
                            struct lg_backup_summary *out, struct lg_error *err)
 {
@@ -249,5 +277,7 @@ enum lg_rc lg_backup_write(const struct lg_backup_world *w, const struct lg_json
     }
     if (rc == LG_OK)
         *out = sum;
+    else if (rc == LG_ERR_NO_SPACE)
+        drop(w);
     return rc;
 }

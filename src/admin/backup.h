@@ -14,6 +14,7 @@
 
 #define LG_BACKUP_METADATA_BYTES_MAX ((size_t)512 << 20)
 #define LG_BACKUP_MANIFEST_BYTES_MAX ((size_t)256 << 20)
+#define LG_BACKUP_SPARE_BYTES ((uint64_t)64 << 20) /* of the backup's disk, left free */
 
 struct lg_backup_world { /* All borrowed for the call. */
     struct lg_waiter waiter;
@@ -32,8 +33,9 @@ struct lg_backup_summary {
 
 /* Writes a backup of `metadata` (the answer of the controller's /v1/metadata) and of its topics.
  * The manifest is written last: without it the folder is no backup. LG_ERR_BUSY when a topic went
- * meanwhile: begin again, with new metadata; what was written is replaced. Else what the log and
- * the disk may return. */
+ * meanwhile: begin again, with new metadata; what was written is replaced. LG_ERR_NO_SPACE before
+ * the disk is full, which may be the one that Lagoon itself works on: what was written is removed.
+ * Else what the log and the disk may return. */
 LG_MUST_CHECK enum lg_rc lg_backup_write(const struct lg_backup_world *w,
                                          const struct lg_json *metadata,
                                          struct lg_backup_summary *out, struct lg_error *err);

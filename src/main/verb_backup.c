@@ -59,15 +59,22 @@ static enum lg_rc open_folder(struct job *job, const char *path, struct lg_error
     return rc;
 }
 
-/* A folder that holds something is left alone, unless it is a backup that was not finished. */
+/* A folder that holds something is left alone, unless it is a backup that was not finished: that
+ * has its metadata before its first file of the log. Anybody may have a folder named log. */
 static enum lg_rc check_target(const struct job *job, struct lg_error *err)
 {
-    LG_SCOPED(lg_disk_names) names = {0};
+    LG_SCOPED(lg_disk_names) names = {0}, log = {0};
     enum lg_rc rc = lg_disk_list(job->disk, "", &names, err);
+    bool begun = false;
 
     for (size_t i = 0; rc == LG_OK && i < names.names.size; i++)
-        if (strcmp(names.names.data[i], "log") != 0 &&
-            strcmp(names.names.data[i], "metadata.json") != 0)
+        begun |= strcmp(names.names.data[i], "metadata.json") == 0;
+    if (rc == LG_OK && !begun && names.names.size == 1 && strcmp(names.names.data[0], "log") == 0)
+        rc = lg_disk_list(job->disk, "log", &log, err);
+    begun |= log.names.size == 0;
+    for (size_t i = 0; rc == LG_OK && i < names.names.size; i++)
+        if (!begun || (strcmp(names.names.data[i], "log") != 0 &&
+                       strcmp(names.names.data[i], "metadata.json") != 0))
             rc = lg_error_set(err, LG_ERR_CONFLICT,
                               "%s is not empty (it holds '%s'); choose an empty or absent folder",
                               job->world.name, names.names.data[i]);

@@ -93,6 +93,23 @@ static void what_exists_is_not_overwritten(void **state)
     lg_rig_assert_err(&rig, "is a data directory already");
 }
 
+/* A backup that died is begun again, which removes its log; that of anybody else is not touched. */
+static void somebody_elses_folder_of_logs_is_left_alone(void **state)
+{
+    LG_AUTO_STR char *mine = lg_rig_path(&rig, "mine"), *log = lg_rig_path(&rig, "mine/log");
+    LG_AUTO_STR char *file = NULL;
+
+    (void)state;
+    assert_int_equal(mkdir(mine, 0700), 0);
+    assert_int_equal(mkdir(log, 0700), 0);
+    file = lg_rig_file(&rig, "mine/log/app.log", LG_LIT("precious\n"));
+    assert_run(&rig, 6, "backup", mine);
+    lg_rig_assert_err(&rig, "is not empty (it holds 'log'); choose an empty or absent folder");
+    assert_int_equal(access(file, F_OK), 0);
+    assert_int_equal(unlink(file), 0);
+    assert_run(&rig, 0, "backup", mine); /* What is empty may be the beginning of a backup. */
+}
+
 static void a_folder_that_is_no_backup_is_told(void **state)
 {
     LG_AUTO_STR char *nowhere = lg_rig_path(&rig, "nowhere"), *into = lg_rig_path(&rig, "into");
@@ -213,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_restored_backup_serves_what_was_served),
         cmocka_unit_test(what_exists_is_not_overwritten),
+        cmocka_unit_test(somebody_elses_folder_of_logs_is_left_alone),
         cmocka_unit_test(a_folder_that_is_no_backup_is_told),
         cmocka_unit_test(every_damage_is_named_and_nothing_is_restored),
         cmocka_unit_test(a_damaged_manifest_is_never_taken_for_a_good_one),
