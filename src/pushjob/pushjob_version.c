@@ -6,6 +6,7 @@
 #include "writer/segment.h"
 
 #define POLL_MS 100u
+#define ASK_AGAIN_US LG_SEC /* a log whose disk is low */
 
 static void step_wait(struct lg_pushjob *job);
 static void step_write(struct lg_pushjob *job);
@@ -80,14 +81,15 @@ static void wait_for_log(void *ctx, const struct lg_error *why)
         job->o.waiting(job->o.ctx, why);
 }
 
-/* The disk behind the log is low: it is asked again, until the push has no time left. */
+/* The disk behind the log is low: it is asked again, until the push has no time left to do so. It
+ * then ends with the reason why it waited, not with a request that was cut off. */
 static bool wait_and(struct lg_pushjob *job, const struct lg_error *why,
                      void (*due)(struct lg_timer *))
 {
-    if (job->cancelled || lg_lane_now_us(job->o.lane) >= job->deadline_us)
+    if (job->cancelled || lg_lane_now_us(job->o.lane) + ASK_AGAIN_US >= job->deadline_us)
         return false;
     wait_for_log(job, why);
-    lg_timer_start(job->o.lane, &job->poll_timer, LG_SEC, due);
+    lg_timer_start(job->o.lane, &job->poll_timer, ASK_AGAIN_US, due);
     return true;
 }
 

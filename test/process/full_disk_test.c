@@ -267,6 +267,10 @@ static void a_waiting_push_can_be_killed_and_a_new_one_waits_before_it_begins(vo
         lg_process_done(&push);
         assert_run(&d.rig, 0, "versions", "rows");
         expect_rows(&d.rig, 1);
+        /* One that has no more time says what it waited for, not that something took long. */
+        assert_run(&d.rig, 1, "push", "rows", file, "--key-field", "id", "--timeout", "4s");
+        assert_null(strstr((const char *)d.rig.err.data, "in time"));
+        lg_rig_assert_err(&d.rig, "lagoon: topic rows_v");
         give_room(&d);
         assert_run(&d.rig, 0, "push", "rows", file, "--key-field", "id");
     }
@@ -316,12 +320,43 @@ static void on_a_disk_without_a_byte_left_reads_rollback_and_a_restart_work(void
     disk_done(&d);
 }
 
+/* RocksDB would end the process on a full disk, so no backup of it may fill that disk. */
+static void a_backup_leaves_room_on_the_disk_and_nothing_behind(void **state)
+{
+    struct disk d;
+
+    (void)state;
+    if (!can_mount) {
+        print_message("left out: no disk can be made small here\n");
+        return;
+    }
+    disk_init(&d);
+    disk_start(&d);
+    make_store(&d.rig);
+    push_generation(&d, 1, 8192);
+    leave(&d, 66 * MIB);
+    {
+        LG_AUTO_STR char *folder = lg_strf("%s/store/backup", d.rig.data);
+        LG_AUTO_STR char *log = lg_strf("%s/log", folder);
+        uint64_t before = free_bytes(&d);
+
+        assert_run(&d.rig, 1, "backup", folder);
+        lg_rig_assert_err(&d.rig, "a backup leaves 64 MiB free");
+        assert_true(free_bytes(&d) + MIB > before);
+        assert_int_not_equal(access(log, F_OK), 0);
+        give_room(&d);
+        assert_run(&d.rig, 0, "backup", folder); /* The same folder again. */
+    }
+    disk_done(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_push_waits_for_room_while_everything_else_goes_on),
         cmocka_unit_test(a_waiting_push_can_be_killed_and_a_new_one_waits_before_it_begins),
         cmocka_unit_test(on_a_disk_without_a_byte_left_reads_rollback_and_a_restart_work),
+        cmocka_unit_test(a_backup_leaves_room_on_the_disk_and_nothing_behind),
     };
 
     return cmocka_run_group_tests(tests, set_up_namespace, NULL);
