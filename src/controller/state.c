@@ -114,7 +114,7 @@ enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
         return lg_error_set(err, LG_ERR_NO_STORE, "no store named '%.128s'; did you mean '%s'?",
                             name, nearest);
     return lg_error_set(err, LG_ERR_NO_STORE, "no store named '%.128s'; %s", name,
-                        n == 0 ? "there is none yet" : "/list_stores names those there are");
+                        n == 0 ? "there is none yet" : "`lagoon store list` lists them");
 }
 
 /* Heartbeats live in memory only: one that came while a write was under way must not be lost. */
