@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "read/wire.h"
+#include "router/router_impl.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
 
@@ -41,16 +42,21 @@ static int down(void **state)
     return 0;
 }
 
-/* Asks for all keys and one that is not there. */
+/* All keys and one that is not there. */
+static void all_keys(struct lg_buf *body)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        lg_buf_append_byte(body, 8); /* 4 bytes of key */
+        lg_buf_append_str(body, names[i]);
+    }
+    lg_buf_append(body, "\x08\x06gon", 5);
+}
+
 static int ask_all(struct lg_clw *w, const char *headers)
 {
     LG_SCOPED(lg_buf) body = {0};
 
-    for (size_t i = 0; i < KEYS; i++) {
-        lg_buf_append_byte(&body, 8); /* 4 bytes of key */
-        lg_buf_append_str(&body, names[i]);
-    }
-    lg_buf_append(&body, "\x08\x06gon", 5);
+    all_keys(&body);
     return lg_clw_ask(w, &w->router, LG_HTTP_POST, "/storage/cities", headers, lg_buf_slice(&body));
 }
 
@@ -138,6 +144,48 @@ static void without_streaming_the_answer_has_a_length(void **state)
     assert_int_equal(c.missing, 0); /* Omitted. */
 }
 
+static bool gave_up;
+
+static void given_up(struct lg_http_call *call)
+{
+    gave_up = true;
+    assert_int_equal(call->rc, LG_ERR_TIMEOUT);
+}
+
+/* One server's half has been sent, the other's never comes, and the client goes away meanwhile. */
+static void a_client_that_hangs_up_in_the_middle_leaves_nothing_behind(void **state)
+{
+    static const struct lg_http_header headers[] = {
+        {{(const uint8_t *)"X-VENICE-API-VERSION", 20}, {(const uint8_t *)"1", 1}},
+        {{(const uint8_t *)"X-VENICE-STREAMING", 18}, {(const uint8_t *)"1", 1}},
+    };
+    struct lg_clw *w = *state;
+    LG_SCOPED(lg_buf) body = {0};
+    struct lg_http_call call = {.host = "router",
+                                .port = LG_CLW_ROUTER_PORT,
+                                .method = LG_HTTP_POST,
+                                .target = LG_LIT("/storage/cities"),
+                                .headers = headers,
+                                .header_count = LG_ARRAY_SIZE(headers),
+                                .deadline_us = lg_lane_now_us(w->lane) + LG_SEC / 2,
+                                .done = given_up};
+    uint64_t retries = lg_fetch_stack_counters(w->router.router->stack)->retries;
+
+    all_keys(&body);
+    call.body = lg_buf_slice(&body);
+    lg_net_sim_partition(w->net, "router", "s1", true);
+    lg_http_call_submit(w->http, &call);
+    lg_clw_run_ms(w, 1000);
+    assert_true(gave_up);
+    lg_clw_run_ms(w, 15000); /* Longer than a read may take. */
+    assert_int_equal(lg_fetch_stack_counters(w->router.router->stack)->retries, retries);
+    lg_http_call_done(&call);
+    lg_net_sim_heal(w->net);
+    lg_clw_run_ms(w, 5000);
+    assert_int_equal(ask_all(w, HEADERS), 200);
+    assert_int_equal(count(w).found, KEYS);
+}
+
 /* A server dies, and the router does not know it yet. */
 static void a_failure_on_the_way_is_told_by_a_footer(void **state)
 {
@@ -168,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_of_all_servers_come_in_chunks),
         cmocka_unit_test(without_streaming_the_answer_has_a_length),
+        cmocka_unit_test(a_client_that_hangs_up_in_the_middle_leaves_nothing_behind),
         cmocka_unit_test(a_failure_on_the_way_is_told_by_a_footer),
     };
 
