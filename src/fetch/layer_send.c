@@ -41,7 +41,7 @@ static enum lg_rc rc_of_status(int status)
     case 529:
         return LG_ERR_BUSY;
     default:
-        return LG_ERR_UNAVAILABLE;
+        return LG_ERR_BAD_ANSWER;
     }
 }
 
@@ -55,7 +55,7 @@ static enum lg_rc compression_of(const struct lg_read *read, const struct lg_htt
     if ((text.size == 0 || lg_parse_i64(text, 0, INT32_MAX, &id)) &&
         lg_compression_from_id(id, out))
         return LG_OK;
-    return lg_error_set(err, LG_ERR_UNAVAILABLE, "%s answered with compression strategy '%.*s'",
+    return lg_error_set(err, LG_ERR_BAD_ANSWER, "%s answered with compression strategy '%.*s'",
                         read->host->name, (int)LG_MIN(text.size, (size_t)20),
                         (const char *)text.data);
 }
@@ -73,7 +73,7 @@ static enum lg_rc take_single(struct lg_read *read, struct lg_http_call *call, s
         return LG_OK;
     }
     if (!lg_parse_i64(id, 1, INT32_MAX, &schema_id))
-        return lg_error_set(err, LG_ERR_UNAVAILABLE, "%s answered without a schema id",
+        return lg_error_set(err, LG_ERR_BAD_ANSWER, "%s answered without a schema id",
                             read->host->name);
     if (compression_of(read, call, &key->compression, err) != LG_OK)
         return err->rc;
@@ -104,14 +104,14 @@ static enum lg_rc take_several(struct lg_read *read, struct lg_http_call *call,
         read->keys[i]->rc = LG_ERR_NOT_FOUND; /* Missing keys are omitted. */
     while (!end) {
         if (lg_wire_value_next(&d, &value, &end, err) != LG_OK)
-            return lg_error_set(err, LG_ERR_UNAVAILABLE, "%s sent a malformed answer",
+            return lg_error_set(err, LG_ERR_BAD_ANSWER, "%s sent a malformed answer",
                                 read->host->name);
         if (end)
             break;
         if (lg_mutant(LG_MUTANT_scatter_mixes_values) && value.index < 2)
             value.index = 1 - value.index;
         if (value.index < 0 || (size_t)value.index >= read->key_count)
-            return lg_error_set(err, LG_ERR_UNAVAILABLE, "%s answered key %d of %zu",
+            return lg_error_set(err, LG_ERR_BAD_ANSWER, "%s answered key %d of %zu",
                                 read->host->name, value.index, read->key_count);
         read->keys[value.index]->rc = LG_OK;
         read->keys[value.index]->schema_id = value.schema_id;

@@ -355,22 +355,22 @@ static const struct {
     enum lg_rc want;
     const char *says;
 } refusals[] = {
-    {{200, NULL, "00", false}, false, LG_ERR_UNAVAILABLE, "answered without a schema id"},
-    {{200, "x", "00", false}, false, LG_ERR_UNAVAILABLE, "answered without a schema id"},
-    {{200, "-1", "00", false}, false, LG_ERR_UNAVAILABLE, "answered without a schema id"},
-    {{200, "0", "00", false}, false, LG_ERR_UNAVAILABLE, "answered without a schema id"},
+    {{200, NULL, "00", false}, false, LG_ERR_BAD_ANSWER, "answered without a schema id"},
+    {{200, "x", "00", false}, false, LG_ERR_BAD_ANSWER, "answered without a schema id"},
+    {{200, "-1", "00", false}, false, LG_ERR_BAD_ANSWER, "answered without a schema id"},
+    {{200, "0", "00", false}, false, LG_ERR_BAD_ANSWER, "answered without a schema id"},
     {{503, NULL, "627573792e", false}, false, LG_ERR_UNREADY, "world:8001 answered 503: busy."},
     {{400, NULL, "", false}, false, LG_ERR_UNREADY, "answered 400"},
     {{500, NULL, "", false}, true, LG_ERR_UNREADY, "answered 500"},
     {{429, NULL, "", false}, true, LG_ERR_BUSY, "answered 429"},
     {{529, NULL, "", false}, true, LG_ERR_BUSY, "answered 529"},
     {{413, NULL, "", false}, true, LG_ERR_TOO_LARGE, "answered 413"},
-    {{302, NULL, "", false}, true, LG_ERR_UNAVAILABLE, "answered 302"},
-    {{404, NULL, "", false}, true, LG_ERR_UNAVAILABLE, "answered 404"}, /* never for a POST */
-    {{200, "1", "00", false}, true, LG_ERR_UNAVAILABLE, "sent a malformed answer"},
-    {{200, "1", "0002620202", false}, true, LG_ERR_UNAVAILABLE, "sent a malformed answer"},
-    {{200, "1", "04026202", false}, true, LG_ERR_UNAVAILABLE, "answered key 2 of 2"},
-    {{200, "1", "01026202", false}, true, LG_ERR_UNAVAILABLE, "answered key -1 of 2"},
+    {{302, NULL, "", false}, true, LG_ERR_BAD_ANSWER, "answered 302"},
+    {{404, NULL, "", false}, true, LG_ERR_BAD_ANSWER, "answered 404"}, /* never for a POST */
+    {{200, "1", "00", false}, true, LG_ERR_BAD_ANSWER, "sent a malformed answer"},
+    {{200, "1", "0002620202", false}, true, LG_ERR_BAD_ANSWER, "sent a malformed answer"},
+    {{200, "1", "04026202", false}, true, LG_ERR_BAD_ANSWER, "answered key 2 of 2"},
+    {{200, "1", "01026202", false}, true, LG_ERR_BAD_ANSWER, "answered key -1 of 2"},
 };
 
 static void an_answer_that_is_none_fails_the_read_and_says_why(void **state)
