@@ -207,7 +207,8 @@ static void tell_room(struct lg_task *task)
 
     slot->room_posted = false;
     if (!slot->released) {
-        slot->room(slot->room_ctx);
+        if (slot->streaming)
+            slot->room(slot->room_ctx);
         return;
     }
     slot->released = false; /* The stream ended meanwhile. */
