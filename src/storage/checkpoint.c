@@ -113,6 +113,14 @@ enum lg_rc lg_checkpoint_store_open(struct lg_engine_driver *driver, const char 
     struct lg_engine *engine = NULL;
     enum lg_rc rc = lg_engine_open(driver, &o, &engine, err);
 
+    if (rc == LG_ERR_CORRUPT) {
+        const struct lg_error why = *err;
+
+        return lg_error_set(err, rc,
+                            "the checkpoints of the replicas are damaged (%s); remove the folder "
+                            "store of the data directory: it is read from the log again",
+                            why.text);
+    }
     if (rc != LG_OK)
         return rc;
     *out = lg_new(struct lg_checkpoint_store);

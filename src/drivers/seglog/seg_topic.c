@@ -154,7 +154,9 @@ static enum lg_rc scan_one(struct lg_disk *disk, const char *dir, const char *di
         const struct lg_error why = *err;
 
         return lg_error_set(err, rc, "%s: %s%s", path, why.text,
-                            rc == LG_ERR_CORRUPT ? "; restore the directory from a backup" : "");
+                            rc == LG_ERR_CORRUPT    ? "; restore the directory from a backup"
+                            : rc == LG_ERR_CONFLICT ? "; use the program that wrote it"
+                                                    : "");
     }
     if (strcmp(meta.name, out->name) != 0)
         return lg_error_set(err, LG_ERR_CORRUPT, "%s names topic %s: the folder was renamed", path,
