@@ -140,7 +140,7 @@ def ring_sim():
 
 def ring_process():
     if build("release") and build("asan"):
-        run_test_programs("asan", r"^test\.process\.", jobs=1)
+        run_test_programs("asan", r"^test\.process\.")
         docs = run(["tools/readme_test.sh"], timeout=1200)
         ok("readme") if docs.returncode == 0 else bad("README commands", docs.stdout + docs.stderr)
         deb = run(["tools/package_test.sh"], timeout=1200)

@@ -482,7 +482,7 @@ static void a_damaged_backup_is_told(void **state)
             if (size_of(d.file) == 0)
                 continue;
             d.at = lg_rand_below(&rand_, size_of(d.file));
-            d.mask = round < 4 ? (uint8_t)(1u << round * 2) : 0;
+            d.mask = (uint8_t)(round < 4 ? 1u << round * 2 : 0u);
             copy_all(copy);
             do_damage(copy, &d);
             cases++;
