@@ -109,6 +109,23 @@ bool lg_command_match(size_t count, const char *const *words, enum lg_command_ki
     return best > 0;
 }
 
+/* "store" alone, or with a word that is like none of those that may follow. */
+static bool tell_seconds(size_t count, const char *const *words, struct lg_error *err)
+{
+    LG_SCOPED(lg_buf) all = {0};
+    size_t length = strlen(words[0]);
+
+    for (size_t i = 0; i < LG_COMMAND_COUNT; i++)
+        if (strncmp(commands[i].words, words[0], length) == 0 && commands[i].words[length] == ' ')
+            lg_buf_appendf(&all, "%s%s", all.size == 0 ? "" : ", ", commands[i].words + length + 1);
+    if (all.size == 0)
+        return false;
+    (void)lg_error_set(err, LG_ERR_INVALID, "'%s%s%s' is no command; %s goes with %.*s", words[0],
+                       count > 1 ? " " : "", count > 1 ? words[1] : "", words[0],
+                       LG_FMT(lg_buf_slice(&all)));
+    return true;
+}
+
 static enum lg_rc unknown_command(size_t count, const char *const *words, struct lg_error *err)
 {
     const char *names[LG_COMMAND_COUNT];
@@ -118,6 +135,10 @@ static enum lg_rc unknown_command(size_t count, const char *const *words, struct
     for (size_t i = 0; i < LG_COMMAND_COUNT; i++)
         names[i] = commands[i].words;
     near = lg_nearest(two, names, LG_COMMAND_COUNT);
+    if (near == NULL || count == 1 || strncmp(near, words[0], strlen(words[0])) != 0) {
+        if (tell_seconds(count, words, err))
+            return LG_ERR_INVALID;
+    }
     if (near == NULL)
         near = lg_nearest(words[0], names, LG_COMMAND_COUNT);
     return lg_error_set(err, LG_ERR_INVALID, "no command '%s'%s%s%s; `lagoon help` lists them",

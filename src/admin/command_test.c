@@ -70,6 +70,11 @@ static void an_unknown_command_is_refused_with_the_nearest(void **state)
     assert_non_null(strstr(err.text, "did you mean 'store list'?"));
     assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("zzzzzzzzzz"), &c, &err));
     assert_non_null(strstr(err.text, "lagoon help"));
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("file"), &c, &err));
+    assert_string_equal(err.text,
+                        "'file' is no command; file goes with head, schema, count, check");
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("file", "zzzzzzzzzz"), &c, &err));
+    assert_non_null(strstr(err.text, "'file zzzzzzzzzz' is no command; file goes with head"));
 }
 
 static void an_unknown_flag_is_refused_with_the_nearest_of_that_command(void **state)

@@ -183,8 +183,11 @@ static enum lg_rc check_push(const struct lg_store *s, const struct lg_store_pus
     const struct lg_version *running = lg_store_running_push(s);
 
     if (!s->enable_writes)
-        return lg_error_set(err, LG_ERR_REFUSED,
-                            "writes to store %s are disabled; enable them before pushing", s->name);
+        return lg_error_set(
+            err, LG_ERR_REFUSED,
+            "writes to store %s are disabled; `lagoon store update %s --writes true` "
+            "enables them",
+            s->name, s->name);
     if (running != NULL)
         return lg_error_set(err, LG_ERR_CONCURRENT,
                             "push %s of store %s (version %d) is still running; wait for it or "

@@ -406,7 +406,8 @@ static void store_found(struct lg_api_call *call)
         plan_store(job);
         return;
     }
-    if (call->rc == LG_ERR_NO_STORE && !job->o.create_store && !job->o.empty) {
+    if (call->rc == LG_ERR_NO_STORE && !job->o.create_store && !job->o.empty &&
+        strstr(call->err.text, "undelete") == NULL) { /* A deleted one still holds the name. */
         size_t length = strlen(call->err.text);
 
         (void)snprintf(call->err.text + length, sizeof call->err.text - length,
