@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc_fail.h"
 #include "base/asan.h"
 #include "base/list.h"
 
@@ -35,6 +36,29 @@ _Static_assert(sizeof(struct tag) == 16, "the payload must stay aligned to 16");
 _Static_assert(sizeof(struct lg_list) == 16, "the payload must stay aligned to 16");
 
 static _Thread_local struct lg_alloc_domain *current;
+
+static uint64_t fails_in; /* Atomic: so many allocations on, one fails; 0: not armed. */
+static bool has_failed;   /* Atomic. */
+
+void lg_alloc_fail_at(uint64_t nth)
+{
+    __atomic_store_n(&has_failed, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&fails_in, nth, __ATOMIC_RELAXED);
+}
+
+bool lg_alloc_has_failed(void)
+{
+    return __atomic_load_n(&has_failed, __ATOMIC_RELAXED);
+}
+
+static bool must_fail(void)
+{
+    if (LG_LIKELY(__atomic_load_n(&fails_in, __ATOMIC_RELAXED) == 0) ||
+        __atomic_sub_fetch(&fails_in, 1, __ATOMIC_RELAXED) != 0)
+        return false;
+    __atomic_store_n(&has_failed, true, __ATOMIC_RELAXED);
+    return true;
+}
 
 static LG_NORETURN void exhausted(size_t size)
 {
@@ -83,7 +107,7 @@ static void *try_alloc(size_t size, bool zeroed)
     struct tag *tag;
     void *base;
 
-    if (size > LG_ALLOC_SIZE_MAX)
+    if (size > LG_ALLOC_SIZE_MAX || must_fail())
         return NULL;
     base = zeroed ? calloc(1, prefix_size(domain) + size) : malloc(prefix_size(domain) + size);
     if (base == NULL)
@@ -142,7 +166,7 @@ void *lg_realloc(void *p, size_t size)
 
     if (p == NULL)
         return lg_alloc(size);
-    if (size > LG_ALLOC_SIZE_MAX)
+    if (size > LG_ALLOC_SIZE_MAX || must_fail())
         exhausted(size);
     tag = tag_of(p);
     domain = tag->domain;

@@ -2,6 +2,7 @@
 #include "test/test.h"
 
 #include "base/alloc.h"
+#include "base/alloc_fail.h"
 
 #include "base/asan.h"
 
@@ -147,10 +148,30 @@ static void under_address_sanitizer_the_byte_before_a_block_is_out_of_bounds(voi
 }
 #endif
 
+static void the_nth_allocation_finds_no_memory_and_no_other(void **state)
+{
+    (void)state;
+    void *p[4];
+
+    assert_false(lg_alloc_has_failed());
+    lg_alloc_fail_at(3);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(p); i++) {
+        p[i] = lg_try_alloc(10);
+        assert_int_equal(p[i] == NULL, i == 2);
+        assert_int_equal(lg_alloc_has_failed(), i >= 2);
+        lg_free(p[i]);
+    }
+    lg_alloc_fail_at(1);
+    lg_alloc_fail_at(0);
+    lg_free(lg_alloc(1));
+    assert_false(lg_alloc_has_failed());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_keep_their_bytes_when_they_grow),
+        cmocka_unit_test(the_nth_allocation_finds_no_memory_and_no_other),
         cmocka_unit_test(blocks_are_aligned_to_16_bytes_inside_and_outside_of_domains),
         cmocka_unit_test(zeroed_blocks_are_zero),
         cmocka_unit_test(a_size_that_no_machine_has_gives_null_when_one_only_tries),

@@ -261,6 +261,17 @@ static void zstd_free(void *unused, void *p)
 
 static const ZSTD_customMem zstd_memory = {.customAlloc = zstd_alloc, .customFree = zstd_free};
 
+/* A dictionary's size is bounded, so what it takes counts as small (ADR 0003). And zstd 1.5.4 reads
+ * through NULL when a dictionary for compression finds no memory. */
+static void *zstd_alloc_or_abort(void *unused, size_t size)
+{
+    (void)unused;
+    return lg_alloc(size);
+}
+
+static const ZSTD_customMem zstd_dict_memory = {.customAlloc = zstd_alloc_or_abort,
+                                                .customFree = zstd_free};
+
 static void zstd_dict_free(struct lg_zstd_dict *dict)
 {
     if (dict == NULL)
@@ -288,9 +299,9 @@ enum lg_rc lg_zstd_dict_new(struct lg_slice bytes, int level, struct lg_zstd_dic
     lg_buf_append_slice(&dict->bytes, bytes);
     dict->compress =
         ZSTD_createCDict_advanced(dict->bytes.data, dict->bytes.size, ZSTD_dlm_byRef, ZSTD_dct_auto,
-                                  ZSTD_getCParams(level, 0, dict->bytes.size), zstd_memory);
+                                  ZSTD_getCParams(level, 0, dict->bytes.size), zstd_dict_memory);
     dict->decompress = ZSTD_createDDict_advanced(dict->bytes.data, dict->bytes.size, ZSTD_dlm_byRef,
-                                                 ZSTD_dct_auto, zstd_memory);
+                                                 ZSTD_dct_auto, zstd_dict_memory);
     if (dict->compress == NULL || dict->decompress == NULL) {
         zstd_dict_free(dict);
         return lg_error_set(err, LG_ERR_BAD_DATA, "the dictionary of %zu bytes is damaged",
