@@ -23,7 +23,9 @@
 
 #define CONNECTIONS_DEFAULT 10000
 #define IDLE_MS_DEFAULT 60000
-#define PIPELINE_MAX 64 /* requests in flight per connection */
+#define PIPELINE_MAX 64                  /* requests in flight per connection */
+#define PIPELINE_FIRST 4u                /* ... before it is known how large its answers are */
+#define PIPELINE_BYTES ((size_t)8 << 20) /* of answers in flight, judged by the last one */
 #define SLOTS_KEPT_MAX 256
 #define KEEP_BYTES ((size_t)64 << 10) /* memory that an idle slot may hold on to, per buffer */
 #define STALL_CHECKS 4                /* per idle time, while bytes wait for the peer */
@@ -56,7 +58,7 @@ struct server_conn {
     struct lg_conn *conn;
     struct lg_http1 *parser;
     struct lg_list slots; /* In the order of the requests. */
-    size_t in_flight;
+    size_t in_flight, window;
     struct lg_buf input; /* Bytes that wait because the pipeline is full. */
     struct lg_timer watch;
     uint64_t active_us;   /* The last byte of a body, or the last answer. */
@@ -252,7 +254,17 @@ static void send_ready(struct server_conn *c)
 
 static bool is_full(const struct server_conn *c)
 {
-    return c->in_flight >= PIPELINE_MAX || lg_conn_queued(c->conn) > LG_CONN_HIGH_BYTES;
+    return c->in_flight >= c->window || lg_conn_queued(c->conn) > LG_CONN_HIGH_BYTES;
+}
+
+/* Answers to requests that were read before the first one filled the send queue wait in memory: of
+ * values of 20 MiB a pipeline of 64 would hold more than a GiB, for one peer that does not read. */
+static void note_answer(struct server_conn *c, size_t bytes)
+{
+    if (bytes * c->window * 2 <= PIPELINE_BYTES)
+        c->window = LG_MIN(c->window * 2, (size_t)PIPELINE_MAX);
+    else if (bytes * c->window > PIPELINE_BYTES)
+        c->window = LG_MAX(PIPELINE_BYTES / bytes, (size_t)1);
 }
 
 static void split_target(struct lg_http_request *rq)
@@ -535,6 +547,7 @@ static void accepted(void *ctx, struct lg_conn *conn)
     conn->handler = &conn_handler;
     conn->ctx = c;
     c->parser = lg_http1_new(LG_HTTP1_REQUEST, s->options.body_bytes_max);
+    c->window = PIPELINE_FIRST;
     lg_list_init(&c->slots);
     lg_list_push_back(&s->conns, &c->link);
     s->conn_count++;
@@ -700,12 +713,14 @@ void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *
     c->active_us = lg_lane_now_us(s->options.lane);
     if (c->slots.next == &slot->link) { /* Its turn: by way of the common buffer. */
         lg_http1_write_response(&s->scratch, &a);
+        note_answer(c, s->scratch.size);
         send_out(c, &s->scratch);
         c->in_flight--;
         slot_release(slot);
         send_ready(c);
     } else {
         lg_http1_write_response(&slot->response, &a);
+        note_answer(c, slot->response.size);
     }
     advance(c);
 }
