@@ -114,6 +114,7 @@ static bool tell_seconds(size_t count, const char *const *words, struct lg_error
 {
     LG_SCOPED(lg_buf) all = {0};
     size_t length = strlen(words[0]);
+    bool two = count > 1 && words[1][0] != '-';
 
     for (size_t i = 0; i < LG_COMMAND_COUNT; i++)
         if (strncmp(commands[i].words, words[0], length) == 0 && commands[i].words[length] == ' ')
@@ -121,8 +122,7 @@ static bool tell_seconds(size_t count, const char *const *words, struct lg_error
     if (all.size == 0)
         return false;
     (void)lg_error_set(err, LG_ERR_INVALID, "'%s%s%s' is no command; %s goes with %.*s", words[0],
-                       count > 1 ? " " : "", count > 1 ? words[1] : "", words[0],
-                       LG_FMT(lg_buf_slice(&all)));
+                       two ? " " : "", two ? words[1] : "", words[0], LG_FMT(lg_buf_slice(&all)));
     return true;
 }
 
