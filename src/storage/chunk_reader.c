@@ -1,6 +1,7 @@
 /* One value from an engine, whole or in chunks. */
 #include "storage/chunk_reader.h"
 
+#include "lane/mutant.h"
 #include "record/chunk.h"
 #include "storage/partition.h"
 
@@ -21,6 +22,8 @@ static enum lg_rc get_row(struct lg_engine *e, struct lg_slice key, bool from_me
     stored = out->data + begin;
     payload_size = out->size - begin - LG_PARTITION_VALUE_HEADER_BYTES;
     *out_schema_id = (int32_t)lg_load_u32be(stored);
+    if (lg_mutant(LG_MUTANT_schema_id_forgotten) && *out_schema_id > 1)
+        *out_schema_id = 1;
     memmove(stored, stored + LG_PARTITION_VALUE_HEADER_BYTES, payload_size);
     out->size = begin + payload_size;
     return LG_OK;
