@@ -187,7 +187,7 @@ def ring_judge():
 
 
 RINGS = [("tidy", ring_tidy, 30), ("unit", ring_unit, 420), ("tsan", ring_tsan, 420), ("sim", ring_sim, 600),
-         ("process", ring_process, 600), ("fuzz", ring_fuzz, 900),
+         ("process", ring_process, 900), ("fuzz", ring_fuzz, 900),
          ("judge", ring_judge, 180)]
 
 

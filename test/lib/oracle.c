@@ -95,11 +95,15 @@ struct seen { /* A version as the controller shows it. */
 };
 typedef LG_VEC(struct seen) seen_vec;
 
-static int32_t look(const struct lg_oracle *o, seen_vec *out)
+/* False when the controller does not answer. */
+static bool try_look(const struct lg_oracle *o, seen_vec *out, int32_t *out_current)
 {
-    LG_AUTO(lg_json) *store = lg_rig_store(o->rig, LG_ORACLE_STORE);
-    const struct lg_json *versions = lg_json_get(store, "versions");
+    LG_AUTO(lg_json) *store = NULL;
+    const struct lg_json *versions;
 
+    if (!lg_rig_try_store(o->rig, LG_ORACLE_STORE, &store))
+        return false;
+    versions = lg_json_get(store, "versions");
     assert_non_null(store);
     for (size_t i = 0; i < lg_json_size(versions); i++) {
         const struct lg_json *v = lg_json_at(versions, i);
@@ -110,14 +114,34 @@ static int32_t look(const struct lg_oracle *o, seen_vec *out)
                                        .rolled_back = strcmp(status, "ROLLED_BACK") == 0,
                                        .started = strcmp(status, "STARTED") == 0});
     }
-    return (int32_t)lg_json_get_int(store, "currentVersion", 0);
+    *out_current = (int32_t)lg_json_get_int(store, "currentVersion", 0);
+    return true;
+}
+
+/* The current version. */
+static int32_t look(const struct lg_oracle *o, seen_vec *out)
+{
+    int32_t current = 0;
+
+    assert_true(try_look(o, out, &current));
+    return current;
 }
 
 int32_t lg_oracle_target(const struct lg_oracle *o, bool forward)
 {
-    seen_vec seen = {0};
-    int32_t current = look(o, &seen), target = 0, undone = INT32_MAX;
+    int32_t target = 0;
 
+    assert_true(lg_oracle_try_target(o, forward, &target));
+    return target;
+}
+
+bool lg_oracle_try_target(const struct lg_oracle *o, bool forward, int32_t *out)
+{
+    seen_vec seen = {0};
+    int32_t current = 0, target = 0, undone = INT32_MAX;
+
+    if (!try_look(o, &seen, &current))
+        return false;
     for (size_t i = 0; i < seen.size; i++) {
         const struct seen *v = &seen.data[i];
 
@@ -129,7 +153,8 @@ int32_t lg_oracle_target(const struct lg_oracle *o, bool forward)
             undone = LG_MIN(undone, v->number);
     }
     LG_VEC_DONE(&seen);
-    return undone != INT32_MAX ? undone : target; /* What the last rollback left comes first. */
+    *out = undone != INT32_MAX ? undone : target; /* What the last rollback left comes first. */
+    return true;
 }
 
 /* Which generation must the version hold? A version that nobody acknowledged is the pending one's.

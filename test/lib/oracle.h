@@ -36,6 +36,8 @@ bool lg_oracle_push_ended(struct lg_oracle *o, struct lg_process *push);
 
 /* Where a rollback or a roll-forward would lead; 0: nowhere. */
 int32_t lg_oracle_target(const struct lg_oracle *o, bool forward);
+/* The same where the standalone may die any moment: false when it does not answer. */
+bool lg_oracle_try_target(const struct lg_oracle *o, bool forward, int32_t *out);
 
 /* Looks at everything: the served version is `before` or `after` (or, when a push is pending, that
  * push's), the router agrees, and every version that could be switched to is complete and right. */

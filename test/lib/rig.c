@@ -223,17 +223,28 @@ struct lg_json *lg_rig_json(struct lg_slice text)
     return json;
 }
 
-struct lg_json *lg_rig_store(const struct lg_rig *rig, const char *store)
+bool lg_rig_try_store(const struct lg_rig *rig, const char *store, struct lg_json **out)
 {
     LG_AUTO_STR char *target = lg_strf("/store?store_name=%s", store);
     LG_SCOPED(lg_reply) reply = {0};
     LG_AUTO(lg_json) *json = NULL;
     struct lg_json *inner;
 
-    (void)lg_ask_get(rig->controller, target, &reply);
+    if (!lg_ask_try(&(struct lg_question){.port = rig->controller, .target = target}, &reply))
+        return false;
     json = lg_rig_json(lg_buf_slice(&reply.body));
     inner = lg_json_get(json, "store");
-    return inner == NULL || lg_json_type(inner) != LG_JSON_OBJECT ? NULL : lg_json_ref(inner);
+    *out = inner == NULL || lg_json_type(inner) != LG_JSON_OBJECT ? NULL : lg_json_ref(inner);
+    return true;
+}
+
+struct lg_json *lg_rig_store(const struct lg_rig *rig, const char *store)
+{
+    struct lg_json *json = NULL;
+
+    if (!lg_rig_try_store(rig, store, &json))
+        fail_msg("the controller on port %u does not answer", rig->controller);
+    return json;
 }
 
 struct lg_json *lg_rig_topics(const struct lg_rig *rig)

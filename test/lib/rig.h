@@ -59,6 +59,8 @@ void lg_rig_spawn(const struct lg_rig *rig, struct lg_process *p, const char *co
 struct lg_json *lg_rig_json(struct lg_slice text);
 /* The controller's view of a store ("store" of GET /store); NULL when there is none. */
 struct lg_json *lg_rig_store(const struct lg_rig *rig, const char *store);
+/* The same where the controller may die any moment: false when it does not answer. */
+bool lg_rig_try_store(const struct lg_rig *rig, const char *store, struct lg_json **out);
 /* The log's topics, as the controller lists them. */
 struct lg_json *lg_rig_topics(const struct lg_rig *rig);
 
