@@ -582,12 +582,18 @@ static void configured(struct lg_api_call *call)
     look_soon(a, PAUSE_MAX_US);
 }
 
-/* Once, after the store was made: its quota, and how long backups stay. */
+/* Once, after the store was made: its quota, or how its values are stored; and how long backups
+ * stay. */
 static void configure(struct actor *a)
 {
     LG_AUTO_STR char *retention = lg_strf("%lld", (long long)LG_HISTORY_RETENTION_MS(a->store));
 
-    lg_api_call_param(&a->call, "storage_quota_in_byte", LG_HISTORY_QUOTA_BYTES_TEXT);
+    if (a->store == LG_HISTORY_COMPRESSED) {
+        lg_api_call_param(&a->call, "compression_strategy", "ZSTD_WITH_DICT");
+        lg_api_call_param(&a->call, "chunking_enabled", "true");
+    } else {
+        lg_api_call_param(&a->call, "storage_quota_in_byte", LG_HISTORY_QUOTA_BYTES_TEXT);
+    }
     lg_api_call_param(&a->call, "backup_version_retention_ms", retention);
     ask(a, LG_API_update_store, configured);
 }

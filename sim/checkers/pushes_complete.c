@@ -39,10 +39,12 @@ void lg_check_push_ended(struct lg_history *h, unsigned push, const struct lg_er
 
     p->state = err->rc == LG_OK ? LG_SIM_PUSH_ACKED : LG_SIM_PUSH_FAILED;
     h->refused += err->rc == LG_ERR_TOO_LARGE;
-    if (err->rc == LG_OK && lg_history_is_large(push) && s->configured)
+    if (err->rc == LG_OK && lg_history_is_large(push) && s->configured &&
+        p->store != LG_HISTORY_COMPRESSED)
         lg_history_violate(h, ME, "push %u of store '%s' is over the quota and was taken in", push,
                            lg_history_store_name(p->store));
-    if (err->rc == LG_ERR_TOO_LARGE && !lg_history_is_large(push))
+    if (err->rc == LG_ERR_TOO_LARGE &&
+        (!lg_history_is_large(push) || p->store == LG_HISTORY_COMPRESSED))
         lg_history_violate(h, ME, "push %u of store '%s' is within the quota and was refused: %s",
                            push, lg_history_store_name(p->store), err->text);
     if (err->rc == LG_OK && p->deferred) {

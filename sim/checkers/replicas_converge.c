@@ -7,6 +7,7 @@
 #include "drivers/memkv/engine_memkv.h"
 #include "model/names.h"
 #include "model/partitioner.h"
+#include "record/value_codec.h"
 #include "storage/checkpoint.h"
 #include "storage/partition.h"
 
@@ -17,6 +18,9 @@ struct replica { /* One that was complete. */
     uint32_t partition;
     unsigned push; /* 0: nobody saw of which push the version is */
     uint64_t rows;
+    /* As its start of push said, while it is looked at. */
+    bool chunked;
+    struct lg_value_codec *codec;
 };
 
 struct looks { /* At one server's disk. */
@@ -76,10 +80,10 @@ static bool read_long(struct lg_slice *from, int64_t *out)
     return false;
 }
 
-static enum lg_rc visit_row(void *ctx, struct lg_slice key, struct lg_slice value,
+/* One row, its value unpacked behind its schema id. */
+static enum lg_rc check_row(struct replica *r, struct lg_slice key, struct lg_slice value,
                             struct lg_error *err)
 {
-    struct replica *r = ctx;
     struct lg_slice rest = key, row = lg_slice_skip(value, LG_PARTITION_VALUE_HEADER_BYTES);
     LG_SCOPED(lg_buf) expected = {0};
     int64_t id = -1, row_id = -1, push = 0;
@@ -96,6 +100,26 @@ static enum lg_rc visit_row(void *ctx, struct lg_slice key, struct lg_slice valu
         return lg_error_set(err, LG_ERR_CORRUPT, "key %lld is of push %lld, not of push %u",
                             (long long)id, (long long)push, r->push);
     return LG_OK;
+}
+
+static enum lg_rc visit_row(void *ctx, struct lg_slice key, struct lg_slice value,
+                            struct lg_error *err)
+{
+    struct replica *r = ctx;
+    LG_SCOPED(lg_buf) plain = {0};
+    enum lg_rc rc;
+
+    if (value.size < LG_PARTITION_VALUE_HEADER_BYTES)
+        return lg_error_set(err, LG_ERR_CORRUPT, "a row without a schema id");
+    if (r->chunked) { /* No value here is so large that it has chunks. */
+        if (key.size < 2 || memcmp(key.data + key.size - 2, "\x02\x00", 2) != 0)
+            return lg_error_set(err, LG_ERR_CORRUPT, "a key without the suffix of a whole value");
+        key.size -= 2;
+    }
+    lg_buf_append_slice(&plain, lg_slice(value.data, LG_PARTITION_VALUE_HEADER_BYTES));
+    rc = lg_value_codec_unpack(r->codec, lg_slice_skip(value, LG_PARTITION_VALUE_HEADER_BYTES),
+                               &plain, err);
+    return rc == LG_OK ? check_row(r, key, lg_buf_slice(&plain), err) : rc;
 }
 
 static uint64_t rows_expected(unsigned push, uint32_t partition, uint32_t partitions)
@@ -122,8 +146,16 @@ static enum lg_rc look(struct looks *l, struct replica *r, struct lg_error *err)
 
     if (rc == LG_OK && lg_partition_wiped(partition) != NULL)
         return lg_error_set(err, LG_ERR_CORRUPT, "%s", lg_partition_wiped(partition));
+    if (rc == LG_OK) {
+        struct lg_partition_shape shape = lg_partition_shape(partition);
+
+        r->chunked = shape.chunked;
+        rc = lg_value_codec_new(shape.compression, shape.dictionary, &r->codec, err);
+    }
     if (rc == LG_OK)
         rc = lg_engine_each(lg_partition_engine(partition), visit_row, r, err);
+    lg_value_codec_free(r->codec);
+    r->codec = NULL;
     if (rc != LG_OK || r->push == 0)
         return rc;
     expected = rows_expected(r->push, r->partition, LG_HISTORY_PARTITIONS);
@@ -163,7 +195,8 @@ static enum lg_rc note(void *ctx, const char *topic, uint32_t partition,
 
     (void)err;
     if (c->end_of_push)
-        LG_VEC_PUSH(&l->replicas, (struct replica){lg_strdup(topic), partition, 0, 0});
+        LG_VEC_PUSH(&l->replicas,
+                    (struct replica){.topic = lg_strdup(topic), .partition = partition});
     return LG_OK;
 }
 

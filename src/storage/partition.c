@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "lane/fault.h"
+#include "lane/mutant.h"
 #include "record/chunk.h"
 #include "storage/bulk_load.h"
 
@@ -119,7 +120,8 @@ enum lg_rc lg_partition_open(const struct lg_partition_options *o, struct lg_par
     if (rc != LG_OK)
         return lg_error_set(err, rc, "replica %s: %s", p->name, local.text);
     p->started = p->saved.started;
-    lg_buf_append_slice(&p->dictionary, lg_buf_slice(&p->saved.dictionary));
+    if (!lg_mutant(LG_MUTANT_dictionary_lost))
+        lg_buf_append_slice(&p->dictionary, lg_buf_slice(&p->saved.dictionary));
     lg_buf_done(&p->saved.dictionary); /* Once is enough. */
     p->shape = (struct lg_partition_shape){.sorted = p->saved.sorted,
                                            .chunked = p->saved.chunked,
