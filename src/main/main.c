@@ -32,8 +32,11 @@ int lg_verb_help(const struct lg_command *c)
 
 int lg_verb_version(const struct lg_command *c)
 {
-    (void)c;
-    return lg_cli_print(LG_LIT("lagoon " LAGOON_VERSION "\n"));
+    const char *output = c->flags[LG_FLAG_OUTPUT];
+
+    if (output == NULL || strcmp(output, "table") == 0)
+        return lg_cli_print(LG_LIT("lagoon " LAGOON_VERSION "\n"));
+    return lg_cli_print(LG_LIT("{\"version\":\"" LAGOON_VERSION "\"}\n"));
 }
 
 static int (*const verbs[])(const struct lg_command *) = {

@@ -524,6 +524,16 @@ static void end_dry_run(struct lg_pushjob *job)
 
 static void rows_ready(struct lg_pushjob *job)
 {
+    struct lg_error err;
+
+    if (lg_rows_total(job->rows) == 0) { /* Nobody means it, and everything would be gone. */
+        (void)lg_error_set(&err, LG_ERR_BAD_DATA,
+                           "the input holds no record; `lagoon push %s --empty` serves a version "
+                           "without one, if that is meant",
+                           job->o.store);
+        lg_pushjob_fail(job, &err);
+        return;
+    }
     if (job->outcome.fit == LG_PUSH_FIT_SAME && lg_input_resolves(job->input))
         job->outcome.fit = LG_PUSH_FIT_RESOLVED;
     if (job->o.dry_run) {

@@ -64,8 +64,9 @@ static enum lg_rc pack(struct lg_value_codec *codec, struct lg_slice value, stru
 
 static enum lg_rc too_large(size_t size, struct lg_error *err)
 {
-    return lg_error_set(err, LG_ERR_TOO_LARGE, "a value of %zu bytes; at most %zu are allowed",
-                        size, LG_VALUE_BYTES_MAX);
+    return lg_error_set(err, LG_ERR_TOO_LARGE,
+                        "a value of %zu bytes; at most %zu are allowed (limit value_bytes)", size,
+                        LG_VALUE_BYTES_MAX);
 }
 
 enum lg_rc lg_value_codec_pack(struct lg_value_codec *codec, struct lg_slice value,
@@ -78,7 +79,10 @@ enum lg_rc lg_value_codec_pack(struct lg_value_codec *codec, struct lg_slice val
         return too_large(value.size, err);
     rc = pack(codec, value, out, err);
     if (rc == LG_OK && out->size - begin > LG_VALUE_BYTES_MAX) { /* It did not compress at all. */
-        rc = too_large(out->size - begin, err);
+        rc = lg_error_set(err, LG_ERR_TOO_LARGE,
+                          "a value of %zu bytes that takes %zu compressed; at most %zu are allowed "
+                          "(limit value_bytes): push it without compression",
+                          value.size, out->size - begin, LG_VALUE_BYTES_MAX);
         out->size = begin;
     }
     return rc;

@@ -62,7 +62,9 @@ static void the_largest_value_passes_and_one_byte_more_does_not(void **state)
         assert_rc(
             LG_ERR_TOO_LARGE,
             lg_value_codec_pack(codec, lg_slice(zeros, LG_VALUE_BYTES_MAX + 1), &packed, &err));
-        assert_string_equal(err.text, "a value of 20971521 bytes; at most 20971520 are allowed");
+        assert_string_equal(
+            err.text,
+            "a value of 20971521 bytes; at most 20971520 are allowed (limit value_bytes)");
     }
     lg_free(zeros);
 }

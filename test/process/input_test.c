@@ -332,6 +332,7 @@ static const struct bad bads[] = {
     {"nokey.ndjson", "{\"name\":\"a\"}\n", 0, 7, "line 1", "no field 'id'"},
     {"latin1.ndjson", "{\"id\":1,\"name\":\"caf\xe9\"}\n", 0, 7, "line 1", "UTF-8"},
     {"cut.ndjson", "{\"id\":1,\"na", 0, 7, "cut.ndjson: line 1", ""},
+    {"none.csv", HEAD, 0, 7, "the input holds no record", "lagoon push places --empty"},
 };
 
 static void bad_files_are_named_with_place_and_remedy(void **state)
