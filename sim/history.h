@@ -11,8 +11,9 @@
 #include "base/json.h"
 
 #define LG_HISTORY_STORES 2
-#define LG_HISTORY_COMPRESSED 1 /* The store with a dictionary and chunking, and without a quota.  \
-                                 */
+#define LG_HISTORY_COMPRESSED                                                                      \
+    1 /* The store with a dictionary and chunking, and without a quota.                            \
+       */
 #define LG_HISTORY_ROUTERS 2
 #define LG_HISTORY_KEYS 48
 #define LG_HISTORY_PARTITIONS 3
