@@ -213,7 +213,6 @@ static void a_file_that_was_damaged_while_nobody_ran_is_not_taken_in(void **stat
         struct place *p = place_new();
         struct lg_engine *e = open_at(p, "t/0");
         struct lg_sst_writer *w = NULL;
-        LG_SCOPED(lg_disk_names) found = {0};
         LG_AUTO_STR char *path = NULL;
         struct lg_error err = {0};
         uint64_t size = 0;
