@@ -144,7 +144,6 @@ static void requests_have_limits(void **state)
 static void stores_have_a_limit(void **state)
 {
     LG_SCOPED(lg_reply) reply = {0};
-    LG_AUTO_STR char *last = NULL;
 
     (void)state;
     for (int i = 2; i < 1000; i++) { /* Two are there. */
