@@ -15,7 +15,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SETTLE_S = 3  # what started up has ended by then
+SETTLE_S = 12  # freed memory goes back every 10 s
 
 
 def resident_mib(pid):

@@ -267,3 +267,8 @@ void lg_alloc_keep_freed(size_t bytes)
     (void)mallopt(M_TRIM_THRESHOLD, limit);
     (void)mallopt(M_MMAP_THRESHOLD, LG_MIN(limit / 8, 32 << 20)); /* glibc takes no more. */
 }
+
+void lg_alloc_return_freed(void)
+{
+    (void)malloc_trim(0);
+}

@@ -42,6 +42,9 @@ static inline void lg_str_autop(char **s)
  * instead of going to the operating system and coming back as pages to be cleared. At its start,
  * once. */
 void lg_alloc_keep_freed(size_t bytes);
+/* Gives all of them back after all: of use when nothing has moved for a while. Any thread; takes
+ * some milliseconds. */
+void lg_alloc_return_freed(void);
 
 /* --- Domains: simulator only. ---------------------------------------------------------------- */
 struct lg_alloc_domain;

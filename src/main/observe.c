@@ -247,6 +247,7 @@ static void measure_work(struct lg_offload *offload)
     DIR *dir = opendir(replicas);
     struct dirent *e;
 
+    lg_alloc_return_freed();
     forget_versions(ob);
     ob->parts[PART_METADATA] = size_below(AT_FDCWD, meta, 0, &budget);
     ob->parts[PART_LOG] = size_below(AT_FDCWD, log, 0, &budget);
