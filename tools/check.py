@@ -191,6 +191,14 @@ RINGS = [("tidy", ring_tidy, 30), ("unit", ring_unit, 420), ("tsan", ring_tsan, 
          ("judge", ring_judge, 180)]
 
 
+def save_facts():
+    """After each ring, so that a run that is cut off has said what it saw."""
+    facts["commit"] = run(["git", "rev-parse", "--short=12", "HEAD"]).stdout.strip()
+    facts["cores"], facts["machine"] = JOBS, f"{os.uname().sysname} {os.uname().release} {os.uname().machine}"
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build/check.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+
+
 def main():
     global passed
     wanted = sys.argv[1:] or [name for name, _, _ in RINGS]
@@ -208,10 +216,7 @@ def main():
                                                "seconds": round(took), "budget": budget_s}
         print(f"{name:8} {passed - before} passed, {len(failed) - wrong} failed   {took:.0f} s of {budget_s} s"
               f"{'   OVER BUDGET' if took > budget_s else ''}", flush=True)
-    facts["commit"] = run(["git", "rev-parse", "--short=12", "HEAD"]).stdout.strip()
-    facts["cores"], facts["machine"] = JOBS, f"{os.uname().sysname} {os.uname().release} {os.uname().machine}"
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build/check.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+        save_facts()
     for name in failed:
         print(f"failed: {name}")
     print(f"{passed} passed, {len(failed)} failed", flush=True)
