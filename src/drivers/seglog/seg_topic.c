@@ -61,6 +61,7 @@ enum lg_rc lg_seg_topic_meta_read(struct lg_slice text, struct lg_seg_topic_meta
                                   struct lg_error *err)
 {
     struct lg_slice rest = text, version, name, partitions, crc;
+    struct lg_seg_topic_meta meta = {0};
     char want[16];
     uint64_t n;
 
@@ -76,10 +77,14 @@ enum lg_rc lg_seg_topic_meta_read(struct lg_slice text, struct lg_seg_topic_meta
     if (!take_line(&rest, "crc32c", &crc) || !lg_slice_eq_str(crc, want) || rest.size != 0)
         return lg_error_set(err, LG_ERR_CORRUPT, "topic.meta fails its checksum");
     if (!lg_parse_u64(partitions, LG_TOPIC_PARTITIONS_MAX, &n) || n == 0 ||
-        name.size > LG_TOPIC_NAME_MAX)
+        partitions.data[0] == '0' || name.size > LG_TOPIC_NAME_MAX)
         return lg_error_set(err, LG_ERR_CORRUPT, "topic.meta holds values out of range");
-    memcpy(out->name, name.data, name.size);
-    out->name[name.size] = '\0';
+    memcpy(meta.name, name.data, name.size);
+    /* A zero byte inside would end the name early and let two folders claim one topic. */
+    if (memchr(name.data, '\0', name.size) != NULL ||
+        lg_seg_topic_name_check(meta.name, NULL) != LG_OK)
+        return lg_error_set(err, LG_ERR_CORRUPT, "topic.meta holds no name of a topic");
+    memcpy(out->name, meta.name, sizeof(out->name));
     out->partitions = (uint32_t)n;
     return LG_OK;
 }

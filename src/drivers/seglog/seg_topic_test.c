@@ -4,6 +4,7 @@
 #include "test/lib/doc_hex.h"
 #include "test/test.h"
 
+#include "base/hash.h"
 #include "base/str.h"
 #include "drivers/sim/disk_sim.h"
 
@@ -58,6 +59,30 @@ static void a_changed_topic_meta_is_refused(void **state)
     text.data[13] = '2';
     assert_rc(LG_ERR_CONFLICT, lg_seg_topic_meta_read(lg_buf_slice(&text), &out, &err));
     assert_int_equal(out.partitions, 0);
+}
+
+/* With a right checksum, so that nothing but the text itself is wrong. */
+static void a_topic_meta_that_could_be_written_otherwise_is_refused(void **state)
+{
+    (void)state;
+    const struct lg_slice bad[] = {
+        LG_LIT("lagoon-topic 1\nname a\0b\npartitions 4\n"),
+        LG_LIT("lagoon-topic 1\nname \npartitions 4\n"),
+        LG_LIT("lagoon-topic 1\nname a b\npartitions 4\n"),
+        LG_LIT("lagoon-topic 1\nname a\npartitions 04\n"),
+        LG_LIT("lagoon-topic 1\nname a\npartitions 0\n"),
+    };
+    struct lg_seg_topic_meta out = {0};
+    struct lg_error err = {0};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(bad); i++) {
+        LG_SCOPED(lg_buf) text = {0};
+
+        lg_buf_append_slice(&text, bad[i]);
+        lg_buf_appendf(&text, "crc32c %08x\n", lg_crc32c(0, bad[i].data, bad[i].size));
+        assert_rc(LG_ERR_CORRUPT, lg_seg_topic_meta_read(lg_buf_slice(&text), &out, &err));
+    }
+    assert_string_equal(out.name, "");
 }
 
 static void names_of_folders_are_parsed(void **state)
@@ -134,6 +159,7 @@ int main(void)
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(topic_meta_is_that_of_the_page),
         cmocka_unit_test(a_changed_topic_meta_is_refused),
+        cmocka_unit_test(a_topic_meta_that_could_be_written_otherwise_is_refused),
         cmocka_unit_test(names_of_folders_are_parsed),
         cmocka_unit_test(a_topic_exists_as_long_as_its_meta),
         cmocka_unit_test(a_renamed_folder_is_refused),
