@@ -104,7 +104,9 @@ def ring_sim():
     for preset in builds:
         if not build(preset, ["lagoon-sim"]):
             return
-    fresh = int(time.time()) % 1_000_000_000 * 1000
+    # New seeds with each change, the same ones wherever that change is judged; --long draws others.
+    tree = run(["git", "rev-parse", "HEAD^{tree}"]).stdout.strip()
+    fresh = (int(time.time()) if LONG else int(tree[:8] or "0", 16)) % 1_000_000_000 * 1000
     spans = [(1, FIXED_SEEDS), (fresh, FRESH_SEEDS)]
     extra = [int(s) for s in (ROOT / "sim/seeds.txt").read_text().split() if s.isdigit()]
     jobs = [(first + i * (count // 4), count // 4) for first, count in spans for i in range(4)]
