@@ -78,18 +78,33 @@ static void respond_records(struct job *j)
                                .body = j->op.blob == NULL ? LG_SLICE_NULL : j->op.blob->bytes});
 }
 
+static void add_config(struct lg_json *json, const struct lg_pubsub_config *config)
+{
+    struct lg_json *out = lg_json_new_object();
+
+    lg_json_set_int(out, "retention_ms", config->retention_ms);
+    lg_json_set_bool(out, "compacted", config->compacted);
+    lg_json_set_int(out, "min_compaction_lag_ms", config->min_compaction_lag_ms);
+    lg_json_set_int(out, "replication", config->replication);
+    lg_json_set_int(out, "min_insync_replicas", config->min_insync_replicas);
+    lg_json_set(json, "config", out);
+}
+
 static void respond_result(struct job *j)
 {
     LG_AUTO(lg_json) *json = lg_json_new_object();
     LG_SCOPED(lg_buf) position = {0};
 
-    if (j->op.kind == LG_PUBSUB_PRODUCE || j->op.kind == LG_PUBSUB_END) {
+    if (j->op.kind == LG_PUBSUB_PRODUCE || j->op.kind == LG_PUBSUB_END ||
+        j->op.kind == LG_PUBSUB_START || j->op.kind == LG_PUBSUB_TIME) {
         lg_position_write_text(&position, &j->op.position);
         lg_json_set(json, "position", lg_json_new_string(lg_buf_slice(&position)));
     } else {
         lg_json_set_str(json, "topic", j->op.topic);
-        if (j->op.kind != LG_PUBSUB_DELETE)
+        if (j->op.kind == LG_PUBSUB_CREATE || j->op.kind == LG_PUBSUB_DESCRIBE)
             lg_json_set_int(json, "partitions", j->op.partitions);
+        if (j->op.kind == LG_PUBSUB_DESCRIBE)
+            add_config(json, &j->op.config);
     }
     respond_json(j->rq, 200, json);
 }
@@ -130,6 +145,45 @@ static enum lg_rc number_param(struct lg_http_request *rq, const char *name, uin
     return LG_OK;
 }
 
+/* The same for what may be negative. */
+static enum lg_rc signed_param(struct lg_http_request *rq, const char *name, int64_t min,
+                               int64_t *out, struct lg_error *err)
+{
+    struct lg_slice text;
+
+    if (!lg_http_param(rq, name, &text)) {
+        *out = 0;
+        return LG_OK;
+    }
+    if (!lg_parse_i64(text, min, INT64_MAX, out))
+        return lg_error_set(err, LG_ERR_INVALID, "parameter %s is not a number from %lld", name,
+                            (long long)min);
+    return LG_OK;
+}
+
+static enum lg_rc parse_config(struct job *j, struct lg_error *err)
+{
+    uint64_t replication = 0, insync = 0;
+    struct lg_pubsub_config *config = &j->op.config;
+    struct lg_slice compacted;
+    enum lg_rc rc = signed_param(j->rq, "retention_ms", -1, &config->retention_ms, err);
+
+    if (rc == LG_OK)
+        rc = signed_param(j->rq, "min_compaction_lag_ms", 0, &config->min_compaction_lag_ms, err);
+    if (rc == LG_OK)
+        rc = number_param(j->rq, "replication", UINT16_MAX, 0, &replication, err);
+    if (rc == LG_OK)
+        rc = number_param(j->rq, "min_insync_replicas", UINT16_MAX, 0, &insync, err);
+    if (rc == LG_OK && lg_http_param(j->rq, "compacted", &compacted)) {
+        config->compacted = lg_slice_eq_str(compacted, "true");
+        if (!config->compacted && !lg_slice_eq_str(compacted, "false"))
+            rc = lg_error_set(err, LG_ERR_INVALID, "parameter compacted is not true or false");
+    }
+    config->replication = (uint16_t)replication;
+    config->min_insync_replicas = (uint16_t)insync;
+    return rc;
+}
+
 static enum lg_rc parse_fetch(struct job *j, struct lg_error *err)
 {
     struct lg_slice after;
@@ -168,6 +222,7 @@ static enum lg_rc no_such_route(const struct lg_http_request *rq, struct lg_erro
 /* /log/topics/<topic> */
 static enum lg_rc parse_topic(struct job *j, struct lg_error *err)
 {
+    struct lg_slice unused;
     uint64_t partitions = 0;
     enum lg_rc rc = LG_OK;
 
@@ -179,13 +234,45 @@ static enum lg_rc parse_topic(struct job *j, struct lg_error *err)
         j->op.kind = LG_PUBSUB_CREATE;
         rc = number_param(j->rq, "partitions", UINT32_MAX, 0, &partitions, err);
         j->op.partitions = (uint32_t)partitions;
+        if (rc == LG_OK)
+            rc = parse_config(j, err);
+    } else if (j->rq->method == LG_HTTP_POST) {
+        j->op.kind = LG_PUBSUB_CONFIGURE;
+        rc = parse_config(j, err);
+        if (rc == LG_OK && !lg_http_param(j->rq, "retention_ms", &unused))
+            rc =
+                lg_error_set(err, LG_ERR_INVALID,
+                             "a configuration without retention_ms: it replaces the whole "
+                             "configuration of topic %s, so name all that differs from the default",
+                             j->op.topic);
     } else {
         rc = no_such_route(j->rq, err);
     }
     return rc;
 }
 
-/* /log/topics/<topic>/<partition>[/end] */
+/* /log/topics/<topic>/<partition>/<end, start or time> */
+static enum lg_rc parse_place(struct job *j, struct lg_error *err)
+{
+    struct lg_slice s;
+
+    if (j->rq->method != LG_HTTP_GET || !lg_http_path_segment(j->rq, 4, &s))
+        return no_such_route(j->rq, err);
+    if (lg_slice_eq_str(s, "end")) {
+        j->op.kind = LG_PUBSUB_END;
+        return LG_OK;
+    }
+    if (lg_slice_eq_str(s, "start")) {
+        j->op.kind = LG_PUBSUB_START;
+        return LG_OK;
+    }
+    if (!lg_slice_eq_str(s, "time"))
+        return no_such_route(j->rq, err);
+    j->op.kind = LG_PUBSUB_TIME;
+    return signed_param(j->rq, "at_ms", INT64_MIN, &j->op.timestamp_ms, err);
+}
+
+/* /log/topics/<topic>/<partition>[/<place>] */
 static enum lg_rc parse_partition(struct job *j, size_t segments, struct lg_error *err)
 {
     struct lg_slice s;
@@ -194,13 +281,8 @@ static enum lg_rc parse_partition(struct job *j, size_t segments, struct lg_erro
     if (!lg_http_path_segment(j->rq, 3, &s) || !lg_parse_u64(s, UINT32_MAX, &partition))
         return lg_error_set(err, LG_ERR_INVALID, "topic %s: a partition is a number", j->op.topic);
     j->op.partition = (uint32_t)partition;
-    if (segments == 5) {
-        if (j->rq->method != LG_HTTP_GET || !lg_http_path_segment(j->rq, 4, &s) ||
-            !lg_slice_eq_str(s, "end"))
-            return no_such_route(j->rq, err);
-        j->op.kind = LG_PUBSUB_END;
-        return LG_OK;
-    }
+    if (segments == 5)
+        return parse_place(j, err);
     if (j->rq->method == LG_HTTP_GET)
         return parse_fetch(j, err);
     if (j->rq->method == LG_HTTP_POST)

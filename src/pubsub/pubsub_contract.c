@@ -198,7 +198,8 @@ static enum lg_rc end_of(const struct lg_pubsub_contract *k, const char *topic, 
 static enum lg_rc unknown_topics_are_not_found(const struct lg_pubsub_contract *k,
                                                struct lg_error *err)
 {
-    const enum lg_pubsub_kind kinds[] = {LG_PUBSUB_DESCRIBE, LG_PUBSUB_FETCH, LG_PUBSUB_END};
+    const enum lg_pubsub_kind kinds[] = {LG_PUBSUB_DESCRIBE, LG_PUBSUB_FETCH,     LG_PUBSUB_END,
+                                         LG_PUBSUB_START,    LG_PUBSUB_CONFIGURE, LG_PUBSUB_TIME};
     LG_AUTO(lg_blob) *blob = numbered("x", 0, 1);
 
     for (size_t i = 0; i < LG_ARRAY_SIZE(kinds); i++) {
@@ -366,7 +367,8 @@ static enum lg_rc headers_and_times_are_kept(const struct lg_pubsub_contract *k,
     EXPECT(got != NULL, "a record with headers did not arrive");
     reader = lg_batch_read(got->bytes);
     TRY(lg_batch_next(&reader, &out, &end, err));
-    EXPECT(!end && out.timestamp_ms == -5 && out.key.size == 0 && lg_slice_eq(out.value, in.value),
+    EXPECT(!end && (k->own_times || out.timestamp_ms == -5) && out.key.size == 0 &&
+               lg_slice_eq(out.value, in.value),
            "key, value or time of a record changed");
     EXPECT(out.header_count == 2 && lg_slice_eq(out.headers[0].name, headers[0].name) &&
                lg_slice_eq(out.headers[0].value, headers[0].value) &&
@@ -462,6 +464,134 @@ static enum lg_rc a_big_record_travels_whole(const struct lg_pubsub_contract *k,
     return LG_OK;
 }
 
+static enum lg_rc describe(const struct lg_pubsub_contract *k, const char *topic,
+                           const struct lg_pubsub_config *config, struct lg_error *err)
+{
+    struct call c = {.op = {.kind = LG_PUBSUB_DESCRIBE, .topic = topic}};
+    struct lg_pubsub_config expected = *config;
+
+    TRY(want(k, &c, LG_OK, err));
+    if (k->has_default && expected.replication == 0)
+        expected.replication = c.op.config.replication;
+    if (k->has_default && expected.min_insync_replicas == 0)
+        expected.min_insync_replicas = c.op.config.min_insync_replicas;
+    if (k->has_default && !expected.compacted)
+        expected.min_compaction_lag_ms = c.op.config.min_compaction_lag_ms;
+    EXPECT(c.op.config.retention_ms != 0 && lg_pubsub_config_equal(&c.op.config, &expected),
+           "topic %s is told as retention %lld, compacted %d, lag %lld, %u replicas, %u in sync",
+           topic, (long long)c.op.config.retention_ms, (int)c.op.config.compacted,
+           (long long)c.op.config.min_compaction_lag_ms, (unsigned)c.op.config.replication,
+           (unsigned)c.op.config.min_insync_replicas);
+    return LG_OK;
+}
+
+static enum lg_rc configure(const struct lg_pubsub_contract *k, enum lg_pubsub_kind kind,
+                            const struct lg_pubsub_config *config, enum lg_rc rc,
+                            struct lg_error *err)
+{
+    struct call c = {.op = {.kind = kind, .topic = OTHER, .partitions = 1, .config = *config}};
+
+    return want(k, &c, rc, err);
+}
+
+static enum lg_rc configurations_are_kept(const struct lg_pubsub_contract *k, struct lg_error *err)
+{
+    struct lg_pubsub_config none = {0};
+    struct lg_pubsub_config first = {.retention_ms = 86400000,
+                                     .compacted = true,
+                                     .min_compaction_lag_ms = 60000,
+                                     .replication = 1,
+                                     .min_insync_replicas = 1};
+    struct lg_pubsub_config second = {.retention_ms = 5000};
+    struct lg_pubsub_config bad = {.retention_ms = -7};
+
+    TRY(describe(k, TOPIC, &none, err));
+    TRY(configure(k, LG_PUBSUB_CREATE, &bad, LG_ERR_INVALID, err));
+    TRY(configure(k, LG_PUBSUB_CREATE, &first, LG_OK, err));
+    TRY(describe(k, OTHER, &first, err));
+    TRY(configure(k, LG_PUBSUB_CREATE, &second, LG_OK, err)); /* It exists: as it is. */
+    TRY(describe(k, OTHER, &first, err));
+    TRY(configure(k, LG_PUBSUB_CONFIGURE, &bad, LG_ERR_INVALID, err));
+    TRY(configure(k, LG_PUBSUB_CONFIGURE, &second, LG_OK, err));
+    second.replication = 1; /* That of the creation. */
+    TRY(describe(k, OTHER, &second, err));
+    TRY(configure(k, LG_PUBSUB_CONFIGURE, &first, LG_OK, err));
+    TRY(describe(k, OTHER, &first, err));
+    TRY(describe(k, TOPIC, &none, err));
+    return simple(k, LG_PUBSUB_DELETE, OTHER, 0, LG_OK, err);
+}
+
+static enum lg_rc place(const struct lg_pubsub_contract *k, enum lg_pubsub_kind kind,
+                        uint32_t partition, int64_t at_ms, struct lg_position *out,
+                        struct lg_error *err)
+{
+    struct call c = {.op = {.kind = kind,
+                            .topic = OTHER,
+                            .partition = partition,
+                            .timestamp_ms = at_ms,
+                            .position = lg_position_latest()}};
+
+    TRY(want(k, &c, LG_OK, err));
+    *out = c.op.position;
+    return LG_OK;
+}
+
+/* The time of the first record after `after`, as the log tells it. */
+static enum lg_rc time_after(const struct lg_pubsub_contract *k, struct lg_position after,
+                             int64_t *out, struct lg_error *err)
+{
+    struct call c = {
+        .op = {.kind = LG_PUBSUB_FETCH, .topic = OTHER, .position = after, .max_bytes = 1}};
+    LG_AUTO(lg_blob) *blob = NULL;
+    struct lg_batch_reader reader;
+    struct lg_pubsub_record r;
+    bool end = false;
+
+    TRY(want(k, &c, LG_OK, err));
+    blob = c.op.blob;
+    EXPECT(blob != NULL, "there is no record after the position of a time");
+    reader = lg_batch_read(blob->bytes);
+    TRY(lg_batch_next(&reader, &r, &end, err));
+    EXPECT(!end, "an answer without a record");
+    *out = r.timestamp_ms;
+    return LG_OK;
+}
+
+static enum lg_rc times_are_found(const struct lg_pubsub_contract *k, struct lg_error *err)
+{
+    struct lg_position at, end, first;
+    int64_t early_ms, late_ms;
+
+    TRY(simple(k, LG_PUBSUB_CREATE, OTHER, 2, LG_OK, err));
+    TRY(place(k, LG_PUBSUB_START, 1, 0, &at, err));
+    EXPECT(lg_position_is_earliest(&at), "the start of an empty partition is not EARLIEST");
+    TRY(place(k, LG_PUBSUB_TIME, 1, 5, &at, err));
+    EXPECT(lg_position_is_earliest(&at), "a time in an empty partition is not EARLIEST");
+    TRY(produce(k, OTHER, 0, "t", 10, 1, &first, err)); /* of time 10, if it is the producer's */
+    TRY(produce(k, OTHER, 0, "t", 20, 1, NULL, err));
+    TRY(produce(k, OTHER, 0, "t", 30, 2, NULL, err));
+    TRY(place(k, LG_PUBSUB_START, 0, 0, &at, err));
+    EXPECT(lg_position_is_earliest(&at), "the start is not EARLIEST though nothing was removed");
+    TRY(time_after(k, at, &early_ms, err));
+    TRY(time_after(k, first, &late_ms, err));
+    EXPECT(k->own_times || (early_ms == 10 && late_ms == 20), "times of records changed");
+    TRY(place(k, LG_PUBSUB_TIME, 0, -3, &at, err));
+    EXPECT(lg_position_is_earliest(&at), "a time below 0 is not the start");
+    TRY(place(k, LG_PUBSUB_TIME, 0, early_ms, &at, err));
+    EXPECT(lg_position_is_earliest(&at), "the first record's time is not before it");
+    TRY(place(k, LG_PUBSUB_TIME, 0, early_ms + 1, &at, err));
+    TRY(time_after(k, at, &late_ms, err));
+    EXPECT(late_ms > early_ms, "a record of an earlier time was found");
+    TRY(place(k, LG_PUBSUB_END, 0, 0, &end, err));
+    TRY(place(k, LG_PUBSUB_TIME, 0, INT64_MAX / 4, &at, err));
+    EXPECT(lg_position_equal(&at, &end), "a time after all records is not the end");
+    if (!k->own_times) {
+        TRY(place(k, LG_PUBSUB_TIME, 0, 11, &at, err));
+        EXPECT(lg_position_equal(&at, &first), "a time between records is not before the next");
+    }
+    return simple(k, LG_PUBSUB_DELETE, OTHER, 0, LG_OK, err);
+}
+
 static enum lg_rc a_topic_made_anew_is_empty(const struct lg_pubsub_contract *k,
                                              struct lg_error *err)
 {
@@ -506,6 +636,8 @@ static const struct {
     {"a fetch waits no longer than asked", a_fetch_waits_no_longer_than_asked},
     {"a waiting fetch can be cancelled", a_waiting_fetch_can_be_cancelled},
     {"a big record travels whole", a_big_record_travels_whole},
+    {"configurations are kept", configurations_are_kept},
+    {"times are found", times_are_found},
     {"a topic made anew is empty", a_topic_made_anew_is_empty},
 };
 

@@ -13,6 +13,8 @@ struct lg_pubsub_contract {
     /* Runs the lane (and whatever else the driver needs) until `cond(cond_ctx)`, or gives up. */
     void (*run_until)(void *ctx, bool (*cond)(void *cond_ctx), void *cond_ctx);
     void *ctx;
+    bool own_times;   /* The log puts its own time into records. */
+    bool has_default; /* It tells what it made of 0: its own replication. */
 };
 
 /* The topics named "contract.*" must not exist; they do not afterwards. LG_ERR_FAILED names the

@@ -65,6 +65,9 @@ static enum lg_rc log_do(struct lg_pubsub_op *op)
     case LG_PUBSUB_LIST:
     case LG_PUBSUB_FETCH:
     case LG_PUBSUB_END:
+    case LG_PUBSUB_CONFIGURE:
+    case LG_PUBSUB_START:
+    case LG_PUBSUB_TIME:
         break;
     }
     return lg_error_set(&op->err, LG_ERR_UNSUPPORTED, "not in this log");

@@ -114,17 +114,41 @@ static enum lg_rc take_names(const struct lg_json *json, struct lg_pubsub_op *op
     return LG_OK;
 }
 
+/* A log of the release before tells none: it has only the default. */
+static enum lg_rc take_config(const struct lg_json *json, const char *topic,
+                              struct lg_pubsub_config *out, struct lg_error *err)
+{
+    int64_t replication = lg_json_get_int(json, "replication", 0);
+    int64_t insync = lg_json_get_int(json, "min_insync_replicas", 0);
+    struct lg_pubsub_config config = {.retention_ms = lg_json_get_int(json, "retention_ms", -1),
+                                      .compacted = lg_json_get_bool(json, "compacted", false),
+                                      .min_compaction_lag_ms =
+                                          lg_json_get_int(json, "min_compaction_lag_ms", 0)};
+
+    if (replication < 0 || replication > UINT16_MAX || insync < 0 || insync > UINT16_MAX)
+        return lg_error_set(err, LG_ERR_BAD_DATA, "%lld replicas, %lld of them in sync",
+                            (long long)replication, (long long)insync);
+    config.replication = (uint16_t)replication;
+    config.min_insync_replicas = (uint16_t)insync;
+    if (lg_pubsub_config_check(topic, &config, err) != LG_OK)
+        return lg_error_set(err, LG_ERR_BAD_DATA, "a configuration that is out of range");
+    *out = config;
+    return LG_OK;
+}
+
 static enum lg_rc take_json(const struct lg_http_call *call, struct lg_pubsub_op *op)
 {
     LG_AUTO(lg_json) *json = NULL;
     enum lg_rc rc = lg_json_parse(lg_buf_slice(&call->response_body), &json, &op->err);
+    struct lg_pubsub_config config;
     int64_t partitions;
 
     if (rc != LG_OK)
         return lg_error_wrap(&op->err, "the answer of the log");
     if (op->kind == LG_PUBSUB_LIST)
         return take_names(json, op);
-    if (op->kind == LG_PUBSUB_PRODUCE || op->kind == LG_PUBSUB_END)
+    if (op->kind == LG_PUBSUB_PRODUCE || op->kind == LG_PUBSUB_END || op->kind == LG_PUBSUB_START ||
+        op->kind == LG_PUBSUB_TIME)
         return take_position(lg_json_string(lg_json_get(json, "position")), &op->position,
                              &op->err);
     if (op->kind != LG_PUBSUB_DESCRIBE)
@@ -134,7 +158,10 @@ static enum lg_rc take_json(const struct lg_http_call *call, struct lg_pubsub_op
         return lg_error_set(&op->err, LG_ERR_BAD_DATA,
                             "the answer of the log: %lld partitions of topic %s",
                             (long long)partitions, op->topic);
+    if (take_config(lg_json_get(json, "config"), op->topic, &config, &op->err) != LG_OK)
+        return lg_error_wrap(&op->err, "the answer of the log");
     op->partitions = (uint32_t)partitions;
+    op->config = config;
     return LG_OK;
 }
 
@@ -246,6 +273,19 @@ static void write_fetch(struct lg_buf *t, const struct lg_pubsub_op *op)
                    (unsigned long long)op->wait_ms);
 }
 
+static void write_config(struct lg_buf *t, const struct lg_pubsub_config *config, char begin)
+{
+    static const struct lg_pubsub_config ordinary;
+
+    if (lg_pubsub_config_equal(config, &ordinary) && begin != '?')
+        return; /* As a log of the release before understands it, too. */
+    lg_buf_appendf(t, "%cretention_ms=%lld&compacted=%s&min_compaction_lag_ms=%lld", begin,
+                   (long long)config->retention_ms, config->compacted ? "true" : "false",
+                   (long long)config->min_compaction_lag_ms);
+    lg_buf_appendf(t, "&replication=%u&min_insync_replicas=%u", (unsigned)config->replication,
+                   (unsigned)config->min_insync_replicas);
+}
+
 static enum lg_http_method write_target(struct lg_buf *t, const struct lg_pubsub_op *op)
 {
     lg_buf_append_str(t, "/log/topics");
@@ -256,7 +296,11 @@ static enum lg_http_method write_target(struct lg_buf *t, const struct lg_pubsub
     switch (op->kind) {
     case LG_PUBSUB_CREATE:
         lg_buf_appendf(t, "?partitions=%u", op->partitions);
+        write_config(t, &op->config, '&');
         return LG_HTTP_PUT;
+    case LG_PUBSUB_CONFIGURE:
+        write_config(t, &op->config, '?');
+        return LG_HTTP_POST;
     case LG_PUBSUB_DELETE:
         return LG_HTTP_DELETE;
     case LG_PUBSUB_PRODUCE:
@@ -268,6 +312,12 @@ static enum lg_http_method write_target(struct lg_buf *t, const struct lg_pubsub
         return LG_HTTP_GET;
     case LG_PUBSUB_END:
         lg_buf_appendf(t, "/%u/end", op->partition);
+        return LG_HTTP_GET;
+    case LG_PUBSUB_START:
+        lg_buf_appendf(t, "/%u/start", op->partition);
+        return LG_HTTP_GET;
+    case LG_PUBSUB_TIME:
+        lg_buf_appendf(t, "/%u/time?at_ms=%lld", op->partition, (long long)op->timestamp_ms);
         return LG_HTTP_GET;
     case LG_PUBSUB_DESCRIBE:
     case LG_PUBSUB_LIST:

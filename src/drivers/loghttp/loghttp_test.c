@@ -126,10 +126,11 @@ static void run_contract(struct world *w)
 {
     struct lg_error err = {0};
 
-    assert_ok(
-        lg_pubsub_contract(&(struct lg_pubsub_contract){lg_loghttp_pubsub(w->client), w->env.lane,
-                                                        lg_log_env_run_until, &w->env},
-                           &err));
+    assert_ok(lg_pubsub_contract(&(struct lg_pubsub_contract){.ps = lg_loghttp_pubsub(w->client),
+                                                              .lane = w->env.lane,
+                                                              .run_until = lg_log_env_run_until,
+                                                              .ctx = &w->env},
+                                 &err));
 }
 
 /* --- The contract --------------------------------------------------------------------------- */
@@ -247,7 +248,16 @@ static void wrong_requests_are_named(void **state)
                      200);
     assert_int_equal(ask(&w, LG_HTTP_GET, "/log/other", NULL, LG_SLICE_NULL, &body), 501);
     assert_int_equal(ask(&w, LG_HTTP_POST, "/log/topics", NULL, LG_SLICE_NULL, &body), 501);
-    assert_int_equal(ask(&w, LG_HTTP_POST, "/log/topics/t", NULL, LG_SLICE_NULL, &body), 501);
+    assert_int_equal(ask(&w, LG_HTTP_POST, "/log/topics/t", NULL, LG_SLICE_NULL, &body), 400);
+    assert_int_equal(
+        ask(&w, LG_HTTP_POST, "/log/topics/t?retention_ms=x", NULL, LG_SLICE_NULL, &body), 400);
+    assert_int_equal(ask(&w, LG_HTTP_POST, "/log/topics/t?retention_ms=5&compacted=maybe", NULL,
+                         LG_SLICE_NULL, &body),
+                     400);
+    assert_int_equal(
+        ask(&w, LG_HTTP_POST, "/log/topics/none?retention_ms=5", NULL, LG_SLICE_NULL, &body), 400);
+    assert_int_equal(
+        ask(&w, LG_HTTP_GET, "/log/topics/t/0/time?at_ms=x", NULL, LG_SLICE_NULL, &body), 400);
     assert_int_equal(ask(&w, LG_HTTP_DELETE, "/log/topics/t/0", NULL, LG_SLICE_NULL, &body), 501);
     assert_int_equal(ask(&w, LG_HTTP_GET, "/log/topics/t/0/x", NULL, LG_SLICE_NULL, &body), 501);
     assert_int_equal(ask(&w, LG_HTTP_GET, "/log/topics/t/x", NULL, LG_SLICE_NULL, &body), 400);

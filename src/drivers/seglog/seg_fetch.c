@@ -9,7 +9,8 @@
 #include "base/str.h"
 #include "pubsub/batch.h"
 
-#define POSITION_BYTES 15u /* of a record in an answer: type, size, a varint */
+#define TIME_BYTES_PER_STEP ((size_t)16 << 20) /* read in one piece of work */
+#define POSITION_BYTES 15u                     /* of a record in an answer: type, size, a varint */
 
 /* --- Opening -------------------------------------------------------------------------------- */
 
@@ -287,6 +288,125 @@ static void start_read(struct seg_request *r)
     r->offload.done = read_done;
     seg_job_begun(r->log, p->topic);
     lg_offload(r->home, &r->offload);
+}
+
+/* --- The first record of a time -------------------------------------------------------------- */
+
+/* Looks through a frame; `last` follows. */
+static enum lg_rc look_for_time(struct seg_request *r, const struct lg_seg_frame *frame,
+                                struct lg_error *err)
+{
+    struct lg_batch_reader reader = lg_batch_read(frame->records);
+    int64_t offset = frame->base;
+    bool end = false;
+
+    for (;; offset++) {
+        struct lg_pubsub_record record;
+        enum lg_rc rc = lg_batch_next(&reader, &record, &end, err);
+
+        if (rc != LG_OK)
+            return lg_error_set(err, LG_ERR_CORRUPT, "record %lld cannot be read",
+                                (long long)offset);
+        if (end)
+            return LG_OK;
+        if (record.timestamp_ms >= r->time_ms) {
+            r->time_found = true;
+            return LG_OK;
+        }
+        r->last = offset;
+    }
+}
+
+static enum lg_rc read_times(struct seg_request *r, struct lg_error *err)
+{
+    LG_SCOPED(lg_buf) payload = {0};
+    size_t seen = 0;
+
+    while (!r->time_found && r->last + 1 < r->read_end && seen < TIME_BYTES_PER_STEP) {
+        struct lg_seg_frame frame;
+        uint64_t next = 0;
+        enum lg_rc rc = lg_journal_read(r->partition->journal, r->read_at, &payload, &next, err);
+
+        if (rc == LG_ERR_NOT_FOUND)
+            return lg_error_set(err, LG_ERR_CORRUPT, "it ends before record %lld",
+                                (long long)r->read_end);
+        if (rc == LG_OK)
+            rc = lg_seg_frame_read(lg_buf_slice(&payload), &frame, err);
+        if (rc == LG_OK)
+            rc = look_for_time(r, &frame, err);
+        if (rc != LG_OK)
+            return rc;
+        seen += payload.size;
+        r->read_at = next;
+    }
+    return LG_OK;
+}
+
+static void time_work(struct lg_offload *offload)
+{
+    struct seg_request *r = LG_CONTAINER_OF(offload, struct seg_request, offload);
+
+    r->work_rc = read_times(r, &r->work_err);
+    if (r->work_rc != LG_OK) {
+        LG_AUTO_STR char *path = seg_partition_path(r->partition);
+
+        lg_error_wrap(&r->work_err, "%s", path);
+    }
+}
+
+static void time_step(struct seg_request *r);
+
+static void time_done(struct lg_offload *offload)
+{
+    struct seg_request *r = LG_CONTAINER_OF(offload, struct seg_request, offload);
+    struct seg_topic *topic = r->partition->topic;
+    struct lg_seglog *log = r->log;
+
+    r->partition->reads--;
+    if (r->work_rc != LG_OK) {
+        lg_log(LG_LOG_ERROR, "log_read_failed", "error=%s", r->work_err.text);
+        r->op->err = r->work_err;
+        seg_answer(r, r->work_rc);
+    } else if (r->time_found || r->last + 1 >= r->read_end) {
+        r->op->position = seg_position(r->last);
+        seg_answer(r, LG_OK);
+    } else if (topic->state != SEG_LIVE || log->closing) {
+        seg_answer(r, lg_error_set(&r->op->err, LG_ERR_NOT_FOUND, "topic %s was deleted meanwhile",
+                                   r->op->topic));
+    } else if (lg_lane_now_us(r->home) > r->deadline_us) {
+        seg_answer(r, lg_error_set(&r->op->err, LG_ERR_TIMEOUT,
+                                   "topic %s/%u: looking for a time took too long", r->op->topic,
+                                   r->op->partition));
+    } else {
+        time_step(r);
+    }
+    seg_job_ended(log, topic);
+}
+
+static void time_step(struct seg_request *r)
+{
+    r->partition->reads++;
+    r->offload.work = time_work;
+    r->offload.done = time_done;
+    seg_job_begun(r->log, r->partition->topic);
+    lg_offload(r->home, &r->offload);
+}
+
+/* There is no index of times: the log is read from its beginning, in steps. */
+void seg_time_submit(struct seg_request *r)
+{
+    struct seg_partition *p = r->partition;
+
+    r->last = -1;
+    r->time_ms = r->op->timestamp_ms;
+    r->read_end = p->next_offset;
+    if (r->time_ms < 0 || p->next_offset == 0) {
+        r->op->position = lg_position_earliest();
+        seg_answer(r, LG_OK);
+        return;
+    }
+    r->read_at = lg_journal_begin(p->journal);
+    time_step(r);
 }
 
 /* --- Fetches -------------------------------------------------------------------------------- */

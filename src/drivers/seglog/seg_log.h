@@ -24,7 +24,8 @@ struct seg_topic {
     enum seg_topic_state state;
     struct seg_partition **partitions; /* meta.partitions slots; NULL until first used. */
     struct lg_list waiters;            /* Requests that wait for CREATING or DELETING to end. */
-    struct seg_request *owner;         /* Whose creation or deletion is under way. */
+    struct seg_request *owner;         /* Whose creation, deletion, configuring is under way. */
+    bool configuring;                  /* LIVE, and what would change it waits. */
     unsigned busy;                     /* Offloads that use its partitions. */
     bool retired;                      /* Deleted: its files go when nothing is busy. */
     struct lg_list link;               /* Among the retired. */
@@ -76,7 +77,8 @@ struct seg_request {
     struct lg_list link;
     struct seg_partition *partition;
     uint64_t deadline_us;
-    size_t count; /* PRODUCE: records. */
+    size_t count;                   /* PRODUCE: records. */
+    struct lg_pubsub_config config; /* CONFIGURE: checked. */
 
     bool resolved; /* FETCH: `after` is known. */
     int64_t after; /* Offset; -1: from the beginning. */
@@ -87,6 +89,8 @@ struct seg_request {
     int64_t read_end; /* The first offset that it may not show. */
     struct lg_buf found;
     int64_t last;
+    int64_t time_ms; /* TIME: of the record that is looked for. */
+    bool time_found; /* TIME: `last` is the one before it. */
     enum lg_rc work_rc;
     struct lg_error work_err;
 };
@@ -134,6 +138,7 @@ void seg_partition_used(struct seg_partition *p); /* Has just been used, or has 
 void seg_partition_free(struct seg_partition *p);
 char *seg_partition_path(const struct seg_partition *p); /* Owned by the caller. */
 void seg_fetch_submit(struct seg_request *r);
+void seg_time_submit(struct seg_request *r);
 void seg_fetch_cancel(struct seg_request *r);
 void seg_fetch_wake(struct seg_partition *p);
 void seg_fetch_fail_waiting(struct seg_partition *p, enum lg_rc rc, const char *why);

@@ -89,6 +89,60 @@ enum lg_rc lg_seg_topic_meta_read(struct lg_slice text, struct lg_seg_topic_meta
     return LG_OK;
 }
 
+void lg_seg_topic_config_write(struct lg_buf *out, const struct lg_pubsub_config *config)
+{
+    size_t start = out->size;
+
+    lg_buf_appendf(out, "lagoon-topic-config 1\nretention_ms %lld\ncompacted %u\n",
+                   (long long)config->retention_ms, config->compacted ? 1u : 0u);
+    lg_buf_appendf(out, "min_compaction_lag_ms %lld\nreplication %u\nmin_insync_replicas %u\n",
+                   (long long)config->min_compaction_lag_ms, (unsigned)config->replication,
+                   (unsigned)config->min_insync_replicas);
+    lg_buf_appendf(out, "crc32c %08x\n", lg_crc32c(0, out->data + start, out->size - start));
+}
+
+static bool take_number(struct lg_slice *text, const char *label, int64_t min, int64_t max,
+                        int64_t *out)
+{
+    struct lg_slice value;
+
+    return take_line(text, label, &value) && lg_parse_i64(value, min, max, out);
+}
+
+enum lg_rc lg_seg_topic_config_read(struct lg_slice text, struct lg_pubsub_config *out,
+                                    struct lg_error *err)
+{
+    int64_t retention_ms, compacted, lag_ms, replication, insync;
+    struct lg_pubsub_config config;
+    struct lg_slice rest = text, version;
+    LG_SCOPED(lg_buf) again = {0};
+
+    if (!take_line(&rest, "lagoon-topic-config", &version))
+        return lg_error_set(err, LG_ERR_CORRUPT, "this is no topic.config");
+    if (!lg_slice_eq_str(version, "1"))
+        return lg_error_set(err, LG_ERR_CONFLICT,
+                            "topic.config of version %.*s, this program knows 1",
+                            (int)LG_MIN(version.size, (size_t)16), (const char *)version.data);
+    if (!take_number(&rest, "retention_ms", -1, INT64_MAX, &retention_ms) ||
+        !take_number(&rest, "compacted", 0, 1, &compacted) ||
+        !take_number(&rest, "min_compaction_lag_ms", 0, INT64_MAX, &lag_ms) ||
+        !take_number(&rest, "replication", 0, LG_TOPIC_REPLICATION_MAX, &replication) ||
+        !take_number(&rest, "min_insync_replicas", 0, UINT16_MAX, &insync))
+        return lg_error_set(err, LG_ERR_CORRUPT, "topic.config is cut or out of range");
+    config = (struct lg_pubsub_config){.retention_ms = retention_ms,
+                                       .compacted = compacted == 1,
+                                       .min_compaction_lag_ms = lag_ms,
+                                       .replication = (uint16_t)replication,
+                                       .min_insync_replicas = (uint16_t)insync};
+    if (lg_pubsub_config_check(/* topic= */ "", &config, NULL) != LG_OK)
+        return lg_error_set(err, LG_ERR_CORRUPT, "topic.config holds values that contradict");
+    lg_seg_topic_config_write(&again, &config);
+    if (!lg_slice_eq(lg_buf_slice(&again), text))
+        return lg_error_set(err, LG_ERR_CORRUPT, "topic.config fails its checksum");
+    *out = config;
+    return LG_OK;
+}
+
 bool lg_seg_topic_dir_parse(const char *dir_name, struct lg_seg_topic_meta *out)
 {
     const char *mark = strrchr(dir_name, DIR_MARK);
@@ -109,6 +163,37 @@ char *lg_seg_topic_dir(const char *dir, const char *topic, uint64_t number)
     return lg_strf("%s/%s%c%llu", dir, topic, DIR_MARK, (unsigned long long)number);
 }
 
+enum lg_rc lg_seg_topic_configure(struct lg_disk *disk, const char *dir,
+                                  const struct lg_seg_topic_meta *meta,
+                                  const struct lg_pubsub_config *config, struct lg_error *err)
+{
+    static const struct lg_pubsub_config ordinary = {.retention_ms = -1};
+    LG_AUTO_STR char *folder = lg_seg_topic_dir(dir, meta->name, meta->number);
+    LG_AUTO_STR char *path = lg_strf("%s/topic.config", folder);
+    LG_SCOPED(lg_buf) text = {0};
+    enum lg_rc rc;
+
+    if (!lg_pubsub_config_equal(config, &ordinary)) {
+        lg_seg_topic_config_write(&text, config);
+        return lg_disk_write_file(disk, path, lg_buf_slice(&text), err);
+    }
+    rc = lg_disk_remove(disk, path, err);
+    if (rc == LG_OK)
+        rc = lg_disk_sync_dir(disk, folder, err);
+    return rc == LG_ERR_NOT_FOUND ? LG_OK : rc;
+}
+
+/* Before topic.meta, which makes it all count; a topic of the default kind has no such file. */
+static enum lg_rc create_config(struct lg_disk *disk, const char *dir,
+                                const struct lg_seg_topic_meta *meta, struct lg_error *err)
+{
+    static const struct lg_pubsub_config ordinary = {.retention_ms = -1};
+
+    if (lg_pubsub_config_equal(&meta->config, &ordinary))
+        return LG_OK;
+    return lg_seg_topic_configure(disk, dir, meta, &meta->config, err);
+}
+
 enum lg_rc lg_seg_topic_create(struct lg_disk *disk, const char *dir,
                                const struct lg_seg_topic_meta *meta, struct lg_error *err)
 {
@@ -118,6 +203,8 @@ enum lg_rc lg_seg_topic_create(struct lg_disk *disk, const char *dir,
     enum lg_rc rc = lg_disk_make_dirs(disk, folder, err);
 
     lg_seg_topic_meta_write(&text, meta);
+    if (rc == LG_OK)
+        rc = create_config(disk, dir, meta, err);
     if (rc == LG_OK)
         rc = lg_disk_write_file(disk, path, lg_buf_slice(&text), err);
     if (rc == LG_OK)
@@ -140,6 +227,33 @@ enum lg_rc lg_seg_topic_unmake(struct lg_disk *disk, const char *dir,
     return rc == LG_ERR_NOT_FOUND ? LG_OK : rc;
 }
 
+/* What is wrong with a file of a topic, and what to do about it. */
+static enum lg_rc explain(const char *path, enum lg_rc rc, struct lg_error *err)
+{
+    const struct lg_error why = *err;
+
+    return lg_error_set(err, rc, "%s: %s%s", path, why.text,
+                        rc == LG_ERR_CORRUPT    ? "; restore the directory from a backup"
+                        : rc == LG_ERR_CONFLICT ? "; use the program that wrote it"
+                                                : "");
+}
+
+static enum lg_rc scan_config(struct lg_disk *disk, const char *folder,
+                              struct lg_pubsub_config *out, struct lg_error *err)
+{
+    LG_AUTO_STR char *path = lg_strf("%s/topic.config", folder);
+    LG_SCOPED(lg_buf) text = {0};
+    enum lg_rc rc = lg_disk_read_file(disk, path, META_BYTES_MAX, &text, err);
+
+    if (rc == LG_ERR_NOT_FOUND) {
+        *out = (struct lg_pubsub_config){.retention_ms = -1};
+        return LG_OK;
+    }
+    if (rc == LG_OK)
+        rc = lg_seg_topic_config_read(lg_buf_slice(&text), out, err);
+    return rc == LG_OK ? LG_OK : explain(path, rc, err);
+}
+
 static enum lg_rc scan_one(struct lg_disk *disk, const char *dir, const char *dir_name,
                            struct lg_seg_topic_meta *out, bool *out_exists, struct lg_error *err)
 {
@@ -155,17 +269,14 @@ static enum lg_rc scan_one(struct lg_disk *disk, const char *dir, const char *di
     }
     if (rc == LG_OK)
         rc = lg_seg_topic_meta_read(lg_buf_slice(&text), &meta, err);
-    if (rc != LG_OK) {
-        const struct lg_error why = *err;
-
-        return lg_error_set(err, rc, "%s: %s%s", path, why.text,
-                            rc == LG_ERR_CORRUPT    ? "; restore the directory from a backup"
-                            : rc == LG_ERR_CONFLICT ? "; use the program that wrote it"
-                                                    : "");
-    }
+    if (rc != LG_OK)
+        return explain(path, rc, err);
     if (strcmp(meta.name, out->name) != 0)
         return lg_error_set(err, LG_ERR_CORRUPT, "%s names topic %s: the folder was renamed", path,
                             meta.name);
+    rc = scan_config(disk, folder, &meta.config, err);
+    if (rc != LG_OK)
+        return rc;
     *out = meta;
     *out_exists = true;
     return LG_OK;

@@ -41,6 +41,57 @@ static void topic_meta_is_that_of_the_page(void **state)
     assert_int_equal(out.partitions, 4);
 }
 
+static void topic_config_is_that_of_the_page(void **state)
+{
+    (void)state;
+    struct lg_pubsub_config in = {.retention_ms = 86400000,
+                                  .compacted = true,
+                                  .min_compaction_lag_ms = 60000,
+                                  .replication = 3,
+                                  .min_insync_replicas = 2};
+    struct lg_pubsub_config out = {0};
+    LG_SCOPED(lg_buf) text = {0};
+    struct lg_error err = {0};
+
+    lg_seg_topic_config_write(&text, &in);
+    assert_true(lg_slice_starts(
+        lg_buf_slice(&text),
+        LG_LIT("lagoon-topic-config 1\nretention_ms 86400000\ncompacted 1\n"
+               "min_compaction_lag_ms 60000\nreplication 3\nmin_insync_replicas 2\ncrc32c ")));
+    assert_ok(lg_seg_topic_config_read(lg_buf_slice(&text), &out, &err));
+    assert_true(lg_pubsub_config_equal(&in, &out));
+    for (size_t n = 0; n < text.size; n++)
+        assert_rc(LG_ERR_CORRUPT, lg_seg_topic_config_read(lg_slice(text.data, n), &out, &err));
+    for (size_t i = 22; i < text.size; i++) {
+        text.data[i] ^= 1;
+        assert_rc(LG_ERR_CORRUPT, lg_seg_topic_config_read(lg_buf_slice(&text), &out, &err));
+        text.data[i] ^= 1;
+    }
+    text.data[20] = '2';
+    assert_rc(LG_ERR_CONFLICT, lg_seg_topic_config_read(lg_buf_slice(&text), &out, &err));
+}
+
+static void a_default_configuration_leaves_no_file(void **state)
+{
+    (void)state;
+    struct lg_seg_topic_meta meta = {.name = "t", .partitions = 1, .number = 1};
+    struct lg_pubsub_config other = {.retention_ms = 5}, ordinary = {.retention_ms = -1};
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 1);
+    struct lg_error err = {0};
+    LG_SCOPED(lg_buf) text = {0};
+
+    meta.config = ordinary;
+    assert_ok(lg_disk_make_dirs(disk, "log", &err));
+    assert_ok(lg_seg_topic_create(disk, "log", &meta, &err));
+    assert_rc(LG_ERR_NOT_FOUND, lg_disk_read_file(disk, "log/t~1/topic.config", 1000, &text, &err));
+    assert_ok(lg_seg_topic_configure(disk, "log", &meta, &other, &err));
+    assert_ok(lg_disk_read_file(disk, "log/t~1/topic.config", 1000, &text, &err));
+    assert_ok(lg_seg_topic_configure(disk, "log", &meta, &ordinary, &err));
+    assert_rc(LG_ERR_NOT_FOUND, lg_disk_read_file(disk, "log/t~1/topic.config", 1000, &text, &err));
+    assert_ok(lg_seg_topic_configure(disk, "log", &meta, &ordinary, &err));
+    lg_disk_sim_free(disk);
+}
+
 static void a_changed_topic_meta_is_refused(void **state)
 {
     (void)state;
@@ -158,6 +209,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(topic_meta_is_that_of_the_page),
+        cmocka_unit_test(topic_config_is_that_of_the_page),
+        cmocka_unit_test(a_default_configuration_leaves_no_file),
         cmocka_unit_test(a_changed_topic_meta_is_refused),
         cmocka_unit_test(a_topic_meta_that_could_be_written_otherwise_is_refused),
         cmocka_unit_test(names_of_folders_are_parsed),

@@ -9,6 +9,7 @@
 
 #define FORMAT_TEXT "lagoon-log 1\n"
 #define FORMAT_BYTES_MAX 256
+#define NO_TOPIC "there is no topic %s"
 #define DEADLINE_DEFAULT_US (30 * LG_SEC)
 
 static const struct lg_pubsub_ops ops;
@@ -175,6 +176,7 @@ static struct seg_topic *topic_new(struct lg_seglog *log, const struct lg_seg_to
 {
     struct seg_topic *t = lg_new(struct seg_topic);
 
+    assert(meta->config.retention_ms != 0);
     t->log = log;
     t->meta = *meta;
     t->state = state;
@@ -328,11 +330,58 @@ static void unmake(struct seg_topic *t, struct seg_request *owner)
     lg_offload(t->log->lane, &t->offload);
 }
 
+static void configure_work(struct lg_offload *offload)
+{
+    struct seg_topic *t = LG_CONTAINER_OF(offload, struct seg_topic, offload);
+
+    t->work_rc = lg_seg_topic_configure(t->log->disk, t->log->dir, &t->meta, &t->owner->config,
+                                        &t->work_err);
+}
+
+static void configured(struct lg_offload *offload)
+{
+    struct seg_topic *t = LG_CONTAINER_OF(offload, struct seg_topic, offload);
+    struct lg_seglog *log = t->log;
+    struct seg_request *owner = LG_TAKE(t->owner);
+
+    t->configuring = false;
+    if (t->work_rc == LG_OK)
+        t->meta.config = owner->config;
+    else
+        owner->op->err = t->work_err;
+    seg_answer(owner, t->work_rc);
+    redispatch_waiters(t);
+    seg_job_ended(log, t);
+}
+
+/* All but the replication, which is that of the creation. */
+static void configure(struct seg_request *r, struct seg_topic *t)
+{
+    enum lg_rc rc;
+
+    r->config = r->op->config;
+    r->config.replication = t->meta.config.replication;
+    rc = lg_pubsub_config_check(r->op->topic, &r->config, &r->op->err);
+    if (rc != LG_OK || lg_pubsub_config_equal(&r->config, &t->meta.config)) {
+        seg_answer(r, rc);
+        return;
+    }
+    t->configuring = true;
+    t->owner = r;
+    t->offload.work = configure_work;
+    t->offload.done = configured;
+    seg_job_begun(r->log, t);
+    lg_offload(r->log->lane, &t->offload);
+}
+
 static void create(struct seg_request *r, struct seg_topic *t)
 {
     struct lg_pubsub_op *op = r->op;
-    struct lg_seg_topic_meta meta = {.partitions = op->partitions};
+    struct lg_seg_topic_meta meta = {.partitions = op->partitions, .config = op->config};
     enum lg_rc rc = lg_seg_topic_name_check(op->topic, &op->err);
+
+    if (rc == LG_OK)
+        rc = lg_pubsub_config_check(op->topic, &meta.config, &op->err);
 
     if (rc == LG_OK && (op->partitions == 0 || op->partitions > LG_TOPIC_PARTITIONS_MAX))
         rc = lg_error_set(&op->err, LG_ERR_INVALID, "topic %s: %u partitions, allowed are 1 to %u",
@@ -399,6 +448,11 @@ static void dispatch_to_partition(struct seg_request *r, struct seg_topic *t)
         seg_append_submit(r);
     } else if (op->kind == LG_PUBSUB_FETCH) {
         seg_fetch_submit(r);
+    } else if (op->kind == LG_PUBSUB_TIME) {
+        seg_time_submit(r);
+    } else if (op->kind == LG_PUBSUB_START) { /* Nothing is ever removed. */
+        op->position = lg_position_earliest();
+        seg_answer(r, LG_OK);
     } else {
         op->position = seg_position(r->partition->next_offset - 1);
         seg_answer(r, LG_OK);
@@ -419,9 +473,14 @@ void seg_dispatch(struct seg_request *r)
         return;
     }
     t = lg_map_get(r->log->topics, lg_slice_str(op->topic));
-    if (op->kind == LG_PUBSUB_CREATE || op->kind == LG_PUBSUB_DELETE) {
-        if (t != NULL && (t->state == SEG_CREATING || t->state == SEG_DELETING))
+    if (op->kind == LG_PUBSUB_CREATE || op->kind == LG_PUBSUB_DELETE ||
+        op->kind == LG_PUBSUB_CONFIGURE) {
+        if (t != NULL && (t->state == SEG_CREATING || t->state == SEG_DELETING || t->configuring))
             lg_list_push_back(&t->waiters, &r->link);
+        else if (op->kind == LG_PUBSUB_CONFIGURE && t != NULL && t->state == SEG_LIVE)
+            configure(r, t);
+        else if (op->kind == LG_PUBSUB_CONFIGURE)
+            seg_answer(r, lg_error_set(&op->err, LG_ERR_NOT_FOUND, NO_TOPIC, op->topic));
         else if (op->kind == LG_PUBSUB_CREATE)
             create(r, t);
         else if (t == NULL)
@@ -431,9 +490,10 @@ void seg_dispatch(struct seg_request *r)
         return;
     }
     if (t == NULL || t->state != SEG_LIVE) {
-        seg_answer(r, lg_error_set(&op->err, LG_ERR_NOT_FOUND, "there is no topic %s", op->topic));
+        seg_answer(r, lg_error_set(&op->err, LG_ERR_NOT_FOUND, NO_TOPIC, op->topic));
     } else if (op->kind == LG_PUBSUB_DESCRIBE) {
         op->partitions = t->meta.partitions;
+        op->config = t->meta.config;
         seg_answer(r, LG_OK);
     } else {
         dispatch_to_partition(r, t);

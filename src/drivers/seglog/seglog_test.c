@@ -60,8 +60,10 @@ static void it_keeps_the_contract_in_the_simulator(void **state)
 
         lg_log_env_init_sim(&env, seed, disk);
         log = open_log(&env);
-        assert_ok(lg_pubsub_contract(&(struct lg_pubsub_contract){lg_seglog_pubsub(log), env.lane,
-                                                                  lg_log_env_run_until, &env},
+        assert_ok(lg_pubsub_contract(&(struct lg_pubsub_contract){.ps = lg_seglog_pubsub(log),
+                                                                  .lane = env.lane,
+                                                                  .run_until = lg_log_env_run_until,
+                                                                  .ctx = &env},
                                      &err));
         close_log(&env, log);
         lg_log_env_done(&env);
@@ -79,9 +81,11 @@ static void it_keeps_the_contract_on_real_lanes_and_files(void **state)
     lg_log_env_init_uv(&env);
     log = open_log(&env);
     lg_log_env_start_uv(&env);
-    assert_ok(lg_pubsub_contract(
-        &(struct lg_pubsub_contract){lg_seglog_pubsub(log), env.lane, lg_log_env_run_until, &env},
-        &err));
+    assert_ok(lg_pubsub_contract(&(struct lg_pubsub_contract){.ps = lg_seglog_pubsub(log),
+                                                              .lane = env.lane,
+                                                              .run_until = lg_log_env_run_until,
+                                                              .ctx = &env},
+                                 &err));
     close_log(&env, log);
     lg_log_env_done(&env);
 }
@@ -443,6 +447,58 @@ static void a_deleted_topic_leaves_no_files(void **state)
     lg_disk_sim_free(disk);
 }
 
+static void a_configuration_survives_the_log(void **state)
+{
+    (void)state;
+    struct lg_pubsub_config config = {
+        .retention_ms = 5000, .compacted = true, .replication = 2, .min_insync_replicas = 1};
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 7);
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    lg_log_env_init_sim(&env, 7, disk);
+    for (unsigned round = 0; round < 3; round++) { /* Created, configured, back to the default. */
+        struct call change = {.op = {.kind = round == 0 ? LG_PUBSUB_CREATE : LG_PUBSUB_CONFIGURE,
+                                     .topic = "t_v1",
+                                     .partitions = 1,
+                                     .config = config}};
+        struct call describe = {.op = {.kind = LG_PUBSUB_DESCRIBE, .topic = "t_v1"}};
+
+        log = open_log(&env);
+        assert_rc(LG_OK, run_call(&env, log, &change));
+        close_log(&env, log);
+        log = open_log(&env);
+        assert_rc(LG_OK, run_call(&env, log, &describe));
+        config.replication = 2; /* That of the creation, always. */
+        assert_true(lg_pubsub_config_equal(&describe.op.config, &config));
+        close_log(&env, log);
+        config = (struct lg_pubsub_config){.retention_ms = round == 0 ? 777 : -1};
+    }
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
+static void a_damaged_configuration_is_named(void **state)
+{
+    (void)state;
+    struct lg_disk *disk = lg_disk_sim_new(NULL, 8);
+    struct lg_seglog_options options = {.disk = disk, .dir = "log"};
+    struct lg_error err = {0};
+    struct lg_log_env env;
+    struct lg_seglog *log;
+
+    lg_log_env_init_sim(&env, 8, disk);
+    log = open_log(&env);
+    assert_rc(LG_OK, create(&env, log, "t_v1", 1));
+    close_log(&env, log);
+    assert_ok(lg_disk_write_file(disk, "log/t_v1~1/topic.config", LG_LIT("nonsense\n"), &err));
+    options.lane = env.home;
+    assert_rc(LG_ERR_CORRUPT, lg_seglog_open(&options, &log, &err));
+    assert_non_null(strstr(err.text, "log/t_v1~1/topic.config: this is no topic.config; restore"));
+    lg_log_env_done(&env);
+    lg_disk_sim_free(disk);
+}
+
 static void a_topic_whose_creation_failed_can_be_created_again(void **state)
 {
     (void)state;
@@ -669,6 +725,8 @@ int main(void)
         cmocka_unit_test(few_files_serve_many_at_once),
         cmocka_unit_test(few_files_serve_many_at_once_on_real_lanes),
         cmocka_unit_test(a_deleted_topic_leaves_no_files),
+        cmocka_unit_test(a_configuration_survives_the_log),
+        cmocka_unit_test(a_damaged_configuration_is_named),
         cmocka_unit_test(a_topic_whose_creation_failed_can_be_created_again),
         cmocka_unit_test(closing_ends_what_waits),
         cmocka_unit_test(a_folder_in_use_or_of_another_version_is_refused),
