@@ -53,6 +53,7 @@ struct lg_meta_op {
 
     enum lg_rc rc;       /* LG_ERR_UNAVAILABLE: unknown whether it happened. */
     struct lg_error err; /* A failed WRITE names the change that did not apply. */
+    size_t failed_at;    /* ... its index; change_count: it failed for another reason, or not */
 
     struct lg_task task; /* The driver's. */
     void *driver_state;  /* The driver's. */

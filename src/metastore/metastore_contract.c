@@ -92,6 +92,9 @@ static enum lg_rc write_all(const struct run *r, struct lg_metastore *ms,
 
     start(r, ms, &c);
     TRY(finish(r, &c, err));
+    /* In the lists of this file it is always the last one that fails. */
+    EXPECT(c.op.failed_at == (rc == LG_OK || n == 0 ? n : n - 1),
+           "the write ended with %s at change %zu of %zu", lg_rc_name(c.op.rc), c.op.failed_at, n);
     return expect_rc(&c, n == 0 ? "no change" : changes[n - 1].path, rc, err);
 }
 

@@ -148,8 +148,11 @@ static enum lg_rc decide(struct lg_metafile *mf, struct lg_meta_op *op)
     uint32_t effects_mark = mf->effects;
     enum lg_rc rc = LG_OK;
 
-    for (size_t i = 0; rc == LG_OK && i < op->change_count; i++)
+    for (size_t i = 0; rc == LG_OK && i < op->change_count; i++) {
         rc = lg_meta_tree_change(&trial, &op->changes[i], session->id, effect_told, mf, &op->err);
+        if (rc != LG_OK)
+            op->failed_at = i;
+    }
     if (rc == LG_OK && trial.bytes > mf->bytes_max && trial.bytes > mf->staged.bytes)
         rc = lg_error_set(&op->err, LG_ERR_TOO_LARGE,
                           "the metadata would take %zu bytes of memory, at most %zu: remove old "
@@ -490,6 +493,7 @@ static void metafile_submit(struct lg_metastore *ms, struct lg_meta_op *op)
     op->rc = LG_OK;
     op->err = (struct lg_error){0};
     op->value = NULL;
+    op->failed_at = op->change_count;
     op->task.run = op_arrived;
     lg_lane_post(s->mf->lane, &op->task);
 }

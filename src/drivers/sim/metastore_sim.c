@@ -30,7 +30,7 @@ struct message {
     char *path;
     struct change *changes;
     struct lg_meta_change *view; /* the changes as the port wants them */
-    size_t change_count;
+    size_t change_count, failed_at;
     enum lg_rc rc;
     struct lg_error err;
     struct lg_buf value;
@@ -344,6 +344,7 @@ static void peer_op_done(struct lg_meta_op *op)
     answer->rc = op->rc;
     answer->err = op->err;
     answer->version = op->version;
+    answer->failed_at = op->failed_at;
     if (op->value != NULL)
         message_set_value(answer, op->value->bytes);
     send(&p->of->down, answer);
@@ -629,6 +630,7 @@ static void answered(struct proxy *p, const struct message *m)
             continue;
         w->op->err = m->err;
         w->op->version = m->version;
+        w->op->failed_at = m->failed_at;
         if (m->has_value)
             w->op->value = lg_blob_new(lg_buf_slice(&m->value));
         pending_end(w, m->rc);
@@ -690,6 +692,7 @@ static void proxy_submit(struct lg_metastore *ms, struct lg_meta_op *op)
     op->rc = LG_OK;
     op->err = (struct lg_error){0};
     op->value = NULL;
+    op->failed_at = op->change_count;
     w->op = op;
     w->number = ++p->numbers;
     w->deadline_us = lg_lane_now_us(p->lane) + LG_META_SIM_OP_MS * LG_MS;
