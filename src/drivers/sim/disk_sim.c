@@ -11,7 +11,9 @@
 #include "drivers/sim/disk_sim_impl.h"
 
 #define FREE_WITHOUT_LIMIT ((uint64_t)1 << 40)
-#define HOLDER_MAX 64 /* bytes of a lock file that are read */
+#define SLOW_ONE_IN 100 /* operations of a slow disk take ... */
+#define SLOW_TIMES 10   /* ... so many times as long */
+#define HOLDER_MAX 64   /* bytes of a lock file that are read */
 
 static struct disk_sim *disk_of(struct lg_disk *d)
 {
@@ -189,6 +191,15 @@ static enum lg_rc walk(struct disk_sim *d, const char *path, struct place *out,
 
 enum verdict { GO, FAIL, CUT };
 
+static void take_time(struct disk_sim *d)
+{
+    uint64_t us = lg_rand_below(&d->rand, d->delay_us);
+
+    if (lg_rand_chance(&d->rand, 1, SLOW_ONE_IN))
+        us *= SLOW_TIMES;
+    lg_sim_spend_us(d->sim, us);
+}
+
 /* Counts and traces an operation, and says whether the power is still on. */
 static enum verdict begin(struct disk_sim *d, const char *what, const char *path, uint64_t a,
                           uint64_t b)
@@ -197,6 +208,8 @@ static enum verdict begin(struct disk_sim *d, const char *what, const char *path
     if (d->sim != NULL) {
         lg_sim_trace(d->sim, what, d->ops, a, b);
         lg_sim_trace_text(d->sim, lg_slice_str(path));
+        if (d->delay_us > 0)
+            take_time(d);
     }
     if (d->failed || (d->cut_armed && d->cut_left == 0)) {
         bool first = !d->failed;
@@ -775,6 +788,11 @@ uint64_t lg_disk_sim_ops(const struct lg_disk *disk)
 void lg_disk_sim_set_capacity(struct lg_disk *disk, uint64_t bytes)
 {
     disk_of(disk)->capacity = bytes;
+}
+
+void lg_disk_sim_set_delay_us(struct lg_disk *disk, uint64_t us)
+{
+    disk_of(disk)->delay_us = us;
 }
 
 uint64_t lg_disk_sim_refused(const struct lg_disk *disk)

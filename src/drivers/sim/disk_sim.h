@@ -52,6 +52,9 @@ uint64_t lg_disk_sim_used(const struct lg_disk *disk);
  * sync is final for the file. */
 void lg_disk_sim_fail_reads(struct lg_disk *disk, uint64_t num, uint64_t den);
 void lg_disk_sim_fail_syncs(struct lg_disk *disk, uint64_t num, uint64_t den);
+/* From now on each operation takes up to `us` (0: no time at all), and one in a hundred ten times
+ * as long. Of a disk without a simulator: nothing. */
+void lg_disk_sim_set_delay_us(struct lg_disk *disk, uint64_t us);
 /* Bit rot: flips one bit (counted from the lowest of byte 0) of the file's content, durable and
  * volatile. False when there is no such file or bit. */
 bool lg_disk_sim_flip(struct lg_disk *disk, const char *path, uint64_t bit);

@@ -37,6 +37,7 @@ struct disk_sim {
     uint64_t ops, used, capacity; /* capacity 0: no limit */
     uint64_t refused;             /* writes that found no space */
     uint64_t read_num, read_den, sync_num, sync_den;
+    uint64_t delay_us; /* of an operation, at most */
     bool cut_armed, failed;
     uint64_t cut_left;
     void (*cut)(void *ctx);

@@ -336,6 +336,51 @@ static void a_disk_outlives_its_node(void **state)
     lg_disk_sim_free(w.disk);
 }
 
+struct slow_sync {
+    struct lg_offload offload;
+    struct lg_disk *disk;
+    struct lg_lane *lane;
+    uint64_t done_us;
+};
+
+static void sync_often(struct lg_offload *offload)
+{
+    struct slow_sync *s = LG_CONTAINER_OF(offload, struct slow_sync, offload);
+    struct lg_error err;
+
+    for (int i = 0; i < 100; i++)
+        assert_ok(lg_disk_sync_dir(s->disk, "", &err));
+}
+
+static void synced(struct lg_offload *offload)
+{
+    struct slow_sync *s = LG_CONTAINER_OF(offload, struct slow_sync, offload);
+
+    s->done_us = lg_lane_now_us(s->lane);
+}
+
+static uint64_t time_of_100_syncs(uint64_t delay_us)
+{
+    LG_AUTO(lg_sim) *sim = lg_sim_new(3);
+    struct slow_sync s = {.disk = lg_disk_sim_new(sim, 4), .lane = lg_sim_lane_new(sim, NULL, "l")};
+    uint64_t begun_us = lg_sim_now_us(sim);
+
+    lg_disk_sim_set_delay_us(s.disk, delay_us);
+    s.offload = (struct lg_offload){.work = sync_often, .done = synced};
+    lg_offload(s.lane, &s.offload);
+    lg_sim_run_us(sim, 60 * LG_SEC);
+    lg_sim_free(LG_TAKE(sim));
+    lg_disk_sim_free(s.disk);
+    return s.done_us - begun_us;
+}
+
+static void a_slow_disk_takes_its_time(void **state)
+{
+    (void)state;
+    assert_true(time_of_100_syncs(0) < 100 * LG_MS);
+    assert_in_range(time_of_100_syncs(10 * LG_MS), 250 * LG_MS, 2 * LG_SEC);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +394,7 @@ int main(void)
         cmocka_unit_test(faults_are_injected),
         cmocka_unit_test(any_history_of_names_keeps_the_disk_sane_and_is_repeatable),
         cmocka_unit_test(a_disk_outlives_its_node),
+        cmocka_unit_test(a_slow_disk_takes_its_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

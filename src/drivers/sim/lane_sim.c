@@ -30,7 +30,8 @@ struct lane_sim {
     struct lg_sim *sim;
     struct lg_sim_node *node; /* NULL: the world's. */
     bool dead;
-    uint64_t number; /* Order of creation. */
+    uint64_t number;        /* Order of creation. */
+    uint64_t busy_until_us; /* What ran last blocks it until then. */
     struct lg_task *first, **last;
     struct lg_timer_heap timers;
 };
@@ -47,8 +48,10 @@ struct lg_sim_node {
     unsigned incarnation;
     unsigned depth; /* Calls of the node's code on the stack. */
     bool dying;     /* Killed by its own code: dead when depth is 0 again. */
+    bool stopped;
     int64_t skew_ms;
     LG_VEC(struct kill_hook) hooks;
+    LG_VEC(struct event) held; /* Came due while it was stopped, in that order. */
 };
 
 struct traced {
@@ -76,7 +79,8 @@ struct lg_sim {
     LG_VEC(struct event) events; /* A binary heap by (due, order) from index 0. */
     struct lane_sim *lane;       /* Whose task or timer runs. */
     struct lg_sim_node *node;    /* Whose code runs. */
-    bool working;                /* An offload's work runs: on a thread, on no lane. */
+    bool working;                /* An offload's work runs: on a thread, on no lane, ... */
+    uint64_t spent_us;           /* ... and takes so much longer. */
 };
 
 static struct lane_sim *of(const struct lg_lane *lane)
@@ -238,6 +242,17 @@ uint64_t lg_sim_at(struct lg_sim *sim, uint64_t due_us, struct lg_sim_node *node
     return e.order;
 }
 
+static bool cancel_held(struct lg_sim_node *node, uint64_t event)
+{
+    size_t kept = 0, was = node->held.size;
+
+    for (size_t i = 0; i < was; i++)
+        if (node->held.data[i].order != event)
+            node->held.data[kept++] = node->held.data[i];
+    node->held.size = kept;
+    return kept < was;
+}
+
 bool lg_sim_cancel(struct lg_sim *sim, uint64_t event)
 {
     for (size_t i = 0; i < sim->events.size; i++) {
@@ -246,6 +261,9 @@ bool lg_sim_cancel(struct lg_sim *sim, uint64_t event)
             return true;
         }
     }
+    for (size_t i = 0; i < sim->nodes.size; i++)
+        if (cancel_held(sim->nodes.data[i], event))
+            return true;
     return false;
 }
 
@@ -311,13 +329,22 @@ static void work_begins(void *ctx)
     bool slow = lg_rand_chance(&sim->rand, 1, WORK_SLOW_ONE_IN);
     uint64_t takes_us = lg_rand_below(&sim->rand, slow ? WORK_SLOW_US : WORK_QUICK_US);
 
-    /* Events carry the node, so a kill in here drops the return and the flight (bury). */
-    lg_sim_at(sim, sim->now_us + takes_us, f->lane->node, work_returned, f);
-    if (f->lane->dead)
-        return; /* The lane was freed in an orderly way; nobody waits for the work. */
-    sim->working = true;
-    f->offload->work(f->offload);
-    sim->working = false;
+    sim->spent_us = 0;
+    if (!f->lane->dead) { /* Else it was freed in an orderly way; nobody waits for the work. */
+        sim->working = true;
+        f->offload->work(f->offload);
+        sim->working = false;
+    }
+    /* Events carry the node, so a kill in the work drops the return and the flight (bury). */
+    lg_sim_at(sim, sim->now_us + takes_us + sim->spent_us, f->lane->node, work_returned, f);
+}
+
+void lg_sim_spend_us(struct lg_sim *sim, uint64_t us)
+{
+    if (sim->working)
+        sim->spent_us += us;
+    else if (sim->lane != NULL)
+        sim->lane->busy_until_us = LG_MAX(sim->lane->busy_until_us, sim->now_us) + us;
 }
 
 static void lane_offload(struct lg_lane *lane, struct lg_offload *offload)
@@ -468,9 +495,17 @@ void lg_sim_node_start(struct lg_sim_node *node)
 {
     assert(node->domain == NULL && "the node is alive");
     node->domain = lg_alloc_domain_new();
+    node->stopped = false;
     node->incarnation++;
     lg_sim_trace(node->sim, "node_start", node->incarnation);
     lg_sim_trace_text(node->sim, lg_slice_str(node->name));
+}
+
+/* The flights of offloads are the simulator's, not the node's. */
+static void drop_event(const struct event *e)
+{
+    if (e->fn == work_begins || e->fn == work_returned)
+        lg_free(e->ctx);
 }
 
 static void drop_events(struct lg_sim_node *node)
@@ -478,13 +513,16 @@ static void drop_events(struct lg_sim_node *node)
     struct lg_sim *sim = node->sim;
     size_t kept = 0;
 
+    for (size_t i = 0; i < node->held.size; i++)
+        drop_event(&node->held.data[i]);
+    node->held.size = 0;
     for (size_t i = 0; i < sim->events.size; i++) {
         struct event *e = &sim->events.data[i];
 
         if (e->node != node)
             sim->events.data[kept++] = *e;
-        else if (e->fn == work_begins || e->fn == work_returned)
-            lg_free(e->ctx);
+        else
+            drop_event(e);
     }
     sim->events.size = kept;
     for (size_t i = 1; i < kept; i++)
@@ -560,6 +598,38 @@ void lg_sim_node_on_kill(struct lg_sim_node *node, void (*fn)(void *ctx), void *
     lg_alloc_domain_enter(outer);
 }
 
+void lg_sim_node_stop(struct lg_sim_node *node)
+{
+    if (!lg_sim_node_alive(node))
+        return;
+    lg_sim_trace(node->sim, "node_stopped", node->incarnation);
+    lg_sim_trace_text(node->sim, lg_slice_str(node->name));
+    node->stopped = true;
+}
+
+void lg_sim_node_go_on(struct lg_sim_node *node)
+{
+    struct lg_alloc_domain *outer;
+
+    if (!node->stopped)
+        return;
+    lg_sim_trace(node->sim, "node_goes_on", node->held.size);
+    lg_sim_trace_text(node->sim, lg_slice_str(node->name));
+    node->stopped = false;
+    outer = lg_alloc_domain_enter(NULL);
+    for (size_t i = 0; i < node->held.size; i++) { /* Their old times keep their order. */
+        LG_VEC_PUSH(&node->sim->events, node->held.data[i]);
+        sift_up(node->sim, node->sim->events.size - 1);
+    }
+    node->held.size = 0;
+    lg_alloc_domain_enter(outer);
+}
+
+bool lg_sim_node_stopped(const struct lg_sim_node *node)
+{
+    return node->stopped;
+}
+
 void lg_sim_node_set_skew_ms(struct lg_sim_node *node, int64_t skew_ms)
 {
     node->skew_ms = skew_ms;
@@ -577,6 +647,12 @@ size_t lg_sim_node_bytes(const struct lg_sim_node *node)
 
 /* --- Steps ---------------------------------------------------------------------------------- */
 
+/* May anything of this lane run? */
+static bool ready(const struct lane_sim *l)
+{
+    return l->busy_until_us <= l->sim->now_us && (l->node == NULL || !l->node->stopped);
+}
+
 static bool timer_due(const struct lane_sim *l)
 {
     const struct lg_timer *timer = lg_timer_heap_first(&l->timers);
@@ -584,30 +660,49 @@ static bool timer_due(const struct lane_sim *l)
     return timer != NULL && timer->due_us <= l->sim->now_us;
 }
 
+/* What came due for a stopped node waits with it. */
+static void hold_events(struct lg_sim *sim)
+{
+    while (sim->events.size > 0 && sim->events.data[0].due_us <= sim->now_us &&
+           sim->events.data[0].node != NULL && sim->events.data[0].node->stopped) {
+        struct event e = take_event(sim, 0);
+
+        LG_VEC_PUSH(&e.node->held, e);
+    }
+}
+
 static bool event_due(const struct lg_sim *sim)
 {
     return sim->events.size > 0 && sim->events.data[0].due_us <= sim->now_us;
 }
 
-static size_t count_due(const struct lg_sim *sim)
+static size_t count_due(struct lg_sim *sim)
 {
-    size_t n = event_due(sim);
+    size_t n;
 
+    hold_events(sim);
+    n = event_due(sim);
     for (size_t i = 0; i < sim->lanes.size; i++)
-        n += (size_t)(sim->lanes.data[i]->first != NULL) + timer_due(sim->lanes.data[i]);
+        if (ready(sim->lanes.data[i]))
+            n += (size_t)(sim->lanes.data[i]->first != NULL) + timer_due(sim->lanes.data[i]);
     return n;
 }
 
-/* When the next timer or event is due; UINT64_MAX: never. */
+/* When the next timer, event or task is due, now being over; UINT64_MAX: never. */
 static uint64_t next_due_us(const struct lg_sim *sim)
 {
     uint64_t due_us = sim->events.size > 0 ? sim->events.data[0].due_us : UINT64_MAX;
 
     for (size_t i = 0; i < sim->lanes.size; i++) {
-        const struct lg_timer *timer = lg_timer_heap_first(&sim->lanes.data[i]->timers);
+        const struct lane_sim *l = sim->lanes.data[i];
+        const struct lg_timer *timer = lg_timer_heap_first(&l->timers);
 
-        if (timer != NULL && timer->due_us < due_us)
-            due_us = timer->due_us;
+        if (l->node != NULL && l->node->stopped)
+            continue;
+        if (timer != NULL)
+            due_us = LG_MIN(due_us, LG_MAX(timer->due_us, l->busy_until_us));
+        if (l->first != NULL)
+            due_us = LG_MIN(due_us, l->busy_until_us);
     }
     return due_us;
 }
@@ -657,6 +752,8 @@ static void run_due(struct lg_sim *sim, uint64_t chosen)
     for (size_t i = 0; i < sim->lanes.size; i++) {
         struct lane_sim *l = sim->lanes.data[i];
 
+        if (!ready(l))
+            continue;
         if (l->first != NULL && chosen-- == 0) {
             run_task(l);
             return;
@@ -679,8 +776,10 @@ static bool step_until(struct lg_sim *sim, uint64_t limit_us)
 
         if (due_us == UINT64_MAX || due_us > limit_us)
             return false;
-        sim->now_us = due_us;
+        sim->now_us = LG_MAX(sim->now_us, due_us);
         due = count_due(sim);
+        if (due == 0)
+            return true; /* All of it belongs to a stopped node. */
     }
     run_due(sim, due == 1 ? 0 : lg_rand_below(&sim->rand, due));
     sim->now_us += STEP_US;
@@ -741,6 +840,7 @@ void lg_sim_free(struct lg_sim *sim)
     }
     for (size_t i = 0; i < sim->nodes.size; i++) {
         LG_VEC_DONE(&sim->nodes.data[i]->hooks);
+        LG_VEC_DONE(&sim->nodes.data[i]->held);
         lg_free(sim->nodes.data[i]->name);
         lg_free(sim->nodes.data[i]);
     }

@@ -87,6 +87,12 @@ void lg_sim_node_run(struct lg_sim_node *node, void (*fn)(void *ctx), void *ctx)
 /* Calls `fn(ctx)` after each kill of the node, outside its domain, when its memory is gone: for
  * what survives it (its disk) and what notices (its network). Stays for good. */
 void lg_sim_node_on_kill(struct lg_sim_node *node, void (*fn)(void *ctx), void *ctx);
+/* SIGSTOP and SIGCONT: none of the node's tasks, timers, offloads and events runs while it is
+ * stopped; what came due meanwhile runs afterwards, in the order in which it was due. Time goes on,
+ * and what others send piles up. Killing or starting a node ends it. Twice is once. */
+void lg_sim_node_stop(struct lg_sim_node *node);
+void lg_sim_node_go_on(struct lg_sim_node *node);
+bool lg_sim_node_stopped(const struct lg_sim_node *node);
 /* Shifts the wall clock of the node's lanes; may be called at any time. */
 void lg_sim_node_set_skew_ms(struct lg_sim_node *node, int64_t skew_ms);
 /* The node whose code is running; NULL outside. */
@@ -103,6 +109,11 @@ struct lg_lane *lg_sim_lane_new(struct lg_sim *sim, struct lg_sim_node *node, co
 void lg_sim_lane_free(struct lg_lane *lane);
 struct lg_sim_node *lg_sim_lane_node(const struct lg_lane *lane);
 struct lg_sim *lg_sim_lane_sim(const struct lg_lane *lane);
+
+/* What runs now takes so much longer: the work of an offload returns later, a task or timer keeps
+ * its lane from running anything else for so long. For drivers whose calls block (a slow disk). Of
+ * code that is on no lane: nothing. */
+void lg_sim_spend_us(struct lg_sim *sim, uint64_t us);
 
 /* --- Events --------------------------------------------------------------------------------- */
 

@@ -305,6 +305,130 @@ static void a_late_post_to_a_dead_lane_is_dropped(void **state)
     assert_int_equal(c.rounds + c.worked + d.rounds, 0);
 }
 
+/* --- Stopped nodes and busy lanes ----------------------------------------------------------- */
+
+static void a_stopped_node_runs_nothing_and_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        LG_AUTO(lg_sim) *sim = lg_sim_new(seed);
+        struct boot b = {.node = lg_sim_node_new(sim, "node")};
+        unsigned rounds;
+
+        lg_sim_node_run(b.node, boot, &b);
+        lg_sim_run_us(sim, 50 * LG_MS);
+        lg_sim_node_stop(b.node);
+        lg_sim_node_stop(b.node);
+        assert_true(lg_sim_node_stopped(b.node) && lg_sim_node_alive(b.node));
+        rounds = b.chatter->rounds + b.chatter->worked;
+        lg_sim_run_us(sim, LG_SEC);
+        assert_int_equal(b.chatter->rounds + b.chatter->worked, rounds);
+        lg_sim_node_go_on(b.node);
+        lg_sim_node_go_on(b.node);
+        assert_false(lg_sim_node_stopped(b.node));
+        lg_sim_run_us(sim, LG_SEC);
+        assert_true(b.chatter->rounds > rounds);
+        lg_sim_node_stop(b.node);
+        lg_sim_run_us(sim, LG_SEC);
+        lg_sim_node_kill(b.node); /* With what was held back. */
+        lg_sim_node_start(b.node);
+        assert_false(lg_sim_node_stopped(b.node));
+    }
+}
+
+struct moment {
+    struct lg_sim *sim;
+    uint64_t at_us;
+    unsigned runs;
+};
+
+static void note_moment(void *ctx)
+{
+    struct moment *m = ctx;
+
+    m->at_us = lg_sim_now_us(m->sim);
+    m->runs++;
+}
+
+static void events_of_a_stopped_node_wait_and_may_be_cancelled(void **state)
+{
+    (void)state;
+    LG_AUTO(lg_sim) *sim = lg_sim_new(3);
+    struct lg_sim_node *node = lg_sim_node_new(sim, "node");
+    struct moment kept = {.sim = sim}, dropped = {.sim = sim}, world = {.sim = sim};
+    uint64_t start_us = lg_sim_now_us(sim), event;
+
+    lg_sim_at(sim, start_us + 10, node, note_moment, &kept);
+    event = lg_sim_at(sim, start_us + 20, node, note_moment, &dropped);
+    lg_sim_at(sim, start_us + 30, NULL, note_moment, &world);
+    lg_sim_node_stop(node);
+    lg_sim_run_us(sim, LG_MS);
+    assert_int_equal(world.at_us, start_us + 30);
+    assert_int_equal(kept.runs, 0);
+    assert_true(lg_sim_cancel(sim, event));
+    assert_false(lg_sim_cancel(sim, event));
+    lg_sim_node_go_on(node);
+    lg_sim_run_us(sim, LG_MS);
+    assert_int_equal(kept.runs, 1);
+    assert_true(kept.at_us >= start_us + LG_MS);
+    assert_int_equal(dropped.runs, 0);
+}
+
+struct spender {
+    struct lg_task task;
+    struct lg_timer timer;
+    struct lg_offload offload;
+    struct lg_lane *lane;
+    uint64_t spend_us, timer_us, done_us;
+};
+
+static void spend_in_work(struct lg_offload *offload)
+{
+    struct spender *s = LG_CONTAINER_OF(offload, struct spender, offload);
+
+    lg_sim_spend_us(lg_sim_lane_sim(s->lane), s->spend_us);
+}
+
+static void spend_work_done(struct lg_offload *offload)
+{
+    struct spender *s = LG_CONTAINER_OF(offload, struct spender, offload);
+
+    s->done_us = lg_lane_now_us(s->lane);
+}
+
+static void spend_timer(struct lg_timer *timer)
+{
+    struct spender *s = LG_CONTAINER_OF(timer, struct spender, timer);
+
+    s->timer_us = lg_lane_now_us(s->lane);
+}
+
+static void spend_task(struct lg_task *task)
+{
+    struct spender *s = LG_CONTAINER_OF(task, struct spender, task);
+
+    lg_timer_start(s->lane, &s->timer, 10, spend_timer);
+    lg_sim_spend_us(lg_sim_lane_sim(s->lane), s->spend_us);
+}
+
+static void what_is_spent_makes_an_offload_late_and_keeps_a_lane_busy(void **state)
+{
+    (void)state;
+    LG_AUTO(lg_sim) *sim = lg_sim_new(4);
+    struct spender on_lane = {.lane = lg_sim_lane_new(sim, NULL, "a"), .spend_us = LG_SEC};
+    struct spender in_work = {.lane = lg_sim_lane_new(sim, NULL, "b"), .spend_us = 2 * LG_SEC};
+    uint64_t start_us = lg_sim_now_us(sim);
+
+    on_lane.task.run = spend_task;
+    lg_lane_post(on_lane.lane, &on_lane.task);
+    in_work.offload = (struct lg_offload){.work = spend_in_work, .done = spend_work_done};
+    lg_offload(in_work.lane, &in_work.offload);
+    lg_sim_run_us(sim, 4 * LG_SEC);
+    assert_in_range(on_lane.timer_us, start_us + LG_SEC, start_us + LG_SEC + LG_MS);
+    assert_in_range(in_work.done_us, start_us + 2 * LG_SEC, start_us + 3 * LG_SEC);
+    lg_sim_spend_us(sim, LG_SEC); /* On no lane: nothing. */
+}
+
 /* --- Trace ---------------------------------------------------------------------------------- */
 
 static void the_trace_shows_the_last_events_as_text(void **state)
@@ -338,6 +462,9 @@ int main(void)
         cmocka_unit_test(a_killed_node_leaves_nothing_and_runs_nothing),
         cmocka_unit_test(a_node_may_kill_itself_and_dies_when_its_task_returns),
         cmocka_unit_test(a_late_post_to_a_dead_lane_is_dropped),
+        cmocka_unit_test(a_stopped_node_runs_nothing_and_goes_on_where_it_was),
+        cmocka_unit_test(events_of_a_stopped_node_wait_and_may_be_cancelled),
+        cmocka_unit_test(what_is_spent_makes_an_offload_late_and_keeps_a_lane_busy),
         cmocka_unit_test(the_trace_shows_the_last_events_as_text),
     };
 

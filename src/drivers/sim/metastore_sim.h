@@ -31,7 +31,18 @@ void lg_meta_sim_free(struct lg_meta_sim *net);
 void lg_meta_sim_set_delay_us(struct lg_meta_sim *net, uint64_t min_us, uint64_t max_us);
 /* Cuts or heals the way between the serving node and the named one, both directions. */
 void lg_meta_sim_cut(struct lg_meta_sim *net, const char *node, bool is_cut);
+/* One direction only: what the node sends, or what is sent to it. */
+void lg_meta_sim_cut_way(struct lg_meta_sim *net, const char *node, bool to_server, bool is_cut);
 void lg_meta_sim_heal(struct lg_meta_sim *net);
+/* Ends the session of a node that lives, as a server does that has heard nothing for too long: its
+ * ephemeral nodes go now, it learns of it with its next message. */
+void lg_meta_sim_expire(struct lg_meta_sim *net, const char *node);
+/* Calls `written` after each WRITE of a session that succeeded, in the order in which they were
+ * done, as the world; `node` is whose session it was. */
+void lg_meta_sim_on_write(struct lg_meta_sim *net,
+                          void (*written)(void *ctx, struct lg_sim_node *node,
+                                          const struct lg_meta_change *changes, size_t count),
+                          void *ctx);
 
 /* From the code of the node that holds the metadata: serves until that node is killed. `lane` is
  * the store's home lane. `open` makes a session of it, `close` ends one (its operations are done,

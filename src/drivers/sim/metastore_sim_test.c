@@ -2,6 +2,8 @@
  * that restarts, a client that dies, a way that is cut. */
 #include "drivers/sim/metastore_sim.h"
 
+#include <stdio.h>
+
 #include "drivers/metafile/metafile.h"
 #include "drivers/sim/disk_sim.h"
 #include "metastore/metastore_contract.h"
@@ -336,6 +338,78 @@ static void a_short_cut_is_only_a_delay_and_a_long_one_costs_the_session(void **
     world_down(&w);
 }
 
+static void a_way_that_is_cut_on_one_side_costs_the_session_all_the_same(void **state)
+{
+    (void)state;
+    for (int to_server = 0; to_server < 2; to_server++) {
+        struct world w;
+
+        world_up(&w, 6);
+        lg_sim_node_run(w.client, watch, &w);
+        assert_rc(LG_OK, create(&w, LG_META_CREATE_EPHEMERAL, "/a/x"));
+        lg_meta_sim_cut_way(w.net, "client", to_server != 0, true);
+        begin_create(&w, LG_META_CREATE, "/a/y");
+        lg_sim_run_us(w.sim, 2 * LG_META_SIM_SESSION_MS * LG_MS);
+        assert_rc(LG_ERR_UNAVAILABLE, w.rc); /* But it has happened if only the answer was lost. */
+        assert_rc(to_server ? LG_ERR_NOT_FOUND : LG_OK, seen(&w, "/a/y"));
+        lg_meta_sim_cut_way(w.net, "client", to_server != 0, false);
+        lg_sim_run_us(w.sim, 2 * LG_META_SIM_SESSION_MS * LG_MS);
+        assert_int_equal(w.losses, 1);
+        assert_rc(LG_ERR_NOT_FOUND, seen(&w, "/a/x"));
+        world_down(&w);
+    }
+}
+
+static void a_session_that_expires_takes_its_nodes_and_is_told(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w, 7);
+    lg_sim_node_run(w.client, watch, &w);
+    assert_rc(LG_OK, create(&w, LG_META_CREATE_EPHEMERAL, "/a/x"));
+    lg_meta_sim_expire(w.net, "nobody");
+    lg_meta_sim_expire(w.net, "client");
+    lg_sim_run_us(w.sim, 100 * LG_MS);
+    assert_rc(LG_ERR_NOT_FOUND, seen(&w, "/a/x"));
+    lg_sim_run_us(w.sim, 2 * LG_META_SIM_PING_MS * LG_MS);
+    assert_int_equal(w.losses, 1);
+    assert_rc(LG_OK, create(&w, LG_META_CREATE_EPHEMERAL, "/a/x"));
+    world_down(&w);
+}
+
+struct heard {
+    unsigned writes;
+    char last[100];
+};
+
+static void heard_write(void *ctx, struct lg_sim_node *node, const struct lg_meta_change *changes,
+                        size_t count)
+{
+    struct heard *h = ctx;
+
+    assert_int_equal(count, 1);
+    (void)snprintf(h->last, sizeof h->last, "%s %s %.*s", lg_sim_node_name(node), changes[0].path,
+                   (int)changes[0].value.size, (const char *)changes[0].value.data);
+    h->writes++;
+}
+
+static void each_write_that_succeeded_is_told_to_the_world(void **state)
+{
+    struct world w;
+    struct heard h = {0};
+
+    (void)state;
+    world_up(&w, 8);
+    lg_meta_sim_on_write(w.net, heard_write, &h);
+    assert_rc(LG_OK, create(&w, LG_META_CREATE, "/a/x"));
+    assert_int_equal(h.writes, 1);
+    assert_string_equal(h.last, "client /a/x v");
+    assert_rc(LG_ERR_CONFLICT, create(&w, LG_META_CREATE, "/a/x"));
+    assert_int_equal(h.writes, 1);
+    world_down(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +419,9 @@ int main(void)
         cmocka_unit_test(without_a_server_an_operation_fails_in_time_and_says_so),
         cmocka_unit_test(what_is_asked_before_there_is_a_session_waits_for_it),
         cmocka_unit_test(a_short_cut_is_only_a_delay_and_a_long_one_costs_the_session),
+        cmocka_unit_test(a_way_that_is_cut_on_one_side_costs_the_session_all_the_same),
+        cmocka_unit_test(a_session_that_expires_takes_its_nodes_and_is_told),
+        cmocka_unit_test(each_write_that_succeeded_is_told_to_the_world),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,8 +77,8 @@ struct link {
     struct end end[2]; /* Client, server. */
 };
 
-struct cut {
-    char a[64], b[64];
+struct cut { /* One direction. */
+    char from[64], to[64];
 };
 
 struct lg_net_sim {
@@ -133,16 +133,20 @@ static struct host *host_of(struct lg_net_sim *net, const struct lg_lane *lane)
     return h;
 }
 
-static bool is_cut(const struct lg_net_sim *net, const char *a, const char *b)
+/* The index of the cut; the number of cuts: there is none. */
+static size_t find_cut(const struct lg_net_sim *net, const char *from, const char *to)
 {
-    for (size_t i = 0; i < net->cuts.size; i++) {
-        const struct cut *c = &net->cuts.data[i];
+    size_t i = 0;
 
-        if ((strcmp(c->a, a) == 0 && strcmp(c->b, b) == 0) ||
-            (strcmp(c->a, b) == 0 && strcmp(c->b, a) == 0))
-            return true;
-    }
-    return false;
+    while (i < net->cuts.size &&
+           (strcmp(net->cuts.data[i].from, from) != 0 || strcmp(net->cuts.data[i].to, to) != 0))
+        i++;
+    return i;
+}
+
+static bool is_cut(const struct lg_net_sim *net, const char *from, const char *to)
+{
+    return find_cut(net, from, to) < net->cuts.size;
 }
 
 /* Where a packet of this end goes to; a SYN may go to a name that is nobody's. */
@@ -817,31 +821,33 @@ static void resume_stalled(struct lg_net_sim *net)
     }
 }
 
+void lg_net_sim_cut_way(struct lg_net_sim *net, const char *from, const char *to, bool cut)
+{
+    size_t at = find_cut(net, from, to);
+    struct lg_alloc_domain *outer;
+    struct cut c;
+
+    lg_sim_trace(net->sim, "net_cut_way", cut);
+    lg_sim_trace_text(net->sim, lg_slice_str(from));
+    lg_sim_trace_text(net->sim, lg_slice_str(to));
+    if (cut == (at < net->cuts.size))
+        return;
+    if (!cut) {
+        net->cuts.data[at] = net->cuts.data[--net->cuts.size];
+        resume_stalled(net);
+        return;
+    }
+    outer = lg_alloc_domain_enter(NULL);
+    (void)snprintf(c.from, sizeof(c.from), "%s", from);
+    (void)snprintf(c.to, sizeof(c.to), "%s", to);
+    LG_VEC_PUSH(&net->cuts, c);
+    lg_alloc_domain_enter(outer);
+}
+
 void lg_net_sim_partition(struct lg_net_sim *net, const char *a, const char *b, bool cut)
 {
-    lg_sim_trace(net->sim, "net_partition", cut);
-    lg_sim_trace_text(net->sim, lg_slice_str(a));
-    lg_sim_trace_text(net->sim, lg_slice_str(b));
-    if (cut == is_cut(net, a, b))
-        return;
-    if (cut) {
-        struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
-        struct cut c;
-
-        (void)snprintf(c.a, sizeof(c.a), "%s", a);
-        (void)snprintf(c.b, sizeof(c.b), "%s", b);
-        LG_VEC_PUSH(&net->cuts, c);
-        lg_alloc_domain_enter(outer);
-        return;
-    }
-    for (size_t i = 0; i < net->cuts.size; i++) {
-        const struct cut *c = &net->cuts.data[i];
-
-        if ((strcmp(c->a, a) == 0 && strcmp(c->b, b) == 0) ||
-            (strcmp(c->a, b) == 0 && strcmp(c->b, a) == 0))
-            net->cuts.data[i--] = net->cuts.data[--net->cuts.size];
-    }
-    resume_stalled(net);
+    lg_net_sim_cut_way(net, a, b, cut);
+    lg_net_sim_cut_way(net, b, a, cut);
 }
 
 void lg_net_sim_heal(struct lg_net_sim *net)

@@ -40,6 +40,9 @@ void lg_net_sim_set_piece_bytes_max(struct lg_net_sim *net, size_t bytes_max);
 void lg_net_sim_set_reset_chance(struct lg_net_sim *net, uint64_t num, uint64_t den);
 /* Cuts or heals the way between two nodes, both directions. Unknown names are remembered. */
 void lg_net_sim_partition(struct lg_net_sim *net, const char *a, const char *b, bool is_cut);
+/* One direction only: nothing that `from` sends reaches `to`; what `to` sends arrives. A way that
+ * is cut twice is healed once. */
+void lg_net_sim_cut_way(struct lg_net_sim *net, const char *from, const char *to, bool is_cut);
 /* Heals all partitions. */
 void lg_net_sim_heal(struct lg_net_sim *net);
 /* Connections that at least one side still holds. */

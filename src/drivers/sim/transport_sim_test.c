@@ -261,6 +261,30 @@ static void a_partition_holds_everything_back_until_it_heals(void **state)
     two_done(&t);
 }
 
+static void a_way_that_is_cut_on_one_side_carries_what_comes_from_the_other(void **state)
+{
+    struct two t;
+
+    (void)state;
+    two_init(&t, 5);
+    two_connect(&t);
+    lg_net_sim_cut_way(t.net, "server-1", "client-1", true);
+    lg_net_sim_cut_way(t.net, "server-1", "client-1", true);
+    lg_sim_node_run(t.client_node, client_sends, &t);
+    lg_sim_run_us(t.sim, 10 * LG_SEC);
+    assert_int_equal(t.server.received, 10);
+    two_connect(&t); /* The server hears of it, the client not of the server. */
+    assert_int_equal(t.server.accepted, 2);
+    assert_int_equal(t.client.opened, 1);
+    lg_net_sim_cut_way(t.net, "client-1", "server-1", false); /* It was not cut. */
+    lg_sim_run_us(t.sim, LG_SEC);
+    assert_int_equal(t.client.opened, 1);
+    lg_net_sim_cut_way(t.net, "server-1", "client-1", false);
+    lg_sim_run_us(t.sim, LG_SEC);
+    assert_int_equal(t.client.opened, 2);
+    two_done(&t);
+}
+
 static void a_reset_is_told_to_both_sides(void **state)
 {
     struct two t;
@@ -306,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_killed_node_resets_its_connections_and_leaves_its_port),
         cmocka_unit_test(a_node_killed_with_bytes_on_their_way_is_not_touched),
         cmocka_unit_test(a_partition_holds_everything_back_until_it_heals),
+        cmocka_unit_test(a_way_that_is_cut_on_one_side_carries_what_comes_from_the_other),
         cmocka_unit_test(a_reset_is_told_to_both_sides),
         cmocka_unit_test(the_network_holds_no_memory_of_a_node),
     };
