@@ -1,24 +1,33 @@
+/* A tree, root by root: the paths that were found wait in a list, and as many as may be are read
+ * together. The answers come in any order; each root's part is sorted at its end. */
 #include "catalog/tree_read.h"
+
+#include <stdlib.h>
 
 #include "base/str.h"
 
-static void next(struct lg_tree_read *r);
+struct visit { /* One path: its value, then its children. */
+    struct lg_tree_read *read;
+    char *path;
+    struct lg_meta_op op;
+};
 
-static void finish(struct lg_tree_read *r)
+static void proceed(struct lg_tree_read *r);
+
+static void submit(struct visit *v, enum lg_meta_kind kind, void (*done)(struct lg_meta_op *))
 {
-    for (size_t i = 0; i < r->pending.size; i++)
-        lg_free(r->pending.data[i]);
-    LG_VEC_DONE(&r->pending);
-    lg_free(r->path);
-    r->path = NULL;
-    r->done(r);
+    v->op = (struct lg_meta_op){.kind = kind, .lane = v->read->lane, .path = v->path, .done = done};
+    lg_metastore_submit(v->read->metastore, &v->op);
 }
 
-static void submit(struct lg_tree_read *r, enum lg_meta_kind kind,
-                   void (*done)(struct lg_meta_op *))
+static void visit_end(struct visit *v)
 {
-    r->op = (struct lg_meta_op){.kind = kind, .lane = r->lane, .path = r->path, .done = done};
-    lg_metastore_submit(r->metastore, &r->op);
+    struct lg_tree_read *r = v->read;
+
+    r->open--;
+    lg_free(v->path);
+    lg_free(v);
+    proceed(r);
 }
 
 static unsigned depth_below_root(const char *path)
@@ -30,80 +39,115 @@ static unsigned depth_below_root(const char *path)
     return depth - 1; /* A root is "/name". */
 }
 
-/* The path's children wait for their turn, last first, so that they come out in order. */
-static void push_children(struct lg_tree_read *r, struct lg_slice names)
+static void push_children(struct lg_tree_read *r, const char *path, struct lg_slice names)
 {
-    size_t first = r->pending.size, end = names.size;
-
-    for (size_t i = names.size; i > 0; i--) {
-        size_t begin = i - 1;
-
-        if (begin > 0 && names.data[begin - 1] != '\n')
+    for (size_t begin = 0, end = 0; end < names.size; end++) {
+        if (names.data[end] != '\n')
             continue;
-        if (end > begin + 1)
-            LG_VEC_PUSH(&r->pending, lg_strf("%s/%.*s", r->path, (int)(end - 1 - begin),
+        if (end > begin)
+            LG_VEC_PUSH(&r->pending, lg_strf("%s/%.*s", path, (int)(end - begin),
                                              (const char *)names.data + begin));
-        end = begin;
+        begin = end + 1;
     }
-    assert(r->pending.size >= first);
 }
 
-static bool failed(struct lg_tree_read *r)
+/* The first failure is the answer; what is under way still ends. */
+static void fail(struct lg_tree_read *r, enum lg_rc rc, const struct lg_error *err)
 {
-    if (r->op.rc == LG_OK || r->op.rc == LG_ERR_NOT_FOUND)
-        return false;
-    r->rc = r->op.rc;
-    r->err = r->op.err;
-    finish(r);
-    return true;
+    if (!r->failed) {
+        r->rc = rc;
+        r->err = *err;
+    }
+    r->failed = true;
 }
 
 static void got_children(struct lg_meta_op *op)
 {
-    struct lg_tree_read *r = LG_CONTAINER_OF(op, struct lg_tree_read, op);
+    struct visit *v = LG_CONTAINER_OF(op, struct visit, op);
 
-    if (failed(r))
-        return;
-    if (op->rc == LG_OK && op->value != NULL)
-        push_children(r, op->value->bytes);
+    if (op->rc == LG_OK && op->value != NULL && !v->read->failed)
+        push_children(v->read, v->path, op->value->bytes);
+    else if (op->rc != LG_OK && op->rc != LG_ERR_NOT_FOUND)
+        fail(v->read, op->rc, &op->err);
     lg_blob_unref(op->value);
-    next(r);
+    visit_end(v);
 }
 
 static void got_value(struct lg_meta_op *op)
 {
-    struct lg_tree_read *r = LG_CONTAINER_OF(op, struct lg_tree_read, op);
+    struct visit *v = LG_CONTAINER_OF(op, struct visit, op);
+    struct lg_tree_read *r = v->read;
 
-    if (failed(r))
-        return;
-    if (op->rc == LG_ERR_NOT_FOUND) { /* Gone since its parent was read. */
-        next(r);
+    if (op->rc != LG_OK) {
+        if (op->rc != LG_ERR_NOT_FOUND) /* Else it is gone since its parent was read. */
+            fail(r, op->rc, &op->err);
+        visit_end(v);
         return;
     }
     if (r->nodes.size == LG_TREE_NODES_MAX) {
+        struct lg_error err;
+        enum lg_rc rc = lg_error_set(&err, LG_ERR_TOO_LARGE, "more than %u nodes below %s",
+                                     LG_TREE_NODES_MAX, r->roots[r->root - 1]);
+
+        fail(r, rc, &err);
         lg_blob_unref(op->value);
-        r->rc = lg_error_set(&r->err, LG_ERR_TOO_LARGE, "more than %u nodes below %s",
-                             LG_TREE_NODES_MAX, r->roots[r->root - 1]);
-        finish(r);
+        visit_end(v);
         return;
     }
-    LG_VEC_PUSH(&r->nodes, (struct lg_tree_node){lg_strdup(r->path), op->value});
-    if (depth_below_root(r->path) < LG_TREE_DEPTH_MAX)
-        submit(r, LG_META_CHILDREN, got_children);
+    LG_VEC_PUSH(&r->nodes, (struct lg_tree_node){lg_strdup(v->path), op->value});
+    if (depth_below_root(v->path) < LG_TREE_DEPTH_MAX && !r->failed)
+        submit(v, LG_META_CHILDREN, got_children);
     else
-        next(r);
+        visit_end(v);
 }
 
-static void next(struct lg_tree_read *r)
+/* Takes the path. */
+static void visit(struct lg_tree_read *r, char *take_path, enum lg_meta_kind kind)
 {
-    lg_free(r->path);
-    r->path = NULL;
-    if (r->pending.size > 0) {
-        r->path = r->pending.data[--r->pending.size];
-        submit(r, LG_META_GET, got_value);
+    struct visit *v = lg_new(struct visit);
+
+    v->read = r;
+    v->path = take_path;
+    r->open++;
+    submit(v, kind, kind == LG_META_GET ? got_value : got_children);
+}
+
+/* A parent stands before its children: '/' sorts before every other character. */
+static int compare_nodes(const void *a, const void *b)
+{
+    const unsigned char *x = (const unsigned char *)((const struct lg_tree_node *)a)->path;
+    const unsigned char *y = (const unsigned char *)((const struct lg_tree_node *)b)->path;
+
+    while (*x == *y && *x != 0) {
+        x++;
+        y++;
+    }
+    return (*x == '/' ? 1 : *x) - (*y == '/' ? 1 : *y);
+}
+
+static void finish(struct lg_tree_read *r)
+{
+    for (size_t i = 0; i < r->pending.size; i++)
+        lg_free(r->pending.data[i]);
+    LG_VEC_DONE(&r->pending);
+    r->done(r);
+}
+
+/* Begins what may begin; ends the root, or everything, when nothing is left of it. */
+static void proceed(struct lg_tree_read *r)
+{
+    while (!r->failed && r->pending.size > 0 && r->open < LG_TREE_READS_MAX)
+        visit(r, r->pending.data[--r->pending.size], LG_META_GET);
+    if (r->open > 0)
+        return;
+    if (r->nodes.size > r->root_nodes)
+        qsort(r->nodes.data + r->root_nodes, r->nodes.size - r->root_nodes,
+              sizeof(struct lg_tree_node), compare_nodes);
+    r->root_nodes = r->nodes.size;
+    if (r->failed) {
+        finish(r);
     } else if (r->root < r->root_count) {
-        r->path = lg_strdup(r->roots[r->root++]);
-        submit(r, LG_META_CHILDREN, got_children);
+        visit(r, lg_strdup(r->roots[r->root++]), LG_META_CHILDREN);
     } else {
         r->rc = LG_OK;
         finish(r);
@@ -114,7 +158,10 @@ void lg_tree_read_submit(struct lg_tree_read *r)
 {
     assert(r->root_count > 0 && r->nodes.size == 0);
     r->root = 0;
-    next(r);
+    r->root_nodes = 0;
+    r->open = 0;
+    r->failed = false;
+    proceed(r);
 }
 
 void lg_tree_read_done(struct lg_tree_read *r)

@@ -1,7 +1,9 @@
-/* Reads everything at and below some paths of the metastore: one operation, many small reads.
+/* Reads everything at and below some paths of the metastore: one operation, many small reads, of
+ * which LG_TREE_READS_MAX are under way together.
  *
  * Not one moment: nodes that vanish meanwhile are left out, and a watch tells of what came later.
- * The paths are read in the order given. Runs on one lane; the struct is the caller's.
+ * The paths are read one after the other, in the order given. Runs on one lane; the struct is the
+ * caller's.
  */
 #ifndef LG_CATALOG_TREE_READ_H
 #define LG_CATALOG_TREE_READ_H
@@ -11,6 +13,7 @@
 
 #define LG_TREE_NODES_MAX 1000000u
 #define LG_TREE_DEPTH_MAX 3u /* below a root */
+#define LG_TREE_READS_MAX 64u
 
 struct lg_tree_node {
     char *path;            /* "/stores/cities" */
@@ -25,16 +28,18 @@ struct lg_tree_read {
     size_t root_count;
     void (*done)(struct lg_tree_read *read);
 
-    /* The answer: nodes below the roots, not the roots themselves. An absent root has none. */
+    /* The answer: nodes below the roots, not the roots themselves; root by root, each parent before
+     * its children, siblings by name. An absent root has none. */
     enum lg_rc rc;
     struct lg_error err;
     LG_VEC(struct lg_tree_node) nodes;
 
     /* tree_read.c only. */
-    LG_VEC(char *) pending;
-    size_t root;
-    char *path;
-    struct lg_meta_op op;
+    LG_VEC(char *) pending; /* paths that wait for a read */
+    size_t root;            /* the next one */
+    size_t root_nodes;      /* the first node of the one that is read */
+    size_t open;            /* reads under way */
+    bool failed;
 };
 
 void lg_tree_read_submit(struct lg_tree_read *read);
