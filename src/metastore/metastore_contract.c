@@ -232,6 +232,55 @@ static enum lg_rc a_write_is_all_or_nothing(const struct run *r, struct lg_error
     return write_all(r, r->ms, good, 0, LG_OK, err); /* Nothing to do is fine. */
 }
 
+/* A check in front is a fence: behind one that fails nothing happens. */
+static enum lg_rc checks_are_fences(const struct run *r, struct lg_error *err)
+{
+    const char *fence = TOP "/fence";
+    const struct lg_meta_change stale[] = {
+        {LG_META_CHECK, fence, LG_SLICE_NULL, 0},
+        {LG_META_PUT, TOP "/fenced", LG_LIT("late"), LG_META_ANY_VERSION},
+    };
+    const struct lg_meta_change fresh[] = {
+        {LG_META_CHECK, fence, LG_SLICE_NULL, 1},
+        {LG_META_PUT, TOP "/fenced", LG_LIT("in time"), LG_META_ANY_VERSION},
+        {LG_META_SET, fence, LG_LIT("3"), 1},
+        {LG_META_CHECK, fence, LG_SLICE_NULL, 2}, /* Sees the change before it. */
+    };
+    struct call c = {.op = {.kind = LG_META_WRITE, .changes = stale, .change_count = 2}};
+
+    TRY(change(r, LG_META_CHECK, fence, "", LG_META_ANY_VERSION, LG_ERR_NOT_FOUND, err));
+    TRY(put(r, fence, "1", err));
+    TRY(put(r, fence, "2", err));
+    start(r, r->ms, &c);
+    TRY(finish(r, &c, err));
+    TRY(expect_rc(&c, "a write behind a stale fence", LG_ERR_CONFLICT, err));
+    EXPECT(c.op.failed_at == 0, "the fence failed, but change %zu is named", c.op.failed_at);
+    TRY(expect_node(r, TOP "/fenced", NULL, 0, err));
+    TRY(write_all(r, r->ms, fresh, LG_ARRAY_SIZE(fresh), LG_OK, err));
+    return expect_node(r, TOP "/fenced", "in time", 0, err);
+}
+
+/* What is there goes, whoever made it, and what follows stands on clean ground. */
+static enum lg_rc a_tree_can_be_replaced(const struct run *r, struct lg_error *err)
+{
+    const struct lg_meta_change guest = {LG_META_CREATE_EPHEMERAL, TOP "/t/a/live", LG_LIT("1"), 0};
+    const struct lg_meta_change replace[] = {
+        {LG_META_REMOVE_TREE, TOP "/t", LG_SLICE_NULL, LG_META_ANY_VERSION},
+        {LG_META_REMOVE_TREE, TOP "/none", LG_SLICE_NULL, LG_META_ANY_VERSION},
+        {LG_META_CREATE, TOP "/t/a/new", LG_LIT("new"), 0},
+        {LG_META_PUT, TOP "/t/a", LG_LIT("new"), LG_META_ANY_VERSION},
+    };
+
+    TRY(put(r, TOP "/t/a/b/c", "old", err));
+    TRY(put(r, TOP "/t/a", "old", err));
+    TRY(write_all(r, r->other, &guest, 1, LG_OK, err));
+    TRY(write_all(r, r->ms, replace, LG_ARRAY_SIZE(replace), LG_OK, err));
+    TRY(expect_children(r, TOP "/t/a", "new\n", err));
+    TRY(expect_node(r, TOP "/t/a", "new", 1, err));
+    TRY(expect_node(r, TOP "/none", NULL, 0, err));
+    return expect_node(r, TOP "/t", "", 0, err);
+}
+
 static enum lg_rc writes_in_flight_keep_their_order(const struct run *r, struct lg_error *err)
 {
     enum { CALLS = 30 };
@@ -370,7 +419,16 @@ static enum lg_rc watch_steps(const struct run *r, struct watch *w, struct lg_er
     TRY(expect_told(r, w, before, "of a new value", err));
     before = w->told;
     TRY(change(r, LG_META_REMOVE_TREE, TOP "/watched", "", LG_META_ANY_VERSION, LG_OK, err));
-    return expect_told(r, w, before, "of a removal", err);
+    TRY(expect_told(r, w, before, "of a removal", err));
+    before = w->told;
+    TRY(put(r, TOP "/watched/deep/below", "3", err));
+    TRY(expect_told(r, w, before, "of a node that was made anew", err));
+    before = w->told;
+    TRY(change(r, LG_META_REMOVE, TOP "/watched/deep/below", "", 0, LG_OK, err));
+    TRY(expect_told(r, w, before, "of the removal of a node below", err));
+    before = w->told;
+    TRY(change(r, LG_META_REMOVE_TREE, TOP "/watched", "", LG_META_ANY_VERSION, LG_OK, err));
+    return expect_told(r, w, before, "of the last removal", err);
 }
 
 static enum lg_rc watches_are_told(const struct run *r, struct lg_error *err)
@@ -507,6 +565,8 @@ static const struct {
     {"versions grow and are compared", versions_grow_and_are_compared},
     {"children are sorted", children_are_sorted},
     {"a write is all or nothing", a_write_is_all_or_nothing},
+    {"checks are fences", checks_are_fences},
+    {"a tree can be replaced", a_tree_can_be_replaced},
     {"writes in flight keep their order", writes_in_flight_keep_their_order},
     {"bad paths and values are refused", bad_paths_and_values_are_refused},
     {"ephemeral nodes end with their session", ephemeral_nodes_end_with_their_session},

@@ -9,7 +9,7 @@
 #define LG_DRIVERS_METAFILE_META_TREE_H
 
 #include "base/vec.h"
-#include "metastore/metastore.h"
+#include "metastore/meta_path.h"
 
 #define LG_META_NODE_OVERHEAD_BYTES 128u /* What a node costs besides its name and value. */
 
@@ -41,8 +41,6 @@ LG_DEFINE_SCOPED(lg_meta_tree, lg_meta_tree_done)
 /* Another holder of the same tree. */
 struct lg_meta_tree lg_meta_tree_share(const struct lg_meta_tree *tree);
 
-/* LG_ERR_INVALID names what is wrong with the path. */
-LG_MUST_CHECK enum lg_rc lg_meta_path_check(const char *path, struct lg_error *err);
 /* NULL when absent. */
 const struct lg_meta_node *lg_meta_tree_find(const struct lg_meta_tree *tree, const char *path);
 /* Applies one change for a session, and tells its effects. On failure the tree is as before.

@@ -7,6 +7,8 @@
  */
 #include "drivers/metafile/meta_watch.h"
 
+#include "metastore/meta_path.h"
+
 struct watcher {
     struct lg_meta_watchers *all;
     struct lg_meta_watch *watch;
@@ -109,22 +111,13 @@ void lg_meta_watchers_init(struct lg_meta_watchers *watchers, struct lg_lane *ho
     lg_list_init(&watchers->list);
 }
 
-/* Is `path` the top or below it? */
-static bool is_below(const char *path, const char *top)
-{
-    size_t n = strlen(top);
-
-    if (strcmp(top, "/") == 0)
-        return true;
-    return strncmp(path, top, n) == 0 && (path[n] == '\0' || path[n] == '/');
-}
-
 static bool concerns(const struct watcher *w, const struct lg_meta_paths *paths)
 {
     for (size_t i = 0; i < paths->list.size; i++) {
         const struct lg_meta_path *p = &paths->list.data[i];
 
-        if (is_below(p->text, w->path) || (p->gone && is_below(w->path, p->text)))
+        if (lg_meta_path_is_below(p->text, w->path) ||
+            (p->gone && lg_meta_path_is_below(w->path, p->text)))
             return true;
     }
     return false;
