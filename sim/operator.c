@@ -39,6 +39,7 @@ struct actor { /* In the node's memory. */
 
     struct lg_pushjob *job;
     struct lg_loghttp *log;
+    struct lg_log_sim *unreliable;
     struct lg_buf file;
     struct lg_slice rest;
     struct lg_input_file input; /* reads `rest` */
@@ -91,8 +92,10 @@ static enum lg_rc open_log(void *ctx, const char *url, struct lg_pubsub **out, s
     struct lg_loghttp_options o = {lg_net_sim_transport(a->w->net), a->lane, url};
     enum lg_rc rc = lg_loghttp_new(&o, &a->log, err);
 
-    if (rc == LG_OK)
-        *out = lg_loghttp_pubsub(a->log);
+    if (rc == LG_OK) {
+        a->unreliable = lg_log_sim_new(lg_loghttp_pubsub(a->log), a->lane, &a->w->log_faults);
+        *out = lg_log_sim_pubsub(a->unreliable);
+    }
     return rc;
 }
 
@@ -101,6 +104,7 @@ static void close_log(void *ctx, struct lg_pubsub *log)
     struct actor *a = ctx;
 
     (void)log;
+    lg_log_sim_free(LG_TAKE(a->unreliable));
     lg_loghttp_free(LG_TAKE(a->log));
 }
 
@@ -223,7 +227,7 @@ static void switched(struct actor *a, enum lg_check_asked what, int32_t version)
     lg_sim_trace(a->w->sim, "switched", a->store, what, rc);
     if (rc == LG_OK || rc == LG_ERR_CONFLICT || rc == LG_ERR_NOT_FOUND) {
         asked(a, rc == LG_OK ? what : LG_CHECK_NOTHING, version);
-    } else if (a->begun_us < a->w->excused_until_us) {
+    } else if (a->begun_us < a->w->changes_excused_until_us) {
         asked(a, LG_CHECK_UNKNOWN, 0);
         a->o->unknown_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
     } else {
@@ -344,7 +348,7 @@ static void life_done(struct actor *a)
 static void life_answered(struct lg_api_call *call)
 {
     struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
-    bool held = a->begun_us < a->w->excused_until_us;
+    bool held = a->begun_us < a->w->changes_excused_until_us;
     enum lg_rc rc = call->rc;
 
     lg_sim_trace(a->w->sim, "life", a->store, a->o->life_op, rc);
@@ -401,7 +405,7 @@ static void act_deleted_due(struct lg_timer *timer)
 
 static void told(struct actor *a)
 {
-    if (a->begun_us < a->w->excused_until_us)
+    if (a->begun_us < a->w->changes_excused_until_us)
         a->o->unknown_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
     else if (a->call.rc != LG_OK)
         lg_check_life_failed(&a->w->history, a->store, "changed", &a->call.err);
@@ -441,7 +445,7 @@ static void owner_changed(struct lg_api_call *call)
 {
     struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
 
-    store_of(a)->owner_unknown = call->rc != LG_OK || a->begun_us < a->w->excused_until_us;
+    store_of(a)->owner_unknown = call->rc != LG_OK || a->begun_us < a->w->changes_excused_until_us;
     a->w->history.updated += call->rc == LG_OK;
     told(a);
 }

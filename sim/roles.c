@@ -1,10 +1,11 @@
 /* The main functions of the nodes that are Lagoon: what `lagoon standalone` puts into one process,
- * put into six. Everything here lives in the node's memory and dies with it. */
+ * put into many. Everything here lives in the node's memory and dies with it. */
 #include "controller/controller.h"
 #include "drivers/loghttp/loghttp.h"
 #include "drivers/memkv/engine_memkv.h"
 #include "drivers/metafile/metafile.h"
 #include "drivers/seglog/seglog.h"
+#include "net/http_server.h"
 #include "pubsub/log_front.h"
 #include "router/router.h"
 #include "server/server.h"
@@ -29,7 +30,21 @@ static struct lg_disk_space *watch_space(const struct lg_world_node *n)
         .disk = n->disk, .folder = n->name, .low_bytes = LG_WORLD_DISK_LOW});
 }
 
-/* --- Ground: metadata, log, controller. --------------------------------------------------------
+/* The log as a node reaches it: over the network, and unreliable. */
+static enum lg_rc open_log(struct lg_world_node *n, struct lg_lane *lane, struct lg_pubsub **out,
+                           struct lg_error *err)
+{
+    struct lg_loghttp_options o = {lg_net_sim_transport(n->world->net), lane, LG_WORLD_LOG_URL};
+    struct lg_loghttp *log = NULL;
+    enum lg_rc rc = lg_loghttp_new(&o, &log, err);
+
+    if (rc == LG_OK)
+        *out =
+            lg_log_sim_pubsub(lg_log_sim_new(lg_loghttp_pubsub(log), lane, &n->world->log_faults));
+    return rc;
+}
+
+/* --- Ground: metadata and log. -----------------------------------------------------------------
  */
 
 struct ground {
@@ -37,7 +52,7 @@ struct ground {
     struct lg_metafile *metafile;
     struct lg_seglog *log;
     struct lg_log_front *front;
-    struct lg_controller *controller;
+    struct lg_http_server *http;
 };
 
 static struct lg_metastore *session_open(void *ctx)
@@ -63,29 +78,22 @@ static enum lg_rc ground_start(struct lg_world_node *n, struct ground *g, struct
     struct lg_metafile_options metafile = {
         .disk = n->disk, .dir = "metadata", .lane = g->lane, .journal_bytes_min = 16 << 10};
     struct lg_seglog_options log = {.disk = n->disk, .dir = "log", .lane = g->lane};
-    struct lg_disk_space *space = watch_space(n);
-    struct lg_controller_options controller = {.lane = g->lane,
-                                               .transport = lg_net_sim_transport(n->world->net),
-                                               .host = n->name,
-                                               .port = LG_WORLD_CONTROLLER_PORT,
-                                               .log_handler = log_request,
-                                               .log_ctx = g,
-                                               .trash_grace_ms = 3000,
-                                               .failed_keep_ms = 500,
-                                               .abandoned_keep_ms = 15000,
-                                               .routers_settle_ms = 5000};
+    struct lg_http_server_options http = {.transport = lg_net_sim_transport(n->world->net),
+                                          .lane = g->lane,
+                                          .host = n->name,
+                                          .port = LG_WORLD_LOG_PORT,
+                                          .handler = log_request,
+                                          .ctx = g};
     enum lg_rc rc;
 
-    metafile.space = log.space = controller.space = space;
+    metafile.space = log.space = watch_space(n);
     rc = lg_metafile_open(&metafile, &g->metafile, err);
     if (rc == LG_OK)
         rc = lg_seglog_open(&log, &g->log, err);
     if (rc != LG_OK)
         return rc;
     g->front = lg_log_front_new(lg_seglog_pubsub(g->log), g->lane);
-    controller.metastore = lg_metafile_session_new(g->metafile);
-    controller.pubsub = lg_seglog_pubsub(g->log);
-    return lg_controller_start(&controller, &g->controller, err);
+    return lg_http_server_start(&http, &g->http, err);
 }
 
 void lg_world_ground_main(void *ctx)
@@ -100,6 +108,31 @@ void lg_world_ground_main(void *ctx)
                           &(struct lg_meta_sim_source){session_open, session_close, g});
 }
 
+/* --- Controllers. ------------------------------------------------------------------------------
+ */
+
+void lg_world_controller_main(void *ctx)
+{
+    struct lg_world_node *n = ctx;
+    struct lg_lane *lane = lg_sim_lane_new(n->world->sim, n->node, n->name);
+    struct lg_controller_options o = {.lane = lane,
+                                      .metastore = lg_meta_sim_session(n->world->meta, lane),
+                                      .transport = lg_net_sim_transport(n->world->net),
+                                      .host = n->name,
+                                      .port = LG_WORLD_CONTROLLER_PORT,
+                                      .trash_grace_ms = 3000,
+                                      .failed_keep_ms = 500,
+                                      .abandoned_keep_ms = 15000,
+                                      .routers_settle_ms = 5000};
+    struct lg_controller *controller;
+    struct lg_error err = {0};
+    enum lg_rc rc = open_log(n, lane, &o.pubsub, &err);
+
+    if (rc == LG_OK)
+        rc = lg_controller_start(&o, &controller, &err);
+    (void)started(n, rc, &err);
+}
+
 /* --- Servers and routers. ----------------------------------------------------------------------
  */
 
@@ -107,21 +140,17 @@ void lg_world_server_main(void *ctx)
 {
     struct lg_world_node *n = ctx;
     struct lg_lane *lane = lg_sim_lane_new(n->world->sim, n->node, n->name);
-    struct lg_transport *transport = lg_net_sim_transport(n->world->net);
-    struct lg_loghttp_options log_options = {transport, lane, "lagoon+" LG_WORLD_CONTROLLER_URL};
     struct lg_server_options o = {.lane = lane,
-                                  .transport = transport,
+                                  .transport = lg_net_sim_transport(n->world->net),
                                   .checkpoint_path = LG_WORLD_CHECKPOINTS,
                                   .host = n->name,
                                   .port = LG_WORLD_SERVER_PORT};
-    struct lg_loghttp *log = NULL;
     struct lg_server *server;
     struct lg_error err = {0};
-    enum lg_rc rc = lg_loghttp_new(&log_options, &log, &err);
+    enum lg_rc rc = open_log(n, lane, &o.pubsub, &err);
 
     if (rc == LG_OK) {
         o.metastore = lg_meta_sim_session(n->world->meta, lane);
-        o.pubsub = lg_loghttp_pubsub(log);
         o.driver = lg_memkv_new(n->disk, LG_WORLD_ENGINES);
         o.space = watch_space(n);
         rc = lg_server_start(&o, &server, &err);

@@ -20,13 +20,23 @@ struct lg_world_node *lg_world_node(struct lg_world *w, enum lg_role role, unsig
 void lg_world_excuse(struct lg_world *w, uint64_t after_us)
 {
     w->excused_until_us = LG_MAX(w->excused_until_us, lg_sim_now_us(w->sim) + after_us);
+    lg_world_excuse_changes(w, after_us);
+}
+
+void lg_world_excuse_changes(struct lg_world *w, uint64_t after_us)
+{
+    w->changes_excused_until_us =
+        LG_MAX(w->changes_excused_until_us, lg_sim_now_us(w->sim) + after_us);
 }
 
 void lg_world_start(struct lg_world_node *n)
 {
     static void (*const mains[])(void *) = {
-        [LG_ROLE_GROUND] = lg_world_ground_main, [LG_ROLE_SERVER] = lg_world_server_main,
-        [LG_ROLE_ROUTER] = lg_world_router_main, [LG_ROLE_OPERATOR] = lg_world_operator_main,
+        [LG_ROLE_GROUND] = lg_world_ground_main,
+        [LG_ROLE_CONTROLLER] = lg_world_controller_main,
+        [LG_ROLE_SERVER] = lg_world_server_main,
+        [LG_ROLE_ROUTER] = lg_world_router_main,
+        [LG_ROLE_OPERATOR] = lg_world_operator_main,
         [LG_ROLE_READER] = lg_world_reader_main,
     };
 
@@ -103,6 +113,8 @@ struct lg_world *lg_world_new(uint64_t seed)
     w->net = lg_net_sim_new(w->sim);
     w->meta = lg_meta_sim_new(w->sim);
     add_node(w, at++, LG_ROLE_GROUND, 0, "ground", true);
+    for (unsigned i = 0; i < LG_WORLD_CONTROLLERS; i++)
+        add_node(w, at++, LG_ROLE_CONTROLLER, i, "controller", false);
     for (unsigned i = 0; i < LG_WORLD_SERVERS; i++)
         add_node(w, at++, LG_ROLE_SERVER, i, "server", true);
     for (unsigned i = 0; i < LG_WORLD_ROUTERS; i++)
@@ -156,18 +168,10 @@ static void begin_quiet(struct lg_world *w)
     lg_sim_trace(w->sim, "quiet", lg_sim_steps(w->sim));
     w->quiet = true;
     w->quiet_us = lg_sim_now_us(w->sim);
-    lg_net_sim_heal(w->net);
-    lg_meta_sim_heal(w->meta);
-    lg_net_sim_set_reset_chance(w->net, 0, 1);
-    lg_net_sim_set_delay_us(w->net, LG_NET_SIM_DELAY_MIN_US, LG_NET_SIM_DELAY_MAX_US);
-    for (size_t i = 0; i < LG_WORLD_NODES; i++) {
-        if (w->nodes[i].disk != NULL)
-            lg_disk_sim_cut_after(w->nodes[i].disk, UINT64_MAX, NULL, NULL);
-        if (w->nodes[i].disk != NULL)
-            lg_disk_sim_set_capacity(w->nodes[i].disk, 0);
+    lg_world_faults_end(w);
+    for (size_t i = 0; i < LG_WORLD_NODES; i++)
         if (!lg_sim_node_alive(w->nodes[i].node))
             lg_world_start(&w->nodes[i]);
-    }
 }
 
 static void tell_what_is_not_well(struct lg_world *w)

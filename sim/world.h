@@ -1,5 +1,6 @@
-/* The simulated world: one node with controller, log and metadata ("ground"), three servers, two
- * routers, two operators who push and swap, and a reader. One seed decides everything.
+/* The simulated world: one node with log and metadata ("ground": in a cluster Kafka and ZooKeeper),
+ * controllers, servers, two routers, two operators who push and swap, and a reader. One seed
+ * decides everything.
  *
  *     FAULTS (virtual time of the options) ──▶ QUIET: all healed and started; each operator makes
  *     one more push, each router is read whole ──▶ the end: power cut of all servers, their disks
@@ -13,24 +14,35 @@
 
 #include "drivers/sim/disk_sim.h"
 #include "drivers/sim/lane_sim.h"
+#include "drivers/sim/log_sim.h"
 #include "drivers/sim/metastore_sim.h"
 #include "drivers/sim/transport_sim.h"
 #include "sim/checkers/checkers.h"
 #include "sim/history.h"
 
+#define LG_WORLD_CONTROLLERS 1
 #define LG_WORLD_SERVERS 3
 #define LG_WORLD_ROUTERS LG_HISTORY_ROUTERS
 #define LG_WORLD_OPERATORS LG_HISTORY_STORES /* one per store */
 #define LG_WORLD_CONTROLLER_PORT 5555
 #define LG_WORLD_ROUTER_PORT 7777
 #define LG_WORLD_SERVER_PORT 8888
-#define LG_WORLD_CONTROLLER_URL "http://ground:5555"
+#define LG_WORLD_LOG_PORT 9092
+#define LG_WORLD_CONTROLLER_URL "http://controller0:5555"
+#define LG_WORLD_LOG_URL "lagoon+http://ground:9092"
 #define LG_WORLD_ENGINES "engines"
 #define LG_WORLD_CHECKPOINTS "checkpoints"
 
 struct lg_world;
 
-enum lg_role { LG_ROLE_GROUND, LG_ROLE_SERVER, LG_ROLE_ROUTER, LG_ROLE_OPERATOR, LG_ROLE_READER };
+enum lg_role {
+    LG_ROLE_GROUND,
+    LG_ROLE_CONTROLLER,
+    LG_ROLE_SERVER,
+    LG_ROLE_ROUTER,
+    LG_ROLE_OPERATOR,
+    LG_ROLE_READER
+};
 
 struct lg_world_node {
     struct lg_world *world;
@@ -42,10 +54,13 @@ struct lg_world_node {
     uint64_t restart;     /* event; 0: none */
     bool power_gone;      /* The disk has yet to lose what was not synced. */
     uint64_t crowded;     /* event: others give the disk's room back; 0: none */
+    uint64_t stopped;     /* event: the node goes on; 0: it runs */
+    uint64_t slowed;      /* event: the disk is fast again; 0: it is */
     uint64_t up_since_us;
 };
 
-#define LG_WORLD_NODES (1 + LG_WORLD_SERVERS + LG_WORLD_ROUTERS + LG_WORLD_OPERATORS + 1)
+#define LG_WORLD_NODES                                                                             \
+    (1 + LG_WORLD_CONTROLLERS + LG_WORLD_SERVERS + LG_WORLD_ROUTERS + LG_WORLD_OPERATORS + 1)
 
 enum lg_life_op { LG_LIFE_NONE, LG_LIFE_DELETE, LG_LIFE_UNDELETE, LG_LIFE_PURGE };
 
@@ -63,7 +78,7 @@ struct lg_world_operator {     /* What survives an operator's node. */
 struct lg_world_cut { /* A partition that will heal. */
     struct lg_world *world;
     struct lg_world_node *a, *b;
-    bool open;
+    bool open, both_ways; /* else from a to b */
 };
 #define LG_WORLD_CUTS 8
 
@@ -83,7 +98,9 @@ struct lg_world {
     bool mild_crowds; /* servers have little room, and none crashes */
     bool quiet;
     uint64_t faults_end_us, quiet_us;
-    uint64_t excused_until_us; /* Reads that begin before may fail. */
+    uint64_t excused_until_us;         /* Reads that begin before may fail. */
+    uint64_t changes_excused_until_us; /* What is asked of controllers before may fail. */
+    struct lg_log_sim_faults log_faults;
     struct lg_world_cut cuts[LG_WORLD_CUTS];
 };
 
@@ -100,11 +117,14 @@ void lg_world_crash(struct lg_world_node *n, bool power_cut, uint64_t down_us);
 /* From the code of the node, in the middle of an operation of its disk: the power cut is now. */
 void lg_world_power_gone(struct lg_world_node *n, uint64_t down_us);
 void lg_world_start(struct lg_world_node *n);
-/* Reads that begin from now until `after_us` from now may fail. */
+/* Reads and changes that begin from now until `after_us` from now may fail. */
 void lg_world_excuse(struct lg_world *w, uint64_t after_us);
+/* Changes only: no read depends on a controller. */
+void lg_world_excuse_changes(struct lg_world *w, uint64_t after_us);
 
 /* The main functions of the nodes, run as their code; ctx is a struct lg_world_node. */
 void lg_world_ground_main(void *ctx);
+void lg_world_controller_main(void *ctx);
 void lg_world_server_main(void *ctx);
 void lg_world_router_main(void *ctx);
 void lg_world_operator_main(void *ctx);
@@ -112,5 +132,7 @@ void lg_world_reader_main(void *ctx);
 
 /* faults.c: plans the next fault, until the world is quiet. */
 void lg_world_faults_start(struct lg_world *w);
+/* Ends all faults at once. */
+void lg_world_faults_end(struct lg_world *w);
 
 #endif

@@ -26,7 +26,8 @@ struct lg_log_sim_faults {
 /* `inner` and `faults` outlive it. */
 struct lg_log_sim *lg_log_sim_new(struct lg_pubsub *inner, struct lg_lane *lane,
                                   const struct lg_log_sim_faults *faults);
-/* No operation may be under way. NULL is allowed. */
+/* From its lane; operations under way end first, so `inner` and `faults` are needed until then.
+ * NULL is allowed. */
 void lg_log_sim_free(struct lg_log_sim *log);
 struct lg_pubsub *lg_log_sim_pubsub(struct lg_log_sim *log);
 
