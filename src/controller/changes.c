@@ -83,6 +83,8 @@ bool lg_change_submit(struct lg_change *ch)
 
     if (c->stopping)
         rc = lg_error_set(&err, LG_ERR_UNAVAILABLE, "the controller is stopping; ask again later");
+    else if (!lg_ctl_leads(c))
+        rc = lg_ctl_not_leader(c, &err);
     else if (c->change_count >= LG_CONTROLLER_CHANGES_MAX) {
         lg_metric_add(&lg_metric_controller_refused_total, 0, 1);
         rc = lg_error_set(&err, LG_ERR_BUSY, "%u changes wait already; ask again later",
@@ -146,9 +148,17 @@ enum lg_rc lg_change_take_store(struct lg_change *ch, const char *name, struct l
     return LG_OK;
 }
 
+/* The first of all: it must still be the leader that it was. */
+static void add_fence(struct lg_change *ch)
+{
+    if (ch->writes.size == 0)
+        LG_VEC_PUSH(&ch->writes, ch->fence);
+}
+
 static void add_write(struct lg_change *ch, enum lg_meta_change_kind kind, char *take_path,
                       struct lg_blob *take_value, int64_t version)
 {
+    add_fence(ch);
     LG_VEC_PUSH(&ch->paths, take_path);
     if (take_value != NULL)
         LG_VEC_PUSH(&ch->values, take_value);
@@ -281,7 +291,12 @@ static void written(struct lg_meta_op *op)
         return;
     }
     /* It may have happened, or memory may be wrong: read before anything else is decided. */
-    if (rc == LG_ERR_UNAVAILABLE)
+    if (c->election != NULL && lg_election_check_fenced(c->election, op))
+        rc = lg_error_set(&err, LG_ERR_UNAVAILABLE,
+                          "this controller does not lead cluster '%s' any more, nothing was "
+                          "changed; ask again",
+                          c->cluster);
+    else if (rc == LG_ERR_UNAVAILABLE)
         (void)lg_error_wrap(&err, "it is not known whether the change was made; ask again");
     lg_ctl_load(c);
     lg_change_end(ch, rc, &err);
@@ -289,6 +304,7 @@ static void written(struct lg_meta_op *op)
 
 void lg_change_commit(struct lg_change *ch)
 {
+    add_fence(ch);
     ch->op = (struct lg_meta_op){
         .kind = LG_META_WRITE,
         .lane = ch->c->o.lane,

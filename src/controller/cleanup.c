@@ -38,7 +38,7 @@ struct lg_cleanup {
     struct lg_tree_read read;
     struct lg_pubsub_op pubsub;
     struct lg_meta_op meta;
-    struct lg_meta_change changes[2];
+    struct lg_meta_change fence, changes[3];
     bool emptying, told;
 };
 
@@ -287,6 +287,8 @@ static void trash_forgotten(struct lg_meta_op *op)
 {
     struct lg_cleanup *k = LG_CONTAINER_OF(op, struct lg_cleanup, meta);
 
+    if (op->rc != LG_OK && k->c->election != NULL)
+        (void)lg_election_check_fenced(k->c->election, op);
     trash_done(k, op->rc, &op->err);
 }
 
@@ -302,15 +304,16 @@ static void topic_deleted(struct lg_pubsub_op *op)
         trash_done(k, rc, &err);
         return;
     }
-    k->changes[0] = (struct lg_meta_change){
-        .kind = LG_META_REMOVE_TREE, .path = k->replicas_path, .version = LG_META_ANY_VERSION};
+    k->changes[0] = k->fence;
     k->changes[1] = (struct lg_meta_change){
+        .kind = LG_META_REMOVE_TREE, .path = k->replicas_path, .version = LG_META_ANY_VERSION};
+    k->changes[2] = (struct lg_meta_change){
         .kind = LG_META_REMOVE_TREE, .path = k->trash_path, .version = LG_META_ANY_VERSION};
     k->meta = (struct lg_meta_op){
         .kind = LG_META_WRITE,
         .lane = k->c->o.lane,
         .changes = k->changes,
-        .change_count = 2,
+        .change_count = LG_ARRAY_SIZE(k->changes),
         .done = trash_forgotten,
     };
     lg_metastore_submit(k->c->o.metastore, &k->meta);
@@ -356,8 +359,9 @@ static void holders_read(struct lg_tree_read *read)
 
 static void next_trash(struct lg_cleanup *k)
 {
-    if (k->stopping || k->emptying || k->trash_at >= k->c->state->trash.size)
+    if (k->stopping || k->emptying || !lg_ctl_ready(k->c) || k->trash_at >= k->c->state->trash.size)
         return;
+    k->fence = lg_election_fence(k->c->election);
     k->emptying = true;
     k->topic = lg_strdup(k->c->state->trash.data[k->trash_at].topic);
     k->replicas_path = lg_strf("/replicas/%s", k->topic);
@@ -380,7 +384,7 @@ static void look(struct lg_timer *timer)
 {
     struct lg_cleanup *k = LG_CONTAINER_OF(timer, struct lg_cleanup, timer);
 
-    if (lg_controller_ready(k->c)) {
+    if (lg_ctl_ready(k->c)) {
         if (lg_ctl_settled(k->c)) /* Else routers are missing that should be asked. */
             look_at_stores(k);
         lg_ctl_purge_due(k->c);

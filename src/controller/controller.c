@@ -24,11 +24,6 @@ bool lg_ctl_settled(const struct lg_controller *c)
     return c->settled_us != 0 && lg_lane_now_us(c->o.lane) >= c->settled_us;
 }
 
-bool lg_controller_ready(const struct lg_controller *c)
-{
-    return c->loaded && lg_ctl_snapshot(c) != NULL;
-}
-
 uint16_t lg_controller_port(const struct lg_controller *c)
 {
     return lg_http_server_port(c->server);
@@ -48,13 +43,14 @@ static void end_if_stopped(struct lg_controller *c)
     void *ctx = c->done_ctx;
 
     if (!c->stopping || !c->server_stopped || !c->catalog_stopped || c->change_open ||
-        c->load_open || c->next_posted || !lg_cleanup_idle(c->cleanup))
+        c->load_open || c->next_posted || !lg_cleanup_idle(c->cleanup) || !lg_ctl_campaign_over(c))
         return;
     assert(c->change_count == 0);
     lg_timer_stop(c->o.lane, &c->load_pause);
     lg_cleanup_free(c->cleanup);
     lg_ctl_state_free(c->state);
     lg_free(c->host);
+    lg_free(c->id);
     lg_free(c->cluster);
     lg_free(c->url);
     lg_free(c->url_host);
@@ -96,7 +92,7 @@ void lg_ctl_look_at_pushes(struct lg_controller *c)
     void *value;
     uint64_t running = 0;
 
-    if (c->stopping || !lg_controller_ready(c) || lg_lane_now_us(c->o.lane) < c->own_not_before_us)
+    if (c->stopping || !lg_ctl_ready(c) || lg_lane_now_us(c->o.lane) < c->own_not_before_us)
         return;
     for (size_t at = 0; lg_map_next(c->state->topics, &at, &key, &value);) {
         struct lg_ctl_topic *t = value;
@@ -121,13 +117,22 @@ static void next(struct lg_task *task)
         end_if_stopped(c);
         return;
     }
-    if (c->change_open || !lg_controller_ready(c))
+    if (c->change_open)
+        return;
+    if (!lg_ctl_leads(c)) {
+        lg_ctl_forget(c);
+        return;
+    }
+    if (!c->loaded && !lg_timer_armed(&c->load_pause))
+        lg_ctl_load(c);
+    if (!lg_ctl_ready(c))
         return;
     lg_ctl_look_at_pushes(c);
     if (lg_list_empty(&c->changes))
         return;
     ch = LG_CONTAINER_OF(c->changes.next, struct lg_change, link);
     c->change_open = true;
+    ch->fence = lg_election_fence(c->election);
     ch->begin(ch);
 }
 
@@ -145,6 +150,8 @@ static void catalog_changed(void *ctx, struct lg_catalog_snapshot *snapshot)
     struct lg_controller *c = ctx;
 
     (void)snapshot;
+    if (c->seen_us == 0)
+        c->seen_us = lg_lane_now_us(c->o.lane);
     lg_ctl_wake(c);
 }
 
@@ -163,11 +170,10 @@ static void set_names(struct lg_controller *c)
 {
     const struct lg_controller_options *o = &c->o;
     struct lg_error ignored;
-    uint16_t port;
 
     c->url = o->advertised_url != NULL ? lg_strdup(o->advertised_url)
                                        : lg_strf("http://%s:%u", o->host, lg_controller_port(c));
-    if (lg_http_parse_url(lg_slice_str(c->url), &c->url_host, &port, &ignored) != LG_OK)
+    if (lg_http_parse_url(lg_slice_str(c->url), &c->url_host, &c->url_port, &ignored) != LG_OK)
         c->url_host = lg_strdup(o->host); /* A URL that nobody can use names no host. */
     if (o->log_url != NULL)
         c->log_url = lg_strdup(o->log_url);
@@ -221,7 +227,7 @@ enum lg_rc lg_controller_start(const struct lg_controller_options *options,
         .ctx = c,
     });
     c->cleanup = lg_cleanup_start(c);
-    lg_ctl_load(c);
+    lg_ctl_campaign(c);
     lg_timer_start(c->o.lane, &c->look, LG_CTL_LOOK_INTERVAL_US, look);
     *out = c;
     return LG_OK;
@@ -258,6 +264,7 @@ void lg_controller_stop(struct lg_controller *c, void (*done)(void *ctx), void *
     (void)lg_error_set(&err, LG_ERR_UNAVAILABLE, "the controller is stopping; ask again later");
     lg_changes_refuse(c, &err);
     lg_cleanup_stop(c->cleanup);
+    lg_ctl_campaign_stop(c);
     lg_http_server_stop(c->server, STOP_GRACE_MS, server_stopped, c);
     lg_catalog_stop(c->catalog, catalog_stopped, c);
 }

@@ -54,16 +54,29 @@ struct lg_controller_options {
     uint64_t backup_retention_ms;
     size_t connections_max; /* of the listener; 0: its default */
     uint64_t idle_ms;       /* of its connections; 0: its default */
+
+    /* It can take no part in this cluster and the process should end: the metadata is another
+     * cluster's or too new, or another controller has its address. On the lane; may be NULL. */
+    void (*failed)(void *ctx, const struct lg_error *err);
+    void *failed_ctx;
 };
 
-/* Listens at once; answers 503 until the metadata is read. LG_ERR_IN_USE, LG_ERR_INVALID. */
+/* Listens at once; answers 503 until it leads and the metadata is read, or another one leads: then
+ * it answers 421 and names that. LG_ERR_IN_USE, LG_ERR_INVALID. */
 LG_MUST_CHECK enum lg_rc lg_controller_start(const struct lg_controller_options *options,
                                              struct lg_controller **out, struct lg_error *err);
 uint16_t lg_controller_port(const struct lg_controller *c);
 /* "http://127.0.0.1:5555": how others reach it. Borrowed. */
 const char *lg_controller_url(const struct lg_controller *c);
-/* Has it read the metadata? */
+/* Does it lead and has it read the metadata, or does it follow another one that leads? */
 bool lg_controller_ready(const struct lg_controller *c);
+bool lg_controller_leads(const struct lg_controller *c);
+/* The term of the leader, as far as it has heard; 0: none. */
+uint64_t lg_controller_term(const struct lg_controller *c);
+/* NULL while nobody leads. Borrowed. */
+const char *lg_controller_leader_url(const struct lg_controller *c);
+/* Gives leadership up, if it has it, and lets another controller go first: before it is stopped. */
+void lg_controller_resign(struct lg_controller *c);
 /* Lets the change that runs finish, refuses those that wait, then calls `done` once on the lane;
  * the controller is gone by then. */
 void lg_controller_stop(struct lg_controller *c, void (*done)(void *ctx), void *ctx);

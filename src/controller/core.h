@@ -15,6 +15,9 @@
 #include "controller/store_lifecycle.h"
 #include "controller/topic_writer.h"
 #include "controller/version_lifecycle.h"
+#include "coord/announce.h"
+#include "coord/cluster_id.h"
+#include "coord/election.h"
 #include "model/names.h"
 #include "model/setting.h"
 
@@ -27,17 +30,31 @@ struct lg_controller {
     struct lg_controller_options o;
     char *host, *cluster, *url, *log_url;
     char *url_host; /* the host name of the URL: good in a Host header */
+    uint16_t url_port;
     struct lg_http_server *server;
     struct lg_catalog *catalog;
-    struct lg_ctl_state *state; /* empty until loaded */
+    struct lg_ctl_state *state; /* empty until loaded, and again when it leads no more */
+
+    /* Leadership. */
+    char *id;                                /* of this controller: "<host>_<port>" */
+    char identity[LG_ANNOUNCE_IDENTITY_MAX]; /* of this process */
+    struct lg_cluster_check cluster_check;
+    struct lg_announce *announce; /* NULL before the cluster was checked, and after the end */
+    struct lg_election *election; /* likewise */
+    uint64_t term;                /* in which it leads, as it was told; 0: it follows */
+    struct lg_error refused;      /* why it takes no part; LG_OK: it does */
+    bool checking, election_stopping;
+    bool forgotten; /* `state` is empty */
 
     /* Reading the metadata: at start, and again when it is unknown what a write did. */
     struct lg_tree_read load;
     struct lg_meta_op load_store;
     struct lg_ctl_state *loading;
     size_t load_at;
+    uint64_t load_term; /* in which it began */
     struct lg_timer load_pause;
     bool loaded, load_open, load_told;
+    uint64_t seen_us;    /* When the catalog was read first; 0: not yet. */
     uint64_t settled_us; /* When all routers should be known; 0: nothing is loaded yet. */
 
     struct lg_list changes; /* The first one runs if `change_open`. */
@@ -104,6 +121,7 @@ struct lg_change {
     struct lg_tree_read read;
     const char *read_root;
     struct lg_meta_op op;
+    struct lg_meta_change fence; /* of the term in which it began */
     LG_VEC(struct lg_meta_change) writes;
     LG_VEC(char *) paths;
     LG_VEC(struct lg_blob *) values;
@@ -136,9 +154,27 @@ void lg_change_end(struct lg_change *ch, enum lg_rc rc, const struct lg_error *e
 /* Refuses everything that waits. */
 void lg_changes_refuse(struct lg_controller *c, const struct lg_error *err);
 
+/* --- leadership.c ----------------------------------------------------------------------------- */
+
+/* Checks the cluster, announces itself, campaigns. */
+void lg_ctl_campaign(struct lg_controller *c);
+/* Resigns and withdraws; lg_ctl_wake when a part of it is over. */
+void lg_ctl_campaign_stop(struct lg_controller *c);
+bool lg_ctl_campaign_over(const struct lg_controller *c);
+/* Does it lead, as far as it knows? */
+bool lg_ctl_leads(const struct lg_controller *c);
+/* Does it lead, and has it read what exists? Only then it decides and answers. */
+bool lg_ctl_ready(const struct lg_controller *c);
+/* Why it does not, for who asked: LG_ERR_MISDIRECTED names the leader, LG_ERR_UNAVAILABLE says that
+ * there will be one soon; or what refuses this controller. */
+enum lg_rc lg_ctl_not_leader(const struct lg_controller *c, struct lg_error *err);
+/* Empties `state`. No change may be under way. */
+void lg_ctl_forget(struct lg_controller *c);
+
 /* --- load.c ----------------------------------------------------------------------------------- */
 
-/* Reads the metadata; changes wait meanwhile. Repeated until it succeeds. */
+/* Reads the metadata; changes wait meanwhile. Repeated until it succeeds or leadership ends. While
+ * a change is under way it begins after that. */
 void lg_ctl_load(struct lg_controller *c);
 
 /* --- controller.c ----------------------------------------------------------------------------- */

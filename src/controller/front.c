@@ -75,6 +75,12 @@ static enum lg_rc check_params(struct lg_http_request *rq, const char *names, bo
     return LG_OK;
 }
 
+static bool answers_always(enum lg_api_route route)
+{
+    return route == LG_API_health || route == LG_API_leader_controller ||
+           route == LG_API_master_controller;
+}
+
 static void dispatch(struct lg_controller *c, struct lg_http_request *rq, enum lg_api_route route)
 {
     struct lg_error err;
@@ -91,10 +97,9 @@ static void dispatch(struct lg_controller *c, struct lg_http_request *rq, enum l
         lg_answer_error(c, rq, 0, &err);
         return;
     }
-    /* Until the metadata is read nothing can be said, except that we are here. */
-    if (route != LG_API_health && !lg_controller_ready(c)) {
-        (void)lg_error_set(&err, LG_ERR_UNAVAILABLE,
-                           "the controller is still reading its metadata; ask again");
+    /* Who does not lead, or has not read the metadata, says only that it is here and who leads. */
+    if (!answers_always(route) && !lg_ctl_ready(c)) {
+        (void)lg_ctl_not_leader(c, &err);
         lg_answer_error(c, rq, 0, &err);
         return;
     }

@@ -4,9 +4,17 @@
 /* Venice's LeaderControllerResponse. */
 static void answer_leader(struct lg_controller *c, struct lg_http_request *rq)
 {
-    struct lg_json *json = lg_answer_base(c, NULL);
+    const char *url = lg_controller_leader_url(c);
+    struct lg_json *json;
+    struct lg_error err;
 
-    lg_json_set_str(json, "url", c->url);
+    if (url == NULL) {
+        (void)lg_ctl_not_leader(c, &err);
+        lg_answer_error(c, rq, 0, &err);
+        return;
+    }
+    json = lg_answer_base(c, NULL);
+    lg_json_set_str(json, "url", url);
     lg_json_set_str(json, "secureUrl", NULL);
     lg_json_set_str(json, "grpcUrl", NULL);
     lg_json_set_str(json, "secureGrpcUrl", NULL);
@@ -53,12 +61,14 @@ void lg_handle_health(struct lg_controller *c, struct lg_http_request *rq)
     struct lg_json *json;
 
     if (!lg_controller_ready(c)) {
-        (void)lg_error_set(&err, LG_ERR_UNAVAILABLE, "the controller is reading its metadata");
+        (void)lg_ctl_not_leader(c, &err);
         lg_answer_error(c, rq, 0, &err);
         return;
     }
     json = lg_answer_base(c, NULL);
     lg_json_set_str(json, "status", "ok");
+    lg_json_set_bool(json, "leads", lg_ctl_leads(c));
+    lg_json_set_int(json, "term", (int64_t)lg_controller_term(c));
     lg_answer_json(rq, json);
 }
 

@@ -21,14 +21,17 @@ static void finish(struct lg_controller *c, enum lg_rc rc, const struct lg_error
 {
     lg_tree_read_done(&c->load);
     c->load_open = false;
-    if (rc == LG_OK) {
+    if (!lg_ctl_leads(c) || c->term != c->load_term) { /* Of a time that is over. */
+        lg_ctl_state_free(LG_TAKE(c->loading));
+    } else if (rc == LG_OK) {
         lg_ctl_state_free(c->state);
         c->state = LG_TAKE(c->loading);
         c->loaded = true;
+        c->forgotten = false;
         c->load_told = false;
         if (c->settled_us == 0)
             c->settled_us =
-                lg_lane_now_us(c->o.lane) +
+                (c->seen_us == 0 ? lg_lane_now_us(c->o.lane) : c->seen_us) +
                 (lg_map_size(c->state->stores) == 0 ? 0 : c->o.routers_settle_ms * LG_MS);
         lg_log(LG_LOG_INFO, "controller_loaded", "stores=%zu topics=%zu trash=%zu",
                lg_map_size(c->state->stores), lg_map_size(c->state->topics), c->state->trash.size);
@@ -186,10 +189,11 @@ static void names_read(struct lg_tree_read *read)
 void lg_ctl_load(struct lg_controller *c)
 {
     c->loaded = false;
-    if (c->load_open || c->stopping)
+    if (c->load_open || c->stopping || c->change_open || !lg_ctl_leads(c))
         return;
     lg_timer_stop(c->o.lane, &c->load_pause);
     c->load_open = true;
+    c->load_term = c->term;
     c->load = (struct lg_tree_read){
         .metastore = c->o.metastore,
         .lane = c->o.lane,
