@@ -9,6 +9,7 @@ RINGS = {
     "tidy": "Layers, sizes, formatting, generated pages, commands in the README: what a tool can see without running.",
     "unit": "Every module beside its code, and the contract of every port over every driver, under AddressSanitizer, "
             "UBSan and LeakSanitizer. Power is cut, memory refused and system calls fail at each step in turn.",
+    "contract": "The drivers of ZooKeeper and Kafka against real servers, which are started, killed, stopped and restarted.",
     "judge": "Our Avro against Apache Avro for Java, python3-avro and avsc on random schemas and data.",
     "tsan": "Lanes, drivers and ports under ThreadSanitizer.",
     "sim": "Whole clusters on one thread, one seed and a virtual clock: crashes, lost writes, full disks, cut networks. "

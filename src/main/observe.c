@@ -22,6 +22,7 @@
 #include "drivers/metafile/metrics.h"
 #include "drivers/seglog/metrics.h"
 #include "drivers/uv/metrics.h"
+#include "drivers/zookeeper/metrics.h"
 #include "ingest/metrics.h"
 #include "main/metrics.h"
 #include "model/names.h"
@@ -66,9 +67,9 @@ struct lg_observer {
 };
 
 static const struct lg_metric_table *const tables[] = {
-    &lg_main_metrics,     &lg_base_metrics,      &lg_net_metrics, &lg_router_metrics,
-    &lg_server_metrics,   &lg_ingest_metrics,    &lg_uv_metrics,  &lg_seglog_metrics,
-    &lg_metafile_metrics, &lg_controller_metrics};
+    &lg_main_metrics,     &lg_base_metrics,       &lg_net_metrics,      &lg_router_metrics,
+    &lg_server_metrics,   &lg_ingest_metrics,     &lg_uv_metrics,       &lg_seglog_metrics,
+    &lg_metafile_metrics, &lg_controller_metrics, &lg_zookeeper_metrics};
 
 void lg_observe_register(unsigned stores_max)
 {
