@@ -1,0 +1,745 @@
+/* Tests of the Kafka driver on a real broker: the contract, order and durability through kills and
+ * pauses, retention, deletion, security, and what another client of Kafka sees. */
+#include "drivers/kafka/kafka.h"
+
+#include "test/lib/kafka_server.h"
+#include "test/lib/log_env.h"
+#include "test/test.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "drivers/uv/lane_uv.h"
+#include "pubsub/batch.h"
+#include "pubsub/pubsub_contract.h"
+
+static struct lg_kafka_server broker;
+
+/* --- The world ------------------------------------------------------------------------------ */
+
+struct world {
+    struct lg_log_env env;
+    struct lg_kafka *k;
+    bool closed; /* Written on the lane's thread: the test's own. */
+};
+
+static void init_with(struct world *w, const char *servers, const struct lg_kafka_setting *settings,
+                      size_t n)
+{
+    struct lg_error err = {0};
+
+    *w = (struct world){0};
+    lg_log_env_init_uv(&w->env);
+    lg_log_env_start_uv(&w->env);
+    assert_ok(lg_kafka_open(
+        &(struct lg_kafka_options){
+            .servers = servers, .settings = settings, .setting_count = n, .lane = w->env.lane},
+        &w->k, &err));
+}
+
+static void init(struct world *w)
+{
+    init_with(w, broker.url, NULL, 0);
+}
+
+static void set_closed(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+static bool is_set(void *ctx)
+{
+    return *(bool *)ctx;
+}
+
+static void done(struct world *w)
+{
+    lg_kafka_close(w->k, set_closed, &w->closed);
+    lg_log_env_run_until(&w->env, is_set, &w->closed);
+    assert_true(w->closed);
+    lg_log_env_done(&w->env);
+}
+
+struct call {
+    struct lg_pubsub_op op;
+    struct lg_task task;
+    struct world *w;
+    uint64_t deadline_ms;
+    bool done;
+};
+
+static void call_done(struct lg_pubsub_op *op)
+{
+    LG_CONTAINER_OF(op, struct call, op)->done = true;
+}
+
+static void call_submit(struct lg_task *task)
+{
+    struct call *c = LG_CONTAINER_OF(task, struct call, task);
+
+    if (c->deadline_ms != 0)
+        c->op.deadline_us = lg_lane_now_us(c->w->env.lane) + c->deadline_ms * LG_MS;
+    lg_pubsub_submit(lg_kafka_pubsub(c->w->k), &c->op);
+}
+
+static bool call_is_done(void *ctx)
+{
+    return ((struct call *)ctx)->done;
+}
+
+static void start_call(struct world *w, struct call *c)
+{
+    c->w = w;
+    c->op.lane = w->env.lane;
+    c->op.done = call_done;
+    c->done = false;
+    c->task.run = call_submit;
+    lg_lane_post(w->env.lane, &c->task);
+}
+
+static enum lg_rc finish_call(struct world *w, struct call *c)
+{
+    lg_log_env_run_until(&w->env, call_is_done, c);
+    assert_true(c->done);
+    return c->op.rc;
+}
+
+static enum lg_rc run_call(struct world *w, struct call *c)
+{
+    start_call(w, c);
+    return finish_call(w, c);
+}
+
+static void create(struct world *w, const char *topic, uint32_t partitions)
+{
+    struct call c = {.op = {.kind = LG_PUBSUB_CREATE, .topic = topic, .partitions = partitions}};
+
+    if (run_call(w, &c) != LG_OK)
+        fail_msg("create %s: %s", topic, c.op.err.text);
+}
+
+static void delete_topic(struct world *w, const char *topic)
+{
+    struct call c = {.op = {.kind = LG_PUBSUB_DELETE, .topic = topic}};
+
+    if (run_call(w, &c) != LG_OK)
+        fail_msg("delete %s: %s", topic, c.op.err.text);
+}
+
+/* `n` records whose keys are the numbers from `from` on. */
+static struct lg_blob *numbered(unsigned from, unsigned n, size_t value_size)
+{
+    LG_SCOPED(lg_buf) batch = {0};
+    LG_SCOPED(lg_buf) value = {0};
+
+    while (value.size < value_size)
+        lg_buf_append_byte(&value, (uint8_t)('a' + value.size % 26));
+    for (unsigned i = from; i < from + n; i++) {
+        LG_AUTO_STR char *key = lg_strf("%u", i);
+
+        lg_batch_add(&batch, &(struct lg_pubsub_record){.key = lg_slice_str(key),
+                                                        .value = lg_buf_slice(&value),
+                                                        .timestamp_ms = 1});
+    }
+    return lg_blob_take(&batch);
+}
+
+static void produce(struct world *w, const char *topic, unsigned from, unsigned n)
+{
+    LG_AUTO(lg_blob) *blob = numbered(from, n, 10);
+    struct call c = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = topic, .blob = blob}};
+
+    if (run_call(w, &c) != LG_OK)
+        fail_msg("produce: %s", c.op.err.text);
+}
+
+static unsigned number_of(struct lg_slice key)
+{
+    uint64_t n = 0;
+
+    assert_true(lg_parse_u64(key, UINT32_MAX, &n));
+    return (unsigned)n;
+}
+
+/* Calls `each` for every record after the position; stops when nothing is left. */
+static void read_all(struct world *w, const char *topic, struct lg_position after,
+                     void (*each)(void *ctx, const struct lg_pubsub_record *r), void *ctx)
+{
+    for (;;) {
+        struct call c = {.op = {.kind = LG_PUBSUB_FETCH, .topic = topic, .position = after}};
+        LG_AUTO(lg_blob) *blob = NULL;
+        struct lg_batch_reader reader;
+        struct lg_pubsub_record r;
+        struct lg_error err = {0};
+        bool end = false;
+
+        if (run_call(w, &c) != LG_OK)
+            fail_msg("fetch: %s", c.op.err.text);
+        blob = c.op.blob;
+        if (blob == NULL)
+            return;
+        after = c.op.position;
+        reader = lg_batch_read(blob->bytes);
+        for (;;) {
+            assert_ok(lg_batch_next(&reader, &r, &end, &err));
+            if (end)
+                break;
+            each(ctx, &r);
+        }
+    }
+}
+
+static void expect_next(void *ctx, const struct lg_pubsub_record *r)
+{
+    unsigned *next = ctx;
+
+    assert_int_equal(number_of(r->key), *next);
+    (*next)++;
+}
+
+/* --- Tests ---------------------------------------------------------------------------------- */
+
+static void it_keeps_the_contract(void **state)
+{
+    (void)state;
+    struct lg_error err = {0};
+    struct world w;
+
+    init(&w);
+    assert_string_equal(lg_kafka_pubsub(w.k)->url, broker.url);
+    assert_ok(lg_pubsub_contract(&(struct lg_pubsub_contract){.ps = lg_kafka_pubsub(w.k),
+                                                              .lane = w.env.lane,
+                                                              .run_until = lg_log_env_run_until,
+                                                              .ctx = &w.env,
+                                                              .own_times = true,
+                                                              .has_default = true},
+                                 &err));
+    done(&w);
+}
+
+static void many_records_are_read_in_order_by_several_cursors(void **state)
+{
+    (void)state;
+    enum { BATCHES = 100, EACH = 1000, CURSORS = 3 };
+    static struct call calls[BATCHES];
+    struct lg_position at[CURSORS] = {lg_position_earliest(), lg_position_earliest(),
+                                      lg_position_earliest()};
+    unsigned next[CURSORS] = {0}, ended = 0;
+    uint64_t begun_us, produced_us;
+    struct world w;
+
+    init(&w);
+    create(&w, "many_v1", 1);
+    memset(calls, 0, sizeof calls);
+    begun_us = lg_clock_mono_us();
+    for (unsigned i = 0; i < BATCHES; i++) {
+        calls[i].op = (struct lg_pubsub_op){
+            .kind = LG_PUBSUB_PRODUCE, .topic = "many_v1", .blob = numbered(i * EACH, EACH, 100)};
+        start_call(&w, &calls[i]);
+    }
+    for (unsigned i = 0; i < BATCHES; i++) {
+        int64_t offset = -1;
+
+        assert_rc(LG_OK, finish_call(&w, &calls[i]));
+        assert_true(lg_position_offset(&calls[i].op.position, &offset));
+        assert_int_equal(offset, (i + 1) * EACH - 1);
+        lg_blob_unref(calls[i].op.blob);
+    }
+    produced_us = lg_clock_mono_us();
+    while (ended < CURSORS) { /* In turns, so that each has a cursor of its own. */
+        for (unsigned i = 0; i < CURSORS; i++) {
+            struct call c = {.op = {.kind = LG_PUBSUB_FETCH,
+                                    .topic = "many_v1",
+                                    .position = at[i],
+                                    .max_bytes = 100000u * (i + 1),
+                                    .wait_ms = next[i] < BATCHES * EACH ? 10000 : 0}};
+            struct lg_batch_reader reader;
+            struct lg_pubsub_record r;
+            struct lg_error err = {0};
+            bool end = false;
+
+            if (next[i] == BATCHES * EACH)
+                continue;
+            assert_rc(LG_OK, run_call(&w, &c));
+            assert_non_null(c.op.blob);
+            reader = lg_batch_read(c.op.blob->bytes);
+            for (;;) {
+                assert_ok(lg_batch_next(&reader, &r, &end, &err));
+                if (end)
+                    break;
+                expect_next(&next[i], &r);
+            }
+            at[i] = c.op.position;
+            lg_blob_unref(c.op.blob);
+            ended += next[i] == BATCHES * EACH;
+        }
+    }
+    print_message("produced in %u ms, read three times in %u ms\n",
+                  (unsigned)((produced_us - begun_us) / 1000),
+                  (unsigned)((lg_clock_mono_us() - produced_us) / 1000));
+    delete_topic(&w, "many_v1");
+    done(&w);
+}
+
+/* The broker dies while batches are under way; each is repeated until it is acknowledged. */
+static void no_acknowledged_record_is_lost_when_the_broker_is_killed(void **state)
+{
+    (void)state;
+    enum { BATCHES = 60, EACH = 50, WINDOW = 6 };
+    static unsigned seen[BATCHES * EACH];
+    static struct call calls[BATCHES];
+    unsigned acknowledged = 0, failed = 0, first = 0, begun = 0;
+    struct world w;
+
+    init(&w);
+    create(&w, "killed_v1", 1);
+    memset(calls, 0, sizeof calls);
+    memset(seen, 0, sizeof seen);
+    while (acknowledged < BATCHES) {
+        struct call *c;
+
+        for (; begun < BATCHES && begun < first + WINDOW; begun++) {
+            calls[begun].op.kind = LG_PUBSUB_PRODUCE;
+            calls[begun].op.topic = "killed_v1";
+            calls[begun].op.blob = numbered(begun * EACH, EACH, 200);
+            calls[begun].deadline_ms = 2000;
+            start_call(&w, &calls[begun]);
+            if (begun == 20) {
+                lg_kafka_server_kill(&broker);
+                lg_kafka_server_restart(&broker);
+            } else if (begun == 40) {
+                lg_kafka_server_kill(&broker);
+            }
+        }
+        c = &calls[first];
+        if (finish_call(&w, c) == LG_OK) {
+            lg_blob_unref(c->op.blob);
+            acknowledged++;
+            first++;
+            continue;
+        }
+        assert_int_equal(c->op.rc, LG_ERR_UNAVAILABLE);
+        failed++;
+        if (broker.pid == 0)
+            lg_kafka_server_restart(&broker);
+        start_call(&w, c);
+    }
+    {
+        struct call c = {.op = {.kind = LG_PUBSUB_FETCH, .topic = "killed_v1"}};
+        struct lg_position after = lg_position_earliest();
+        unsigned total = 0;
+
+        for (;;) {
+            struct lg_batch_reader reader;
+            struct lg_pubsub_record r;
+            struct lg_error err = {0};
+            bool end = false;
+
+            c.op.position = after;
+            assert_rc(LG_OK, run_call(&w, &c));
+            if (c.op.blob == NULL)
+                break;
+            after = c.op.position;
+            reader = lg_batch_read(c.op.blob->bytes);
+            for (;;) {
+                assert_ok(lg_batch_next(&reader, &r, &end, &err));
+                if (end)
+                    break;
+                seen[number_of(r.key)]++;
+                total++;
+            }
+            lg_blob_unref(c.op.blob);
+        }
+        for (unsigned i = 0; i < BATCHES * EACH; i++)
+            assert_true(seen[i] >= 1);
+        print_message("%u operations failed, %u records twice\n", failed, total - BATCHES * EACH);
+        assert_true(failed > 0 || total == BATCHES * EACH);
+        assert_true(total <= (BATCHES + failed) * EACH);
+    }
+    delete_topic(&w, "killed_v1");
+    done(&w);
+}
+
+static void a_broker_that_hangs_is_told_and_goes_on(void **state)
+{
+    (void)state;
+    LG_AUTO(lg_blob) *blob = numbered(0, 1, 10);
+    struct call p = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = "paused_v1", .blob = blob},
+                     .deadline_ms = 500};
+    struct call e = {.op = {.kind = LG_PUBSUB_END, .topic = "paused_v1"}, .deadline_ms = 500};
+    struct call f = {
+        .op = {.kind = LG_PUBSUB_FETCH, .topic = "paused_v1", .position = lg_position_earliest()},
+        .deadline_ms = 500};
+    unsigned next = 7;
+    struct world w;
+
+    init(&w);
+    create(&w, "paused_v1", 1);
+    produce(&w, "paused_v1", 7, 3);
+    lg_kafka_server_pause(&broker);
+    assert_int_equal(run_call(&w, &p), LG_ERR_UNAVAILABLE);
+    assert_non_null(strstr(p.op.err.text, "no Kafka broker answers at 127.0.0.1:"));
+    assert_non_null(strstr(p.op.err.text, "check kafka.bootstrap.servers"));
+    assert_int_equal(run_call(&w, &e), LG_ERR_UNAVAILABLE);
+    assert_int_equal(run_call(&w, &f), LG_ERR_UNAVAILABLE);
+    lg_kafka_server_resume(&broker);
+    produce(&w, "paused_v1", 100, 1);
+    {
+        struct call c = {.op = {.kind = LG_PUBSUB_FETCH,
+                                .topic = "paused_v1",
+                                .position = lg_position_earliest(),
+                                .wait_ms = 20000}};
+        struct lg_batch_reader reader;
+        struct lg_pubsub_record r;
+        struct lg_error err = {0};
+        bool end = false;
+
+        assert_rc(LG_OK, run_call(&w, &c));
+        reader = lg_batch_read(c.op.blob->bytes);
+        for (unsigned i = 0; i < 3; i++) {
+            assert_ok(lg_batch_next(&reader, &r, &end, &err));
+            expect_next(&next, &r);
+        }
+        lg_blob_unref(c.op.blob);
+    }
+    delete_topic(&w, "paused_v1");
+    done(&w);
+}
+
+/* Retention, at once: the brokers remove what lies before the offset. */
+static void delete_records(const char *topic, int64_t before)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_DeleteRecords_t *what[1];
+    rd_kafka_queue_t *queue;
+    rd_kafka_event_t *event;
+    char reason[200];
+    rd_kafka_t *rk;
+
+    assert_int_equal(rd_kafka_conf_set(conf, "bootstrap.servers", broker.url + 8, reason, 200), 0);
+    rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, 200);
+    assert_non_null(rk);
+    rd_kafka_topic_partition_list_add(list, topic, 0)->offset = before;
+    what[0] = rd_kafka_DeleteRecords_new(list);
+    queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteRecords(rk, what, 1, NULL, queue);
+    event = rd_kafka_queue_poll(queue, 30000);
+    assert_non_null(event);
+    assert_int_equal(rd_kafka_event_error(event), 0);
+    rd_kafka_event_destroy(event);
+    rd_kafka_DeleteRecords_destroy(what[0]);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(rk);
+}
+
+static void a_position_that_retention_removed_is_told(void **state)
+{
+    (void)state;
+    struct call gone = {.op = {.kind = LG_PUBSUB_FETCH,
+                               .topic = "short_v1",
+                               .position = lg_position_from_offset(40)}};
+    struct call start = {.op = {.kind = LG_PUBSUB_START, .topic = "short_v1"}};
+    struct call reading = {.op = {.kind = LG_PUBSUB_FETCH,
+                                  .topic = "short_v1",
+                                  .position = lg_position_earliest(),
+                                  .max_bytes = 1}};
+    unsigned next = 60;
+    int64_t offset = 0;
+    struct world w;
+
+    init(&w);
+    create(&w, "short_v1", 1);
+    produce(&w, "short_v1", 0, 100);
+    assert_rc(LG_OK, run_call(&w, &reading));
+    lg_blob_unref(reading.op.blob);
+    delete_records("short_v1", 60);
+    assert_int_equal(run_call(&w, &gone), LG_ERR_POSITION_GONE);
+    assert_non_null(strstr(gone.op.err.text, "topic short_v1/0"));
+    assert_non_null(strstr(gone.op.err.text, "position 40"));
+    assert_non_null(strstr(gone.op.err.text, "is 60"));
+    assert_rc(LG_OK, run_call(&w, &start));
+    assert_true(lg_position_offset(&start.op.position, &offset));
+    assert_int_equal(offset, 59);
+    read_all(&w, "short_v1", start.op.position, expect_next, &next);
+    assert_int_equal(next, 100);
+    next = 60;
+    read_all(&w, "short_v1", lg_position_earliest(), expect_next, &next);
+    assert_int_equal(next, 100);
+    delete_topic(&w, "short_v1");
+    done(&w);
+}
+
+static void a_topic_that_is_deleted_while_it_is_read_ends_its_fetches(void **state)
+{
+    (void)state;
+    struct call waiting = {.op = {.kind = LG_PUBSUB_FETCH,
+                                  .topic = "gone_v1",
+                                  .position = lg_position_latest(),
+                                  .wait_ms = 30000}};
+    struct call end = {.op = {.kind = LG_PUBSUB_END, .topic = "gone_v1"}};
+    struct world w, other;
+    uint64_t begun_us;
+
+    init(&w);
+    init(&other);
+    create(&w, "gone_v1", 4);
+    produce(&w, "gone_v1", 0, 10);
+    start_call(&w, &waiting);
+    assert_rc(LG_OK, run_call(&w, &end));
+    delete_topic(&other, "gone_v1"); /* By somebody else. */
+    assert_int_equal(finish_call(&w, &waiting), LG_ERR_NOT_FOUND);
+    begun_us = lg_clock_mono_us();
+    done(&w);
+    done(&other);
+    assert_true(lg_clock_mono_us() - begun_us < 60 * LG_SEC); /* It does not hang. */
+}
+
+static void a_change_of_the_configuration_keeps_what_others_have_set(void **state)
+{
+    (void)state;
+    struct call c = {
+        .op = {.kind = LG_PUBSUB_CONFIGURE, .topic = "kept_v1", .config = {.retention_ms = 15000}}};
+    struct call d = {.op = {.kind = LG_PUBSUB_DESCRIBE, .topic = "kept_v1"}};
+    LG_AUTO(lg_blob) *blob = numbered(0, 1, 5 << 20);
+    struct call p = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = "kept_v1", .blob = blob}};
+    struct world w;
+
+    init(&w);
+    create(&w, "kept_v1", 1);
+    assert_rc(LG_OK, run_call(&w, &c));
+    assert_rc(LG_OK, run_call(&w, &d));
+    assert_int_equal(d.op.config.retention_ms, 15000);
+    assert_int_equal(d.op.config.replication, 1);
+    assert_rc(LG_OK, run_call(&w, &p)); /* max.message.bytes is as it was. */
+    delete_topic(&w, "kept_v1");
+    done(&w);
+}
+
+/* --- Wrong addresses and settings ----------------------------------------------------------- */
+
+static void a_wrong_address_is_told_within_the_deadline(void **state)
+{
+    (void)state;
+    struct call list = {.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 800};
+    struct world w;
+
+    init_with(&w, "127.0.0.1:1", NULL, 0);
+    assert_int_equal(run_call(&w, &list), LG_ERR_UNAVAILABLE);
+    assert_non_null(strstr(list.op.err.text, "no Kafka broker answers at 127.0.0.1:1"));
+    assert_non_null(strstr(list.op.err.text, "check kafka.bootstrap.servers"));
+    done(&w);
+}
+
+static void wrong_options_are_named(void **state)
+{
+    (void)state;
+    const struct {
+        const char *servers, *name, *value, *says;
+    } cases[] = {
+        {"", NULL, NULL, "is not a list of Kafka brokers"},
+        {"kafka://", NULL, NULL, "is not a list of Kafka brokers"},
+        {"http://a:1", NULL, NULL, "\"http://a:1\" is not a list of Kafka brokers"},
+        {"a:1", "group.id", "x", "\"group.id\" is not one of the Kafka settings"},
+        {"a:1", "security.protocol", "loud", "Kafka setting security.protocol: "},
+        {"a:1", "ssl.key.location", "/nowhere", "the settings of Kafka do not work"},
+    };
+    struct lg_log_env env;
+
+    lg_log_env_init_uv(&env);
+    lg_log_env_start_uv(&env);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(cases); i++) {
+        struct lg_kafka_setting settings[] = {{"security.protocol", "ssl"},
+                                              {cases[i].name, cases[i].value}};
+        struct lg_kafka_options o = {.servers = cases[i].servers,
+                                     .settings = settings,
+                                     .setting_count = cases[i].name == NULL ? 0 : 2,
+                                     .lane = env.lane};
+        struct lg_error err = {0};
+        struct lg_kafka *k = NULL;
+
+        assert_rc(LG_ERR_INVALID, lg_kafka_open(&o, &k, &err));
+        assert_null(k);
+        if (strstr(err.text, cases[i].says) == NULL)
+            fail_msg("%s does not say %s", err.text, cases[i].says);
+    }
+    lg_log_env_done(&env);
+}
+
+/* --- Security ------------------------------------------------------------------------------- */
+
+static void round_trip(const char *servers, const struct lg_kafka_setting *settings, size_t n,
+                       const char *topic)
+{
+    unsigned next = 0;
+    struct world w;
+
+    init_with(&w, servers, settings, n);
+    create(&w, topic, 1);
+    produce(&w, topic, 0, 20);
+    read_all(&w, topic, lg_position_earliest(), expect_next, &next);
+    assert_int_equal(next, 20);
+    delete_topic(&w, topic);
+    done(&w);
+}
+
+static void it_speaks_sasl(void **state)
+{
+    (void)state;
+    LG_AUTO_STR char *servers = lg_strf("127.0.0.1:%u", broker.sasl_port);
+    struct lg_kafka_setting settings[] = {{"security.protocol", "SASL_PLAINTEXT"},
+                                          {"sasl.mechanism", "PLAIN"},
+                                          {"sasl.username", "lagoon"},
+                                          {"sasl.password", "secret"}};
+    struct call list = {.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 3000};
+    struct world w;
+
+    round_trip(servers, settings, LG_ARRAY_SIZE(settings), "sasl_v1");
+    settings[3].value = "wrong";
+    init_with(&w, servers, settings, LG_ARRAY_SIZE(settings));
+    assert_int_not_equal(run_call(&w, &list), LG_OK);
+    assert_non_null(strstr(list.op.err.text, "127.0.0.1"));
+    done(&w);
+}
+
+static void it_speaks_tls(void **state)
+{
+    (void)state;
+    LG_AUTO_STR char *servers = lg_strf("127.0.0.1:%u", broker.tls_port);
+    LG_AUTO_STR char *ca = lg_strf("%s/ca.pem", broker.folder);
+    LG_AUTO_STR char *certificate = lg_strf("%s/client.pem", broker.folder);
+    LG_AUTO_STR char *key = lg_strf("%s/client.key", broker.folder);
+    struct lg_kafka_setting settings[] = {{"security.protocol", "SSL"},
+                                          {"ssl.ca.location", ca},
+                                          {"ssl.certificate.location", certificate},
+                                          {"ssl.key.location", key}};
+    struct call list = {.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 2000};
+    struct world w;
+
+    round_trip(servers, settings, LG_ARRAY_SIZE(settings), "tls_v1");
+    init_with(&w, servers, settings, 1); /* Nobody vouches for the broker. */
+    assert_int_equal(run_call(&w, &list), LG_ERR_UNAVAILABLE);
+    done(&w);
+}
+
+/* --- Another client of Kafka ---------------------------------------------------------------- */
+
+static char *output_of(const char *command)
+{
+    LG_SCOPED(lg_buf) text = {0};
+    FILE *f = popen(command, "re");
+    char bytes[4096];
+    size_t got;
+
+    assert_non_null(f);
+    while ((got = fread(bytes, 1, sizeof bytes, f)) > 0)
+        lg_buf_append(&text, bytes, got);
+    if (pclose(f) != 0)
+        fail_msg("`%s` failed: %.*s", command, (int)text.size, (const char *)text.data);
+    return lg_buf_take_str(&text);
+}
+
+static void kcat_reads_what_we_write(void **state)
+{
+    (void)state;
+    const struct lg_pubsub_header headers[] = {{LG_LIT("vtp"), LG_LIT("schema")},
+                                               {LG_LIT("lcs"), LG_LIT("")}};
+    struct lg_pubsub_record r = {
+        .key = LG_LIT("key1"), .value = LG_LIT("value1"), .headers = headers, .header_count = 2};
+    LG_AUTO_STR char *command =
+        lg_strf("kcat -C -q -b 127.0.0.1:%u -t kcat_v1 -p 1 -o 0 -c 1 -f '%%p %%o %%k=%%s %%h\\n'",
+                broker.port);
+    LG_SCOPED(lg_buf) batch = {0};
+    LG_AUTO(lg_blob) *blob = NULL;
+    LG_AUTO_STR char *output = NULL;
+    struct call p = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = "kcat_v1", .partition = 1}};
+    struct world w;
+
+    init(&w);
+    create(&w, "kcat_v1", 2);
+    lg_batch_add(&batch, &r);
+    blob = p.op.blob = lg_blob_take(&batch);
+    assert_rc(LG_OK, run_call(&w, &p));
+    output = output_of(command);
+    assert_string_equal(output, "1 0 key1=value1 vtp=schema,lcs=\n");
+    delete_topic(&w, "kcat_v1");
+    done(&w);
+}
+
+struct kcat_record {
+    unsigned count;
+};
+
+static void expect_kcat_record(void *ctx, const struct lg_pubsub_record *r)
+{
+    struct kcat_record *k = ctx;
+
+    assert_slice_equal(r->key, LG_LIT("k"));
+    assert_slice_equal(r->value, LG_LIT("v"));
+    assert_int_equal(r->header_count, 2);
+    assert_slice_equal(r->headers[0].name, LG_LIT("a"));
+    assert_slice_equal(r->headers[0].value, LG_LIT("1"));
+    assert_slice_equal(r->headers[1].name, LG_LIT("none"));
+    assert_int_equal(r->headers[1].value.size, 0); /* NULL in Kafka. */
+    assert_true(r->timestamp_ms > 1600000000000);  /* The broker's. */
+    k->count++;
+}
+
+static void we_read_what_kcat_writes(void **state)
+{
+    (void)state;
+    LG_AUTO_STR char *command =
+        lg_strf("printf 'k=v\\n' | kcat -P -q -b 127.0.0.1:%u -t kcat_v2 -p 0 -K = -H a=1 -H none "
+                "-z gzip 2>&1",
+                broker.port);
+    LG_AUTO_STR char *output = NULL;
+    struct kcat_record seen = {0};
+    struct world w;
+
+    init(&w);
+    create(&w, "kcat_v2", 1);
+    output = output_of(command);
+    read_all(&w, "kcat_v2", lg_position_earliest(), expect_kcat_record, &seen);
+    assert_int_equal(seen.count, 1);
+    delete_topic(&w, "kcat_v2");
+    done(&w);
+}
+
+static int start_broker(void **state)
+{
+    (void)state;
+    lg_kafka_server_start(&broker, /* with_security= */ true);
+    return 0;
+}
+
+static int stop_broker(void **state)
+{
+    (void)state;
+    lg_kafka_server_done(&broker);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_keeps_the_contract),
+        cmocka_unit_test(many_records_are_read_in_order_by_several_cursors),
+        cmocka_unit_test(a_position_that_retention_removed_is_told),
+        cmocka_unit_test(a_topic_that_is_deleted_while_it_is_read_ends_its_fetches),
+        cmocka_unit_test(a_change_of_the_configuration_keeps_what_others_have_set),
+        cmocka_unit_test(a_wrong_address_is_told_within_the_deadline),
+        cmocka_unit_test(wrong_options_are_named),
+        cmocka_unit_test(it_speaks_sasl),
+        cmocka_unit_test(it_speaks_tls),
+        cmocka_unit_test(kcat_reads_what_we_write),
+        cmocka_unit_test(we_read_what_kcat_writes),
+        cmocka_unit_test(a_broker_that_hangs_is_told_and_goes_on),
+        cmocka_unit_test(no_acknowledged_record_is_lost_when_the_broker_is_killed),
+    };
+
+    return cmocka_run_group_tests(tests, start_broker, stop_broker);
+}

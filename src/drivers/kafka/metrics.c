@@ -1,0 +1,12 @@
+#include "drivers/kafka/metrics.h"
+
+#define X LG_METRIC_DEFINE
+#include "drivers/kafka/metrics.def"
+#undef X
+
+static struct lg_metric *const rows[] = {
+#define X LG_METRIC_POINTER
+#include "drivers/kafka/metrics.def"
+#undef X
+};
+const struct lg_metric_table lg_kafka_metrics = {rows, LG_ARRAY_SIZE(rows)};

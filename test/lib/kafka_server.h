@@ -1,0 +1,35 @@
+/* A real Kafka broker for tests: one process that is broker and controller, on ports and in a
+ * folder of its own. It dies with the test program. The jars come from tools/kafka_jars.py; without
+ * them the running test fails and says so. Every function fails the test when it does not work.
+ */
+#ifndef LG_TEST_LIB_KAFKA_SERVER_H
+#define LG_TEST_LIB_KAFKA_SERVER_H
+
+#include "base/base.h"
+
+#include <sys/types.h>
+
+struct lg_kafka_server {
+    char folder[64];
+    unsigned port, controller_port;
+    unsigned sasl_port; /* SASL_PLAINTEXT with PLAIN; user "lagoon", password "secret" */
+    unsigned tls_port;  /* SSL; certificates in the folder: ca.pem, client.pem, client.key */
+    char *url;          /* "kafka://127.0.0.1:<port>" */
+    bool with_security;
+    pid_t pid; /* 0: not running */
+    int pid_fd;
+};
+
+/* Returns when it takes requests. With `with_security` it has the listeners for TLS and SASL. */
+void lg_kafka_server_start(struct lg_kafka_server *s, bool with_security);
+/* kill -9; data and ports stay. */
+void lg_kafka_server_kill(struct lg_kafka_server *s);
+/* Runs it again after a kill, on the same ports and data. */
+void lg_kafka_server_restart(struct lg_kafka_server *s);
+/* SIGSTOP and SIGCONT. */
+void lg_kafka_server_pause(struct lg_kafka_server *s);
+void lg_kafka_server_resume(struct lg_kafka_server *s);
+/* Kills it and removes its folder. {0} is allowed. */
+void lg_kafka_server_done(struct lg_kafka_server *s);
+
+#endif
