@@ -59,6 +59,7 @@ struct lg_controller_options {
      * cluster's or too new, or another controller has its address. On the lane; may be NULL. */
     void (*failed)(void *ctx, const struct lg_error *err);
     void *failed_ctx;
+    uint64_t conflict_ms; /* how long another one may have its address; as of lg_announce_options */
 };
 
 /* Listens at once; answers 503 until it leads and the metadata is read, or another one leads: then

@@ -181,6 +181,7 @@ static void announce(struct lg_controller *c)
         .path = path,
         .value = (const char *)value.data,
         .identity = c->identity,
+        .conflict_ms = c->o.conflict_ms,
         .failed = announce_failed,
         .ctx = c,
     });

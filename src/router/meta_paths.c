@@ -89,9 +89,20 @@ static void current_version(struct lg_router *r, struct lg_http_request *rq,
 
 static void controller(struct lg_router *r, struct lg_http_request *rq)
 {
-    struct lg_json *json = lg_reply_base(r->cluster, NULL);
+    const char *leader = lg_leader_watch_url(r->leader);
+    const char *url = leader == NULL ? r->controller_url : leader;
+    struct lg_json *json;
+    struct lg_error err;
 
-    lg_json_set_str(json, "url", r->controller_url);
+    if (url == NULL) {
+        (void)lg_error_set(&err, LG_ERR_UNAVAILABLE,
+                           "no controller leads cluster '%s' at this moment; ask again",
+                           r->cluster);
+        lg_reply_text(rq, &err);
+        return;
+    }
+    json = lg_reply_base(r->cluster, NULL);
+    lg_json_set_str(json, "url", url);
     lg_json_set_str(json, "secureUrl", NULL);
     lg_json_set_str(json, "grpcUrl", NULL);
     lg_json_set_str(json, "secureGrpcUrl", NULL);

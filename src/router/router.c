@@ -2,10 +2,8 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "model/names.h"
 #include "router/metrics.h"
 
-#define PAUSE_US (200 * LG_MS)
 #define STOP_GRACE_MS 5000u
 #define READ_TIMEOUT_MS_DEFAULT 10000u
 #define REQUEST_BYTES_MAX ((size_t)16 << 20)
@@ -105,66 +103,32 @@ static void forget_served(struct lg_router *r, const struct lg_catalog_snapshot 
 /* --- Announcement. -----------------------------------------------------------------------------
  */
 
-static void announce(struct lg_router *r);
-static void stop_catalog(struct lg_router *r);
-
-static void announce_due(struct lg_timer *timer)
-{
-    announce(LG_CONTAINER_OF(timer, struct lg_router, announce_again));
-}
-
-static void announced(struct lg_meta_op *op)
-{
-    struct lg_router *r = LG_CONTAINER_OF(op, struct lg_router, announce);
-
-    r->announcing = false;
-    if (r->stopping) {
-        if (op->change_count > 1) /* It still said that we are here. */
-            announce(r);
-        else if (r->idle)
-            stop_catalog(r);
-        return;
-    }
-    if (r->announce_lost) {
-        announce(r);
-        return;
-    }
-    r->ready = op->rc == LG_OK;
-    if (r->ready)
-        return;
-    lg_log(LG_LOG_WARN, "router_not_announced", "url=%s reason=\"%s\"", r->url, op->err.text);
-    lg_timer_start(r->o.lane, &r->announce_again, PAUSE_US, announce_due);
-}
-
-static void announce(struct lg_router *r)
-{
-    r->announce_changes[0] = (struct lg_meta_change){
-        .kind = LG_META_REMOVE_TREE, .path = r->announce_path, .version = LG_META_ANY_VERSION};
-    r->announce_changes[1] = (struct lg_meta_change){.kind = LG_META_CREATE_EPHEMERAL,
-                                                     .path = r->announce_path,
-                                                     .value = lg_slice_str(r->announce_value),
-                                                     .version = LG_META_ANY_VERSION};
-    r->announcing = true;
-    r->announce_lost = false;
-    r->announce = (struct lg_meta_op){.kind = LG_META_WRITE,
-                                      .lane = r->o.lane,
-                                      .changes = r->announce_changes,
-                                      .change_count = r->stopping ? 1 : 2,
-                                      .done = announced};
-    lg_metastore_submit(r->o.metastore, &r->announce);
-}
-
-/* Nobody knows any more that we are here; once the catalog has read what came meanwhile, we say so
- * again: a live router is one that knows the current versions. */
-static void session_lost(void *ctx)
+static void announce_failed(void *ctx, const struct lg_error *err)
 {
     struct lg_router *r = ctx;
 
-    lg_log(LG_LOG_WARN, "router_session_lost", "url=%s", r->url);
-    lg_timer_stop(r->o.lane, &r->announce_again);
-    r->ready = false;
-    if (r->announcing)
-        r->announce_lost = true; /* It may have belonged to the session that is lost. */
+    if (r->o.failed != NULL && !r->stopping)
+        r->o.failed(r->o.failed_ctx, err);
+}
+
+/* By hand: after a lost session nobody knows any more that we are here; once the catalog has read
+ * what came meanwhile, we say so again: a live router is one that knows the current versions. */
+static void prepare_announcement(struct lg_router *r)
+{
+    LG_AUTO_STR char *path = lg_strf("/routers/%s", r->id);
+    LG_AUTO_STR char *value =
+        lg_strf("{\"url\":\"%s\",\"release\":\"" LAGOON_VERSION "\",\"identity\":\"%s\"}", r->url,
+                r->identity);
+
+    r->announce = lg_announce_start(&(struct lg_announce_options){.lane = r->o.lane,
+                                                                  .metastore = r->o.metastore,
+                                                                  .path = path,
+                                                                  .value = value,
+                                                                  .identity = r->identity,
+                                                                  .conflict_ms = r->o.conflict_ms,
+                                                                  .by_hand = true,
+                                                                  .failed = announce_failed,
+                                                                  .ctx = r});
 }
 
 static void catalog_changed(void *ctx, struct lg_catalog_snapshot *s)
@@ -179,8 +143,8 @@ static void catalog_changed(void *ctx, struct lg_catalog_snapshot *s)
 
         (void)!lg_router_version(r, s, s->stores.data[i], &version, &err);
     }
-    if (!r->ready && !r->announcing && !r->stopping && !lg_timer_armed(&r->announce_again))
-        announce(r);
+    if (!r->stopping)
+        lg_announce_now(r->announce);
 }
 
 /* --- Requests. ---------------------------------------------------------------------------------
@@ -225,8 +189,6 @@ static void router_free(struct lg_router *r)
     lg_free(r->cluster);
     lg_free(r->controller_url);
     lg_free(r->url);
-    lg_free(r->announce_path);
-    lg_free(r->announce_value);
     lg_free(r);
 }
 
@@ -243,15 +205,12 @@ static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
                                           .listener = LG_HTTP_LISTENER_ROUTER,
                                           .handler = handle,
                                           .ctx = r};
-    char id[LG_NAMES_INSTANCE_MAX + 1];
     enum lg_rc rc = lg_http_server_start(&http, &r->http, err);
 
     if (rc != LG_OK)
         return lg_error_wrap(err, "router");
-    rc = lg_names_instance(id, host, lg_http_server_port(r->http), err);
+    rc = lg_names_instance(r->id, host, lg_http_server_port(r->http), err);
     r->url = lg_strf("http://%s:%u", host, lg_http_server_port(r->http));
-    r->announce_path = lg_strf("/routers/%s", id);
-    r->announce_value = lg_strf("{\"url\":\"%s\"}", r->url);
     return rc;
 }
 
@@ -265,7 +224,8 @@ enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_ro
     if (r->o.read_timeout_ms == 0)
         r->o.read_timeout_ms = READ_TIMEOUT_MS_DEFAULT;
     r->cluster = lg_strdup(options->cluster == NULL ? "lagoon-0" : options->cluster);
-    r->controller_url = lg_strdup(options->controller_url);
+    if (options->controller_url != NULL)
+        r->controller_url = lg_strdup(options->controller_url);
     r->served = lg_map_new();
     r->hosts = lg_host_table_new();
     r->stack = lg_fetch_stack_new(&(struct lg_fetch_options){.lane = options->lane,
@@ -277,10 +237,12 @@ enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_ro
         router_free(r);
         return rc;
     }
+    lg_announce_make_identity(options->lane, r->identity);
+    prepare_announcement(r);
+    r->leader = lg_leader_watch_start(options->metastore, options->lane);
     r->catalog = lg_catalog_start(&(struct lg_catalog_options){.metastore = options->metastore,
                                                                .lane = options->lane,
                                                                .changed = catalog_changed,
-                                                               .session_lost = session_lost,
                                                                .ctx = r});
     *out = r;
     return LG_OK;
@@ -293,41 +255,39 @@ uint16_t lg_router_port(const struct lg_router *router)
 
 bool lg_router_ready(const struct lg_router *router)
 {
-    return router->ready;
+    return !router->stopping && lg_announce_is_there(router->announce);
 }
 
-static void catalog_stopped(void *ctx)
+/* The end: withdrawn and without requests, then without catalog and leader, then gone. */
+static void part_stopped(void *ctx)
 {
     struct lg_router *r = ctx;
     void (*stopped)(void *ctx) = r->stopped;
     void *stopped_ctx = r->stopped_ctx;
 
+    if (--r->parts > 0)
+        return;
     router_free(r);
     stopped(stopped_ctx);
 }
 
-static void stop_catalog(struct lg_router *r)
-{
-    lg_catalog_stop(r->catalog, catalog_stopped, r);
-}
-
-static void http_stopped(void *ctx)
+static void idle(void *ctx)
 {
     struct lg_router *r = ctx;
 
-    r->idle = true;
-    if (!r->announcing)
-        stop_catalog(r);
+    if (--r->parts > 0)
+        return;
+    r->parts = 2;
+    lg_catalog_stop(r->catalog, part_stopped, r);
+    lg_leader_watch_stop(r->leader, part_stopped, r);
 }
 
 void lg_router_stop(struct lg_router *r, void (*stopped)(void *ctx), void *ctx)
 {
     r->stopping = true;
-    r->ready = false;
     r->stopped = stopped;
     r->stopped_ctx = ctx;
-    lg_timer_stop(r->o.lane, &r->announce_again);
-    if (!r->announcing)
-        announce(r); /* Withdraws. */
-    lg_http_server_stop(r->http, STOP_GRACE_MS, http_stopped, r);
+    r->parts = 2;
+    lg_announce_stop(r->announce, idle, r);
+    lg_http_server_stop(r->http, STOP_GRACE_MS, idle, r);
 }

@@ -20,10 +20,16 @@ struct lg_router_options {
     uint16_t port;              /* 0 picks one */
     const char *announced_host; /* NULL: `host` */
     const char *cluster;        /* NULL: "lagoon-0" */
-    const char *controller_url; /* what /leader_controller answers; copied */
-    uint64_t read_timeout_ms;   /* of a read; 0: 10000 */
-    size_t connections_max;     /* of the listener; 0: its default */
-    uint64_t idle_ms;           /* of its connections; 0: its default */
+    /* What /leader_controller answers while the metadata names no leader; copied. NULL: it says
+     * then that there is none. */
+    const char *controller_url;
+    uint64_t read_timeout_ms; /* of a read; 0: 10000 */
+    size_t connections_max;   /* of the listener; 0: its default */
+    uint64_t idle_ms;         /* of its connections; 0: its default */
+    uint64_t conflict_ms;     /* as of lg_announce_options */
+    /* Another router has its address and does not go: the process should end. May be NULL. */
+    void (*failed)(void *ctx, const struct lg_error *err);
+    void *failed_ctx;
 };
 
 /* Listens at once; answers 503 until it has read the metadata. LG_ERR_IN_USE, LG_ERR_INVALID. */

@@ -3,7 +3,10 @@
 #define LG_ROUTER_ROUTER_IMPL_H
 
 #include "catalog/catalog.h"
+#include "coord/announce.h"
+#include "coord/leader_watch.h"
 #include "fetch/layers.h"
+#include "model/names.h"
 #include "net/http_server.h"
 #include "router/path.h"
 #include "router/reply.h"
@@ -18,11 +21,12 @@ struct lg_router {
     struct lg_fetch_stack *stack;
     struct lg_http_server *http;
 
-    char *announce_path, *announce_value;
-    struct lg_meta_change announce_changes[2];
-    struct lg_meta_op announce;
-    struct lg_timer announce_again;
-    bool announcing, announce_lost, ready, stopping, idle;
+    char id[LG_NAMES_INSTANCE_MAX + 1];
+    char identity[LG_ANNOUNCE_IDENTITY_MAX];
+    struct lg_announce *announce;
+    struct lg_leader_watch *leader;
+    unsigned parts; /* that a stop still waits for */
+    bool stopping;
     bool read_throttling_off; /* by /admin/readQuotaThrottle */
     void (*stopped)(void *ctx);
     void *stopped_ctx;

@@ -287,8 +287,11 @@ static void expect_announced(struct lg_clw *w, bool want)
 {
     LG_AUTO_STR char *value = lg_clw_meta_get(w, "/routers/router_7777");
 
+    static const char what[] =
+        "{\"url\":\"http://router:7777\",\"release\":\"" LAGOON_VERSION "\",\"identity\":\"";
+
     if (want)
-        assert_string_equal(value, "{\"url\":\"http://router:7777\"}");
+        assert_memory_equal(value, what, sizeof what - 1);
     else
         assert_null(value);
 }
@@ -390,6 +393,466 @@ static void it_says_why_it_cannot_start(void **state)
     assert_rc(LG_ERR_IN_USE, attempt.rc);
     assert_non_null(strstr(attempt.err.text, "7777"));
     assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 200);
+    lg_clw_free(w);
+}
+
+static const char *leader_url(struct lg_clw *w)
+{
+    lg_clw_run_ms(w, 500);
+    assert_int_equal(lg_clw_get(w, &w->router, "/leader_controller"), 200);
+    return lg_json_get_str(w->json, "url", "(none)");
+}
+
+static void it_names_the_controller_that_the_metadata_says_leads(void **state)
+{
+    struct lg_clw *w = lg_clw_new(65, /* with_controller= */ false);
+
+    (void)state;
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 1000);
+    assert_string_equal(leader_url(w), "http://ground:5555"); /* What it was configured with. */
+    lg_clw_meta(w, LG_META_PUT, "/leader", "{\"id\":\"a\",\"url\":\"http://a:1\",\"term\":1}");
+    assert_string_equal(leader_url(w), "http://a:1");
+    lg_clw_meta(w, LG_META_PUT, "/leader", "{\"id\":\"b\",\"url\":\"http://b:1\",\"term\":2}");
+    assert_string_equal(leader_url(w), "http://b:1");
+    lg_clw_meta(w, LG_META_PUT, "/leader", "[junk");
+    assert_string_equal(leader_url(w), "http://ground:5555");
+    lg_clw_router_stop(w);
+    lg_clw_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_read_fails_while_versions_swap_and_servers_die),
+        cmocka_unit_test(it_announces_itself_once_it_has_read_what_exists),
+        cmocka_unit_test(it_announces_itself_again_after_a_lost_session),
+        cmocka_unit_test(it_withdraws_at_any_moment_of_its_start),
+        cmocka_unit_test(it_says_why_it_cannot_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+cmocka_unit_test(it_names_the_controller_that_the_metadata_says_leads),
+/* A router as a whole: versions swap back and forth and servers die while it is read, and no read
+ * fails or mixes versions; it announces itself, withdraws, and says why it cannot start. */
+#include "router/router.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+#include "read/wire.h"
+#include "test/lib/cluster_world.h"
+#include "test/test.h"
+
+#define PARTITIONS 4u
+#define ROWS 60
+#define ROW_KEY_BYTES 7
+
+    static char keys[ROWS][ROW_KEY_BYTES + 1];
+
+/* Every value is the number of its version. */
+static int push(struct lg_clw *w, int version)
+{
+    struct lg_clw_row rows[ROWS];
+    uint8_t value = (uint8_t)(2 * version); /* Avro's long, while it is below 64. */
+
+    for (int i = 0; i < ROWS; i++) {
+        (void)snprintf(keys[i], sizeof keys[i], "\x0cnum%03d", i);
+        rows[i] = (struct lg_clw_row){lg_slice_str(keys[i]), lg_slice(&value, 1), 1};
+    }
+    return lg_clw_push(w, "cities", PARTITIONS, rows, ROWS);
+}
+
+/* --- Readers that never pause for long. --------------------------------------------------------
+ */
+
+enum manner { VENICE_ONE, VENICE_MANY, PEOPLE_ONE, PEOPLE_MANY, MANNERS };
+
+struct readers;
+
+struct reader {
+    struct readers *all;
+    enum manner manner;
+    unsigned turn;
+    struct lg_http_call call;
+    struct lg_timer pause;
+    struct lg_buf target, body;
+    unsigned want_since; /* all->settled_since when it began */
+};
+
+struct readers {
+    struct lg_clw *w;
+    struct reader reader[MANNERS];
+    struct lg_buf many_bytes, many_json; /* bodies that name every key */
+    bool stop;
+    unsigned busy;
+    uint64_t reads[MANNERS];
+    unsigned seen[8];       /* reads by version */
+    int settled;            /* The router serves this version and nothing changes; 0: unknown. */
+    unsigned settled_since; /* how often that has changed */
+};
+
+static void read_next(struct lg_timer *timer);
+
+static void fail_read(const struct reader *r, const char *why)
+{
+    fail_msg("reader %d: %s: status %d, %s: %.*s", (int)r->manner, why, r->call.status,
+             r->call.err.text, LG_FMT(lg_buf_slice(&r->call.response_body)));
+}
+
+/* The version that all records of a multi-get have. */
+static int version_of_records(const struct reader *r)
+{
+    struct lg_decoder d = lg_decoder_of(lg_buf_slice(&r->call.response_body));
+    struct lg_wire_value value;
+    struct lg_error err = {0};
+    bool end = false;
+    int version = 0;
+    size_t n = 0;
+
+    for (;; n++) {
+        if (lg_wire_value_next(&d, &value, &end, &err) != LG_OK)
+            fail_read(r, err.text);
+        if (end)
+            break;
+        if (value.index < 0 || value.value.size != 1)
+            fail_read(r, "a key is missing");
+        if (n > 0 && value.value.data[0] != 2 * version)
+            fail_read(r, "versions are mixed");
+        version = value.value.data[0] / 2;
+    }
+    if (n != ROWS)
+        fail_read(r, "not every key is answered");
+    return version;
+}
+
+static int version_of_results(const struct reader *r)
+{
+    LG_AUTO(lg_json) *json = NULL;
+    const struct lg_json *results;
+    struct lg_error err = {0};
+    int64_t version;
+
+    assert_ok(lg_json_parse(lg_buf_slice(&r->call.response_body), &json, &err));
+    version = lg_json_get_int(json, "version", -1);
+    results = lg_json_get(json, "results");
+    if (lg_json_size(results) != ROWS)
+        fail_read(r, "not every key is answered");
+    for (size_t i = 0; i < ROWS; i++)
+        if (lg_json_get_int(lg_json_at(results, i), "value", -2) != version)
+            fail_read(r, "versions are mixed");
+    return (int)version;
+}
+
+static int version_of(const struct reader *r)
+{
+    struct lg_slice body = lg_buf_slice(&r->call.response_body), header;
+    int64_t version = 0;
+
+    switch (r->manner) {
+    case VENICE_ONE:
+        if (body.size != 1)
+            fail_read(r, "no value");
+        return body.data[0] / 2;
+    case VENICE_MANY:
+        return version_of_records(r);
+    case PEOPLE_ONE:
+        header = lg_http_header(&r->call.response_headers, "X-LAGOON-VERSION");
+        if (!lg_slice_eq(header, body) || !lg_parse_i64(body, 1, 7, &version))
+            fail_read(r, "the value is of another version");
+        return (int)version;
+    default:
+        return version_of_results(r);
+    }
+}
+
+static void read_done(struct lg_http_call *call)
+{
+    struct reader *r = LG_CONTAINER_OF(call, struct reader, call);
+    struct readers *all = r->all;
+    int version;
+
+    if (call->rc != LG_OK || call->status != 200)
+        fail_read(r, "a read failed");
+    version = version_of(r);
+    assert_true(version >= 1 && version < (int)LG_ARRAY_SIZE(all->seen));
+    all->seen[version]++;
+    all->reads[r->manner]++;
+    if (all->settled != 0 && all->settled_since == r->want_since && version != all->settled)
+        fail_read(r, "an old version after the swap");
+    lg_http_call_done(call);
+    all->busy--;
+    if (!all->stop)
+        lg_timer_start(all->w->lane, &r->pause, 5 * LG_MS, read_next);
+}
+
+static void read_next(struct lg_timer *timer)
+{
+    struct reader *r = LG_CONTAINER_OF(timer, struct reader, pause);
+    struct readers *all = r->all;
+    static const struct lg_http_header api[] = {
+        {{(const uint8_t *)"X-VENICE-API-VERSION", 20}, {(const uint8_t *)"1", 1}},
+        {{(const uint8_t *)"X-VENICE-STREAMING", 18}, {(const uint8_t *)"1", 1}}};
+    bool many = r->manner == VENICE_MANY || r->manner == PEOPLE_MANY;
+    bool venice = r->manner == VENICE_ONE || r->manner == VENICE_MANY;
+    const char *key = keys[r->turn++ % ROWS];
+
+    lg_buf_clear(&r->target);
+    lg_buf_append_str(&r->target, venice ? "/storage/cities" : "/v1/stores/cities");
+    if (!many)
+        lg_buf_append_str(&r->target, "/");
+    if (r->manner == VENICE_ONE) {
+        lg_base64_encode(&r->target, lg_slice_str(key), /* url_safe= */ true);
+        lg_buf_append_str(&r->target, "?f=b64");
+    } else if (r->manner == PEOPLE_ONE) {
+        lg_buf_append_str(&r->target, key + 1);
+    }
+    r->want_since = all->settled_since;
+    r->call = (struct lg_http_call){
+        .host = "router",
+        .port = LG_CLW_ROUTER_PORT,
+        .method = many ? LG_HTTP_POST : LG_HTTP_GET,
+        .target = lg_buf_slice(&r->target),
+        .headers = api,
+        .header_count = venice ? 2 : 0,
+        .body = !many    ? LG_SLICE_NULL
+                : venice ? lg_buf_slice(&all->many_bytes)
+                         : lg_buf_slice(&all->many_json),
+        .deadline_us = lg_lane_now_us(all->w->lane) + 10 * LG_SEC,
+        .done = read_done,
+    };
+    all->busy++;
+    lg_http_call_submit(all->w->http, &r->call);
+}
+
+static void readers_start(struct readers *all, struct lg_clw *w)
+{
+    memset(all, 0, sizeof *all);
+    all->w = w;
+    lg_buf_append_str(&all->many_json, "{\"keys\":[");
+    for (int i = 0; i < ROWS; i++) {
+        lg_buf_append_byte(&all->many_bytes, 2 * ROW_KEY_BYTES);
+        lg_buf_append_str(&all->many_bytes, keys[i]);
+        lg_buf_appendf(&all->many_json, "%s\"%s\"", i == 0 ? "" : ",", keys[i] + 1);
+    }
+    lg_buf_append_str(&all->many_json, "]}");
+    for (unsigned i = 0; i < MANNERS; i++) {
+        all->reader[i].all = all;
+        all->reader[i].manner = (enum manner)i;
+        lg_timer_start(w->lane, &all->reader[i].pause, LG_MS * (i + 1), read_next);
+    }
+}
+
+static bool are_idle(void *ctx)
+{
+    return ((struct readers *)ctx)->busy == 0;
+}
+
+static void readers_stop(struct readers *all)
+{
+    all->stop = true;
+    for (int i = 0; i < MANNERS; i++)
+        lg_timer_stop(all->w->lane, &all->reader[i].pause);
+    assert_true(lg_sim_run_until(all->w->sim, are_idle, all, 30 * LG_SEC));
+    for (int i = 0; i < MANNERS; i++) {
+        lg_buf_done(&all->reader[i].target);
+        lg_buf_done(&all->reader[i].body);
+    }
+    lg_buf_done(&all->many_bytes);
+    lg_buf_done(&all->many_json);
+}
+
+static void settle(struct readers *all, int version)
+{
+    lg_clw_until_served(all->w, "cities", version);
+    all->settled = version;
+    all->settled_since++;
+    lg_clw_run_ms(all->w, 150);
+}
+
+static void swap(struct readers *all, const char *path, int version)
+{
+    all->settled = 0;
+    all->settled_since++;
+    if (lg_clw_post(all->w, path, "store_name=cities") != 200)
+        fail_msg("%s: %.*s", path, LG_FMT(lg_clw_body(all->w)));
+    settle(all, version);
+}
+
+static void no_read_fails_while_versions_swap_and_servers_die(void **state)
+{
+    struct lg_clw *w = lg_clw_new(61, /* with_controller= */ true);
+    struct readers all;
+
+    (void)state;
+    lg_clw_server_start(w, 0);
+    lg_clw_server_start(w, 1);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_new_store(w, "cities", "\"string\"", PARTITIONS, 2);
+    assert_int_equal(push(w, 1), 1);
+    readers_start(&all, w);
+    assert_int_equal(push(w, 2), 2); /* The first swap is a push's. */
+    settle(&all, 2);
+    for (unsigned round = 0; round < 12; round++) {
+        swap(&all, "/rollback_to_backup_version", 1);
+        if (round % 4 == 0)
+            lg_clw_server_kill(w, round / 4 % 2);
+        swap(&all, "/roll_forward_to_future_version", 2);
+        if (round % 4 == 2) {
+            lg_clw_server_start(w, round / 4 % 2);
+            lg_clw_run_ms(w, 7000); /* It is complete before the other one dies. */
+        }
+    }
+    readers_stop(&all);
+    for (int i = 0; i < MANNERS; i++)
+        assert_true(all.reads[i] > 200);
+    assert_true(all.seen[1] > 200 && all.seen[2] > 200);
+    assert_int_equal(all.seen[1] + all.seen[2], /* And nothing else. */
+                     all.reads[0] + all.reads[1] + all.reads[2] + all.reads[3]);
+    lg_clw_router_stop(w);
+    lg_clw_server_stop(w, 0);
+    lg_clw_free(w);
+}
+
+/* --- Announcement. -----------------------------------------------------------------------------
+ */
+
+static void expect_announced(struct lg_clw *w, bool want)
+{
+    LG_AUTO_STR char *value = lg_clw_meta_get(w, "/routers/router_7777");
+
+    static const char what[] =
+        "{\"url\":\"http://router:7777\",\"release\":\"" LAGOON_VERSION "\",\"identity\":\"";
+
+    if (want)
+        assert_memory_equal(value, what, sizeof what - 1);
+    else
+        assert_null(value);
+}
+
+static void it_announces_itself_once_it_has_read_what_exists(void **state)
+{
+    struct lg_clw *w = lg_clw_new(62, /* with_controller= */ true);
+
+    (void)state;
+    lg_meta_sim_cut(w->meta, "router", true);
+    lg_clw_router_start(w);
+    assert_int_equal(lg_router_port(w->router.router), LG_CLW_ROUTER_PORT);
+    assert_false(lg_router_ready(w->router.router));
+    /* It listens, and says that it is not ready, in the words of the asker. */
+    assert_int_equal(lg_clw_get(w, &w->router, "/storage/cities/AmE=?f=b64"), 503);
+    assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 503);
+    lg_clw_expect_text(w, "{\"error\":\"the router has not read the metadata yet; try again\","
+                          "\"code\":\"ERR_UNREADY\"}");
+    assert_int_equal(lg_clw_get(w, &w->router, "/v1/stores"), 503);
+    assert_int_equal(lg_clw_get(w, &w->router, "/key_schema/cities"), 503);
+    expect_announced(w, false);
+    lg_meta_sim_heal(w->meta);
+    lg_clw_run_ms(w, 12000);
+    assert_true(lg_router_ready(w->router.router));
+    expect_announced(w, true);
+    assert_int_equal(lg_clw_get(w, &w->ground, "/list_routers"), 200);
+    lg_clw_expect_text(w,
+                       "{\"cluster\":\"lagoon-0\",\"name\":null,\"error\":null,\"errorType\":null,"
+                       "\"exceptionType\":null,\"routers\":[\"http://router:7777\"]}");
+    assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 200);
+    lg_clw_free(w);
+}
+
+static void it_announces_itself_again_after_a_lost_session(void **state)
+{
+    struct lg_clw *w = lg_clw_new(63, /* with_controller= */ false);
+
+    (void)state;
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    expect_announced(w, true);
+    lg_meta_sim_cut(w->meta, "router", true);
+    lg_clw_run_ms(w, 10000);
+    expect_announced(w, false);
+    lg_meta_sim_heal(w->meta);
+    lg_clw_run_ms(w, 12000);
+    expect_announced(w, true);
+    lg_clw_free(w);
+}
+
+static void it_withdraws_at_any_moment_of_its_start(void **state)
+{
+    struct lg_clw *w = lg_clw_new(64, /* with_controller= */ false);
+
+    (void)state;
+    lg_clw_store(w, "cities", 1, 1, 1);
+    for (unsigned ms = 0; ms < 40; ms += 3) {
+        lg_clw_router_start(w);
+        lg_clw_run_ms(w, ms);
+        lg_clw_router_stop(w);
+        expect_announced(w, false);
+        assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 0);
+    }
+    lg_clw_free(w);
+}
+
+struct attempt {
+    struct lg_clw *w;
+    enum lg_rc rc;
+    struct lg_error err;
+};
+
+/* As code of the router's node, beside the router that runs there. */
+static void try_to_start(void *ctx)
+{
+    struct attempt *a = ctx;
+    struct lg_lane *lane = lg_sim_lane_new(a->w->sim, a->w->router.node, "second");
+    struct lg_router_options o = {.lane = lane,
+                                  .metastore = lg_meta_sim_session(a->w->meta, lane),
+                                  .transport = lg_net_sim_transport(a->w->net),
+                                  .host = "router",
+                                  .port = LG_CLW_ROUTER_PORT,
+                                  .controller_url = "http://ground:5555"};
+    struct lg_router *router = NULL;
+
+    a->rc = lg_router_start(&o, &router, &a->err);
+    assert_null(router);
+}
+
+static void it_says_why_it_cannot_start(void **state)
+{
+    struct lg_clw *w = lg_clw_new(65, /* with_controller= */ false);
+    struct attempt attempt = {.w = w};
+
+    (void)state;
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_sim_node_run(w->router.node, try_to_start, &attempt);
+    assert_rc(LG_ERR_IN_USE, attempt.rc);
+    assert_non_null(strstr(attempt.err.text, "7777"));
+    assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 200);
+    lg_clw_free(w);
+}
+
+static const char *leader_url(struct lg_clw *w)
+{
+    lg_clw_run_ms(w, 500);
+    assert_int_equal(lg_clw_get(w, &w->router, "/leader_controller"), 200);
+    return lg_json_get_str(w->json, "url", "(none)");
+}
+
+static void it_names_the_controller_that_the_metadata_says_leads(void **state)
+{
+    struct lg_clw *w = lg_clw_new(65, /* with_controller= */ false);
+
+    (void)state;
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 1000);
+    assert_string_equal(leader_url(w), "http://ground:5555"); /* What it was configured with. */
+    lg_clw_meta(w, LG_META_PUT, "/leader", "{\"id\":\"a\",\"url\":\"http://a:1\",\"term\":1}");
+    assert_string_equal(leader_url(w), "http://a:1");
+    lg_clw_meta(w, LG_META_PUT, "/leader", "{\"id\":\"b\",\"url\":\"http://b:1\",\"term\":2}");
+    assert_string_equal(leader_url(w), "http://b:1");
+    lg_clw_meta(w, LG_META_PUT, "/leader", "[junk");
+    assert_string_equal(leader_url(w), "http://ground:5555");
+    lg_clw_router_stop(w);
     lg_clw_free(w);
 }
 

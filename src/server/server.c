@@ -4,13 +4,13 @@
  */
 #include "server/server.h"
 
-#include "base/log.h"
+#include "base/json.h"
 #include "base/str.h"
+#include "coord/announce.h"
 #include "model/names.h"
 #include "server/front_rest.h"
 #include "server/key_profiler.h"
 
-#define PAUSE_US (200 * LG_MS)
 #define STOP_GRACE_MS 5000u
 
 struct lg_server {
@@ -20,81 +20,54 @@ struct lg_server {
     struct lg_front_rest front;
     struct lg_http_server *http;
 
-    char *announce_path, *announce_value;
-    struct lg_meta_change announce_changes[2];
-    struct lg_meta_op announce;
-    bool announcing, announce_lost, ready, stopping, idle;
-    struct lg_timer announce_again;
+    char *announce_value;
+    struct lg_announce *announce;
+    bool stopping;
+    unsigned parts; /* that a stop still waits for */
     struct lg_offload close;
     void (*stopped)(void *ctx);
     void *stopped_ctx;
 };
 
-static void announce(struct lg_server *s);
-static void stop_replicas(struct lg_server *s);
-
-static void announce_due(struct lg_timer *timer)
+static void announce_failed(void *ctx, const struct lg_error *err)
 {
-    announce(LG_CONTAINER_OF(timer, struct lg_server, announce_again));
-}
+    struct lg_server *s = ctx;
 
-static void announced(struct lg_meta_op *op)
-{
-    struct lg_server *s = LG_CONTAINER_OF(op, struct lg_server, announce);
-
-    s->announcing = false;
-    if (s->stopping) {
-        if (op->change_count > 1) /* It still said that we are here. */
-            announce(s);
-        else if (s->idle)
-            stop_replicas(s);
-        return;
-    }
-    if (s->announce_lost) {
-        announce(s);
-        return;
-    }
-    s->ready = op->rc == LG_OK;
-    if (s->ready) {
-        lg_log(LG_LOG_INFO, "server_announced", "instance=%s", s->instance);
-        return;
-    }
-    lg_log(LG_LOG_WARN, "server_not_announced", "instance=%s reason=\"%s\"", s->instance,
-           op->err.text);
-    lg_timer_start(s->o.lane, &s->announce_again, PAUSE_US, announce_due);
+    if (s->o.failed != NULL && !s->stopping)
+        s->o.failed(s->o.failed_ctx, err);
 }
 
 /* "I am here": for as long as the metastore session lives. */
 static void announce(struct lg_server *s)
 {
-    s->announce_changes[0] = (struct lg_meta_change){
-        .kind = LG_META_REMOVE_TREE, .path = s->announce_path, .version = LG_META_ANY_VERSION};
-    s->announce_changes[1] = (struct lg_meta_change){.kind = LG_META_CREATE_EPHEMERAL,
-                                                     .path = s->announce_path,
-                                                     .value = lg_slice_str(s->announce_value),
-                                                     .version = LG_META_ANY_VERSION};
-    s->announcing = true;
-    s->announce_lost = false;
-    s->announce = (struct lg_meta_op){.kind = LG_META_WRITE,
-                                      .lane = s->o.lane,
-                                      .changes = s->announce_changes,
-                                      .change_count = s->stopping ? 1 : 2,
-                                      .done = announced};
-    lg_metastore_submit(s->o.metastore, &s->announce);
+    LG_AUTO_STR char *path = lg_strf("/instances/%s", s->instance);
+
+    s->announce = lg_announce_start(&(struct lg_announce_options){.lane = s->o.lane,
+                                                                  .metastore = s->o.metastore,
+                                                                  .path = path,
+                                                                  .value = s->announce_value,
+                                                                  .identity = s->o.identity,
+                                                                  .conflict_ms = s->o.conflict_ms,
+                                                                  .failed = announce_failed,
+                                                                  .ctx = s});
 }
 
-/* Nobody knows any more that we are here. */
-static void session_lost(void *ctx)
+/* Of v0.1 are host and port; what is not configured is left out. */
+static char *announcement(const struct lg_server *s, const char *host, uint16_t port)
 {
-    struct lg_server *s = ctx;
+    struct lg_json *json = lg_json_new_object();
+    LG_SCOPED(lg_buf) text = {0};
 
-    lg_log(LG_LOG_WARN, "server_session_lost", "instance=%s", s->instance);
-    s->ready = false;
-    lg_timer_stop(s->o.lane, &s->announce_again);
-    if (s->announcing)
-        s->announce_lost = true; /* It may have belonged to the session that is lost. */
-    else if (!s->stopping)
-        announce(s);
+    lg_json_set_str(json, "host", host);
+    lg_json_set_int(json, "port", port);
+    if (s->o.zone != NULL)
+        lg_json_set_str(json, "zone", s->o.zone);
+    if (s->o.identity != NULL)
+        lg_json_set_str(json, "identity", s->o.identity);
+    lg_json_set_str(json, "release", LAGOON_VERSION);
+    lg_json_write(&text, json, /* pretty= */ false);
+    lg_json_unref(json);
+    return lg_strndup((const char *)text.data, text.size);
 }
 
 static enum lg_rc listen_on(struct lg_server *s, struct lg_error *err)
@@ -119,8 +92,7 @@ static enum lg_rc listen_on(struct lg_server *s, struct lg_error *err)
         rc = lg_names_instance(s->instance, host, port, err);
     else
         (void)snprintf(s->instance, sizeof s->instance, "%s", s->o.instance);
-    s->announce_path = lg_strf("/instances/%s", s->instance);
-    s->announce_value = lg_strf("{\"host\":\"%s\",\"port\":%u}", host, port);
+    s->announce_value = announcement(s, host, port);
     return rc;
 }
 
@@ -139,11 +111,8 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
         lg_free(s);
         return rc;
     }
-    s->front.catalog =
-        lg_catalog_start(&(struct lg_catalog_options){.metastore = options->metastore,
-                                                      .lane = options->lane,
-                                                      .session_lost = session_lost,
-                                                      .ctx = s});
+    s->front.catalog = lg_catalog_start(
+        &(struct lg_catalog_options){.metastore = options->metastore, .lane = options->lane});
     s->front.replicas = lg_replica_manager_start(
         &(struct lg_replica_manager_options){.lane = options->lane,
                                              .metastore = options->metastore,
@@ -168,7 +137,7 @@ uint16_t lg_server_port(const struct lg_server *server)
 
 bool lg_server_ready(const struct lg_server *server)
 {
-    return server->ready;
+    return !server->stopping && lg_announce_is_there(server->announce);
 }
 
 const char *lg_server_instance(const struct lg_server *server)
@@ -191,7 +160,6 @@ static void closed(struct lg_offload *offload)
     void *ctx = s->stopped_ctx;
 
     lg_key_profiler_free(s->front.profiler);
-    lg_free(s->announce_path);
     lg_free(s->announce_value);
     lg_free(s);
     stopped(ctx);
@@ -213,18 +181,13 @@ static void replicas_stopped(void *ctx)
     lg_catalog_stop(s->front.catalog, catalog_stopped, s);
 }
 
-static void stop_replicas(struct lg_server *s)
-{
-    lg_replica_manager_stop(s->front.replicas, replicas_stopped, s);
-}
-
-static void http_stopped(void *ctx)
+/* Withdrawn, and without requests. */
+static void idle(void *ctx)
 {
     struct lg_server *s = ctx;
 
-    s->idle = true;
-    if (!s->announcing)
-        stop_replicas(s);
+    if (--s->parts == 0)
+        lg_replica_manager_stop(s->front.replicas, replicas_stopped, s);
 }
 
 void lg_server_stop(struct lg_server *s, void (*stopped)(void *ctx), void *ctx)
@@ -232,8 +195,7 @@ void lg_server_stop(struct lg_server *s, void (*stopped)(void *ctx), void *ctx)
     s->stopping = true;
     s->stopped = stopped;
     s->stopped_ctx = ctx;
-    lg_timer_stop(s->o.lane, &s->announce_again);
-    if (!s->announcing)
-        announce(s); /* Withdraws. */
-    lg_http_server_stop(s->http, STOP_GRACE_MS, http_stopped, s);
+    s->parts = 2;
+    lg_announce_stop(s->announce, idle, s);
+    lg_http_server_stop(s->http, STOP_GRACE_MS, idle, s);
 }

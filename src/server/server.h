@@ -32,6 +32,14 @@ struct lg_server_options {
     /* The name under which replicas are assigned to it: it must be the same after a restart. NULL:
      * "<announced host>_<port>", for servers whose port stays. */
     const char *instance;
+    /* Who it is across restarts: a random text kept in its data directory. A node of another
+     * identity under its name is not taken over. NULL: it has none, as in v0.1. */
+    const char *identity;
+    const char *zone;     /* of failure: replicas are spread over zones; NULL: none */
+    uint64_t conflict_ms; /* as of lg_announce_options */
+    /* Another server has its name and does not go: the process should end. May be NULL. */
+    void (*failed)(void *ctx, const struct lg_error *err);
+    void *failed_ctx;
     size_t connections_max; /* of the listener; 0: its default */
     uint64_t idle_ms;       /* of its connections; 0: its default */
 };

@@ -7,7 +7,7 @@
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
 
-#define ANNOUNCEMENT "{\"host\":\"s0\",\"port\":8888}"
+#define ANNOUNCEMENT "{\"host\":\"s0\",\"port\":8888,\"release\":\"" LAGOON_VERSION "\"}"
 
 static void expect_announced(struct lg_clw *w, bool want)
 {
