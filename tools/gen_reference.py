@@ -75,6 +75,27 @@ def page(table, title, names, shown):
     return "\n".join(lines) + "\n"
 
 
+def admin_tool_page():
+    """Each command of Venice's admin tool beside ours: {option} is its value, <option> changes nothing here."""
+    table = "src/admin/aliases.def"
+    lines = ["# Venice's admin tool", "", f"Made by `tools/gen_reference.py` from `{table}`; do not edit. How to use it:",
+             "[docs/operations/command-line.md](../operations/command-line.md).", "", "| command | in Lagoon | |", "|---|---|---|"]
+    missing = []
+    for name, line, settings, meaning in rows((ROOT / table).read_text()):
+        if line == "NULL":
+            missing.append(f"| `--{name}` | {meaning} |")
+            continue
+        line = re.sub(r" ?<[^>]*>", "", line)
+        line = re.sub(r"\{([^}]*)\}", lambda m: m[1].upper(), line)
+        if settings != "NULL":
+            options = [re.split(r"[*=]", pair)[0] for pair in settings.split()]
+            meaning += " By " + ", ".join(f"`--{option}`" for option in options) + "."
+            line += " --set KEY=VALUE,..."
+        lines.append(f"| `--{name}` | `lagoon {line}` | {meaning} |")
+    lines += ["", "## Not in Lagoon", "", "| command | what to do instead |", "|---|---|"] + missing
+    return "\n".join(lines) + "\n"
+
+
 def metrics_page():
     """All metrics.def in one page, module by module."""
     lines = ["# Metrics", "", "Made by `tools/gen_reference.py` from `src/*/metrics.def`; do not edit. How to read them:",
@@ -131,7 +152,7 @@ def main():
     stale = 0
     pages = [(name, page(table, title, names, shown)) for name, table, title, names, shown in PAGES]
     pages = [(f"{name}.md", text) for name, text in pages]
-    for name, text in pages + [("metrics.md", metrics_page()), ("lagoon.conf", sample_conf())]:
+    for name, text in pages + [("admin-tool.md", admin_tool_page()), ("metrics.md", metrics_page()), ("lagoon.conf", sample_conf())]:
         path = OUT / name
         if "--check" in sys.argv:
             if not path.exists() or path.read_text() != text:

@@ -35,6 +35,7 @@ struct lg_admin {
     enum lg_output output;
     uint64_t timeout_ms;
     struct lg_buf *out;
+    bool terminal; /* What it says goes to a screen that can be painted anew. */
     /* Shows what stands in `out` and empties it, for verbs that go on: false when nobody reads it
      * any more. May be NULL: then everything is shown at the end. */
     bool (*flush)(void *ctx, struct lg_buf *out);

@@ -3,159 +3,8 @@
 #include "admin/admin.h"
 #include "model/setting.h"
 
-#include "drivers/sim/transport_sim.h"
-#include "net/http_server.h"
+#include "test/lib/script_world.h"
 #include "test/test.h"
-
-struct line { /* Of the script: the first whose path begins the target answers. */
-    const char *path;
-    int status;
-    const char *body;
-};
-
-struct world {
-    struct lg_sim *sim;
-    struct lg_net_sim *net;
-    struct lg_lane *lane;
-    struct lg_http_server *server;
-    struct lg_http_client *http;
-    const struct line *script;
-    struct lg_buf asked; /* target and body of each request, a line each */
-    bool awake, stopped;
-    struct lg_buf out;
-    struct lg_error err;
-    enum lg_admin_confirm (*confirm)(void *ctx, const char *question, const char *answer);
-};
-
-static void handle(void *ctx, struct lg_http_request *rq)
-{
-    struct world *w = ctx;
-    const struct line *line = w->script;
-
-    lg_buf_appendf(&w->asked, "%.*s %.*s\n", LG_FMT(rq->target), LG_FMT(rq->body));
-    while (line->path != NULL && !lg_slice_starts(rq->target, lg_slice_str(line->path)))
-        line++;
-    if (line->path == NULL) {
-        lg_http_respond_text(rq, 404, "not in the script");
-        return;
-    }
-    lg_http_respond(rq, &(struct lg_http_response){.status = line->status,
-                                                   .content_type = "application/json",
-                                                   .body = lg_slice_str(line->body)});
-}
-
-static bool is_awake(void *ctx)
-{
-    return ((struct world *)ctx)->awake;
-}
-
-static void wait_for_it(void *ctx)
-{
-    struct world *w = ctx;
-
-    assert_true(lg_sim_run_until(w->sim, is_awake, w, 60 * LG_SEC));
-    w->awake = false;
-}
-
-static void wake(void *ctx)
-{
-    ((struct world *)ctx)->awake = true;
-}
-
-static void stopped(void *ctx)
-{
-    ((struct world *)ctx)->stopped = true;
-}
-
-static bool is_stopped(void *ctx)
-{
-    return ((struct world *)ctx)->stopped;
-}
-
-static enum lg_rc read_file(void *ctx, const char *path, struct lg_buf *out, struct lg_error *err)
-{
-    (void)ctx;
-    if (strcmp(path, "k.avsc") != 0)
-        return lg_error_set(err, LG_ERR_NOT_FOUND, "%s: no such file", path);
-    lg_buf_append_str(out, "\"long\"");
-    return LG_OK;
-}
-
-static enum lg_rc run_words(struct world *w, enum lg_output output, size_t count,
-                            const char *const *words)
-{
-    struct lg_admin admin = {
-        .lane = w->lane,
-        .http = w->http,
-        .router_url = "http://world:5555",
-        .output = output,
-        .timeout_ms = 2000,
-        .out = &w->out,
-        .wait = wait_for_it,
-        .wake = wake,
-        .read_file = read_file,
-        .confirm = w->confirm,
-        .ctx = w,
-    };
-    LG_SCOPED(lg_command) command = {0};
-    struct lg_error err = {0};
-    enum lg_rc rc;
-
-    lg_buf_clear(&w->out);
-    lg_buf_clear(&w->asked);
-    w->err = (struct lg_error){0};
-    assert_ok(lg_command_parse(count, words, &command, &err));
-    assert_ok(lg_api_client_new(w->http, w->lane, "http://world:5555", &admin.api, &err));
-    rc = lg_admin_run(&admin, &command, &w->err);
-    lg_api_client_free(admin.api);
-    lg_buf_append_byte(&w->out, 0);
-    lg_buf_append_byte(&w->asked, 0);
-    return rc;
-}
-#define RUN(w, output, ...)                                                                        \
-    run_words(w, output, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *),                   \
-              (const char *const[]){__VA_ARGS__})
-
-static const char *out(const struct world *w)
-{
-    return (const char *)w->out.data;
-}
-
-static void assert_has(const char *text, const char *part)
-{
-    if (strstr(text, part) == NULL)
-        fail_msg("expected '%s' in: %s", part, text);
-}
-
-static struct world *world_new(const struct line *script)
-{
-    struct world *w = lg_new(struct world);
-    struct lg_error err = {0};
-    struct lg_http_server_options o = {.host = "world", .port = 5555, .handler = handle, .ctx = w};
-
-    w->sim = lg_sim_new(3);
-    w->net = lg_net_sim_new(w->sim);
-    w->lane = lg_sim_lane_new(w->sim, NULL, "admin");
-    w->script = script;
-    o.transport = lg_net_sim_transport(w->net);
-    o.lane = w->lane;
-    assert_ok(lg_http_server_start(&o, &w->server, &err));
-    w->http = lg_http_client_new(o.transport, w->lane);
-    return w;
-}
-
-static void world_free(struct world *w)
-{
-    lg_http_client_free(w->http);
-    lg_http_server_stop(w->server, 0, stopped, w);
-    assert_true(lg_sim_run_until(w->sim, is_stopped, w, 60 * LG_SEC));
-    lg_sim_run_us(w->sim, LG_SEC);
-    lg_sim_free(w->sim);
-    lg_net_sim_free(w->net);
-    lg_buf_done(&w->out);
-    lg_buf_done(&w->asked);
-    lg_free(w);
-}
 
 #define STORE                                                                                      \
     "{\"name\":\"cities\",\"store\":{\"name\":\"cities\",\"owner\":\"me\",\"currentVersion\":2,"   \
@@ -165,7 +14,7 @@ static void world_free(struct world *w)
     "{\"number\":2,\"status\":\"ONLINE\",\"partitionCount\":4,\"createdTime\":0,"                  \
     "\"pushJobId\":\"p2\",\"lagoon\":{\"recordCount\":4321}}]}}"
 
-static const struct line healthy[] = {
+static const struct lg_script_line healthy[] = {
     {"/list_stores", 200, "{\"stores\":[\"cities\"]}"},
     {"/store?", 200, STORE},
     {"/get_key_schema", 200, "{\"id\":1,\"schemaStr\":\"\\\"long\\\"\"}"},
@@ -194,201 +43,204 @@ static const struct line healthy[] = {
 
 static void stores_are_listed_as_a_table_or_json(void **state)
 {
-    struct world *w = world_new(healthy);
+    struct lg_script_world *w = lg_script_world_new(healthy);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "list"));
-    assert_string_equal(out(w), "STORE   CURRENT  VERSIONS  PARTITIONS  OWNER\n"
-                                "cities        2         2           4  me\n");
+    assert_string_equal(lg_script_out(w), "STORE   CURRENT  VERSIONS  PARTITIONS  OWNER\n"
+                                          "cities        2         2           4  me\n");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_NDJSON, "store", "list"));
-    assert_int_equal(strncmp(out(w), "{\"name\":\"cities\",\"owner\":\"me\",", 30), 0);
-    assert_ptr_equal(strchr(out(w), '\n'), out(w) + strlen(out(w)) - 1); /* One line. */
+    assert_int_equal(strncmp(lg_script_out(w), "{\"name\":\"cities\",\"owner\":\"me\",", 30), 0);
+    assert_ptr_equal(strchr(lg_script_out(w), '\n'),
+                     lg_script_out(w) + strlen(lg_script_out(w)) - 1); /* One line. */
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "store", "list"));
-    assert_has(out(w), "\"stores\"");
-    world_free(w);
+    assert_has(lg_script_out(w), "\"stores\"");
+    lg_script_world_free(w);
 }
 
 static void a_store_is_described_with_schemas_and_versions(void **state)
 {
-    struct world *w = world_new(healthy);
+    struct lg_script_world *w = lg_script_world_new(healthy);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "describe", "cities"));
-    assert_has(out(w), "current version      2\n");
-    assert_has(out(w), "compression          NO_OP\n");
-    assert_has(out(w), "storage-quota        none\n");
-    assert_has(out(w), "key schema           \"long\"\n");
-    assert_has(out(w), "value schema 1       \"string\"\n");
-    assert_has(out(w), "VERSION");
+    assert_has(lg_script_out(w), "current version      2\n");
+    assert_has(lg_script_out(w), "compression          NO_OP\n");
+    assert_has(lg_script_out(w), "storage-quota        none\n");
+    assert_has(lg_script_out(w), "key schema           \"long\"\n");
+    assert_has(lg_script_out(w), "value schema 1       \"string\"\n");
+    assert_has(lg_script_out(w), "VERSION");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "store", "describe", "cities"));
-    assert_has(out(w), "\"currentVersion\"");
-    world_free(w);
+    assert_has(lg_script_out(w), "\"currentVersion\"");
+    lg_script_world_free(w);
 }
 
 static void versions_show_their_records_and_which_is_served(void **state)
 {
-    struct world *w = world_new(healthy);
+    struct lg_script_world *w = lg_script_world_new(healthy);
     const char *second;
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "versions", "cities"));
-    second = strchr(out(w), '\n') + 1; /* The newest comes first. */
+    second = strchr(lg_script_out(w), '\n') + 1; /* The newest comes first. */
     assert_has(second, "yes");
     assert_has(second, "4321");
     assert_has(strchr(second, '\n'), "p1");
     assert_null(strstr(strchr(second, '\n'), "yes"));
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_NDJSON, "versions", "cities"));
-    assert_has(strchr(out(w), '\n') + 1, "\"recordCount\":4321");
+    assert_has(strchr(lg_script_out(w), '\n') + 1, "\"recordCount\":4321");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "versions", "cities"));
-    assert_has(out(w), "\"currentVersion\": 2");
-    world_free(w);
+    assert_has(lg_script_out(w), "\"currentVersion\": 2");
+    lg_script_world_free(w);
 }
 
 static void a_switch_names_the_version_it_starts_from_and_says_how_to_undo_it(void **state)
 {
-    struct world *w = world_new(healthy);
+    struct lg_script_world *w = lg_script_world_new(healthy);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities"));
-    assert_string_equal(out(w), "store 'cities' serves version 1 (was 2). Undo: lagoon rollforward "
-                                "cities\n");
+    assert_string_equal(lg_script_out(w),
+                        "store 'cities' serves version 1 (was 2). Undo: lagoon rollforward "
+                        "cities\n");
     assert_has((const char *)w->asked.data, "lagoon_from_version=2");
     assert_has((const char *)w->asked.data, "/list_routers");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities", "--no-wait"));
     assert_null(strstr((const char *)w->asked.data, "/list_routers"));
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities", "--wait"));
     assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities", "--wait", "--no-wait"));
-    world_free(w);
+    lg_script_world_free(w);
 }
 
 static void a_kill_names_its_topic(void **state)
 {
-    struct world *w = world_new(healthy);
+    struct lg_script_world *w = lg_script_world_new(healthy);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "kill", "cities", "3"));
     assert_has((const char *)w->asked.data, "topic=cities_v3");
-    assert_has(out(w), "version 3 of store 'cities' is killed");
+    assert_has(lg_script_out(w), "version 3 of store 'cities' is killed");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "kill", "cities", "1700_ab"));
     assert_has((const char *)w->asked.data,
                "/v1/push_status?store_name=cities&push_job_id=1700_ab");
     assert_has((const char *)w->asked.data, "topic=cities_v7");
-    world_free(w);
+    lg_script_world_free(w);
 }
 
 static void a_swap_names_its_version_so_that_it_happens_once(void **state)
 {
-    struct world *w = world_new(healthy);
+    struct lg_script_world *w = lg_script_world_new(healthy);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "swap", "cities"));
     assert_has((const char *)w->asked.data, "lagoon_swap_version=0"); /* None waits. */
-    assert_has(out(w), "serves version 3 (was 2). Undo: lagoon rollback cities");
+    assert_has(lg_script_out(w), "serves version 3 (was 2). Undo: lagoon rollback cities");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "swap", "cities", "3"));
     assert_has((const char *)w->asked.data, "lagoon_swap_version=3");
-    assert_has(out(w), "\"currentVersion\": 3");
+    assert_has(lg_script_out(w), "\"currentVersion\": 3");
     assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "swap", "cities", "x"));
-    world_free(w);
+    lg_script_world_free(w);
 }
 
 static void the_status_of_a_push_says_how_far_it_is_and_what_it_waits_for(void **state)
 {
-    struct world *w = world_new(healthy);
+    struct lg_script_world *w = lg_script_world_new(healthy);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "status", "cities", "7"));
     assert_has((const char *)w->asked.data, "version=7");
-    assert_has(out(w), "version      7 (STARTED)\n");
-    assert_has(out(w), "state        writing\n");
-    assert_has(out(w), "waiting for  its pusher to write the rest\n");
-    assert_has(out(w), "pusher       me@host, heard 2 s ago, writing\n");
-    assert_has(out(w), "records      50 loaded of 200 (25 %), 80 written, 10 per second\n");
-    assert_has(out(w), "bytes        1.5 KiB, 300 B per second\n");
-    assert_has(out(w), "time left    about 1 min 15 s\n");
-    assert_has(out(w), "partitions   0 of 1 complete\n");
-    assert_has(out(w), "srv1_88 STARTED, srv2_88 is not there");
+    assert_has(lg_script_out(w), "version      7 (STARTED)\n");
+    assert_has(lg_script_out(w), "state        writing\n");
+    assert_has(lg_script_out(w), "waiting for  its pusher to write the rest\n");
+    assert_has(lg_script_out(w), "pusher       me@host, heard 2 s ago, writing\n");
+    assert_has(lg_script_out(w),
+               "records      50 loaded of 200 (25 %), 80 written, 10 per second\n");
+    assert_has(lg_script_out(w), "bytes        1.5 KiB, 300 B per second\n");
+    assert_has(lg_script_out(w), "time left    about 1 min 15 s\n");
+    assert_has(lg_script_out(w), "partitions   0 of 1 complete\n");
+    assert_has(lg_script_out(w), "srv1_88 STARTED, srv2_88 is not there");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "push", "status", "cities"));
-    assert_has(out(w), "\"recordsPerSecond\": 10");
-    world_free(w);
+    assert_has(lg_script_out(w), "\"recordsPerSecond\": 10");
+    lg_script_world_free(w);
 }
 
 static void watching_a_push_ends_with_it_and_fails_if_it_does(void **state)
 {
-    static const struct line failed[] = {
+    static const struct lg_script_line failed[] = {
         {"/v1/push_status", 200,
          "{\"push\":{\"version\":7,\"state\":\"failed\",\"records\":5,\"running\":false,"
          "\"error\":\"the disk is full\"}}"},
         {NULL, 0, NULL},
     };
-    static const struct line served[] = {
+    static const struct lg_script_line served[] = {
         {"/v1/push_status", 200,
          "{\"push\":{\"version\":7,\"state\":\"served\",\"records\":5,\"recordsTotal\":5,"
          "\"running\":false}}"},
         {NULL, 0, NULL},
     };
-    struct world *w = world_new(failed);
+    struct lg_script_world *w = lg_script_world_new(failed);
 
     (void)state;
     assert_rc(LG_ERR_FAILED, RUN(w, LG_OUTPUT_TABLE, "push", "status", "cities", "--watch"));
     assert_has(w->err.text, "version 7 failed: the disk is full");
-    assert_has(out(w), "version 7 failed, 5 records loaded\n");
+    assert_has(lg_script_out(w), "version 7 failed, 5 records loaded\n");
     w->script = served;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "status", "cities", "--watch"));
-    assert_string_equal(out(w), "version 7 served, 5 of 5 records loaded\n");
+    assert_string_equal(lg_script_out(w), "version 7 served, 5 of 5 records loaded\n");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "push", "status", "cities", "--watch"));
-    assert_has(out(w), "\"state\":\"served\"");
-    world_free(w);
+    assert_has(lg_script_out(w), "\"state\":\"served\"");
+    lg_script_world_free(w);
 }
 
 static void pushes_are_listed_of_one_store_or_all(void **state)
 {
-    struct world *w = world_new(healthy);
+    struct lg_script_world *w = lg_script_world_new(healthy);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "list"));
     assert_has((const char *)w->asked.data, "/v1/list_pushes ");
-    assert_has(out(w), "failed");
-    assert_has(out(w), "the disk is full");
+    assert_has(lg_script_out(w), "failed");
+    assert_has(lg_script_out(w), "the disk is full");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_NDJSON, "push", "list", "cities"));
     assert_has((const char *)w->asked.data, "/v1/list_pushes?store_name=cities");
-    assert_has(out(w), "\"state\":\"failed\"");
+    assert_has(lg_script_out(w), "\"state\":\"failed\"");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "push", "list"));
-    assert_has(out(w), "[");
-    world_free(w);
+    assert_has(lg_script_out(w), "[");
+    lg_script_world_free(w);
 }
 
 static void a_store_is_made_from_its_schema_files(void **state)
 {
-    struct world *w = world_new(healthy);
+    struct lg_script_world *w = lg_script_world_new(healthy);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "create", "cities", "--key-schema", "k.avsc",
                          "--value-schema", "k.avsc"));
-    assert_string_equal(out(w), "store 'cities' created: key long, value long\n");
+    assert_string_equal(lg_script_out(w), "store 'cities' created: key long, value long\n");
     assert_has((const char *)w->asked.data, "key_schema=%22long%22");
     assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_TABLE, "store", "create", "cities", "--key-schema",
                                     "no.avsc", "--value-schema", "k.avsc"));
     assert_has(w->err.text, "--key-schema");
     assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "store", "create", "cities"));
-    world_free(w);
+    lg_script_world_free(w);
 }
 
 static void errors_are_passed_on_with_their_code(void **state)
 {
-    static const struct line broken[] = {
+    static const struct lg_script_line broken[] = {
         {"/store?", 404,
          "{\"error\":\"no store 'cities'\",\"errorType\":\"STORE_NOT_FOUND\","
          "\"exceptionType\":\"STORE_NOT_FOUND\"}"},
         {NULL, 0, NULL},
     };
-    struct world *w = world_new(broken);
+    struct lg_script_world *w = lg_script_world_new(broken);
 
     (void)state;
     assert_rc(LG_ERR_NO_STORE, RUN(w, LG_OUTPUT_TABLE, "versions", "cities"));
     assert_has(w->err.text, "no store 'cities'");
     assert_rc(LG_ERR_NO_STORE, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities"));
-    assert_string_equal(out(w), "");
-    world_free(w);
+    assert_string_equal(lg_script_out(w), "");
+    lg_script_world_free(w);
 }
 
 static void output_formats_are_known_by_name(void **state)
@@ -408,7 +260,7 @@ static void output_formats_are_known_by_name(void **state)
 /* --- Settings, the end of a store, schemas. ----------------------------------------------------
  */
 
-static const char *asked(const struct world *w)
+static const char *asked(const struct lg_script_world *w)
 {
     return (const char *)w->asked.data;
 }
@@ -430,13 +282,13 @@ static void every_setting_has_a_flag_of_its_name(void **state)
 
 static void an_update_is_told_before_it_is_made(void **state)
 {
-    static const struct line script[] = {
+    static const struct lg_script_line script[] = {
         {"/update_store", 200,
          "{\"lagoonChanges\":[{\"setting\":\"chunking\",\"from\":\"false\",\"to\":\"true\","
          "\"applies\":\"next push\"}]}"},
         {0},
     };
-    struct world *w = world_new(script);
+    struct lg_script_world *w = lg_script_world_new(script);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "update", "cities", "--chunking", "true",
@@ -446,18 +298,18 @@ static void an_update_is_told_before_it_is_made(void **state)
     assert_has(asked(w), "hybrid_x=1"); /* The controller refuses it by name. */
     assert_has(asked(w), "lagoon_dry_run=true");
     assert_null(strstr(asked(w), "lagoon_dry_run=false"));
-    assert_has(out(w), "chunking");
-    assert_has(out(w), "next push");
-    assert_has(out(w), "dry run");
+    assert_has(lg_script_out(w), "chunking");
+    assert_has(lg_script_out(w), "next push");
+    assert_has(lg_script_out(w), "dry run");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "store", "update", "cities", "--chunking=true"));
     assert_has(asked(w), "lagoon_dry_run=false");
-    assert_has(out(w), "\"dryRun\": false");
-    assert_has(out(w), "\"changes\"");
+    assert_has(lg_script_out(w), "\"dryRun\": false");
+    assert_has(lg_script_out(w), "\"changes\"");
     assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "store", "update", "cities"));
     assert_has(w->err.text, "--storage-quota");
     assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "store", "update", "cities", "--set", "x"));
     assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "store", "update", "cities", "--set", "=x"));
-    world_free(w);
+    lg_script_world_free(w);
 }
 
 static enum lg_admin_confirm the_answer = LG_ADMIN_CONFIRMED;
@@ -474,25 +326,25 @@ static enum lg_admin_confirm answer_question(void *ctx, const char *question, co
 
 static void who_sits_at_a_terminal_is_asked_before_a_store_goes(void **state)
 {
-    static const struct line script[] = {
+    static const struct lg_script_line script[] = {
         {"/store?", 200, "{\"store\":{\"name\":\"cities\",\"versions\":[]}}"},
         {"/delete_store", 200, "{\"lagoonPurgeTime\":1000}"},
         {"/purge_store", 200, "{}"},
         {0},
     };
-    struct world *w = world_new(script);
+    struct lg_script_world *w = lg_script_world_new(script);
 
     (void)state;
     /* Nobody to ask: a delete can be undone, a purge cannot. */
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "delete", "cities"));
     assert_has(asked(w), "lagoon_enabled=true");
-    assert_has(out(w), "1970-01-01T00:00:01");
-    assert_has(out(w), "Undo: lagoon store undelete cities");
+    assert_has(lg_script_out(w), "1970-01-01T00:00:01");
+    assert_has(lg_script_out(w), "Undo: lagoon store undelete cities");
     assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "store", "purge", "cities"));
     assert_has(w->err.text, "--force");
     assert_null(strstr(asked(w), "/purge_store"));
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "purge", "cities", "--force"));
-    assert_has(out(w), "its name is free");
+    assert_has(lg_script_out(w), "its name is free");
 
     w->confirm = answer_question;
     the_answer = LG_ADMIN_DENIED;
@@ -507,53 +359,54 @@ static void who_sits_at_a_terminal_is_asked_before_a_store_goes(void **state)
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "delete", "cities"));
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "store", "purge", "cities"));
     assert_int_equal(questions, 4);
-    world_free(w);
+    lg_script_world_free(w);
 }
 
 static void an_undeleted_store_says_what_it_serves_and_what_is_disabled(void **state)
 {
-    static const struct line back[] = {
+    static const struct lg_script_line back[] = {
         {"/undelete_store", 200,
          "{\"lagoonWasDeleted\":true,\"version\":3,\"enableStoreReads\":false,"
          "\"enableStoreWrites\":true}"},
         {0},
     };
-    static const struct line live[] = {
+    static const struct lg_script_line live[] = {
         {"/undelete_store", 200, "{\"lagoonWasDeleted\":false,\"version\":0}"},
         {0},
     };
-    struct world *w = world_new(back);
+    struct lg_script_world *w = lg_script_world_new(back);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "undelete", "cities", "--no-wait"));
-    assert_has(out(w), "serves version 3");
-    assert_has(out(w), "lagoon store update cities --reads true\n");
+    assert_has(lg_script_out(w), "serves version 3");
+    assert_has(lg_script_out(w), "lagoon store update cities --reads true\n");
     w->script = live;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "undelete", "cities"));
-    assert_has(out(w), "is not deleted");
-    world_free(w);
+    assert_has(lg_script_out(w), "is not deleted");
+    lg_script_world_free(w);
 }
 
 static void a_schema_that_does_not_fit_prints_its_report(void **state)
 {
-    static const struct line script[] = {
+    static const struct lg_script_line script[] = {
         {"/add_value_schema", 200,
          "{\"id\":-1,\"lagoonCompatible\":false,\"lagoonMode\":\"FULL\",\"lagoonFindings\":[{"
          "\"path\":\"a.b\",\"breaks\":\"new readers of old data\",\"change\":\"it changed\","
          "\"remedy\":\"do this\",\"schemaId\":4}]}"},
         {0},
     };
-    struct world *w = world_new(script);
+    struct lg_script_world *w = lg_script_world_new(script);
 
     (void)state;
     assert_rc(LG_ERR_SCHEMA, RUN(w, LG_OUTPUT_TABLE, "schema", "add", "cities", "k.avsc"));
-    assert_has(out(w), "a.b  against value schema 4\n    it changed\n    breaks new readers of old "
-                       "data\n    remedy: do this\nnot compatible (FULL)");
+    assert_has(lg_script_out(w),
+               "a.b  against value schema 4\n    it changed\n    breaks new readers of old "
+               "data\n    remedy: do this\nnot compatible (FULL)");
     assert_null(strstr(asked(w), "lagoon_dry_run=false"));
     assert_rc(LG_ERR_SCHEMA, RUN(w, LG_OUTPUT_JSON, "schema", "add", "cities", "k.avsc"));
-    assert_has(out(w), "\"lagoonCompatible\": false");
+    assert_has(lg_script_out(w), "\"lagoonCompatible\": false");
     assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_TABLE, "schema", "add", "cities", "no.avsc"));
-    world_free(w);
+    lg_script_world_free(w);
 }
 
 int main(void)

@@ -1,46 +1,11 @@
 /* lagoon push status, list, kill. */
-#include <stdio.h>
-
 #include "admin/admin.h"
 #include "admin/table.h"
+#include "admin/words.h"
 #include "base/log.h"
 #include "base/str.h"
 
 #define WATCH_PAUSE_MS 500u
-
-/* --- Words for numbers. ------------------------------------------------------------------------
- */
-
-#define TEXT_MAX 32
-
-/* "1.5 MiB" */
-static const char *bytes_text(char out[TEXT_MAX], int64_t bytes)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-
-    while (value >= 1024 && unit + 1 < LG_ARRAY_SIZE(units)) {
-        value /= 1024;
-        unit++;
-    }
-    (void)snprintf(out, TEXT_MAX, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
-    return out;
-}
-
-/* "1 h 5 min", "3 min 20 s", "12 s" */
-static const char *time_text(char out[TEXT_MAX], int64_t ms)
-{
-    long long s = (long long)(ms / 1000);
-
-    if (s >= 3600)
-        (void)snprintf(out, TEXT_MAX, "%lld h %lld min", s / 3600, s % 3600 / 60);
-    else if (s >= 60)
-        (void)snprintf(out, TEXT_MAX, "%lld min %lld s", s / 60, s % 60);
-    else
-        (void)snprintf(out, TEXT_MAX, "%lld s", s);
-    return out;
-}
 
 static const char *text_of(const struct lg_json *push, const char *key)
 {
@@ -57,7 +22,7 @@ static void print_progress(struct lg_buf *out, const struct lg_json *push)
     int64_t written = lg_json_get_int(push, "recordsWritten", -1);
     int64_t speed = lg_json_get_int(push, "recordsPerSecond", 0);
     int64_t eta_ms = lg_json_get_int(push, "etaMs", -1);
-    char text[TEXT_MAX];
+    char text[LG_WORDS_MAX];
 
     if (records < 0) { /* Its version is gone. */
         if (total >= 0)
@@ -72,13 +37,14 @@ static void print_progress(struct lg_buf *out, const struct lg_json *push)
         lg_buf_appendf(out, ", %lld written", (long long)written);
     if (speed > 0)
         lg_buf_appendf(out, ", %lld per second", (long long)speed);
-    lg_buf_appendf(out, "\nbytes        %s", bytes_text(text, lg_json_get_int(push, "bytes", 0)));
+    lg_buf_appendf(out, "\nbytes        %s",
+                   lg_words_bytes(text, lg_json_get_int(push, "bytes", 0)));
     if (speed > 0)
         lg_buf_appendf(out, ", %s per second",
-                       bytes_text(text, lg_json_get_int(push, "bytesPerSecond", 0)));
+                       lg_words_bytes(text, lg_json_get_int(push, "bytesPerSecond", 0)));
     lg_buf_append_byte(out, '\n');
     if (eta_ms >= 0)
-        lg_buf_appendf(out, "time left    about %s\n", time_text(text, eta_ms));
+        lg_buf_appendf(out, "time left    about %s\n", lg_words_time(text, eta_ms));
     lg_buf_appendf(out, "partitions   %lld of %lld complete\n",
                    (long long)lg_json_get_int(push, "partitionsCompleted", 0),
                    (long long)lg_json_get_int(push, "partitionCount", 0));
@@ -88,7 +54,7 @@ static void print_pusher(struct lg_buf *out, const struct lg_json *push)
 {
     bool waits =
         lg_json_get_bool(push, "running", false) && !lg_json_get_bool(push, "endOfPush", false);
-    char ago[TEXT_MAX];
+    char ago[LG_WORDS_MAX];
 
     if (*text_of(push, "pusher") == 0 && !waits)
         return;
@@ -96,7 +62,7 @@ static void print_pusher(struct lg_buf *out, const struct lg_json *push)
                    *text_of(push, "pusher") == 0 ? "unknown" : text_of(push, "pusher"));
     if (waits)
         lg_buf_appendf(out, ", heard %s ago",
-                       time_text(ago, lg_json_get_int(push, "heardAgoMs", 0)));
+                       lg_words_time(ago, lg_json_get_int(push, "heardAgoMs", 0)));
     if (waits && *text_of(push, "phase") != 0)
         lg_buf_appendf(out, ", %s", text_of(push, "phase"));
     lg_buf_append_byte(out, '\n');
@@ -104,7 +70,7 @@ static void print_pusher(struct lg_buf *out, const struct lg_json *push)
 
 static void print_partitions(struct lg_buf *out, const struct lg_json *rows)
 {
-    static const char *const heading[] = {"PARTITION", "STATUS",    "RECORDS",
+    static const char *const heading[] = {"PARTITION", "STATUS",    "LEADER",  "RECORDS",
                                           "BYTES",     "RECORDS/S", "REPLICAS"};
     LG_AUTO(lg_table) *table = lg_table_new(LG_ARRAY_SIZE(heading));
 
@@ -116,6 +82,7 @@ static void print_partitions(struct lg_buf *out, const struct lg_json *rows)
 
         lg_table_cellf(table, "%lld", (long long)lg_json_get_int(row, "partition", 0));
         lg_table_cellf(table, "%s", text_of(row, "status"));
+        lg_table_cellf(table, "%s", text_of(row, "leader"));
         lg_table_cellf(table, "%lld", (long long)lg_json_get_int(row, "records", 0));
         lg_table_cellf(table, "%lld", (long long)lg_json_get_int(row, "bytes", 0));
         lg_table_cellf(table, "%lld", (long long)lg_json_get_int(row, "recordsPerSecond", 0));
@@ -132,8 +99,30 @@ static void print_partitions(struct lg_buf *out, const struct lg_json *rows)
     lg_table_write(out, table);
 }
 
-static void print_status(struct lg_buf *out, const struct lg_json *push)
+static void print_servers(struct lg_buf *out, const struct lg_json *rows)
 {
+    static const char *const heading[] = {"SERVER", "COMPLETED", "STARTED", "ERRORS"};
+    LG_AUTO(lg_table) *table = lg_table_new(LG_ARRAY_SIZE(heading));
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(heading); i++)
+        lg_table_cell(table, lg_slice_str(heading[i]));
+    for (size_t i = 0; i < lg_json_size(rows); i++) {
+        const struct lg_json *row = lg_json_at(rows, i);
+
+        lg_table_cellf(table, "%s", text_of(row, "instance"));
+        lg_table_cellf(table, "%lld", (long long)lg_json_get_int(row, "completed", 0));
+        lg_table_cellf(table, "%lld", (long long)lg_json_get_int(row, "started", 0));
+        lg_table_cellf(table, "%lld", (long long)lg_json_get_int(row, "errors", 0));
+    }
+    lg_buf_append_byte(out, '\n');
+    lg_table_write(out, table);
+}
+
+/* By partition unless only --servers is given. */
+static void print_status(struct lg_buf *out, const struct lg_json *push, const struct lg_command *c)
+{
+    bool by_server = c->flags[LG_FLAG_BY_SERVER] != NULL;
+    bool by_partition = !by_server || c->flags[LG_FLAG_BY_PARTITION] != NULL;
     char time[LG_LOG_TIME_MAX];
 
     lg_log_time(time, (uint64_t)lg_json_get_int(push, "startedTime", 0));
@@ -153,8 +142,10 @@ static void print_status(struct lg_buf *out, const struct lg_json *push)
     }
     print_pusher(out, push);
     print_progress(out, push);
-    if (lg_json_size(lg_json_get(push, "partitions")) > 0)
+    if (by_partition && lg_json_size(lg_json_get(push, "partitions")) > 0)
         print_partitions(out, lg_json_get(push, "partitions"));
+    if (by_server && lg_json_size(lg_json_get(push, "servers")) > 0)
+        print_servers(out, lg_json_get(push, "servers"));
 }
 
 /* One line of --watch. */
@@ -162,7 +153,7 @@ static void print_line(struct lg_buf *out, const struct lg_json *push)
 {
     int64_t total = lg_json_get_int(push, "recordsTotal", -1);
     int64_t eta_ms = lg_json_get_int(push, "etaMs", -1);
-    char text[TEXT_MAX];
+    char text[LG_WORDS_MAX];
 
     lg_buf_appendf(out, "version %lld %s, %lld", (long long)lg_json_get_int(push, "version", 0),
                    text_of(push, "state"), (long long)lg_json_get_int(push, "records", 0));
@@ -173,7 +164,7 @@ static void print_line(struct lg_buf *out, const struct lg_json *push)
         lg_buf_appendf(out, ", %lld per second",
                        (long long)lg_json_get_int(push, "recordsPerSecond", 0));
     if (eta_ms >= 0)
-        lg_buf_appendf(out, ", about %s left", time_text(text, eta_ms));
+        lg_buf_appendf(out, ", about %s left", lg_words_time(text, eta_ms));
     else if (*text_of(push, "waitingFor") != 0)
         lg_buf_appendf(out, ", waiting for %s", text_of(push, "waitingFor"));
     lg_buf_append_byte(out, '\n');
@@ -254,7 +245,7 @@ enum lg_rc lg_admin_push_status(struct lg_admin *a, const struct lg_command *c,
         return watch(a, c, err);
     rc = get_push(a, c, &call, err);
     if (rc == LG_OK && a->output == LG_OUTPUT_TABLE)
-        print_status(a->out, lg_json_get(call.answer, "push"));
+        print_status(a->out, lg_json_get(call.answer, "push"), c);
     else if (rc == LG_OK)
         lg_admin_print_json(a, lg_json_get(call.answer, "push"));
     lg_api_call_done(&call);

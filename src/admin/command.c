@@ -51,7 +51,7 @@ static void help_of_all(struct lg_buf *out)
     lg_buf_append_str(out, "lagoon serves data sets that are pushed as whole versions.\n\n"
                            "usage: lagoon COMMAND [arguments]\n\n");
     for (size_t i = 0; i < LG_COMMAND_COUNT; i++)
-        lg_buf_appendf(out, "  %-15s %s\n", commands[i].words, commands[i].help);
+        lg_buf_appendf(out, "  %-16s %s\n", commands[i].words, commands[i].help);
     lg_buf_append_str(out, "\n`lagoon COMMAND --help` shows arguments, flags and an example.\n"
                            "exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 refused,\n"
                            "            5 unavailable or timed out, 6 conflict, 7 bad data\n");
@@ -251,7 +251,8 @@ enum lg_rc lg_command_parse(size_t count, const char *const *words, struct lg_co
         c.kind = LG_COMMAND_VERSION;
     } else if (!lg_command_match(count, words, &c.kind, &used)) {
         return unknown_command(count, words, err);
-    } else if (c.kind == LG_COMMAND_STANDALONE || c.kind == LG_COMMAND_CONFIG_SHOW) {
+    } else if (c.kind == LG_COMMAND_STANDALONE || c.kind == LG_COMMAND_CONFIG_SHOW ||
+               c.kind == LG_COMMAND_ADMIN) {
         c.rest = words + used;
         c.rest_count = count - used;
     } else {

@@ -27,7 +27,7 @@ struct lg_command {
     size_t argument_count;
     const char *flags[LG_FLAG_COUNT]; /* Value of each flag, "" for one without; NULL: not given. */
     bool wants_help;
-    const char *const *rest; /* STANDALONE: its own flags, unparsed. */
+    const char *const *rest; /* STANDALONE, CONFIG_SHOW, ADMIN: their own flags, unparsed. */
     size_t rest_count;
     const char **owned;
 };

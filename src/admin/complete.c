@@ -1,5 +1,6 @@
 #include "admin/complete.h"
 
+#include "admin/alias.h"
 #include "base/str.h"
 
 void lg_complete_candidate(struct lg_buf *out, const char *typed, const char *candidate,
@@ -68,6 +69,8 @@ static void place(struct lg_buf *out, const char *typed, struct lg_slice word,
     if (strchr(text, '|') != NULL) {
         for (char *rest = text, *choice; (choice = strsep(&rest, "|")) != NULL;)
             lg_complete_candidate(out, typed, choice, "");
+    } else if (strcmp(text, "PROFILE") == 0) {
+        *out_more = LG_COMPLETE_PROFILES;
     } else if (strstr(text, "FILE") != NULL || strstr(text, "DIR") != NULL ||
                strstr(text, ".avsc") != NULL) {
         *out_more = LG_COMPLETE_FILES;
@@ -136,6 +139,75 @@ static void flag_names(struct lg_buf *out, enum lg_command_kind kind, size_t cou
     lg_complete_candidate(out, words[count - 1], "--help", "Show this command's page.");
 }
 
+/* --- lagoon admin: the commands and options of Venice's tool. ----------------------------------
+ */
+
+static const struct lg_alias *alias_typed(size_t count, const char *const *words)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t a = 0; strncmp(words[i], "--", 2) == 0 && a < lg_aliases_count; a++)
+            if (strcmp(lg_aliases[a].name, words[i] + 2) == 0)
+                return &lg_aliases[a];
+    return NULL;
+}
+
+/* The value of an option that is called so. */
+static void alias_value(const char *option, enum lg_complete_more *out_more)
+{
+    size_t size = strlen(option);
+
+    if (strcmp(option, "--store") == 0)
+        *out_more = LG_COMPLETE_STORES;
+    else if (strcmp(option, "--profile") == 0)
+        *out_more = LG_COMPLETE_PROFILES;
+    else if (size > 5 && strcmp(option + size - 5, "-file") == 0)
+        *out_more = LG_COMPLETE_FILES;
+}
+
+/* Does the alias have this option: in its line, in its settings, or as every one? */
+static bool alias_has(const struct lg_alias *alias, const char *option)
+{
+    static const char *const common[] = {"url",     "cluster", "flat-json", "output",
+                                         "profile", "timeout", "data"};
+    LG_AUTO_STR char *text =
+        lg_strf(" %s %s ", alias->line, alias->settings == NULL ? "" : alias->settings);
+    LG_AUTO_STR char *needed = lg_strf("{%s}", option), *taken = lg_strf("<%s>", option);
+    LG_AUTO_STR char *set = lg_strf(" %s=", option), *times = lg_strf(" %s*", option);
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(common); i++)
+        if (strcmp(common[i], option) == 0)
+            return true;
+    return strstr(text, needed) != NULL || strstr(text, taken) != NULL ||
+           strstr(text, set) != NULL || strstr(text, times) != NULL;
+}
+
+static void after_admin(struct lg_buf *out, size_t count, const char *const *words,
+                        enum lg_complete_more *out_more)
+{
+    const struct lg_alias *alias = alias_typed(count - 1, words);
+    const char *typed = words[count - 1];
+
+    for (size_t i = 0; count > 1 && i < lg_alias_options_count; i++)
+        if (lg_alias_options[i].takes_value && strncmp(words[count - 2], "--", 2) == 0 &&
+            strcmp(lg_alias_options[i].name, words[count - 2] + 2) == 0) {
+            alias_value(words[count - 2], out_more);
+            return;
+        }
+    for (size_t i = 0; alias == NULL && i < lg_aliases_count; i++) {
+        LG_AUTO_STR char *name = lg_strf("--%s", lg_aliases[i].name);
+
+        if (lg_aliases[i].line != NULL)
+            lg_complete_candidate(out, typed, name, lg_aliases[i].help);
+    }
+    for (size_t i = 0; alias != NULL && alias->line != NULL && i < lg_alias_options_count; i++) {
+        LG_AUTO_STR char *name = lg_strf("--%s", lg_alias_options[i].name);
+
+        if (alias_has(alias, lg_alias_options[i].name) && !was_given(name, count - 1, words))
+            lg_complete_candidate(out, typed, name, "");
+    }
+    lg_complete_candidate(out, typed, "--help", "Show what each command is here.");
+}
+
 static void after_verb(struct lg_buf *out, enum lg_command_kind kind, size_t count,
                        const char *const *words, const struct lg_option_table *options,
                        enum lg_complete_more *out_more)
@@ -145,6 +217,10 @@ static void after_verb(struct lg_buf *out, enum lg_command_kind kind, size_t cou
     size_t at = 0;
     struct lg_slice word;
 
+    if (kind == LG_COMMAND_ADMIN) {
+        after_admin(out, count, words, out_more);
+        return;
+    }
     if (flag != NULL) {
         place(out, typed, lg_slice_str(flag->value), out_more);
         return;
@@ -164,8 +240,8 @@ static void after_verb(struct lg_buf *out, enum lg_command_kind kind, size_t cou
     if (lg_slice_eq_str(word, "OPTION"))
         option_names(out, typed, "", options);
     else if (kind == LG_COMMAND_STANDALONE)
-        *out_more = LG_COMPLETE_FILES;        /* The value of an option. */
-    else if (kind != LG_COMMAND_STORE_CREATE) /* Its name is a new one. */
+        *out_more = LG_COMPLETE_FILES; /* The value of an option. */
+    else if (kind != LG_COMMAND_STORE_CREATE && kind != LG_COMMAND_PROFILE_ADD) /* A new name. */
         place(out, typed, word, out_more);
 }
 

@@ -10,7 +10,12 @@
 #include "base/option.h"
 
 /* What the table cannot name, the caller adds. */
-enum lg_complete_more { LG_COMPLETE_NOTHING, LG_COMPLETE_FILES, LG_COMPLETE_STORES };
+enum lg_complete_more {
+    LG_COMPLETE_NOTHING,
+    LG_COMPLETE_FILES,
+    LG_COMPLETE_STORES,
+    LG_COMPLETE_PROFILES /* of the user */
+};
 
 /* `words` follow the program's name; the last one is being typed and may be empty. Appends a line
  * "candidate<TAB>what it does" for each word that may stand in its place. `options` are those of

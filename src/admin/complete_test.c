@@ -130,6 +130,46 @@ static void options_of_the_standalone_are_flags(void **state)
     assert_int_equal(more, LG_COMPLETE_FILES);
 }
 
+static void profiles_are_offered_where_they_stand(void **state)
+{
+    (void)state;
+    ASK("profile", "use", "");
+    assert_int_equal(more, LG_COMPLETE_PROFILES);
+    ASK("get", "--profile", "");
+    assert_int_equal(more, LG_COMPLETE_PROFILES);
+    ASK("profile", "add", ""); /* A new name. */
+    assert_int_equal(more, LG_COMPLETE_NOTHING);
+}
+
+static void venice_s_commands_and_their_options_are_offered(void **state)
+{
+    (void)state;
+    ASK("admin", "--kill");
+    assert_true(offered("--kill-job"));
+    assert_int_equal(lines(), 1);
+    ASK("admin", "--migrate"); /* Lagoon has not. */
+    assert_int_equal(lines(), 0);
+    ASK("admin", "--kill-job", "--");
+    assert_true(offered("--store"));
+    assert_true(offered("--version"));
+    assert_true(offered("--url"));
+    assert_false(offered("--owner"));
+    assert_false(offered("--list-stores"));
+    ASK("admin", "--kill-job", "--store", "s", "--s");
+    assert_int_equal(lines(), 0);
+    ASK("admin", "--update-store", "--storage-");
+    assert_true(offered("--storage-quota"));
+    assert_true(offered("--storage-node-read-quota-enabled"));
+    ASK("admin", "--kill-job", "--store", "");
+    assert_int_equal(more, LG_COMPLETE_STORES);
+    ASK("admin", "--new-store", "--key-schema-file", "");
+    assert_int_equal(more, LG_COMPLETE_FILES);
+    ASK("admin", "--list-stores", "--profile", "");
+    assert_int_equal(more, LG_COMPLETE_PROFILES);
+    ASK("admin", "--list-stores", "--url", "");
+    assert_int_equal(more, LG_COMPLETE_NOTHING);
+}
+
 static void no_words_are_no_candidates(void **state)
 {
     (void)state;
@@ -156,6 +196,8 @@ int main(void)
         cmocka_unit_test_teardown(arguments_are_stores_or_files_by_their_place, tear_down),
         cmocka_unit_test_teardown(flags_are_offered_once_and_their_values_by_kind, tear_down),
         cmocka_unit_test_teardown(options_of_the_standalone_are_flags, tear_down),
+        cmocka_unit_test_teardown(profiles_are_offered_where_they_stand, tear_down),
+        cmocka_unit_test_teardown(venice_s_commands_and_their_options_are_offered, tear_down),
         cmocka_unit_test_teardown(no_words_are_no_candidates, tear_down),
         cmocka_unit_test_teardown(shells_without_a_script_are_refused_by_name, tear_down),
     };

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "admin/alias.h"
 #include "base/str.h"
 
 /* Text as troff takes it: no escape, no request at the beginning of a line. */
@@ -115,9 +116,16 @@ static void main_page(struct lg_buf *out)
         item(out, row->words, NULL, row->help);
     }
     lg_buf_append_str(out, ".SH ENVIRONMENT\n");
+    item(out, "LAGOON_CONTROLLER", NULL, "URLs of the controllers, as for --controller.");
+    item(out, "LAGOON_ROUTER", NULL, "URLs of the routers, as for --router.");
+    item(out, "LAGOON_PROFILE", NULL, "A profile's name, as for --profile.");
     item(out, "LAGOON_DATA", NULL, "The data directory of a standalone, as for --data.");
-    item(out, "LAGOON_CONTROLLER", NULL, "URL of the controller, as for --controller.");
-    item(out, "LAGOON_ROUTER", NULL, "URL of the router, as for --router.");
+    line(out, "A flag wins over a variable; LAGOON_CONTROLLER and LAGOON_ROUTER win over "
+              "LAGOON_PROFILE, that over LAGOON_DATA, that over the profile in use.");
+    lg_buf_append_str(out, ".SH FILES\n");
+    item(out, "$XDG_CONFIG_HOME/lagoon/profiles", NULL,
+         "The user's profiles, written by `lagoon profile`; ~/.config stands for a variable that "
+         "is not set.");
     exit_status(out);
     lg_buf_append_str(out, ".SH SEE ALSO\n\\fBlagoon.conf\\fR(5)");
     for (size_t i = 0; i < LG_COMMAND_COUNT; i++) {
@@ -128,6 +136,23 @@ static void main_page(struct lg_buf *out)
         lg_buf_append_str(out, "\\fR(1)");
     }
     lg_buf_append_byte(out, '\n');
+}
+
+/* What each command of Venice's tool is here. */
+static void aliases(struct lg_buf *out)
+{
+    lg_buf_append_str(out, ".SH COMMANDS\n");
+    for (size_t i = 0; i < lg_aliases_count; i++) {
+        LG_AUTO_STR char *name = lg_strf("--%s", lg_aliases[i].name);
+        LG_SCOPED(lg_buf) text = {0};
+
+        if (lg_aliases[i].line == NULL)
+            continue;
+        lg_alias_line(&text, &lg_aliases[i]);
+        lg_buf_appendf(&text, ": %s", lg_aliases[i].help);
+        lg_buf_append_byte(&text, '\0');
+        item(out, name, NULL, (const char *)text.data);
+    }
 }
 
 void lg_manual_command(struct lg_buf *out, enum lg_command_kind kind,
@@ -165,6 +190,8 @@ void lg_manual_command(struct lg_buf *out, enum lg_command_kind kind,
         lg_buf_append_str(out, ".SH OPTIONS\n");
         options_of(out, options, "--");
     }
+    if (kind == LG_COMMAND_ADMIN)
+        aliases(out);
     lg_buf_append_str(out, ".SH EXAMPLES\n.nf\n");
     line(out, row->example);
     lg_buf_append_str(out, ".fi\n");

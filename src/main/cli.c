@@ -3,17 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "base/json.h"
+#include "api/api_client.h"
 #include "base/str.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/uv/transport_uv.h"
+#include "main/address.h"
 #include "main/reads.h"
 
 #define POOL_THREADS 2
-#define ENDPOINTS_BYTES_MAX ((size_t)64 << 10)
+#define ROUTERS_MAX ((size_t)16)
 
 enum lg_rc lg_cli_read_file(const char *path, size_t limit, struct lg_buf *out,
                             struct lg_error *err)
@@ -75,56 +75,115 @@ void lg_cli_keep_standard_files(void)
         (void)close(fd);
 }
 
-/* Flag, environment, endpoints.json of a data directory, default: the first that says something. */
-static enum lg_rc find_url(const struct lg_command *c, enum lg_flag flag, const char *variable,
-                           const char *role, const char *otherwise, char **out,
-                           struct lg_error *err)
-{
-    const char *url = c->flags[flag] != NULL ? c->flags[flag] : getenv(variable);
-    const char *data = c->flags[LG_FLAG_DATA];
-    LG_SCOPED(lg_buf) text = {0};
-    LG_AUTO(lg_json) *json = NULL;
-    LG_AUTO_STR char *path = NULL;
-    enum lg_rc rc;
+/* --- Where the other side is. -------------------------------------------------------------------
+ */
 
-    if (data == NULL && url == NULL && lg_command_has_flag(c->kind, flag))
-        data = getenv("LAGOON_DATA"); /* Not for a role that the verb never asks. */
-    if (url != NULL || data == NULL) {
-        *out = lg_strdup(url != NULL ? url : otherwise);
-        return LG_OK;
-    }
-    path = lg_strf("%s/endpoints.json", data);
-    rc = lg_cli_read_file(path, ENDPOINTS_BYTES_MAX, &text, err);
-    if (rc == LG_ERR_NOT_FOUND)
-        return lg_error_set(err, LG_ERR_UNAVAILABLE,
-                            "%s does not exist: no standalone is running on %s; start one with "
-                            "`lagoon standalone --data %s`",
-                            path, data, data);
+static void settled(struct lg_api_call *call)
+{
+    lg_lane_uv_stop(((struct lg_cli *)call->user)->lane);
+}
+
+/* One question before the verb's own. The caller frees it with lg_api_call_done. */
+static enum lg_rc ask(struct lg_cli *cli, struct lg_api_client *api, enum lg_api_route route,
+                      uint64_t timeout_ms, struct lg_api_call *call, struct lg_error *err)
+{
+    *call = (struct lg_api_call){.route = route, .done = settled, .user = cli};
+    call->deadline_us = lg_lane_now_us(cli->lane) + timeout_ms * LG_MS;
+    lg_api_call_submit(api, call);
+    lg_cli_run(cli);
+    if (call->rc != LG_OK)
+        *err = call->err;
+    return call->rc;
+}
+
+static enum lg_rc check_cluster(struct lg_cli *cli, struct lg_api_client *api, const char *want,
+                                uint64_t timeout_ms, struct lg_error *err)
+{
+    struct lg_api_call call;
+    enum lg_rc rc = ask(cli, api, LG_API_leader_controller, timeout_ms, &call, err);
+    const char *have = rc == LG_OK ? lg_json_get_str(call.answer, "cluster", "") : NULL;
+
+    if (rc == LG_OK && strcmp(have, want) != 0)
+        rc = lg_error_set(err, LG_ERR_CONFLICT,
+                          "the controller at %s belongs to cluster '%s', not to '%s'; correct the "
+                          "profile or --cluster",
+                          cli->controller_url, have, want);
+    lg_api_call_done(&call);
+    return rc;
+}
+
+/* All routers, since a client goes on to the next when one is away. */
+static enum lg_rc find_routers(struct lg_cli *cli, struct lg_api_client *api, uint64_t timeout_ms,
+                               struct lg_error *err)
+{
+    struct lg_api_call call;
+    LG_SCOPED(lg_buf) urls = {0};
+    enum lg_rc rc = ask(cli, api, LG_API_list_routers, timeout_ms, &call, err);
+    const struct lg_json *rows = rc == LG_OK ? lg_json_get(call.answer, "routers") : NULL;
+
+    for (size_t i = 0; i < LG_MIN(lg_json_size(rows), ROUTERS_MAX); i++)
+        lg_buf_appendf(&urls, "%s%.*s", i == 0 ? "" : ",",
+                       LG_FMT(lg_json_string(lg_json_at(rows, i))));
+    if (rc == LG_OK && urls.size == 0)
+        rc = lg_error_set(err, LG_ERR_UNAVAILABLE,
+                          "the controller at %s knows no router that lives; start one, or name one "
+                          "with --router",
+                          cli->controller_url);
     if (rc == LG_OK)
-        rc = lg_json_parse(lg_buf_slice(&text), &json, err);
-    if (rc != LG_OK)
-        return lg_error_wrap(err, "%s", path);
-    *out = lg_strdup(lg_json_get_str(json, role, otherwise));
-    return LG_OK;
+        cli->router_url = lg_buf_take_str(&urls);
+    lg_api_call_done(&call);
+    return rc;
+}
+
+/* Asks the controller what the address leaves open. */
+static enum lg_rc complete(struct lg_cli *cli, const struct lg_command *c,
+                           const struct lg_address *address, struct lg_error *err)
+{
+    bool wants_routers = address->router == NULL && lg_command_has_flag(c->kind, LG_FLAG_ROUTER);
+    bool wants_cluster = address->cluster != NULL && address->controller != NULL;
+    const char *timeout = c->flags[LG_FLAG_TIMEOUT];
+    struct lg_api_client *api = NULL;
+    uint64_t timeout_ms = LG_CLI_TIMEOUT_MS;
+    enum lg_rc rc = LG_OK;
+
+    if (!wants_routers && !wants_cluster)
+        return LG_OK;
+    if (timeout != NULL)
+        rc = lg_command_parse_time(timeout, &timeout_ms, err);
+    if (rc == LG_OK)
+        rc = lg_api_client_new(cli->http, cli->lane, cli->controller_url, &api, err);
+    if (rc == LG_OK && wants_cluster)
+        rc = check_cluster(cli, api, address->cluster, timeout_ms, err);
+    if (rc == LG_OK && wants_routers)
+        rc = find_routers(cli, api, timeout_ms, err);
+    lg_api_client_free(api);
+    return rc;
+}
+
+char *lg_cli_first_url(const char *urls)
+{
+    return lg_strndup(urls, strcspn(urls, ","));
 }
 
 enum lg_rc lg_cli_open(struct lg_cli *cli, const struct lg_command *command, struct lg_error *err)
 {
-    enum lg_rc rc = find_url(command, LG_FLAG_CONTROLLER, "LAGOON_CONTROLLER", "controller",
-                             "http://127.0.0.1:5555", &cli->controller_url, err);
+    struct lg_address address = {0};
+    enum lg_rc rc = lg_address_find(command, &address, err);
 
-    if (rc == LG_OK)
-        rc = find_url(command, LG_FLAG_ROUTER, "LAGOON_ROUTER", "router", "http://127.0.0.1:7777",
-                      &cli->router_url, err);
     if (rc == LG_OK)
         rc = lg_pool_uv_new(POOL_THREADS, &cli->pool, err);
     if (rc == LG_OK)
         rc = lg_lane_uv_new("cli", cli->pool, &cli->lane, err);
-    if (rc != LG_OK)
-        return rc;
-    cli->transport = lg_transport_uv_new();
-    cli->http = lg_http_client_new(cli->transport, cli->lane);
-    return LG_OK;
+    if (rc == LG_OK) {
+        cli->transport = lg_transport_uv_new();
+        cli->http = lg_http_client_new(cli->transport, cli->lane);
+        cli->controller_url =
+            address.controller == NULL ? NULL : lg_cli_first_url(address.controller);
+        cli->router_url = address.router == NULL ? NULL : lg_strdup(address.router);
+        rc = complete(cli, command, &address, err);
+    }
+    lg_address_done(&address);
+    return rc;
 }
 
 void lg_cli_close(struct lg_cli *cli)

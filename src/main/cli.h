@@ -12,16 +12,22 @@ struct lg_cli {
     struct lg_lane *lane;
     struct lg_transport *transport;
     struct lg_http_client *http;
-    char *controller_url, *router_url;
+    char *controller_url;   /* NULL: the verb needs none */
+    char *router_url;       /* one, or several separated by commas; NULL: the verb needs none */
     struct lg_reads *reads; /* of the verbs of admin/ */
 };
 
-/* Sets up lane and client, and finds the addresses: flag, else environment, else the data
- * directory's endpoints.json, else the defaults. */
+#define LG_CLI_TIMEOUT_MS 30000u /* of a verb without --timeout */
+
+/* Sets up lane and client, and finds the addresses (main/address.h): a controller is asked where
+ * the routers are that nobody named, and for its cluster's name when one is given. Errors as of
+ * lg_address_find and of a call; LG_ERR_CONFLICT: it is another cluster. */
 LG_MUST_CHECK enum lg_rc lg_cli_open(struct lg_cli *cli, const struct lg_command *command,
                                      struct lg_error *err);
 void lg_cli_close(struct lg_cli *cli);
 LG_DEFINE_SCOPED(lg_cli, lg_cli_close)
+/* The first of several URLs; the caller owns it. */
+char *lg_cli_first_url(const char *urls);
 /* The lane runs until somebody calls lg_lane_uv_stop on it. */
 void lg_cli_run(struct lg_cli *cli);
 
@@ -41,6 +47,8 @@ void lg_cli_keep_standard_files(void);
 /* Runs a verb of admin/ and appends what it says, also when it fails. */
 LG_MUST_CHECK enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out,
                                       struct lg_error *err);
+/* Runs the verb that a parsed command line names: its exit status. */
+int lg_cli_dispatch(const struct lg_command *command);
 /* The options of `lagoon standalone`. */
 const struct lg_option_table *lg_cli_options(void);
 
@@ -54,6 +62,8 @@ int lg_verb_doctor(const struct lg_command *command);
 int lg_verb_backup(const struct lg_command *command);
 int lg_verb_backup_check(const struct lg_command *command);
 int lg_verb_restore(const struct lg_command *command);
+int lg_verb_profile(const struct lg_command *command);
+int lg_verb_alias(const struct lg_command *command);
 int lg_verb_complete(const struct lg_command *command);
 int lg_verb_completion(const struct lg_command *command);
 int lg_verb_man(const struct lg_command *command);

@@ -24,6 +24,8 @@ int lg_verb_help(const struct lg_command *c)
             return lg_cli_fail(&err);
         if (of.kind == LG_COMMAND_STANDALONE)
             return lg_verb_standalone(&of);
+        if (of.kind == LG_COMMAND_ADMIN)
+            return lg_verb_alias(&of);
         kind = of.kind;
     }
     lg_command_help(&text, kind);
@@ -45,17 +47,41 @@ static int (*const verbs[])(const struct lg_command *) = {
 #undef X
 };
 
+int lg_cli_dispatch(const struct lg_command *c)
+{
+    return c->wants_help ? lg_verb_help(c) : verbs[c->kind](c);
+}
+
+/* Under the name of Venice's tool, it takes that tool's command lines. */
+static enum lg_rc parse(int argc, char **argv, const char **words, struct lg_command *out,
+                        struct lg_error *err)
+{
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    const char *name = slash == NULL ? (argc > 0 ? argv[0] : "") : slash + 1;
+    size_t count = 0;
+
+    if (strcmp(name, "venice-admin-tool") == 0)
+        words[count++] = "admin";
+    for (int i = 1; i < argc; i++)
+        words[count++] = argv[i];
+    return lg_command_parse(count, words, out, err);
+}
+
 int main(int argc, char **argv)
 {
+    const char **words = lg_new_array(const char *, (size_t)argc + 1);
     LG_SCOPED(lg_command) command = {0};
     struct lg_error err = {0};
+    int status;
 
     lg_cli_keep_standard_files();
     (void)signal(SIGPIPE, SIG_IGN);
-    if (lg_command_parse((size_t)(argc > 0 ? argc - 1 : 0), (const char *const *)argv + 1, &command,
-                         &err) != LG_OK)
-        return lg_cli_fail(&err);
-    if (lg_fault_arm_from_env(getenv("LAGOON_FAULTS"), &err) != LG_OK)
-        return lg_cli_fail(&err);
-    return command.wants_help ? lg_verb_help(&command) : verbs[command.kind](&command);
+    if (parse(argc, argv, words, &command, &err) != LG_OK)
+        status = lg_cli_fail(&err);
+    else if (lg_fault_arm_from_env(getenv("LAGOON_FAULTS"), &err) != LG_OK)
+        status = lg_cli_fail(&err);
+    else
+        status = lg_cli_dispatch(&command);
+    lg_free(words);
+    return status;
 }

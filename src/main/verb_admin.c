@@ -8,7 +8,6 @@
 #include "main/cli.h"
 #include "main/reads.h"
 
-#define TIMEOUT_MS_DEFAULT 30000u
 #define SCHEMA_FILE_BYTES_MAX ((size_t)1 << 20)
 
 static void wait(void *ctx)
@@ -76,11 +75,13 @@ static enum lg_rc read_line(void *ctx, size_t bytes_max, bool wait, struct lg_bu
 enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, struct lg_error *err)
 {
     LG_SCOPED(lg_cli) cli = {0};
-    struct lg_admin admin = {.timeout_ms = TIMEOUT_MS_DEFAULT,
+    LG_AUTO_STR char *router = NULL;
+    struct lg_admin admin = {.timeout_ms = LG_CLI_TIMEOUT_MS,
                              .out = out,
                              .wait = wait,
                              .wake = wake,
                              .flush = flush,
+                             .terminal = isatty(STDOUT_FILENO) == 1,
                              .read_file = read_file,
                              .confirm = confirm,
                              .open_store = open_store,
@@ -97,9 +98,12 @@ enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, st
         return rc;
     admin.lane = cli.lane;
     admin.http = cli.http;
-    admin.router_url = cli.router_url;
-    cli.reads = lg_reads_new(cli.router_url, admin.timeout_ms);
-    rc = lg_api_client_new(cli.http, cli.lane, cli.controller_url, &admin.api, err);
+    if (cli.router_url != NULL) {
+        admin.router_url = router = lg_cli_first_url(cli.router_url);
+        cli.reads = lg_reads_new(cli.router_url, admin.timeout_ms);
+    }
+    if (cli.controller_url != NULL)
+        rc = lg_api_client_new(cli.http, cli.lane, cli.controller_url, &admin.api, err);
     if (rc == LG_OK)
         rc = lg_admin_run(&admin, command, err);
     lg_api_client_free(admin.api);

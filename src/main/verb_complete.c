@@ -7,8 +7,9 @@
 #include "base/str.h"
 #include "drivers/posix/disk_posix.h"
 #include "main/cli.h"
+#include "main/profile_file.h"
 
-#define STORES_TIMEOUT "1s" /* Nobody waits longer for a completion. */
+#define ASK_TIMEOUT "1s" /* Nobody waits longer for a completion. */
 
 /* The value that stands after `flag` on the line being typed, or NULL. */
 static const char *typed_flag(const struct lg_command *c, const char *flag)
@@ -19,29 +20,50 @@ static const char *typed_flag(const struct lg_command *c, const char *flag)
     return NULL;
 }
 
-/* The names of the stores, if a controller answers: without one nothing is offered. */
-static void complete_stores(struct lg_buf *out, const struct lg_command *c)
+/* A list that the controller has, if one answers: without one nothing is offered. */
+static struct lg_json *ask(const struct lg_command *c, enum lg_command_kind kind)
 {
     LG_SCOPED(lg_buf) answer = {0};
-    LG_AUTO(lg_json) *json = NULL;
-    struct lg_command list = {.kind = LG_COMMAND_STORE_LIST};
+    struct lg_command list = {.kind = kind};
+    struct lg_json *json = NULL;
     struct lg_error nobody_to_tell;
-    const struct lg_json *names;
 
     list.flags[LG_FLAG_OUTPUT] = "json";
-    list.flags[LG_FLAG_TIMEOUT] = STORES_TIMEOUT;
+    list.flags[LG_FLAG_TIMEOUT] = ASK_TIMEOUT;
     list.flags[LG_FLAG_DATA] = typed_flag(c, "--data");
+    list.flags[LG_FLAG_PROFILE] = typed_flag(c, "--profile");
     list.flags[LG_FLAG_CONTROLLER] = typed_flag(c, "--controller");
+    if (list.flags[LG_FLAG_CONTROLLER] == NULL && strcmp(c->arguments[0], "admin") == 0)
+        list.flags[LG_FLAG_CONTROLLER] = typed_flag(c, "--url");
     if (lg_cli_admin(&list, &answer, &nobody_to_tell) != LG_OK ||
         lg_json_parse(lg_buf_slice(&answer), &json, &nobody_to_tell) != LG_OK)
-        return;
-    names = lg_json_get(json, "stores");
+        return NULL;
+    return json;
+}
+
+static void complete_stores(struct lg_buf *out, const struct lg_command *c)
+{
+    LG_AUTO(lg_json) *json = ask(c, LG_COMMAND_STORE_LIST);
+    const struct lg_json *names = json == NULL ? NULL : lg_json_get(json, "stores");
+
     for (size_t i = 0; i < lg_json_size(names); i++) {
         struct lg_slice name = lg_json_string(lg_json_at(names, i));
         LG_AUTO_STR char *text = lg_strndup((const char *)name.data, name.size);
 
         lg_complete_candidate(out, c->arguments[c->argument_count - 1], text, "store");
     }
+}
+
+static void complete_profiles(struct lg_buf *out, const struct lg_command *c)
+{
+    LG_SCOPED(lg_profiles) all = {0};
+    struct lg_error nobody_to_tell;
+
+    if (lg_profile_file_load(&all, &nobody_to_tell) != LG_OK)
+        return;
+    for (size_t i = 0; i < all.count; i++)
+        lg_complete_candidate(out, c->arguments[c->argument_count - 1], all.rows[i].name,
+                              all.rows[i].controller);
 }
 
 int lg_verb_complete(const struct lg_command *command)
@@ -52,6 +74,8 @@ int lg_verb_complete(const struct lg_command *command)
     lg_complete(&out, command->argument_count, command->arguments, lg_cli_options(), &more);
     if (more == LG_COMPLETE_STORES)
         complete_stores(&out, command);
+    else if (more == LG_COMPLETE_PROFILES)
+        complete_profiles(&out, command);
     else if (more == LG_COMPLETE_FILES)
         lg_buf_append_str(&out, ":files\n");
     return lg_cli_print(lg_buf_slice(&out));
