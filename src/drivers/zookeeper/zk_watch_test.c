@@ -49,7 +49,9 @@ static void a_storm_of_changes_loses_no_last_state(void **state)
     static struct lg_zkw_call calls[CALLS];
     static char paths[CALLS][32], values[CALLS][16];
     struct lg_metastore *writer, *s;
+    LG_SCOPED(lg_buf) seen = {0}; /* By whoever reads only when told. */
     struct lg_rand r;
+    unsigned read_at = 0;
     struct lg_zkw_watcher x;
     struct lg_zkw w;
 
@@ -60,9 +62,7 @@ static void a_storm_of_changes_loses_no_last_state(void **state)
     lg_zkw_watch(&w, s, &x, "/storm"); /* It does not exist yet. */
     for (int round = 0; round < ROUNDS; round++) {
         LG_SCOPED(lg_buf) truth = {0};
-        LG_SCOPED(lg_buf) seen = {0};
         int calls_now = round % 5 == 0 ? CALLS : 1; /* A storm, then single changes. */
-        unsigned read_at = x.told;
 
         for (int i = 0; i < calls_now; i++) {
             random_change(&r, &calls[i], paths[i], values[i]);
