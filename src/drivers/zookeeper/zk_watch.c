@@ -328,7 +328,7 @@ static struct lg_zk_call *ask(struct lg_zk_session *s, struct node *n, enum aspe
     struct lg_zk_call *c = lg_zk_call_new(s->handle, n->path, s, answered);
 
     c->number = n->id;
-    c->aspect = aspect;
+    c->aspect = (int)aspect;
     n->armed[aspect] = ASKED;
     s->watches.asking++;
     return c;
