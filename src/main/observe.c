@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "controller/metrics.h"
+#include "drivers/kafka/metrics.h"
 #include "drivers/metafile/metrics.h"
 #include "drivers/seglog/metrics.h"
 #include "drivers/uv/metrics.h"
@@ -67,9 +68,9 @@ struct lg_observer {
 };
 
 static const struct lg_metric_table *const tables[] = {
-    &lg_main_metrics,     &lg_base_metrics,       &lg_net_metrics,      &lg_router_metrics,
-    &lg_server_metrics,   &lg_ingest_metrics,     &lg_uv_metrics,       &lg_seglog_metrics,
-    &lg_metafile_metrics, &lg_controller_metrics, &lg_zookeeper_metrics};
+    &lg_main_metrics,     &lg_base_metrics,       &lg_net_metrics,       &lg_router_metrics,
+    &lg_server_metrics,   &lg_ingest_metrics,     &lg_uv_metrics,        &lg_seglog_metrics,
+    &lg_metafile_metrics, &lg_controller_metrics, &lg_zookeeper_metrics, &lg_kafka_metrics};
 
 void lg_observe_register(unsigned stores_max)
 {

@@ -151,17 +151,20 @@ static void write_config(const struct lg_kafka_server *s)
                    "listeners=PLAINTEXT://127.0.0.1:%u,CONTROLLER://127.0.0.1:%u%s\n"
                    "advertised.listeners=PLAINTEXT://127.0.0.1:%u%s\n",
                    s->controller_port, s->port, s->controller_port, more, s->port, more);
-    lg_buf_appendf(&t,
-                   "controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n"
-                   "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
-                   "SASL:SASL_PLAINTEXT,TLS:SSL\n"
-                   "log.dirs=%s/data\nnum.partitions=1\noffsets.topic.replication.factor=1\n"
-                   "offsets.topic.num.partitions=1\nauto.create.topics.enable=false\n"
-                   "group.initial.rebalance.delay.ms=0\nlog.cleaner.dedupe.buffer.size=2097152\n"
-                   "transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
-                   "transaction.state.log.num.partitions=1\n"
-                   "num.network.threads=2\nnum.io.threads=2\n",
-                   s->folder);
+    lg_buf_appendf(
+        &t,
+        "controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n"
+        "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
+        "SASL:SASL_PLAINTEXT,TLS:SSL\n"
+        "log.dirs=%s/data\nnum.partitions=1\noffsets.topic.replication.factor=1\n"
+        "offsets.topic.num.partitions=1\nauto.create.topics.enable=false\n"
+        "group.initial.rebalance.delay.ms=0\nlog.cleaner.dedupe.buffer.size=2097152\n"
+        "transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
+        "transaction.state.log.num.partitions=1\n"
+        /* After a kill it is let in again when the controller has missed it for so long. */
+        "broker.session.timeout.ms=1500\nbroker.heartbeat.interval.ms=300\n"
+        "num.network.threads=2\nnum.io.threads=2\n",
+        s->folder);
     if (s->with_security)
         write_security(s, &t);
     write_file(s, "server.properties", &t);

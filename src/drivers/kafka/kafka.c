@@ -377,8 +377,7 @@ static void end_requests(struct lg_kafka *k)
 static void shut_down(struct lg_kafka *k)
 {
     end_requests(k);
-    k_fetch_close(k);
-    while (k->jobs_under_way > 0) { /* Each ends by its deadline. */
+    while (k->jobs_under_way > 0) { /* Each sees soon that the log is closing. */
         struct pollfd fd = {.fd = k->wake_fd, .events = POLLIN};
         uint64_t count;
 
@@ -576,6 +575,7 @@ void lg_kafka_close(struct lg_kafka *k, void (*closed_cb)(void *ctx), void *ctx)
     pthread_mutex_lock(&k->lock);
     assert(!k->closing);
     k->closing = true;
+    __atomic_store_n(&k->hurry, true, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&k->lock);
     k_wake(k);
 }

@@ -305,6 +305,41 @@ static void stop_at(struct k_cursor *c, rd_kafka_message_t *take_m, enum lg_rc r
         end_fetch(r, rc, err);
 }
 
+static void nudged(struct k_request *r)
+{
+    r->consumer->nudging = false;
+    k_request_unref(r);
+}
+
+/* When librdkafka 2.0 has found a queue full, it looks again only a second later, however soon the
+ * queue is empty: unless something arrives for its thread. So something is asked for. */
+static void nudge(struct k_cursor *c)
+{
+    struct lg_kafka *k = c->request->k;
+    int64_t low = -1, high = -1;
+    struct k_request *r;
+
+    if (c->consumer->nudging ||
+        rd_kafka_get_watermark_offsets(c->consumer->rk, c->topic, (int32_t)c->partition, &low,
+                                       &high) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        high <= LG_MAX(c->next, c->end_at))
+        return;
+    r = lg_new(struct k_request);
+    r->refs = 1;
+    r->k = k;
+    r->kind = LG_PUBSUB_END;
+    r->topic = lg_strdup(c->topic);
+    r->partition = c->partition;
+    r->consumer = c->consumer;
+    r->deadline_us = lg_clock_mono_us() + LG_SEC;
+    lg_list_init(&r->all_link);
+    lg_list_init(&r->link);
+    lg_list_init(&r->box_link);
+    lg_list_init(&r->stop_link);
+    c->consumer->nudging = true;
+    k_job(r, k_job_nudge, nudged);
+}
+
 /* Takes what the request may have; answers it when that is something. */
 static void serve(struct k_cursor *c)
 {
@@ -349,6 +384,8 @@ static void serve(struct k_cursor *c)
     }
     if (r->found_count > 0)
         answer_found(r);
+    else if (c->request == r)
+        nudge(c);
 }
 
 /* --- Where to begin ------------------------------------------------------------------------- */

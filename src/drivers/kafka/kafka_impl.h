@@ -51,7 +51,8 @@ struct k_request {
     enum lg_rc job_rc;
     struct lg_error job_err;
     uint32_t partitions;
-    int64_t low, high; /* watermarks */
+    int64_t low, high;           /* watermarks */
+    struct k_consumer *consumer; /* Of a nudge. */
     struct lg_blob *names;
     struct lg_position found_position;
 
@@ -81,6 +82,7 @@ struct k_producer {
 
 struct k_consumer {
     rd_kafka_t *rk;
+    bool nudging;           /* A nudge is under way. */
     struct lg_map *cursors; /* By "<topic>/<partition>". */
 };
 
@@ -126,7 +128,7 @@ struct lg_kafka {
     struct lg_list requests;
     size_t jobs_under_way;
     uint64_t tick_us, idle_check_us;
-    bool down; /* Atomic: no broker is connected. */
+    bool hurry; /* Atomic: the log is closing, jobs end. */
 
     struct k_producer *producer;
     struct lg_list dying;
@@ -173,6 +175,7 @@ void k_watch(struct lg_kafka *k, rd_kafka_queue_t *queue);
 void k_job_resolve(struct k_request *r); /* -> partitions, low, high */
 void k_job_topic(struct k_request *r);   /* -> partitions */
 void k_job_operation(struct k_request *r);
+void k_job_nudge(struct k_request *r);
 
 /* kafka_produce.c */
 void k_produce(struct k_request *r);

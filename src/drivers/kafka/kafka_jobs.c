@@ -11,14 +11,14 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-#define STEP_MS_MAX 5000
+#define STEP_MS_MAX 1000
 #define PAUSE_NS 50000000L
 
 static int left_ms(const struct k_request *r)
 {
     uint64_t now_us = lg_clock_mono_us();
 
-    return now_us >= r->deadline_us
+    return now_us >= r->deadline_us || __atomic_load_n(&r->k->hurry, __ATOMIC_RELAXED)
                ? 0
                : (int)LG_MIN((r->deadline_us - now_us) / LG_MS, (uint64_t)STEP_MS_MAX);
 }
@@ -124,6 +124,13 @@ void k_job_resolve(struct k_request *r)
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR || !again(r, code))
             return;
     }
+}
+
+/* Any answer on the connection to the partition's leader wakes librdkafka's thread for it. */
+void k_job_nudge(struct k_request *r)
+{
+    (void)rd_kafka_query_watermark_offsets(r->consumer->rk, r->topic, (int32_t)r->partition,
+                                           &r->low, &r->high, LG_MAX(left_ms(r), 1));
 }
 
 /* --- Places --------------------------------------------------------------------------------- */
