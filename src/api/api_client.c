@@ -2,31 +2,77 @@
 
 #include "base/str.h"
 
-struct lg_api_client {
-    struct lg_http_client *http;
-    struct lg_lane *lane;
+#define HOPS_MAX 3u /* from leader to leader without a pause */
+
+struct address {
     char *host;
     uint16_t port;
 };
 
+struct lg_api_client {
+    struct lg_http_client *http;
+    struct lg_lane *lane;
+    /* Those that are named, then those that were heard of. It only grows: calls point into it. */
+    struct address controllers[LG_API_CONTROLLERS_MAX];
+    size_t count, named;
+    size_t at; /* who is asked next */
+};
+
 static void send(struct lg_api_call *call);
 
-enum lg_rc lg_api_client_new(struct lg_http_client *http, struct lg_lane *lane,
-                             const char *controller_url, struct lg_api_client **out,
-                             struct lg_error *err)
+/* The index of a controller, which is new or not; LG_API_CONTROLLERS_MAX when there are too many.
+ */
+static size_t find_or_add(struct lg_api_client *client, char *take_host, uint16_t port)
 {
-    struct lg_api_client *client;
+    LG_AUTO_STR char *host = take_host;
+
+    for (size_t i = 0; i < client->count; i++) {
+        if (client->controllers[i].port == port && strcmp(client->controllers[i].host, host) == 0)
+            return i;
+    }
+    if (client->count == LG_API_CONTROLLERS_MAX)
+        return LG_API_CONTROLLERS_MAX;
+    client->controllers[client->count] = (struct address){LG_TAKE(host), port};
+    return client->count++;
+}
+
+static enum lg_rc add_named(struct lg_api_client *client, struct lg_slice url, struct lg_error *err)
+{
     char *host;
     uint16_t port;
-    enum lg_rc rc = lg_http_parse_url(lg_slice_str(controller_url), &host, &port, err);
+    enum lg_rc rc = lg_http_parse_url(url, &host, &port, err);
 
     if (rc != LG_OK)
         return lg_error_wrap(err, "the controller's address");
-    client = lg_new(struct lg_api_client);
+    if (find_or_add(client, host, port) == LG_API_CONTROLLERS_MAX)
+        return lg_error_set(err, LG_ERR_INVALID, "more than %u controllers are named",
+                            LG_API_CONTROLLERS_MAX);
+    return LG_OK;
+}
+
+enum lg_rc lg_api_client_new(struct lg_http_client *http, struct lg_lane *lane,
+                             const char *controller_urls, struct lg_api_client **out,
+                             struct lg_error *err)
+{
+    struct lg_api_client *client = lg_new(struct lg_api_client);
+    enum lg_rc rc = LG_OK;
+
+    for (const char *at = controller_urls; rc == LG_OK && at != NULL;) {
+        const char *comma = strchr(at, ',');
+        size_t size;
+
+        at += strspn(at, " ");
+        size = comma == NULL ? strlen(at) : (size_t)(comma - at);
+        rc = add_named(client, lg_slice(at, size), err);
+        at = comma == NULL ? NULL : comma + 1;
+    }
+    if (rc != LG_OK) {
+        lg_api_client_free(client);
+        return rc;
+    }
     client->http = http;
     client->lane = lane;
-    client->host = host;
-    client->port = port;
+    client->named = client->count;
     *out = client;
     return LG_OK;
 }
@@ -35,7 +81,8 @@ void lg_api_client_free(struct lg_api_client *client)
 {
     if (client == NULL)
         return;
-    lg_free(client->host);
+    for (size_t i = 0; i < client->count; i++)
+        lg_free(client->controllers[i].host);
     lg_free(client);
 }
 
@@ -104,29 +151,81 @@ enum lg_rc lg_api_read_answer(int status, struct lg_slice body, struct lg_json *
 
 static void pause_ended(struct lg_timer *timer)
 {
-    send(LG_CONTAINER_OF(timer, struct lg_api_call, pause));
+    struct lg_api_call *call = LG_CONTAINER_OF(timer, struct lg_api_call, pause);
+
+    call->hops = 0;
+    send(call);
+}
+
+static bool has_time(const struct lg_api_call *call)
+{
+    return lg_lane_now_us(call->client->lane) + LG_API_PAUSE_MS * LG_MS < call->deadline_us;
+}
+
+/* Nothing came of the one that was asked: the next one that is named, after a pause. */
+static void ask_another_later(struct lg_api_call *call)
+{
+    struct lg_api_client *client = call->client;
+
+    if (client->at == call->asked) /* Else another call has moved on already. */
+        client->at = call->asked >= client->named ? 0 : (call->asked + 1) % client->named;
+    lg_timer_start(client->lane, &call->pause, LG_API_PAUSE_MS * LG_MS, pause_ended);
+}
+
+/* It does not lead, and was asked who does. */
+static void leader_told(struct lg_api_call *call)
+{
+    struct lg_api_client *client = call->client;
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error ignored;
+    char *host;
+    uint16_t port;
+    size_t leader = LG_API_CONTROLLERS_MAX;
+
+    call->asks_who_leads = false;
+    if (call->http.rc == LG_OK &&
+        lg_api_read_answer(call->http.status, lg_buf_slice(&call->http.response_body), &json,
+                           &ignored) == LG_OK &&
+        lg_http_parse_url(lg_slice_str(lg_json_get_str(json, "url", "")), &host, &port, &ignored) ==
+            LG_OK)
+        leader = find_or_add(client, host, port);
+    if (leader == LG_API_CONTROLLERS_MAX || leader == call->asked || call->hops >= HOPS_MAX) {
+        if (has_time(call))
+            ask_another_later(call);
+        else
+            call->done(call);
+        return;
+    }
+    client->at = leader;
+    send(call);
 }
 
 static void answered(struct lg_http_call *http)
 {
     struct lg_api_call *call = LG_CONTAINER_OF(http, struct lg_api_call, http);
-    struct lg_lane *lane = call->client->lane;
+    const struct address *asked = &call->client->controllers[call->asked];
 
+    if (call->asks_who_leads) {
+        leader_told(call);
+        return;
+    }
     if (http->rc == LG_OK) {
         call->rc = lg_api_read_answer(http->status, lg_buf_slice(&http->response_body),
                                       &call->answer, &call->err);
     } else {
         call->rc = http->rc;
         call->err = http->err;
-        (void)lg_error_wrap(&call->err, "the controller at %s:%u", call->client->host,
-                            call->client->port);
+        (void)lg_error_wrap(&call->err, "the controller at %s:%u", asked->host, asked->port);
     }
-    if ((call->rc == LG_ERR_UNAVAILABLE || call->rc == LG_ERR_MISDIRECTED) &&
-        lg_lane_now_us(lane) + LG_API_PAUSE_MS * LG_MS < call->deadline_us) {
-        lg_timer_start(lane, &call->pause, LG_API_PAUSE_MS * LG_MS, pause_ended);
-        return;
+    if (call->rc == LG_ERR_MISDIRECTED && has_time(call)) {
+        call->hops++;
+        call->asks_who_leads = true;
+        send(call);
+    } else if (call->rc == LG_ERR_UNAVAILABLE && has_time(call)) {
+        ask_another_later(call);
+    } else {
+        call->done(call);
     }
-    call->done(call);
 }
 
 static void send(struct lg_api_call *call)
@@ -135,19 +234,23 @@ static void send(struct lg_api_call *call)
         {{(const uint8_t *)"Content-Type", 12},
          {(const uint8_t *)"application/x-www-form-urlencoded", 33}},
     };
-    bool post = lg_api_method(call->route) == LG_HTTP_POST;
+    struct lg_api_client *client = call->client;
+    enum lg_api_route route = call->asks_who_leads ? LG_API_leader_controller : call->route;
+    bool post = lg_api_method(route) == LG_HTTP_POST;
 
+    if (!call->asks_who_leads) /* Else the one that answered. */
+        call->asked = client->at;
     lg_http_call_done(&call->http);
     lg_buf_clear(&call->target);
-    lg_buf_append_str(&call->target, lg_api_path(call->route));
-    if (!post && call->form.size > 0) {
+    lg_buf_append_str(&call->target, lg_api_path(route));
+    if (!post && !call->asks_who_leads && call->form.size > 0) {
         lg_buf_append_byte(&call->target, '?');
         lg_buf_append_slice(&call->target, lg_buf_slice(&call->form));
     }
     call->http = (struct lg_http_call){
-        .host = call->client->host,
-        .port = call->client->port,
-        .method = lg_api_method(call->route),
+        .host = client->controllers[call->asked].host,
+        .port = client->controllers[call->asked].port,
+        .method = lg_api_method(route),
         .target = lg_buf_slice(&call->target),
         .headers = post ? form_header : NULL,
         .header_count = post ? 1 : 0,
@@ -156,12 +259,14 @@ static void send(struct lg_api_call *call)
         .response_bytes_max = LG_API_ANSWER_BYTES_MAX,
         .done = answered,
     };
-    lg_http_call_submit(call->client->http, &call->http);
+    lg_http_call_submit(client->http, &call->http);
 }
 
 void lg_api_call_submit(struct lg_api_client *client, struct lg_api_call *call)
 {
     assert(call->answer == NULL && "lg_api_call_done first");
     call->client = client;
+    call->hops = 0;
+    call->asks_who_leads = false;
     send(call);
 }

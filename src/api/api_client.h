@@ -13,6 +13,7 @@
 
 #define LG_API_ANSWER_BYTES_MAX ((size_t)64 << 20)
 #define LG_API_PAUSE_MS 200u
+#define LG_API_CONTROLLERS_MAX 32u /* that are named, or heard of */
 
 struct lg_api_client; /* Opaque. */
 
@@ -34,11 +35,16 @@ struct lg_api_call {
     struct lg_buf form, target;
     struct lg_http_call http;
     struct lg_timer pause;
+    size_t asked;        /* index of the controller */
+    unsigned hops;       /* since the last pause */
+    bool asks_who_leads; /* `http` asks that, instead of the call itself */
 };
 
-/* `http` is borrowed and must outlive the client. LG_ERR_INVALID for a URL that is none. */
+/* `controller_urls` are the controllers of one cluster, separated by commas; any of them may lead.
+ * `http` is borrowed and must outlive the client. LG_ERR_INVALID for a URL that is none, or for too
+ * many. */
 LG_MUST_CHECK enum lg_rc lg_api_client_new(struct lg_http_client *http, struct lg_lane *lane,
-                                           const char *controller_url, struct lg_api_client **out,
+                                           const char *controller_urls, struct lg_api_client **out,
                                            struct lg_error *err);
 void lg_api_client_free(struct lg_api_client *client); /* No call may be open. NULL is allowed. */
 /* Adds a parameter; copies. Before submit. */

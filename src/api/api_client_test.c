@@ -242,8 +242,168 @@ static void a_controller_that_is_not_ready_is_asked_again(void **state)
     assert_rc(LG_OK, r.call.rc);
     assert_int_equal(r.asked, 4);
     assert_string_equal(r.body, "store_name=cities"); /* The fourth time too. */
-    assert_true(took >= 3 * LG_API_PAUSE_MS * LG_MS);
+    assert_true(took >= 2 * LG_API_PAUSE_MS * LG_MS); /* It asks at once who leads instead. */
     rig_down(&r);
+}
+
+/* --- Two controllers, one of which leads. ------------------------------------------------------
+ */
+
+struct pair {
+    struct rig r;
+    struct lg_http_server *other;
+    unsigned first_asked, second_asked;
+    bool second_leads;
+};
+
+static void answer(struct lg_http_request *rq, int status, const char *body)
+{
+    lg_http_respond(rq, &(struct lg_http_response){.status = status,
+                                                   .content_type = "application/json",
+                                                   .body = lg_slice_str(body)});
+}
+
+static void handle_as(struct pair *p, struct lg_http_request *rq, bool leads)
+{
+    if (lg_slice_eq_str(rq->path, "/leader_controller"))
+        answer(rq, 200,
+               p->second_leads ? "{\"url\":\"http://world:5556\"}"
+                               : "{\"url\":\"http://world:5555\"}");
+    else if (leads)
+        answer(rq, 200, "{\"version\":3}");
+    else
+        answer(rq, 421, "{\"error\":\"not me\",\"errorType\":\"INCORRECT_CONTROLLER\"}");
+}
+
+static void first_handles(void *ctx, struct lg_http_request *rq)
+{
+    struct pair *p = ctx;
+
+    p->first_asked++;
+    handle_as(p, rq, !p->second_leads);
+}
+
+static void second_handles(void *ctx, struct lg_http_request *rq)
+{
+    struct pair *p = ctx;
+
+    p->second_asked++;
+    handle_as(p, rq, p->second_leads);
+}
+
+static void pair_up(struct pair *p, const char *urls)
+{
+    struct lg_error err = {0};
+    struct lg_http_server_options o = {.port = 5555, .ctx = p};
+
+    memset(p, 0, sizeof *p);
+    rig_up(&p->r, NULL, 0);
+    lg_api_client_free(p->r.api);
+    assert_ok(lg_api_client_new(p->r.http, p->r.lane, urls, &p->r.api, &err));
+    o.transport = lg_net_sim_transport(p->r.net);
+    o.lane = p->r.lane;
+    o.host = "world";
+    o.handler = first_handles;
+    assert_ok(lg_http_server_start(&o, &p->r.server, &err));
+    o.port = 5556;
+    o.handler = second_handles;
+    assert_ok(lg_http_server_start(&o, &p->other, &err));
+}
+
+static void pair_down(struct pair *p)
+{
+    if (p->other != NULL)
+        lg_http_server_stop(p->other, 0, nothing, NULL);
+    rig_down(&p->r);
+}
+
+static void the_leader_is_followed_at_once_and_asked_first_from_then_on(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, "http://world:5555"); /* Only one is named. */
+    p.second_leads = true;
+    assert_true(ask(&p.r, LG_API_job, 10 * LG_SEC) < LG_API_PAUSE_MS * LG_MS);
+    assert_rc(LG_OK, p.r.call.rc);
+    assert_int_equal(p.first_asked, 2); /* The call, and who leads. */
+    assert_int_equal(p.second_asked, 1);
+    lg_api_call_done(&p.r.call);
+    assert_true(ask(&p.r, LG_API_job, 10 * LG_SEC) < LG_API_PAUSE_MS * LG_MS);
+    assert_int_equal(p.first_asked, 2);
+    assert_int_equal(p.second_asked, 2);
+    lg_api_call_done(&p.r.call);
+    p.second_leads = false; /* It changes back. */
+    assert_true(ask(&p.r, LG_API_job, 10 * LG_SEC) < LG_API_PAUSE_MS * LG_MS);
+    assert_rc(LG_OK, p.r.call.rc);
+    pair_down(&p);
+}
+
+static void a_controller_that_is_away_is_passed_over(void **state)
+{
+    struct pair p;
+    uint64_t took;
+
+    (void)state;
+    pair_up(&p, "http://nowhere:1, http://world:5555,http://world:5556");
+    took = ask(&p.r, LG_API_job, 20 * LG_SEC);
+    assert_rc(LG_OK, p.r.call.rc);
+    assert_true(took < 15 * LG_SEC);
+    assert_int_equal(p.first_asked, 1);
+    lg_api_call_done(&p.r.call);
+    /* The leader dies; the other one is elected. */
+    lg_http_server_stop(p.r.server, 0, nothing, NULL);
+    p.r.server = NULL;
+    lg_sim_run_us(p.r.sim, LG_SEC);
+    p.second_leads = true;
+    ask(&p.r, LG_API_job, 20 * LG_SEC);
+    assert_rc(LG_OK, p.r.call.rc);
+    pair_down(&p);
+}
+
+/* Each says that the other leads. */
+static void confused_first(void *ctx, struct lg_http_request *rq)
+{
+    struct pair *p = ctx;
+
+    p->first_asked++;
+    if (lg_slice_eq_str(rq->path, "/leader_controller"))
+        answer(rq, 200, "{\"url\":\"http://world:5556\"}");
+    else
+        answer(rq, 421, "{\"error\":\"not me\",\"errorType\":\"INCORRECT_CONTROLLER\"}");
+}
+
+static void confused_third(void *ctx, struct lg_http_request *rq)
+{
+    struct pair *p = ctx;
+
+    p->second_asked++;
+    if (lg_slice_eq_str(rq->path, "/leader_controller"))
+        answer(rq, 200, "{\"url\":\"http://world:5555\"}");
+    else
+        answer(rq, 421, "{\"error\":\"not me\",\"errorType\":\"INCORRECT_CONTROLLER\"}");
+}
+
+static void controllers_that_name_each_other_are_not_asked_without_end(void **state)
+{
+    struct pair p = {0};
+    struct lg_error err = {0};
+    struct lg_http_server_options o = {.port = 5555, .ctx = &p, .host = "world"};
+
+    (void)state;
+    rig_up(&p.r, NULL, 0);
+    o.transport = lg_net_sim_transport(p.r.net);
+    o.lane = p.r.lane;
+    o.handler = confused_first;
+    assert_ok(lg_http_server_start(&o, &p.r.server, &err));
+    o.port = 5556;
+    o.handler = confused_third;
+    assert_ok(lg_http_server_start(&o, &p.other, &err));
+    ask(&p.r, LG_API_job, 3 * LG_SEC);
+    assert_rc(LG_ERR_MISDIRECTED, p.r.call.rc);
+    assert_string_equal(p.r.call.err.text, "not me");
+    assert_in_range(p.first_asked + p.second_asked, 10, 120);
+    pair_down(&p);
 }
 
 static void a_refusal_is_final(void **state)
@@ -329,6 +489,8 @@ static void a_bad_url_is_no_client(void **state)
     rig_up(&r, NULL, 0);
     assert_rc(LG_ERR_INVALID, lg_api_client_new(r.http, r.lane, "ftp://x", &client, &err));
     assert_non_null(strstr(err.text, "the controller's address"));
+    assert_rc(LG_ERR_INVALID,
+              lg_api_client_new(r.http, r.lane, "http://a:1,,http://b:1", &client, &err));
     assert_null(client);
     lg_api_client_free(NULL);
     rig_down(&r);
@@ -341,6 +503,9 @@ int main(void)
         cmocka_unit_test(a_get_has_its_parameters_in_the_query),
         cmocka_unit_test(a_post_has_its_parameters_in_a_form),
         cmocka_unit_test(a_controller_that_is_not_ready_is_asked_again),
+        cmocka_unit_test(the_leader_is_followed_at_once_and_asked_first_from_then_on),
+        cmocka_unit_test(a_controller_that_is_away_is_passed_over),
+        cmocka_unit_test(controllers_that_name_each_other_are_not_asked_without_end),
         cmocka_unit_test(a_refusal_is_final),
         cmocka_unit_test(nobody_there_is_told_at_the_deadline),
         cmocka_unit_test(a_controller_that_comes_up_meanwhile_is_found),
