@@ -17,9 +17,6 @@ PAGES = [
     ("commands", "src/admin/commands.def", "Commands",
      ["id", "command", "arguments", "least", "most", "kind", "runner", "function", "what it does", "example"],
      ["command", "arguments", "what it does", "example"]),
-    ("standalone-options", "src/main/options.def", "Options of `lagoon standalone`",
-     ["option", "type", "default", "least", "most", "when", "meaning", "more", "example"],
-     ["option", "type", "default", "least", "most", "when", "meaning", "more", "example"]),
     ("client-options", "src/client/options.def", "Options of the client library",
      ["option", "type", "default", "least", "most", "when", "meaning"],
      ["option", "type", "default", "least", "most", "meaning"]),
@@ -30,6 +27,17 @@ PAGES = [
     ("mutants", "src/lane/mutants.def", "Planted bugs that the simulation must catch",
      ["name", "where and what"], ["name", "where and what"]),
 ]
+
+OPTION = ["option", "type", "default", "least", "most", "when", "meaning", "more", "example"]
+# The tables of a role's options below src/main/, in the order of its configuration file. Rows of a keyed table begin
+# with the C field.
+KEYED = {"options_cluster", "options_controller", "options_kafka", "options_router", "options_server"}
+ROLES = {
+    "standalone": ["options", "options_common"],
+    "controller": ["options_cluster", "options_controller", "options_kafka", "options_common"],
+    "router": ["options_cluster", "options_router", "options_common"],
+    "server": ["options_cluster", "options_kafka", "options_server", "options_common"],
+}
 
 
 def rows(text):
@@ -66,10 +74,16 @@ def rows(text):
         at = i
 
 
-def page(table, title, names, shown):
+def option_rows(role):
+    for table in ROLES[role]:
+        for cells in rows((ROOT / f"src/main/{table}.def").read_text()):
+            yield cells[1:] if table in KEYED else cells
+
+
+def page(table, title, names, shown, cells_of=None):
     lines = [f"# {title}", "", f"Made by `tools/gen_reference.py` from `{table}`; do not edit.", "",
              "| " + " | ".join(shown) + " |", "|" + "---|" * len(shown)]
-    for cells in rows((ROOT / table).read_text()):
+    for cells in cells_of or rows((ROOT / table).read_text()):
         values = dict(zip(names, cells))
         lines.append("| " + " | ".join(values.get(n, "").replace("|", "\\|") for n in shown) + " |")
     return "\n".join(lines) + "\n"
@@ -115,29 +129,41 @@ DURATIONS = [("d", 86400000), ("h", 3600000), ("m", 60000), ("s", 1000), ("ms", 
 SIZES = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)]
 
 
+def bare_unit(name):
+    """The unit in which a key of this name takes a bare number, if its name ends in one."""
+    units = {"ms": "milliseconds", "millis": "milliseconds", "bytes": "bytes"}
+    return units.get(name.replace(".", "_").rpartition("_")[2])
+
+
 def option_value(kind, name, text):
     """A number as the program writes it: with the largest unit that leaves no remainder."""
     units = {"duration": DURATIONS, "size": SIZES}.get(kind)
-    if not text.isdigit() or not units or name.endswith(("_ms", "_bytes")):
+    if not text.isdigit() or not units or bare_unit(name):
         return text
     n = int(text)
     unit, factor = next(u for u in units if n % u[1] == 0) if n else units[-1]
     return f"{n // factor}{unit}"
 
 
-def sample_conf():
-    """docs/reference/lagoon.conf, as `lagoon config sample` prints it (test/process/operation_test.c compares)."""
+def sample_conf(role):
+    """docs/reference/*.conf, as `lagoon config sample` prints them (test/process/operation_test.c compares)."""
     kinds = {"boolean": "true or false", "u32": "a whole number", "u64": "a whole number", "str": "text",
              "duration": "a time with a unit: ms, s, m, h or d", "size": "a size with a unit: B, KiB, MiB, GiB or TiB"}
-    lines = re.findall(r'"(# .*|#)\\n"', (ROOT / "src/main/options.c").read_text())
-    for name, kind, default, least, most, when, *words in rows((ROOT / "src/main/options.def").read_text()):
+    flag = "" if role == "standalone" else f" --role {role}"
+    out = "commented\n# out." if role == "standalone" else "\n# commented out."
+    lines = [f"# Configuration of `lagoon {role} --config FILE`.\n#\n# Made by `lagoon config sample{flag}`: every key with "
+             f"its default, {out} Flags win over variables LAGOON_<KEY>, these over this file.\n# `lagoon config check "
+             f"FILE{flag}` tells what is wrong with a file; SIGHUP\n# makes a running lagoon read it again and apply what "
+             "is live."]
+    lines = [line.replace(", \n", ",\n") for line in lines]
+    for name, kind, default, least, most, when, *words in option_rows(role):
         if name == "config":
             continue
         lines.append("")
         for text in words[:2]:
             lines += textwrap.wrap(text, 78, initial_indent="# ", subsequent_indent="# ", break_long_words=False,
                                    break_on_hyphens=False)
-        what = kinds[kind]
+        what = kinds[kind] if kind not in ("duration", "size") or not bare_unit(name) else f"{bare_unit(name)}, without a unit"
         if kind == "str":
             what += f"; {least} to {most} bytes"
         elif kind != "boolean":
@@ -152,7 +178,11 @@ def main():
     stale = 0
     pages = [(name, page(table, title, names, shown)) for name, table, title, names, shown in PAGES]
     pages = [(f"{name}.md", text) for name, text in pages]
-    for name, text in pages + [("admin-tool.md", admin_tool_page()), ("metrics.md", metrics_page()), ("lagoon.conf", sample_conf())]:
+    for role in ROLES:
+        tables = "`, `".join(f"src/main/{table}.def" for table in ROLES[role])
+        pages.append((f"{role}-options.md", page(tables, f"Options of `lagoon {role}`", OPTION, OPTION, option_rows(role))))
+        pages.append(("lagoon.conf" if role == "standalone" else f"{role}.conf", sample_conf(role)))
+    for name, text in pages + [("admin-tool.md", admin_tool_page()), ("metrics.md", metrics_page())]:
         path = OUT / name
         if "--check" in sys.argv:
             if not path.exists() or path.read_text() != text:

@@ -38,6 +38,12 @@ bool lg_command_has_flag(enum lg_command_kind kind, enum lg_flag flag)
            (flags[flag].commands & (UINT64_C(1) << kind)) != 0;
 }
 
+bool lg_command_runs_role(enum lg_command_kind kind)
+{
+    return kind == LG_COMMAND_STANDALONE || kind == LG_COMMAND_CONTROLLER ||
+           kind == LG_COMMAND_ROUTER || kind == LG_COMMAND_SERVER;
+}
+
 const char *lg_command_words(enum lg_command_kind kind)
 {
     return commands[kind].words;
@@ -251,7 +257,7 @@ enum lg_rc lg_command_parse(size_t count, const char *const *words, struct lg_co
         c.kind = LG_COMMAND_VERSION;
     } else if (!lg_command_match(count, words, &c.kind, &used)) {
         return unknown_command(count, words, err);
-    } else if (c.kind == LG_COMMAND_STANDALONE || c.kind == LG_COMMAND_CONFIG_SHOW ||
+    } else if (lg_command_runs_role(c.kind) || c.kind == LG_COMMAND_CONFIG_SHOW ||
                c.kind == LG_COMMAND_ADMIN) {
         c.rest = words + used;
         c.rest_count = count - used;

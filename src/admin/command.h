@@ -27,7 +27,7 @@ struct lg_command {
     size_t argument_count;
     const char *flags[LG_FLAG_COUNT]; /* Value of each flag, "" for one without; NULL: not given. */
     bool wants_help;
-    const char *const *rest; /* STANDALONE, CONFIG_SHOW, ADMIN: their own flags, unparsed. */
+    const char *const *rest; /* Roles, CONFIG_SHOW, ADMIN: their own flags, unparsed. */
     size_t rest_count;
     const char **owned;
 };
@@ -49,6 +49,8 @@ struct lg_flag_row {   /* of flags.def */
 const struct lg_command_row *lg_command_row(enum lg_command_kind kind);
 const struct lg_flag_row *lg_flag_row(enum lg_flag flag);
 bool lg_command_has_flag(enum lg_command_kind kind, enum lg_flag flag);
+/* One that runs until a signal ends it, with the flags of its table of options. */
+bool lg_command_runs_role(enum lg_command_kind kind);
 /* The verb whose words begin the line; `*out_used` is how many words it took. */
 bool lg_command_match(size_t count, const char *const *words, enum lg_command_kind *out,
                       size_t *out_used);

@@ -226,7 +226,7 @@ static void after_verb(struct lg_buf *out, enum lg_command_kind kind, size_t cou
         return;
     }
     if (strncmp(typed, "-", 1) == 0) {
-        if (kind == LG_COMMAND_STANDALONE)
+        if (lg_command_runs_role(kind))
             option_names(out, typed, "--", options);
         flag_names(out, kind, count, words);
         return;
@@ -239,7 +239,7 @@ static void after_verb(struct lg_buf *out, enum lg_command_kind kind, size_t cou
     word = argument_word(lg_command_row(kind)->arguments, at);
     if (lg_slice_eq_str(word, "OPTION"))
         option_names(out, typed, "", options);
-    else if (kind == LG_COMMAND_STANDALONE)
+    else if (lg_command_runs_role(kind))
         *out_more = LG_COMPLETE_FILES; /* The value of an option. */
     else if (kind != LG_COMMAND_STORE_CREATE && kind != LG_COMMAND_PROFILE_ADD) /* A new name. */
         place(out, typed, word, out_more);

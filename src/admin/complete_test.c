@@ -106,12 +106,12 @@ static void arguments_are_stores_or_files_by_their_place(void **state)
 static void flags_are_offered_once_and_their_values_by_kind(void **state)
 {
     (void)state;
-    ASK("push", "cities", "--k");
+    ASK("push", "cities", "--key");
     assert_true(offered("--key-field"));
     assert_int_equal(lines(), 1);
-    ASK("push", "--key-field", "id", "--k");
+    ASK("push", "--key-field", "id", "--key");
     assert_int_equal(lines(), 0);
-    ASK("store", "list", "--k"); /* It has no such flag. */
+    ASK("store", "list", "--key"); /* It has no such flag. */
     assert_int_equal(lines(), 0);
     ASK("store", "list", "--output", "");
     assert_true(offered("table") && offered("json") && offered("ndjson"));

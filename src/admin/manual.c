@@ -186,7 +186,7 @@ void lg_manual_command(struct lg_buf *out, enum lg_command_kind kind,
         any = true;
         item(out, flag, lg_flag_row((enum lg_flag)f)->value, lg_flag_row((enum lg_flag)f)->help);
     }
-    if (kind == LG_COMMAND_STANDALONE) {
+    if (lg_command_runs_role(kind)) {
         lg_buf_append_str(out, ".SH OPTIONS\n");
         options_of(out, options, "--");
     }

@@ -24,21 +24,51 @@ static const struct unit sizes[] = {{"B", 1},
                                     {"TiB", (uint64_t)1 << 40}};
 _Static_assert(LG_ARRAY_SIZE(durations) == LG_ARRAY_SIZE(sizes), "units_of gives no count");
 
+/* What separates the words of a name: whoever writes one may take either. */
+static char plain(char c)
+{
+    return c == '-' || c == '.' ? '_' : c;
+}
+
 static bool has_suffix(const char *name, const char *suffix)
 {
     size_t n = strlen(name), k = strlen(suffix);
 
-    return n >= k && memcmp(name + n - k, suffix, k) == 0;
+    for (size_t i = 0; n >= k && i < k; i++)
+        if (plain(name[n - k + i]) != suffix[i])
+            return false;
+    return n >= k;
+}
+
+/* Names that end in their unit, and what one of it is. */
+static const struct bare {
+    const char *suffix, *expected, *shown;
+    uint64_t factor;
+} bare_durations[] =
+    {{"_ms", "a number of milliseconds without a unit", "milliseconds, without a unit", 1},
+     {"_millis", "a number of milliseconds without a unit", "milliseconds, without a unit", 1},
+     {"_seconds", "a number of seconds without a unit", "seconds, without a unit", 1000},
+     {"_minutes", "a number of minutes without a unit", "minutes, without a unit", 60000},
+     {"_hours", "a number of hours without a unit", "hours, without a unit", 3600000}},
+  bare_sizes[] = {{"_bytes", "a number of bytes without a unit", "bytes, without a unit", 1}};
+
+/* NULL: its name does not end in a unit. */
+static const struct bare *bare_of(const struct lg_option *o)
+{
+    if (o->type == LG_OPTION_size)
+        return has_suffix(o->name, bare_sizes[0].suffix) ? &bare_sizes[0] : NULL;
+    for (size_t i = 0; o->type == LG_OPTION_duration && i < LG_ARRAY_SIZE(bare_durations); i++)
+        if (has_suffix(o->name, bare_durations[i].suffix))
+            return &bare_durations[i];
+    return NULL;
 }
 
 /* NULL: the option takes bare numbers. */
 static const struct unit *units_of(const struct lg_option *o)
 {
-    if (o->type == LG_OPTION_duration)
-        return has_suffix(o->name, "_ms") ? NULL : durations;
-    if (o->type == LG_OPTION_size)
-        return has_suffix(o->name, "_bytes") ? NULL : sizes;
-    return NULL;
+    if (bare_of(o) != NULL)
+        return NULL;
+    return o->type == LG_OPTION_duration ? durations : o->type == LG_OPTION_size ? sizes : NULL;
 }
 
 static void *field_of(const struct lg_option *o, void *values)
@@ -71,6 +101,7 @@ static void set_number(const struct lg_option *o, void *values, uint64_t v)
 static void format_number(struct lg_buf *out, const struct lg_option *o, uint64_t v)
 {
     const struct unit *units = units_of(o);
+    const struct bare *bare = bare_of(o);
     size_t best = 0;
 
     if (o->type == LG_OPTION_boolean) {
@@ -81,7 +112,10 @@ static void format_number(struct lg_buf *out, const struct lg_option *o, uint64_
         if (v % units[i].factor == 0)
             best = i;
     }
-    lg_buf_appendf(out, "%llu%s", (unsigned long long)(units == NULL ? v : v / units[best].factor),
+    lg_buf_appendf(out, "%llu%s",
+                   (unsigned long long)(bare != NULL    ? v / bare->factor
+                                        : units == NULL ? v
+                                                        : v / units[best].factor),
                    units == NULL ? "" : units[best].name);
 }
 
@@ -112,13 +146,11 @@ void lg_options_done(const struct lg_option_table *table, void *values)
 }
 
 /* --- Finding ---------------------------------------------------------------------------------- */
-/* The only places where an option's name and the one given may differ are dashes. */
+/* The only places where an option's name and the one given may differ are dashes and dots. */
 static bool same_name(const char *name, struct lg_slice given)
 {
     for (size_t i = 0; i < given.size; i++) {
-        uint8_t c = given.data[i] == '-' ? '_' : given.data[i];
-
-        if (name[i] == '\0' || (uint8_t)name[i] != c)
+        if (name[i] == '\0' || plain(name[i]) != plain((char)given.data[i]))
             return false;
     }
     return name[given.size] == '\0';
@@ -138,27 +170,47 @@ const struct lg_option *lg_option_find(const struct lg_option_table *table, cons
     return find(table, lg_slice_str(name));
 }
 
+/* The row whose name is most like this one, or NULL. */
+static const struct lg_option *nearest_row(const struct lg_option_table *table, char *word)
+{
+    char *names[LG_OPTION_ROWS_MAX];
+    const char *nearest;
+    const struct lg_option *row = NULL;
+
+    for (char *c = word; *c != '\0'; c++)
+        *c = plain(*c);
+    for (size_t i = 0; i < table->n; i++) {
+        names[i] = lg_strdup(table->rows[i].name);
+        for (char *c = names[i]; *c != '\0'; c++)
+            *c = plain(*c);
+    }
+    nearest = lg_nearest(word, (const char *const *)names, table->n);
+    for (size_t i = 0; i < table->n; i++) {
+        row = names[i] == nearest ? &table->rows[i] : row;
+        lg_free(names[i]);
+    }
+    return row;
+}
+
 /* `prefix` is "--" for a flag, whose suggestion is then spelt with dashes. */
 static enum lg_rc unknown(const struct lg_option_table *table, const char *prefix,
                           struct lg_slice name, struct lg_error *err)
 {
-    LG_AUTO_STR char *word = lg_strndup((const char *)name.data, name.size), *shown = NULL;
-    const char *names[LG_OPTION_ROWS_MAX], *nearest;
+    LG_AUTO_STR char *word = lg_strndup((const char *)name.data, name.size);
+    LG_SCOPED(lg_buf) shown = {0};
+    const struct lg_option *nearest;
 
-    for (char *c = word; *c != '\0'; c++)
-        *c = *c == '-' ? '_' : *c;
-    for (size_t i = 0; i < table->n; i++)
-        names[i] = table->rows[i].name;
-    nearest = lg_nearest(word, names, table->n);
+    nearest = nearest_row(table, word);
     if (nearest == NULL)
         return lg_error_set(err, LG_ERR_INVALID, "unknown option '%s%.*s'; --help lists all",
                             prefix, (int)LG_MIN(name.size, (size_t)100), (const char *)name.data);
-    shown = lg_strdup(nearest);
-    for (char *c = shown; *c != '\0' && *prefix != '\0'; c++)
-        *c = *c == '_' ? '-' : *c;
-    return lg_error_set(err, LG_ERR_INVALID, "unknown option '%s%.*s'; did you mean '%s%s'?",
+    if (*prefix == '\0')
+        lg_buf_append_str(&shown, nearest->name);
+    else
+        lg_option_append_flag(&shown, nearest);
+    return lg_error_set(err, LG_ERR_INVALID, "unknown option '%s%.*s'; did you mean '%s%.*s'?",
                         prefix, (int)LG_MIN(name.size, (size_t)100), (const char *)name.data,
-                        prefix, shown);
+                        prefix, LG_FMT(lg_buf_slice(&shown)));
 }
 
 /* Where values go: `values` NULL only checks. */
@@ -235,9 +287,9 @@ static bool all_digits(struct lg_slice text)
 
 static const char *bare_number(const struct lg_option *o)
 {
-    if (o->type == LG_OPTION_duration)
-        return "a number of milliseconds without a unit";
-    return o->type == LG_OPTION_size ? "a number of bytes without a unit" : "a whole number";
+    const struct bare *bare = bare_of(o);
+
+    return bare == NULL ? "a whole number" : bare->expected;
 }
 
 static enum lg_rc read_number(const struct lg_option *o, struct lg_slice text, uint64_t *out,
@@ -259,7 +311,8 @@ static enum lg_rc read_number(const struct lg_option *o, struct lg_slice text, u
     } else {
         if (!all_digits(text))
             return not_a(o, text, bare_number(o), err);
-        if (!lg_parse_u64(text, UINT64_MAX, &v))
+        if (!lg_parse_u64(text, UINT64_MAX, &v) ||
+            (bare_of(o) != NULL && __builtin_mul_overflow(v, bare_of(o)->factor, &v)))
             return out_of_range(o, text, err);
     }
     if (v < o->min || v > o->max)
@@ -487,16 +540,13 @@ static enum lg_rc parse_environment(const struct target *t, const char *const *e
 const struct lg_option *lg_option_unknown_variable(const struct lg_option_table *table,
                                                    const char *prefix, const char *variable)
 {
-    const char *names[LG_OPTION_ROWS_MAX], *nearest, *value;
+    const char *value;
     char name[64];
 
     if (!split_variable(prefix, variable, name, sizeof name, &value) ||
         lg_option_find(table, name) != NULL)
         return NULL;
-    for (size_t i = 0; i < table->n; i++)
-        names[i] = table->rows[i].name;
-    nearest = lg_nearest(name, names, table->n);
-    return nearest == NULL ? NULL : lg_option_find(table, nearest);
+    return nearest_row(table, name);
 }
 
 /* --- Flags ------------------------------------------------------------------------------------ */
@@ -647,17 +697,22 @@ bool lg_option_is_secret(const struct lg_option *option)
            has_suffix(option->name, "_token");
 }
 
+void lg_option_append_flag(struct lg_buf *out, const struct lg_option *option)
+{
+    for (const char *c = option->name; *c != '\0'; c++)
+        lg_buf_append_byte(out, (uint8_t)(plain(*c) == '_' ? '-' : *c));
+}
+
 const char *lg_option_type_text(const struct lg_option *o)
 {
     switch (o->type) {
     case LG_OPTION_boolean:
         return "true or false";
     case LG_OPTION_duration:
-        return units_of(o) == NULL ? "milliseconds, without a unit"
-                                   : "a time with a unit: ms, s, m, h or d";
+        return bare_of(o) != NULL ? bare_of(o)->shown : "a time with a unit: ms, s, m, h or d";
     case LG_OPTION_size:
-        return units_of(o) == NULL ? "bytes, without a unit"
-                                   : "a size with a unit: B, KiB, MiB, GiB or TiB";
+        return bare_of(o) != NULL ? bare_of(o)->shown
+                                  : "a size with a unit: B, KiB, MiB, GiB or TiB";
     case LG_OPTION_str:
         return "text";
     default:
@@ -710,8 +765,7 @@ void lg_options_help(struct lg_buf *out, const struct lg_option_table *table)
         const struct lg_option *o = &table->rows[i];
 
         lg_buf_append_str(out, "  --");
-        for (const char *c = o->name; *c != '\0'; c++)
-            lg_buf_append_byte(out, (uint8_t)(*c == '_' ? '-' : *c));
+        lg_option_append_flag(out, o);
         lg_buf_append_str(out, words[o->type]);
         append_limits(out, o);
         lg_buf_appendf(out, "\n      %s\n", o->help);

@@ -9,13 +9,18 @@
  *   boolean  bool         true or false; as a flag also alone
  *   u32      uint32_t     a decimal number
  *   u64      uint64_t     a decimal number
- *   duration uint64_t ms  a number and a unit: 500ms 30s 10m 2h 7d; bare when the name ends in _ms
+ *   duration uint64_t ms  a number and a unit: 500ms 30s 10m 2h 7d; bare when the name ends in one:
+ *                         _ms, _millis, _seconds, _minutes, _hours
  *   size     uint64_t     a number and a unit: 64B 4KiB 16MiB 1GiB; bare when it ends in _bytes
  *   str      char *       text without NUL, owned by the struct; min and max bound its bytes
  *
  * when   START: needs a restart. LIVE: may change while the program runs.
  *
  * `more` (what to know before changing it) and `example` (a value) may be left out.
+ *
+ * A key may differ from its field, as Venice's keys with dots do: LG_OPTION_KEYED_ROW(struct,
+ * zookeeper_address, "zookeeper.address", str, ...). Dots, dashes and underscores are the same to
+ * whoever writes a name.
  *
  * The user of a table writes:
  *
@@ -51,7 +56,7 @@ enum lg_option_type {
 enum lg_option_when { LG_OPTION_START, LG_OPTION_LIVE };
 
 struct lg_option {
-    const char *name; /* With underscores; as a flag also with dashes. */
+    const char *name; /* With underscores or dots; as a flag with dashes. */
     enum lg_option_type type;
     enum lg_option_when when;
     size_t offset;     /* of the field */
@@ -98,12 +103,16 @@ const char *lg_option_origin_name(enum lg_option_origin origin);
 #define LG_OPTION_DEFAULT_str(v) .text = (v)
 
 #define LG_OPTION_FIELD(name_, type_, ...) LG_OPTION_C_##type_ name_;
+#define LG_OPTION_KEYED_FIELD(name_, key_, type_, ...) LG_OPTION_C_##type_ name_;
 #define LG_OPTION_ROW(struct_, ...) LG_OPTION_ROW_(struct_, __VA_ARGS__)
-#define LG_OPTION_ROW_(struct_, name_, type_, default_, min_, max_, when_, ...)                    \
-    {.name = #name_,                                                                               \
+#define LG_OPTION_ROW_(struct_, name_, ...)                                                        \
+    LG_OPTION_KEYED_ROW_(struct_, name_, #name_, __VA_ARGS__)
+#define LG_OPTION_KEYED_ROW(struct_, ...) LG_OPTION_KEYED_ROW_(struct_, __VA_ARGS__)
+#define LG_OPTION_KEYED_ROW_(struct_, field_, key_, type_, default_, min_, max_, when_, ...)       \
+    {.name = (key_),                                                                               \
      .type = LG_OPTION_##type_,                                                                    \
      .when = LG_OPTION_##when_,                                                                    \
-     .offset = offsetof(struct_, name_),                                                           \
+     .offset = offsetof(struct_, field_),                                                          \
      LG_OPTION_DEFAULT_##type_(default_),                                                          \
      .min = (min_),                                                                                \
      .max = (max_),                                                                                \
@@ -114,7 +123,7 @@ void lg_options_init(const struct lg_option_table *table, void *values);
 /* Frees the strings. */
 void lg_options_done(const struct lg_option_table *table, void *values);
 
-/* The row of that name ('-' and '_' are the same), or NULL. */
+/* The row of that name ('-', '_' and '.' are the same), or NULL. */
 const struct lg_option *lg_option_find(const struct lg_option_table *table, const char *name);
 
 /* Sets one option from its text. LG_ERR_INVALID: no such option (the sentence gives the nearest
@@ -173,6 +182,8 @@ size_t lg_options_apply_live(const struct lg_option_table *table, void *values, 
 
 /* The value's text, as lg_option_set reads it. Of a str that is not set: nothing. */
 void lg_option_format(struct lg_buf *out, const struct lg_option *option, const void *values);
+/* Its name as a flag is spelt: "zookeeper-address". */
+void lg_option_append_flag(struct lg_buf *out, const struct lg_option *option);
 /* Would showing it give something away? By its name: *_secret, *_password, *_token. */
 bool lg_option_is_secret(const struct lg_option *option);
 /* What a value is: "a time with a unit", "true or false", ... */

@@ -56,11 +56,12 @@ void lg_option_explain(struct lg_buf *out, const struct lg_option *o)
                 o->when == LG_OPTION_LIVE ? LG_LIT("live: at SIGHUP (lagoon rereads its file)")
                                           : LG_LIT("at the next start"));
     lg_buf_appendf(out, "  %-9s --", "flag");
-    for (const char *c = o->name; *c != '\0'; c++)
-        lg_buf_append_byte(out, (uint8_t)(*c == '_' ? '-' : *c));
+    lg_option_append_flag(out, o);
     lg_buf_appendf(out, "\n  %-9s LAGOON_", "variable");
     for (const char *c = o->name; *c != '\0'; c++)
-        lg_buf_append_byte(out, (uint8_t)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c));
+        lg_buf_append_byte(out, (uint8_t)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A'
+                                          : *c == '.'            ? '_'
+                                                                 : *c));
     lg_buf_append_byte(out, '\n');
     if (o->example != NULL)
         lg_buf_appendf(out, "  %-9s %s = %s\n", "example", o->name, o->example);

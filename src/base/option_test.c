@@ -304,6 +304,56 @@ static void help_lists_every_flag_with_default_and_range(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* Venice's keys: words between dots, and units at the end of the name. */
+struct keyed {
+    uint64_t delay, period, cache;
+};
+static const struct lg_option keyed_rows[] = {
+    LG_OPTION_KEYED_ROW(struct keyed, delay, "delay.to.rebalance.ms", duration, 1800000, 0,
+                        86400000, START, "Waits so long.")
+        LG_OPTION_KEYED_ROW(struct keyed, period, "graceful.period.in.seconds", duration, 30000, 0,
+                            3600000, LIVE, "Answers so long.")
+            LG_OPTION_KEYED_ROW(struct keyed, cache, "cache.size.in.bytes", size, 4096, 512, 65536,
+                                START, "Memory for blocks.")};
+static const struct lg_option_table keyed_table = {.rows = keyed_rows,
+                                                   .n = LG_ARRAY_SIZE(keyed_rows)};
+
+static void keys_with_dots_are_found_however_they_are_spelt(void **state)
+{
+    struct keyed o;
+    struct lg_error err = {0};
+    LG_SCOPED(lg_buf) text = {0};
+
+    (void)state;
+    lg_options_init(&keyed_table, &o);
+    assert_ok(lg_option_set(&keyed_table, &o, "delay-to-rebalance-ms", LG_LIT("5"), &err));
+    assert_int_equal(o.delay, 5);
+    assert_ok(lg_option_set(&keyed_table, &o, "delay_to_rebalance_ms", LG_LIT("6"), &err));
+    assert_int_equal(o.delay, 6);
+    assert_ok(lg_option_set(&keyed_table, &o, "graceful.period.in.seconds", LG_LIT("7"), &err));
+    assert_int_equal(o.period, 7000);
+    lg_option_format(&text, &keyed_rows[1], &o);
+    assert_true(lg_slice_eq_str(lg_buf_slice(&text), "7"));
+    assert_rc(LG_ERR_INVALID, lg_option_set(&keyed_table, &o, "graceful.period.in.seconds",
+                                            LG_LIT("18446744073709551615"), &err));
+    assert_string_equal(err.text, "graceful.period.in.seconds: 18446744073709551615 is out of "
+                                  "range (0 to 3600)");
+    assert_rc(LG_ERR_INVALID,
+              lg_option_set(&keyed_table, &o, "graceful.period.in.seconds", LG_LIT("7s"), &err));
+    assert_string_equal(err.text, "graceful.period.in.seconds: '7s' is not a number of seconds "
+                                  "without a unit");
+    assert_rc(LG_ERR_INVALID,
+              lg_option_set(&keyed_table, &o, "cache.size.in.bytes", LG_LIT("4KiB"), &err));
+    assert_rc(LG_ERR_INVALID,
+              lg_option_set(&keyed_table, &o, "delay.to.rebalanc.ms", LG_LIT("5"), &err));
+    assert_string_equal(err.text, "unknown option 'delay.to.rebalanc.ms'; did you mean "
+                                  "'delay.to.rebalance.ms'?");
+    text.size = 0;
+    lg_options_help(&text, &keyed_table);
+    lg_buf_append_byte(&text, 0);
+    assert_non_null(strstr((const char *)text.data, "--delay-to-rebalance-ms TIME"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +369,7 @@ int main(void)
         TEST(shown_values_read_back_the_same),
         TEST(an_unset_text_is_shown_as_nothing),
         TEST(help_lists_every_flag_with_default_and_range),
+        cmocka_unit_test(keys_with_dots_are_found_however_they_are_spelt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,11 +49,14 @@ LG_MUST_CHECK enum lg_rc lg_cli_admin(const struct lg_command *command, struct l
                                       struct lg_error *err);
 /* Runs the verb that a parsed command line names: its exit status. */
 int lg_cli_dispatch(const struct lg_command *command);
-/* The options of `lagoon standalone`. */
-const struct lg_option_table *lg_cli_options(void);
+/* The options of the role that the verb runs; of `lagoon standalone` for other verbs. */
+const struct lg_option_table *lg_cli_options(enum lg_command_kind kind);
 
 /* The runners of commands.def, each with its exit status. */
 int lg_verb_standalone(const struct lg_command *command);
+int lg_verb_controller(const struct lg_command *command);
+int lg_verb_router(const struct lg_command *command);
+int lg_verb_server(const struct lg_command *command);
 int lg_verb_push(const struct lg_command *command);
 int lg_verb_file(const struct lg_command *command);
 int lg_verb_admin(const struct lg_command *command);

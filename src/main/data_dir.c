@@ -4,21 +4,25 @@
 #include "lane/fault.h"
 
 #define FORMAT_FILE "lagoon.format"
-#define FORMAT_TEXT "lagoon data directory, format 1\n"
+static const char *const format_texts[] = {
+    [LG_DATA_DIR_STANDALONE] = "lagoon data directory, format 1\n",
+    [LG_DATA_DIR_SERVER] = "lagoon server data directory, format 1\n",
+};
 #define FORMAT_BYTES_MAX 256
 #define LOCK_FILE "LOCK"
 
 /* An empty directory may become ours (`*out_is_new`); any other must say that it is. Changes
  * nothing, so that a foreign directory is left as it was. */
-static enum lg_rc check_format(struct lg_disk *disk, const char *data, bool *out_is_new,
-                               struct lg_error *err)
+static enum lg_rc check_format(struct lg_disk *disk, const char *data, enum lg_data_dir_kind kind,
+                               bool *out_is_new, struct lg_error *err)
 {
+    const char *wanted = format_texts[kind];
     LG_SCOPED(lg_disk_names) names = {0};
     LG_SCOPED(lg_buf) text = {0};
     enum lg_rc rc = lg_disk_read_file(disk, FORMAT_FILE, FORMAT_BYTES_MAX, &text, err);
 
     *out_is_new = rc == LG_ERR_NOT_FOUND;
-    if (rc == LG_OK && lg_slice_eq_str(lg_buf_slice(&text), FORMAT_TEXT))
+    if (rc == LG_OK && lg_slice_eq_str(lg_buf_slice(&text), wanted))
         return LG_OK;
     for (size_t i = 0; rc == LG_OK && i < text.size; i++)
         if (text.data[i] < ' ') /* Foreign bytes: only the first line is shown. */
@@ -28,7 +32,7 @@ static enum lg_rc check_format(struct lg_disk *disk, const char *data, bool *out
                             "%s is of another format than this program's ('%.*s' is not '%.*s'); "
                             "use the program that wrote it, or another directory",
                             data, (int)LG_MIN(text.size, (size_t)60), (const char *)text.data,
-                            (int)strlen(FORMAT_TEXT) - 1, FORMAT_TEXT);
+                            (int)strlen(wanted) - 1, wanted);
     if (rc != LG_ERR_NOT_FOUND)
         return rc;
     rc = lg_disk_list(disk, "", &names, err);
@@ -61,17 +65,18 @@ static enum lg_rc open_locked(const char *path, struct lg_data_dir *dir, bool *o
     enum lg_rc rc = lg_disk_posix_new(path, &dir->disk, err);
 
     if (rc == LG_OK)
-        rc = check_format(dir->disk, path, out_is_new, err);
+        rc = check_format(dir->disk, path, dir->kind, out_is_new, err);
     if (rc == LG_OK)
         rc = lock(dir, path, err);
     if (rc == LG_OK)
-        rc = check_format(dir->disk, path, out_is_new, err);
+        rc = check_format(dir->disk, path, dir->kind, out_is_new, err);
     return rc;
 }
 
-enum lg_rc lg_data_dir_open(const char *path, struct lg_data_dir *out, struct lg_error *err)
+enum lg_rc lg_data_dir_open(const char *path, enum lg_data_dir_kind kind, struct lg_data_dir *out,
+                            struct lg_error *err)
 {
-    struct lg_data_dir dir = {0};
+    struct lg_data_dir dir = {.kind = kind};
     bool is_new = false;
     enum lg_rc rc = open_locked(path, &dir, &is_new, err);
 
@@ -102,7 +107,8 @@ enum lg_rc lg_data_dir_open_new(const char *path, struct lg_data_dir *out, struc
 
 enum lg_rc lg_data_dir_mark(struct lg_data_dir *dir, struct lg_error *err)
 {
-    enum lg_rc rc = lg_disk_write_file(dir->disk, FORMAT_FILE, LG_LIT(FORMAT_TEXT), err);
+    enum lg_rc rc =
+        lg_disk_write_file(dir->disk, FORMAT_FILE, lg_slice_str(format_texts[dir->kind]), err);
 
     return rc == LG_OK ? lg_fault_check(LG_FAULT_DATA_DIR_MARKED, err) : rc;
 }

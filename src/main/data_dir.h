@@ -5,18 +5,25 @@
 
 #include "lane/disk.h"
 
+enum lg_data_dir_kind {
+    LG_DATA_DIR_STANDALONE, /* metadata, log and replicas */
+    LG_DATA_DIR_SERVER,     /* the replicas of one server of a cluster */
+};
+
 struct lg_data_dir { /* {0} is closed. */
     struct lg_disk *disk;
     struct lg_file *lock;
+    enum lg_data_dir_kind kind;
 };
 
 /* Opens and locks it; an empty or absent one becomes a data directory. On failure a foreign one is
  * as it was. LG_ERR_IN_USE when another process has it; LG_ERR_CONFLICT when it holds something
- * else, or is of another format; LG_ERR_IO. */
-LG_MUST_CHECK enum lg_rc lg_data_dir_open(const char *path, struct lg_data_dir *out,
-                                          struct lg_error *err);
-/* Locks one that must be empty or absent, to be filled: it is none until lg_data_dir_mark, and
- * whoever dies meanwhile leaves a folder that is refused. LG_ERR_CONFLICT when it holds anything.
+ * else, or is of another format or kind; LG_ERR_IO. */
+LG_MUST_CHECK enum lg_rc lg_data_dir_open(const char *path, enum lg_data_dir_kind kind,
+                                          struct lg_data_dir *out, struct lg_error *err);
+/* Locks one of a standalone that must be empty or absent, to be filled: it is none until
+ * lg_data_dir_mark, and whoever dies meanwhile leaves a folder that is refused. LG_ERR_CONFLICT
+ * when it holds anything.
  */
 LG_MUST_CHECK enum lg_rc lg_data_dir_open_new(const char *path, struct lg_data_dir *out,
                                               struct lg_error *err);

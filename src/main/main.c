@@ -6,6 +6,12 @@
 #include "lane/fault.h"
 #include "main/cli.h"
 
+static int (*const verbs[])(const struct lg_command *) = {
+#define X(name, words, arguments, least, most, kinds, runner, ...) lg_verb_##runner,
+#include "admin/commands.def"
+#undef X
+};
+
 int lg_verb_help(const struct lg_command *c)
 {
     LG_SCOPED(lg_buf) text = {0};
@@ -22,8 +28,8 @@ int lg_verb_help(const struct lg_command *c)
             words[1] = c->arguments[1];
         if (lg_command_parse(c->argument_count + 1, words, &of, &err) != LG_OK)
             return lg_cli_fail(&err);
-        if (of.kind == LG_COMMAND_STANDALONE)
-            return lg_verb_standalone(&of);
+        if (lg_command_runs_role(of.kind))
+            return verbs[of.kind](&of);
         if (of.kind == LG_COMMAND_ADMIN)
             return lg_verb_alias(&of);
         kind = of.kind;
@@ -40,12 +46,6 @@ int lg_verb_version(const struct lg_command *c)
         return lg_cli_print(LG_LIT("lagoon " LAGOON_VERSION "\n"));
     return lg_cli_print(LG_LIT("{\"version\":\"" LAGOON_VERSION "\"}\n"));
 }
-
-static int (*const verbs[])(const struct lg_command *) = {
-#define X(name, words, arguments, least, most, kinds, runner, ...) lg_verb_##runner,
-#include "admin/commands.def"
-#undef X
-};
 
 int lg_cli_dispatch(const struct lg_command *c)
 {

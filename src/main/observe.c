@@ -51,12 +51,13 @@ struct version_size {
 
 struct lg_observer {
     struct lg_observer_options o;
-    char *path;
+    char *path;              /* "": there is no data directory */
+    struct lg_lane *home;    /* where the process is measured */
     struct lg_timer look[2]; /* by lane */
     struct lg_metric_collector collector;
     uint64_t started_wall_ms;
 
-    /* The measurement: of the control lane, except while it is offloaded. */
+    /* The measurement: of the home lane, except while it is offloaded. */
     struct lg_offload measure;
     bool measuring;
     uint64_t measured_us, measure_again_us;
@@ -151,7 +152,7 @@ static void collect(void *ctx)
                       of_timeval(usage.ru_utime) + of_timeval(usage.ru_stime));
     if (getrlimit(RLIMIT_NOFILE, &fds) == 0)
         lg_metric_set(&lg_metric_process_max_fds, 0, fds.rlim_cur);
-    if (statvfs(ob->path, &fs) == 0) {
+    if (ob->path[0] != '\0' && statvfs(ob->path, &fs) == 0) {
         lg_metric_set(&lg_metric_disk_free_bytes, 0, (uint64_t)fs.f_bavail * fs.f_frsize);
         lg_metric_set(&lg_metric_disk_total_bytes, 0, (uint64_t)fs.f_blocks * fs.f_frsize);
     }
@@ -246,11 +247,14 @@ static void measure_work(struct lg_offload *offload)
     LG_AUTO_STR char *replicas = lg_strf("%s/store/replicas", ob->path);
     LG_AUTO_STR char *meta = lg_strf("%s/meta", ob->path), *log = lg_strf("%s/log", ob->path);
     uint64_t budget = ENTRIES_MAX;
-    DIR *dir = opendir(replicas);
+    DIR *dir = NULL;
     struct dirent *e;
 
     lg_alloc_return_freed();
     forget_versions(ob);
+    if (ob->path[0] == '\0')
+        return;
+    dir = opendir(replicas);
     ob->parts[PART_METADATA] = size_below(AT_FDCWD, meta, 0, &budget);
     ob->parts[PART_LOG] = size_below(AT_FDCWD, log, 0, &budget);
     ob->parts[PART_REPLICAS] = 0;
@@ -273,7 +277,7 @@ static void measure_done(struct lg_offload *offload)
     struct lg_observer *ob = LG_CONTAINER_OF(offload, struct lg_observer, measure);
     const struct lg_metric *m = &lg_metric_store_disk_bytes;
 
-    uint64_t now_us = lg_lane_now_us(ob->o.control);
+    uint64_t now_us = lg_lane_now_us(ob->home);
 
     ob->measuring = false;
     ob->measure_again_us =
@@ -325,38 +329,52 @@ static void look_at_disk(struct lg_observer *ob)
     ob->tending = true;
     ob->tend.work = tend_work;
     ob->tend.done = tend_done;
-    lg_offload(ob->o.control, &ob->tend);
+    lg_offload(ob->home, &ob->tend);
 }
 
-static void look_control(struct lg_timer *timer)
+/* What is of the process and not of a role; on the home lane. */
+static void look_at_process(struct lg_observer *ob, bool ready)
 {
-    struct lg_observer *ob = LG_CONTAINER_OF(timer, struct lg_observer, look[LANE_CONTROL]);
-    uint64_t now_us = lg_lane_now_us(ob->o.control);
-    bool loaded = lg_controller_ready(ob->o.controller);
+    uint64_t now_us = lg_lane_now_us(ob->home);
 
-    lg_health_beat("lane control", now_us);
-    lg_health_set("metadata", loaded, "%s", loaded ? "" : "is not read yet");
     look_at_memory(ob);
-    if (loaded)
+    if (ob->o.look != NULL)
+        ob->o.look(ob->o.ctx);
+    if (ready && ob->o.space != NULL)
         look_at_disk(ob);
     if (!ob->measuring && now_us >= ob->measure_again_us) {
         ob->measuring = true;
         ob->measured_us = now_us;
         ob->measure.work = measure_work;
         ob->measure.done = measure_done;
-        lg_offload(ob->o.control, &ob->measure);
+        lg_offload(ob->home, &ob->measure);
     }
+}
+
+static void look_control(struct lg_timer *timer)
+{
+    struct lg_observer *ob = LG_CONTAINER_OF(timer, struct lg_observer, look[LANE_CONTROL]);
+    bool loaded = lg_controller_ready(ob->o.controller);
+
+    lg_health_beat("lane control", lg_lane_now_us(ob->o.control));
+    lg_health_set("metadata", loaded, "%s", loaded ? "" : "is not read yet");
+    look_at_process(ob, loaded);
     look_again(ob->o.control, timer, LANE_CONTROL, loaded, look_control);
 }
 
 static void look_data(struct lg_timer *timer)
 {
     struct lg_observer *ob = LG_CONTAINER_OF(timer, struct lg_observer, look[LANE_DATA]);
-    bool router = lg_router_ready(ob->o.router), server = lg_server_ready(ob->o.server);
+    bool router = ob->o.router == NULL || lg_router_ready(ob->o.router);
+    bool server = ob->o.server == NULL || lg_server_ready(ob->o.server);
 
     lg_health_beat("lane data", lg_lane_now_us(ob->o.data));
-    lg_health_set("router", router, "%s", router ? "" : "has not announced itself");
-    lg_health_set("server", server, "%s", server ? "" : "has not announced itself");
+    if (ob->o.router != NULL)
+        lg_health_set("router", router, "%s", router ? "" : "has not announced itself");
+    if (ob->o.server != NULL)
+        lg_health_set("server", server, "%s", server ? "" : "has not announced itself");
+    if (ob->home == ob->o.data)
+        look_at_process(ob, router && server);
     look_again(ob->o.data, timer, LANE_DATA, router && server, look_data);
 }
 
@@ -369,12 +387,13 @@ static void count_role(void *ctx, const char *name, bool ok, const char *reason)
                      strcmp(name, "server") == 0);
 }
 
-bool lg_observer_roles_ready(void)
+bool lg_observer_roles_ready(const struct lg_observer *ob)
 {
-    unsigned ready = 0;
+    unsigned ready = 0, roles = (ob->o.controller != NULL ? 1u : 0) +
+                                (ob->o.router != NULL ? 1u : 0) + (ob->o.server != NULL ? 1u : 0);
 
     lg_health_each(LG_HEALTH_READY, 0, count_role, &ready);
-    return ready == 3;
+    return ready == roles;
 }
 
 struct lg_observer *lg_observer_start(const struct lg_observer_options *o)
@@ -382,12 +401,15 @@ struct lg_observer *lg_observer_start(const struct lg_observer_options *o)
     struct lg_observer *ob = lg_new(struct lg_observer);
 
     ob->o = *o;
-    ob->path = lg_strdup(o->path);
+    ob->path = lg_strdup(o->path == NULL ? "" : o->path);
+    ob->home = o->control != NULL ? o->control : o->data;
     ob->started_wall_ms = lg_clock_wall_ms();
     ob->collector = (struct lg_metric_collector){.collect = collect, .ctx = ob};
     lg_metrics_collector_add(&ob->collector);
-    lg_timer_start(o->control, &ob->look[LANE_CONTROL], 0, look_control);
-    lg_timer_start(o->data, &ob->look[LANE_DATA], 0, look_data);
+    if (o->control != NULL)
+        lg_timer_start(o->control, &ob->look[LANE_CONTROL], 0, look_control);
+    if (o->data != NULL)
+        lg_timer_start(o->data, &ob->look[LANE_DATA], 0, look_data);
     return ob;
 }
 

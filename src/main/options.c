@@ -12,6 +12,9 @@ static const struct lg_option rows[] = {
 #define X(...) LG_OPTION_ROW(struct lg_main_options, __VA_ARGS__)
 #include "main/options.def"
 #undef X
+#define X(name, ...) LG_OPTION_KEYED_ROW(struct lg_main_options, common.name, #name, __VA_ARGS__)
+#include "main/options_common.def"
+#undef X
 };
 
 /* --- Single values. --------------------------------------------------------------------------- */
@@ -68,7 +71,8 @@ enum lg_rc lg_main_options_log_levels(const char *text, struct lg_log_levels *ou
     return LG_OK;
 }
 
-static enum lg_rc check_text(const struct lg_option *o, struct lg_slice text, struct lg_error *err)
+enum lg_rc lg_common_options_check_text(const struct lg_option *o, struct lg_slice text,
+                                        struct lg_error *err)
 {
     enum lg_log_level level;
     struct lg_log_levels levels;
@@ -88,13 +92,9 @@ static enum lg_rc check_text(const struct lg_option *o, struct lg_slice text, st
     return LG_OK;
 }
 
-const struct lg_option_table lg_main_options_table = {rows, LG_ARRAY_SIZE(rows), check_text};
+const struct lg_option_table lg_main_options_table = {rows, LG_ARRAY_SIZE(rows),
+                                                      lg_common_options_check_text};
 _Static_assert(LG_ARRAY_SIZE(rows) <= LG_MAIN_OPTIONS_COUNT_MAX, "a program one can learn");
-
-const struct lg_option_table *lg_cli_options(void)
-{
-    return &lg_main_options_table;
-}
 
 /* --- All values. ------------------------------------------------------------------------------ */
 void lg_main_options_init(struct lg_main_options *o)
@@ -107,11 +107,13 @@ void lg_main_options_done(struct lg_main_options *o)
     lg_options_done(&lg_main_options_table, o);
 }
 
-enum lg_rc lg_main_options_load(struct lg_main_options *o, unsigned char *origins, int argc,
-                                char *const *argv, struct lg_error *err)
+enum lg_rc lg_options_load_all(const struct lg_option_table *table, void *values,
+                               size_t values_size, unsigned char *origins, int argc,
+                               char *const *argv, struct lg_error *err)
 {
-    LG_SCOPED(lg_main_options) first = {0};
-    LG_SCOPED(lg_buf) text = {0};
+    void *first = lg_alloc(values_size);
+    const struct lg_option *config = lg_option_find(table, "config");
+    LG_SCOPED(lg_buf) text = {0}, path = {0};
     struct lg_option_sources sources = {.environment = (const char *const *)environ,
                                         .prefix = LG_MAIN_OPTIONS_PREFIX,
                                         .argc = argc,
@@ -119,16 +121,28 @@ enum lg_rc lg_main_options_load(struct lg_main_options *o, unsigned char *origin
     enum lg_rc rc;
 
     /* Which file? Flags and environment say so. */
-    lg_main_options_init(&first);
-    rc = lg_options_load(&lg_main_options_table, &first, NULL, &sources, err);
-    if (rc == LG_OK && first.config != NULL) {
-        rc = lg_cli_read_file(first.config, LG_OPTION_FILE_BYTES_MAX, &text, err);
+    memset(first, 0, values_size);
+    lg_options_init(table, first);
+    rc = lg_options_load(table, first, NULL, &sources, err);
+    if (rc == LG_OK)
+        lg_option_format(&path, config, first);
+    if (path.size > 0) {
+        lg_buf_append_byte(&path, 0);
+        sources.file_name = (const char *)path.data;
+        rc = lg_cli_read_file(sources.file_name, LG_OPTION_FILE_BYTES_MAX, &text, err);
         sources.file = lg_buf_slice(&text);
-        sources.file_name = first.config;
     }
     if (rc == LG_OK)
-        rc = lg_options_load(&lg_main_options_table, o, origins, &sources, err);
+        rc = lg_options_load(table, values, origins, &sources, err);
+    lg_options_done(table, first);
+    lg_free(first);
     return rc;
+}
+
+enum lg_rc lg_main_options_load(struct lg_main_options *o, unsigned char *origins, int argc,
+                                char *const *argv, struct lg_error *err)
+{
+    return lg_options_load_all(&lg_main_options_table, o, sizeof *o, origins, argc, argv, err);
 }
 
 /* An address of loopback, or the one name that always is. "127.example.org" is a name like others.
@@ -139,13 +153,24 @@ static bool is_loopback(const char *host)
            (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
 }
 
+enum lg_rc lg_common_options_check(const struct lg_common_options *o, const char *host,
+                                   struct lg_error *err)
+{
+    if (strcmp(o->log_to, "file") == 0 && o->log_file == NULL)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "log_to = file needs log_file: the path of the file");
+    if (!is_loopback(host) && !o->insecure)
+        return lg_error_set(err, LG_ERR_REFUSED,
+                            "listening on %s would let everybody in: there is no authentication "
+                            "yet; say --insecure if that is meant",
+                            host);
+    return LG_OK;
+}
+
 enum lg_rc lg_main_options_check(const struct lg_main_options *o, struct lg_error *err)
 {
     if (o->data == NULL)
         return lg_error_set(err, LG_ERR_INVALID, "--data DIR is missing");
-    if (strcmp(o->log_to, "file") == 0 && o->log_file == NULL)
-        return lg_error_set(err, LG_ERR_INVALID,
-                            "log_to = file needs log_file: the path of the file");
     if (o->controller_port != 0 &&
         (o->controller_port == o->router_port || o->controller_port == o->server_port))
         return lg_error_set(err, LG_ERR_INVALID,
@@ -155,16 +180,11 @@ enum lg_rc lg_main_options_check(const struct lg_main_options *o, struct lg_erro
         return lg_error_set(err, LG_ERR_INVALID,
                             "router_port and server_port are both %u; they need two",
                             o->router_port);
-    if (!is_loopback(o->host) && !o->insecure)
-        return lg_error_set(err, LG_ERR_REFUSED,
-                            "listening on %s would let everybody in: there is no authentication "
-                            "yet; say --insecure if that is meant",
-                            o->host);
-    return LG_OK;
+    return lg_common_options_check(&o->common, o->host, err);
 }
 
 /* Is it a directory that we may write into? What does not exist yet is asked of its parent. */
-static bool is_writable(const char *path)
+bool lg_options_is_writable(const char *path)
 {
     LG_AUTO_STR char *at = lg_strdup(path);
 
@@ -180,40 +200,34 @@ static bool is_writable(const char *path)
     return access(at, W_OK) == 0;
 }
 
-void lg_main_options_warn(const struct lg_main_options *o,
-                          void (*warn)(void *ctx, const char *name, const char *sentence),
-                          void *ctx)
+void lg_common_options_warn(const struct lg_common_options *o, const char *host,
+                            void (*warn)(void *ctx, const char *name, const char *sentence),
+                            void *ctx)
 {
-    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-
-    if (o->insecure && is_loopback(o->host))
-        warn(ctx, "insecure", "nothing is gained by it: host is loopback");
-    if (!is_loopback(o->host) && o->insecure)
+    if (o->insecure && is_loopback(host))
+        warn(ctx, "insecure", "nothing is gained by it: the address to listen on is loopback");
+    if (!is_loopback(host) && o->insecure)
         warn(ctx, "insecure", "everybody who reaches the ports may read, push and delete");
-    if (o->data != NULL && !is_writable(o->data))
-        warn(ctx, "data", "the directory cannot be written by this user");
     if (o->log_file != NULL && strcmp(o->log_to, "file") != 0)
         warn(ctx, "log_file", "it is not used: log_to is not file");
-    if (o->log_file != NULL && strcmp(o->log_to, "file") == 0 && !is_writable(o->log_file))
+    if (o->log_file != NULL && strcmp(o->log_to, "file") == 0 &&
+        !lg_options_is_writable(o->log_file))
         warn(ctx, "log_file", "the file cannot be written by this user");
-    if (o->block_cache > memory / 2)
-        warn(ctx, "block_cache", "it is over half of this machine's memory");
     if (o->shutdown_grace > 90000)
         warn(ctx, "shutdown_grace",
              "systemd kills a service that needs over 90 s to stop, unless TimeoutStopSec is "
              "larger");
 }
 
-void lg_main_options_sample(struct lg_buf *out)
+void lg_main_options_warn(const struct lg_main_options *o,
+                          void (*warn)(void *ctx, const char *name, const char *sentence),
+                          void *ctx)
 {
-    static const char *const but[] = {"config", NULL};
+    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 
-    lg_buf_append_str(out,
-                      "# Configuration of `lagoon standalone --config FILE`.\n"
-                      "#\n"
-                      "# Made by `lagoon config sample`: every key with its default, commented\n"
-                      "# out. Flags win over variables LAGOON_<KEY>, these over this file.\n"
-                      "# `lagoon config check FILE` tells what is wrong with a file; SIGHUP\n"
-                      "# makes a running lagoon read it again and apply what is live.\n");
-    lg_options_sample(out, &lg_main_options_table, but);
+    lg_common_options_warn(&o->common, o->host, warn, ctx);
+    if (o->data != NULL && !lg_options_is_writable(o->data))
+        warn(ctx, "data", "the directory cannot be written by this user");
+    if (o->block_cache > memory / 2)
+        warn(ctx, "block_cache", "it is over half of this machine's memory");
 }

@@ -9,10 +9,18 @@
 #define LG_MAIN_OPTIONS_PREFIX "LAGOON_"
 #define LG_MAIN_OPTIONS_COUNT_MAX 60
 
+/* What every running role has. */
+struct lg_common_options {
+#define X LG_OPTION_FIELD
+#include "main/options_common.def"
+#undef X
+};
+
 struct lg_main_options {
 #define X LG_OPTION_FIELD
 #include "main/options.def"
 #undef X
+    struct lg_common_options common;
 };
 
 extern const struct lg_option_table lg_main_options_table;
@@ -26,6 +34,12 @@ LG_DEFINE_SCOPED(lg_main_options, lg_main_options_done)
 LG_MUST_CHECK enum lg_rc lg_main_options_load(struct lg_main_options *o, unsigned char *origins,
                                               int argc, char *const *argv, struct lg_error *err);
 
+/* The file that flags or environment name, if any, with all other layers: `table` has a row
+ * `config`, whose value in the struct is a text. */
+LG_MUST_CHECK enum lg_rc lg_options_load_all(const struct lg_option_table *table, void *values,
+                                             size_t values_size, unsigned char *origins, int argc,
+                                             char *const *argv, struct lg_error *err);
+
 /* What is wrong with the values together: refused (LG_ERR_INVALID, LG_ERR_REFUSED). */
 LG_MUST_CHECK enum lg_rc lg_main_options_check(const struct lg_main_options *o,
                                                struct lg_error *err);
@@ -34,11 +48,23 @@ void lg_main_options_warn(const struct lg_main_options *o,
                           void (*warn)(void *ctx, const char *name, const char *sentence),
                           void *ctx);
 
+/* --- What options of all roles mean.
+ * ---------------------------------------------------------------
+ */
+/* lg_option_table.check_text for the rows of options_common.def. */
+LG_MUST_CHECK enum lg_rc lg_common_options_check_text(const struct lg_option *o,
+                                                      struct lg_slice text, struct lg_error *err);
+/* Of them together, and of the address to listen on. */
+LG_MUST_CHECK enum lg_rc lg_common_options_check(const struct lg_common_options *o,
+                                                 const char *host, struct lg_error *err);
+void lg_common_options_warn(const struct lg_common_options *o, const char *host,
+                            void (*warn)(void *ctx, const char *name, const char *sentence),
+                            void *ctx);
+/* May this user write the file or directory, or make it? */
+bool lg_options_is_writable(const char *path);
+
 /* "ingest=debug,router=warn" as the log takes it. LG_ERR_INVALID names the part. */
 LG_MUST_CHECK enum lg_rc lg_main_options_log_levels(const char *text, struct lg_log_levels *out,
                                                     struct lg_error *err);
-
-/* docs/reference/lagoon.conf. */
-void lg_main_options_sample(struct lg_buf *out);
 
 #endif

@@ -10,9 +10,9 @@
 #include "drivers/rocksdb/engine_rocksdb.h"
 #include "drivers/seglog/seglog.h"
 #include "drivers/uv/lane_uv.h"
-#include "drivers/uv/transport_uv.h"
 #include "main/data_dir.h"
 #include "main/observe.h"
+#include "main/stage.h"
 #include "net/http_client.h"
 #include "pubsub/log_front.h"
 #include "router/router.h"
@@ -29,10 +29,9 @@ struct lg_standalone {
     struct lg_data_dir dir;
     struct lg_disk *store_disk; /* DIR/store of the replicas */
     struct lg_disk_space *space;
-    struct lg_pool_uv *pool;
-    struct lg_transport *transport;
-    struct lg_lane *main, *control, *data;
-    bool control_runs, data_runs;
+    char *path; /* DIR */
+    struct lg_stage stage;
+    struct lg_lane *control, *data;
 
     struct lg_metafile *metafile;
     struct lg_seglog *log;
@@ -44,9 +43,6 @@ struct lg_standalone {
     struct lg_router *router;
     uint16_t controller_port, router_port, server_port;
     struct lg_observer *observer;
-
-    struct lg_task step; /* One thing done on another lane while the main lane waits. */
-    void (*step_fn)(struct lg_standalone *s);
 };
 
 /* --- The data directory. -----------------------------------------------------------------------
@@ -54,7 +50,7 @@ struct lg_standalone {
 
 static enum lg_rc open_directory(struct lg_standalone *s, const char *data, struct lg_error *err)
 {
-    enum lg_rc rc = lg_data_dir_open(data, &s->dir, err);
+    enum lg_rc rc = lg_data_dir_open(data, LG_DATA_DIR_STANDALONE, &s->dir, err);
 
     if (rc == LG_OK)
         rc = lg_disk_remove(s->dir.disk, ENDPOINTS_FILE, err);
@@ -98,15 +94,11 @@ static enum lg_rc write_endpoints(struct lg_standalone *s, const char *host, str
 
 static enum lg_rc make_lanes(struct lg_standalone *s, unsigned pool_threads, struct lg_error *err)
 {
-    enum lg_rc rc = lg_pool_uv_new(pool_threads, &s->pool, err);
+    static const char *const names[] = {"control", "data"};
+    enum lg_rc rc = lg_stage_open(&s->stage, pool_threads, names, LG_ARRAY_SIZE(names), err);
 
-    if (rc == LG_OK)
-        rc = lg_lane_uv_new("main", s->pool, &s->main, err);
-    if (rc == LG_OK)
-        rc = lg_lane_uv_new("control", s->pool, &s->control, err);
-    if (rc == LG_OK)
-        rc = lg_lane_uv_new("data", s->pool, &s->data, err);
-    s->transport = lg_transport_uv_new();
+    s->control = s->stage.lanes[0];
+    s->data = s->stage.lanes[1];
     return rc;
 }
 
@@ -139,7 +131,7 @@ static enum lg_rc start_control(struct lg_standalone *s, const struct lg_standal
         &(struct lg_controller_options){.lane = s->control,
                                         .metastore = s->controller_session,
                                         .pubsub = lg_seglog_pubsub(s->log),
-                                        .transport = s->transport,
+                                        .transport = s->stage.transport,
                                         .host = o->host,
                                         .port = o->controller_port,
                                         .connections_max = o->connections_max,
@@ -171,7 +163,7 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
     rc = lg_server_start(&(struct lg_server_options){.lane = s->data,
                                                      .metastore = s->server_session,
                                                      .pubsub = lg_seglog_pubsub(s->log),
-                                                     .transport = s->transport,
+                                                     .transport = s->stage.transport,
                                                      .driver = s->rocksdb,
                                                      .space = s->space,
                                                      .checkpoint_path = "checkpoints",
@@ -185,7 +177,7 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
         rc = lg_router_start(
             &(struct lg_router_options){.lane = s->data,
                                         .metastore = s->router_session,
-                                        .transport = s->transport,
+                                        .transport = s->stage.transport,
                                         .host = o->host,
                                         .port = o->router_port,
                                         .connections_max = o->connections_max,
@@ -232,21 +224,21 @@ static void probe_again(struct lg_timer *timer)
 
 static void probe_settle(struct probe *p)
 {
-    bool given_up = lg_lane_now_us(p->s->main) > p->deadline_us;
+    bool given_up = lg_lane_now_us(p->s->stage.main) > p->deadline_us;
 
-    if (p->stage == 3 && !lg_observer_roles_ready() && !given_up) {
-        lg_timer_start(p->s->main, &p->pause, READY_PAUSE_MS * LG_MS, probe_again);
+    if (p->stage == 3 && !lg_observer_roles_ready(p->s->observer) && !given_up) {
+        lg_timer_start(p->s->stage.main, &p->pause, READY_PAUSE_MS * LG_MS, probe_again);
         return;
     }
     p->settled = true;
-    lg_lane_uv_stop(p->s->main);
+    lg_lane_uv_stop(p->s->stage.main);
 }
 
 static void probe_answered(struct lg_http_call *call)
 {
     struct probe *p = LG_CONTAINER_OF(call, struct probe, call);
 
-    uint64_t now_us = lg_lane_now_us(p->s->main);
+    uint64_t now_us = lg_lane_now_us(p->s->stage.main);
     bool given_up = now_us > p->deadline_us || (p->stage == 2 && now_us > p->served_deadline_us);
 
     if (call->rc == LG_OK && call->status == 200)
@@ -258,7 +250,7 @@ static void probe_answered(struct lg_http_call *call)
     if (p->stage == 3 || given_up)
         probe_settle(p);
     else
-        lg_timer_start(p->s->main, &p->pause, READY_PAUSE_MS * LG_MS, probe_again);
+        lg_timer_start(p->s->stage.main, &p->pause, READY_PAUSE_MS * LG_MS, probe_again);
 }
 
 static void probe_send(struct probe *p)
@@ -278,12 +270,12 @@ static enum lg_rc wait_ready(struct lg_standalone *s, const char *host, struct l
 {
     struct probe p = {.s = s, .host = host};
 
-    p.client = lg_http_client_new(s->transport, s->main);
-    p.deadline_us = lg_lane_now_us(s->main) + READY_TIMEOUT_MS * LG_MS;
-    p.served_deadline_us = lg_lane_now_us(s->main) + SERVED_TIMEOUT_MS * LG_MS;
+    p.client = lg_http_client_new(s->stage.transport, s->stage.main);
+    p.deadline_us = lg_lane_now_us(s->stage.main) + READY_TIMEOUT_MS * LG_MS;
+    p.served_deadline_us = lg_lane_now_us(s->stage.main) + SERVED_TIMEOUT_MS * LG_MS;
     probe_send(&p);
     while (!p.settled)
-        lg_lane_uv_run(s->main);
+        lg_lane_uv_run(s->stage.main);
     lg_http_call_done(&p.call);
     lg_http_client_free(p.client);
     if (p.stage < 2)
@@ -296,8 +288,10 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
                                struct lg_standalone **out, struct lg_error *err)
 {
     struct lg_standalone *s = lg_new(struct lg_standalone);
-    enum lg_rc rc = open_directory(s, options->data, err);
+    enum lg_rc rc;
 
+    s->path = lg_strdup(options->data);
+    rc = open_directory(s, options->data, err);
     lg_health_set("startup", false, "starting");
     if (rc == LG_OK) {
         watch_space(s, options);
@@ -318,11 +312,7 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
                                           .path = options->data,
                                           .memory_limit_bytes = options->memory_limit_bytes});
     if (rc == LG_OK)
-        rc = lg_lane_uv_start(s->control, err);
-    s->control_runs = rc == LG_OK;
-    if (rc == LG_OK)
-        rc = lg_lane_uv_start(s->data, err);
-    s->data_runs = s->control_runs && rc == LG_OK;
+        rc = lg_stage_start(&s->stage, err);
     if (rc == LG_OK)
         rc = wait_ready(s, options->host, err);
     if (rc == LG_OK) { /* Who finds the file finds all ready. */
@@ -335,6 +325,11 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
     }
     *out = s;
     return LG_OK;
+}
+
+const char *lg_standalone_data(const struct lg_standalone *s)
+{
+    return s->path;
 }
 
 uint16_t lg_standalone_controller_port(const struct lg_standalone *s)
@@ -355,131 +350,102 @@ uint16_t lg_standalone_server_port(const struct lg_standalone *s)
 /* --- Taking it apart: one step at a time, each on the lane it belongs to. ----------------------
  */
 
-static void step_run(struct lg_task *task)
-{
-    struct lg_standalone *s = LG_CONTAINER_OF(task, struct lg_standalone, step);
-
-    s->step_fn(s);
-}
-
-static void step_back(struct lg_task *task)
-{
-    struct lg_standalone *s = LG_CONTAINER_OF(task, struct lg_standalone, step);
-
-    s->step_fn = NULL;
-    lg_lane_uv_stop(s->main);
-}
-
-/* What a step calls when it is through, from any lane. */
-static void step_done(void *ctx)
+static void stop_observing_data(void *ctx)
 {
     struct lg_standalone *s = ctx;
 
-    s->step.run = step_back;
-    lg_lane_post(s->main, &s->step);
-}
-
-static void start_lane(struct lg_lane *lane, bool *runs)
-{
-    struct lg_error err;
-
-    if (!*runs)
-        *runs = lg_lane_uv_start(lane, &err) == LG_OK;
-}
-
-/* Runs `fn` on `lane` and waits until it has called step_done. */
-static void do_on(struct lg_standalone *s, struct lg_lane *lane,
-                  void (*fn)(struct lg_standalone *s))
-{
-    /* What stops on one lane waits for answers of the other: both must run, also when the start
-     * failed before that. */
-    start_lane(s->control, &s->control_runs);
-    start_lane(s->data, &s->data_runs);
-    if (!s->control_runs || !s->data_runs)
-        return; /* The process is about to end; nothing durable depends on this. */
-    s->step.run = step_run;
-    s->step_fn = fn;
-    lg_lane_post(lane, &s->step);
-    while (s->step_fn != NULL)
-        lg_lane_uv_run(s->main);
-}
-
-static void stop_observing_data(struct lg_standalone *s)
-{
     lg_observer_stop_data(s->observer);
-    step_done(s);
+    lg_stage_done(&s->stage);
 }
 
-static void stop_observing_control(struct lg_standalone *s)
+static void stop_observing_control(void *ctx)
 {
+    struct lg_standalone *s = ctx;
+
     lg_observer_stop_control(s->observer);
-    step_done(s);
+    lg_stage_done(&s->stage);
 }
 
-static void stop_router(struct lg_standalone *s)
+static void stop_router(void *ctx)
 {
-    lg_router_stop(s->router, step_done, s);
+    struct lg_standalone *s = ctx;
+
+    lg_router_stop(s->router, lg_stage_done, &s->stage);
 }
 
-static void stop_server(struct lg_standalone *s)
+static void stop_server(void *ctx)
 {
-    lg_server_stop(s->server, step_done, s);
+    struct lg_standalone *s = ctx;
+
+    lg_server_stop(s->server, lg_stage_done, &s->stage);
 }
 
-static void stop_controller(struct lg_standalone *s)
+static void stop_controller(void *ctx)
 {
+    struct lg_standalone *s = ctx;
+
     lg_log_front_stop(s->log_front);
-    lg_controller_stop(s->controller, step_done, s);
+    lg_controller_stop(s->controller, lg_stage_done, &s->stage);
 }
 
-static void close_router_session(struct lg_standalone *s)
+static void close_router_session(void *ctx)
 {
-    lg_metafile_session_close(s->router_session, s->control, step_done, s);
+    struct lg_standalone *s = ctx;
+
+    lg_metafile_session_close(s->router_session, s->control, lg_stage_done, &s->stage);
 }
 
-static void close_server_session(struct lg_standalone *s)
+static void close_server_session(void *ctx)
 {
-    lg_metafile_session_close(s->server_session, s->control, step_done, s);
+    struct lg_standalone *s = ctx;
+
+    lg_metafile_session_close(s->server_session, s->control, lg_stage_done, &s->stage);
 }
 
-static void close_controller_session(struct lg_standalone *s)
+static void close_controller_session(void *ctx)
 {
-    lg_metafile_session_close(s->controller_session, s->control, step_done, s);
+    struct lg_standalone *s = ctx;
+
+    lg_metafile_session_close(s->controller_session, s->control, lg_stage_done, &s->stage);
 }
 
-static void close_log(struct lg_standalone *s)
+static void close_log(void *ctx)
 {
-    lg_seglog_close(s->log, step_done, s);
+    struct lg_standalone *s = ctx;
+
+    lg_seglog_close(s->log, lg_stage_done, &s->stage);
 }
 
-static void close_metafile(struct lg_standalone *s)
+static void close_metafile(void *ctx)
 {
-    lg_metafile_close(s->metafile, step_done, s);
+    struct lg_standalone *s = ctx;
+
+    lg_metafile_close(s->metafile, lg_stage_done, &s->stage);
 }
 
 static void stop_roles(struct lg_standalone *s)
 {
     if (s->observer != NULL) {
-        do_on(s, s->data, stop_observing_data);
-        do_on(s, s->control, stop_observing_control);
+        (void)lg_stage_do(&s->stage, s->data, stop_observing_data, s);
+        (void)lg_stage_do(&s->stage, s->control, stop_observing_control, s);
     }
     if (s->router != NULL)
-        do_on(s, s->data, stop_router);
+        (void)lg_stage_do(&s->stage, s->data, stop_router, s);
     if (s->server != NULL)
-        do_on(s, s->data, stop_server);
+        (void)lg_stage_do(&s->stage, s->data, stop_server, s);
     if (s->controller != NULL)
-        do_on(s, s->control, stop_controller);
+        (void)lg_stage_do(&s->stage, s->control, stop_controller, s);
     if (s->router_session != NULL)
-        do_on(s, s->control, close_router_session);
+        (void)lg_stage_do(&s->stage, s->control, close_router_session, s);
     if (s->server_session != NULL)
-        do_on(s, s->control, close_server_session);
+        (void)lg_stage_do(&s->stage, s->control, close_server_session, s);
     if (s->controller_session != NULL)
-        do_on(s, s->control, close_controller_session);
+        (void)lg_stage_do(&s->stage, s->control, close_controller_session, s);
     lg_log_front_free(s->log_front);
     if (s->log != NULL)
-        do_on(s, s->control, close_log);
+        (void)lg_stage_do(&s->stage, s->control, close_log, s);
     if (s->metafile != NULL)
-        do_on(s, s->control, close_metafile);
+        (void)lg_stage_do(&s->stage, s->control, close_metafile, s);
 }
 
 void lg_standalone_stop(struct lg_standalone *s)
@@ -491,23 +457,13 @@ void lg_standalone_stop(struct lg_standalone *s)
     stop_roles(s);
     if (s->dir.lock != NULL && lg_disk_remove(s->dir.disk, ENDPOINTS_FILE, &err) != LG_OK)
         lg_log(LG_LOG_WARN, "endpoints_not_removed", "reason=\"%s\"", err.text);
-    for (size_t i = 0; i < 2; i++) {
-        struct lg_lane *lane = i == 0 ? s->data : s->control;
-
-        if (i == 0 ? s->data_runs : s->control_runs) {
-            lg_lane_uv_stop(lane);
-            lg_lane_uv_join(lane);
-        }
-    }
-    lg_transport_uv_free(s->transport);
-    lg_lane_uv_free(s->data);
-    lg_lane_uv_free(s->control);
-    lg_lane_uv_free(s->main);
+    lg_stage_join(&s->stage);
     lg_observer_free(s->observer);
     lg_rocksdb_free(s->rocksdb);
-    lg_pool_uv_free(s->pool);
+    lg_stage_close(&s->stage);
     lg_disk_space_free(s->space);
     lg_disk_posix_free(s->store_disk);
     lg_data_dir_close(&s->dir);
+    lg_free(s->path);
     lg_free(s);
 }

@@ -34,6 +34,8 @@ LG_MUST_CHECK enum lg_rc lg_standalone_start(const struct lg_standalone_options 
 uint16_t lg_standalone_controller_port(const struct lg_standalone *s);
 uint16_t lg_standalone_router_port(const struct lg_standalone *s);
 uint16_t lg_standalone_server_port(const struct lg_standalone *s);
+/* Its data directory; borrowed. */
+const char *lg_standalone_data(const struct lg_standalone *s);
 /* Stops everything in order and frees it. NULL is allowed. */
 void lg_standalone_stop(struct lg_standalone *s);
 

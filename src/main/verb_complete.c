@@ -70,8 +70,11 @@ int lg_verb_complete(const struct lg_command *command)
 {
     LG_SCOPED(lg_buf) out = {0};
     enum lg_complete_more more;
+    enum lg_command_kind kind = LG_COMMAND_COUNT;
+    size_t used = 0;
 
-    lg_complete(&out, command->argument_count, command->arguments, lg_cli_options(), &more);
+    (void)lg_command_match(command->argument_count, command->arguments, &kind, &used);
+    lg_complete(&out, command->argument_count, command->arguments, lg_cli_options(kind), &more);
     if (more == LG_COMPLETE_STORES)
         complete_stores(&out, command);
     else if (more == LG_COMPLETE_PROFILES)
@@ -113,11 +116,12 @@ static enum lg_rc write_pages(const char *dir, struct lg_error *err)
         LG_AUTO_STR char *name = lg_manual_name((enum lg_command_kind)kind);
 
         page.size = 0;
-        lg_manual_command(&page, (enum lg_command_kind)kind, lg_cli_options());
+        lg_manual_command(&page, (enum lg_command_kind)kind,
+                          lg_cli_options((enum lg_command_kind)kind));
         rc = write_page(disk, name, 1, &page, err);
     }
     page.size = 0;
-    lg_manual_config(&page, lg_cli_options());
+    lg_manual_config(&page, lg_cli_options(LG_COMMAND_STANDALONE));
     if (rc == LG_OK)
         rc = write_page(disk, "lagoon.conf", 5, &page, err);
     lg_disk_posix_free(disk);
@@ -134,7 +138,7 @@ int lg_verb_man(const struct lg_command *command)
     if (command->flags[LG_FLAG_WRITE] != NULL)
         return write_pages(command->flags[LG_FLAG_WRITE], &err) == LG_OK ? 0 : lg_cli_fail(&err);
     if (command->argument_count == 1 && strcmp(command->arguments[0], "lagoon.conf") == 0) {
-        lg_manual_config(&out, lg_cli_options());
+        lg_manual_config(&out, lg_cli_options(LG_COMMAND_STANDALONE));
         return lg_cli_print(lg_buf_slice(&out));
     }
     if (command->argument_count > 0 &&
@@ -146,6 +150,6 @@ int lg_verb_man(const struct lg_command *command)
                            command->arguments[0]);
         return lg_cli_fail(&err);
     }
-    lg_manual_command(&out, kind, lg_cli_options());
+    lg_manual_command(&out, kind, lg_cli_options(kind));
     return lg_cli_print(lg_buf_slice(&out));
 }

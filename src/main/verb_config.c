@@ -2,9 +2,19 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "main/cli.h"
-#include "main/options.h"
+#include "main/role.h"
 
-static const struct lg_option_table *const table = &lg_main_options_table;
+static enum lg_rc parse_role(const char *text, const struct lg_role **out, struct lg_error *err)
+{
+    const struct lg_role *role = text == NULL ? &lg_role_standalone : lg_role_find(text);
+
+    if (role == NULL)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "no role '%s'; there are standalone, controller, router and server",
+                            text);
+    *out = role;
+    return LG_OK;
+}
 
 static enum lg_rc parse_output(const char *text, bool *out_json, struct lg_error *err)
 {
@@ -60,11 +70,15 @@ int lg_verb_config_explain(const struct lg_command *c)
     LG_SCOPED(lg_buf) text = {0};
     LG_AUTO(lg_json) *all = lg_json_new_array();
     const struct lg_option *only = NULL;
+    const struct lg_option_table *table;
+    const struct lg_role *role;
     struct lg_error err = {0};
     bool json;
 
-    if (parse_output(c->flags[LG_FLAG_OUTPUT], &json, &err) != LG_OK)
+    if (parse_output(c->flags[LG_FLAG_OUTPUT], &json, &err) != LG_OK ||
+        parse_role(c->flags[LG_FLAG_ROLE], &role, &err) != LG_OK)
         return lg_cli_fail(&err);
+    table = role->table;
     if (c->argument_count > 0) {
         only = lg_option_find(table, c->arguments[0]);
         if (only == NULL) { /* The table's own sentence, with the nearest key. */
@@ -88,6 +102,7 @@ int lg_verb_config_explain(const struct lg_command *c)
 
 /* --- check ------------------------------------------------------------------------------------ */
 struct report {
+    const struct lg_role *role;
     const char *path;
     struct lg_slice text;
     struct lg_buf errors, warnings; /* one per line */
@@ -96,6 +111,7 @@ struct report {
 
 static void add_about(struct report *r, struct lg_buf *out, const char *name, const char *sentence)
 {
+    const struct lg_option_table *table = r->role->table;
     size_t line = name == NULL ? 0 : lg_option_line(table, lg_option_find(table, name), r->text);
 
     lg_buf_append_str(out, r->path);
@@ -110,6 +126,7 @@ static void add_about(struct report *r, struct lg_buf *out, const char *name, co
 static void warned(void *ctx, const char *name, const char *sentence)
 {
     struct report *r = ctx;
+    const struct lg_option_table *table = r->role->table;
 
     /* What the file does not say is not the file's fault. */
     if (lg_option_line(table, lg_option_find(table, name), r->text) == 0)
@@ -118,26 +135,46 @@ static void warned(void *ctx, const char *name, const char *sentence)
     r->warning_count++;
 }
 
+/* A flag or the environment may say what the file does not: then it is not missing here. */
+static void fill_elsewhere(const struct lg_role *role, void *values)
+{
+    for (size_t i = 0; role->elsewhere[i] != NULL; i++) {
+        const struct lg_option *o = lg_option_find(role->table, role->elsewhere[i]);
+        LG_SCOPED(lg_buf) text = {0};
+        struct lg_error err;
+
+        if (o == NULL)
+            continue;
+        lg_option_format(&text, o, values);
+        if (text.size == 0 &&
+            lg_option_set(role->table, values, role->elsewhere[i], LG_LIT("x"), &err) != LG_OK)
+            assert(!"any text will do for it");
+    }
+}
+
 static void check_together(struct report *r)
 {
-    LG_SCOPED(lg_main_options) o = {0};
+    const struct lg_role *role = r->role;
+    void *values = lg_alloc(role->values_size);
     struct lg_error err = {0};
     enum lg_rc rc;
 
-    lg_main_options_init(&o);
-    rc = lg_options_parse_file(table, &o, r->text, r->path, &err);
+    memset(values, 0, role->values_size);
+    lg_options_init(role->table, values);
+    rc = lg_options_parse_file(role->table, values, r->text, r->path, &err);
     assert(rc == LG_OK && "each line was checked");
-    if (o.config != NULL) {
+    if (role->common(values)->config != NULL) {
         add_about(r, &r->errors, "config", "a configuration file cannot name another");
         r->error_count++;
     }
-    if (o.data == NULL) /* A flag or the environment may say it. */
-        o.data = lg_strdup("/");
-    if (lg_main_options_check(&o, &err) != LG_OK) {
+    fill_elsewhere(role, values);
+    if (role->check(values, &err) != LG_OK) {
         add_about(r, &r->errors, NULL, err.text);
         r->error_count++;
     }
-    lg_main_options_warn(&o, warned, r);
+    role->warn(values, warned, r);
+    lg_options_done(role->table, values);
+    lg_free(values);
 }
 
 static void append_lines(struct lg_json *array, struct lg_slice lines)
@@ -194,10 +231,11 @@ int lg_verb_config_check(const struct lg_command *c)
     int status;
 
     if (parse_output(c->flags[LG_FLAG_OUTPUT], &json, &err) != LG_OK ||
+        parse_role(c->flags[LG_FLAG_ROLE], &r.role, &err) != LG_OK ||
         lg_cli_read_file(r.path, LG_OPTION_FILE_BYTES_MAX, &text, &err) != LG_OK)
         return lg_cli_fail(&err);
     r.text = lg_buf_slice(&text);
-    r.error_count = lg_options_check_file(table, r.text, r.path, &r.errors);
+    r.error_count = lg_options_check_file(r.role->table, r.text, r.path, &r.errors);
     if (r.error_count == 0)
         check_together(&r);
     status = print_report(&r, json);
@@ -207,7 +245,7 @@ int lg_verb_config_check(const struct lg_command *c)
 }
 
 /* --- show ------------------------------------------------------------------------------------- */
-static char *shown_value(const struct lg_option *o, const struct lg_main_options *values)
+static char *shown_value(const struct lg_option *o, const void *values)
 {
     struct lg_buf text = {0};
 
@@ -219,18 +257,22 @@ static char *shown_value(const struct lg_option *o, const struct lg_main_options
     return lg_buf_take_str(&text);
 }
 
-static int print_values(const struct lg_main_options *o, const unsigned char *origins, bool as_json)
+static int print_values(const struct lg_option_table *table, const void *values,
+                        const unsigned char *origins, bool as_json)
 {
     LG_SCOPED(lg_buf) text = {0};
     LG_AUTO(lg_json) *json = lg_json_new_object();
+    int width = 0;
 
+    for (size_t i = 0; i < table->n; i++)
+        width = LG_MAX(width, (int)strlen(table->rows[i].name));
     for (size_t i = 0; i < table->n; i++) {
         const struct lg_option *row = &table->rows[i];
-        LG_AUTO_STR char *value = shown_value(row, o);
+        LG_AUTO_STR char *value = shown_value(row, values);
         const char *origin = lg_option_origin_name((enum lg_option_origin)origins[i]);
         struct lg_json *cell = lg_json_new_object();
 
-        lg_buf_appendf(&text, "%-18s %-24s %s\n", row->name, value, origin);
+        lg_buf_appendf(&text, "%-*s %-24s %s\n", width, row->name, value, origin);
         lg_json_set_str(cell, "value", value);
         lg_json_set_str(cell, "origin", origin);
         lg_json_set(json, row->name, cell);
@@ -238,58 +280,87 @@ static int print_values(const struct lg_main_options *o, const unsigned char *or
     return as_json ? print_json(json) : lg_cli_print(lg_buf_slice(&text));
 }
 
-/* Takes `--output FORMAT` out of the words that are options of standalone. */
-static enum lg_rc take_output(const struct lg_command *c, char **out_words, int *out_count,
-                              bool *out_json, struct lg_error *err)
-{
-    const char *output = NULL;
+struct show {
+    char **words; /* the options of the role */
+    int count;
+    bool json, help;
+    const struct lg_role *role;
+};
 
-    *out_count = 0;
+/* `--output FORMAT` and `--role ROLE` are of this verb, all other words of the role. */
+static enum lg_rc take_own(const struct lg_command *c, struct show *show, struct lg_error *err)
+{
+    static const char *const names[] = {"--output", "--role"};
+    const char *values[LG_ARRAY_SIZE(names)] = {NULL};
+
     for (size_t i = 0; i < c->rest_count; i++) {
         const char *word = c->rest[i];
+        bool taken = false;
 
-        if (strncmp(word, "--output=", 9) == 0)
-            output = word + 9;
-        else if (strcmp(word, "--output") == 0 && i + 1 < c->rest_count)
-            output = c->rest[++i];
-        else
-            out_words[(*out_count)++] = (char *)(uintptr_t)word;
+        for (size_t k = 0; k < LG_ARRAY_SIZE(names) && !taken; k++) {
+            size_t n = strlen(names[k]);
+
+            taken = strncmp(word, names[k], n) == 0 &&
+                    (word[n] == '=' || (word[n] == '\0' && i + 1 < c->rest_count));
+            if (taken)
+                values[k] = word[n] == '=' ? word + n + 1 : c->rest[++i];
+        }
+        if (!taken)
+            show->words[show->count++] = (char *)(uintptr_t)word;
+        show->help = show->help || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
     }
-    return parse_output(output, out_json, err);
+    if (parse_output(values[0], &show->json, err) != LG_OK)
+        return err->rc;
+    return parse_role(values[1], &show->role, err);
+}
+
+static int show_values(const struct show *show)
+{
+    const struct lg_option_table *table = show->role->table;
+    void *values = lg_alloc(show->role->values_size);
+    unsigned char origins[LG_MAIN_OPTIONS_COUNT_MAX];
+    struct lg_error err = {0};
+    int status;
+
+    memset(values, 0, show->role->values_size);
+    lg_options_init(table, values);
+    if (lg_options_load_all(table, values, show->role->values_size, origins, show->count,
+                            show->words, &err) == LG_OK)
+        status = print_values(table, values, origins, show->json);
+    else
+        status = lg_cli_fail(&err);
+    lg_options_done(table, values);
+    lg_free(values);
+    return status;
 }
 
 int lg_verb_config_show(const struct lg_command *c)
 {
-    LG_SCOPED(lg_main_options) o = {0};
-    unsigned char origins[LG_MAIN_OPTIONS_COUNT_MAX];
-    char **words = lg_new_array(char *, c->rest_count + 1);
+    struct show show = {.words = lg_new_array(char *, c->rest_count + 1)};
     struct lg_error err = {0};
-    bool json;
-    int count;
-    enum lg_rc rc = take_output(c, words, &count, &json, &err);
+    enum lg_rc rc = take_own(c, &show, &err);
+    LG_SCOPED(lg_buf) page = {0};
+    int status;
 
-    for (int i = 0; i < count; i++) {
-        if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) {
-            LG_SCOPED(lg_buf) page = {0};
-
-            lg_free(words);
-            lg_command_help(&page, c->kind);
-            return lg_cli_print(lg_buf_slice(&page));
-        }
+    if (show.help) {
+        lg_command_help(&page, c->kind);
+        status = lg_cli_print(lg_buf_slice(&page));
+    } else {
+        status = rc == LG_OK ? show_values(&show) : lg_cli_fail(&err);
     }
-    lg_main_options_init(&o);
-    if (rc == LG_OK)
-        rc = lg_main_options_load(&o, origins, count, words, &err);
-    lg_free(words);
-    return rc == LG_OK ? print_values(&o, origins, json) : lg_cli_fail(&err);
+    lg_free(show.words);
+    return status;
 }
 
 /* --- sample ----------------------------------------------------------------------------------- */
 int lg_verb_config_sample(const struct lg_command *c)
 {
     LG_SCOPED(lg_buf) text = {0};
+    const struct lg_role *role;
+    struct lg_error err = {0};
 
-    (void)c;
-    lg_main_options_sample(&text);
+    if (parse_role(c->flags[LG_FLAG_ROLE], &role, &err) != LG_OK)
+        return lg_cli_fail(&err);
+    lg_role_sample(&text, role);
     return lg_cli_print(lg_buf_slice(&text));
 }

@@ -108,7 +108,7 @@ static void look_at_directory(struct lg_doctor *d, struct lg_cli *cli)
         return;
     }
     lg_doctor_machine(d);
-    rc = lg_data_dir_open(d->data, &dir, &err);
+    rc = lg_data_dir_open(d->data, LG_DATA_DIR_STANDALONE, &dir, &err);
     if (rc == LG_ERR_IN_USE) {
         lg_doctor_find(d, LG_FINDING_OK, "directory",
                        "%s is in use; stop that process for a check of every checksum", d->data);

@@ -9,12 +9,12 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "drivers/loghttp/loghttp.h"
 #include "drivers/posix/disk_posix.h"
 #include "drivers/posix/memory_posix.h"
 #include "drivers/uv/lane_uv.h"
 #include "main/cli.h"
 #include "main/files.h"
+#include "main/log_url.h"
 #include "main/push_dry_run.h"
 #include "pushjob/pushjob.h"
 
@@ -28,11 +28,12 @@ struct push {
     struct lg_cli cli;
     const struct lg_command *command;
     struct lg_pushjob *job;
-    struct lg_loghttp *log;
+    struct lg_log_url *log;
+    struct lg_role_options kafka; /* how Kafka is spoken to */
     struct lg_disk *temp;
     struct lg_cli_files files;
     enum lg_duplicates duplicates;
-    bool terminal, json, settled;
+    bool terminal, json, settled, log_closing;
     const char *push_id;
     bool told_id;
     enum lg_push_phase shown; /* the phase whose line was last begun */
@@ -118,22 +119,33 @@ static void bad_record(void *ctx, const struct lg_error *err)
 static enum lg_rc open_log(void *ctx, const char *url, struct lg_pubsub **out, struct lg_error *err)
 {
     struct push *push = ctx;
-    enum lg_rc rc = lg_loghttp_new(&(struct lg_loghttp_options){.transport = push->cli.transport,
-                                                                .lane = push->cli.lane,
-                                                                .url = url},
-                                   &push->log, err);
+    enum lg_rc rc = lg_log_url_open(&(struct lg_log_url_options){.url = url,
+                                                                 .lane = push->cli.lane,
+                                                                 .transport = push->cli.transport,
+                                                                 .kafka = &push->kafka},
+                                    &push->log, err);
 
     if (rc == LG_OK)
-        *out = lg_loghttp_pubsub(push->log);
+        *out = lg_log_url_pubsub(push->log);
     return rc;
+}
+
+static void log_closed(void *ctx)
+{
+    struct push *push = ctx;
+
+    push->log_closing = false;
+    lg_lane_uv_stop(push->cli.lane);
 }
 
 static void close_log(void *ctx, struct lg_pubsub *log)
 {
     struct push *push = ctx;
 
-    assert(log == lg_loghttp_pubsub(push->log));
-    lg_loghttp_free(push->log);
+    assert(log == lg_log_url_pubsub(push->log));
+    lg_log_url_close(push->log, log_closed, push);
+    push->log = NULL;
+    push->log_closing = true;
 }
 
 static void finished(void *ctx, struct lg_pushjob *job)
@@ -332,6 +344,23 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
     return LG_OK;
 }
 
+/* What --kafka-config says of how Kafka is spoken to. */
+static enum lg_rc load_kafka(struct push *push, struct lg_error *err)
+{
+    const char *path = push->command->flags[LG_FLAG_KAFKA_CONFIG];
+    LG_SCOPED(lg_buf) text = {0};
+    enum lg_rc rc;
+
+    if (path == NULL)
+        path = getenv("LAGOON_KAFKA_CONFIG");
+    if (path == NULL)
+        return LG_OK;
+    rc = lg_cli_read_file(path, LG_OPTION_FILE_BYTES_MAX, &text, err);
+    return rc == LG_OK ? lg_options_parse_file(&lg_kafka_options_table, &push->kafka,
+                                               lg_buf_slice(&text), path, err)
+                       : rc;
+}
+
 /* "<start in ms>_<random>", as Venice's push job names itself. */
 static char *new_push_id(void)
 {
@@ -392,6 +421,8 @@ static int run(struct push *push, struct lg_pushjob_options *o, struct lg_error 
         lg_cli_run(&push->cli);
     status = report(push);
     lg_pushjob_free(push->job);
+    while (push->log_closing)
+        lg_cli_run(&push->cli);
     return status;
 }
 
@@ -406,8 +437,10 @@ int lg_verb_push(const struct lg_command *command)
     int status;
 
     lg_alloc_keep_freed(FREED_BYTES_KEPT);
-    if (fill_options(&push, &o, &err) != LG_OK || open_input(&push, &o, &err) != LG_OK ||
-        open_temp(&push, &o, &err) != LG_OK || lg_cli_open(&push.cli, command, &err) != LG_OK) {
+    lg_options_init(&lg_kafka_options_table, &push.kafka);
+    if (load_kafka(&push, &err) != LG_OK || fill_options(&push, &o, &err) != LG_OK ||
+        open_input(&push, &o, &err) != LG_OK || open_temp(&push, &o, &err) != LG_OK ||
+        lg_cli_open(&push.cli, command, &err) != LG_OK) {
         status = lg_cli_fail(&err);
     } else {
         push_id = command->flags[LG_FLAG_PUSH_ID] != NULL
@@ -433,6 +466,7 @@ int lg_verb_push(const struct lg_command *command)
     }
     lg_cli_close(&push.cli);
     lg_disk_posix_free(push.temp);
+    lg_options_done(&lg_kafka_options_table, &push.kafka);
     lg_cli_files_close(&push.files);
     return status;
 }

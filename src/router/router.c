@@ -195,6 +195,7 @@ static void router_free(struct lg_router *r)
 static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
 {
     const char *host = r->o.announced_host == NULL ? r->o.host : r->o.announced_host;
+    uint16_t port;
     struct lg_http_server_options http = {.transport = r->o.transport,
                                           .lane = r->o.lane,
                                           .host = r->o.host,
@@ -209,8 +210,9 @@ static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
 
     if (rc != LG_OK)
         return lg_error_wrap(err, "router");
-    rc = lg_names_instance(r->id, host, lg_http_server_port(r->http), err);
-    r->url = lg_strf("http://%s:%u", host, lg_http_server_port(r->http));
+    port = r->o.announced_port == 0 ? lg_http_server_port(r->http) : r->o.announced_port;
+    rc = lg_names_instance(r->id, host, port, err);
+    r->url = lg_strf("http://%s:%u", host, port);
     return rc;
 }
 

@@ -19,6 +19,7 @@ struct lg_router_options {
     const char *host;           /* where to listen */
     uint16_t port;              /* 0 picks one */
     const char *announced_host; /* NULL: `host` */
+    uint16_t announced_port;    /* 0: the one it listens on */
     const char *cluster;        /* NULL: "lagoon-0" */
     /* What /leader_controller answers while the metadata names no leader; copied. NULL: it says
      * then that there is none. */
