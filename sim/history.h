@@ -74,6 +74,10 @@ struct lg_history {
     uint64_t reads, reads_failed, acked, rollbacks, rollforwards, swaps, refused, resumed;
     uint64_t deleted, undeleted, purged, schemas, updated;
 
+    char leader[16]; /* the node that leads in the newest term; "": none yet */
+    int64_t term;
+    uint64_t leaders; /* how often another node came to lead */
+
     bool violated;
     char checker[32];
     char sentence[640];

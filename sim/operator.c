@@ -195,7 +195,7 @@ static void push_as(struct actor *a, unsigned number)
     a->job = lg_pushjob_start(&(struct lg_pushjob_options){
         .lane = a->lane,
         .transport = lg_net_sim_transport(a->w->net),
-        .controller_url = LG_WORLD_CONTROLLER_URL,
+        .controller_url = LG_WORLD_CONTROLLER_URLS,
         .store = lg_history_store_name(a->store),
         .push_id = a->push_id,
         .host_name = a->n->name,
@@ -674,7 +674,7 @@ void lg_world_operator_main(void *ctx)
     a->store = n->number;
     a->lane = lg_sim_lane_new(n->world->sim, n->node, n->name);
     a->http = lg_http_client_new(lg_net_sim_transport(n->world->net), a->lane);
-    if (lg_api_client_new(a->http, a->lane, LG_WORLD_CONTROLLER_URL, &a->api, &err) != LG_OK)
-        assert(false && "the controller's URL is one");
+    if (lg_api_client_new(a->http, a->lane, LG_WORLD_CONTROLLER_URLS, &a->api, &err) != LG_OK)
+        assert(false && "the controllers' URLs are some");
     remember(a);
 }

@@ -104,6 +104,16 @@ static void add_node(struct lg_world *w, size_t at, enum lg_role role, unsigned 
     lg_disk_sim_follow(n->disk, n->node);
 }
 
+static void metadata_written(void *ctx, struct lg_sim_node *node,
+                             const struct lg_meta_change *changes, size_t count)
+{
+    struct lg_world *w = ctx;
+
+    for (unsigned i = 0; i < LG_WORLD_CONTROLLERS; i++)
+        if (lg_world_node(w, LG_ROLE_CONTROLLER, i)->node == node)
+            lg_check_written(&w->history, lg_sim_node_name(node), changes, count);
+}
+
 struct lg_world *lg_world_new(uint64_t seed)
 {
     struct lg_world *w = lg_new(struct lg_world);
@@ -112,6 +122,7 @@ struct lg_world *lg_world_new(uint64_t seed)
     w->sim = lg_sim_new(seed);
     w->net = lg_net_sim_new(w->sim);
     w->meta = lg_meta_sim_new(w->sim);
+    lg_meta_sim_on_write(w->meta, metadata_written, w);
     add_node(w, at++, LG_ROLE_GROUND, 0, "ground", true);
     for (unsigned i = 0; i < LG_WORLD_CONTROLLERS; i++)
         add_node(w, at++, LG_ROLE_CONTROLLER, i, "controller", false);

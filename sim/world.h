@@ -20,7 +20,7 @@
 #include "sim/checkers/checkers.h"
 #include "sim/history.h"
 
-#define LG_WORLD_CONTROLLERS 1
+#define LG_WORLD_CONTROLLERS 2
 #define LG_WORLD_SERVERS 3
 #define LG_WORLD_ROUTERS LG_HISTORY_ROUTERS
 #define LG_WORLD_OPERATORS LG_HISTORY_STORES /* one per store */
@@ -29,6 +29,7 @@
 #define LG_WORLD_SERVER_PORT 8888
 #define LG_WORLD_LOG_PORT 9092
 #define LG_WORLD_CONTROLLER_URL "http://controller0:5555"
+#define LG_WORLD_CONTROLLER_URLS "http://controller0:5555,http://controller1:5555"
 #define LG_WORLD_LOG_URL "lagoon+http://ground:9092"
 #define LG_WORLD_ENGINES "engines"
 #define LG_WORLD_CHECKPOINTS "checkpoints"

@@ -6,6 +6,7 @@
 #define LG_SIM_CHECKERS_H
 
 #include "lane/disk.h"
+#include "metastore/metastore.h"
 #include "sim/history.h"
 
 /* --- pushes_complete.c: every push ends, and what is acknowledged is readable everywhere. ------
@@ -74,6 +75,13 @@ void lg_check_life_failed(struct lg_history *h, unsigned store, const char *what
  */
 void lg_check_schema_added(struct lg_history *h, unsigned store, unsigned more, int64_t id,
                            bool is_new);
+
+/* --- one_leader.c: only the leader of the newest term changes the cluster. ---------------------
+ */
+
+/* A controller's write to the metadata succeeded. */
+void lg_check_written(struct lg_history *h, const char *node, const struct lg_meta_change *changes,
+                      size_t count);
 
 /* --- disks_have_room.c: no server fills its disk, for its engine would end with it. ------------
  */

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "catalog/tree_read.h"
+#include "lane/mutant.h"
 
 #define PAUSE_US (100 * LG_MS)
 
@@ -89,7 +90,7 @@ static void begin_read(struct lg_catalog *c)
     if (lg_timer_armed(&c->hold))
         return;
     if (c->reading) {
-        c->dirty = true;
+        c->dirty = !lg_mutant(LG_MUTANT_lost_watch);
         return;
     }
     lg_timer_stop(c->o.lane, &c->pause);

@@ -1,4 +1,5 @@
 /* Stores as JSON: Venice's StoreInfo, and the same with what only we keep under "lagoon". Pure. */
+#include "lane/mutant.h"
 #include "model/names.h"
 #include "model/store.h"
 
@@ -8,7 +9,9 @@ static void set_settings(struct lg_json *json, const struct lg_store *s)
     lg_json_set_str(json, "owner", s->owner);
     lg_json_set_int(json, "currentVersion", s->current_version);
     lg_json_set_int(json, "previousCurrentVersion", s->previous_current_version);
-    lg_json_set_int(json, "largestUsedVersionNumber", s->largest_used_version);
+    lg_json_set_int(json, "largestUsedVersionNumber",
+                    lg_mutant(LG_MUTANT_largest_version_forgotten) ? s->current_version
+                                                                   : s->largest_used_version);
     lg_json_set_int(json, "partitionCount", s->partition_count);
     lg_json_set_int(json, "replicationFactor", s->replication_factor);
     lg_json_set_int(json, "numVersionsToPreserve", s->num_versions_to_preserve);

@@ -1,6 +1,7 @@
 /* The second half of a push: a version, its records, and waiting until it is served; or dropping
  * it. */
 #include "base/str.h"
+#include "lane/mutant.h"
 #include "model/names.h"
 #include "pushjob/pushjob_impl.h"
 #include "writer/segment.h"
@@ -396,6 +397,10 @@ static void confirmed(struct lg_serving_wait *wait)
 
 static void confirm(struct lg_pushjob *job)
 {
+    if (lg_mutant(LG_MUTANT_push_ends_unserved)) {
+        lg_pushjob_end(job);
+        return;
+    }
     lg_pushjob_enter(job, LG_PUSH_CONFIRMING);
     job->serving_open = true;
     job->serving = (struct lg_serving_wait){

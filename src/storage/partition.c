@@ -330,11 +330,17 @@ static enum lg_rc save(struct lg_partition *p, const struct lg_position *positio
     return LG_OK;
 }
 
+static enum lg_rc flush(struct lg_partition *p, struct lg_error *err)
+{
+    if (lg_mutant(LG_MUTANT_checkpoint_before_flush))
+        return LG_OK;
+    return p->loader != NULL ? lg_bulk_load_flush(p->loader, err) : lg_engine_flush(p->engine, err);
+}
+
 static enum lg_rc sync_now(struct lg_partition *p, const struct lg_position *position,
                            struct lg_slice integrity, struct lg_error *err)
 {
-    enum lg_rc rc =
-        p->loader != NULL ? lg_bulk_load_flush(p->loader, err) : lg_engine_flush(p->engine, err);
+    enum lg_rc rc = flush(p, err);
 
     if (rc == LG_OK)
         rc = pass(LG_FAULT_INGEST_FLUSHED, err);
@@ -356,8 +362,7 @@ enum lg_rc lg_partition_sync(struct lg_partition *p, const struct lg_position *p
 static enum lg_rc end_now(struct lg_partition *p, const struct lg_position *position,
                           struct lg_slice integrity, struct lg_error *err)
 {
-    enum lg_rc rc =
-        p->loader != NULL ? lg_bulk_load_flush(p->loader, err) : lg_engine_flush(p->engine, err);
+    enum lg_rc rc = flush(p, err);
 
     if (rc == LG_OK)
         rc = pass(LG_FAULT_INGEST_FLUSHED, err);

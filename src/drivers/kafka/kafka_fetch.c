@@ -121,7 +121,7 @@ static enum lg_rc cursor_open(struct k_request *r, struct k_cursor **out, struct
 {
     LG_AUTO_STR char *key = lg_strf("%s/%u", r->topic, r->partition);
     struct lg_kafka *k = r->k;
-    struct k_consumer *consumer;
+    struct k_consumer *consumer = NULL;
     struct k_cursor *c;
     enum lg_rc rc = make_room(k, err);
 
