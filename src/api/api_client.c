@@ -172,6 +172,21 @@ static void ask_another_later(struct lg_api_call *call)
     lg_timer_start(client->lane, &call->pause, LG_API_PAUSE_MS * LG_MS, pause_ended);
 }
 
+/* The end. Where none of several could be reached, all of them are named. */
+static void finish(struct lg_api_call *call)
+{
+    const struct lg_api_client *client = call->client;
+    LG_SCOPED(lg_buf) all = {0};
+
+    if (call->http.rc == LG_ERR_UNAVAILABLE && client->named > 1) {
+        for (size_t i = 0; i < client->named; i++)
+            lg_buf_appendf(&all, "%shttp://%s:%u", i == 0 ? "" : ", ", client->controllers[i].host,
+                           client->controllers[i].port);
+        (void)lg_error_wrap(&call->err, "none of %.*s answers", LG_FMT(lg_buf_slice(&all)));
+    }
+    call->done(call);
+}
+
 /* It does not lead, and was asked who does. */
 static void leader_told(struct lg_api_call *call)
 {
@@ -193,7 +208,7 @@ static void leader_told(struct lg_api_call *call)
         if (has_time(call))
             ask_another_later(call);
         else
-            call->done(call);
+            finish(call);
         return;
     }
     client->at = leader;
@@ -224,7 +239,7 @@ static void answered(struct lg_http_call *http)
     } else if (call->rc == LG_ERR_UNAVAILABLE && has_time(call)) {
         ask_another_later(call);
     } else {
-        call->done(call);
+        finish(call);
     }
 }
 

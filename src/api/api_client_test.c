@@ -441,6 +441,23 @@ static void nobody_there_is_told_at_the_deadline(void **state)
     rig_down(&r);
 }
 
+static void of_several_that_are_not_there_all_are_named(void **state)
+{
+    struct rig r;
+    struct lg_error err = {0};
+
+    (void)state;
+    rig_up(&r, NULL, 0);
+    lg_api_client_free(r.api);
+    assert_ok(
+        lg_api_client_new(r.http, r.lane, "http://world:5555,http://world:5556", &r.api, &err));
+    ask(&r, LG_API_job, 2 * LG_SEC);
+    assert_rc(LG_ERR_UNAVAILABLE, r.call.rc);
+    assert_non_null(
+        strstr(r.call.err.text, "none of http://world:5555, http://world:5556 answers: the "));
+    rig_down(&r);
+}
+
 static void come_up(void *ctx)
 {
     serve(ctx);
@@ -508,6 +525,7 @@ int main(void)
         cmocka_unit_test(controllers_that_name_each_other_are_not_asked_without_end),
         cmocka_unit_test(a_refusal_is_final),
         cmocka_unit_test(nobody_there_is_told_at_the_deadline),
+        cmocka_unit_test(of_several_that_are_not_there_all_are_named),
         cmocka_unit_test(a_controller_that_comes_up_meanwhile_is_found),
         cmocka_unit_test(a_controller_that_stays_busy_is_told_at_the_deadline),
         cmocka_unit_test(a_bad_url_is_no_client),

@@ -177,8 +177,7 @@ enum lg_rc lg_cli_open(struct lg_cli *cli, const struct lg_command *command, str
     if (rc == LG_OK) {
         cli->transport = lg_transport_uv_new();
         cli->http = lg_http_client_new(cli->transport, cli->lane);
-        cli->controller_url =
-            address.controller == NULL ? NULL : lg_cli_first_url(address.controller);
+        cli->controller_url = address.controller == NULL ? NULL : lg_strdup(address.controller);
         cli->router_url = address.router == NULL ? NULL : lg_strdup(address.router);
         rc = complete(cli, command, &address, err);
     }

@@ -124,6 +124,20 @@ static void every_verb_talks_to_the_profile(void **state)
     assert_alone(0, "get", "cities", VENICE, "--profile", "away");
 }
 
+static void of_several_controllers_one_that_is_there_will_do(void **state)
+{
+    LG_AUTO_STR char *both = lg_strf(NOWHERE ",%s", controller);
+
+    (void)state;
+    assert_alone(0, "profile", "add", "both", "--controller", both);
+    assert_alone(0, "store", "list");
+    assert_alone(0, "get", "cities", VENICE);
+    assert_alone(0, "push", "cities", "examples/cities/cities.avro", "--key-field", "id");
+    assert_alone(5, "store", "list", "--controller", NOWHERE ",http://127.0.0.1:2", "--timeout",
+                 "1s");
+    lg_rig_assert_err(&rig, "none of http://127.0.0.1:1, http://127.0.0.1:2 answers");
+}
+
 static void a_flag_wins_over_a_variable_and_that_over_the_profile_in_use(void **state)
 {
     (void)state;
@@ -252,6 +266,7 @@ int main(void)
         cmocka_unit_test_teardown(every_verb_talks_to_the_profile, forget),
         cmocka_unit_test_teardown(a_flag_wins_over_a_variable_and_that_over_the_profile_in_use,
                                   forget),
+        cmocka_unit_test_teardown(of_several_controllers_one_that_is_there_will_do, forget),
         cmocka_unit_test_teardown(a_cluster_of_another_name_is_refused, forget),
         cmocka_unit_test_teardown(junk_among_the_profiles_is_told_by_its_line, forget),
         cmocka_unit_test_teardown(profiles_complete_in_a_shell, forget),
