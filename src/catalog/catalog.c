@@ -14,8 +14,8 @@
 #define PAUSE_US (100 * LG_MS)
 
 /* Read in this order: routing is then never older than the stores that refer to it. */
-static const char *const roots[] = {"/stores", "/instances", "/assignment", "/replicas",
-                                    "/routers"};
+static const char *const roots[] = {"/stores",   "/instances", "/assignment",
+                                    "/replicas", "/routers",   "/controllers"};
 
 struct root_watch {
     struct lg_meta_watch watch;

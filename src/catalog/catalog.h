@@ -34,12 +34,19 @@ struct lg_catalog_instance {
     char *id; /* "127.0.0.1_8888" */
     char *host;
     uint16_t port;
+    char *zone, *identity, *release; /* "" when it does not say */
+};
+
+struct lg_catalog_controller {
+    char *id, *url, *release;
 };
 
 struct lg_catalog_replica {
     uint32_t instance; /* index into the snapshot's instances */
     enum lg_push_status status;
     uint64_t records, bytes; /* taken in so far; bytes of keys and values */
+    enum lg_replica_state state;
+    int64_t term, reset; /* as of struct lg_replica_report */
 };
 
 struct lg_catalog_partition {
@@ -54,14 +61,18 @@ struct lg_catalog_topic {
 };
 
 struct lg_catalog_snapshot {
-    unsigned refs;                                /* catalog.c only */
-    LG_VEC(struct lg_catalog_store *) stores;     /* by name; without the deleted ones */
-    LG_VEC(struct lg_catalog_store *) deleted;    /* those that could be brought back */
-    size_t disabled;                              /* how many of `stores` answer no reads */
-    LG_VEC(struct lg_catalog_instance) instances; /* live ones, by id */
-    LG_VEC(struct lg_catalog_topic) topics;       /* by name */
-    LG_VEC(char *) routers;                       /* URLs of the live ones */
-    struct lg_map *store_by_name, *deleted_by_name, *topic_by_name;
+    unsigned refs;                                    /* catalog.c only */
+    LG_VEC(struct lg_catalog_store *) stores;         /* by name; without the deleted ones */
+    LG_VEC(struct lg_catalog_store *) deleted;        /* those that could be brought back */
+    size_t disabled;                                  /* how many of `stores` answer no reads */
+    LG_VEC(struct lg_catalog_instance) instances;     /* live ones, by id */
+    LG_VEC(struct lg_catalog_topic) topics;           /* by name */
+    LG_VEC(char *) routers;                           /* URLs of the live ones */
+    LG_VEC(struct lg_catalog_controller) controllers; /* live ones, by id */
+    struct lg_map *store_by_name, *deleted_by_name, *topic_by_name, *instance_by_id;
+    /* Paths of nodes that make no sense: left out, and told once. */
+    struct lg_map *junk;
+    const struct lg_map *told; /* snapshot.c only, while it is built */
 };
 
 struct lg_catalog_snapshot *lg_catalog_snapshot_ref(struct lg_catalog_snapshot *s);
@@ -74,6 +85,9 @@ const struct lg_catalog_store *lg_catalog_store(const struct lg_catalog_snapshot
  * LG_ERR_REFUSED. A store that is not known may. Cheap while there is no such store. */
 LG_MUST_CHECK enum lg_rc lg_catalog_check_reads(const struct lg_catalog_snapshot *s,
                                                 struct lg_slice name, struct lg_error *err);
+/* A live instance; `*out_index` (may be NULL) is its place. NULL when it is not there. */
+const struct lg_catalog_instance *lg_catalog_instance(const struct lg_catalog_snapshot *s,
+                                                      const char *id, uint32_t *out_index);
 /* Was it deleted, and can it still be brought back? */
 bool lg_catalog_is_deleted(const struct lg_catalog_snapshot *s, struct lg_slice name);
 const struct lg_catalog_topic *lg_catalog_topic(const struct lg_catalog_snapshot *s,

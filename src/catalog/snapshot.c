@@ -5,6 +5,17 @@
 #include "catalog/tree_read.h"
 #include "lane/mutant.h"
 #include "model/names.h"
+#include "model/placement.h"
+
+/* A node that makes no sense stops nobody: it is left out, counted, and told once. */
+static void leave_out(struct lg_catalog_snapshot *s, const struct lg_tree_node *node,
+                      const char *reason)
+{
+    if (s->told == NULL || lg_map_get(s->told, lg_slice_str(node->path)) == NULL)
+        lg_log(LG_LOG_ERROR, "catalog_node_unreadable", "path=%s reason=\"%s\"", node->path,
+               reason);
+    (void)lg_map_put(s->junk, lg_slice_str(node->path), s);
+}
 
 /* --- Stores. -----------------------------------------------------------------------------------
  */
@@ -37,7 +48,8 @@ static enum lg_rc parse_schemas(struct lg_catalog_store *s, struct lg_error *err
     return rc;
 }
 
-static struct lg_catalog_store *store_parse(const struct lg_tree_node *node)
+static struct lg_catalog_store *store_parse(struct lg_catalog_snapshot *snapshot,
+                                            const struct lg_tree_node *node)
 {
     struct lg_catalog_store *s = lg_new(struct lg_catalog_store);
     LG_AUTO(lg_json) *json = NULL;
@@ -53,7 +65,7 @@ static struct lg_catalog_store *store_parse(const struct lg_tree_node *node)
         rc = parse_schemas(s, &err);
     if (rc == LG_OK)
         return s;
-    lg_log(LG_LOG_ERROR, "catalog_store_unreadable", "path=%s reason=\"%s\"", node->path, err.text);
+    leave_out(snapshot, node, err.text);
     store_unref(s);
     return NULL;
 }
@@ -72,7 +84,7 @@ static void add_store(struct lg_catalog_snapshot *s, const struct lg_tree_node *
     if (store != NULL && lg_slice_eq(store->text->bytes, node->value->bytes))
         store->refs++;
     else
-        store = store_parse(node);
+        store = store_parse(s, node);
     if (store == NULL)
         return;
     if (store->store->deleted_ms != 0 && !lg_mutant(LG_MUTANT_deleted_store_served)) {
@@ -88,36 +100,67 @@ static void add_store(struct lg_catalog_snapshot *s, const struct lg_tree_node *
 /* --- Instances and routers. --------------------------------------------------------------------
  */
 
-static struct lg_json *node_json(const struct lg_tree_node *node)
+static struct lg_json *node_json(struct lg_catalog_snapshot *s, const struct lg_tree_node *node)
 {
     struct lg_json *json = NULL;
     struct lg_error err = {0};
 
-    if (node->value == NULL || lg_json_parse(node->value->bytes, &json, &err) != LG_OK)
-        lg_log(LG_LOG_ERROR, "catalog_node_unreadable", "path=%s reason=\"%s\"", node->path,
-               err.text);
+    if (node->value == NULL)
+        leave_out(s, node, "it is empty");
+    else if (lg_json_parse(node->value->bytes, &json, &err) != LG_OK)
+        leave_out(s, node, err.text);
     return json;
+}
+
+static char *text_of(const struct lg_json *json, const char *key)
+{
+    return lg_strdup(lg_json_get_str(json, key, ""));
 }
 
 static void add_instance(struct lg_catalog_snapshot *s, const struct lg_tree_node *node)
 {
-    LG_AUTO(lg_json) *json = node_json(node);
-    const char *host = json == NULL ? NULL : lg_json_get_str(json, "host", NULL);
-    int64_t port = json == NULL ? 0 : lg_json_get_int(json, "port", 0);
+    LG_AUTO(lg_json) *json = node_json(s, node);
+    const char *host = lg_json_get_str(json, "host", NULL);
+    int64_t port = lg_json_get_int(json, "port", 0);
 
-    if (host == NULL || port < 1 || port > UINT16_MAX)
+    if (json == NULL)
         return;
-    LG_VEC_PUSH(&s->instances, (struct lg_catalog_instance){lg_strdup(lg_tree_node_name(node)),
-                                                            lg_strdup(host), (uint16_t)port});
+    if (host == NULL || port < 1 || port > UINT16_MAX) {
+        leave_out(s, node, "no \"host\" or no \"port\"");
+        return;
+    }
+    LG_VEC_PUSH(&s->instances, (struct lg_catalog_instance){
+                                   .id = lg_strdup(lg_tree_node_name(node)),
+                                   .host = lg_strdup(host),
+                                   .port = (uint16_t)port,
+                                   .zone = text_of(json, "zone"),
+                                   .identity = text_of(json, "identity"),
+                                   .release = text_of(json, "release"),
+                               });
 }
 
 static void add_router(struct lg_catalog_snapshot *s, const struct lg_tree_node *node)
 {
-    LG_AUTO(lg_json) *json = node_json(node);
-    const char *url = json == NULL ? NULL : lg_json_get_str(json, "url", NULL);
+    LG_AUTO(lg_json) *json = node_json(s, node);
+    const char *url = lg_json_get_str(json, "url", NULL);
 
     if (url != NULL)
         LG_VEC_PUSH(&s->routers, lg_strdup(url));
+    else if (json != NULL)
+        leave_out(s, node, "no \"url\"");
+}
+
+static void add_controller(struct lg_catalog_snapshot *s, const struct lg_tree_node *node)
+{
+    LG_AUTO(lg_json) *json = node_json(s, node);
+    const char *url = lg_json_get_str(json, "url", NULL);
+
+    if (url != NULL)
+        LG_VEC_PUSH(&s->controllers,
+                    (struct lg_catalog_controller){lg_strdup(lg_tree_node_name(node)),
+                                                   lg_strdup(url), text_of(json, "release")});
+    else if (json != NULL)
+        leave_out(s, node, "no \"url\"");
 }
 
 /* --- Topics and replicas. ----------------------------------------------------------------------
@@ -125,27 +168,56 @@ static void add_router(struct lg_catalog_snapshot *s, const struct lg_tree_node 
 
 static void add_topic(struct lg_catalog_snapshot *s, const struct lg_tree_node *node)
 {
-    LG_AUTO(lg_json) *json = node_json(node);
-    size_t partitions = json == NULL ? 0 : lg_json_size(lg_json_get(json, "partitions"));
+    LG_AUTO(lg_json) *json = node_json(s, node);
+    size_t partitions = lg_json_size(lg_json_get(json, "partitions"));
     struct lg_catalog_topic topic = {0};
 
-    if (partitions == 0 || partitions > UINT16_MAX)
+    if (json == NULL)
         return;
+    if (partitions == 0 || partitions > UINT16_MAX) {
+        leave_out(s, node, "no \"partitions\"");
+        return;
+    }
     topic.name = lg_strdup(lg_tree_node_name(node));
     topic.partition_count = (uint32_t)partitions;
     topic.partitions = lg_new_array(struct lg_catalog_partition, partitions);
     LG_VEC_PUSH(&s->topics, topic);
 }
 
-static const struct lg_catalog_instance *find_instance(const struct lg_catalog_snapshot *s,
-                                                       const char *id, uint32_t *out_index)
+const struct lg_catalog_instance *lg_catalog_instance(const struct lg_catalog_snapshot *s,
+                                                      const char *id, uint32_t *out_index)
 {
-    for (size_t i = 0; i < s->instances.size; i++)
-        if (strcmp(s->instances.data[i].id, id) == 0) {
-            *out_index = (uint32_t)i;
-            return &s->instances.data[i];
-        }
-    return NULL;
+    const struct lg_catalog_instance *found = lg_map_get(s->instance_by_id, lg_slice_str(id));
+
+    if (found != NULL && out_index != NULL)
+        *out_index = (uint32_t)(found - s->instances.data);
+    return found;
+}
+
+/* One member of what a server says. */
+static bool add_replica(struct lg_catalog_topic *topic, uint32_t instance, const char *key,
+                        const struct lg_json *json)
+{
+    struct lg_replica_report report;
+    struct lg_catalog_partition *partition;
+    struct lg_error ignored;
+    uint64_t number;
+
+    if (!lg_parse_u64(lg_slice_str(key), topic->partition_count - 1, &number) ||
+        lg_replica_report_from_json(json, &report, &ignored) != LG_OK)
+        return false;
+    partition = &topic->partitions[number];
+    if (partition->count < LG_CATALOG_REPLICAS_MAX)
+        partition->replicas[partition->count++] = (struct lg_catalog_replica){
+            .instance = instance,
+            .status = report.status,
+            .state = report.state,
+            .records = report.records,
+            .bytes = report.bytes,
+            .term = report.term,
+            .reset = report.reset,
+        };
+    return true;
 }
 
 /* "/replicas/<topic>/<instance>": what one server says of its replicas of one topic. */
@@ -155,30 +227,20 @@ static void add_replicas(struct lg_catalog_snapshot *s, const struct lg_tree_nod
     LG_AUTO(lg_json) *json = NULL;
     struct lg_catalog_topic *topic;
     uint32_t instance;
-    const char *partition_text;
+    const char *key;
     struct lg_json *report;
     size_t i = 0;
 
-    if (slash == NULL || find_instance(s, slash + 1, &instance) == NULL)
+    if (slash == NULL || lg_catalog_instance(s, slash + 1, &instance) == NULL)
         return; /* The parent, or a server that is gone. */
     topic = lg_map_get(s->topic_by_name, lg_slice(topic_begin, (size_t)(slash - topic_begin)));
-    if (topic == NULL || (json = node_json(node)) == NULL)
+    if (topic == NULL || (json = node_json(s, node)) == NULL)
         return;
-    while (lg_json_next(json, &i, &partition_text, &report)) {
-        struct lg_catalog_replica replica = {.instance = instance};
-        struct lg_catalog_partition *partition;
-        uint64_t number;
-
-        if (!lg_parse_u64(lg_slice_str(partition_text), topic->partition_count - 1, &number) ||
-            !lg_push_status_from_name(lg_slice_str(lg_json_get_str(report, "status", "")),
-                                      &replica.status))
-            continue;
-        partition = &topic->partitions[number];
-        replica.records = (uint64_t)lg_json_get_int(report, "records", 0);
-        replica.bytes = (uint64_t)lg_json_get_int(report, "bytes", 0);
-        if (partition->count < LG_CATALOG_REPLICAS_MAX)
-            partition->replicas[partition->count++] = replica;
-    }
+    if (lg_json_type(json) != LG_JSON_OBJECT)
+        leave_out(s, node, "it is no JSON object");
+    while (lg_json_next(json, &i, &key, &report))
+        if (!add_replica(topic, instance, key, report))
+            leave_out(s, node, "a replica of no partition, or without a known status");
 }
 
 /* --- The whole. --------------------------------------------------------------------------------
@@ -189,8 +251,11 @@ static bool below(const struct lg_tree_node *node, const char *root)
     return strncmp(node->path, root, strlen(root)) == 0 && node->path[strlen(root)] == '/';
 }
 
-static void index_topics(struct lg_catalog_snapshot *s)
+static void index_all(struct lg_catalog_snapshot *s)
 {
+    for (size_t i = 0; i < s->instances.size; i++)
+        (void)lg_map_put(s->instance_by_id, lg_slice_str(s->instances.data[i].id),
+                         &s->instances.data[i]);
     for (size_t i = 0; i < s->topics.size; i++)
         (void)lg_map_put(s->topic_by_name, lg_slice_str(s->topics.data[i].name),
                          &s->topics.data[i]);
@@ -205,6 +270,9 @@ struct lg_catalog_snapshot *lg_catalog_snapshot_build(const struct lg_tree_read 
     s->store_by_name = lg_map_new();
     s->deleted_by_name = lg_map_new();
     s->topic_by_name = lg_map_new();
+    s->instance_by_id = lg_map_new();
+    s->junk = lg_map_new();
+    s->told = before == NULL ? NULL : before->junk;
     for (size_t i = 0; i < read->nodes.size; i++) {
         const struct lg_tree_node *node = &read->nodes.data[i];
 
@@ -214,13 +282,16 @@ struct lg_catalog_snapshot *lg_catalog_snapshot_build(const struct lg_tree_read 
             add_instance(s, node);
         else if (below(node, "/routers"))
             add_router(s, node);
+        else if (below(node, "/controllers"))
+            add_controller(s, node);
         else if (below(node, "/assignment"))
             add_topic(s, node);
     }
-    index_topics(s); /* From here on the vector does not move. */
+    index_all(s); /* From here on the vectors do not move. */
     for (size_t i = 0; i < read->nodes.size; i++)
         if (below(&read->nodes.data[i], "/replicas"))
             add_replicas(s, &read->nodes.data[i]);
+    s->told = NULL;
     return s;
 }
 
@@ -241,6 +312,9 @@ void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s)
     for (size_t i = 0; i < s->instances.size; i++) {
         lg_free(s->instances.data[i].id);
         lg_free(s->instances.data[i].host);
+        lg_free(s->instances.data[i].zone);
+        lg_free(s->instances.data[i].identity);
+        lg_free(s->instances.data[i].release);
     }
     for (size_t i = 0; i < s->topics.size; i++) {
         lg_free(s->topics.data[i].name);
@@ -248,6 +322,12 @@ void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s)
     }
     for (size_t i = 0; i < s->routers.size; i++)
         lg_free(s->routers.data[i]);
+    for (size_t i = 0; i < s->controllers.size; i++) {
+        lg_free(s->controllers.data[i].id);
+        lg_free(s->controllers.data[i].url);
+        lg_free(s->controllers.data[i].release);
+    }
+    LG_VEC_DONE(&s->controllers);
     LG_VEC_DONE(&s->stores);
     LG_VEC_DONE(&s->deleted);
     LG_VEC_DONE(&s->instances);
@@ -256,6 +336,8 @@ void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s)
     lg_map_free(s->store_by_name);
     lg_map_free(s->deleted_by_name);
     lg_map_free(s->topic_by_name);
+    lg_map_free(s->instance_by_id);
+    lg_map_free(s->junk);
     lg_free(s);
 }
 

@@ -39,6 +39,11 @@ static void change_free(struct lg_change *ch)
     for (size_t i = 0; i < ch->topics.size; i++)
         lg_ctl_topic_free(ch->topics.data[i]);
     LG_VEC_DONE(&ch->topics);
+    for (size_t i = 0; i < ch->nodes.size; i++) {
+        lg_node_record_done(&ch->nodes.data[i].record);
+        lg_free(ch->nodes.data[i].id);
+    }
+    LG_VEC_DONE(&ch->nodes);
     for (size_t i = 0; i < ch->trashed.size; i++)
         lg_free(ch->trashed.data[i]);
     LG_VEC_DONE(&ch->trashed);
@@ -214,6 +219,25 @@ void lg_change_write_topic(struct lg_change *ch, struct lg_ctl_topic *take_topic
     LG_VEC_PUSH(&ch->topics, t);
 }
 
+void lg_change_write_assignment(struct lg_change *ch, struct lg_ctl_topic *take_topic)
+{
+    add_write(ch, LG_META_PUT, lg_strf("/assignment/%s", take_topic->name),
+              blob_of(lg_ctl_topic_assignment_json(take_topic)), LG_META_ANY_VERSION);
+    LG_VEC_PUSH(&ch->topics, take_topic);
+}
+
+void lg_change_write_node(struct lg_change *ch, const char *id, struct lg_node_record *take_record,
+                          bool gone)
+{
+    if (gone)
+        add_write(ch, LG_META_REMOVE_TREE, lg_strf("/nodes/%s", id), NULL, LG_META_ANY_VERSION);
+    else
+        add_write(ch, LG_META_PUT, lg_strf("/nodes/%s", id),
+                  blob_of(lg_node_record_to_json(take_record)), LG_META_ANY_VERSION);
+    LG_VEC_PUSH(&ch->nodes, (struct lg_ctl_node_change){lg_strdup(id), *take_record, gone});
+    *take_record = (struct lg_node_record){0};
+}
+
 void lg_change_write_trash(struct lg_change *ch, const char *topic)
 {
     add_write(ch, LG_META_REMOVE_TREE, lg_strf("/assignment/%s", topic), NULL, LG_META_ANY_VERSION);
@@ -272,6 +296,12 @@ static void take_over(struct lg_change *ch)
     for (size_t i = 0; i < ch->topics.size; i++)
         lg_ctl_state_put_topic(state, ch->topics.data[i]);
     ch->topics.size = 0;
+    for (size_t i = 0; i < ch->nodes.size; i++) {
+        if (ch->nodes.data[i].gone)
+            lg_ctl_state_remove_node(state, ch->nodes.data[i].id);
+        else
+            lg_ctl_state_put_node(state, ch->nodes.data[i].id, &ch->nodes.data[i].record);
+    }
     for (size_t i = 0; i < ch->trashed.size; i++)
         lg_ctl_state_trash(state, ch->trashed.data[i], lg_lane_now_us(ch->c->o.lane));
 }

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "controller/core.h"
 #include "controller/metrics.h"
+#include "coord/assignment.h"
 #include "net/http_client.h"
 
 #define CLEANUP_INTERVAL_MS 1000u
@@ -12,6 +13,11 @@
 #define ABANDONED_KEEP_MS 3600000u
 #define TRASH_GRACE_MS 10000u
 #define STOP_GRACE_MS 5000u
+#define DELAY_TO_REBALANCE_MS (UINT64_C(30) * 60 * 1000)
+#define BLINK_MS 10000u
+#define START_TIMEOUT_MS (UINT64_C(16) * 60 * 1000)
+#define PUSH_TIMEOUT_MS (UINT64_C(24) * 3600 * 1000)
+#define MOVES_MAX 100u
 #define DELETED_KEEP_MS (UINT64_C(7) * 24 * 3600 * 1000)
 
 const struct lg_catalog_snapshot *lg_ctl_snapshot(const struct lg_controller *c)
@@ -67,6 +73,34 @@ static bool is_abandoned(const struct lg_controller *c, const struct lg_version 
     return v != NULL && lg_version_lease_expired(v, now_ms - (int64_t)c->o.abandoned_keep_ms);
 }
 
+/* It found no servers, or was never complete. A clock that was set back gives it more time. */
+static bool ran_out_of_time(const struct lg_controller *c, const struct lg_ctl_topic *t,
+                            const struct lg_version *v, struct lg_error *err)
+{
+    int64_t now_ms = (int64_t)lg_lane_wall_ms(c->o.lane), age_ms = now_ms - v->created_ms;
+    uint32_t partition;
+
+    if (age_ms >= (int64_t)c->o.offline_job_start_timeout_ms &&
+        lg_ctl_place_lacks_servers(t, &partition)) {
+        (void)lg_error_set(err, LG_ERR_UNAVAILABLE,
+                           "partition %u found %u of the %u servers that replication factor %u "
+                           "needs within %lld s; start servers or lower the factor, and push again",
+                           partition, t->placement.parts[partition].count,
+                           lg_assignment_min_active(t->placement.factor), t->placement.factor,
+                           (long long)(c->o.offline_job_start_timeout_ms / 1000));
+        return true;
+    }
+    if (v->push_lease_ms > 0) /* A pusher that is heard of may take its time. */
+        age_ms = LG_MIN(age_ms, now_ms - v->push_heard_ms);
+    if (age_ms < (int64_t)c->o.push_timeout_ms)
+        return false;
+    (void)lg_error_set(err, LG_ERR_TIMEOUT,
+                       "it was not complete within %lld s (push.timeout.ms); look at the servers "
+                       "and push again",
+                       (long long)(c->o.push_timeout_ms / 1000));
+    return true;
+}
+
 static void look_at_push(struct lg_controller *c, struct lg_ctl_topic *t)
 {
     struct lg_push_view view = lg_push_monitor_view(t, lg_ctl_snapshot(c));
@@ -84,6 +118,8 @@ static void look_at_push(struct lg_controller *c, struct lg_ctl_topic *t)
     else if (is_abandoned(c, v))
         lg_change_stop_push(c, t, LG_VERSION_KILLED,
                             "its pusher was not heard of any more; push again");
+    else if (v != NULL && ran_out_of_time(c, t, v, &err))
+        lg_change_stop_push(c, t, LG_VERSION_ERROR, err.text);
 }
 
 void lg_ctl_look_at_pushes(struct lg_controller *c)
@@ -128,6 +164,7 @@ static void next(struct lg_task *task)
     if (!lg_ctl_ready(c))
         return;
     lg_ctl_look_at_pushes(c);
+    lg_ctl_place_look(c);
     if (lg_list_empty(&c->changes))
         return;
     ch = LG_CONTAINER_OF(c->changes.next, struct lg_change, link);
@@ -183,6 +220,26 @@ static void set_names(struct lg_controller *c)
         c->log_url = lg_strf("lagoon+%s", c->url);
 }
 
+static void set_cluster(struct lg_controller_options *o)
+{
+    if (o->default_replication_factor == 0)
+        o->default_replication_factor = 1;
+    if (o->delay_to_rebalance_ms == 0)
+        o->delay_to_rebalance_ms = DELAY_TO_REBALANCE_MS;
+    if (o->blink_ms == 0)
+        o->blink_ms = BLINK_MS;
+    if (o->offline_job_start_timeout_ms == 0)
+        o->offline_job_start_timeout_ms = START_TIMEOUT_MS;
+    if (o->push_timeout_ms == 0)
+        o->push_timeout_ms = PUSH_TIMEOUT_MS;
+    if (o->error_partition_auto_reset_limit == 0)
+        o->error_partition_auto_reset_limit = 1;
+    else if (o->error_partition_auto_reset_limit == UINT32_MAX)
+        o->error_partition_auto_reset_limit = 0;
+    if (o->moves_max == 0)
+        o->moves_max = MOVES_MAX;
+}
+
 enum lg_rc lg_controller_start(const struct lg_controller_options *options,
                                struct lg_controller **out, struct lg_error *err)
 {
@@ -215,6 +272,7 @@ enum lg_rc lg_controller_start(const struct lg_controller_options *options,
         options->abandoned_keep_ms == 0 ? ABANDONED_KEEP_MS : options->abandoned_keep_ms;
     c->o.keep_backups =
         options->keep_backups == 0 ? LG_STORE_KEEP_BACKUPS_DEFAULT : options->keep_backups;
+    set_cluster(&c->o);
     c->host = lg_strdup(options->host);
     c->cluster = lg_strdup(options->cluster == NULL ? "lagoon-0" : options->cluster);
     set_names(c);

@@ -52,6 +52,17 @@ struct lg_controller_options {
     uint32_t keep_backups;       /* versions kept beside the current one; 0: 2 */
     /* How long backups beyond these stay after a switch; a store's own setting wins. */
     uint64_t backup_retention_ms;
+    /* The cluster. */
+    uint32_t default_replication_factor; /* of new stores that do not say; 0: 1 */
+    uint64_t delay_to_rebalance_ms;      /* how long a gone server keeps its replicas; 0: 30 min */
+    /* How long a server must be gone before a partition with too few live replicas gets others in
+     * its place, and how long a new leader waits before it moves anything; 0: 10 s */
+    uint64_t blink_ms;
+    uint64_t offline_job_start_timeout_ms; /* for a version to find servers; 0: 16 min */
+    uint64_t push_timeout_ms;              /* for a push to complete; 0: 24 h */
+    /* How often a failed replica is begun again by itself; UINT32_MAX: never; 0: once */
+    uint32_t error_partition_auto_reset_limit;
+    uint32_t moves_max;     /* partitions that move at once; 0: 100 */
     size_t connections_max; /* of the listener; 0: its default */
     uint64_t idle_ms;       /* of its connections; 0: its default */
 

@@ -11,6 +11,7 @@
 #include "catalog/tree_read.h"
 #include "controller/cleanup.h"
 #include "controller/controller.h"
+#include "controller/placement.h"
 #include "controller/push_monitor.h"
 #include "controller/store_lifecycle.h"
 #include "controller/topic_writer.h"
@@ -66,6 +67,7 @@ struct lg_controller {
     uint64_t own_not_before_us; /* When own changes may be decided again after a failure. */
     struct lg_timer look;       /* Looks at all pushes again: what failed is tried again. */
     struct lg_cleanup *cleanup;
+    struct lg_ctl_placer placer;
 
     bool stopping, server_stopped, catalog_stopped;
     void (*done)(void *ctx);
@@ -114,6 +116,8 @@ struct lg_change {
     bool store_is_new;
     bool store_is_gone; /* ch->store is what it was */
     LG_VEC(struct lg_ctl_topic *) topics;
+    LG_VEC(struct lg_ctl_node_change) nodes;
+    uint64_t generation; /* of the state on which it was decided */
     LG_VEC(char *) trashed;
     struct lg_json *answer; /* NULL: the plain one */
 
@@ -145,6 +149,11 @@ LG_MUST_CHECK enum lg_rc lg_change_write_purge(struct lg_change *ch, struct lg_e
 void lg_change_write_forget_grave(struct lg_change *ch);
 /* Adds a topic's push node, and with `created` its assignment. The entry is moved in. */
 void lg_change_write_topic(struct lg_change *ch, struct lg_ctl_topic *take_topic, bool created);
+/* Adds a topic's assignment alone. The entry is moved in. */
+void lg_change_write_assignment(struct lg_change *ch, struct lg_ctl_topic *take_topic);
+/* Adds what is known of a server; its record is moved in. `gone`: nothing any more. */
+void lg_change_write_node(struct lg_change *ch, const char *id, struct lg_node_record *take_record,
+                          bool gone);
 /* Adds the end of a topic: its nodes go, it lies in the trash. */
 void lg_change_write_trash(struct lg_change *ch, const char *topic);
 /* Submits the write; then memory follows, `applied` runs, and the change ends with an answer. */

@@ -108,13 +108,11 @@ static struct lg_json *replicas_json(const struct lg_ctl_topic *t,
     struct lg_json *replicas = lg_json_new_array();
 
     for (uint32_t p = 0; p < t->placement.partitions; p++) {
-        for (uint32_t r = 0; r < t->placement.factor; r++) {
-            const char *id = t->placement.ids[p * t->placement.factor + r];
+        for (uint32_t r = 0; r < t->placement.parts[p].count; r++) {
+            const char *id = t->placement.parts[p].ids[r];
             struct lg_json *json;
             enum lg_push_status status;
 
-            if (id == NULL)
-                continue;
             status = lg_push_monitor_replica(s, topic, p, id, NULL);
             json = lg_json_new_object();
             lg_json_set(json, "instance", instance_json(id));

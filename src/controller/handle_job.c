@@ -77,14 +77,12 @@ static struct lg_json *replicas_json(const struct lg_ctl_topic *t,
         s == NULL ? NULL : lg_catalog_topic(s, lg_slice_str(t->name));
     struct lg_json *replicas = lg_json_new_array();
 
-    for (uint32_t r = 0; r < t->placement.factor; r++) {
-        const char *id = t->placement.ids[partition * t->placement.factor + r];
+    for (uint32_t r = 0; r < t->placement.parts[partition].count; r++) {
+        const char *id = t->placement.parts[partition].ids[r];
         struct lg_catalog_replica said;
         struct lg_json *json;
         enum lg_push_status status;
 
-        if (id == NULL)
-            continue;
         status = lg_push_monitor_replica(s, topic, partition, id, &said);
         if (status == LG_PUSH_COMPLETED)
             continue;

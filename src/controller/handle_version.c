@@ -4,7 +4,6 @@
 #include "controller/core.h"
 #include "controller/metrics.h"
 #include "controller/push_request.h"
-#include "coord/assignment.h"
 #include "model/partitioner.h"
 
 static struct lg_version *version_of(const struct lg_change *ch)
@@ -46,61 +45,6 @@ static struct lg_json *creation_answer(struct lg_controller *c, const char *stor
     lg_json_set_int(ours, "recordCount", v->record_count);
     lg_json_set(json, "lagoon", ours);
     return json;
-}
-
-/* Servers refuse what is too much for them; better no push begins that cannot end. */
-static enum lg_rc check_replicas(const struct lg_controller *c, size_t servers, uint32_t wanted,
-                                 struct lg_error *err)
-{
-    uint64_t held = 0, limit = (uint64_t)servers * LG_ASSIGNMENT_REPLICAS_MAX;
-    struct lg_slice key;
-    size_t at = 0;
-    void *value;
-
-    while (lg_map_next(c->state->topics, &at, &key, &value)) {
-        const struct lg_ctl_topic *t = value;
-
-        held += (uint64_t)t->placement.partitions * t->placement.factor;
-    }
-    if (held + wanted <= limit || servers == 0)
-        return LG_OK;
-    return lg_error_set(err, LG_ERR_TOO_LARGE,
-                        "%u more replicas beside %llu are over the limit replicas (%u for each of "
-                        "%zu servers); use fewer partitions, delete stores, or add servers",
-                        wanted, (unsigned long long)held, LG_ASSIGNMENT_REPLICAS_MAX, servers);
-}
-
-static enum lg_rc place(struct lg_controller *c, const struct lg_version *v,
-                        struct lg_ctl_placement *out, struct lg_error *err)
-{
-    const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
-    uint32_t partitions = (uint32_t)v->partition_count, factor = (uint32_t)v->replication_factor;
-    size_t n = s == NULL ? 0 : s->instances.size;
-    const char **ids = lg_new_array(const char *, n);
-    uint32_t *at = lg_new_array(uint32_t, (size_t)partitions * factor);
-    struct lg_assignment_input input = {
-        .instances = ids,
-        .instance_count = n,
-        .partitions = partitions,
-        .replication_factor = factor,
-    };
-    enum lg_rc rc;
-
-    for (size_t i = 0; i < n; i++)
-        ids[i] = s->instances.data[i].id;
-    rc = check_replicas(c, n, partitions * factor, err);
-    if (rc == LG_OK)
-        rc = lg_assignment_compute(&input, at, err);
-    if (rc == LG_OK) {
-        out->partitions = partitions;
-        out->factor = factor;
-        out->ids = lg_new_array(char *, (size_t)partitions *factor);
-        for (size_t i = 0; i < (size_t)partitions * factor; i++)
-            out->ids[i] = at[i] == LG_ASSIGNMENT_NONE ? NULL : lg_strdup(ids[at[i]]);
-    }
-    lg_free(ids);
-    lg_free(at);
-    return rc;
 }
 
 static void push_begun(struct lg_change *ch)
@@ -164,11 +108,13 @@ static enum lg_rc begin_version(struct lg_change *ch, struct lg_error *err)
     const struct lg_version *v = version_of(ch);
     LG_AUTO(lg_ctl_topic) *t = lg_new(struct lg_ctl_topic);
     char name[LG_NAMES_TOPIC_MAX + 1];
-    enum lg_rc rc = place(c, v, &t->placement, err);
+    enum lg_rc rc;
 
+    /* Better no push begins that servers could not take in. */
+    lg_names_version_topic(name, ch->store_name, ch->version);
+    rc = lg_ctl_place_version(c, name, v, &t->placement, err);
     if (rc != LG_OK)
         return lg_error_wrap(err, "store '%s' cannot take a push", ch->store_name);
-    lg_names_version_topic(name, ch->store_name, ch->version);
     t->name = lg_strdup(name);
     t->store = lg_strdup(ch->store_name);
     t->push_job_id = lg_strdup(v->push_job_id);

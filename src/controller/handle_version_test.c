@@ -59,18 +59,29 @@ static void a_push_that_fell_silent_is_replaced(void **state)
     lg_cw_free(w);
 }
 
-static void a_push_without_servers_is_refused(void **state)
+static void a_push_waits_for_servers_and_fails_when_none_come(void **state)
 {
     struct lg_cw *w = lg_cw_start(11);
 
     (void)state;
     lg_cw_until_ready(w);
     assert_int_equal(lg_cw_post(w, "/new_store", LG_CW_NEW_STORE), 200);
-    assert_int_equal(lg_cw_request(w, "p1", 0), 503);
-    assert_int_equal(w->log.count, 0);
-    lg_cw_servers_up(w, 1);
     assert_int_equal(lg_cw_request(w, "p1", 0), 200);
     assert_int_equal(lg_cw_version(w), 1);
+    lg_sim_run_us(w->sim, 959 * LG_SEC);
+    assert_string_equal(lg_cw_job(w, 1), "STARTED");
+    assert_int_equal(lg_cw_get(w, "/v1/push_status?store_name=cities&version=1"), 200);
+    lg_sim_run_us(w->sim, 2 * LG_SEC);
+    assert_string_equal(lg_cw_job(w, 1), "ERROR");
+    assert_non_null(strstr(lg_cw_text(w, "statusDetails"),
+                           "partition 0 found 0 of the 1 servers that replication factor 1 needs "
+                           "within 960 s"));
+    assert_int_equal(lg_cw_request(w, "p2", 0), 200); /* One comes in time. */
+    lg_cw_servers_up(w, 1);
+    lg_cw_end(w, 2);
+    lg_cw_report(w, "cities_v2", 1, "COMPLETED", NULL);
+    lg_sim_run_us(w->sim, LG_SEC);
+    assert_int_equal(lg_cw_current(w), 2);
     lg_cw_free(w);
 }
 
@@ -450,7 +461,7 @@ int main(void)
         cmocka_unit_test(the_same_push_id_gives_the_same_version),
         cmocka_unit_test(a_second_push_is_refused_while_one_runs),
         cmocka_unit_test(a_push_that_fell_silent_is_replaced),
-        cmocka_unit_test(a_push_without_servers_is_refused),
+        cmocka_unit_test(a_push_waits_for_servers_and_fails_when_none_come),
         cmocka_unit_test(a_log_that_fails_leaves_no_version),
         cmocka_unit_test(bad_pushes_are_refused),
         cmocka_unit_test(a_change_by_somebody_else_is_noticed),

@@ -6,7 +6,8 @@
 
 #define LOAD_PAUSE_US (200 * LG_MS)
 
-static const char *const roots[] = {"/stores", "/assignment", "/pushes", "/trash", "/graveyard"};
+static const char *const roots[] = {"/stores", "/assignment", "/pushes",
+                                    "/trash",  "/graveyard",  "/nodes"};
 
 static void load_next_store(struct lg_controller *c);
 
@@ -26,6 +27,7 @@ static void finish(struct lg_controller *c, enum lg_rc rc, const struct lg_error
     } else if (rc == LG_OK) {
         lg_ctl_state_free(c->state);
         c->state = LG_TAKE(c->loading);
+        lg_ctl_place_forget(c);
         c->loaded = true;
         c->forgotten = false;
         c->load_told = false;
@@ -104,6 +106,18 @@ static void load_grave(struct lg_controller *c, const struct lg_tree_node *node)
         lg_ctl_state_bury(c->loading, name, (int32_t)largest);
 }
 
+static void load_node(struct lg_controller *c, const struct lg_tree_node *node)
+{
+    struct lg_error err = {0};
+    LG_AUTO(lg_json) *json = json_of(node, &err);
+    LG_SCOPED(lg_node_record) record = {0};
+
+    if (json == NULL || lg_node_record_from_json(json, &record, &err) != LG_OK)
+        lg_log(LG_LOG_ERROR, "node_unreadable", "path=%s reason=\"%s\"", node->path, err.text);
+    else
+        lg_ctl_state_put_node(c->loading, lg_tree_node_name(node), &record);
+}
+
 static void load_topics(struct lg_controller *c)
 {
     for (size_t i = 0; i < c->load.nodes.size; i++) {
@@ -115,6 +129,8 @@ static void load_topics(struct lg_controller *c)
             lg_ctl_state_trash(c->loading, lg_tree_node_name(node), lg_lane_now_us(c->o.lane));
         else if (starts_with(node->path, "/graveyard"))
             load_grave(c, node);
+        else if (starts_with(node->path, "/nodes"))
+            load_node(c, node);
     }
     finish(c, LG_OK, NULL);
 }

@@ -18,4 +18,7 @@ enum lg_ctl_pushes {
     LG_CTL_PUSHES_KILLED
 };
 
+/* The label of controller_resets_total. */
+enum lg_ctl_resets { LG_CTL_RESETS_BY_ITSELF, LG_CTL_RESETS_ON_REQUEST };
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "coord/assignment.h"
+#include "lane/mutant.h"
 
 enum lg_push_status lg_push_monitor_replica(const struct lg_catalog_snapshot *snapshot,
                                             const struct lg_catalog_topic *topic,
@@ -28,6 +29,25 @@ enum lg_push_status lg_push_monitor_replica(const struct lg_catalog_snapshot *sn
     return LG_PUSH_NOT_CREATED;
 }
 
+/* A partition's factor is what was placed of it: a replica that nobody was there for is not waited
+ * for twice, once as absent and once as tolerated. Nor is one that only joins. While no leader is
+ * named nothing is complete. */
+static enum lg_push_status verdict_of(const struct lg_placement_partition *part,
+                                      const struct lg_push_replica *replicas, size_t n,
+                                      uint32_t factor)
+{
+    size_t placed = LG_MIN(n, (size_t)factor);
+    enum lg_push_status verdict =
+        placed == 0 ? LG_PUSH_NOT_CREATED
+                    : lg_push_status_of_partition(replicas, n, (int32_t)placed,
+                                                  LG_PUSH_STRATEGY_WAIT_N_MINUS_ONE);
+
+    if (verdict == LG_PUSH_COMPLETED && part->leader == NULL &&
+        !lg_mutant(LG_MUTANT_complete_without_leader))
+        return LG_PUSH_END_OF_PUSH_RECEIVED;
+    return verdict;
+}
+
 struct lg_push_view lg_push_monitor_view(const struct lg_ctl_topic *t,
                                          const struct lg_catalog_snapshot *snapshot)
 {
@@ -38,27 +58,25 @@ struct lg_push_view lg_push_monitor_view(const struct lg_ctl_topic *t,
     bool failed = false;
 
     for (uint32_t p = 0; p < t->placement.partitions; p++) {
-        struct lg_push_replica replicas[LG_ASSIGNMENT_FACTOR_MAX] = {0};
+        const struct lg_placement_partition *part = &t->placement.parts[p];
+        struct lg_push_replica replicas[LG_PLACEMENT_LIST_MAX] = {0};
         uint64_t furthest = 0, bytes = 0;
         bool complete = false;
         size_t n = 0;
 
-        for (uint32_t r = 0; r < t->placement.factor; r++) {
-            const char *id = t->placement.ids[p * t->placement.factor + r];
+        for (uint32_t r = 0; r < part->count; r++) {
+            const char *id = part->ids[r];
             struct lg_catalog_replica said;
 
-            if (id == NULL)
-                continue;
             replicas[n].status = lg_push_monitor_replica(snapshot, topic, p, id, &said);
+            replicas[n].is_leader =
+                lg_placement_leads(part, id) && !lg_mutant(LG_MUTANT_complete_without_leader);
             complete = complete || replicas[n].status == LG_PUSH_COMPLETED;
             furthest = LG_MAX(furthest, said.records);
             bytes = LG_MAX(bytes, said.bytes);
             n++;
         }
-        /* The factor is what was placed: a replica that nobody was there for is not waited for
-         * twice, once as absent and once as tolerated. */
-        verdicts[p] =
-            lg_push_status_of_partition(replicas, n, (int32_t)n, LG_PUSH_STRATEGY_WAIT_N_MINUS_ONE);
+        verdicts[p] = verdict_of(part, replicas, n, t->placement.factor);
         if (verdicts[p] == LG_PUSH_ERROR && !failed) {
             failed = true;
             view.first_error = p;
@@ -96,12 +114,10 @@ static struct lg_catalog_replica furthest(const struct lg_ctl_topic *t,
 {
     struct lg_catalog_replica best = {0};
 
-    for (uint32_t r = 0; r < t->placement.factor; r++) {
-        const char *id = t->placement.ids[p * t->placement.factor + r];
+    for (uint32_t r = 0; r < t->placement.parts[p].count; r++) {
+        const char *id = t->placement.parts[p].ids[r];
         struct lg_catalog_replica said;
 
-        if (id == NULL)
-            continue;
         (void)lg_push_monitor_replica(snapshot, topic, p, id, &said);
         if (said.records >= best.records)
             best = said;

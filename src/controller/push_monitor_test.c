@@ -21,9 +21,23 @@ static void see(struct seen *s)
     (void)lg_map_put(s->snapshot.topic_by_name, LG_LIT("t_v1"), &s->topic);
 }
 
+/* Its placement is to be freed. The first replica of a partition leads. */
 static struct lg_ctl_topic topic_of(char **ids, uint32_t partitions, uint32_t factor)
 {
-    return (struct lg_ctl_topic){.placement = {partitions, factor, ids}};
+    struct lg_ctl_topic t = {0};
+
+    lg_placement_init(&t.placement, partitions, factor);
+    for (uint32_t p = 0; p < partitions; p++) {
+        const char *list[2];
+        size_t n = 0;
+
+        for (uint32_t r = 0; r < factor; r++)
+            if (ids[p * factor + r] != NULL)
+                list[n++] = ids[p * factor + r];
+        lg_placement_set_ids(&t.placement.parts[p], list, n);
+        lg_placement_set_leader(&t.placement.parts[p], list[0], 1);
+    }
+    return t;
 }
 
 /* status < 0: the replica's instance is not live or has not reported. */
@@ -45,11 +59,15 @@ static enum lg_push_status verdict_of(int first, int second, int64_t *records)
     for (uint32_t i = 0; i < 2; i++) {
         if (said[i] >= 0)
             s.partition.replicas[s.partition.count++] =
-                (struct lg_catalog_replica){i, (enum lg_push_status)said[i], 10 * (i + 1), i + 1};
+                (struct lg_catalog_replica){.instance = i,
+                                            .status = (enum lg_push_status)said[i],
+                                            .records = 10 * (i + 1),
+                                            .bytes = i + 1};
     }
     view = lg_push_monitor_view(&t, &s.snapshot);
     *records = view.records;
     lg_map_free(s.snapshot.topic_by_name);
+    lg_placement_done(&t.placement);
     return view.verdict;
 }
 
@@ -65,12 +83,12 @@ static void two_replicas_decide_as_all_but_one(void **state)
             enum lg_push_status got = verdict_of(words[a], words[b], &records);
             enum lg_push_status want;
 
-            if (words[a] == LG_PUSH_COMPLETED || words[b] == LG_PUSH_COMPLETED)
-                want = LG_PUSH_COMPLETED; /* One of two is enough. */
+            if (words[a] == LG_PUSH_COMPLETED)
+                want = LG_PUSH_COMPLETED; /* One of two is enough, if it is the leader. */
             else if (words[a] == LG_PUSH_ERROR && words[b] == LG_PUSH_ERROR)
                 want = LG_PUSH_ERROR;
             else if (words[a] == LG_PUSH_END_OF_PUSH_RECEIVED ||
-                     words[b] == LG_PUSH_END_OF_PUSH_RECEIVED)
+                     words[b] == LG_PUSH_END_OF_PUSH_RECEIVED || words[b] == LG_PUSH_COMPLETED)
                 want = LG_PUSH_END_OF_PUSH_RECEIVED;
             else
                 want = LG_PUSH_STARTED;
@@ -93,6 +111,7 @@ static void an_unknown_world_decides_nothing(void **state)
     assert_int_equal(view.verdict, LG_PUSH_STARTED);
     assert_int_equal(view.partitions, 1);
     assert_int_equal(view.partitions_completed, 0);
+    lg_placement_done(&t.placement);
 }
 
 static void the_only_replica_decides_alone(void **state)
@@ -116,6 +135,30 @@ static void the_only_replica_decides_alone(void **state)
     s.partition.replicas[0].status = LG_PUSH_COMPLETED;
     assert_int_equal(lg_push_monitor_view(&t, &s.snapshot).verdict, LG_PUSH_COMPLETED);
     lg_map_free(s.snapshot.topic_by_name);
+    lg_placement_done(&t.placement);
+}
+
+static void without_a_leader_nothing_is_complete(void **state)
+{
+    char id[] = "srv0_1", name[] = "t_v1";
+    char *ids[] = {id};
+    struct lg_ctl_topic t = topic_of(ids, 1, 1);
+    struct seen s;
+
+    (void)state;
+    t.name = name;
+    see(&s);
+    s.instances[0].id = id;
+    s.snapshot.instances.data = s.instances;
+    s.snapshot.instances.size = 1;
+    s.partition.count = 1;
+    s.partition.replicas[0].status = LG_PUSH_COMPLETED;
+    lg_placement_set_leader(&t.placement.parts[0], NULL, 1); /* It is being handed over. */
+    assert_int_equal(lg_push_monitor_view(&t, &s.snapshot).verdict, LG_PUSH_END_OF_PUSH_RECEIVED);
+    lg_placement_set_leader(&t.placement.parts[0], id, 2);
+    assert_int_equal(lg_push_monitor_view(&t, &s.snapshot).verdict, LG_PUSH_COMPLETED);
+    lg_map_free(s.snapshot.topic_by_name);
+    lg_placement_done(&t.placement);
 }
 
 static void one_open_partition_keeps_the_push_open(void **state)
@@ -147,6 +190,7 @@ static void one_open_partition_keeps_the_push_open(void **state)
     assert_int_equal(view.verdict, LG_PUSH_ERROR);
     assert_int_equal(view.first_error, 1);
     lg_map_free(s.snapshot.topic_by_name);
+    lg_placement_done(&t.placement);
 }
 
 static void the_first_reason_is_named(void **state)
@@ -171,6 +215,7 @@ int main(void)
         cmocka_unit_test(two_replicas_decide_as_all_but_one),
         cmocka_unit_test(an_unknown_world_decides_nothing),
         cmocka_unit_test(the_only_replica_decides_alone),
+        cmocka_unit_test(without_a_leader_nothing_is_complete),
         cmocka_unit_test(one_open_partition_keeps_the_push_open),
         cmocka_unit_test(the_first_reason_is_named),
     };

@@ -2,6 +2,7 @@
 #include "controller/push_report.h"
 
 #include "base/str.h"
+#include "controller/placement.h"
 
 /* One word for where a push stands. */
 static const char *state_of(const struct lg_push_report_input *in)
@@ -48,14 +49,12 @@ static bool is_live(const struct lg_catalog_snapshot *s, const char *instance)
 /* The first replica of a partition that is not complete; NULL when one of them is. */
 static const char *lagging(const struct lg_push_report_input *in, uint32_t partition)
 {
-    const struct lg_ctl_placement *p = &in->topic->placement;
+    const struct lg_placement_partition *part = &in->topic->placement.parts[partition];
     const char *found = NULL;
 
-    for (uint32_t r = 0; r < p->factor; r++) {
-        const char *id = p->ids[partition * p->factor + r];
+    for (uint32_t r = 0; r < part->count; r++) {
+        const char *id = part->ids[r];
 
-        if (id == NULL)
-            continue;
         if (lg_push_monitor_replica(in->snapshot, catalog_topic(in), partition, id, NULL) ==
             LG_PUSH_COMPLETED)
             return NULL;
@@ -66,6 +65,11 @@ static const char *lagging(const struct lg_push_report_input *in, uint32_t parti
 
 static char *waits_for_servers(const struct lg_push_report_input *in)
 {
+    uint32_t lacking;
+
+    if (lg_ctl_place_lacks_servers(in->topic, &lacking))
+        return lg_strf("servers for partition %u: %u of replication factor %u; start some", lacking,
+                       in->topic->placement.parts[lacking].count, in->topic->placement.factor);
     for (uint32_t p = 0; p < in->topic->placement.partitions; p++) {
         const char *id = lagging(in, p);
 
@@ -140,20 +144,18 @@ static void set_progress(struct lg_json *json, const struct lg_push_report_input
 
 static struct lg_json *partition_json(const struct lg_push_report_input *in, uint32_t p)
 {
-    const struct lg_ctl_placement *place = &in->topic->placement;
+    const struct lg_placement_partition *place = &in->topic->placement.parts[p];
     struct lg_json *json = lg_json_new_object(), *replicas = lg_json_new_array();
     uint64_t records = 0, bytes = 0;
     enum lg_push_status best = LG_PUSH_NOT_CREATED;
     bool runs = in->version->status == LG_VERSION_STARTED;
 
-    for (uint32_t r = 0; r < place->factor; r++) {
-        const char *id = place->ids[p * place->factor + r];
+    for (uint32_t r = 0; r < place->count; r++) {
+        const char *id = place->ids[r];
         struct lg_catalog_replica said;
         struct lg_json *replica;
         enum lg_push_status status;
 
-        if (id == NULL)
-            continue;
         status = lg_push_monitor_replica(in->snapshot, catalog_topic(in), p, id, &said);
         replica = lg_json_new_object();
         lg_json_set_str(replica, "instance", id);
@@ -170,6 +172,7 @@ static struct lg_json *partition_json(const struct lg_push_report_input *in, uin
     }
     lg_json_set_int(json, "partition", p);
     lg_json_set_str(json, "status", lg_push_status_name(best));
+    set_text(json, "leader", place->leader);
     lg_json_set_int(json, "records", (int64_t)records);
     lg_json_set_int(json, "bytes", (int64_t)bytes);
     lg_json_set_int(json, "recordsPerSecond",
@@ -178,6 +181,41 @@ static struct lg_json *partition_json(const struct lg_push_report_input *in, uin
                     runs && in->topic->rates != NULL ? in->topic->rates[p].bytes_per_s : 0);
     lg_json_set(json, "replicas", replicas);
     return json;
+}
+
+/* One row per server: how many replicas of this version it has, by what became of them. */
+static struct lg_json *servers_json(const struct lg_push_report_input *in)
+{
+    struct lg_json *rows = lg_json_new_array(), *row;
+    LG_AUTO(lg_map) *by_id = lg_map_new();
+
+    for (uint32_t p = 0; in->topic != NULL && p < in->topic->placement.partitions; p++) {
+        const struct lg_placement_partition *part = &in->topic->placement.parts[p];
+
+        for (uint32_t r = 0; r < part->count; r++) {
+            enum lg_push_status status =
+                lg_push_monitor_replica(in->snapshot, catalog_topic(in), p, part->ids[r], NULL);
+            const char *count = status == LG_PUSH_COMPLETED       ? "completed"
+                                : lg_push_status_is_error(status) ? "errors"
+                                : status == LG_PUSH_NOT_CREATED   ? NULL
+                                                                  : "started";
+
+            row = lg_map_get(by_id, lg_slice_str(part->ids[r]));
+            if (row == NULL) {
+                row = lg_json_new_object();
+                lg_json_set_str(row, "instance", part->ids[r]);
+                lg_json_set_bool(row, "live", is_live(in->snapshot, part->ids[r]));
+                lg_json_set_int(row, "completed", 0);
+                lg_json_set_int(row, "started", 0);
+                lg_json_set_int(row, "errors", 0);
+                lg_json_push(rows, row);
+                (void)lg_map_put(by_id, lg_slice_str(part->ids[r]), row);
+            }
+            if (count != NULL)
+                lg_json_set_int(row, count, lg_json_get_int(row, count, 0) + 1);
+        }
+    }
+    return rows;
 }
 
 struct lg_json *lg_push_report(const struct lg_push_report_input *in, bool partitions)
@@ -212,6 +250,7 @@ struct lg_json *lg_push_report(const struct lg_push_report_input *in, bool parti
         for (uint32_t p = 0; t != NULL && p < t->placement.partitions; p++)
             lg_json_push(rows, partition_json(in, p));
         lg_json_set(json, "partitions", rows);
+        lg_json_set(json, "servers", servers_json(in));
     }
     return json;
 }

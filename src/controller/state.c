@@ -13,6 +13,7 @@ struct lg_ctl_state *lg_ctl_state_new(void)
     s->stores = lg_map_new();
     s->topics = lg_map_new();
     s->graves = lg_map_new();
+    s->nodes = lg_map_new();
     return s;
 }
 
@@ -22,6 +23,15 @@ static void grave_free(struct lg_ctl_grave *grave)
         return;
     lg_free(grave->name);
     lg_free(grave);
+}
+
+static void node_free(struct lg_ctl_node *node)
+{
+    if (node == NULL)
+        return;
+    lg_node_record_done(&node->record);
+    lg_free(node->id);
+    lg_free(node);
 }
 
 static void store_free(struct lg_ctl_store *entry)
@@ -36,9 +46,7 @@ void lg_ctl_topic_free(struct lg_ctl_topic *t)
 {
     if (t == NULL)
         return;
-    for (size_t i = 0; i < (size_t)t->placement.partitions * t->placement.factor; i++)
-        lg_free(t->placement.ids[i]);
-    lg_free(t->placement.ids);
+    lg_placement_done(&t->placement);
     lg_free(t->name);
     lg_free(t->store);
     lg_free(t->push_job_id);
@@ -66,6 +74,9 @@ void lg_ctl_state_free(struct lg_ctl_state *s)
     LG_VEC_DONE(&s->trash);
     lg_map_free(s->stores);
     lg_map_free(s->topics);
+    for (size_t at = 0; lg_map_next(s->nodes, &at, &key, &value);)
+        node_free(value);
+    lg_map_free(s->nodes);
     lg_map_free(s->graves);
     lg_free(s);
 }
@@ -164,6 +175,29 @@ void lg_ctl_state_unbury(struct lg_ctl_state *s, const char *store)
     grave_free(lg_map_remove(s->graves, lg_slice_str(store)));
 }
 
+struct lg_ctl_node *lg_ctl_state_node(const struct lg_ctl_state *s, const char *id)
+{
+    return lg_map_get(s->nodes, lg_slice_str(id));
+}
+
+void lg_ctl_state_put_node(struct lg_ctl_state *s, const char *id,
+                           struct lg_node_record *take_record)
+{
+    struct lg_ctl_node *node = lg_new(struct lg_ctl_node);
+
+    s->generation++;
+    node->id = lg_strdup(id);
+    node->record = *take_record;
+    *take_record = (struct lg_node_record){0};
+    node_free(lg_map_put(s->nodes, lg_slice_str(node->id), node));
+}
+
+void lg_ctl_state_remove_node(struct lg_ctl_state *s, const char *id)
+{
+    s->generation++;
+    node_free(lg_map_remove(s->nodes, lg_slice_str(id)));
+}
+
 void lg_ctl_state_put_topic(struct lg_ctl_state *s, struct lg_ctl_topic *take_topic)
 {
     struct lg_ctl_topic *before = lg_ctl_state_topic(s, take_topic->name);
@@ -174,6 +208,7 @@ void lg_ctl_state_put_topic(struct lg_ctl_state *s, struct lg_ctl_topic *take_to
         if (before->placement.partitions == take_topic->placement.partitions)
             take_topic->rates = LG_TAKE(before->rates);
     }
+    s->generation++;
     lg_ctl_topic_free(lg_map_put(s->topics, lg_slice_str(take_topic->name), take_topic));
 }
 
@@ -182,6 +217,7 @@ void lg_ctl_state_trash(struct lg_ctl_state *s, const char *topic, uint64_t now_
     /* The name may be the entry's own. */
     struct lg_ctl_trash trash = {lg_strdup(topic), now_us};
 
+    s->generation++;
     lg_ctl_topic_free(lg_map_remove(s->topics, lg_slice_str(trash.topic)));
     LG_VEC_PUSH(&s->trash, trash);
 }
@@ -203,7 +239,6 @@ static char *copy_of(const char *text)
 struct lg_ctl_topic *lg_ctl_topic_copy(const struct lg_ctl_topic *t)
 {
     struct lg_ctl_topic *copy = lg_new(struct lg_ctl_topic);
-    size_t n = (size_t)t->placement.partitions * t->placement.factor;
 
     *copy = *t;
     copy->name = lg_strdup(t->name);
@@ -213,9 +248,7 @@ struct lg_ctl_topic *lg_ctl_topic_copy(const struct lg_ctl_topic *t)
     copy->pusher = copy_of(t->pusher);
     copy->deciding = false;
     copy->rates = NULL;
-    copy->placement.ids = lg_new_array(char *, n);
-    for (size_t i = 0; i < n; i++)
-        copy->placement.ids[i] = copy_of(t->placement.ids[i]);
+    lg_placement_copy(&copy->placement, &t->placement);
     return copy;
 }
 
@@ -245,49 +278,17 @@ struct lg_json *lg_ctl_topic_push_json(const struct lg_ctl_topic *t)
 
 struct lg_json *lg_ctl_topic_assignment_json(const struct lg_ctl_topic *t)
 {
-    struct lg_json *json = lg_json_new_object(), *partitions = lg_json_new_array();
-
-    for (uint32_t p = 0; p < t->placement.partitions; p++) {
-        struct lg_json *ids = lg_json_new_array();
-
-        for (uint32_t r = 0; r < t->placement.factor; r++) {
-            const char *id = t->placement.ids[p * t->placement.factor + r];
-
-            if (id != NULL)
-                lg_json_push(ids, lg_json_new_string(lg_slice_str(id)));
-        }
-        lg_json_push(partitions, ids);
-    }
-    lg_json_set(json, "partitions", partitions);
-    return json;
+    return lg_placement_to_json(&t->placement);
 }
 
-static enum lg_rc read_placement(const struct lg_json *partitions, struct lg_ctl_placement *out,
+/* A store has no more partitions than LG_CONTROLLER_PARTITIONS_MAX, nor has a version. */
+static enum lg_rc read_placement(const struct lg_json *assignment, struct lg_placement *out,
                                  struct lg_error *err)
 {
-    size_t n = lg_json_size(partitions), factor = 1;
-
-    if (lg_json_type(partitions) != LG_JSON_ARRAY || n > LG_CONTROLLER_PARTITIONS_MAX)
+    if (lg_json_size(lg_json_get(assignment, "partitions")) > LG_CONTROLLER_PARTITIONS_MAX)
         return lg_error_set(err, LG_ERR_BAD_DATA, "\"partitions\" is no list of at most %u",
                             LG_CONTROLLER_PARTITIONS_MAX);
-    for (size_t p = 0; p < n; p++)
-        factor = LG_MAX(factor, lg_json_size(lg_json_at(partitions, p)));
-    if (factor > LG_ASSIGNMENT_FACTOR_MAX)
-        return lg_error_set(err, LG_ERR_BAD_DATA, "a partition has %zu replicas, over %u", factor,
-                            LG_ASSIGNMENT_FACTOR_MAX);
-    out->partitions = (uint32_t)n;
-    out->factor = (uint32_t)factor;
-    out->ids = lg_new_array(char *, n *factor);
-    for (size_t p = 0; p < n; p++) {
-        const struct lg_json *ids = lg_json_at(partitions, p);
-
-        for (size_t r = 0; r < lg_json_size(ids); r++) {
-            struct lg_slice id = lg_json_string(lg_json_at(ids, r));
-
-            out->ids[p * factor + r] = lg_strndup((const char *)id.data, id.size);
-        }
-    }
-    return LG_OK;
+    return lg_placement_from_json(assignment, out, err);
 }
 
 enum lg_rc lg_ctl_topic_from_json(const char *name, const struct lg_json *push,
@@ -296,8 +297,6 @@ enum lg_rc lg_ctl_topic_from_json(const char *name, const struct lg_json *push,
 {
     LG_AUTO(lg_ctl_topic) *t = lg_new(struct lg_ctl_topic);
     const char *store = lg_json_get_str(push, "store", NULL);
-    const struct lg_json *partitions =
-        assignment == NULL ? NULL : lg_json_get(assignment, "partitions");
     int64_t version = lg_json_get_int(push, "version", 0);
 
     if (store == NULL || version < 1 || version > INT32_MAX)
@@ -313,7 +312,8 @@ enum lg_rc lg_ctl_topic_from_json(const char *name, const struct lg_json *push,
     t->end_of_push = lg_json_get_bool(push, "endOfPush", false);
     t->pusher = copy_of(lg_json_get_str(push, "pusher", NULL));
     t->report = (struct lg_ctl_report){.records = -1, .records_total = -1};
-    if (partitions != NULL && read_placement(partitions, &t->placement, err) != LG_OK)
+    if (lg_json_get(assignment, "partitions") != NULL &&
+        read_placement(assignment, &t->placement, err) != LG_OK)
         return lg_error_wrap(err, "its assignment");
     *out = LG_TAKE(t);
     return LG_OK;

@@ -6,16 +6,11 @@
 
 #include "base/map.h"
 #include "catalog/catalog.h"
+#include "model/placement.h"
 
 struct lg_ctl_store {
     struct lg_store *store; /* owned */
     int64_t node_version;   /* of /stores/<store>, for the comparison of the next write */
-};
-
-/* Which instance holds which replica: /assignment/<topic>. */
-struct lg_ctl_placement {
-    uint32_t partitions, factor;
-    char **ids; /* owned; ids[p * factor + r], NULL: nobody */
 };
 
 /* What a pusher says of itself with each heartbeat; -1: it does not. */
@@ -39,12 +34,18 @@ struct lg_ctl_topic {
     int32_t version;
     enum lg_push_status status;
     bool end_of_push;
-    struct lg_ctl_placement placement;
+    struct lg_placement placement; /* /assignment/<topic> */
     uint64_t failed_us; /* When it failed; 0: not, or before the last start. Memory only. */
     bool deciding;      /* A change that ends this push waits for its turn. Memory only. */
     struct lg_ctl_report report; /* Memory only. */
     struct lg_ctl_rate rate;     /* Memory only. */
     struct lg_ctl_rate *rates;   /* by partition; NULL: not measured yet. Owned. Memory only. */
+};
+
+/* A server that holds or may hold replicas: /nodes/<id>. */
+struct lg_ctl_node {
+    char *id;
+    struct lg_node_record record;
 };
 
 /* A name whose store was purged: its version numbers are never used again. */
@@ -62,7 +63,9 @@ struct lg_ctl_state {
     struct lg_map *stores; /* name -> struct lg_ctl_store, owned */
     struct lg_map *topics; /* name -> struct lg_ctl_topic, owned */
     struct lg_map *graves; /* name -> struct lg_ctl_grave, owned; none of a name that is a store */
+    struct lg_map *nodes;  /* id -> struct lg_ctl_node, owned */
     LG_VEC(struct lg_ctl_trash) trash;
+    uint64_t generation; /* grows with each change of topics and nodes */
 };
 
 struct lg_ctl_state *lg_ctl_state_new(void);
@@ -91,6 +94,12 @@ void lg_ctl_state_unbury(struct lg_ctl_state *s, const char *store); /* Absent i
 /* The topic's entry goes, and it lies in the trash. */
 void lg_ctl_state_trash(struct lg_ctl_state *s, const char *topic, uint64_t now_us);
 void lg_ctl_state_untrash(struct lg_ctl_state *s, size_t i);
+
+struct lg_ctl_node *lg_ctl_state_node(const struct lg_ctl_state *s, const char *id);
+/* Moves the record in. */
+void lg_ctl_state_put_node(struct lg_ctl_state *s, const char *id,
+                           struct lg_node_record *take_record);
+void lg_ctl_state_remove_node(struct lg_ctl_state *s, const char *id); /* Absent is fine. */
 
 void lg_ctl_topic_free(struct lg_ctl_topic *t); /* NULL is allowed. */
 LG_DEFINE_AUTO(lg_ctl_topic, lg_ctl_topic_free)

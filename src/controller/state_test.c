@@ -5,30 +5,35 @@
 
 static void a_topic_comes_back_from_its_nodes(void **state)
 {
-    char *ids[] = {(char[]){"a_1"}, NULL, (char[]){"b_1"}, (char[]){"a_1"}};
+    static const char *const ids[] = {"a_1", "b_1"};
     struct lg_ctl_topic t = {.name = (char[]){"cities_v2"},
                              .store = (char[]){"cities"},
                              .push_job_id = (char[]){"p"},
                              .details = (char[]){"why"},
                              .version = 2,
                              .status = LG_PUSH_ERROR,
-                             .end_of_push = true,
-                             .placement = {2, 2, ids}};
+                             .end_of_push = true};
     LG_AUTO(lg_json) *push = lg_ctl_topic_push_json(&t);
-    LG_AUTO(lg_json) *assignment = lg_ctl_topic_assignment_json(&t);
+    LG_AUTO(lg_json) *assignment = NULL;
     LG_AUTO(lg_ctl_topic) *back = NULL;
     LG_AUTO(lg_json) *again = NULL;
     LG_AUTO(lg_json) *assigned = NULL;
     struct lg_error err = {0};
 
     (void)state;
+    lg_placement_init(&t.placement, 2, 2);
+    lg_placement_set_ids(&t.placement.parts[0], ids, 1);
+    lg_placement_set_ids(&t.placement.parts[1], ids, 2);
+    lg_placement_set_leader(&t.placement.parts[1], "b_1", 3);
+    assignment = lg_ctl_topic_assignment_json(&t);
+    lg_placement_done(&t.placement);
     assert_ok(lg_ctl_topic_from_json("cities_v2", push, assignment, &back, &err));
     again = lg_ctl_topic_push_json(back);
     assigned = lg_ctl_topic_assignment_json(back);
     assert_true(lg_json_equal(push, again));
     assert_true(lg_json_equal(assignment, assigned));
     assert_int_equal(back->placement.factor, 2);
-    assert_string_equal(back->placement.ids[2], "b_1");
+    assert_string_equal(back->placement.parts[1].leader, "b_1");
 }
 
 static void nodes_that_make_no_sense_are_refused(void **state)
