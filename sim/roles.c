@@ -142,6 +142,7 @@ void lg_world_server_main(void *ctx)
     struct lg_lane *lane = lg_sim_lane_new(n->world->sim, n->node, n->name);
     struct lg_server_options o = {.lane = lane,
                                   .transport = lg_net_sim_transport(n->world->net),
+                                  .disk = n->disk,
                                   .checkpoint_path = LG_WORLD_CHECKPOINTS,
                                   .host = n->name,
                                   .port = LG_WORLD_SERVER_PORT};

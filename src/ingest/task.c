@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "ingest/apply.h"
 #include "ingest/metrics.h"
+#include "lane/mutant.h"
 #include "lane/sm.h"
 #include "model/names.h"
 
@@ -48,6 +49,9 @@ struct lg_ingest_task {
 
     bool failed; /* Nothing may be checkpointed any more. */
     bool waits_for_space;
+    unsigned failures;         /* Fetches that the log did not answer, one after the other. */
+    bool away;                 /* It is one of group->away. */
+    uint64_t missing_since_us; /* The topic was not there; 0: it was. */
     bool destroy;
     void (*stopped)(void *ctx, const struct lg_error *err);
     void *stopped_ctx;
@@ -158,6 +162,42 @@ static void set_waiting(struct lg_ingest_task *t, bool waits)
     t->waits_for_space = waits;
 }
 
+/* --- The log is away, and back. ----------------------------------------------------------------
+ *
+ * One line for all tasks of the lane, when the first one has noticed and when the last one is
+ * served. */
+
+static void note_answer(struct lg_ingest_task *t)
+{
+    struct lg_ingest_group *g = t->o.group;
+
+    t->failures = 0;
+    if (!t->away)
+        return;
+    t->away = false;
+    lg_metric_sub(&lg_metric_ingest_waiting_for_log, 0, 1);
+    if (g != NULL && --g->away == 0)
+        lg_log(LG_LOG_INFO, "log_is_back", "after_s=%llu",
+               (unsigned long long)((lg_lane_now_us(t->o.lane) - g->since_us) / LG_SEC));
+}
+
+static void note_silence(struct lg_ingest_task *t, const struct lg_error *why)
+{
+    struct lg_ingest_group *g = t->o.group;
+
+    lg_metric_add(&lg_metric_ingest_waits_total, 0, 1);
+    if (++t->failures != LG_INGEST_AWAY_FAILURES || t->away)
+        return;
+    t->away = true;
+    lg_metric_add(&lg_metric_ingest_waiting_for_log, 0, 1);
+    if (g == NULL || g->away++ > 0)
+        return;
+    g->since_us = lg_lane_now_us(t->o.lane);
+    lg_log(LG_LOG_WARN, "log_is_away",
+           "topic=%s partition=%u reason=\"%s\" what=\"replicas wait and go on by themselves\"",
+           t->topic, t->o.partition, why->text);
+}
+
 static void become_ready(struct lg_ingest_task *t)
 {
     struct lg_partition_shape shape = lg_partition_shape(t->partition);
@@ -174,6 +214,14 @@ static void become_ready(struct lg_ingest_task *t)
     tell(t, LG_INGEST_COMPLETED, NULL);
 }
 
+/* Whose fault it is that `err` tells of; what storage says names the replica already. */
+static void name_it(struct lg_ingest_task *t)
+{
+    if (strstr(t->err.text, t->topic) != NULL)
+        return;
+    (void)lg_error_wrap(&t->err, "topic %s, partition %u", t->topic, t->o.partition);
+}
+
 /* --- Ending ---------------------------------------------------------------------------------- */
 
 static void end_work(struct lg_offload *offload)
@@ -181,6 +229,8 @@ static void end_work(struct lg_offload *offload)
     struct lg_ingest_task *t = task_of(offload);
 
     t->rc = lg_ingest_apply_end(&t->apply, &t->err);
+    if (t->rc != LG_OK)
+        name_it(t);
 }
 
 static void end_done(struct lg_offload *offload)
@@ -206,6 +256,8 @@ static void apply_work(struct lg_offload *offload)
     struct lg_ingest_task *t = task_of(offload);
 
     t->rc = lg_ingest_apply_batch(&t->apply, t->batch->bytes, &t->err);
+    if (t->rc != LG_OK)
+        name_it(t);
 }
 
 static void apply_done(struct lg_offload *offload)
@@ -256,6 +308,88 @@ static bool worth_waiting(enum lg_rc rc)
     return rc == LG_ERR_BUSY || rc == LG_ERR_UNAVAILABLE || rc == LG_ERR_TIMEOUT;
 }
 
+/* A new topic may not be known everywhere at once. */
+static bool may_be_late(struct lg_ingest_task *t)
+{
+    uint64_t now_us = lg_lane_now_us(t->o.lane);
+
+    if (t->missing_since_us == 0)
+        t->missing_since_us = now_us;
+    return now_us - t->missing_since_us < LG_INGEST_TOPIC_MS * LG_MS;
+}
+
+static void fail_missing(struct lg_ingest_task *t)
+{
+    lg_error_set(&t->err, LG_ERR_NOT_FOUND,
+                 "topic %s does not exist any more; partition %u is not complete and cannot be "
+                 "completed without it: push the store again",
+                 t->topic, t->o.partition);
+    fail(t, LG_ERR_NOT_FOUND);
+}
+
+/* The log has answered where its topic begins: is all of it still there? */
+static void start_known(struct lg_pubsub_op *op)
+{
+    struct lg_ingest_task *t = LG_CONTAINER_OF(op, struct lg_ingest_task, fetch);
+    bool whole = op->rc == LG_OK && lg_position_is_earliest(&op->position);
+    enum lg_rc rc = t->err.rc;
+
+    assert(t->busy);
+    t->busy = false;
+    if (stopping(t)) {
+        close_now(t);
+        return;
+    }
+    (void)lg_error_wrap(&t->err, "topic %s, partition %u", t->topic, t->o.partition);
+    if (t->err.rc != LG_OK) {
+        LG_AUTO_STR char *text = lg_strf(
+            "%s; %s", t->err.text,
+            whole ? "the topic is whole from its beginning: reset the replica with --wipe and it "
+                    "reads all of it"
+                  : "what it lacks is in the topic no more: push the store again");
+
+        (void)lg_error_set(&t->err, rc, "%s", text);
+    }
+    fail(t, rc);
+}
+
+/* What follows our position is not in the log: never skipped. The log is asked once more, so that
+ * the sentence can say what helps. */
+static void position_is_gone(struct lg_ingest_task *t, const struct lg_error *why)
+{
+    t->err = *why;
+    t->busy = true;
+    t->fetch = (struct lg_pubsub_op){.kind = LG_PUBSUB_START,
+                                     .lane = t->o.lane,
+                                     .topic = t->topic,
+                                     .partition = t->o.partition,
+                                     .done = start_known};
+    lg_pubsub_submit(t->o.pubsub, &t->fetch);
+}
+
+static void fetch_failed(struct lg_ingest_task *t, struct lg_pubsub_op *op)
+{
+    bool gone = op->rc == LG_ERR_POSITION_GONE || op->rc == LG_ERR_CONFLICT;
+
+    if (worth_waiting(op->rc)) {
+        note_silence(t, &op->err);
+        wait_and_fetch(t);
+    } else if (op->rc == LG_ERR_NOT_FOUND && may_be_late(t)) {
+        wait_and_fetch(t);
+    } else if (op->rc == LG_ERR_NOT_FOUND) {
+        fail_missing(t);
+    } else if (gone && lg_mutant(LG_MUTANT_skips_gone_position)) {
+        t->apply.position = lg_position_earliest();
+        wait_and_fetch(t);
+    } else if (gone) {
+        position_is_gone(t, &op->err);
+    } else {
+        lg_error_set(&t->err, op->rc, "topic %s, partition %u: %s", t->topic, t->o.partition,
+                     op->err.text);
+        fail(t, op->rc);
+    }
+}
+
 static void fetched(struct lg_pubsub_op *op)
 {
     struct lg_ingest_task *t = LG_CONTAINER_OF(op, struct lg_ingest_task, fetch);
@@ -266,20 +400,20 @@ static void fetched(struct lg_pubsub_op *op)
     if (stopping(t)) {
         lg_blob_unref(LG_TAKE(t->batch));
         close_now(t);
-    } else if (worth_waiting(op->rc)) {
-        lg_metric_add(&lg_metric_ingest_waits_total, 0, 1);
-        wait_and_fetch(t);
-    } else if (op->rc != LG_OK) {
-        lg_error_set(&t->err, op->rc, "topic %s, partition %u: %s", t->topic, t->o.partition,
-                     op->err.text);
-        fail(t, op->rc);
-    } else {
-        t->backoff_ms = LG_INGEST_BACKOFF_MS_MIN;
-        if (t->batch == NULL)
-            fetch_next(t);
-        else
-            run(t, apply_work, apply_done);
+        return;
     }
+    if (!worth_waiting(op->rc))
+        note_answer(t);
+    if (op->rc != LG_OK) {
+        fetch_failed(t, op);
+        return;
+    }
+    t->missing_since_us = 0;
+    t->backoff_ms = LG_INGEST_BACKOFF_MS_MIN;
+    if (t->batch == NULL)
+        fetch_next(t);
+    else
+        run(t, apply_work, apply_done);
 }
 
 static void fetch_next(struct lg_ingest_task *t)
@@ -320,9 +454,16 @@ static void open_work(struct lg_offload *offload)
                                      .sync_bytes = t->o.sync_bytes,
                                      .file_bytes = t->o.file_bytes};
 
-    t->rc = lg_partition_open(&o, &t->partition, &t->err);
+    t->rc = LG_OK;
+    if (t->o.wipe)
+        t->rc =
+            lg_partition_destroy(t->o.driver, t->o.checkpoints, t->topic, t->o.partition, &t->err);
+    if (t->rc == LG_OK)
+        t->rc = lg_partition_open(&o, &t->partition, &t->err);
     if (t->rc == LG_OK)
         t->rc = lg_ingest_apply_open(t->partition, &t->apply, &t->err);
+    if (t->rc != LG_OK)
+        name_it(t);
 }
 
 static void open_done(struct lg_offload *offload)
@@ -334,6 +475,7 @@ static void open_done(struct lg_offload *offload)
     if (lg_partition_wiped(t->partition) != NULL)
         lg_log(LG_LOG_WARN, "replica_wiped", "topic=%s partition=%u reason=\"%s\"", t->topic,
                t->o.partition, lg_partition_wiped(t->partition));
+    t->o.wipe = false; /* Done; opened again after a wait it goes on. */
     if (lg_partition_checkpoint(t->partition)->end_of_push) {
         become_ready(t);
         return;
@@ -383,7 +525,10 @@ static void leave_for_space(struct lg_ingest_task *t)
     set_waiting(t, true);
     if (t->sm.now != OPENING)
         lg_sm_move(&t->sm, OPENING);
-    run(t, leave_work, left);
+    else
+        tell(t, LG_INGEST_WAITING, NULL);
+    if (!stopping(t))
+        run(t, leave_work, left);
 }
 
 struct lg_ingest_task *lg_ingest_task_start(const struct lg_ingest_options *o)
@@ -451,6 +596,7 @@ void lg_ingest_task_stop(struct lg_ingest_task *t, bool destroy,
     unsigned was = t->sm.now;
 
     assert(!stopping(t) && "stop is called once");
+    note_answer(t); /* It does not wait any more. */
     t->destroy = destroy;
     t->stopped = stopped;
     t->stopped_ctx = ctx;
@@ -493,5 +639,7 @@ uint64_t lg_ingest_task_bytes(const struct lg_ingest_task *t)
 
 const char *lg_ingest_task_state(const struct lg_ingest_task *t)
 {
-    return t->waits_for_space && !stopping(t) ? "waiting for disk space" : lg_sm_name(&t->sm);
+    if (t->waits_for_space && !stopping(t))
+        return "waiting for disk space";
+    return t->away ? "waiting for the log" : lg_sm_name(&t->sm);
 }

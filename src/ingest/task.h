@@ -12,7 +12,10 @@
  *
  * A batch is fetched, then applied by one offload; then the next is fetched: at most one fetched
  * batch is held per task, so memory is bounded by tasks * (fetch_bytes + one record). Retryable
- * errors of the log are waited out. Before end of push anything that is wrong with the stream
+ * errors of the log are waited out, for as long as it takes; a topic that is not there is waited
+ * for LG_INGEST_TOPIC_MS, because the engine may hear late of a new one. Records that retention has
+ * removed before they were read are never skipped: the replica fails, and the sentence says whether
+ * beginning anew helps. Before end of push anything that is wrong with the stream
  * (lost, doubled or damaged messages, an unknown kind of message, a wrong record count) fails the
  * replica.
  *
@@ -36,6 +39,8 @@ struct lg_ingest_task;
 #define LG_INGEST_BACKOFF_MS_MIN 50 /* Doubles up to the maximum while the log is away. */
 #define LG_INGEST_BACKOFF_MS_MAX 5000
 #define LG_INGEST_SPACE_MS 1000
+#define LG_INGEST_TOPIC_MS 10000
+#define LG_INGEST_AWAY_FAILURES 3        /* One after the other: then the log is said to be away. */
 #define LG_INGEST_PROGRESS_RECORDS 10000 /* A PROGRESS at most this often. */
 
 enum lg_ingest_event {
@@ -43,6 +48,7 @@ enum lg_ingest_event {
     LG_INGEST_PROGRESS,
     LG_INGEST_END_OF_PUSH_RECEIVED, /* Everything is read; taking it in. */
     LG_INGEST_COMPLETED,            /* Readable: lg_ingest_task_replica. Final. */
+    LG_INGEST_WAITING,              /* Not open yet: the disk is full. It goes on by itself. */
     LG_INGEST_ERROR,                /* `err` says why. Final; only stop is left. */
 };
 
@@ -52,14 +58,24 @@ struct lg_ingest_status {
     const struct lg_error *err; /* With ERROR; else NULL. */
 };
 
+/* What tasks of one lane share, so that one sentence tells of all: {0}, the caller's, outlives
+ * them.
+ */
+struct lg_ingest_group {
+    uint32_t away;     /* tasks to which the log does not answer */
+    uint64_t since_us; /* when it began, in lane time */
+};
+
 struct lg_ingest_options {
     struct lg_lane *lane;
     struct lg_pubsub *pubsub;                /* May be NULL for a replica known to be complete. */
     struct lg_engine_driver *driver;         /* Borrowed, outlives the task. */
     struct lg_checkpoint_store *checkpoints; /* Borrowed, outlives the task. */
     struct lg_disk_space *space;             /* Borrowed; NULL: never low. */
+    struct lg_ingest_group *group;           /* Borrowed; NULL: none. */
     const char *topic;                       /* Copied. */
     uint32_t partition;
+    bool wipe;           /* What is on disk goes before it is opened. */
     size_t fetch_bytes;  /* 0: LG_INGEST_FETCH_BYTES */
     uint64_t sync_bytes; /* 0: LG_PARTITION_SYNC_BYTES */
     uint64_t file_bytes; /* 0: LG_BULK_LOAD_FILE_BYTES */
@@ -85,7 +101,8 @@ const char *lg_ingest_task_topic(const struct lg_ingest_task *task);
 uint32_t lg_ingest_task_partition(const struct lg_ingest_task *task);
 uint64_t lg_ingest_task_records(const struct lg_ingest_task *task);
 uint64_t lg_ingest_task_bytes(const struct lg_ingest_task *task);
-/* "opening", "consuming", "waiting for disk space", "ready", "failed", "closing": for humans. */
+/* "opening", "consuming", "waiting for disk space", "waiting for the log", "ready", "failed",
+ * "closing": for humans. */
 const char *lg_ingest_task_state(const struct lg_ingest_task *task);
 
 #endif

@@ -372,7 +372,7 @@ static void look_data(struct lg_timer *timer)
     if (ob->o.router != NULL)
         lg_health_set("router", router, "%s", router ? "" : "has not announced itself");
     if (ob->o.server != NULL)
-        lg_health_set("server", server, "%s", server ? "" : "has not announced itself");
+        lg_server_health(ob->o.server);
     if (ob->home == ob->o.data)
         look_at_process(ob, router && server);
     look_again(ob->o.data, timer, LANE_DATA, router && server, look_data);

@@ -166,6 +166,7 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
                                                      .transport = s->stage.transport,
                                                      .driver = s->rocksdb,
                                                      .space = s->space,
+                                                     .disk = s->store_disk,
                                                      .checkpoint_path = "checkpoints",
                                                      .host = o->host,
                                                      .port = o->server_port,

@@ -1,591 +1,226 @@
+/* The replicas of one server: the assignment is read, each replica is told what is wanted of it. */
 #include "server/replica_manager.h"
 
-#include <stdio.h>
-
+#include "base/json.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "base/str.h"
-#include "base/vec.h"
-#include "catalog/tree_read.h"
 #include "coord/assignment.h"
-#include "model/enums.h"
+#include "model/names.h"
+#include "model/placement.h"
 #include "server/metrics.h"
-#include "storage/partition.h"
+#include "server/replica_set.h"
 
-#define PROGRESS_US LG_SEC
 #define PAUSE_US (200 * LG_MS)
+#define JUNK_MAX 1000u
 
-struct topic;
-
-struct held { /* One replica of ours. */
-    struct topic *topic;
-    uint32_t partition;
-    struct lg_ingest_task *task;
-    enum lg_push_status status;
-    uint64_t records, bytes;
-    struct lg_error err;
-    bool stopping;
-    int counted_as; /* the label of server_replicas; -1: not counted */
-};
-
-enum { COUNTED_LOADING, COUNTED_SERVING, COUNTED_FAILED, NOT_COUNTED = -1 };
-
-struct topic {
-    struct lg_replica_manager *manager;
-    char *name;
-    uint32_t partition_count;
-    struct held **held; /* by partition; NULL: not ours */
-    uint32_t open;      /* tasks that have not ended */
-    bool dirty;         /* what is published is not what is */
-    bool leaving;       /* no replica of it is ours any more */
-    struct lg_list link;
-};
-
-struct leftover { /* On disk, and nobody knows yet whether it is assigned. */
-    char *topic;
-    uint32_t partition;
-};
-
-struct lg_replica_manager {
-    struct lg_replica_manager_options o;
-    char *instance;
-    struct lg_map *by_name; /* topics that are not leaving */
-    struct lg_list topics;  /* all, until their last task has ended */
-    uint32_t replicas;
-
-    struct lg_meta_watch watch;
-    bool watching, reading, read_again;
-    struct lg_tree_read read;
-    struct lg_timer pause;
-    bool read_failed;
-
-    bool publishing;
-    struct lg_meta_op publish;
-    struct lg_meta_change *changes;
-    size_t change_count;
-    struct lg_timer progress;
-
-    LG_VEC(struct leftover) leftovers;
-    bool leftovers_listed, sweeping;
-    bool sweep_awaited; /* What is being removed is ours again. */
-    struct lg_offload sweep;
-    struct lg_error sweep_err;
-
-    bool stopping;
-    void (*stopped)(void *ctx);
-    void *stopped_ctx;
-};
-
-static void read_assignment(struct lg_replica_manager *m);
-static void free_if_gone(struct topic *t);
-static void publish(struct lg_replica_manager *m);
-static void end_if_idle(struct lg_replica_manager *m);
-
-/* --- What is told about the replicas. ----------------------------------------------------------
+/* --- Topics. -----------------------------------------------------------------------------------
  */
 
-static char *replicas_path(const struct lg_replica_manager *m, const struct topic *t)
+static struct lg_held_topic *topic_new(struct lg_replica_manager *m, const char *name,
+                                       uint32_t partitions)
 {
-    return lg_strf("/replicas/%s/%s", t->name, m->instance);
+    struct lg_held_topic *t = lg_new(struct lg_held_topic);
+
+    t->manager = m;
+    t->name = lg_strdup(name);
+    t->partition_count = partitions;
+    t->held = lg_new_array(struct lg_held *, partitions);
+    lg_list_push_back(&m->topics, &t->link);
+    (void)lg_map_put(m->by_name, lg_slice_str(t->name), t);
+    return t;
 }
 
-/* Nothing when there is nothing to tell. */
-static void describe(const struct topic *t, struct lg_buf *out)
+static void topic_free(struct lg_held_topic *t)
 {
-    LG_AUTO(lg_json) *json = lg_json_new_object();
-
-    for (uint32_t p = 0; p < t->partition_count; p++) {
-        const struct held *h = t->held[p];
-        struct lg_json *report;
-        char number[16];
-
-        if (h == NULL || h->stopping)
-            continue;
-        report = lg_json_new_object();
-        lg_json_set_str(report, "status", lg_push_status_name(h->status));
-        lg_json_set_int(report, "records", (int64_t)h->records);
-        lg_json_set_int(report, "bytes", (int64_t)h->bytes);
-        lg_json_set_str(report, "error", h->err.rc == LG_OK ? NULL : h->err.text);
-        (void)snprintf(number, sizeof number, "%u", p);
-        lg_json_set(json, number, report);
-    }
-    if (lg_json_size(json) > 0)
-        lg_json_write(out, json, /* pretty= */ false);
-}
-
-static void changes_free(struct lg_replica_manager *m)
-{
-    for (size_t i = 0; i < m->change_count; i++) {
-        if (i % 2 == 0) /* Both changes of a topic share the path. */
-            lg_free((char *)(uintptr_t)m->changes[i].path);
-        lg_free((uint8_t *)(uintptr_t)m->changes[i].value.data);
-    }
-    lg_free(m->changes);
-    m->changes = NULL;
-    m->change_count = 0;
-}
-
-static void publish_again(struct lg_timer *timer)
-{
-    publish(LG_CONTAINER_OF(timer, struct lg_replica_manager, progress));
-}
-
-static void published(struct lg_meta_op *op)
-{
-    struct lg_replica_manager *m = LG_CONTAINER_OF(op, struct lg_replica_manager, publish);
-
-    m->publishing = false;
-    changes_free(m);
-    if (op->rc == LG_OK && !m->stopping)
-        LG_LIST_EACH(it, &m->topics)
-    free_if_gone(LG_CONTAINER_OF(it, struct topic, link));
-    if (op->rc != LG_OK) {
-        lg_log(LG_LOG_WARN, "replicas_not_published", "reason=\"%s\"", op->err.text);
-        LG_LIST_EACH(it, &m->topics)
-        LG_CONTAINER_OF(it, struct topic, link)->dirty = true;
-        if (!m->stopping)
-            lg_timer_start(m->o.lane, &m->progress, PAUSE_US, publish_again);
-    } else if (!m->stopping) {
-        publish(m);
-    }
-    end_if_idle(m);
-}
-
-/* Writes what changed, all topics in one write; what changes meanwhile goes into the next. */
-static void publish(struct lg_replica_manager *m)
-{
-    size_t count = 0, room = 0;
-
-    if (m->publishing)
-        return;
-    LG_LIST_EACH(it, &m->topics)
-    room += LG_CONTAINER_OF(it, struct topic, link)->dirty;
-    if (room == 0)
-        return;
-    lg_timer_stop(m->o.lane, &m->progress);
-    m->changes = lg_new_array(struct lg_meta_change, 2 * room);
-    LG_LIST_EACH(it, &m->topics)
-    {
-        struct topic *t = LG_CONTAINER_OF(it, struct topic, link);
-        struct lg_buf value = {0};
-        char *path;
-
-        if (!t->dirty)
-            continue;
-        t->dirty = false;
-        path = replicas_path(m, t);
-        m->changes[count++] = (struct lg_meta_change){
-            .kind = LG_META_REMOVE_TREE, .path = path, .version = LG_META_ANY_VERSION};
-        if (!t->leaving && !m->stopping)
-            describe(t, &value);
-        m->changes[count++] = (struct lg_meta_change){
-            .kind = value.size > 0 ? LG_META_CREATE_EPHEMERAL : LG_META_REMOVE_TREE,
-            .path = path,
-            .value = lg_buf_slice(&value),
-            .version = LG_META_ANY_VERSION};
-    }
-    m->change_count = count;
-    m->publishing = true;
-    m->publish = (struct lg_meta_op){.kind = LG_META_WRITE,
-                                     .lane = m->o.lane,
-                                     .changes = m->changes,
-                                     .change_count = count,
-                                     .done = published};
-    lg_metastore_submit(m->o.metastore, &m->publish);
-}
-
-/* A change of status is told at once, progress once a second. */
-static void touch(struct topic *t, bool now)
-{
-    struct lg_replica_manager *m = t->manager;
-
-    t->dirty = true;
-    if (now)
-        publish(m);
-    else if (!lg_timer_armed(&m->progress))
-        lg_timer_start(m->o.lane, &m->progress, PROGRESS_US, publish_again);
-}
-
-/* --- Tasks. ------------------------------------------------------------------------------------
- */
-
-static const enum lg_push_status status_of_event[] = {
-    [LG_INGEST_STARTED] = LG_PUSH_STARTED,
-    [LG_INGEST_PROGRESS] = LG_PUSH_STARTED,
-    [LG_INGEST_END_OF_PUSH_RECEIVED] = LG_PUSH_END_OF_PUSH_RECEIVED,
-    [LG_INGEST_COMPLETED] = LG_PUSH_COMPLETED,
-    [LG_INGEST_ERROR] = LG_PUSH_ERROR,
-};
-
-static void count_as(struct held *h, int state)
-{
-    if (h->counted_as != NOT_COUNTED)
-        lg_metric_sub(&lg_metric_server_replicas, (uint32_t)h->counted_as, 1);
-    if (state != NOT_COUNTED)
-        lg_metric_add(&lg_metric_server_replicas, (uint32_t)state, 1);
-    h->counted_as = state;
-}
-
-static void task_reports(void *ctx, struct lg_ingest_task *task,
-                         const struct lg_ingest_status *status)
-{
-    struct held *h = ctx;
-    enum lg_push_status before = h->status;
-
-    h->status = status_of_event[status->event];
-    count_as(h, h->status == LG_PUSH_COMPLETED ? COUNTED_SERVING
-                : h->status == LG_PUSH_ERROR   ? COUNTED_FAILED
-                                               : COUNTED_LOADING);
-    h->records = status->records;
-    h->bytes = status->bytes;
-    if (status->err != NULL) {
-        h->err = *status->err;
-        lg_log(LG_LOG_ERROR, "replica_failed", "topic=%s partition=%u reason=\"%s\"",
-               h->topic->name, lg_ingest_task_partition(task), h->err.text);
-    } else if (status->event == LG_INGEST_COMPLETED) {
-        lg_log(LG_LOG_INFO, "replica_completed", "topic=%s partition=%u records=%llu",
-               h->topic->name, lg_ingest_task_partition(task), (unsigned long long)h->records);
-    }
-    touch(h->topic, h->status != before || status->event == LG_INGEST_COMPLETED);
-}
-
-static void topic_free(struct topic *t)
-{
-    for (uint32_t p = 0; p < t->partition_count; p++)
-        lg_free(t->held[p]);
+    if (t->awaited)
+        lg_replica_manager_read(t->manager);
+    (void)lg_map_remove(t->manager->by_name, lg_slice_str(t->name));
     lg_list_remove(&t->link);
     lg_free(t->held);
     lg_free(t->name);
     lg_free(t);
 }
 
-/* A topic that nobody needs any more, and of which everybody was told so. */
-static void free_if_gone(struct topic *t)
+void lg_held_topic_free_if_gone(struct lg_held_topic *t)
 {
-    if (t->leaving && !t->dirty && t->open == 0 && !t->manager->publishing)
+    if (t->count == 0 && !t->dirty && !t->in_publish && !t->looked_at)
         topic_free(t);
 }
 
-static void task_stopped(void *ctx, const struct lg_error *err)
+bool lg_held_has(const struct lg_replica_manager *m, const char *topic, uint32_t partition)
 {
-    struct held *h = ctx;
-    struct topic *t = h->topic;
-    struct lg_replica_manager *m = t->manager;
+    const struct lg_held_topic *t = lg_map_get(m->by_name, lg_slice_str(topic));
 
-    if (err != NULL)
-        lg_log(LG_LOG_WARN, "replica_not_removed", "topic=%s reason=\"%s\"", t->name, err->text);
-    count_as(h, NOT_COUNTED);
-    t->held[h->partition] = NULL;
-    lg_free(h);
-    m->replicas--;
-    t->open--;
-    if (m->stopping) {
-        end_if_idle(m);
-        return;
-    }
-    free_if_gone(t);
-    read_assignment(m); /* It may be ours again. */
-}
-
-static void hold(struct topic *t, uint32_t partition)
-{
-    struct lg_replica_manager *m = t->manager;
-    struct held *h = lg_new(struct held);
-
-    h->topic = t;
-    h->partition = partition;
-    h->status = LG_PUSH_NOT_STARTED;
-    h->counted_as = NOT_COUNTED;
-    count_as(h, COUNTED_LOADING);
-    t->held[partition] = h;
-    t->open++;
-    m->replicas++;
-    h->task = lg_ingest_task_start(&(struct lg_ingest_options){.lane = m->o.lane,
-                                                               .pubsub = m->o.pubsub,
-                                                               .driver = m->o.driver,
-                                                               .space = m->o.space,
-                                                               .checkpoints = m->o.checkpoints,
-                                                               .topic = t->name,
-                                                               .partition = partition,
-                                                               .status = task_reports,
-                                                               .ctx = h});
-}
-
-static void let_go(struct held *h, bool destroy)
-{
-    if (h->stopping)
-        return;
-    h->stopping = true;
-    lg_ingest_task_stop(h->task, destroy, task_stopped, h);
-}
-
-/* --- The assignment. ---------------------------------------------------------------------------
- */
-
-static bool names_us(const struct lg_replica_manager *m, const struct lg_json *instances)
-{
-    for (size_t i = 0; i < lg_json_size(instances); i++)
-        if (lg_slice_eq_str(lg_json_string(lg_json_at(instances, i)), m->instance))
-            return true;
-    return false;
-}
-
-static struct topic *topic_new(struct lg_replica_manager *m, const char *name, uint32_t partitions)
-{
-    struct topic *t = lg_new(struct topic);
-
-    t->manager = m;
-    t->name = lg_strdup(name);
-    t->partition_count = partitions;
-    t->held = lg_new_array(struct held *, partitions);
-    lg_list_push_back(&m->topics, &t->link);
-    (void)lg_map_put(m->by_name, lg_slice_str(t->name), t);
-    return t;
-}
-
-static bool is_leaving(const struct lg_replica_manager *m, const char *name)
-{
-    LG_LIST_EACH(it, &m->topics)
-    {
-        const struct topic *t = LG_CONTAINER_OF(it, struct topic, link);
-
-        if (t->leaving && strcmp(t->name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The partitions of a topic, each a list of instances; NULL, and logged, when it cannot be read. */
-static struct lg_json *read_node(const struct lg_tree_node *node)
-{
-    struct lg_json *json = NULL;
-    struct lg_error err = {0};
-
-    if (node->value == NULL || lg_json_parse(node->value->bytes, &json, &err) != LG_OK)
-        lg_log(LG_LOG_ERROR, "assignment_unreadable", "topic=%s reason=\"%s\"",
-               lg_tree_node_name(node), err.text);
-    return json;
-}
-
-/* Is this leftover being removed from the disk at this moment? */
-static bool is_being_swept(const struct lg_replica_manager *m, const char *name, uint32_t partition)
-{
-    const struct leftover *l;
-
-    if (!m->sweeping || m->leftovers.size == 0)
-        return false;
-    l = &m->leftovers.data[m->leftovers.size - 1];
-    return l->partition == partition && strcmp(l->topic, name) == 0;
-}
-
-static bool is_held(const struct topic *t, uint32_t partition)
-{
     return t != NULL && partition < t->partition_count && t->held[partition] != NULL;
 }
 
-/* Stops a replica that is not ours any more, and nobody is told that it is here any longer. */
-static void give_up(struct topic *t, uint32_t partition)
+/* --- What the assignment says. -----------------------------------------------------------------
+ */
+
+/* Said once of each node, however often it is read. */
+static void tell_junk(struct lg_replica_manager *m, const struct lg_tree_node *node,
+                      const char *why)
 {
-    if (t->held[partition]->stopping)
+    struct lg_slice path = lg_slice_str(node->path);
+
+    if (lg_map_get(m->junk, path) != NULL || lg_map_size(m->junk) >= JUNK_MAX)
         return;
-    let_go(t->held[partition], /* destroy= */ true);
-    touch(t, /* now= */ true);
+    (void)lg_map_put(m->junk, path, m);
+    lg_log(LG_LOG_ERROR, "assignment_unreadable", "path=%s reason=\"%s\"", node->path, why);
 }
 
-/* Starts and stops replicas of one topic. */
+/* False when it cannot be read: then what we have of it stays as it is. */
+static bool read_node(struct lg_replica_manager *m, const struct lg_tree_node *node,
+                      struct lg_placement *out)
+{
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error err = {0};
+    struct lg_slice store;
+    int32_t version;
+    enum lg_rc rc =
+        lg_names_parse_version_topic(lg_slice_str(lg_tree_node_name(node)), &store, &version, &err);
+
+    if (rc == LG_OK && node->value == NULL)
+        rc = lg_error_set(&err, LG_ERR_BAD_DATA, "it is empty");
+    if (rc == LG_OK)
+        rc = lg_json_parse(node->value->bytes, &json, &err);
+    if (rc == LG_OK)
+        rc = lg_placement_from_json(json, out, &err);
+    if (rc == LG_OK && out->partitions == 0) {
+        lg_placement_done(out);
+        rc = lg_error_set(&err, LG_ERR_BAD_DATA, "it has no partitions");
+    }
+    if (rc != LG_OK)
+        tell_junk(m, node, err.text);
+    else
+        (void)lg_map_remove(m->junk, lg_slice_str(node->path));
+    return rc == LG_OK;
+}
+
+static struct lg_replica_wish wish_of(const struct lg_replica_manager *m,
+                                      const struct lg_placement *p, uint32_t partition)
+{
+    const struct lg_placement_partition *part = &p->parts[partition];
+    struct lg_placement_reset reset = lg_placement_reset_of(p, partition, m->instance);
+
+    return (struct lg_replica_wish){.ours = lg_placement_lists(part, m->instance),
+                                    .leads = lg_placement_leads(part, m->instance),
+                                    .term = part->term,
+                                    .reset = reset.number,
+                                    .wipe = reset.wipe};
+}
+
+static void wish(struct lg_held *h, const struct lg_replica_wish *what)
+{
+    bool was_wanted = h->life.wanted;
+
+    lg_replica_life_wish(&h->life, what);
+    if (was_wanted && !h->life.wanted)
+        lg_log(LG_LOG_INFO, "replica_not_ours", "topic=%s partition=%u", h->topic->name,
+               h->partition);
+    lg_held_drive(h);
+}
+
+static bool may_hold(struct lg_replica_manager *m, const char *name, uint32_t partition)
+{
+    if (lg_replica_sweep_is_at(m, name, partition)) {
+        m->sweep.awaited = true; /* Read again when it is gone. */
+        return false;
+    }
+    if (m->replicas < LG_ASSIGNMENT_REPLICAS_MAX)
+        return true;
+    lg_log(LG_LOG_ERROR, "replica_refused", "topic=%s partition=%u limit=%u", name, partition,
+           LG_ASSIGNMENT_REPLICAS_MAX);
+    return false;
+}
+
+/* All replicas of a topic that is not assigned any more, or made anew with other partitions. */
+static void leave(struct lg_held_topic *t)
+{
+    t->looked_at = true;
+    for (uint32_t p = 0; p < t->partition_count; p++)
+        if (t->held[p] != NULL)
+            wish(t->held[p], &(struct lg_replica_wish){.term = t->held[p]->life.term});
+    t->looked_at = false;
+    lg_held_topic_free_if_gone(t);
+}
+
 static void follow(struct lg_replica_manager *m, const struct lg_tree_node *node)
 {
     const char *name = lg_tree_node_name(node);
-    struct topic *t = lg_map_get(m->by_name, lg_slice_str(name));
-    LG_AUTO(lg_json) *json = read_node(node);
-    const struct lg_json *partitions;
+    struct lg_held_topic *t = lg_map_get(m->by_name, lg_slice_str(name));
+    LG_SCOPED(lg_placement) placement = {0};
 
-    if (json == NULL)
+    if (!read_node(m, node, &placement))
         return;
-    partitions = lg_json_get(json, "partitions");
-    for (uint32_t p = 0; p < lg_json_size(partitions); p++) {
-        bool ours = names_us(m, lg_json_at(partitions, p));
+    if (t != NULL && t->partition_count != placement.partitions) {
+        t->awaited = true; /* Its end comes back here. */
+        leave(t);
+        return;
+    }
+    for (uint32_t p = 0; p < placement.partitions; p++) {
+        struct lg_replica_wish want = wish_of(m, &placement, p);
+        struct lg_held *h = t == NULL ? NULL : t->held[p];
 
-        if (!ours && is_held(t, p))
-            give_up(t, p);
-        if (!ours || is_held(t, p))
+        if (h == NULL && (!want.ours || !may_hold(m, name, p)))
             continue;
-        if (is_being_swept(m, name, p)) {
-            m->sweep_awaited = true;
-            continue;
-        }
-        if (is_leaving(m, name))
-            return; /* Its last life is not over; task_stopped comes back here. */
-        if (m->replicas >= LG_ASSIGNMENT_REPLICAS_MAX) {
-            lg_log(LG_LOG_ERROR, "replica_refused", "topic=%s partition=%u limit=%u", name, p,
-                   LG_ASSIGNMENT_REPLICAS_MAX);
-            continue;
-        }
         if (t == NULL)
-            t = topic_new(m, name, (uint32_t)lg_json_size(partitions));
-        hold(t, p);
+            t = topic_new(m, name, placement.partitions);
+        t->looked_at = true;
+        wish(h == NULL ? lg_held_new(t, p) : h, &want);
     }
-}
-
-static void leave(struct topic *t)
-{
-    struct lg_replica_manager *m = t->manager;
-
-    (void)lg_map_remove(m->by_name, lg_slice_str(t->name));
-    t->leaving = true;
-    t->dirty = true;
-    for (uint32_t p = 0; p < t->partition_count; p++)
-        if (t->held[p] != NULL)
-            let_go(t->held[p], /* destroy= */ true);
-    publish(m);
-}
-
-static bool is_assigned(const struct lg_tree_read *read, const char *topic)
-{
-    for (size_t i = 0; i < read->nodes.size; i++)
-        if (strcmp(lg_tree_node_name(&read->nodes.data[i]), topic) == 0)
-            return true;
-    return false;
-}
-
-/* --- What a former life left on the disk. ------------------------------------------------------
- */
-
-static void sweep_next(struct lg_replica_manager *m);
-
-static enum lg_rc note_leftover(void *ctx, const char *topic, uint32_t partition,
-                                const struct lg_checkpoint *c, struct lg_error *err)
-{
-    struct lg_replica_manager *m = ctx;
-
-    (void)c;
-    (void)err;
-    LG_VEC_PUSH(&m->leftovers, (struct leftover){lg_strdup(topic), partition});
-    return LG_OK;
-}
-
-static void list_work(struct lg_offload *offload)
-{
-    struct lg_replica_manager *m = LG_CONTAINER_OF(offload, struct lg_replica_manager, sweep);
-
-    (void)!lg_checkpoint_each(m->o.checkpoints, note_leftover, m, &m->sweep_err);
-}
-
-static void listed(struct lg_offload *offload)
-{
-    struct lg_replica_manager *m = LG_CONTAINER_OF(offload, struct lg_replica_manager, sweep);
-
-    m->sweeping = false;
-    m->leftovers_listed = true;
-    if (m->sweep_err.rc != LG_OK)
-        lg_log(LG_LOG_ERROR, "checkpoints_unreadable", "reason=\"%s\"", m->sweep_err.text);
-    if (m->stopping)
-        end_if_idle(m);
-    else
-        read_assignment(m);
-}
-
-static void sweep_work(struct lg_offload *offload)
-{
-    struct lg_replica_manager *m = LG_CONTAINER_OF(offload, struct lg_replica_manager, sweep);
-    const struct leftover *l = &m->leftovers.data[m->leftovers.size - 1];
-
-    (void)!lg_partition_destroy(m->o.driver, m->o.checkpoints, l->topic, l->partition,
-                                &m->sweep_err);
-}
-
-static void swept(struct lg_offload *offload)
-{
-    struct lg_replica_manager *m = LG_CONTAINER_OF(offload, struct lg_replica_manager, sweep);
-    struct leftover *l = &m->leftovers.data[--m->leftovers.size];
-
-    if (m->sweep_err.rc != LG_OK)
-        lg_log(LG_LOG_WARN, "leftover_not_removed", "topic=%s reason=\"%s\"", l->topic,
-               m->sweep_err.text);
-    else
-        lg_log(LG_LOG_INFO, "leftover_removed", "topic=%s partition=%u", l->topic, l->partition);
-    lg_free(l->topic);
-    m->sweeping = false;
-    if (m->sweep_awaited)
-        read_assignment(m);
-    m->sweep_awaited = false;
-    sweep_next(m);
-}
-
-static void sweep_next(struct lg_replica_manager *m)
-{
-    if (m->stopping) {
-        end_if_idle(m);
+    if (t == NULL)
         return;
-    }
-    while (m->leftovers.size > 0) { /* What became ours meanwhile stays. */
-        const struct leftover *l = &m->leftovers.data[m->leftovers.size - 1];
-
-        if (!is_held(lg_map_get(m->by_name, lg_slice_str(l->topic)), l->partition))
-            break;
-        lg_free(m->leftovers.data[--m->leftovers.size].topic);
-    }
-    if (m->leftovers.size == 0)
-        return;
-    m->sweep_err = (struct lg_error){0};
-    m->sweeping = true;
-    m->sweep.work = sweep_work;
-    m->sweep.done = swept;
-    lg_offload(m->o.lane, &m->sweep);
+    t->looked_at = false;
+    lg_held_topic_free_if_gone(t);
 }
 
-/* Does the assignment give it to us? An assignment that cannot be read might. */
-static bool may_be_ours(const struct lg_replica_manager *m, const struct lg_tree_read *read,
-                        const struct leftover *l)
+bool lg_replica_manager_may_be_ours(struct lg_replica_manager *m, const struct lg_tree_read *read,
+                                    const struct lg_leftover *l)
 {
     for (size_t i = 0; i < read->nodes.size; i++) {
-        LG_AUTO(lg_json) *json = NULL;
+        LG_SCOPED(lg_placement) placement = {0};
 
         if (strcmp(lg_tree_node_name(&read->nodes.data[i]), l->topic) != 0)
             continue;
-        json = read_node(&read->nodes.data[i]);
-        return json == NULL ||
-               names_us(m, lg_json_at(lg_json_get(json, "partitions"), l->partition));
+        if (!read_node(m, &read->nodes.data[i], &placement))
+            return true;
+        return l->partition < placement.partitions &&
+               lg_placement_lists(&placement.parts[l->partition], m->instance);
     }
     return false;
 }
 
-/* Of what was on disk at the start, only what no assignment gives us is removed, once. */
-static void sweep_leftovers(struct lg_replica_manager *m, const struct lg_tree_read *read)
-{
-    size_t kept = 0;
+/* --- Reading it. -------------------------------------------------------------------------------
+ */
 
-    for (size_t i = 0; i < m->leftovers.size; i++) {
-        if (may_be_ours(m, read, &m->leftovers.data[i]))
-            lg_free(m->leftovers.data[i].topic);
-        else
-            m->leftovers.data[kept++] = m->leftovers.data[i];
-    }
-    m->leftovers.size = kept;
-    sweep_next(m);
+static bool is_assigned(const struct lg_map *assigned, const struct lg_held_topic *t)
+{
+    return lg_map_get(assigned, lg_slice_str(t->name)) != NULL;
 }
 
-/* --- Reading. ----------------------------------------------------------------------------------
- */
+static void follow_all(struct lg_replica_manager *m, struct lg_tree_read *read)
+{
+    LG_AUTO(lg_map) *assigned = lg_map_new();
+
+    for (size_t i = 0; i < read->nodes.size; i++) {
+        (void)lg_map_put(assigned, lg_slice_str(lg_tree_node_name(&read->nodes.data[i])), read);
+        follow(m, &read->nodes.data[i]);
+    }
+    LG_LIST_EACH(it, &m->topics)
+    {
+        struct lg_held_topic *t = LG_CONTAINER_OF(it, struct lg_held_topic, link);
+
+        if (!is_assigned(assigned, t))
+            leave(t);
+    }
+    lg_replica_sweep_judge(m, read);
+    m->settled |= lg_list_empty(&m->queue) && m->opening == 0;
+}
 
 static void pause_ended(struct lg_timer *timer)
 {
-    read_assignment(LG_CONTAINER_OF(timer, struct lg_replica_manager, pause));
-}
-
-static void follow_all(struct lg_replica_manager *m, const struct lg_tree_read *read)
-{
-    for (size_t i = 0; i < read->nodes.size; i++)
-        follow(m, &read->nodes.data[i]);
-    LG_LIST_EACH(it, &m->topics)
-    {
-        struct topic *t = LG_CONTAINER_OF(it, struct topic, link);
-
-        if (!t->leaving && !is_assigned(read, t->name))
-            leave(t);
-    }
-    if (m->leftovers.size > 0 && !m->sweeping)
-        sweep_leftovers(m, read);
+    lg_replica_manager_read(LG_CONTAINER_OF(timer, struct lg_replica_manager, pause));
 }
 
 static void assignment_read(struct lg_tree_read *read)
@@ -595,12 +230,15 @@ static void assignment_read(struct lg_tree_read *read)
     m->reading = false;
     if (m->stopping) {
         lg_tree_read_done(read);
-        end_if_idle(m);
+        lg_replica_manager_end_if_idle(m);
         return;
     }
     if (read->rc == LG_OK) {
-        follow_all(m, read);
+        if (m->read_failed)
+            lg_log(LG_LOG_INFO, "assignment_read_again", "instance=%s", m->instance);
         m->read_failed = false;
+        m->read_once = true;
+        follow_all(m, read);
     } else {
         if (!m->read_failed)
             lg_log(LG_LOG_WARN, "assignment_not_read", "reason=\"%s\"", read->err.text);
@@ -609,14 +247,14 @@ static void assignment_read(struct lg_tree_read *read)
     }
     lg_tree_read_done(read);
     if (m->read_again)
-        read_assignment(m);
+        lg_replica_manager_read(m);
 }
 
-static void read_assignment(struct lg_replica_manager *m)
+void lg_replica_manager_read(struct lg_replica_manager *m)
 {
     static const char *const root[] = {"/assignment"};
 
-    if (m->stopping || !m->leftovers_listed)
+    if (m->stopping || !m->sweep.listed)
         return;
     m->read_again = m->reading;
     if (m->reading)
@@ -634,16 +272,12 @@ static void read_assignment(struct lg_replica_manager *m)
 /* What we published is gone with the session. What is being published may belong to it. */
 static void session_lost(struct lg_meta_watch *watch)
 {
-    struct lg_replica_manager *m = LG_CONTAINER_OF(watch, struct lg_replica_manager, watch);
-
-    LG_LIST_EACH(it, &m->topics)
-    LG_CONTAINER_OF(it, struct topic, link)->dirty = true;
-    publish(m);
+    lg_replica_report_touch_all(LG_CONTAINER_OF(watch, struct lg_replica_manager, watch));
 }
 
 static void assignment_changed(struct lg_meta_watch *watch)
 {
-    read_assignment(LG_CONTAINER_OF(watch, struct lg_replica_manager, watch));
+    lg_replica_manager_read(LG_CONTAINER_OF(watch, struct lg_replica_manager, watch));
 }
 
 /* --- Life. -------------------------------------------------------------------------------------
@@ -656,18 +290,19 @@ struct lg_replica_manager *lg_replica_manager_start(const struct lg_replica_mana
     m->o = *o;
     m->instance = lg_strdup(o->instance);
     m->o.instance = m->instance;
+    m->o.opens_max = o->opens_max == 0 ? LG_REPLICA_OPENS_MAX : o->opens_max;
+    m->o.drop_grace_ms = o->drop_grace_ms == 0 ? LG_REPLICA_DROP_GRACE_MS : o->drop_grace_ms;
     m->by_name = lg_map_new();
+    m->junk = lg_map_new();
     lg_list_init(&m->topics);
+    lg_list_init(&m->queue);
     m->watching = true;
     m->watch = (struct lg_meta_watch){.lane = o->lane,
                                       .path = "/assignment",
                                       .changed = assignment_changed,
                                       .session_lost = session_lost};
     lg_metastore_watch(o->metastore, &m->watch);
-    m->sweeping = true;
-    m->sweep.work = list_work;
-    m->sweep.done = listed;
-    lg_offload(o->lane, &m->sweep);
+    lg_replica_sweep_list(m);
     return m;
 }
 
@@ -676,65 +311,102 @@ static void watch_closed(struct lg_meta_watch *watch)
     struct lg_replica_manager *m = LG_CONTAINER_OF(watch, struct lg_replica_manager, watch);
 
     m->watching = false;
-    end_if_idle(m);
+    lg_replica_manager_end_if_idle(m);
 }
 
-static void end_if_idle(struct lg_replica_manager *m)
+void lg_replica_manager_end_if_idle(struct lg_replica_manager *m)
 {
     void (*stopped)(void *ctx) = m->stopped;
     void *ctx = m->stopped_ctx;
 
-    if (!m->stopping || m->watching || m->reading || m->publishing || m->sweeping ||
+    if (!m->stopping || m->watching || m->reading || m->publishing || m->sweep.busy ||
         m->replicas > 0)
         return;
     LG_LIST_EACH(it, &m->topics)
-    topic_free(LG_CONTAINER_OF(it, struct topic, link));
-    for (size_t i = 0; i < m->leftovers.size; i++)
-        lg_free(m->leftovers.data[i].topic);
-    LG_VEC_DONE(&m->leftovers);
+    topic_free(LG_CONTAINER_OF(it, struct lg_held_topic, link));
+    lg_replica_sweep_done(m);
+    lg_timer_stop(m->o.lane, &m->progress);
     lg_map_free(m->by_name);
+    lg_map_free(m->junk);
     lg_free(m->instance);
     lg_free(m);
     stopped(ctx);
 }
 
+void lg_replica_manager_speak(struct lg_replica_manager *m, bool speaks)
+{
+    if (m->withdrawing || m->stopping)
+        return;
+    m->speaks = speaks;
+    if (speaks)
+        lg_replica_report_touch_all(m);
+}
+
+void lg_replica_manager_withdraw(struct lg_replica_manager *m, void (*done)(void *ctx), void *ctx)
+{
+    assert(!m->withdrawing);
+    m->withdrawing = true;
+    m->withdrawn = done;
+    m->withdrawn_ctx = ctx;
+    lg_timer_start(m->o.lane, &m->progress, 0, lg_replica_report_due);
+}
+
+/* Every replica closes in its own time; the last one ends the manager. */
+static void close_all(struct lg_replica_manager *m)
+{
+    LG_LIST_EACH(it, &m->topics)
+    {
+        struct lg_held_topic *t = LG_CONTAINER_OF(it, struct lg_held_topic, link);
+
+        t->looked_at = true; /* The list goes on behind it. */
+        for (uint32_t p = 0; p < t->partition_count; p++)
+            if (t->held[p] != NULL) {
+                t->held[p]->life.ending = true;
+                lg_held_drive(t->held[p]);
+            }
+        t->looked_at = false;
+    }
+}
+
 void lg_replica_manager_stop(struct lg_replica_manager *m, void (*stopped)(void *ctx), void *ctx)
 {
+    bool was_withdrawn = m->withdrawing;
+
     m->stopping = true;
     m->stopped = stopped;
     m->stopped_ctx = ctx;
+    m->withdrawn = NULL;
     lg_timer_stop(m->o.lane, &m->pause);
     lg_timer_stop(m->o.lane, &m->progress);
-    LG_LIST_EACH(it, &m->topics)
-    {
-        struct topic *t = LG_CONTAINER_OF(it, struct topic, link);
-
-        t->dirty = true; /* Withdrawn before the tasks are gone. */
-        for (uint32_t p = 0; p < t->partition_count; p++)
-            if (t->held[p] != NULL)
-                let_go(t->held[p], /* destroy= */ false);
-    }
-    publish(m);
+    lg_replica_sweep_stop(m);
+    if (!was_withdrawn)
+        lg_replica_report_touch_all(m);
+    close_all(m);
     lg_metastore_unwatch(m->o.metastore, &m->watch, watch_closed);
 }
+
+/* --- Finding. ----------------------------------------------------------------------------------
+ */
 
 enum lg_replica_found lg_replica_manager_find(struct lg_replica_manager *m, struct lg_slice topic,
                                               uint32_t partition, struct lg_replica **out)
 {
-    const struct topic *t = lg_map_get(m->by_name, topic);
+    const struct lg_held_topic *t = lg_map_get(m->by_name, topic);
+    const struct lg_held *h;
 
     if (t == NULL || partition >= t->partition_count || t->held[partition] == NULL)
         return LG_REPLICA_NOT_OURS;
-    if (t->held[partition]->stopping)
+    h = t->held[partition];
+    if (h->task == NULL)
         return LG_REPLICA_NOT_READY;
-    *out = lg_ingest_task_replica(t->held[partition]->task);
+    *out = lg_ingest_task_replica(h->task);
     return *out == NULL ? LG_REPLICA_NOT_READY : LG_REPLICA_SERVING;
 }
 
 enum lg_replica_found lg_replica_manager_find_any(struct lg_replica_manager *m,
                                                   struct lg_slice topic, struct lg_replica **out)
 {
-    const struct topic *t = lg_map_get(m->by_name, topic);
+    const struct lg_held_topic *t = lg_map_get(m->by_name, topic);
     enum lg_replica_found found = LG_REPLICA_NOT_OURS;
 
     for (uint32_t p = 0; t != NULL && p < t->partition_count && found != LG_REPLICA_SERVING; p++)
@@ -742,34 +414,75 @@ enum lg_replica_found lg_replica_manager_find_any(struct lg_replica_manager *m,
     return found;
 }
 
+/* --- Telling. ----------------------------------------------------------------------------------
+ */
+
+static size_t note_topic(const struct lg_held_topic *t,
+                         void (*note)(void *ctx, const struct lg_replica_note *n), void *ctx)
+{
+    size_t count = 0;
+
+    for (uint32_t p = 0; p < t->partition_count; p++) {
+        const struct lg_held *h = t->held[p];
+
+        if (h == NULL || !h->life.wanted)
+            continue;
+        count++;
+        note(ctx, &(struct lg_replica_note){
+                      .topic = t->name,
+                      .partition = p,
+                      .status = h->status,
+                      .role = lg_replica_life_told(&h->life),
+                      .term = h->life.term,
+                      .reset = h->life.reset_done,
+                      .state = h->task == NULL ? "waiting to open" : lg_ingest_task_state(h->task),
+                      .records = h->task == NULL ? h->records : lg_ingest_task_records(h->task),
+                      .bytes = h->task == NULL ? h->bytes : lg_ingest_task_bytes(h->task),
+                      .tries = h->life.tries,
+                      .fault = h->err.text});
+    }
+    return count;
+}
+
 size_t lg_replica_manager_each(struct lg_replica_manager *m, struct lg_slice topic,
                                void (*note)(void *ctx, const struct lg_replica_note *n), void *ctx)
 {
-    const struct topic *t = lg_map_get(m->by_name, topic);
-    size_t count = 0;
+    const struct lg_held_topic *t = lg_map_get(m->by_name, topic);
 
-    for (uint32_t p = 0; t != NULL && p < t->partition_count; p++) {
-        const struct held *h = t->held[p];
+    return t == NULL ? 0 : note_topic(t, note, ctx);
+}
 
-        if (h == NULL || h->stopping)
-            continue;
-        count++;
-        note(ctx, &(struct lg_replica_note){.topic = t->name,
-                                            .partition = p,
-                                            .status = h->status,
-                                            .state = lg_ingest_task_state(h->task),
-                                            .records = lg_ingest_task_records(h->task),
-                                            .bytes = lg_ingest_task_bytes(h->task),
-                                            .fault = h->err.text});
-    }
-    return count;
+void lg_replica_manager_each_of_all(struct lg_replica_manager *m,
+                                    void (*note)(void *ctx, const struct lg_replica_note *n),
+                                    void *ctx)
+{
+    LG_LIST_EACH(it, &m->topics)
+    (void)note_topic(LG_CONTAINER_OF(it, struct lg_held_topic, link), note, ctx);
+}
+
+struct lg_replica_sum lg_replica_manager_sum(const struct lg_replica_manager *m)
+{
+    struct lg_replica_sum sum = {.assignment_read = m->read_once,
+                                 .settled = m->settled,
+                                 .metastore =
+                                     m->read_once && !m->read_failed && !m->publish_failing,
+                                 .offline = m->states[0],
+                                 .standby = m->states[1],
+                                 .leader = m->states[2],
+                                 .error = m->states[3],
+                                 .opening = m->opening,
+                                 .log_away = m->ingest.away};
+
+    LG_LIST_EACH(it, &m->queue)
+    sum.waiting_to_open++;
+    return sum;
 }
 
 char *lg_replica_manager_disk_fault(const struct lg_replica_manager *m)
 {
     LG_LIST_EACH(it, &m->topics)
     {
-        const struct topic *t = LG_CONTAINER_OF(it, struct topic, link);
+        const struct lg_held_topic *t = LG_CONTAINER_OF(it, struct lg_held_topic, link);
 
         for (uint32_t p = 0; p < t->partition_count; p++)
             if (t->held[p] != NULL && t->held[p]->err.rc == LG_ERR_IO)

@@ -1,72 +1,76 @@
 /* A storage node, put together.
  *
- *   STARTING ─▶ SERVING ─▶ STOPPING: listener closed ─▶ replicas closed ─▶ catalog gone ─▶ gone
+ *   STARTING ─▶ SERVING ─▶ STOPPING: withdrawn ─▶ drained ─▶ listener closed ─▶ replicas closed
+ *                                     ─▶ announcement and catalog gone ─▶ gone
  */
 #include "server/server.h"
 
+#include "base/health.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "coord/announce.h"
 #include "model/names.h"
 #include "server/front_rest.h"
+#include "server/identity.h"
 #include "server/key_profiler.h"
 
+#define STOP_WITHDRAW_MS 3000u /* The metastore may be away: its session ends without us. */
 #define STOP_GRACE_MS 5000u
 
 struct lg_server {
     struct lg_server_options o;
     char instance[LG_NAMES_INSTANCE_MAX + 1];
+    struct lg_identity *identity;
     struct lg_checkpoint_store *checkpoints;
     struct lg_front_rest front;
     struct lg_http_server *http;
 
-    char *announce_value;
+    char *announce_path, *announce_value;
     struct lg_announce *announce;
-    bool stopping;
-    unsigned parts; /* that a stop still waits for */
+    bool stopping, withdrawn;
+    struct lg_timer pause; /* the steps of the end */
     struct lg_offload close;
     void (*stopped)(void *ctx);
     void *stopped_ctx;
 };
 
+static void announce_changed(void *ctx)
+{
+    struct lg_server *s = ctx;
+
+    lg_replica_manager_speak(s->front.replicas, lg_announce_is_there(s->announce));
+}
+
 static void announce_failed(void *ctx, const struct lg_error *err)
 {
     struct lg_server *s = ctx;
 
-    if (s->o.failed != NULL && !s->stopping)
+    lg_log(LG_LOG_ERROR, "server_refused", "instance=%s reason=\"%s\"", s->instance, err->text);
+    if (s->o.failed != NULL)
         s->o.failed(s->o.failed_ctx, err);
 }
 
-/* "I am here": for as long as the metastore session lives. */
-static void announce(struct lg_server *s)
+/* Announcing itself again is lg_announce's. */
+static void session_lost(void *ctx)
 {
-    LG_AUTO_STR char *path = lg_strf("/instances/%s", s->instance);
+    const struct lg_server *s = ctx;
 
-    s->announce = lg_announce_start(&(struct lg_announce_options){.lane = s->o.lane,
-                                                                  .metastore = s->o.metastore,
-                                                                  .path = path,
-                                                                  .value = s->announce_value,
-                                                                  .identity = s->o.identity,
-                                                                  .conflict_ms = s->o.conflict_ms,
-                                                                  .failed = announce_failed,
-                                                                  .ctx = s});
+    lg_log(LG_LOG_WARN, "server_session_lost", "instance=%s", s->instance);
 }
 
-/* Of v0.1 are host and port; what is not configured is left out. */
-static char *announcement(const struct lg_server *s, const char *host, uint16_t port)
+static char *make_value(const struct lg_server *s, const char *host, uint16_t port)
 {
-    struct lg_json *json = lg_json_new_object();
+    LG_AUTO(lg_json) *json = lg_json_new_object();
     LG_SCOPED(lg_buf) text = {0};
 
     lg_json_set_str(json, "host", host);
     lg_json_set_int(json, "port", port);
+    lg_json_set_str(json, "identity", lg_identity_text(s->identity));
     if (s->o.zone != NULL)
         lg_json_set_str(json, "zone", s->o.zone);
-    if (s->o.identity != NULL)
-        lg_json_set_str(json, "identity", s->o.identity);
-    lg_json_set_str(json, "release", LAGOON_VERSION);
+    lg_json_set_str(json, "release", s->o.release == NULL ? LAGOON_VERSION : s->o.release);
     lg_json_write(&text, json, /* pretty= */ false);
-    lg_json_unref(json);
     return lg_strndup((const char *)text.data, text.size);
 }
 
@@ -92,8 +96,83 @@ static enum lg_rc listen_on(struct lg_server *s, struct lg_error *err)
         rc = lg_names_instance(s->instance, host, port, err);
     else
         (void)snprintf(s->instance, sizeof s->instance, "%s", s->o.instance);
-    s->announce_value = announcement(s, host, port);
+    if (rc != LG_OK)
+        return rc;
+    s->announce_path = lg_strf("/instances/%s", s->instance);
+    s->announce_value = make_value(s, host, port);
+    return lg_identity_keep(s->identity, s->instance, err);
+}
+
+static enum lg_rc find_one(void *ctx, const char *topic, uint32_t partition,
+                           const struct lg_checkpoint *c, struct lg_error *err)
+{
+    (void)topic;
+    (void)partition;
+    (void)c;
+    (void)err;
+    *(bool *)ctx = true;
+    return LG_ERR_CANCELLED; /* One is enough. */
+}
+
+/* Replicas without the file that says whose they are: release 0.1, which knew no clusters. */
+static enum lg_rc check_origin(const struct lg_server *s, struct lg_error *err)
+{
+    struct lg_error ignored;
+    bool found = false;
+
+    if (s->o.cluster == NULL || !lg_identity_is_new(s->identity))
+        return LG_OK;
+    (void)!lg_checkpoint_each(s->checkpoints, find_one, &found, &ignored);
+    if (!found)
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_CONFLICT,
+                        "the data directory holds replicas of a standalone Lagoon, which do not "
+                        "belong to the cluster %s; give the server a directory of its own",
+                        s->o.cluster);
+}
+
+static enum lg_rc open_state(struct lg_server *s, struct lg_error *err)
+{
+    const struct lg_server_options *o = &s->o;
+    enum lg_rc rc = lg_identity_open(
+        &(struct lg_identity_options){.lane = o->lane, .disk = o->disk, .cluster = o->cluster},
+        &s->identity, err);
+
+    if (rc == LG_OK)
+        rc = lg_checkpoint_store_open(o->driver, o->checkpoint_path, &s->checkpoints, err);
+    if (rc == LG_OK)
+        rc = check_origin(s, err);
     return rc;
+}
+
+static void announce(struct lg_server *s)
+{
+    s->announce =
+        lg_announce_start(&(struct lg_announce_options){.lane = s->o.lane,
+                                                        .metastore = s->o.metastore,
+                                                        .path = s->announce_path,
+                                                        .value = s->announce_value,
+                                                        .identity = lg_identity_text(s->identity),
+                                                        .conflict_ms = s->o.conflict_ms,
+                                                        .changed = announce_changed,
+                                                        .failed = announce_failed,
+                                                        .ctx = s});
+}
+
+static void nothing_left(void *ctx)
+{
+    (void)ctx;
+}
+
+static void start_failed(struct lg_server *s)
+{
+    if (s->http != NULL) /* It has no connection yet, so it asks for nothing of ours. */
+        lg_http_server_stop(s->http, 0, nothing_left, NULL);
+    lg_free(s->announce_path);
+    lg_free(s->announce_value);
+    lg_checkpoint_store_close(s->checkpoints);
+    lg_identity_free(s->identity);
+    lg_free(s);
 }
 
 enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_server **out,
@@ -103,16 +182,18 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
     enum lg_rc rc;
 
     s->o = *options;
-    rc = lg_checkpoint_store_open(options->driver, options->checkpoint_path, &s->checkpoints, err);
+    rc = open_state(s, err);
     if (rc == LG_OK)
         rc = listen_on(s, err);
     if (rc != LG_OK) {
-        lg_checkpoint_store_close(s->checkpoints);
-        lg_free(s);
+        start_failed(s);
         return rc;
     }
-    s->front.catalog = lg_catalog_start(
-        &(struct lg_catalog_options){.metastore = options->metastore, .lane = options->lane});
+    s->front.catalog =
+        lg_catalog_start(&(struct lg_catalog_options){.metastore = options->metastore,
+                                                      .lane = options->lane,
+                                                      .session_lost = session_lost,
+                                                      .ctx = s});
     s->front.replicas = lg_replica_manager_start(
         &(struct lg_replica_manager_options){.lane = options->lane,
                                              .metastore = options->metastore,
@@ -120,7 +201,10 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
                                              .driver = options->driver,
                                              .space = options->space,
                                              .checkpoints = s->checkpoints,
-                                             .instance = s->instance});
+                                             .instance = s->instance,
+                                             .identity = s->identity,
+                                             .opens_max = options->opens_max,
+                                             .drop_grace_ms = options->drop_grace_ms});
     s->front.profiler = lg_key_profiler_new(options->lane);
     s->front.options = &s->o;
     s->front.instance = s->instance;
@@ -137,7 +221,32 @@ uint16_t lg_server_port(const struct lg_server *server)
 
 bool lg_server_ready(const struct lg_server *server)
 {
-    return !server->stopping && lg_announce_is_there(server->announce);
+    return lg_replica_manager_sum(server->front.replicas).settled && !server->stopping &&
+           lg_announce_is_there(server->announce);
+}
+
+struct lg_replica_sum lg_server_replicas(const struct lg_server *server)
+{
+    return lg_replica_manager_sum(server->front.replicas);
+}
+
+void lg_server_health(const struct lg_server *server)
+{
+    struct lg_replica_sum sum = lg_replica_manager_sum(server->front.replicas);
+    bool there = lg_announce_is_there(server->announce), ready = lg_server_ready(server);
+
+    if (ready || !there)
+        lg_health_set("server", ready, "%s", ready ? "" : "has not announced itself");
+    else
+        lg_health_set("server", false, "opens its replicas: %u wait",
+                      sum.waiting_to_open + sum.opening);
+    lg_health_warn("metastore", sum.metastore, "%s",
+                   sum.metastore ? "" : "does not answer: what is here is kept and served");
+    lg_health_warn("assignment", sum.assignment_read, "%s",
+                   sum.assignment_read ? "" : "is not read yet");
+    lg_health_warn("replicas", sum.error == 0, "%u leader, %u standby, %u offline, %u error",
+                   sum.leader, sum.standby, sum.offline, sum.error);
+    lg_health_warn("log", sum.log_away == 0, "%u replicas wait for it", sum.log_away);
 }
 
 const char *lg_server_instance(const struct lg_server *server)
@@ -160,12 +269,13 @@ static void closed(struct lg_offload *offload)
     void *ctx = s->stopped_ctx;
 
     lg_key_profiler_free(s->front.profiler);
+    lg_free(s->announce_path);
     lg_free(s->announce_value);
     lg_free(s);
     stopped(ctx);
 }
 
-static void catalog_stopped(void *ctx)
+static void identity_closed(void *ctx)
 {
     struct lg_server *s = ctx;
 
@@ -174,20 +284,58 @@ static void catalog_stopped(void *ctx)
     lg_offload(s->o.lane, &s->close);
 }
 
-static void replicas_stopped(void *ctx)
+static void catalog_stopped(void *ctx)
+{
+    struct lg_server *s = ctx;
+
+    lg_identity_close(s->identity, identity_closed, s);
+}
+
+static void announce_stopped(void *ctx)
 {
     struct lg_server *s = ctx;
 
     lg_catalog_stop(s->front.catalog, catalog_stopped, s);
 }
 
-/* Withdrawn, and without requests. */
-static void idle(void *ctx)
+static void replicas_stopped(void *ctx)
 {
     struct lg_server *s = ctx;
 
-    if (--s->parts == 0)
-        lg_replica_manager_stop(s->front.replicas, replicas_stopped, s);
+    lg_announce_stop(s->announce, announce_stopped, s);
+}
+
+static void http_stopped(void *ctx)
+{
+    struct lg_server *s = ctx;
+
+    lg_replica_manager_stop(s->front.replicas, replicas_stopped, s);
+}
+
+static void drained(struct lg_timer *timer)
+{
+    struct lg_server *s = LG_CONTAINER_OF(timer, struct lg_server, pause);
+
+    lg_http_server_stop(s->http, STOP_GRACE_MS, http_stopped, s);
+}
+
+/* Routers hear of it in their own time: meanwhile it answers. */
+static void withdrawn(void *ctx)
+{
+    struct lg_server *s = ctx;
+
+    if (s->withdrawn)
+        return;
+    s->withdrawn = true;
+    lg_timer_start(s->o.lane, &s->pause, s->o.drain_ms * LG_MS, drained);
+}
+
+static void not_withdrawn(struct lg_timer *timer)
+{
+    struct lg_server *s = LG_CONTAINER_OF(timer, struct lg_server, pause);
+
+    lg_log(LG_LOG_WARN, "server_not_withdrawn", "instance=%s", s->instance);
+    withdrawn(s);
 }
 
 void lg_server_stop(struct lg_server *s, void (*stopped)(void *ctx), void *ctx)
@@ -195,7 +343,7 @@ void lg_server_stop(struct lg_server *s, void (*stopped)(void *ctx), void *ctx)
     s->stopping = true;
     s->stopped = stopped;
     s->stopped_ctx = ctx;
-    s->parts = 2;
-    lg_announce_stop(s->announce, idle, s);
-    lg_http_server_stop(s->http, STOP_GRACE_MS, idle, s);
+    lg_timer_start(s->o.lane, &s->pause, STOP_WITHDRAW_MS * LG_MS, not_withdrawn);
+    lg_replica_manager_withdraw(s->front.replicas, withdrawn, s);
+    lg_announce_withdraw(s->announce);
 }

@@ -10,6 +10,7 @@
 #include "metastore/metastore.h"
 #include "net/transport.h"
 #include "pubsub/pubsub.h"
+#include "server/replica_manager.h"
 #include "storage/engine.h"
 
 #define LG_SERVER_BATCH_KEYS_MAX 5000u
@@ -32,29 +33,40 @@ struct lg_server_options {
     /* The name under which replicas are assigned to it: it must be the same after a restart. NULL:
      * "<announced host>_<port>", for servers whose port stays. */
     const char *instance;
-    /* Who it is across restarts: a random text kept in its data directory. A node of another
-     * identity under its name is not taken over. NULL: it has none, as in v0.1. */
-    const char *identity;
-    const char *zone;     /* of failure: replicas are spread over zones; NULL: none */
-    uint64_t conflict_ms; /* as of lg_announce_options */
-    /* Another server has its name and does not go: the process should end. May be NULL. */
+    /* Where server.json lies, the file that says who this server is (server/identity.h). NULL: it
+     * is another one after each start, and resets are done again. */
+    struct lg_disk *disk;
+    const char *cluster;    /* its name; a directory of another one is refused. NULL: standalone */
+    const char *zone;       /* where replicas of one partition should not be together; NULL: none */
+    const char *release;    /* NULL: that of this program */
+    uint32_t opens_max;     /* replicas that open at a time; 0: LG_REPLICA_OPENS_MAX */
+    uint64_t drop_grace_ms; /* 0: LG_REPLICA_DROP_GRACE_MS */
+    uint64_t drain_ms;      /* between withdrawal and the end of listening; 0: none */
+    uint64_t conflict_ms;   /* for another server of this name to go; 0: its default */
+    /* Another server with another identity has this name and does not go: this one should be
+     * stopped. NULL: it is logged, and the server stays without being announced. */
     void (*failed)(void *ctx, const struct lg_error *err);
     void *failed_ctx;
     size_t connections_max; /* of the listener; 0: its default */
     uint64_t idle_ms;       /* of its connections; 0: its default */
 };
 
-/* Listens at once; replicas open in the background. LG_ERR_IN_USE, LG_ERR_INVALID, and what opening
+/* Listens at once; replicas open in the background. LG_ERR_IN_USE, LG_ERR_INVALID, LG_ERR_CONFLICT
+ * for a data directory of another cluster, and what opening
  * the checkpoints may return (it blocks for that). */
 LG_MUST_CHECK enum lg_rc lg_server_start(const struct lg_server_options *options,
                                          struct lg_server **out, struct lg_error *err);
 uint16_t lg_server_port(const struct lg_server *server);
-/* Has it announced itself? */
+/* Has it announced itself, and opened what it had when it started? */
 bool lg_server_ready(const struct lg_server *server);
+struct lg_replica_sum lg_server_replicas(const struct lg_server *server);
+/* Puts what there is to say on the board of this process (base/health.h): "server", and as
+ * warnings, because reads go on, "metastore", "assignment", "replicas", "log". */
+void lg_server_health(const struct lg_server *server);
 /* "127.0.0.1_8888", or the name that was given; borrowed. */
 const char *lg_server_instance(const struct lg_server *server);
-/* Withdraws from the metastore, lets reads finish, closes replicas; `stopped` comes once on the
- * lane and the server is gone then. */
+/* Withdraws from the metastore, goes on serving for drain_ms, lets reads finish, closes replicas;
+ * `stopped` comes once on the lane and the server is gone then. */
 void lg_server_stop(struct lg_server *server, void (*stopped)(void *ctx), void *ctx);
 
 #endif

@@ -108,6 +108,7 @@ static void server_main(void *ctx)
     struct lg_loghttp_options log = {transport, lane, "lagoon+" GROUND_URL};
     struct lg_server_options o = {.lane = lane,
                                   .transport = transport,
+                                  .disk = n->disk,
                                   .checkpoint_path = "checkpoints",
                                   .host = n->name,
                                   .port = LG_CLW_SERVER_PORT};
