@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 
+#define ATTEMPT_LEAST_MS 3000u
 #define HOPS_MAX 3u /* from leader to leader without a pause */
 
 struct address {
@@ -178,7 +179,8 @@ static void finish(struct lg_api_call *call)
     const struct lg_api_client *client = call->client;
     LG_SCOPED(lg_buf) all = {0};
 
-    if (call->http.rc == LG_ERR_UNAVAILABLE && client->named > 1) {
+    if ((call->http.rc == LG_ERR_UNAVAILABLE || call->http.rc == LG_ERR_TIMEOUT) &&
+        client->named > 1) {
         for (size_t i = 0; i < client->named; i++)
             lg_buf_appendf(&all, "%shttp://%s:%u", i == 0 ? "" : ", ", client->controllers[i].host,
                            client->controllers[i].port);
@@ -215,6 +217,11 @@ static void leader_told(struct lg_api_call *call)
     send(call);
 }
 
+static bool attempt_timed_out(const struct lg_api_call *call)
+{
+    return call->http.rc == LG_ERR_TIMEOUT && call->client->count > 1;
+}
+
 static void answered(struct lg_http_call *http)
 {
     struct lg_api_call *call = LG_CONTAINER_OF(http, struct lg_api_call, http);
@@ -236,11 +243,23 @@ static void answered(struct lg_http_call *http)
         call->hops++;
         call->asks_who_leads = true;
         send(call);
-    } else if (call->rc == LG_ERR_UNAVAILABLE && has_time(call)) {
+    } else if ((call->rc == LG_ERR_UNAVAILABLE || attempt_timed_out(call)) && has_time(call)) {
         ask_another_later(call);
     } else {
         finish(call);
     }
+}
+
+/* Where another can be asked, nobody is waited for to the end: a controller that was stopped takes
+ * connections and never answers. */
+static uint64_t attempt_deadline_us(const struct lg_api_call *call)
+{
+    uint64_t now = lg_lane_now_us(call->client->lane);
+    uint64_t half = call->deadline_us > now
+                        ? LG_MAX((call->deadline_us - now) / 2, ATTEMPT_LEAST_MS * LG_MS)
+                        : 0;
+
+    return call->client->count == 1 ? call->deadline_us : LG_MIN(call->deadline_us, now + half);
 }
 
 static void send(struct lg_api_call *call)
@@ -270,7 +289,7 @@ static void send(struct lg_api_call *call)
         .headers = post ? form_header : NULL,
         .header_count = post ? 1 : 0,
         .body = post ? lg_buf_slice(&call->form) : LG_SLICE_NULL,
-        .deadline_us = call->deadline_us,
+        .deadline_us = attempt_deadline_us(call),
         .response_bytes_max = LG_API_ANSWER_BYTES_MAX,
         .done = answered,
     };

@@ -254,6 +254,9 @@ struct pair {
     struct lg_http_server *other;
     unsigned first_asked, second_asked;
     bool second_leads;
+    bool first_stands_still; /* It takes requests and does not answer. */
+    struct lg_http_request *held[8];
+    size_t held_count;
 };
 
 static void answer(struct lg_http_request *rq, int status, const char *body)
@@ -280,6 +283,11 @@ static void first_handles(void *ctx, struct lg_http_request *rq)
     struct pair *p = ctx;
 
     p->first_asked++;
+    if (p->first_stands_still) {
+        assert_true(p->held_count < LG_ARRAY_SIZE(p->held));
+        p->held[p->held_count++] = rq;
+        return;
+    }
     handle_as(p, rq, !p->second_leads);
 }
 
@@ -312,6 +320,8 @@ static void pair_up(struct pair *p, const char *urls)
 
 static void pair_down(struct pair *p)
 {
+    for (size_t i = 0; i < p->held_count; i++)
+        answer(p->held[i], 503, "{}");
     if (p->other != NULL)
         lg_http_server_stop(p->other, 0, nothing, NULL);
     rig_down(&p->r);
@@ -358,6 +368,36 @@ static void a_controller_that_is_away_is_passed_over(void **state)
     p.second_leads = true;
     ask(&p.r, LG_API_job, 20 * LG_SEC);
     assert_rc(LG_OK, p.r.call.rc);
+    pair_down(&p);
+}
+
+static void a_controller_that_stands_still_does_not_take_all_the_time(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, "http://world:5555,http://world:5556");
+    p.second_leads = true;
+    p.first_stands_still = true;
+    assert_true(ask(&p.r, LG_API_job, 20 * LG_SEC) < 15 * LG_SEC);
+    assert_rc(LG_OK, p.r.call.rc);
+    assert_int_equal(p.first_asked, 1);
+    lg_api_call_done(&p.r.call);
+    assert_true(ask(&p.r, LG_API_job, 20 * LG_SEC) < LG_SEC); /* It is not asked first again. */
+    assert_int_equal(p.first_asked, 1);
+    pair_down(&p);
+}
+
+static void a_lone_controller_has_all_the_time(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_up(&p, "http://world:5555");
+    p.first_stands_still = true;
+    assert_true(ask(&p.r, LG_API_job, 20 * LG_SEC) >= 19 * LG_SEC);
+    assert_rc(LG_ERR_TIMEOUT, p.r.call.rc);
+    assert_int_equal(p.first_asked, 1);
     pair_down(&p);
 }
 
@@ -525,6 +565,8 @@ int main(void)
         cmocka_unit_test(controllers_that_name_each_other_are_not_asked_without_end),
         cmocka_unit_test(a_refusal_is_final),
         cmocka_unit_test(nobody_there_is_told_at_the_deadline),
+        cmocka_unit_test(a_controller_that_stands_still_does_not_take_all_the_time),
+        cmocka_unit_test(a_lone_controller_has_all_the_time),
         cmocka_unit_test(of_several_that_are_not_there_all_are_named),
         cmocka_unit_test(a_controller_that_comes_up_meanwhile_is_found),
         cmocka_unit_test(a_controller_that_stays_busy_is_told_at_the_deadline),
