@@ -10,6 +10,7 @@
 #include "drivers/memkv/engine_memkv.h"
 #include "drivers/metafile/metafile.h"
 #include "drivers/seglog/seglog.h"
+#include "drivers/sim/pubsub_wide.h"
 #include "lane/fault.h"
 #include "model/partitioner.h"
 #include "model/store.h"
@@ -118,7 +119,8 @@ static void server_main(void *ctx)
     n->bytes_before = lg_sim_node_bytes(n->node);
     assert_ok(lg_loghttp_new(&log, &n->log, &err));
     n->engines = lg_memkv_new(n->disk, "engines");
-    o.pubsub = lg_loghttp_pubsub(n->log);
+    n->wide = lg_pubsub_wide_new(lg_loghttp_pubsub(n->log));
+    o.pubsub = lg_pubsub_wide_pubsub(n->wide); /* Positions are nobody's numbers. */
     o.driver = n->engines;
     assert_ok(lg_server_start(&o, &n->server, &err));
 }
@@ -265,6 +267,7 @@ static void let_go(void *ctx)
 {
     struct lg_clw_node *n = ctx;
 
+    lg_pubsub_wide_free(LG_TAKE(n->wide));
     lg_loghttp_free(LG_TAKE(n->log));
     lg_memkv_free(LG_TAKE(n->engines));
 }

@@ -33,7 +33,8 @@ struct lg_clw_node {
     struct lg_router *router;
     struct lg_engine_driver *engines;
     struct lg_loghttp *log;
-    size_t bytes_before; /* held by the node's code before the role began */
+    struct lg_pubsub_wide *wide; /* over it */
+    size_t bytes_before;         /* held by the node's code before the role began */
     bool stopped;
 };
 
