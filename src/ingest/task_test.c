@@ -35,6 +35,9 @@ struct fake_log {
     unsigned failures;
     unsigned fetches;
     size_t per_fetch; /* Records of one answer. */
+    bool wide;        /* Its positions are 24 bytes, and no numbers. */
+    bool cut;         /* Its beginning was removed. */
+    enum lg_rc start_rc;
 };
 
 static struct fake_log *log_of(struct lg_pubsub *ps)
@@ -42,14 +45,28 @@ static struct fake_log *log_of(struct lg_pubsub *ps)
     return LG_CONTAINER_OF(ps, struct fake_log, ps);
 }
 
-static void add_record(struct lg_buf *batch, const struct record *from, int64_t offset)
+/* Backwards and behind a prefix: whoever takes it for a number is wrong. */
+static struct lg_position position_of(const struct fake_log *l, int64_t offset)
+{
+    struct lg_position p = {.type = 77, .size = 24};
+
+    if (!l->wide)
+        return lg_position_from_offset(offset);
+    memset(p.bytes, 0xee, sizeof p.bytes);
+    for (size_t i = 0; i < 8; i++)
+        p.bytes[16 + i] = (uint8_t)(~(uint64_t)offset >> (8 * i));
+    return p;
+}
+
+static void add_record(const struct fake_log *l, struct lg_buf *batch, const struct record *from,
+                       int64_t offset)
 {
     uint8_t count[LG_RECORD_COUNT_BYTES] = {0};
     struct lg_pubsub_header header = {LG_LIT(LG_HEADER_RECORD_COUNT),
                                       lg_slice(count, sizeof(count))};
     struct lg_pubsub_record r = {.key = lg_buf_slice(&from->key),
                                  .value = lg_buf_slice(&from->value),
-                                 .position = lg_position_from_offset(offset)};
+                                 .position = position_of(l, offset)};
 
     if (from->count != -2) {
         lg_headers_record_count(count, from->count);
@@ -65,6 +82,14 @@ static size_t first_after(const struct lg_position *p)
 
     if (lg_position_is_earliest(p))
         return 0;
+    if (p->type == 77) {
+        uint64_t number = 0;
+
+        assert_int_equal(p->size, 24);
+        for (size_t i = 0; i < 8; i++)
+            number |= (uint64_t)p->bytes[16 + i] << (8 * i);
+        return (size_t)~number + 1;
+    }
     assert_true(lg_position_offset(p, &offset));
     return (size_t)offset + 1;
 }
@@ -90,9 +115,9 @@ static void answer(struct fake_log *l, struct lg_pubsub_op *op)
         LG_SCOPED(lg_buf) batch = {0};
 
         for (size_t i = first; i < last; i++)
-            add_record(&batch, &l->records[i], (int64_t)i);
+            add_record(l, &batch, &l->records[i], (int64_t)i);
         op->blob = lg_blob_take(&batch);
-        op->position = lg_position_from_offset((int64_t)last - 1);
+        op->position = position_of(l, (int64_t)last - 1);
     }
     op->task.run = answer_now;
     lg_lane_post(op->lane, &op->task);
@@ -109,8 +134,15 @@ static void fake_submit(struct lg_pubsub *ps, struct lg_pubsub_op *op)
 {
     struct fake_log *l = log_of(ps);
 
-    assert_int_equal(LG_PUBSUB_FETCH, op->kind);
     assert_string_equal(TOPIC, op->topic);
+    if (op->kind == LG_PUBSUB_START) {
+        op->rc = l->start_rc == LG_OK ? LG_OK : lg_error_set(&op->err, l->start_rc, "no start");
+        op->position = l->cut ? position_of(l, 3) : lg_position_earliest();
+        op->task.run = answer_now;
+        lg_lane_post(op->lane, &op->task);
+        return;
+    }
+    assert_int_equal(LG_PUBSUB_FETCH, op->kind);
     assert_null(l->waiting);
     l->fetches++;
     if (l->failures == 0 && first_after(&op->position) >= l->n) {
@@ -240,6 +272,8 @@ struct world {
     bool stopped, stop_at_event;
     enum lg_ingest_event stop_event;
     struct lg_disk_space *space;
+    struct lg_ingest_group group;
+    bool wipe;
 };
 
 static void task_stopped(void *ctx, const struct lg_error *err)
@@ -273,6 +307,8 @@ static void start_task(void *ctx)
                                   .driver = w->driver,
                                   .checkpoints = w->checkpoints,
                                   .space = w->space,
+                                  .group = &w->group,
+                                  .wipe = w->wipe,
                                   .topic = TOPIC,
                                   .partition = 0,
                                   .sync_bytes = 300,
@@ -604,6 +640,148 @@ static void a_log_that_refuses_or_is_damaged_is_an_error(void **state)
     }
 }
 
+static void positions_need_not_be_numbers(void **state)
+{
+    struct world *w = *state;
+
+    w->log.wide = true;
+    begin_sorted_push(&w->log);
+    write_rows(&w->log, 40);
+    start_task(w);
+    lg_sim_run_us(w->sim, 5 * LG_SEC);
+    stop_task(w, false); /* In the middle: the checkpoint keeps such a position. */
+    end_push(&w->log, 40);
+    start_task(w);
+    expect_complete(w);
+    expect_rows(w, 40);
+}
+
+/* What follows the position was removed: nothing is passed over, and the sentence says what helps.
+ */
+static void records_that_are_gone_are_told_and_never_skipped(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        enum lg_rc rc, start_rc;
+        bool cut;
+        const char *help;
+    } cases[] = {
+        {LG_ERR_POSITION_GONE, LG_OK, true, "push the store again"},
+        {LG_ERR_POSITION_GONE, LG_ERR_UNAVAILABLE, false, "push the store again"},
+        {LG_ERR_CONFLICT, LG_OK, false, "reset the replica with --wipe"},
+        {LG_ERR_CONFLICT, LG_OK, true, "push the store again"},
+    };
+
+    begin_sorted_push(&w->log);
+    write_rows(&w->log, 40);
+    end_push(&w->log, 40);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(cases); i++) {
+        w->log.fail_with = cases[i].rc;
+        w->log.failures = 1;
+        w->log.cut = cases[i].cut;
+        w->log.start_rc = cases[i].start_rc;
+        start_task(w);
+        expect_error(w, cases[i].rc, "topic cities_v1, partition 0: the log says no; ");
+        assert_non_null(strstr(w->error.text, cases[i].help));
+        assert_int_equal(0, lg_ingest_task_records(w->task));
+        stop_task(w, false);
+    }
+}
+
+static void a_task_may_be_stopped_while_it_asks_where_the_topic_begins(void **state)
+{
+    struct world *w = *state;
+
+    for (unsigned us = 1; us < 400; us += 13) {
+        w->log.fail_with = LG_ERR_POSITION_GONE;
+        w->log.failures = 1;
+        start_task(w);
+        lg_sim_run_us(w->sim, us);
+        stop_task(w, true);
+    }
+}
+
+static void a_topic_that_comes_late_is_waited_for(void **state)
+{
+    struct world *w = *state;
+
+    begin_sorted_push(&w->log);
+    write_rows(&w->log, 12);
+    end_push(&w->log, 12);
+    w->log.fail_with = LG_ERR_NOT_FOUND;
+    w->log.failures = 4;
+    start_task(w);
+    expect_complete(w);
+    expect_rows(w, 12);
+}
+
+static void a_topic_that_was_deleted_is_an_error_that_says_so(void **state)
+{
+    struct world *w = *state;
+
+    begin_sorted_push(&w->log);
+    write_rows(&w->log, 12);
+    start_task(w);
+    lg_sim_run_us(w->sim, 5 * LG_SEC);
+    w->log.fail_with = LG_ERR_NOT_FOUND;
+    w->log.failures = 1000;
+    expect_error(w, LG_ERR_NOT_FOUND, "topic cities_v1 does not exist any more; partition 0");
+    assert_non_null(strstr(w->error.text, "push the store again"));
+}
+
+static void a_log_that_is_away_is_told_once_for_all_tasks(void **state)
+{
+    struct world *w = *state;
+
+    begin_sorted_push(&w->log);
+    write_rows(&w->log, 12);
+    w->log.fail_with = LG_ERR_UNAVAILABLE;
+    w->log.failures = 2; /* A hiccup is not worth a line. */
+    start_task(w);
+    lg_sim_run_us(w->sim, 5 * LG_SEC);
+    assert_int_equal(0, w->group.away);
+    stop_task(w, true);
+    w->log.failures = 1000000;
+    start_task(w);
+    lg_sim_run_us(w->sim, 60 * LG_SEC);
+    assert_int_equal(1, w->group.away);
+    assert_string_equal("waiting for the log", lg_ingest_task_state(w->task));
+    stop_task(w, false); /* Who has left does not wait any more. */
+    assert_int_equal(0, w->group.away);
+    start_task(w);
+    lg_sim_run_us(w->sim, 60 * LG_SEC);
+    assert_int_equal(1, w->group.away);
+    assert_int_equal(0, w->seen[LG_INGEST_ERROR]);
+    w->log.failures = 0; /* It is back. */
+    end_push(&w->log, 12);
+    expect_complete(w);
+    assert_int_equal(0, w->group.away);
+    expect_rows(w, 12);
+}
+
+static void what_is_wiped_before_it_is_opened_is_read_anew(void **state)
+{
+    struct world *w = *state;
+    unsigned before;
+
+    begin_sorted_push(&w->log);
+    write_rows(&w->log, 12);
+    end_push(&w->log, 12);
+    start_task(w);
+    expect_complete(w);
+    stop_task(w, false);
+    before = w->log.fetches;
+    start_task(w);
+    expect_complete(w);
+    assert_int_equal(before, w->log.fetches);
+    stop_task(w, false);
+    w->wipe = true;
+    start_task(w);
+    expect_complete(w);
+    assert_true(w->log.fetches > before);
+    expect_rows(w, 12);
+}
+
 static void a_lost_record_fails_the_replica(void **state)
 {
     struct world *w = *state;
@@ -706,7 +884,42 @@ static void bytes_that_are_no_message_fail_the_replica(void **state)
     begin_sorted_push(&w->log);
     w->log.records[1].value.data[0] = 0x42;
     start_task(w);
-    expect_error(w, LG_ERR_BAD_DATA, "record at 0:");
+    expect_error(w, LG_ERR_BAD_DATA, "topic cities_v1, partition 0: record at 0:");
+}
+
+/* At every length: a clear refusal that names the place, never a crash and never a whole replica.
+ */
+static void a_record_that_is_cut_fails_the_replica(void **state)
+{
+    struct world *w = *state;
+    size_t whole;
+
+    begin_sorted_push(&w->log);
+    write_rows(&w->log, 3);
+    end_push(&w->log, 3);
+    whole = w->log.records[4].value.size;
+    for (size_t size = 0; size < whole; size += 3) {
+        w->log.records[4].value.size = size;
+        start_task(w);
+        run_until_settled(w);
+        assert_int_equal(0, w->seen[LG_INGEST_COMPLETED]);
+        assert_non_null(strstr(w->error.text, "topic cities_v1, partition 0: record at 0:"));
+        stop_task(w, true);
+    }
+    w->log.records[4].value.size = whole;
+    start_task(w);
+    expect_complete(w);
+}
+
+static void an_envelope_of_another_version_fails_the_replica(void **state)
+{
+    struct world *w = *state;
+
+    begin_sorted_push(&w->log);
+    write_rows(&w->log, 3);
+    w->log.records[4].value.data[1] = 99; /* Magic byte, then the version of the protocol. */
+    start_task(w);
+    expect_error(w, LG_ERR_UNSUPPORTED, "topic cities_v1, partition 0: record at 0:");
 }
 
 static void a_task_without_a_log_serves_only_what_is_complete(void **state)
@@ -802,6 +1015,13 @@ int main(void)
         TEST(a_log_that_refuses_or_is_damaged_is_an_error),
         TEST(a_low_disk_makes_a_task_wait_where_it_stands),
         TEST(a_disk_that_is_full_all_the_same_is_waited_out),
+        TEST(positions_need_not_be_numbers),
+        TEST(records_that_are_gone_are_told_and_never_skipped),
+        TEST(a_task_may_be_stopped_while_it_asks_where_the_topic_begins),
+        TEST(a_topic_that_comes_late_is_waited_for),
+        TEST(a_topic_that_was_deleted_is_an_error_that_says_so),
+        TEST(a_log_that_is_away_is_told_once_for_all_tasks),
+        TEST(what_is_wiped_before_it_is_opened_is_read_anew),
         TEST(a_lost_record_fails_the_replica),
         TEST(a_changed_value_fails_at_the_end_of_its_segment),
         TEST(a_wrong_record_count_fails_the_replica),
@@ -809,6 +1029,8 @@ int main(void)
         TEST(what_a_batch_version_cannot_hold_fails_it),
         TEST(an_end_without_a_start_fails),
         TEST(bytes_that_are_no_message_fail_the_replica),
+        TEST(a_record_that_is_cut_fails_the_replica),
+        TEST(an_envelope_of_another_version_fails_the_replica),
         TEST(a_task_without_a_log_serves_only_what_is_complete),
         TEST(a_task_may_be_stopped_from_any_status),
         TEST(a_stop_at_any_moment_is_answered),
