@@ -71,7 +71,7 @@ int lg_verb_config_explain(const struct lg_command *c)
     LG_AUTO(lg_json) *all = lg_json_new_array();
     const struct lg_option *only = NULL;
     const struct lg_option_table *table;
-    const struct lg_role *role;
+    const struct lg_role *role = NULL;
     struct lg_error err = {0};
     bool json;
 
@@ -102,7 +102,7 @@ int lg_verb_config_explain(const struct lg_command *c)
 
 /* --- check ------------------------------------------------------------------------------------ */
 struct report {
-    const struct lg_role *role;
+    const struct lg_role *role = NULL;
     const char *path;
     struct lg_slice text;
     struct lg_buf errors, warnings; /* one per line */
@@ -284,7 +284,7 @@ struct show {
     char **words; /* the options of the role */
     int count;
     bool json, help;
-    const struct lg_role *role;
+    const struct lg_role *role = NULL;
 };
 
 /* `--output FORMAT` and `--role ROLE` are of this verb, all other words of the role. */
@@ -356,7 +356,7 @@ int lg_verb_config_show(const struct lg_command *c)
 int lg_verb_config_sample(const struct lg_command *c)
 {
     LG_SCOPED(lg_buf) text = {0};
-    const struct lg_role *role;
+    const struct lg_role *role = NULL;
     struct lg_error err = {0};
 
     if (parse_role(c->flags[LG_FLAG_ROLE], &role, &err) != LG_OK)
