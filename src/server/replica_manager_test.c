@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "lane/fault.h"
 #include "model/partitioner.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
@@ -348,6 +349,318 @@ static void leftovers_stay_while_the_metadata_is_away(void **state)
     assert_int_equal(status_of(w, 0, 0), 200);
 }
 
+/* --- States, terms, resets. --------------------------------------------------------------------
+ */
+
+/* Member `name` of partition 0 in the report of server 0, as text; the caller frees it. */
+static char *told(struct lg_clw *w, const char *name)
+{
+    LG_AUTO_STR char *text = lg_clw_meta_get(w, REPORT);
+    LG_AUTO(lg_json) *json = NULL;
+    const struct lg_json *report, *value;
+    struct lg_error err = {0};
+
+    if (text == NULL)
+        return lg_strdup("nothing");
+    assert_ok(lg_json_parse(lg_slice_str(text), &json, &err));
+    report = lg_json_get(json, "0");
+    value = lg_json_get(report, name);
+    if (lg_json_type(value) == LG_JSON_INT)
+        return lg_strf("%lld", (long long)lg_json_int(value));
+    return lg_strdup(lg_json_get_str(report, name, "nothing"));
+}
+
+static void expect_told(struct lg_clw *w, const char *name, const char *want)
+{
+    LG_AUTO_STR char *got = told(w, name);
+
+    if (strcmp(got, want) != 0)
+        fail_msg("%s is told as '%s', not '%s'", name, got, want);
+}
+
+/* Partition 0 here and on s1, led by `leader` in `term`; partition 1 is s1's. */
+static void assign_led(struct lg_clw *w, const char *leader, int term, const char *more)
+{
+    LG_AUTO_STR char *value = lg_strf("{\"partitions\":[[\"s0_8888\",\"s1_8888\"],[\"s1_8888\"]],"
+                                      "\"leaders\":[\"%s\",\"s1_8888\"],\"terms\":[%d,1]%s}",
+                                      leader, term, more);
+
+    assign(w, value);
+}
+
+static void leadership_follows_the_terms(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign_led(w, "s1_8888", 3, "");
+    expect_told(w, "state", "STANDBY");
+    expect_told(w, "term", "3");
+    assign_led(w, "s0_8888", 4, "");
+    expect_told(w, "state", "LEADER");
+    expect_told(w, "status", "COMPLETED");
+    assign_led(w, "s1_8888", 3, ""); /* Of yesterday. */
+    expect_told(w, "state", "LEADER");
+    expect_told(w, "term", "4");
+    assign_led(w, "s1_8888", 5, "");
+    expect_told(w, "state", "STANDBY");
+    expect_told(w, "term", "5");
+    assert_int_equal(status_of(w, 0, 0), 200);
+}
+
+/* Release 0.1 names no leaders: the first of the list leads. */
+static void without_leaders_the_first_of_the_list_leads(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign(w, FIRST_ONLY);
+    expect_told(w, "state", "LEADER");
+    assign(w, "{\"partitions\":[[\"s1_8888\",\"s0_8888\"],[\"s1_8888\"]]}");
+    expect_told(w, "state", "STANDBY");
+}
+
+static void a_reset_opens_a_replica_again_and_only_once(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign_led(w, "s0_8888", 1, "");
+    expect_told(w, "reset", "0");
+    lg_clw_topic_delete(w, "cities_v1"); /* It must do without the log. */
+    assign_led(w, "s0_8888", 1, ",\"resets\":{\"0\":{\"s0_8888\":1}}");
+    expect_told(w, "reset", "1");
+    expect_told(w, "state", "LEADER");
+    expect_told(w, "status", "COMPLETED");
+    assert_int_equal(status_of(w, 0, 0), 200);
+}
+
+#define WIPED ",\"resets\":{\"0\":{\"s0_8888\":{\"number\":2,\"wipe\":true}}}"
+
+static void a_reset_that_wipes_reads_everything_again_and_not_after_each_restart(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign_led(w, "s0_8888", 1, "");
+    assign_led(w, "s0_8888", 1, WIPED);
+    expect_told(w, "reset", "2");
+    expect_told(w, "status", "COMPLETED");
+    lg_clw_topic_delete(w, "cities_v1");
+    for (int i = 0; i < 2; i++) { /* Without the log a second wipe could not be healed. */
+        if (i == 0)
+            lg_clw_server_stop(w, 0);
+        else
+            lg_clw_server_kill(w, 0);
+        lg_clw_server_start(w, 0);
+        lg_clw_run_ms(w, 6000);
+        expect_told(w, "status", "COMPLETED");
+        expect_told(w, "reset", "2");
+        assert_int_equal(status_of(w, 0, 0), 200);
+    }
+}
+
+static void a_wipe_that_came_while_the_server_was_away_is_done(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign_led(w, "s0_8888", 1, "");
+    lg_clw_server_stop(w, 0);
+    lg_clw_topic_delete(w, "cities_v1");
+    assign_led(w, "s0_8888", 1, WIPED);
+    lg_clw_server_start(w, 0);
+    lg_clw_run_ms(w, 20000);
+    expect_told(w, "state", "ERROR"); /* All is gone, and so is the log. */
+    expect_told(w, "status", "ERROR");
+}
+
+/* --- What fails. -------------------------------------------------------------------------------
+ */
+
+static void a_topic_that_was_deleted_by_hand_is_told_and_what_is_complete_is_served(void **state)
+{
+    struct lg_clw *w = *state;
+    LG_AUTO_STR char *text = NULL;
+
+    assign(w, FIRST_ONLY);
+    lg_clw_topic_delete(w, "cities_v1");
+    lg_clw_run_ms(w, 30000);
+    expect_report(w, "COMPLETED", "");
+    assert_int_equal(status_of(w, 0, 0), 200);
+    assign(w, BOTH); /* The other partition is nowhere any more. */
+    lg_clw_run_ms(w, 20000);
+    expect_report(w, "COMPLETED", "ERROR");
+    text = lg_clw_meta_get(w, REPORT);
+    assert_non_null(strstr(text, "topic cities_v1 does not exist any more; partition 1"));
+    assert_int_equal(status_of(w, 0, 0), 200);
+    lg_clw_topic(w, "cities_v1", PARTITIONS); /* Somebody wrote it again, and resets it. */
+    lg_clw_rows(w, "cities_v1", PARTITIONS, rows, ROWS, /* whole= */ true);
+    assign(w, "{\"partitions\":[[\"s0_8888\"],[\"s0_8888\"]],"
+              "\"resets\":{\"1\":{\"s0_8888\":1}}}");
+    expect_report(w, "COMPLETED", "COMPLETED");
+    assert_int_equal(status_of(w, 0, 1), 200);
+}
+
+static void a_disk_that_fails_once_is_tried_again_until_it_works(void **state)
+{
+    struct lg_clw *w = *state;
+    LG_AUTO_STR char *why = NULL;
+
+    lg_fault_arm(LG_FAULT_CHECKPOINT_WRITE, 0, 6);
+    assign(w, FIRST_ONLY);
+    expect_told(w, "state", "ERROR");
+    why = told(w, "error");
+    assert_non_null(strstr(why, "CHECKPOINT_WRITE"));
+    lg_clw_run_ms(w, 4000);
+    expect_told(w, "state", "ERROR");
+    expect_told(w, "retries", "2"); /* After 1, 2 and 4 s. */
+    lg_clw_run_ms(w, 120000);
+    lg_fault_disarm_all();
+    expect_told(w, "state", "LEADER");
+    expect_told(w, "status", "COMPLETED");
+    expect_told(w, "error", "nothing");
+    assert_int_equal(status_of(w, 0, 0), 200);
+}
+
+static void junk_in_the_assignment_changes_nothing(void **state)
+{
+    static const char *const junk[] = {"",
+                                       "{",
+                                       "7",
+                                       "[]",
+                                       "{}",
+                                       "{\"partitions\":7}",
+                                       "{\"partitions\":[]}",
+                                       "{\"partitions\":[[7]]}",
+                                       "{\"partitions\":[[\"s0_8888\"],\"s0_8888\"]}",
+                                       "\x00\x01"};
+    struct lg_clw *w = *state;
+
+    assign(w, BOTH);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(junk); i++) {
+        lg_clw_meta(w, LG_META_PUT, "/assignment/no-topic-at-all", junk[i]);
+        lg_clw_meta(w, LG_META_PUT, "/assignment/towns_v1", junk[i]);
+        assign(w, junk[i]);
+        expect_report(w, "COMPLETED", "COMPLETED");
+        assert_int_equal(on_disk(w), 2);
+    }
+    assert_int_equal(status_of(w, 0, 0), 200);
+    assign(w, NEITHER); /* And what can be read again is followed. */
+    assert_int_equal(on_disk(w), 0);
+}
+
+static void another_number_of_partitions_begins_anew(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign(w, BOTH);
+    assign(w, "{\"partitions\":[[\"s0_8888\"]]}");
+    lg_clw_run_ms(w, 3000);
+    expect_report(w, "COMPLETED", "");
+    assert_int_equal(on_disk(w), 1);
+    assign(w, "{\"partitions\":[[\"s1_8888\"],[\"s0_8888\"]]}");
+    lg_clw_run_ms(w, 3000);
+    expect_report(w, "", "COMPLETED");
+    assert_int_equal(on_disk(w), 1);
+}
+
+/* --- Order. ------------------------------------------------------------------------------------
+ */
+
+static void what_leaves_is_withdrawn_first_and_still_read_for_a_while(void **state)
+{
+    struct lg_clw *w = *state;
+    bool read_after_withdrawal = false;
+
+    assign(w, BOTH);
+    lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v1", FIRST_ONLY);
+    for (int i = 0; i < 200; i++) {
+        LG_AUTO_STR char *text = lg_clw_meta_get(w, REPORT);
+        bool is_told = strstr(text, "\"1\":") != NULL;
+        int status = status_of(w, 0, 1);
+
+        if (is_told)
+            assert_int_equal(status, 200); /* Never told and not there. */
+        read_after_withdrawal |= !is_told && status == 200;
+        lg_clw_run_ms(w, 10);
+    }
+    assert_true(read_after_withdrawal);
+    assert_int_equal(status_of(w, 0, 1), 503);
+    assert_int_equal(on_disk(w), 1);
+}
+
+static void a_replica_that_comes_back_in_its_grace_was_never_closed(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign(w, BOTH);
+    lg_clw_topic_delete(w, "cities_v1"); /* Read again it could not be. */
+    lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v1", FIRST_ONLY);
+    lg_clw_run_ms(w, 500);
+    expect_report(w, "COMPLETED", "");
+    assign(w, BOTH);
+    expect_report(w, "COMPLETED", "COMPLETED");
+    assert_int_equal(status_of(w, 0, 1), 200);
+}
+
+static void without_metadata_all_is_kept_and_served(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign(w, BOTH);
+    lg_meta_sim_cut(w->meta, "s0", true);
+    assign(w, NEITHER);
+    lg_clw_run_ms(w, 60000); /* Many session timeouts. */
+    assert_int_equal(status_of(w, 0, 0), 200);
+    assert_int_equal(status_of(w, 0, 1), 200);
+    assert_int_equal(on_disk(w), 2);
+    lg_meta_sim_heal(w->meta);
+    lg_clw_run_ms(w, 20000);
+    assert_int_equal(on_disk(w), 0);
+    expect_report(w, "", "");
+}
+
+/* Everything is told ready by itself, and only what can be read. */
+static void after_a_restart_nothing_is_told_before_it_can_be_read(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign(w, BOTH);
+    for (int round = 0; round < 4; round++) {
+        lg_clw_server_kill(w, 0);
+        lg_clw_run_ms(w, round % 2 == 0 ? 6000 : 100);
+        lg_clw_server_start(w, 0);
+        for (int i = 0; i < 60; i++) {
+            LG_AUTO_STR char *text = NULL;
+
+            lg_clw_run_ms(w, 7);
+            text = lg_clw_meta_get(w, REPORT);
+            if (text != NULL && round % 2 == 0 && strstr(text, "COMPLETED") != NULL)
+                assert_true(status_of(w, 0, 0) == 200 || status_of(w, 0, 1) == 200);
+        }
+        lg_clw_run_ms(w, 6000);
+        expect_report(w, "COMPLETED", "COMPLETED");
+    }
+}
+
+/* A clock that is a day off, either way, and that jumps meanwhile. */
+static void wall_clocks_may_say_what_they_like(void **state)
+{
+    static const int64_t day_ms = 86400000;
+    struct lg_clw *w = *state;
+
+    lg_sim_node_set_skew_ms(w->servers[0].node, -day_ms);
+    assign(w, FIRST_ONLY);
+    expect_report(w, "COMPLETED", "");
+    lg_sim_node_set_skew_ms(w->servers[0].node, day_ms);
+    assign(w, BOTH);
+    expect_report(w, "COMPLETED", "COMPLETED");
+    lg_clw_server_kill(w, 0);
+    lg_sim_node_set_skew_ms(w->servers[0].node, -day_ms);
+    lg_clw_server_start(w, 0);
+    lg_clw_run_ms(w, 6000);
+    expect_report(w, "COMPLETED", "COMPLETED");
+    assert_int_equal(status_of(w, 0, 0), 200);
+    assign(w, NEITHER);
+    assert_int_equal(on_disk(w), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
 
 int main(void)
@@ -367,6 +680,20 @@ int main(void)
         TEST(what_went_elsewhere_while_the_server_was_away_is_removed),
         TEST(a_leftover_that_is_ours_again_while_it_is_removed_is_read_anew),
         TEST(leftovers_stay_while_the_metadata_is_away),
+        TEST(leadership_follows_the_terms),
+        TEST(without_leaders_the_first_of_the_list_leads),
+        TEST(a_reset_opens_a_replica_again_and_only_once),
+        TEST(a_reset_that_wipes_reads_everything_again_and_not_after_each_restart),
+        TEST(a_wipe_that_came_while_the_server_was_away_is_done),
+        TEST(a_topic_that_was_deleted_by_hand_is_told_and_what_is_complete_is_served),
+        TEST(a_disk_that_fails_once_is_tried_again_until_it_works),
+        TEST(junk_in_the_assignment_changes_nothing),
+        TEST(another_number_of_partitions_begins_anew),
+        TEST(what_leaves_is_withdrawn_first_and_still_read_for_a_while),
+        TEST(a_replica_that_comes_back_in_its_grace_was_never_closed),
+        TEST(without_metadata_all_is_kept_and_served),
+        TEST(after_a_restart_nothing_is_told_before_it_can_be_read),
+        TEST(wall_clocks_may_say_what_they_like),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
