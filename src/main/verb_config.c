@@ -102,7 +102,7 @@ int lg_verb_config_explain(const struct lg_command *c)
 
 /* --- check ------------------------------------------------------------------------------------ */
 struct report {
-    const struct lg_role *role = NULL;
+    const struct lg_role *role;
     const char *path;
     struct lg_slice text;
     struct lg_buf errors, warnings; /* one per line */
@@ -284,7 +284,7 @@ struct show {
     char **words; /* the options of the role */
     int count;
     bool json, help;
-    const struct lg_role *role = NULL;
+    const struct lg_role *role;
 };
 
 /* `--output FORMAT` and `--role ROLE` are of this verb, all other words of the role. */
