@@ -47,6 +47,7 @@ struct lg_catalog_replica {
     uint64_t records, bytes; /* taken in so far; bytes of keys and values */
     enum lg_replica_state state;
     int64_t term, reset; /* as of struct lg_replica_report */
+    char *error;         /* NULL: none */
 };
 
 struct lg_catalog_partition {

@@ -216,6 +216,7 @@ static bool add_replica(struct lg_catalog_topic *topic, uint32_t instance, const
             .bytes = report.bytes,
             .term = report.term,
             .reset = report.reset,
+            .error = report.error == NULL ? NULL : lg_strdup(report.error),
         };
     return true;
 }
@@ -301,6 +302,14 @@ struct lg_catalog_snapshot *lg_catalog_snapshot_ref(struct lg_catalog_snapshot *
     return s;
 }
 
+static void topic_done(struct lg_catalog_topic *topic)
+{
+    for (uint32_t p = 0; p < topic->partition_count; p++)
+        for (uint32_t i = 0; i < topic->partitions[p].count; i++)
+            lg_free(topic->partitions[p].replicas[i].error);
+    lg_free(topic->partitions);
+}
+
 void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s)
 {
     if (s == NULL || --s->refs > 0)
@@ -318,7 +327,7 @@ void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s)
     }
     for (size_t i = 0; i < s->topics.size; i++) {
         lg_free(s->topics.data[i].name);
-        lg_free(s->topics.data[i].partitions);
+        topic_done(&s->topics.data[i]);
     }
     for (size_t i = 0; i < s->routers.size; i++)
         lg_free(s->routers.data[i]);

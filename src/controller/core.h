@@ -100,6 +100,9 @@ struct lg_change {
     char *pusher;
     int64_t size_bytes; /* -1: not said */
     bool swap_deferred;
+    enum lg_node_state node_state;
+    int64_t partition; /* -1: all */
+    bool wipe;
     struct lg_buf dictionary; /* for the start of push; empty: none */
     int64_t lease_ms;
     int64_t *counts; /* by partition */
