@@ -202,9 +202,21 @@ def ring_judge():
         bad("judge", step.stdout + step.stderr)
 
 
+def ring_models():
+    """The election and the swap of versions as models; each search counts as one test."""
+    step = run([sys.executable, "tools/models.py"], timeout=900)
+    lines = [line for line in step.stdout.splitlines() if re.match(r"\w+: (assertion|cycle)", line)]
+    wrong = [line for line in lines if "FOUND" in line]
+    for line in lines:
+        if line not in wrong:
+            ok(f"models {line}")
+    if step.returncode != 0 or not lines:
+        bad("models", step.stdout + step.stderr)
+
+
 RINGS = [("tidy", ring_tidy, 30), ("unit", ring_unit, 420), ("contract", ring_contract, 240),
          ("tsan", ring_tsan, 420), ("sim", ring_sim, 600), ("process", ring_process, 900), ("fuzz", ring_fuzz, 900),
-         ("judge", ring_judge, 180)]
+         ("judge", ring_judge, 180), ("models", ring_models, 60)]
 
 
 def save_facts():

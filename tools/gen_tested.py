@@ -17,6 +17,8 @@ RINGS = {
     "process": "The real program as an operator runs it: kill -9 at random moments and at named fault points, damaged "
                "files, full disks, wrong input, packages, every command of the README.",
     "fuzz": "Everything that parses, with kept corpora and dictionaries.",
+    "models": "The election of controllers and the swap of versions as models (`docs/models`), searched completely by "
+              "spin; each of their planted bugs must be found.",
 }
 
 
