@@ -2,7 +2,9 @@
  * says why it cannot start. */
 #include "server/server.h"
 
+#include "base/health.h"
 #include "base/str.h"
+#include "drivers/loghttp/loghttp.h"
 #include "drivers/memkv/engine_memkv.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
@@ -129,6 +131,274 @@ static void it_says_why_it_cannot_start(void **state)
     lg_clw_free(w);
 }
 
+/* --- Servers with options of their own, on the nodes of the world. -----------------------------
+ */
+
+struct own {
+    struct lg_clw *w;
+    unsigned node;
+    struct lg_server_options o; /* the rest is filled in */
+    bool with_disk;
+    struct lg_engine_driver *engines;
+    struct lg_loghttp *log;
+    struct lg_server *server;
+    enum lg_rc rc;
+    struct lg_error err;
+    unsigned failures; /* that were told */
+    bool stopped;
+};
+
+static void note_failed(void *ctx, const struct lg_error *err)
+{
+    struct own *own = ctx;
+
+    own->failures++;
+    own->err = *err;
+}
+
+static void own_main(void *ctx)
+{
+    struct own *own = ctx;
+    struct lg_clw_node *n = &own->w->servers[own->node];
+    struct lg_lane *lane = lg_sim_lane_new(own->w->sim, n->node, "own");
+    struct lg_transport *transport = lg_net_sim_transport(own->w->net);
+    struct lg_loghttp_options log = {transport, lane, "lagoon+http://ground:5555"};
+    struct lg_error err = {0};
+
+    assert_ok(lg_loghttp_new(&log, &own->log, &err));
+    own->engines = lg_memkv_new(n->disk, "engines");
+    own->o.lane = lane;
+    own->o.transport = transport;
+    own->o.metastore = lg_meta_sim_session(own->w->meta, lane);
+    own->o.pubsub = lg_loghttp_pubsub(own->log);
+    own->o.driver = own->engines;
+    own->o.checkpoint_path = "checkpoints";
+    own->o.host = n->name;
+    own->o.port = LG_CLW_SERVER_PORT;
+    own->o.failed = note_failed;
+    own->o.failed_ctx = own;
+    if (own->with_disk)
+        own->o.disk = n->disk;
+    own->server = NULL;
+    own->rc = lg_server_start(&own->o, &own->server, &own->err);
+}
+
+static void own_start(struct own *own)
+{
+    struct lg_sim_node *node = own->w->servers[own->node].node;
+
+    if (!lg_sim_node_alive(node))
+        lg_sim_node_start(node);
+    lg_sim_node_run(node, own_main, own);
+}
+
+static void own_is_stopped(void *ctx)
+{
+    ((struct own *)ctx)->stopped = true;
+}
+
+static void own_stop(void *ctx)
+{
+    struct own *own = ctx;
+
+    own->stopped = false;
+    lg_server_stop(own->server, own_is_stopped, own);
+}
+
+#define HERE "/assignment/cities_v1", "{\"partitions\":[[\"s0_8888\"]]}"
+#define ROW                                                                                        \
+    &(struct lg_clw_row)                                                                           \
+    {                                                                                              \
+        LG_LIT("\x02k"), LG_LIT("\x54"), 1                                                         \
+    }
+
+static struct lg_clw *world_with_a_push(uint64_t seed, uint32_t partitions)
+{
+    struct lg_clw *w = lg_clw_new(seed, /* with_controller= */ false);
+
+    lg_clw_store(w, "cities", 1, 1, (int32_t)partitions);
+    lg_clw_topic(w, "cities_v1", partitions);
+    lg_clw_rows(w, "cities_v1", partitions, ROW, 1, /* whole= */ true);
+    return w;
+}
+
+/* The second one neither takes the name of the first nor tells anything under it. */
+static void two_servers_of_one_name_are_not_mixed_up(void **state)
+{
+    struct lg_clw *w = world_with_a_push(35, 1);
+    struct own second = {.w = w, .node = 1, .with_disk = true};
+    LG_AUTO_STR char *report = NULL, *announced = NULL, *later = NULL;
+
+    (void)state;
+    second.o.instance = "s0_8888";
+    second.o.conflict_ms = 5000;
+    lg_clw_server_start(w, 0);
+    lg_clw_meta(w, LG_META_PUT, HERE);
+    lg_clw_run_ms(w, 3000);
+    announced = lg_clw_meta_get(w, "/instances/s0_8888");
+    own_start(&second);
+    assert_int_equal(second.rc, LG_OK);
+    lg_clw_run_ms(w, 3000);
+    assert_int_equal(second.failures, 0); /* The other one might go. */
+    lg_clw_run_ms(w, 5000);
+    assert_int_equal(second.failures, 1);
+    assert_rc(LG_ERR_CONFLICT, second.err.rc);
+    assert_non_null(strstr(second.err.text, "s0_8888"));
+    assert_false(lg_server_ready(second.server));
+    later = lg_clw_meta_get(w, "/instances/s0_8888");
+    assert_string_equal(announced, later);
+    lg_sim_node_run(w->servers[1].node, own_stop, &second);
+    lg_clw_run_ms(w, 10000);
+    assert_true(second.stopped);
+    report = lg_clw_meta_get(w, "/replicas/cities_v1/s0_8888"); /* That of the first is there. */
+    assert_non_null(strstr(report, "COMPLETED"));
+    assert_true(lg_server_ready(w->servers[0].server));
+    lg_clw_free(w);
+}
+
+static void a_directory_of_another_cluster_is_refused(void **state)
+{
+    struct lg_clw *w = world_with_a_push(36, 1);
+    struct own own = {.w = w, .with_disk = true, .o = {.cluster = "prod", .zone = "rack-3"}};
+    LG_AUTO_STR char *announced = NULL;
+
+    (void)state;
+    own_start(&own);
+    assert_int_equal(own.rc, LG_OK);
+    lg_clw_run_ms(w, 1000);
+    announced = lg_clw_meta_get(w, "/instances/s0_8888");
+    assert_non_null(strstr(announced, "\"zone\":\"rack-3\""));
+    lg_clw_server_kill(w, 0);
+    own.o.cluster = "test";
+    own_start(&own);
+    assert_rc(LG_ERR_CONFLICT, own.rc);
+    assert_non_null(strstr(own.err.text, "belongs to a server of the cluster prod"));
+    lg_clw_server_kill(w, 0);
+    own.o.cluster = "prod";
+    own_start(&own);
+    assert_int_equal(own.rc, LG_OK);
+    lg_clw_free(w);
+}
+
+/* Release 0.1 wrote no server.json: what is there is a standalone's, and not to be swept. */
+static void replicas_without_an_identity_are_not_for_a_cluster(void **state)
+{
+    struct lg_clw *w = world_with_a_push(37, 1);
+    struct own own = {.w = w};
+
+    (void)state;
+    lg_clw_meta(w, LG_META_PUT, HERE);
+    own_start(&own); /* As 0.1 left it. */
+    lg_clw_run_ms(w, 3000);
+    assert_int_equal(lg_server_replicas(own.server).leader, 1);
+    lg_clw_server_kill(w, 0);
+    own.with_disk = true;
+    own.o.cluster = "prod";
+    own_start(&own);
+    assert_rc(LG_ERR_CONFLICT, own.rc);
+    assert_non_null(strstr(own.err.text, "holds replicas of a standalone Lagoon"));
+    lg_clw_server_kill(w, 0);
+    own.o.cluster = NULL; /* A standalone opens it as ever. */
+    own_start(&own);
+    assert_int_equal(own.rc, LG_OK);
+    lg_clw_run_ms(w, 6000);
+    assert_int_equal(lg_server_replicas(own.server).leader, 1);
+    lg_clw_free(w);
+}
+
+static void it_is_withdrawn_before_it_stops_to_answer(void **state)
+{
+    struct lg_clw *w = world_with_a_push(38, 1);
+    struct own own = {.w = w, .with_disk = true, .o = {.drain_ms = 1000}};
+    unsigned answered = 0;
+
+    (void)state;
+    lg_clw_meta(w, LG_META_PUT, HERE);
+    own_start(&own);
+    lg_clw_run_ms(w, 3000);
+    assert_true(lg_server_ready(own.server));
+    lg_sim_node_run(w->servers[0].node, own_stop, &own);
+    for (int i = 0; i < 300 && !own.stopped; i++) {
+        LG_AUTO_STR char *report = lg_clw_meta_get(w, "/replicas/cities_v1/s0_8888");
+        int status = own.stopped ? 0 : lg_clw_get(w, &w->servers[0], "/storage/cities_v1/0/%02k");
+
+        if (report != NULL)
+            assert_int_equal(status, 200);
+        answered += report == NULL && status == 200;
+        lg_clw_run_ms(w, 10);
+    }
+    assert_true(own.stopped);
+    assert_true(answered > 10);
+    lg_clw_free(w);
+}
+
+static void replicas_open_a_few_at_a_time(void **state)
+{
+    enum { PARTITIONS = 24 };
+    struct lg_clw *w = world_with_a_push(39, PARTITIONS);
+    struct own own = {.w = w, .with_disk = true, .o = {.opens_max = 2}};
+    LG_SCOPED(lg_buf) value = {0};
+    uint32_t most = 0, waiting = 0;
+
+    (void)state;
+    lg_buf_append_str(&value, "{\"partitions\":[");
+    for (int p = 0; p < PARTITIONS; p++)
+        lg_buf_append_str(&value, p == 0 ? "[\"s0_8888\"]" : ",[\"s0_8888\"]");
+    lg_buf_append_str(&value, "]}");
+    lg_buf_append_byte(&value, 0);
+    lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v1", (const char *)value.data);
+    for (int round = 0; round < 2; round++) {
+        own_start(&own);
+        for (int i = 0; i < 4000; i++) {
+            struct lg_replica_sum sum = lg_server_replicas(own.server);
+
+            most = LG_MAX(most, sum.opening);
+            waiting = LG_MAX(waiting, sum.waiting_to_open);
+            if (sum.waiting_to_open > 0) /* The next server must not be taken down yet. */
+                assert_false(lg_server_ready(own.server) && sum.leader == 0);
+            lg_sim_run_us(w->sim, 500);
+        }
+        lg_clw_run_ms(w, 3000);
+        assert_int_equal(lg_server_replicas(own.server).leader, PARTITIONS);
+        assert_true(lg_server_ready(own.server));
+        lg_clw_server_kill(w, 0);
+    }
+    assert_int_equal(most, 2);
+    assert_true(waiting > 10);
+    lg_clw_free(w);
+}
+
+static bool find_line(const struct lg_buf *text, const char *line)
+{
+    LG_AUTO_STR char *all = lg_strndup((const char *)text->data, text->size);
+
+    return strstr(all, line) != NULL;
+}
+
+static void its_health_names_what_is_wrong(void **state)
+{
+    struct lg_clw *w = world_with_a_push(40, 1);
+    struct own own = {.w = w, .with_disk = true};
+    LG_SCOPED(lg_buf) text = {0};
+
+    (void)state;
+    lg_health_reset();
+    lg_clw_meta(w, LG_META_PUT, HERE);
+    own_start(&own);
+    lg_server_health(own.server);
+    assert_false(lg_health_write(&text, LG_HEALTH_READY, 0, /* verbose= */ true));
+    assert_true(find_line(&text, "[-]server has not announced itself"));
+    assert_true(find_line(&text, "[-]assignment is not read yet"));
+    lg_clw_run_ms(w, 3000);
+    lg_server_health(own.server);
+    lg_buf_clear(&text);
+    assert_true(lg_health_write(&text, LG_HEALTH_READY, 0, /* verbose= */ true));
+    assert_true(find_line(&text, "[+]server"));
+    assert_true(find_line(&text, "1 leader, 0 standby, 0 offline, 0 error"));
+    lg_health_reset();
+    lg_clw_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +406,12 @@ int main(void)
         cmocka_unit_test(it_announces_itself_again_after_a_lost_session),
         cmocka_unit_test(it_may_be_stopped_at_any_moment_of_its_start),
         cmocka_unit_test(it_says_why_it_cannot_start),
+        cmocka_unit_test(two_servers_of_one_name_are_not_mixed_up),
+        cmocka_unit_test(a_directory_of_another_cluster_is_refused),
+        cmocka_unit_test(replicas_without_an_identity_are_not_for_a_cluster),
+        cmocka_unit_test(it_is_withdrawn_before_it_stops_to_answer),
+        cmocka_unit_test(replicas_open_a_few_at_a_time),
+        cmocka_unit_test(its_health_names_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
