@@ -93,6 +93,59 @@ enum lg_rc lg_admin_until_served(struct lg_admin *a, const struct lg_command *c,
     return rc;
 }
 
+enum lg_rc lg_admin_may_change(struct lg_admin *a, const struct lg_command *c, const char *question,
+                               const char *answer, struct lg_error *err)
+{
+    enum lg_admin_confirm said = LG_ADMIN_NO_TERMINAL;
+
+    if (c->flags[LG_FLAG_YES] != NULL)
+        return LG_OK;
+    if (a->confirm != NULL)
+        said = a->confirm(a->ctx, question, answer);
+    if (said == LG_ADMIN_CONFIRMED)
+        return LG_OK;
+    if (said == LG_ADMIN_DENIED)
+        return lg_error_set(err, LG_ERR_CANCELLED, "nothing was changed");
+    return lg_error_set(err, LG_ERR_INVALID, "%s, and there is no terminal to ask at; add --yes",
+                        question);
+}
+
+#define WATCH_INTERVAL_MS 2000u
+#define PAINT_ANEW "\033[H\033[2J" /* Cursor home, screen empty. */
+
+enum lg_rc lg_admin_watch(struct lg_admin *a, const struct lg_command *c,
+                          enum lg_rc (*show)(struct lg_admin *a, const struct lg_command *c,
+                                             struct lg_error *err),
+                          struct lg_error *err)
+{
+    const char *interval = c->flags[LG_FLAG_INTERVAL];
+    uint64_t interval_ms = WATCH_INTERVAL_MS;
+    enum lg_rc rc = LG_OK;
+
+    if (interval != NULL)
+        rc = lg_command_parse_time(interval, &interval_ms, err);
+    if (rc != LG_OK || c->flags[LG_FLAG_WATCH] == NULL || a->flush == NULL)
+        return rc == LG_OK ? show(a, c, err) : rc;
+    for (;;) {
+        LG_SCOPED(lg_buf) screen = {0};
+        bool read_on;
+
+        rc = show(a, c, err);
+        if (rc != LG_OK)
+            return rc;
+        if (a->output == LG_OUTPUT_TABLE)
+            lg_buf_append_str(&screen, a->terminal ? PAINT_ANEW : "");
+        lg_buf_append_slice(&screen, lg_buf_slice(a->out));
+        if (a->output == LG_OUTPUT_TABLE && !a->terminal)
+            lg_buf_append_byte(&screen, '\n');
+        lg_buf_clear(a->out);
+        read_on = a->flush(a->ctx, &screen);
+        if (!read_on)
+            return LG_OK;
+        lg_admin_pause(a, interval_ms);
+    }
+}
+
 void lg_admin_print_json(struct lg_admin *a, const struct lg_json *json)
 {
     lg_json_write(a->out, json, /* pretty= */ a->output == LG_OUTPUT_JSON);

@@ -86,6 +86,18 @@ LG_MUST_CHECK enum lg_rc lg_admin_until_served(struct lg_admin *admin,
 LG_MUST_CHECK enum lg_rc lg_admin_reader_schema(struct lg_admin *admin, const char *store,
                                                 const char *which, struct lg_buf *out,
                                                 struct lg_error *err);
+/* Before a change that hurts: nothing is asked with --yes; whoever types at a terminal repeats
+ * `answer`; a script is told to add --yes. LG_ERR_CANCELLED, LG_ERR_INVALID. */
+LG_MUST_CHECK enum lg_rc lg_admin_may_change(struct lg_admin *admin,
+                                             const struct lg_command *command, const char *question,
+                                             const char *answer, struct lg_error *err);
+/* Runs `show`; with --watch again and again, as often as --interval says, until nobody reads it any
+ * more or it fails. */
+LG_MUST_CHECK enum lg_rc lg_admin_watch(struct lg_admin *admin, const struct lg_command *command,
+                                        enum lg_rc (*show)(struct lg_admin *a,
+                                                           const struct lg_command *c,
+                                                           struct lg_error *err),
+                                        struct lg_error *err);
 /* The JSON of an answer, as --output asks for JSON. */
 void lg_admin_print_json(struct lg_admin *admin, const struct lg_json *json);
 
@@ -128,6 +140,21 @@ LG_MUST_CHECK enum lg_rc lg_admin_push_list(struct lg_admin *a, const struct lg_
                                             struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_push_kill(struct lg_admin *a, const struct lg_command *c,
                                             struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_nodes(struct lg_admin *a, const struct lg_command *c,
+                                        struct lg_error *err);
+/* nodes remove, drain, activate */
+LG_MUST_CHECK enum lg_rc lg_admin_nodes_change(struct lg_admin *a, const struct lg_command *c,
+                                               struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_nodes_removable(struct lg_admin *a, const struct lg_command *c,
+                                                  struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_nodes_replicas(struct lg_admin *a, const struct lg_command *c,
+                                                 struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_replicas(struct lg_admin *a, const struct lg_command *c,
+                                           struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_replicas_reset(struct lg_admin *a, const struct lg_command *c,
+                                                 struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_cluster_status(struct lg_admin *a, const struct lg_command *c,
+                                                 struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_get(struct lg_admin *a, const struct lg_command *c,
                                       struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_status(struct lg_admin *a, const struct lg_command *c,

@@ -76,6 +76,8 @@ static void place(struct lg_buf *out, const char *typed, struct lg_slice word,
         *out_more = LG_COMPLETE_FILES;
     } else if (strcmp(text, "NAME") == 0 || strcmp(text, "STORE") == 0) {
         *out_more = LG_COMPLETE_STORES;
+    } else if (strcmp(text, "NODE") == 0) {
+        *out_more = LG_COMPLETE_NODES;
     } else if (strcmp(text, "COMMAND") == 0) {
         first_words(out, typed);
     }
@@ -158,6 +160,8 @@ static void alias_value(const char *option, enum lg_complete_more *out_more)
 
     if (strcmp(option, "--store") == 0)
         *out_more = LG_COMPLETE_STORES;
+    else if (strcmp(option, "--storage-node") == 0)
+        *out_more = LG_COMPLETE_NODES;
     else if (strcmp(option, "--profile") == 0)
         *out_more = LG_COMPLETE_PROFILES;
     else if (size > 5 && strcmp(option + size - 5, "-file") == 0)

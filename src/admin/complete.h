@@ -14,6 +14,7 @@ enum lg_complete_more {
     LG_COMPLETE_NOTHING,
     LG_COMPLETE_FILES,
     LG_COMPLETE_STORES,
+    LG_COMPLETE_NODES,   /* servers of the cluster */
     LG_COMPLETE_PROFILES /* of the user */
 };
 

@@ -130,15 +130,21 @@ static void options_of_the_standalone_are_flags(void **state)
     assert_int_equal(more, LG_COMPLETE_FILES);
 }
 
-static void profiles_are_offered_where_they_stand(void **state)
+static void nodes_and_profiles_are_offered_where_they_stand(void **state)
 {
     (void)state;
+    ASK("nodes", "drain", "");
+    assert_int_equal(more, LG_COMPLETE_NODES);
+    ASK("replicas", "reset", "s", "--instance", "");
+    assert_int_equal(more, LG_COMPLETE_NODES);
     ASK("profile", "use", "");
     assert_int_equal(more, LG_COMPLETE_PROFILES);
     ASK("get", "--profile", "");
     assert_int_equal(more, LG_COMPLETE_PROFILES);
     ASK("profile", "add", ""); /* A new name. */
     assert_int_equal(more, LG_COMPLETE_NOTHING);
+    ASK("replicas", "");
+    assert_int_equal(more, LG_COMPLETE_STORES);
 }
 
 static void venice_s_commands_and_their_options_are_offered(void **state)
@@ -164,6 +170,8 @@ static void venice_s_commands_and_their_options_are_offered(void **state)
     assert_int_equal(more, LG_COMPLETE_STORES);
     ASK("admin", "--new-store", "--key-schema-file", "");
     assert_int_equal(more, LG_COMPLETE_FILES);
+    ASK("admin", "--remove-node", "--storage-node", "");
+    assert_int_equal(more, LG_COMPLETE_NODES);
     ASK("admin", "--list-stores", "--profile", "");
     assert_int_equal(more, LG_COMPLETE_PROFILES);
     ASK("admin", "--list-stores", "--url", "");
@@ -196,7 +204,7 @@ int main(void)
         cmocka_unit_test_teardown(arguments_are_stores_or_files_by_their_place, tear_down),
         cmocka_unit_test_teardown(flags_are_offered_once_and_their_values_by_kind, tear_down),
         cmocka_unit_test_teardown(options_of_the_standalone_are_flags, tear_down),
-        cmocka_unit_test_teardown(profiles_are_offered_where_they_stand, tear_down),
+        cmocka_unit_test_teardown(nodes_and_profiles_are_offered_where_they_stand, tear_down),
         cmocka_unit_test_teardown(venice_s_commands_and_their_options_are_offered, tear_down),
         cmocka_unit_test_teardown(no_words_are_no_candidates, tear_down),
         cmocka_unit_test_teardown(shells_without_a_script_are_refused_by_name, tear_down),

@@ -199,7 +199,7 @@ static void begin_node_state(struct lg_change *ch)
     if (rc == LG_OK && ch->node_state == LG_NODE_REMOVED &&
         lg_catalog_instance(s, ch->text, NULL) != NULL)
         rc = lg_error_set(&err, LG_ERR_CONFLICT,
-                          "server '%s' is live; drain it with `lagoon admin drain-node %s`, and "
+                          "server '%s' is live; drain it with `lagoon nodes drain %s`, and "
                           "stop it before it is removed",
                           ch->text, ch->text);
     if (rc != LG_OK) {

@@ -1,5 +1,6 @@
 /* The verbs of admin/, on a lane of their own. */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -72,6 +73,14 @@ static enum lg_rc read_line(void *ctx, size_t bytes_max, bool wait, struct lg_bu
     return lg_reads_line(((struct lg_cli *)ctx)->reads, bytes_max, wait, out, out_got, err);
 }
 
+/* Whoever watches ends it so, and it did what it was to do. All that was shown is written. */
+static void watched_enough(void *ctx, int signo)
+{
+    (void)ctx;
+    (void)signo;
+    _exit(0);
+}
+
 enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, struct lg_error *err)
 {
     LG_SCOPED(lg_cli) cli = {0};
@@ -104,6 +113,9 @@ enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, st
     }
     if (cli.controller_url != NULL)
         rc = lg_api_client_new(cli.http, cli.lane, cli.controller_url, &admin.api, err);
+    if (rc == LG_OK && command->flags[LG_FLAG_WATCH] != NULL &&
+        command->kind != LG_COMMAND_PUSH_STATUS)
+        rc = lg_lane_uv_on_signal(cli.lane, SIGINT, watched_enough, NULL, err);
     if (rc == LG_OK)
         rc = lg_admin_run(&admin, command, err);
     lg_api_client_free(admin.api);

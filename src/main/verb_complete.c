@@ -54,6 +54,17 @@ static void complete_stores(struct lg_buf *out, const struct lg_command *c)
     }
 }
 
+static void complete_nodes(struct lg_buf *out, const struct lg_command *c)
+{
+    LG_AUTO(lg_json) *json = ask(c, LG_COMMAND_NODES);
+    const struct lg_json *rows = json == NULL ? NULL : lg_json_get(json, "nodes");
+
+    for (size_t i = 0; i < lg_json_size(rows); i++)
+        lg_complete_candidate(out, c->arguments[c->argument_count - 1],
+                              lg_json_get_str(lg_json_at(rows, i), "id", ""),
+                              lg_json_get_str(lg_json_at(rows, i), "state", "server"));
+}
+
 static void complete_profiles(struct lg_buf *out, const struct lg_command *c)
 {
     LG_SCOPED(lg_profiles) all = {0};
@@ -77,6 +88,8 @@ int lg_verb_complete(const struct lg_command *command)
     lg_complete(&out, command->argument_count, command->arguments, lg_cli_options(kind), &more);
     if (more == LG_COMPLETE_STORES)
         complete_stores(&out, command);
+    else if (more == LG_COMPLETE_NODES)
+        complete_nodes(&out, command);
     else if (more == LG_COMPLETE_PROFILES)
         complete_profiles(&out, command);
     else if (more == LG_COMPLETE_FILES)
