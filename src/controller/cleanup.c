@@ -1,8 +1,8 @@
 /* Old versions and the trash. Two loops under one timer, each one thing at a time:
  *
- *     versions  next store with versions to go ─▶ ask each live router ─▶ all serve the current
- * one: queue the change that retires them ─▶ next store ... trash     next topic ─▶ do servers
- * still hold it? ─▶ delete the topic ─▶ forget it ─▶ next ...
+ *     versions  next store with versions to go ─▶ ask each live router and server ─▶ all serve
+ * the current one: queue the change that retires them ─▶ next store ... trash     next topic ─▶ do
+ * servers still hold it? ─▶ delete the topic ─▶ forget it ─▶ next ...
  */
 #include "controller/cleanup.h"
 
@@ -14,7 +14,7 @@
 #include "net/http_client.h"
 
 #define ASK_TIMEOUT_US (5 * LG_SEC)
-#define ROUTERS_MAX 1000u
+#define READERS_MAX 20000u /* routers and servers */
 
 struct lg_cleanup {
     struct lg_controller *c;
@@ -23,9 +23,9 @@ struct lg_cleanup {
 
     /* Versions. */
     struct lg_http_client *http;
-    LG_VEC(char *) stores; /* names left to look at, last first */
-    LG_VEC(char *) routers;
-    size_t router_at;
+    LG_VEC(char *) stores;  /* names left to look at, last first */
+    LG_VEC(char *) readers; /* URLs */
+    size_t reader_at;
     char *store, *host, *target;
     int32_t current;
     struct lg_http_call call;
@@ -145,9 +145,9 @@ static void forget(char **text)
 static void store_done(struct lg_cleanup *k)
 {
     lg_http_call_done(&k->call);
-    for (size_t i = 0; i < k->routers.size; i++)
-        lg_free(k->routers.data[i]);
-    LG_VEC_DONE(&k->routers);
+    for (size_t i = 0; i < k->readers.size; i++)
+        lg_free(k->readers.data[i]);
+    LG_VEC_DONE(&k->readers);
     forget(&k->store);
     forget(&k->host);
     forget(&k->target);
@@ -155,7 +155,7 @@ static void store_done(struct lg_cleanup *k)
 
 static void ask_next(struct lg_cleanup *k);
 
-static void router_answered(struct lg_http_call *call)
+static void reader_answered(struct lg_http_call *call)
 {
     struct lg_cleanup *k = LG_CONTAINER_OF(call, struct lg_cleanup, call);
     bool confirmed =
@@ -164,7 +164,7 @@ static void router_answered(struct lg_http_call *call)
 
     k->asking = false;
     if (confirmed && !k->stopping) {
-        k->router_at++;
+        k->reader_at++;
         ask_next(k);
         return;
     }
@@ -182,15 +182,15 @@ static void ask_next(struct lg_cleanup *k)
 
     lg_http_call_done(&k->call);
     forget(&k->host);
-    if (k->router_at == k->routers.size) { /* All of them confirm. */
+    if (k->reader_at == k->readers.size) { /* All of them confirm. */
         lg_change_retire(k->c, k->store, k->current);
         store_done(k);
         next_store(k);
         return;
     }
-    if (lg_http_parse_url(lg_slice_str(k->routers.data[k->router_at]), &k->host, &port, &err) !=
+    if (lg_http_parse_url(lg_slice_str(k->readers.data[k->reader_at]), &k->host, &port, &err) !=
         LG_OK) {
-        lg_log(LG_LOG_WARN, "router_url_bad", "reason=\"%s\"", err.text);
+        lg_log(LG_LOG_WARN, "reader_url_bad", "reason=\"%s\"", err.text);
         store_done(k);
         next_store(k);
         return;
@@ -203,7 +203,7 @@ static void ask_next(struct lg_cleanup *k)
         .target = lg_slice_str(k->target),
         .deadline_us = lg_lane_now_us(k->c->o.lane) + ASK_TIMEOUT_US,
         .response_bytes_max = (size_t)64 << 10,
-        .done = router_answered,
+        .done = reader_answered,
     };
     lg_http_call_submit(k->http, &k->call);
 }
@@ -222,10 +222,20 @@ static void consider(struct lg_cleanup *k, char *take_name)
     }
     k->current = entry->store->current_version;
     k->target = lg_strf("/current_version/%s", k->store);
-    k->router_at = 0;
-    /* Without a current version no router serves anything of the store. */
-    for (size_t i = 0; k->current != 0 && i < s->routers.size && i < ROUTERS_MAX; i++)
-        LG_VEC_PUSH(&k->routers, lg_strdup(s->routers.data[i]));
+    k->reader_at = 0;
+    /* Without a current version nobody serves anything of the store. */
+    for (size_t i = 0; k->current != 0 && i < s->routers.size; i++)
+        LG_VEC_PUSH(&k->readers, lg_strdup(s->routers.data[i]));
+    /* Fast clients ask servers: one that lags would send them to what is gone. */
+    for (size_t i = 0; k->current != 0 && i < s->instances.size; i++)
+        LG_VEC_PUSH(&k->readers,
+                    lg_strf("http://%s:%u", s->instances.data[i].host, s->instances.data[i].port));
+    if (k->readers.size > READERS_MAX) {
+        lg_log(LG_LOG_ERROR, "retention_refused", "store=%s readers=%zu limit=%u", k->store,
+               k->readers.size, READERS_MAX);
+        store_done(k);
+        return;
+    }
     ask_next(k);
 }
 

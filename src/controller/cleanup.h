@@ -1,6 +1,6 @@
 /* Old versions and the trash: looks at regular intervals for versions that may go, asks every live
- * router whether it serves the current one, has them retired; deletes the topics of those that are
- * gone. Owned by the controller's lane.
+ * router and server whether it serves the current one, has them retired; deletes the topics of
+ * those that are gone. Owned by the controller's lane.
  */
 #ifndef LG_CONTROLLER_CLEANUP_H
 #define LG_CONTROLLER_CLEANUP_H
@@ -25,7 +25,8 @@ void lg_cleanup_explain(const struct lg_controller *c, const struct lg_store *st
                         struct lg_json *json);
 #define LG_CLEANUP_SETTLE_MS 2000   /* after a switch of versions nothing goes for so long */
 #define LG_CLEANUP_VERSIONS_MAX 16u /* at a time */
-/* Does a router's answer to /current_version/<store> say that it serves `current`? Pure. */
+/* Does a router's or server's answer to /current_version/<store> say that it serves `current`?
+ * Pure. */
 bool lg_cleanup_confirms(int status, struct lg_slice body, int32_t current);
 
 /* The versions that may go now, ascending: what model/retention.h says, but a push that failed

@@ -176,6 +176,26 @@ static void nothing_is_retired_while_a_router_serves_another_version(void **stat
     lg_cw_free(w);
 }
 
+static void nothing_is_retired_while_a_server_serves_another_version(void **state)
+{
+    struct lg_cw *w = lg_cw_start(21);
+
+    (void)state;
+    lg_cw_store_up(w);
+    w->played_serve = 3; /* It has not heard of the last switch. */
+    for (int i = 1; i <= 4; i++) {
+        LG_AUTO_STR char *id = lg_strf("p%d", i);
+
+        (void)lg_cw_push(w, id);
+    }
+    lg_sim_run_us(w->sim, 10 * LG_SEC);
+    assert_true(lg_cw_has_version(w, 1, "ONLINE"));
+    w->played_serve = 0;
+    lg_sim_run_us(w->sim, 5 * LG_SEC);
+    assert_false(lg_cw_has_version(w, 1, NULL));
+    lg_cw_free(w);
+}
+
 static void a_topic_that_was_deleted_is_forgotten_in_the_end(void **state)
 {
     struct lg_cw *w = lg_cw_start(22);
@@ -214,6 +234,7 @@ int main(void)
         cmocka_unit_test(two_backups_are_kept_and_older_ones_go),
         cmocka_unit_test(old_backups_stay_for_their_delay_and_say_until_when),
         cmocka_unit_test(nothing_is_retired_while_a_router_serves_another_version),
+        cmocka_unit_test(nothing_is_retired_while_a_server_serves_another_version),
         cmocka_unit_test(a_topic_that_was_deleted_is_forgotten_in_the_end),
         cmocka_unit_test(only_the_current_version_confirms),
     };

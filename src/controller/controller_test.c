@@ -72,7 +72,7 @@ static void wait_for(struct lg_cw *w, int version, const char *want)
     lg_names_version_topic(topic, "cities", version);
     for (int i = 0; i < 60; i++) {
         /* A server that lives says so again to a metadata store that lost its sessions. */
-        lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"srv1\",\"port\":88}");
+        lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"world\",\"port\":88}");
         lg_cw_report(w, topic, 1, "COMPLETED", NULL);
         assert_int_equal(lg_cw_persist(w, LG_HTTP_GET, target, NULL), 200);
         if (strcmp(lg_cw_text(w, "status"), want) == 0)
@@ -90,7 +90,7 @@ static int persist_push(struct lg_cw *w, const char *id)
     LG_AUTO_STR char *over = NULL;
     int version;
 
-    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"srv1\",\"port\":88}");
+    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"world\",\"port\":88}");
     assert_int_equal(lg_cw_persist(w, LG_HTTP_POST, "/request_topic", ask), 200);
     version = lg_cw_version(w);
     over = lg_strf("store_name=cities&version=%d", version);
@@ -114,7 +114,7 @@ static void persist_swap(struct lg_cw *w, int version)
     LG_AUTO_STR char *swap = lg_strf("store_name=cities&lagoon_swap_version=%d", version);
     int status = 0;
 
-    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"srv1\",\"port\":88}");
+    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"world\",\"port\":88}");
     assert_int_equal(lg_cw_persist(w, LG_HTTP_POST, "/request_topic", ask), 200);
     assert_int_equal(lg_cw_version(w), version);
     assert_int_equal(lg_cw_persist(w, LG_HTTP_POST, "/end_of_push", over), 200);
@@ -164,7 +164,7 @@ static bool a_life(uint64_t ops)
 
     assert_int_equal(persist_push(w, "p4"), 4); /* 3 is used for ever. */
     persist_swap(w, 5);
-    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"srv1\",\"port\":88}");
+    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"world\",\"port\":88}");
     assert_int_equal(
         lg_cw_persist(w, LG_HTTP_POST, "/empty_push", "store_name=cities&push_job_id=e6"), 200);
     assert_int_equal(lg_cw_version(w), 6);

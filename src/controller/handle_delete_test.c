@@ -293,7 +293,7 @@ static bool a_life(uint64_t ops)
     assert_int_equal(persist_get(w), 200);
     assert_int_equal(current_of(w), 0);
     assert_int_equal(lg_json_size(lg_json_get(lg_json_get(w->answer, "store"), "versions")), 0);
-    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"srv1\",\"port\":88}");
+    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"world\",\"port\":88}");
     do_it(w, "/request_topic", "store_name=cities&push_type=BATCH&push_job_id=p1");
     assert_int_equal(lg_cw_version(w), 2); /* 1 is used for ever. */
     was_cut = lg_sim_node_incarnation(w->node) > 1;
@@ -302,7 +302,7 @@ static bool a_life(uint64_t ops)
 
     lg_cw_restart(w);
     assert_int_equal(persist_get(w), 200);
-    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"srv1\",\"port\":88}");
+    lg_cw_put(w, "/instances/srv1_88", "{\"host\":\"world\",\"port\":88}");
     lg_sim_run_us(w->sim, 15 * LG_SEC);
     assert_null(lg_cw_topic("cities_v1"));
     assert_non_null(lg_cw_topic("cities_v2"));

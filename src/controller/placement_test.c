@@ -29,7 +29,7 @@ static void server_up(struct lg_cw *w, int n, const char *zone)
 {
     LG_AUTO_STR char *path = lg_strf("/instances/srv%d_88", n);
     LG_AUTO_STR char *value =
-        lg_strf("{\"host\":\"srv%d\",\"port\":88,\"zone\":\"%s\",\"release\":\"9.9\"}", n, zone);
+        lg_strf("{\"host\":\"world\",\"port\":88,\"zone\":\"%s\",\"release\":\"9.9\"}", zone);
 
     lg_cw_put(w, path, value);
 }

@@ -122,6 +122,81 @@ static void boot(void *ctx)
         fail_msg("controller: %s", err.text);
 }
 
+/* --- Servers, as far as they answer. -----------------------------------------------------------
+ */
+
+struct question { /* To a server, passed on to the controller. */
+    struct lg_http_call call;
+    struct lg_http_request *rq;
+    char *target;
+};
+
+static void answer_current(struct lg_http_request *rq, int64_t version)
+{
+    LG_SCOPED(lg_buf) body = {0};
+
+    lg_buf_appendf(&body, "{\"currentVersion\":%lld}", (long long)version);
+    lg_http_respond(rq, &(struct lg_http_response){.status = 200,
+                                                   .content_type = "application/json",
+                                                   .body = lg_buf_slice(&body)});
+}
+
+static void controller_said(struct lg_http_call *call)
+{
+    struct question *q = LG_CONTAINER_OF(call, struct question, call);
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error ignored;
+
+    if (call->rc == LG_OK && call->status == 200 &&
+        lg_json_parse(lg_buf_slice(&call->response_body), &json, &ignored) == LG_OK)
+        answer_current(q->rq, lg_json_get_int(lg_json_get(json, "store"), "currentVersion", -1));
+    else
+        lg_http_respond_text(q->rq, 503, "the controller says nothing");
+    lg_http_call_done(&q->call);
+    lg_free(q->target);
+    lg_free(q);
+}
+
+static void played_handle(void *ctx, struct lg_http_request *rq)
+{
+    struct lg_cw *w = ctx;
+    struct lg_slice path = lg_slice_skip(rq->target, strlen("/current_version/"));
+    struct question *q;
+
+    if (w->played_serve != 0) {
+        answer_current(rq, w->played_serve);
+        return;
+    }
+    q = lg_new(struct question);
+    q->rq = rq;
+    q->target = lg_strf("/store?store_name=%.*s", LG_FMT(path));
+    q->call = (struct lg_http_call){.host = "ctl",
+                                    .port = 5555,
+                                    .method = LG_HTTP_GET,
+                                    .target = lg_slice_str(q->target),
+                                    .deadline_us = lg_lane_now_us(w->client_lane) + LG_SEC,
+                                    .done = controller_said};
+    lg_http_call_submit(w->http, &q->call);
+}
+
+static void play_servers(struct lg_cw *w)
+{
+    struct lg_http_server_options o = {.transport = lg_net_sim_transport(w->net),
+                                       .lane = w->client_lane,
+                                       .host = "world",
+                                       .port = 88,
+                                       .handler = played_handle,
+                                       .ctx = w};
+    struct lg_error err = {0};
+
+    assert_ok(lg_http_server_start(&o, &w->played, &err));
+}
+
+static void nothing(void *ctx)
+{
+    (void)ctx;
+}
+
 static struct lg_cw *world_new(uint64_t seed)
 {
     struct lg_cw *w = lg_new(struct lg_cw);
@@ -133,6 +208,7 @@ static struct lg_cw *world_new(uint64_t seed)
     lg_disk_sim_follow(w->disk, w->node);
     w->client_lane = lg_sim_lane_new(w->sim, NULL, "client");
     w->http = lg_http_client_new(lg_net_sim_transport(w->net), w->client_lane);
+    play_servers(w);
     w->log.pubsub.ops = &log_ops;
     w->log.pubsub.url = "lagoon+http://ctl:5555";
     the_log = &w->log;
@@ -152,6 +228,7 @@ void lg_cw_free(struct lg_cw *w)
 {
     lg_json_unref(w->answer);
     lg_http_client_free(w->http);
+    lg_http_server_stop(w->played, 0, nothing, NULL);
     lg_sim_run_us(w->sim, LG_SEC); /* Its connections end. */
     lg_sim_free(w->sim);
     lg_net_sim_free(w->net);
@@ -337,7 +414,7 @@ void lg_cw_servers_up(struct lg_cw *w, int n)
 {
     for (int i = 1; i <= n; i++) {
         LG_AUTO_STR char *path = lg_strf("/instances/srv%d_88", i);
-        LG_AUTO_STR char *value = lg_strf("{\"host\":\"srv%d\",\"port\":88}", i);
+        LG_AUTO_STR char *value = lg_strf("{\"host\":\"world\",\"port\":88}");
 
         lg_cw_put(w, path, value);
     }

@@ -11,6 +11,7 @@
 #include "drivers/sim/transport_sim.h"
 #include "model/names.h"
 #include "net/http_client.h"
+#include "net/http_server.h"
 
 #define LG_CW_PARTITIONS 3 /* of the store "cities" */
 #define LG_CW_NEW_STORE                                                                            \
@@ -36,6 +37,10 @@ struct lg_cw {
     struct lg_sim_node *node;
     struct lg_lane *client_lane;
     struct lg_http_client *http;
+    /* At world:88, for every server: it says that it serves what the controller says is current,
+     * unless a test wants otherwise. */
+    struct lg_http_server *played;
+    int played_serve; /* another version; 0: the current one */
     struct lg_cw_log log;
     struct lg_controller_options extra; /* what a test wants otherwise */
 
