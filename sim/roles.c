@@ -5,6 +5,7 @@
 #include "drivers/memkv/engine_memkv.h"
 #include "drivers/metafile/metafile.h"
 #include "drivers/seglog/seglog.h"
+#include "drivers/sim/pubsub_wide.h"
 #include "net/http_server.h"
 #include "pubsub/log_front.h"
 #include "router/router.h"
@@ -38,10 +39,15 @@ static enum lg_rc open_log(struct lg_world_node *n, struct lg_lane *lane, struct
     struct lg_loghttp *log = NULL;
     enum lg_rc rc = lg_loghttp_new(&o, &log, err);
 
-    if (rc == LG_OK)
-        *out =
-            lg_log_sim_pubsub(lg_log_sim_new(lg_loghttp_pubsub(log), lane, &n->world->log_faults));
-    return rc;
+    struct lg_pubsub *reached;
+
+    if (rc != LG_OK)
+        return rc;
+    reached = lg_loghttp_pubsub(log);
+    if (n->world->wide_positions)
+        reached = lg_pubsub_wide_pubsub(lg_pubsub_wide_new(reached));
+    *out = lg_log_sim_pubsub(lg_log_sim_new(reached, lane, &n->world->log_faults));
+    return LG_OK;
 }
 
 /* --- Ground: metadata and log. -----------------------------------------------------------------

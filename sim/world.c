@@ -119,6 +119,7 @@ struct lg_world *lg_world_new(uint64_t seed)
     struct lg_world *w = lg_new(struct lg_world);
     size_t at = 0;
 
+    w->wide_positions = seed % 2 == 1;
     w->sim = lg_sim_new(seed);
     w->net = lg_net_sim_new(w->sim);
     w->meta = lg_meta_sim_new(w->sim);

@@ -95,8 +95,9 @@ struct lg_world {
     struct lg_world_operator operators[LG_WORLD_OPERATORS];
     bool scanned[LG_WORLD_ROUTERS][LG_HISTORY_STORES];
     char scan_reason[LG_WORLD_ROUTERS][LG_HISTORY_STORES][200];
-    bool mild;        /* only single servers fail: reads must not notice */
-    bool mild_crowds; /* servers have little room, and none crashes */
+    bool wide_positions; /* drivers/sim/pubsub_wide: in every other world */
+    bool mild;           /* only single servers fail: reads must not notice */
+    bool mild_crowds;    /* servers have little room, and none crashes */
     bool quiet;
     uint64_t faults_end_us, quiet_us;
     uint64_t excused_until_us;         /* Reads that begin before may fail. */
