@@ -191,7 +191,7 @@ static void told(struct lg_change *ch)
 static void begin_node_state(struct lg_change *ch)
 {
     const struct lg_catalog_snapshot *s = lg_ctl_snapshot(ch->c);
-    const struct lg_ctl_node *node;
+    const struct lg_ctl_node *node = NULL;
     struct lg_node_record record;
     struct lg_error err;
     enum lg_rc rc = find_node(ch->c, ch->text, &node, &err);
