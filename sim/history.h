@@ -78,6 +78,8 @@ struct lg_history {
     int64_t term;
     uint64_t leaders; /* how often another node came to lead */
 
+    bool clocks_differ; /* of the controllers: how long ago something was is not known */
+
     bool violated;
     char checker[32];
     char sentence[640];

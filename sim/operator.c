@@ -530,11 +530,21 @@ static void act_due(struct lg_timer *timer)
     act(a, lg_json_get(a->call.answer, "store"));
 }
 
+/* Of a leader that was deposed and does not know it: it tells what it knew. */
+static bool is_outdated(const struct actor *a)
+{
+    return a->call.term != 0 && a->call.term < a->w->history.term;
+}
+
 static void looked(struct lg_api_call *call)
 {
     struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
     bool unknown = lg_lane_now_us(a->lane) < a->o->unknown_until_us;
 
+    if (is_outdated(a)) {
+        look_soon(a, PAUSE_MAX_US);
+        return;
+    }
     if (a->o->life_open && (call->rc == LG_OK || call->rc == LG_ERR_NO_STORE)) {
         a->o->life_open = false;
         a->o->life_op = LG_LIFE_DELETE; /* Did it come through after all? */

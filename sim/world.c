@@ -104,6 +104,18 @@ static void add_node(struct lg_world *w, size_t at, enum lg_role role, unsigned 
     lg_disk_sim_follow(n->disk, n->node);
 }
 
+/* In some worlds one clock is a day off. */
+static void set_clocks(struct lg_world *w)
+{
+    struct lg_world_node *n = &w->nodes[lg_sim_rand_below(w->sim, LG_WORLD_NODES)];
+    int64_t skew_ms = lg_sim_rand_chance(w->sim, 1, 2) ? LG_WORLD_SKEW_MS : -LG_WORLD_SKEW_MS;
+
+    if (!lg_sim_rand_chance(w->sim, 1, 3))
+        return;
+    lg_sim_node_set_skew_ms(n->node, skew_ms);
+    w->history.clocks_differ = n->role == LG_ROLE_CONTROLLER;
+}
+
 static void metadata_written(void *ctx, struct lg_sim_node *node,
                              const struct lg_meta_change *changes, size_t count)
 {
@@ -135,6 +147,7 @@ struct lg_world *lg_world_new(uint64_t seed)
         add_node(w, at++, LG_ROLE_OPERATOR, i, "operator", false);
     add_node(w, at++, LG_ROLE_READER, 0, "reader", false);
     assert(at == LG_WORLD_NODES);
+    set_clocks(w);
     w->mild = lg_sim_rand_chance(w->sim, 1, 4);
     w->mild_crowds = lg_sim_rand_chance(w->sim, 1, 2);
     w->faults_end_us =

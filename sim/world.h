@@ -83,6 +83,8 @@ struct lg_world_cut { /* A partition that will heal. */
 };
 #define LG_WORLD_CUTS 8
 
+#define LG_WORLD_SKEW_MS (INT64_C(24) * 3600 * 1000)
+
 /* Below so much no data is taken in; what is under way must fit into half of it. */
 #define LG_WORLD_DISK_LOW ((uint64_t)256 << 10)
 

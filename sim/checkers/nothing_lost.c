@@ -160,7 +160,7 @@ static void check_delay(struct lg_history *h, unsigned store, const struct seen 
     const struct lg_sim_store *s = &h->stores[store];
     int64_t delay_ms = LG_HISTORY_RETENTION_MS(store);
 
-    if (!s->configured || delay_ms < 0 || seen->current != s->current ||
+    if (!s->configured || delay_ms < 0 || h->clocks_differ || seen->current != s->current ||
         now_us >= s->switched_us + (uint64_t)delay_ms * 1000)
         return;
     for (int32_t v = 1; v < LG_HISTORY_VERSIONS_MAX; v++)

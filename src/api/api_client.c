@@ -16,7 +16,8 @@ struct lg_api_client {
     /* Those that are named, then those that were heard of. It only grows: calls point into it. */
     struct address controllers[LG_API_CONTROLLERS_MAX];
     size_t count, named;
-    size_t at; /* who is asked next */
+    size_t at;    /* who is asked next */
+    int64_t term; /* the newest in which a leader answered */
 };
 
 static void send(struct lg_api_call *call);
@@ -100,6 +101,7 @@ void lg_api_call_done(struct lg_api_call *call)
 {
     lg_json_unref(call->answer);
     call->answer = NULL;
+    call->term = 0;
     call->rc = LG_OK;
     call->err = (struct lg_error){0};
     lg_buf_done(&call->form);
@@ -130,8 +132,8 @@ static enum lg_rc code_of(const struct lg_json *answer, int status)
     return status >= 400 && status < 500 ? LG_ERR_INVALID : LG_ERR_FAILED;
 }
 
-enum lg_rc lg_api_read_answer(int status, struct lg_slice body, struct lg_json **out,
-                              struct lg_error *err)
+static enum lg_rc read_answer(int status, struct lg_slice body, struct lg_json **out,
+                              int64_t *out_term, struct lg_error *err)
 {
     LG_AUTO(lg_json) *json = NULL;
     struct lg_error ignored;
@@ -141,6 +143,7 @@ enum lg_rc lg_api_read_answer(int status, struct lg_slice body, struct lg_json *
         return lg_error_set(err, status == 503 ? LG_ERR_UNAVAILABLE : LG_ERR_FAILED,
                             "the controller answered %d without JSON: %.*s", status,
                             (int)LG_MIN(body.size, (size_t)200), (const char *)body.data);
+    *out_term = lg_json_get_int(json, "lagoonTerm", 0);
     sentence = lg_json_get_str(json, "error", NULL);
     if (sentence != NULL)
         return lg_error_set(err, code_of(json, status), "%s", sentence);
@@ -148,6 +151,14 @@ enum lg_rc lg_api_read_answer(int status, struct lg_slice body, struct lg_json *
         return lg_error_set(err, code_of(json, status), "the controller answered %d", status);
     *out = LG_TAKE(json);
     return LG_OK;
+}
+
+enum lg_rc lg_api_read_answer(int status, struct lg_slice body, struct lg_json **out,
+                              struct lg_error *err)
+{
+    int64_t ignored = 0;
+
+    return read_answer(status, body, out, &ignored, err);
 }
 
 static void pause_ended(struct lg_timer *timer)
@@ -217,6 +228,23 @@ static void leader_told(struct lg_api_call *call)
     send(call);
 }
 
+/* A leader that was deposed and does not know it may tell what is no more: it is asked again later,
+ * when it will name the new one. */
+static bool is_outdated(struct lg_api_call *call)
+{
+    struct lg_api_client *client = call->client;
+
+    if (call->term >= client->term || call->term == 0 || !has_time(call)) {
+        client->term = LG_MAX(client->term, call->term);
+        return false;
+    }
+    lg_json_unref(call->answer);
+    call->answer = NULL;
+    call->err = (struct lg_error){0};
+    ask_another_later(call);
+    return true;
+}
+
 static bool attempt_timed_out(const struct lg_api_call *call)
 {
     return call->http.rc == LG_ERR_TIMEOUT && call->client->count > 1;
@@ -232,13 +260,16 @@ static void answered(struct lg_http_call *http)
         return;
     }
     if (http->rc == LG_OK) {
-        call->rc = lg_api_read_answer(http->status, lg_buf_slice(&http->response_body),
-                                      &call->answer, &call->err);
+        call->rc = read_answer(http->status, lg_buf_slice(&http->response_body), &call->answer,
+                               &call->term, &call->err);
     } else {
+        call->term = 0;
         call->rc = http->rc;
         call->err = http->err;
         (void)lg_error_wrap(&call->err, "the controller at %s:%u", asked->host, asked->port);
     }
+    if (is_outdated(call))
+        return;
     if (call->rc == LG_ERR_MISDIRECTED && has_time(call)) {
         call->hops++;
         call->asks_who_leads = true;

@@ -29,6 +29,7 @@ struct lg_api_call {
     enum lg_rc rc;
     struct lg_error err;
     struct lg_json *answer;
+    int64_t term; /* in which the controller that answered leads, as it believes; 0: not told */
 
     /* api_client.c only. */
     struct lg_api_client *client;

@@ -246,6 +246,30 @@ static void a_controller_that_is_not_ready_is_asked_again(void **state)
     rig_down(&r);
 }
 
+static void a_leader_of_an_older_term_is_asked_again(void **state)
+{
+    static const struct step steps[] = {
+        {200, "{\"lagoonTerm\":3}"},
+        {200, "{\"lagoonTerm\":2}"},
+        {404, "{\"error\":\"no such store\",\"lagoonTerm\":2}"},
+        {200, "{\"lagoonTerm\":4}"},
+    };
+    struct rig r;
+
+    (void)state;
+    rig_up(&r, steps, LG_ARRAY_SIZE(steps));
+    serve(&r);
+    (void)ask(&r, LG_API_job, 10 * LG_SEC);
+    assert_rc(LG_OK, r.call.rc);
+    assert_int_equal(r.call.term, 3);
+    lg_api_call_done(&r.call);
+    assert_true(ask(&r, LG_API_job, 10 * LG_SEC) >= 2 * LG_API_PAUSE_MS * LG_MS);
+    assert_rc(LG_OK, r.call.rc);
+    assert_int_equal(r.call.term, 4);
+    assert_int_equal(r.asked, 4);
+    rig_down(&r);
+}
+
 /* --- Two controllers, one of which leads. ------------------------------------------------------
  */
 
@@ -563,6 +587,7 @@ int main(void)
         cmocka_unit_test(the_leader_is_followed_at_once_and_asked_first_from_then_on),
         cmocka_unit_test(a_controller_that_is_away_is_passed_over),
         cmocka_unit_test(controllers_that_name_each_other_are_not_asked_without_end),
+        cmocka_unit_test(a_leader_of_an_older_term_is_asked_again),
         cmocka_unit_test(a_refusal_is_final),
         cmocka_unit_test(nobody_there_is_told_at_the_deadline),
         cmocka_unit_test(a_controller_that_stands_still_does_not_take_all_the_time),

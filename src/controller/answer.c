@@ -10,6 +10,8 @@ struct lg_json *lg_answer_base(const struct lg_controller *c, const char *name)
     lg_json_set_str(json, "error", NULL);
     lg_json_set_str(json, "errorType", NULL);
     lg_json_set_str(json, "exceptionType", NULL);
+    /* Ours: a leader that was deposed and does not know it yet answers in an older term. */
+    lg_json_set_int(json, "lagoonTerm", (int64_t)lg_controller_term(c));
     return json;
 }
 
