@@ -6,8 +6,9 @@
 #include "pubsub/batch.h"
 
 #define PLAIN_BYTES 16u
-#define INNER_MAX 11u /* bytes of a wrapped position: 4 of its type and 1 of its size come first   \
-                       */
+#define INNER_MAX                                                                                  \
+    11u /* bytes of a wrapped position: 4 of its type and 1 of its size come first                 \
+         */
 
 struct lg_pubsub_wide {
     struct lg_pubsub head;
