@@ -43,19 +43,58 @@ static void answer_admin(struct lg_http_request *rq, const struct lg_json *json)
                         "avro/binary", lg_buf_slice(&body));
 }
 
-/* One replica as JSON text. */
-static void describe(const struct lg_replica_note *n, struct lg_buf *out)
+static struct lg_json *replica_json(const struct lg_replica_note *n)
 {
-    LG_AUTO(lg_json) *json = lg_json_new_object();
+    struct lg_json *json = lg_json_new_object();
 
     lg_json_set_str(json, "topic", n->topic);
     lg_json_set_int(json, "partition", n->partition);
     lg_json_set_str(json, "status", lg_push_status_name(n->status));
+    lg_json_set_str(json, "role", lg_replica_state_name(n->role));
+    lg_json_set_int(json, "term", n->term);
+    lg_json_set_int(json, "reset", n->reset);
     lg_json_set_str(json, "state", n->state);
     lg_json_set_int(json, "records", (int64_t)n->records);
     lg_json_set_int(json, "bytes", (int64_t)n->bytes);
+    lg_json_set_int(json, "failures", n->tries);
     lg_json_set_str(json, "error", n->fault[0] == '\0' ? NULL : n->fault);
+    return json;
+}
+
+/* One replica as JSON text. */
+static void describe(const struct lg_replica_note *n, struct lg_buf *out)
+{
+    LG_AUTO(lg_json) *json = replica_json(n);
+
     lg_json_write(out, json, /* pretty= */ false);
+}
+
+static void list_replica(void *ctx, const struct lg_replica_note *n)
+{
+    lg_json_push(ctx, replica_json(n));
+}
+
+void lg_front_replicas(const struct lg_front_rest *f, struct lg_http_request *rq)
+{
+    struct lg_replica_sum sum = lg_replica_manager_sum(f->replicas);
+    LG_AUTO(lg_json) *json = lg_json_new_object();
+    struct lg_json *list = lg_json_new_array();
+    LG_SCOPED(lg_buf) body = {0};
+
+    lg_json_set_str(json, "instance", f->instance);
+    lg_json_set_bool(json, "assignmentRead", sum.assignment_read);
+    lg_json_set_bool(json, "metastore", sum.metastore);
+    lg_json_set_int(json, "offline", sum.offline);
+    lg_json_set_int(json, "standby", sum.standby);
+    lg_json_set_int(json, "leader", sum.leader);
+    lg_json_set_int(json, "error", sum.error);
+    lg_json_set_int(json, "waitingToOpen", sum.waiting_to_open);
+    lg_json_set_int(json, "waitingForLog", sum.log_away);
+    lg_json_set(json, "replicas", list);
+    lg_replica_manager_each_of_all(f->replicas, list_replica, list);
+    lg_json_write(&body, json, /* pretty= */ false);
+    lg_front_answer(rq, 200, &(struct lg_front_head){.schema_id = -1, .rcu = 1}, "application/json",
+                    lg_buf_slice(&body));
 }
 
 struct dump {
@@ -81,7 +120,7 @@ static void dump_replica(void *ctx, const struct lg_replica_note *n)
     lg_json_set_bool(json, "errorReported", n->status == LG_PUSH_ERROR);
     lg_json_set_bool(json, "lagCaughtUp", done);
     lg_json_set_bool(json, "completionReported", done);
-    lg_json_set_str(json, "leaderState", "STANDBY");
+    lg_json_set_str(json, "leaderState", n->role == LG_REPLICA_LEADER ? "LEADER" : "STANDBY");
     lg_json_set_bool(json, "isLatchReleased", done);
     lg_json_push(dump->states, json);
 }

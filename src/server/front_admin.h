@@ -7,6 +7,8 @@
 
 /* GET /health: 200 "OK", or 500 naming what a disk did. */
 void lg_front_health(const struct lg_front_rest *f, struct lg_http_request *rq);
+/* GET /v1/replicas: all replicas of this server as JSON, ours. */
+void lg_front_replicas(const struct lg_front_rest *f, struct lg_http_request *rq);
 /* GET /admin/<topic>/dump_ingestion_state[/<partition>], /admin/<topic>/dump_server_configs:
  * AdminResponseRecord. */
 void lg_front_admin(const struct lg_front_rest *f, struct lg_http_request *rq);

@@ -154,7 +154,30 @@ static void a_profile_counts_the_keys_that_are_read(void **state)
     assert_int_equal(get(w, "/key_partition_profiler/cities_v1/start?duration=60"), 400);
 }
 
-/* Last: the replica of version 3 stays failed. */
+static void all_replicas_are_listed(void **state)
+{
+    struct lg_clw *w = *state;
+    const struct lg_json *list, *one;
+    int64_t records = 0;
+
+    assert_int_equal(get(w, "/v1/replicas"), 200);
+    assert_string_equal(lg_json_get_str(w->json, "instance", ""), "s0_8888");
+    assert_int_equal(lg_json_get_int(w->json, "error", -1), 0);
+    list = lg_json_get(w->json, "replicas");
+    assert_int_equal(lg_json_get_int(w->json, "leader", 0) + lg_json_get_int(w->json, "standby", 0),
+                     lg_json_size(list));
+    assert_true(lg_json_size(list) > 0);
+    one = lg_json_at(list, 0);
+    assert_string_equal(lg_json_get_str(one, "topic", ""), "cities_v1");
+    assert_string_equal(lg_json_get_str(one, "status", ""), "COMPLETED");
+    assert_string_equal(lg_json_get_str(one, "role", ""), "LEADER");
+    assert_string_equal(lg_json_get_str(one, "state", ""), "ready");
+    for (size_t i = 0; i < lg_json_size(list); i++)
+        records += lg_json_get_int(lg_json_at(list, i), "records", 0);
+    assert_true(records > 0);
+}
+
+/* Last: the replica of version 3 fails, and is tried again. */
 static void a_disk_that_fails_is_told_by_the_health_check(void **state)
 {
     struct lg_clw *w = *state;
@@ -180,6 +203,7 @@ int main(void)
         cmocka_unit_test(settings_are_told),
         cmocka_unit_test(a_partition_tells_its_context_and_has_no_heartbeats),
         cmocka_unit_test(a_profile_counts_the_keys_that_are_read),
+        cmocka_unit_test(all_replicas_are_listed),
         cmocka_unit_test(a_disk_that_fails_is_told_by_the_health_check),
     };
 

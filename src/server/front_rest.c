@@ -388,6 +388,8 @@ void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
         lg_front_metadata(f->catalog, rq);
     else if (any && lg_slice_eq_str(word, "store_properties"))
         lg_front_store_properties(f->catalog, rq);
+    else if (lg_slice_eq_str(rq->path, "/v1/replicas"))
+        lg_front_replicas(f, rq);
     else if (any && lg_slice_eq_str(word, "admin"))
         lg_front_admin(f, rq);
     else if (any && lg_slice_eq_str(word, "topic_partition_ingestion_context"))
