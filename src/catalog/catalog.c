@@ -8,6 +8,7 @@
 #include "catalog/catalog.h"
 
 #include "base/log.h"
+#include "catalog/metrics.h"
 #include "catalog/tree_read.h"
 #include "lane/mutant.h"
 
@@ -60,6 +61,7 @@ static void publish(struct lg_catalog *c)
 
     c->snapshot = lg_catalog_snapshot_build(&c->read, before);
     lg_catalog_snapshot_unref(before);
+    lg_metric_set(&lg_metric_catalog_junk_nodes, 0, lg_map_size(c->snapshot->junk));
     c->told = false;
     if (c->o.changed != NULL && !c->stopping)
         c->o.changed(c->o.ctx, c->snapshot);

@@ -198,6 +198,45 @@ static void nodes_that_make_no_sense_are_left_out(void **state)
     assert_int_equal(s->topics.size, 1);
     assert_int_equal(s->topics.data[0].partitions[0].count, 1);
     assert_int_equal(s->topics.data[0].partitions[1].count, 0);
+    assert_int_equal(lg_map_size(s->junk), 13);
+    assert_non_null(lg_map_get(s->junk, LG_LIT("/instances/x_4")));
+    assert_non_null(lg_map_get(s->junk, LG_LIT("/replicas/cities_v1/a_1")));
+    lg_catalog_snapshot_unref(s);
+}
+
+static void who_is_there_says_zone_release_and_state(void **state)
+{
+    struct lg_tree_read read = {0};
+    struct lg_catalog_snapshot *s;
+    const struct lg_catalog_replica *r;
+    uint32_t index;
+
+    (void)state;
+    node(&read, "/instances/a_1",
+         "{\"host\":\"a\",\"port\":1,\"zone\":\"east\",\"identity\":\"i\",\"release\":\"0.2\"}");
+    node(&read, "/instances/b_2", "{\"host\":\"b\",\"port\":2}");
+    node(&read, "/controllers/c_5", "{\"url\":\"http://c:5\",\"release\":\"0.2\"}");
+    node(&read, "/controllers/c_6", "{\"url\":7}");
+    node(&read, "/assignment/cities_v1", "{\"partitions\":[[\"a_1\",\"b_2\"]]}");
+    node(&read, "/replicas/cities_v1/a_1",
+         "{\"0\":{\"status\":\"COMPLETED\",\"state\":\"LEADER\",\"term\":4,\"reset\":2}}");
+    node(&read, "/replicas/cities_v1/b_2", "{\"0\":{\"status\":\"ERROR\",\"error\":\"disk\"}}");
+    s = built(&read, NULL);
+    assert_string_equal(lg_catalog_instance(s, "a_1", &index)->zone, "east");
+    assert_int_equal(index, 0);
+    assert_string_equal(lg_catalog_instance(s, "a_1", NULL)->release, "0.2");
+    assert_string_equal(lg_catalog_instance(s, "b_2", NULL)->zone, "");
+    assert_null(lg_catalog_instance(s, "c_3", NULL));
+    assert_int_equal(s->controllers.size, 1);
+    assert_string_equal(s->controllers.data[0].url, "http://c:5");
+    assert_int_equal(lg_map_size(s->junk), 1);
+    r = lg_catalog_topic(s, LG_LIT("cities_v1"))->partitions[0].replicas;
+    assert_int_equal(r[0].state, LG_REPLICA_LEADER);
+    assert_int_equal(r[0].term, 4);
+    assert_int_equal(r[0].reset, 2);
+    assert_null(r[0].error);
+    assert_int_equal(r[1].state, LG_REPLICA_ERROR); /* Release 0.1 says no state. */
+    assert_string_equal(r[1].error, "disk");
     lg_catalog_snapshot_unref(s);
 }
 
@@ -409,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_deleted_store_is_not_there_and_says_so),
         cmocka_unit_test(a_snapshot_holds_stores_instances_topics_and_routers),
         cmocka_unit_test(nodes_that_make_no_sense_are_left_out),
+        cmocka_unit_test(who_is_there_says_zone_release_and_state),
         cmocka_unit_test(a_store_that_did_not_change_is_shared),
         cmocka_unit_test(a_snapshot_lives_as_long_as_somebody_holds_it),
         cmocka_unit_test(only_completed_replicas_of_live_instances_are_ready),

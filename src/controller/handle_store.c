@@ -1,5 +1,6 @@
 /* Routes of stores: make one, show one, list them all. */
 #include "base/log.h"
+#include "base/str.h"
 #include "controller/core.h"
 #include "controller/store_lifecycle.h"
 #include "lane/mutant.h"
@@ -89,6 +90,8 @@ void lg_handle_new_store(struct lg_controller *c, struct lg_http_request *rq)
     ch->owner = copy_of(lg_front_param(rq, "owner"));
     ch->partition_count = copy_of(lg_front_param(rq, "partition_count"));
     ch->replication_factor = copy_of(lg_front_param(rq, "replication_factor"));
+    if (ch->replication_factor == NULL)
+        ch->replication_factor = lg_strf("%u", c->o.default_replication_factor);
     choose(ch, rq, "compression");
     choose(ch, rq, "chunking");
     (void)lg_change_submit(ch);

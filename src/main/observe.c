@@ -18,6 +18,7 @@
 #include "base/metrics.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "catalog/metrics.h"
 #include "controller/metrics.h"
 #include "drivers/kafka/metrics.h"
 #include "drivers/metafile/metrics.h"
@@ -69,9 +70,10 @@ struct lg_observer {
 };
 
 static const struct lg_metric_table *const tables[] = {
-    &lg_main_metrics,     &lg_base_metrics,       &lg_net_metrics,       &lg_router_metrics,
-    &lg_server_metrics,   &lg_ingest_metrics,     &lg_uv_metrics,        &lg_seglog_metrics,
-    &lg_metafile_metrics, &lg_controller_metrics, &lg_zookeeper_metrics, &lg_kafka_metrics};
+    &lg_main_metrics,     &lg_base_metrics,       &lg_net_metrics,     &lg_router_metrics,
+    &lg_server_metrics,   &lg_ingest_metrics,     &lg_uv_metrics,      &lg_seglog_metrics,
+    &lg_metafile_metrics, &lg_controller_metrics, &lg_catalog_metrics, &lg_zookeeper_metrics,
+    &lg_kafka_metrics};
 
 void lg_observe_register(unsigned stores_max)
 {
