@@ -2,7 +2,8 @@
  *
  *     look: GET /term ─▶ GET /leader ─▶ decide ─▶ follow, keep, lose, or claim ─▶ (done) ─▶ look
  *
- * A look begins whenever the watch on /leader tells something, a claim ended, or a pause did.
+ * A look begins whenever the watch on /leader tells something, a claim ended, or a pause did. A
+ * leader that cannot look does not lead any more, as far as it knows.
  */
 #include "coord/election.h"
 
@@ -12,6 +13,9 @@
 #include "lane/mutant.h"
 
 #define PAUSE_US (200 * LG_MS) /* after a failure; and as much again at random */
+/* A leader looks by itself: a session that ended is told of only when the metastore can be reached
+ * again, and until then it would answer from what it knew. */
+#define LOOK_US (3 * LG_SEC)
 
 struct lg_election {
     struct lg_election_options o;
@@ -145,6 +149,17 @@ static void lose(struct lg_election *e, const char *why)
     tell(e);
 }
 
+static void pause_ended(struct lg_timer *timer)
+{
+    look(LG_CONTAINER_OF(timer, struct lg_election, pause));
+}
+
+static void look_later(struct lg_election *e)
+{
+    if (!e->stopping)
+        lg_timer_start(e->o.lane, &e->pause, LOOK_US, pause_ended);
+}
+
 static void win(struct lg_election *e)
 {
     e->leads = true;
@@ -155,15 +170,11 @@ static void win(struct lg_election *e)
            (unsigned long long)e->term, e->url);
     set_leader(e, e->id, e->url);
     tell(e);
+    look_later(e);
 }
 
 /* --- Claiming. ---------------------------------------------------------------------------------
  */
-
-static void pause_ended(struct lg_timer *timer)
-{
-    look(LG_CONTAINER_OF(timer, struct lg_election, pause));
-}
 
 static void again_later(struct lg_election *e)
 {
@@ -175,6 +186,7 @@ static void again_later(struct lg_election *e)
 
 static void failed(struct lg_election *e, const struct lg_meta_op *op)
 {
+    lose(e, "the metadata cannot be reached");
     if (!e->failing)
         lg_log(LG_LOG_WARN, "election_waits", "id=%s reason=\"%s\"", e->id, op->err.text);
     e->failing = true;
@@ -307,6 +319,8 @@ static void act(struct lg_election *e)
         claim(e, /* again= */ true);
         return;
     case LG_ELECTION_KEEP:
+        look_later(e);
+        break;
     case LG_ELECTION_LOST: /* It does not lead: not decided. */
         break;
     }

@@ -382,6 +382,24 @@ static void a_lost_session_ends_leadership_at_once(void **state)
     world_down(&w);
 }
 
+static void a_leader_that_is_cut_off_does_not_believe_in_itself_for_long(void **state)
+{
+    struct world w;
+    struct candidate *c;
+
+    (void)state;
+    world_up(&w, 12, 1);
+    c = await_leader(&w);
+    lg_meta_sim_cut(w.net, w.names[0], true);
+    lg_sim_run_us(w.sim, 10 * LG_SEC); /* A look, and the time that an operation has. */
+    assert_false(lg_election_leads(c->election));
+    assert_null(lg_election_leader_url(c->election));
+    lg_meta_sim_heal(w.net);
+    assert_ptr_equal(await_leader(&w), c);
+    assert_true(lg_election_term(c->election) > 1);
+    world_down(&w);
+}
+
 static void resign_in_node(void *ctx)
 {
     lg_election_resign(((struct candidate *)ctx)->election);
@@ -671,6 +689,7 @@ int main(void)
         cmocka_unit_test(a_leader_that_dies_is_followed_by_another_in_a_higher_term),
         cmocka_unit_test(a_leader_that_was_stopped_writes_nothing_once_another_leads),
         cmocka_unit_test(a_lost_session_ends_leadership_at_once),
+        cmocka_unit_test(a_leader_that_is_cut_off_does_not_believe_in_itself_for_long),
         cmocka_unit_test(who_resigns_lets_another_lead_without_waiting_for_a_session),
         cmocka_unit_test(who_resigns_alone_leads_again_after_a_while),
         cmocka_unit_test(a_leader_that_stops_withdraws_and_gives_its_memory_back),

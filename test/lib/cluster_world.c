@@ -143,6 +143,40 @@ static void router_main(void *ctx)
     assert_ok(lg_router_start(&o, &n->router, &err));
 }
 
+/* --- Controllers of their own. -----------------------------------------------------------------
+ */
+
+static void controller_failed(void *ctx, const struct lg_error *err)
+{
+    struct lg_clw_node *n = ctx;
+
+    (void)snprintf(n->world->controller_failed, sizeof n->world->controller_failed, "%s",
+                   err->text);
+}
+
+static void controller_main(void *ctx)
+{
+    struct lg_clw_node *n = ctx;
+    struct lg_clw *w = n->world;
+    struct lg_lane *lane = lg_sim_lane_new(w->sim, n->node, n->name);
+    struct lg_transport *transport = lg_net_sim_transport(w->net);
+    struct lg_loghttp_options log = {transport, lane, "lagoon+" GROUND_URL};
+    struct lg_controller_options o = {.lane = lane,
+                                      .metastore = lg_meta_sim_session(w->meta, lane),
+                                      .transport = transport,
+                                      .host = n->name,
+                                      .port = LG_CLW_CONTROLLER_PORT,
+                                      .conflict_ms = w->conflict_ms,
+                                      .failed = controller_failed,
+                                      .failed_ctx = n};
+    struct lg_error err = {0};
+
+    n->bytes_before = lg_sim_node_bytes(n->node);
+    assert_ok(lg_loghttp_new(&log, &n->log, &err));
+    o.pubsub = lg_loghttp_pubsub(n->log);
+    assert_ok(lg_controller_start(&o, &n->controller, &err));
+}
+
 static void node_init(struct lg_clw *w, struct lg_clw_node *n, const char *name, uint64_t seed)
 {
     n->world = w;
@@ -186,6 +220,12 @@ struct lg_clw *lg_clw_new(uint64_t seed, bool with_controller)
         (void)snprintf(name, sizeof name, "s%u", i);
         node_init(w, &w->servers[i], name, seed + 4 + i);
     }
+    for (unsigned i = 0; i < LG_CLW_CONTROLLERS_MAX; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "c%u", i);
+        node_init(w, &w->controllers[i], name, seed + 20 + i);
+    }
     lg_sim_node_run(w->ground.node, ground_main, &w->ground);
     lg_sim_node_run(w->hand.node, hand_main, w);
     lg_clw_run_ms(w, 500);
@@ -213,6 +253,8 @@ void lg_clw_free(struct lg_clw *w)
     lg_disk_sim_free(w->router.disk);
     for (unsigned i = 0; i < LG_CLW_SERVERS_MAX; i++)
         lg_disk_sim_free(w->servers[i].disk);
+    for (unsigned i = 0; i < LG_CLW_CONTROLLERS_MAX; i++)
+        lg_disk_sim_free(w->controllers[i].disk);
     lg_free(w);
 }
 
@@ -289,6 +331,40 @@ void lg_clw_server_kill(struct lg_clw *w, unsigned i)
     lg_sim_node_kill(w->servers[i].node);
 }
 
+static void controller_stop(void *ctx)
+{
+    struct lg_clw_node *n = ctx;
+
+    lg_controller_stop(n->controller, stopped, n);
+}
+
+static void log_free(void *ctx)
+{
+    lg_loghttp_free(((struct lg_clw_node *)ctx)->log);
+}
+
+void lg_clw_controller_start(struct lg_clw *w, unsigned i)
+{
+    start(&w->controllers[i], controller_main);
+}
+
+void lg_clw_controller_stop(struct lg_clw *w, unsigned i)
+{
+    struct lg_clw_node *n = &w->controllers[i];
+
+    lg_sim_node_run(n->node, controller_stop, n);
+    assert_true(lg_sim_run_until(w->sim, is_stopped, n, PATIENCE_US));
+    lg_sim_node_run(n->node, log_free, n);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(lg_sim_node_bytes(n->node), n->bytes_before);
+    lg_sim_node_kill(n->node);
+}
+
+void lg_clw_controller_kill(struct lg_clw *w, unsigned i)
+{
+    lg_sim_node_kill(w->controllers[i].node);
+}
+
 void lg_clw_router_stop(struct lg_clw *w)
 {
     lg_sim_node_run(w->router.node, router_stop, &w->router);
@@ -338,7 +414,8 @@ int lg_clw_ask(struct lg_clw *w, const struct lg_clw_node *node, enum lg_http_me
                const char *target, const char *headers, struct lg_slice body)
 {
     struct lg_http_header list[HEADERS_MAX];
-    uint16_t port = node == &w->ground   ? LG_CLW_CONTROLLER_PORT
+    bool controls = node == &w->ground || node == &w->controllers[0] || node == &w->controllers[1];
+    uint16_t port = controls             ? LG_CLW_CONTROLLER_PORT
                     : node == &w->router ? LG_CLW_ROUTER_PORT
                                          : LG_CLW_SERVER_PORT;
 

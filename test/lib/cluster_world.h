@@ -15,12 +15,14 @@
 #include "net/http_client.h"
 
 #define LG_CLW_SERVERS_MAX 3
+#define LG_CLW_CONTROLLERS_MAX 2 /* on nodes of their own */
 #define LG_CLW_SERVER_PORT 8888
 #define LG_CLW_ROUTER_PORT 7777
 #define LG_CLW_CONTROLLER_PORT 5555
 
 struct lg_server;
 struct lg_router;
+struct lg_controller;
 struct lg_clw;
 
 struct lg_clw_node {
@@ -31,6 +33,7 @@ struct lg_clw_node {
     /* Inside the node. */
     struct lg_server *server;
     struct lg_router *router;
+    struct lg_controller *controller;
     struct lg_engine_driver *engines;
     struct lg_loghttp *log;
     struct lg_pubsub_wide *wide; /* over it */
@@ -56,6 +59,10 @@ struct lg_clw {
     struct lg_net_sim *net;
     struct lg_meta_sim *meta;
     struct lg_clw_node ground, hand, router, servers[LG_CLW_SERVERS_MAX];
+    struct lg_clw_node controllers[LG_CLW_CONTROLLERS_MAX];
+    /* What controllers on nodes of their own tell when they can take no part; "" else. */
+    char controller_failed[LG_ERROR_TEXT_MAX];
+    uint64_t conflict_ms; /* of these; 0: the default */
     bool with_controller;
     struct lg_metastore *session; /* the hand's */
     struct lg_lane *lane, *hand_lane;
@@ -79,6 +86,12 @@ void lg_clw_server_stop(struct lg_clw *w, unsigned i);
 void lg_clw_server_kill(struct lg_clw *w, unsigned i);
 void lg_clw_router_start(struct lg_clw *w);
 void lg_clw_router_stop(struct lg_clw *w);
+/* A controller on node "c<i>", beside the one of the ground if there is one. A node that was killed
+ * is started again. */
+void lg_clw_controller_start(struct lg_clw *w, unsigned i);
+/* Gracefully: it must give back all of its memory. */
+void lg_clw_controller_stop(struct lg_clw *w, unsigned i);
+void lg_clw_controller_kill(struct lg_clw *w, unsigned i);
 /* Lets the world run. */
 void lg_clw_run_ms(struct lg_clw *w, uint64_t ms);
 

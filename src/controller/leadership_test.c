@@ -1,0 +1,239 @@
+/* Two controllers of one cluster, over HTTP as a user sees them. */
+#include "controller/controller.h"
+
+#include "base/str.h"
+#include "test/lib/cluster_world.h"
+#include "test/test.h"
+
+#define FORM "Content-Type: application/x-www-form-urlencoded\n"
+#define TAKEOVER_MS 20000 /* a session that ends, and more */
+
+static int post(struct lg_clw *w, unsigned i, const char *target, const char *form)
+{
+    return lg_clw_ask(w, &w->controllers[i], LG_HTTP_POST, target, FORM, lg_slice_str(form));
+}
+
+static int make_store(struct lg_clw *w, unsigned i, const char *name)
+{
+    LG_AUTO_STR char *form = lg_strf("store_name=%s&key_schema=%%22long%%22&value_schema="
+                                     "%%22string%%22&owner=me",
+                                     name);
+
+    return post(w, i, "/new_store", form);
+}
+
+static const char *text(struct lg_clw *w, const char *key)
+{
+    return lg_json_get_str(w->json, key, "(none)");
+}
+
+static bool leads(struct lg_clw *w, unsigned i)
+{
+    return lg_clw_get(w, &w->controllers[i], "/v1/health") == 200 &&
+           lg_json_get_bool(w->json, "leads", false);
+}
+
+/* Which one leads, when exactly one of those that run says so. */
+static unsigned leader(struct lg_clw *w, bool first_runs, bool second_runs)
+{
+    for (int patience = TAKEOVER_MS / 500; patience > 0; patience--) {
+        bool first = first_runs && leads(w, 0), second = second_runs && leads(w, 1);
+
+        if (first != second)
+            return first ? 0 : 1;
+        lg_clw_run_ms(w, 500);
+    }
+    fail_msg("nobody leads");
+    return 0;
+}
+
+static struct lg_clw *pair_up(uint64_t seed)
+{
+    struct lg_clw *w = lg_clw_new(seed, /* with_controller= */ false);
+
+    lg_clw_controller_start(w, 0);
+    lg_clw_controller_start(w, 1);
+    lg_clw_run_ms(w, 2000);
+    return w;
+}
+
+static void one_of_two_leads_and_the_other_names_it(void **state)
+{
+    struct lg_clw *w = pair_up(1);
+    unsigned who = leader(w, true, true), other = 1 - who;
+    LG_AUTO_STR char *url = lg_strf("http://c%u:5555", who);
+    LG_AUTO_STR char *cluster = lg_clw_meta_get(w, "/cluster");
+
+    (void)state;
+    assert_int_equal(lg_clw_get(w, &w->controllers[who], "/list_stores"), 200);
+    assert_int_equal(lg_clw_get(w, &w->controllers[other], "/list_stores"), 421);
+    assert_string_equal(text(w, "errorType"), "INCORRECT_CONTROLLER");
+    assert_string_equal(text(w, "lagoonCode"), "ERR_MISDIRECTED");
+    assert_non_null(strstr(text(w, "error"), url));
+    assert_int_equal(make_store(w, other, "cities"), 421);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(lg_clw_get(w, &w->controllers[i], "/leader_controller"), 200);
+        assert_string_equal(text(w, "url"), url);
+        assert_int_equal(lg_clw_get(w, &w->controllers[i], "/master_controller"), 200);
+        assert_int_equal(lg_clw_get(w, &w->controllers[i], "/v1/health"), 200);
+        assert_int_equal(lg_json_get_int(w->json, "term", 0), 1);
+    }
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    assert_int_equal(lg_clw_get(w, &w->router, "/leader_controller"), 200);
+    assert_string_equal(text(w, "url"), url);
+    assert_string_equal(
+        cluster, "{\"name\":\"lagoon-0\",\"format\":1,\"createdBy\":\"" LAGOON_VERSION "\"}");
+    lg_clw_free(w);
+}
+
+static void what_one_leader_made_the_next_one_knows(void **state)
+{
+    struct lg_clw *w = pair_up(2);
+    unsigned first = leader(w, true, true), second = 1 - first;
+
+    (void)state;
+    assert_int_equal(make_store(w, first, "cities"), 200);
+    lg_clw_controller_kill(w, first);
+    assert_int_equal(leader(w, first == 1, first == 0), second);
+    assert_int_equal(lg_clw_get(w, &w->controllers[second], "/store?store_name=cities"), 200);
+    assert_int_equal(make_store(w, second, "rivers"), 200);
+    lg_clw_controller_start(w, first); /* At the address that the dead one announced. */
+    lg_clw_run_ms(w, TAKEOVER_MS);
+    assert_int_equal(leader(w, true, true), second);
+    assert_int_equal(lg_clw_get(w, &w->controllers[first], "/store?store_name=rivers"), 421);
+    assert_string_equal(w->controller_failed, "");
+    lg_clw_free(w);
+}
+
+/* It is woken at the moment at which it still believes that it leads. */
+static void a_leader_that_was_stopped_changes_nothing_any_more(void **state)
+{
+    struct lg_clw *w = pair_up(3);
+    unsigned first = leader(w, true, true), second = 1 - first;
+    int status;
+
+    (void)state;
+    assert_int_equal(make_store(w, first, "cities"), 200);
+    lg_sim_node_stop(w->controllers[first].node);
+    assert_int_equal(leader(w, first == 1, first == 0), second);
+    assert_int_equal(make_store(w, second, "rivers"), 200);
+    lg_sim_node_go_on(w->controllers[first].node);
+    status = make_store(w, first, "rivers");
+    assert_true(status == 421 || status == 503);
+    status = make_store(w, first, "lakes");
+    assert_true(status == 421 || status == 503);
+    lg_clw_run_ms(w, 3000);
+    assert_int_equal(lg_clw_get(w, &w->controllers[second], "/list_stores"), 200);
+    assert_int_equal(lg_json_size(lg_json_get(w->json, "stores")), 2);
+    assert_int_equal(leader(w, true, true), second);
+    lg_clw_free(w);
+}
+
+static void a_leader_whose_session_is_lost_reads_everything_before_it_leads_again(void **state)
+{
+    struct lg_clw *w = lg_clw_new(4, /* with_controller= */ false);
+
+    (void)state;
+    lg_clw_controller_start(w, 0);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(leader(w, true, false), 0);
+    assert_int_equal(make_store(w, 0, "cities"), 200);
+    lg_meta_sim_cut(w->meta, "c0", true);
+    lg_clw_run_ms(w, 10000);
+    assert_int_equal(make_store(w, 0, "rivers"), 503); /* Nobody leads, and it knows that. */
+    assert_int_equal(lg_clw_get(w, &w->controllers[0], "/leader_controller"), 503);
+    lg_meta_sim_heal(w->meta);
+    assert_int_equal(leader(w, true, false), 0);
+    lg_clw_run_ms(w, 2000);
+    assert_int_equal(lg_clw_get(w, &w->controllers[0], "/store?store_name=cities"), 200);
+    assert_int_equal(make_store(w, 0, "rivers"), 200);
+    lg_clw_free(w);
+}
+
+static void resign(void *ctx)
+{
+    lg_controller_resign(((struct lg_clw_node *)ctx)->controller);
+}
+
+static void who_resigns_or_stops_is_followed_without_waiting(void **state)
+{
+    struct lg_clw *w = pair_up(5);
+    unsigned first = leader(w, true, true), second = 1 - first;
+
+    (void)state;
+    lg_sim_node_run(w->controllers[first].node, resign, &w->controllers[first]);
+    lg_clw_run_ms(w, 1000);
+    assert_true(leads(w, second));
+    lg_clw_controller_stop(w, second);
+    lg_clw_run_ms(w, 1000);
+    assert_true(leads(w, first));
+    assert_int_equal(lg_json_get_int(w->json, "term", 0), 3);
+    lg_clw_controller_stop(w, first);
+    assert_null(lg_clw_meta_get(w, "/leader"));
+    lg_clw_free(w);
+}
+
+static void expect_refused(uint64_t seed, const char *cluster, const char *why)
+{
+    struct lg_clw *w = lg_clw_new(seed, /* with_controller= */ false);
+
+    lg_clw_meta(w, LG_META_PUT, "/cluster", cluster);
+    lg_clw_controller_start(w, 0);
+    lg_clw_run_ms(w, 3000);
+    assert_string_equal(w->controller_failed, why);
+    assert_int_not_equal(lg_clw_get(w, &w->controllers[0], "/v1/health"), 200);
+    assert_string_equal(text(w, "error"), why);
+    assert_null(lg_clw_meta_get(w, "/leader"));
+    assert_null(lg_clw_meta_get(w, "/term"));
+    lg_clw_controller_stop(w, 0);
+    lg_clw_free(w);
+}
+
+static void metadata_of_another_cluster_or_a_newer_format_is_left_alone(void **state)
+{
+    (void)state;
+    expect_refused(6, "{\"name\":\"lake-9\",\"format\":1}",
+                   "this metadata belongs to cluster 'lake-9', not to 'lagoon-0'; correct "
+                   "cluster.name, or the address and root of the metastore");
+    expect_refused(7, "{\"name\":\"lagoon-0\",\"format\":2,\"createdBy\":\"9.1\"}",
+                   "the metadata of cluster 'lagoon-0' has format 2, written by release 9.1; this "
+                   "release reads up to format 1: install the newer one here");
+    expect_refused(
+        8, "[junk",
+        "the node /cluster of cluster 'lagoon-0' is not what a controller writes: [junk; "
+        "it may be removed while no controller runs, and the next one makes it anew");
+}
+
+static void a_second_controller_with_the_same_address_is_told_and_leads_nothing(void **state)
+{
+    struct lg_clw *w = lg_clw_new(9, /* with_controller= */ false);
+
+    (void)state;
+    w->conflict_ms = 3000;
+    lg_clw_meta(w, LG_META_PUT, "/controllers/c0_5555",
+                "{\"url\":\"http://c0:5555\",\"identity\":\"another\"}");
+    lg_clw_controller_start(w, 0);
+    lg_clw_run_ms(w, 6000);
+    assert_non_null(strstr(w->controller_failed, "another process is announced as /controllers/"));
+    assert_non_null(strstr(w->controller_failed, "\"identity\":\"another\""));
+    assert_int_equal(lg_clw_get(w, &w->controllers[0], "/v1/health"), 409);
+    assert_null(lg_clw_meta_get(w, "/leader"));
+    lg_clw_controller_stop(w, 0);
+    lg_clw_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_of_two_leads_and_the_other_names_it),
+        cmocka_unit_test(what_one_leader_made_the_next_one_knows),
+        cmocka_unit_test(a_leader_that_was_stopped_changes_nothing_any_more),
+        cmocka_unit_test(a_leader_whose_session_is_lost_reads_everything_before_it_leads_again),
+        cmocka_unit_test(who_resigns_or_stops_is_followed_without_waiting),
+        cmocka_unit_test(metadata_of_another_cluster_or_a_newer_format_is_left_alone),
+        cmocka_unit_test(a_second_controller_with_the_same_address_is_told_and_leads_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
