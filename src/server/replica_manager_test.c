@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "lane/fault.h"
 #include "model/partitioner.h"
+#include "server/server.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
 
@@ -639,6 +640,74 @@ static void after_a_restart_nothing_is_told_before_it_can_be_read(void **state)
     }
 }
 
+/* --- Three servers and a router. ---------------------------------------------------------------
+ */
+
+/* Every row is read through the router, every few milliseconds: none may fail. */
+static void read_all_for(struct lg_clw *w, unsigned ms)
+{
+    for (unsigned t = 0; t < ms; t += 20) {
+        LG_SCOPED(lg_buf) target = {0};
+
+        lg_buf_append_str(&target, "/storage/cities/");
+        lg_base64_encode(&target, rows[t / 20 % ROWS].key, /* url_safe= */ true);
+        lg_buf_append_str(&target, "?f=b64");
+        lg_buf_append_byte(&target, 0);
+        if (lg_clw_get(w, &w->router, (const char *)target.data) != 200)
+            fail_msg("after %u ms: %.*s", t, LG_FMT(lg_clw_body(w)));
+        lg_clw_run_ms(w, 20);
+    }
+}
+
+#define THREE(zero, one) "{\"partitions\":[[" zero "],[" one "]]}"
+#define S0 "\"s0_8888\""
+#define S1 "\"s1_8888\""
+#define S2 "\"s2_8888\""
+
+static struct lg_clw *three_servers(void **state)
+{
+    struct lg_clw *w = *state;
+
+    lg_clw_server_start(w, 1);
+    lg_clw_server_start(w, 2);
+    lg_clw_router_start(w);
+    assign(w, THREE(S0 "," S1, S1 "," S2));
+    lg_clw_run_ms(w, 3000);
+    return w;
+}
+
+static void replicas_move_without_a_failed_read(void **state)
+{
+    static const char *const steps[] = {
+        THREE(S0 "," S1 "," S2, S1 "," S2 "," S0), /* Made first, */
+        THREE(S2, S0),                             /* and then broken. */
+        THREE(S2 "," S1, S0 "," S1),
+        THREE(S1, S1),
+    };
+    struct lg_clw *w = three_servers(state);
+
+    read_all_for(w, 1000);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(steps); i++) {
+        lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v1", steps[i]);
+        read_all_for(w, 6000);
+    }
+    assert_int_equal(on_disk(w), 0);
+}
+
+static void servers_are_restarted_one_after_the_other_without_a_failed_read(void **state)
+{
+    struct lg_clw *w = three_servers(state);
+
+    assign(w, THREE(S0 "," S1 "," S2, S0 "," S1 "," S2));
+    for (unsigned i = 0; i < 3; i++) {
+        lg_clw_server_stop(w, i);
+        read_all_for(w, 3000);
+        lg_clw_server_start(w, i);
+        read_all_for(w, 3000);
+        assert_true(lg_server_ready(w->servers[i].server));
+    }
+}
+
 /* A clock that is a day off, either way, and that jumps meanwhile. */
 static void wall_clocks_may_say_what_they_like(void **state)
 {
@@ -693,6 +762,8 @@ int main(void)
         TEST(a_replica_that_comes_back_in_its_grace_was_never_closed),
         TEST(without_metadata_all_is_kept_and_served),
         TEST(after_a_restart_nothing_is_told_before_it_can_be_read),
+        TEST(replicas_move_without_a_failed_read),
+        TEST(servers_are_restarted_one_after_the_other_without_a_failed_read),
         TEST(wall_clocks_may_say_what_they_like),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
