@@ -47,6 +47,8 @@ launch() { # name, words...
     shift
     setsid nohup "$@" >>"$logs/$name.log" 2>&1 </dev/null &
     echo $! >"$pids/$name"
+    # Until it has become the program, /proc shows this shell's own words.
+    for _ in $(seq 50); do runs "$name" && return; kill -0 $! 2>/dev/null || return 0; sleep 0.02; done
 }
 
 halt() { # name, seconds until it is killed
