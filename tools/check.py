@@ -152,9 +152,20 @@ def ring_sim():
             ok("mutant") if caught else bad(f"mutant {mutant} not caught", step.stdout[-2000:] + step.stderr)
 
 
+CLUSTER = r"^test\.process\.cluster"  # each starts ZooKeeper, Kafka and whole clusters
+
+
+def ring_cluster():
+    if not build("asan"):
+        return
+    run_test_programs("asan", CLUSTER, jobs=1)
+    dev = run(["tools/dev_cluster_test.sh"], timeout=600)
+    ok("dev_cluster") if dev.returncode == 0 else bad("tools/dev_cluster.sh", dev.stdout + dev.stderr)
+
+
 def ring_process():
     if build("release") and build("asan"):
-        run_test_programs("asan", r"^test\.process\.")
+        run_test_programs("asan", r"^test\.process\.", but=CLUSTER)
         docs = run(["tools/readme_test.sh"], timeout=1200)
         ok("readme") if docs.returncode == 0 else bad("README commands", docs.stdout + docs.stderr)
         deb = run(["tools/package_test.sh"], timeout=1200)
@@ -215,8 +226,8 @@ def ring_models():
 
 
 RINGS = [("tidy", ring_tidy, 30), ("unit", ring_unit, 420), ("contract", ring_contract, 240),
-         ("tsan", ring_tsan, 420), ("sim", ring_sim, 600), ("process", ring_process, 900), ("fuzz", ring_fuzz, 900),
-         ("judge", ring_judge, 180), ("models", ring_models, 60)]
+         ("tsan", ring_tsan, 420), ("sim", ring_sim, 600), ("process", ring_process, 900), ("cluster", ring_cluster, 600),
+         ("fuzz", ring_fuzz, 900), ("judge", ring_judge, 180), ("models", ring_models, 60)]
 
 
 def save_facts():

@@ -300,7 +300,7 @@ static void poll_ready(struct lg_timer *timer)
     } else if (!r->started) {
         (void)lg_health_write(&why, LG_HEALTH_READY, lg_lane_now_us(r->lane), false);
         r->rc = lg_error_set(&r->err, LG_ERR_TIMEOUT, "the %s is not ready after %llu ms: %.*s",
-                             r->ops->role->name, (unsigned long long)r->o->start_timeout,
+                             r->ops->role->name, (unsigned long long)r->ready_ms,
                              LG_FMT(lg_buf_slice(&why)));
     }
     lg_stage_done(&r->stage);
@@ -311,8 +311,8 @@ static void wait_ready_step(void *ctx)
 {
     struct lg_roles *r = ctx;
 
-    r->deadline_us =
-        lg_lane_now_us(r->lane) + (r->o->start_timeout + lg_roles_conflict_ms(r)) * LG_MS;
+    r->ready_ms = LG_MAX(r->o->start_timeout, r->ops->ready_ms) + lg_roles_conflict_ms(r);
+    r->deadline_us = lg_lane_now_us(r->lane) + r->ready_ms * LG_MS;
     lg_timer_start(r->lane, &r->poll, 0, poll_ready);
 }
 

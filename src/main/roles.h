@@ -22,6 +22,7 @@ struct lg_roles;
 struct lg_roles_ops {
     const struct lg_role *role;
     const char *lane;     /* the lane's name: "control" or "data" */
+    uint64_t ready_ms;    /* what the role may take to become ready; 0: start.timeout.ms */
     bool creates_cluster; /* the one that may find nothing in ZooKeeper */
     /* Kafka's brokers; NULL: the role needs no Kafka. */
     const char *(*bootstrap)(const struct lg_role_options *o);
@@ -56,7 +57,7 @@ struct lg_roles {
     struct lg_error err;
     struct lg_cluster_check *check; /* while it runs */
     struct lg_timer deadline, poll; /* of the step */
-    uint64_t deadline_us;
+    uint64_t ready_ms, deadline_us;
     bool started, failed; /* `failure` says why; of the lane */
     struct lg_error failure;
 };

@@ -6,6 +6,9 @@
 #include "main/data_dir.h"
 #include "main/roles.h"
 
+/* To open every replica that it has: systemd gives up after ten minutes, too. */
+#define OPEN_MS_MAX 590000u
+
 struct node {
     struct lg_data_dir dir;
     struct lg_disk *store_disk; /* DIR/store of the replicas */
@@ -40,30 +43,31 @@ static enum lg_rc start_server(struct lg_roles *r, struct lg_error *err)
 {
     const struct lg_role_options *o = r->o;
     struct node *n = r->part;
-    enum lg_rc rc =
-        lg_server_start(&(struct lg_server_options){.lane = r->lane,
-                                                    .metastore = r->metastore,
-                                                    .pubsub = lg_log_url_pubsub(r->log),
-                                                    .transport = r->stage.transport,
-                                                    .driver = n->rocksdb,
-                                                    .space = n->space,
-                                                    .disk = n->store_disk,
-                                                    .cluster = o->cluster_name,
-                                                    .zone = o->fault_zone,
-                                                    .opens_max = o->opens_max,
-                                                    .drop_grace_ms = o->drop_grace,
-                                                    .drain_ms = o->drain,
-                                                    .conflict_ms = lg_roles_conflict_ms(r),
-                                                    .failed = lg_roles_fail,
-                                                    .failed_ctx = r,
-                                                    .checkpoint_path = "checkpoints",
-                                                    .host = o->listen_host,
-                                                    .port = (uint16_t)o->server_port,
-                                                    .announced_host = lg_roles_announced_host(r),
-                                                    .connections_max = o->common.connections,
-                                                    .idle_ms = o->common.idle_timeout,
-                                                    .instance = o->instance_name},
-                        &n->server, err);
+    enum lg_rc rc = lg_server_start(
+        &(struct lg_server_options){.lane = r->lane,
+                                    .metastore = r->metastore,
+                                    .pubsub = lg_log_url_pubsub(r->log),
+                                    .transport = r->stage.transport,
+                                    .driver = n->rocksdb,
+                                    .space = n->space,
+                                    .checkpoint_path = "checkpoints",
+                                    .host = o->listen_host,
+                                    .port = (uint16_t)o->server_port,
+                                    .announced_host = lg_roles_announced_host(r),
+                                    .connections_max = o->common.connections,
+                                    .idle_ms = o->common.idle_timeout,
+                                    .announced_port = (uint16_t)o->announced_port,
+                                    .instance = o->instance_name,
+                                    .disk = n->store_disk,
+                                    .cluster = o->cluster_name,
+                                    .zone = o->fault_zone[0] == '\0' ? NULL : o->fault_zone,
+                                    .opens_max = o->opens_max,
+                                    .drop_grace_ms = o->drop_grace,
+                                    .drain_ms = o->drain,
+                                    .conflict_ms = lg_roles_conflict_ms(r),
+                                    .failed = lg_roles_fail,
+                                    .failed_ctx = r},
+        &n->server, err);
 
     if (rc != LG_OK)
         return rc;
@@ -98,6 +102,7 @@ static enum lg_rc start(struct lg_run *run, const void *values, void **out, stru
 {
     static const struct lg_roles_ops ops = {.role = &lg_role_server,
                                             .lane = "data",
+                                            .ready_ms = OPEN_MS_MAX,
                                             .bootstrap = bootstrap,
                                             .prepare = prepare,
                                             .start = start_server,

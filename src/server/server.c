@@ -91,7 +91,7 @@ static enum lg_rc listen_on(struct lg_server *s, struct lg_error *err)
 
     if (rc != LG_OK)
         return lg_error_wrap(err, "server");
-    port = lg_http_server_port(s->http);
+    port = s->o.announced_port == 0 ? lg_http_server_port(s->http) : s->o.announced_port;
     if (s->o.instance == NULL)
         rc = lg_names_instance(s->instance, host, port, err);
     else

@@ -30,6 +30,7 @@ struct lg_server_options {
     const char *host;            /* where to listen */
     uint16_t port;               /* 0 picks one */
     const char *announced_host;  /* NULL: `host` */
+    uint16_t announced_port;     /* 0: the one it listens on */
     /* The name under which replicas are assigned to it: it must be the same after a restart. NULL:
      * "<announced host>_<port>", for servers whose port stays. */
     const char *instance;

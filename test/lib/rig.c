@@ -167,7 +167,8 @@ void lg_rig_spawn(const struct lg_rig *rig, struct lg_process *p, const char *co
 {
     LG_AUTO_STR char *data = lg_strf("LAGOON_DATA=%s", rig->data);
 
-    lg_process_start(p, words, (const char *const[]){data, NULL});
+    lg_process_start(
+        p, words, rig->environment != NULL ? rig->environment : (const char *const[]){data, NULL});
 }
 
 static void end_text(struct lg_buf *text)

@@ -15,6 +15,8 @@ struct lg_rig {
     char *data;       /* the standalone's data directory, in it */
     struct lg_process standalone;
     uint16_t controller, router, server; /* ports, while it runs */
+    /* Of verbs ("NAME=value", NULL at the end); NULL: LAGOON_DATA names the data directory. */
+    const char *const *environment;
     /* Of the verb that ran last. */
     int status;
     struct lg_buf out, err; /* what it wrote, as text */
