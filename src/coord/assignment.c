@@ -39,6 +39,8 @@ struct work {
     uint32_t **lists;    /* by place in topic_at: indexes in `nodes` */
     uint32_t node_count, zone_count;
     uint64_t missing;
+    /* By node: replicas of the topic at hand, then of all, in one number; NO_KEY: it takes none. */
+    int32_t *keys;
     uint16_t *pairs; /* of the topic at hand: how often two nodes hold a partition together */
 };
 
@@ -82,6 +84,9 @@ enum lg_rc lg_assignment_check(size_t live_nodes, uint64_t held, uint32_t partit
 }
 
 /* --- Nodes and topics in their order. --------------------------------------------------------- */
+
+#define KEY_BITS 12 /* LG_ASSIGNMENT_REPLICAS_MAX fits, twice into a number */
+#define NO_KEY INT32_MAX
 
 static bool has_zone(const struct lg_assignment_node *n)
 {
@@ -192,11 +197,28 @@ static bool zone_taken(const struct work *w, const uint32_t *list, uint32_t n, u
     return false;
 }
 
+static void set_key(struct work *w, uint32_t node)
+{
+    const struct node *n = &w->nodes[node];
+    bool full = n->total >= LG_ASSIGNMENT_REPLICAS_MAX;
+
+    w->keys[node] = !n->takes || full ? NO_KEY : (int32_t)(n->of_topic << KEY_BITS | n->total);
+}
+
 static void put_slot(struct work *w, uint32_t *list, uint32_t slot, uint32_t node)
 {
     list[slot] = node;
     w->nodes[node].total++;
     w->nodes[node].of_topic++;
+    set_key(w, node);
+}
+
+static void move(struct work *w, uint32_t *slot, uint32_t to)
+{
+    w->nodes[*slot].total--;
+    w->nodes[*slot].of_topic--;
+    set_key(w, *slot);
+    put_slot(w, slot, 0, to);
 }
 
 /* --- Keep. ------------------------------------------------------------------------------------ */
@@ -277,33 +299,45 @@ static void count_pairs(struct work *w, const uint32_t *list, uint32_t n)
             w->pairs[list[i] * w->node_count + list[k]]++;
 }
 
-/* The lightest node that may take a replica, of a zone that is not taken if there is one. */
+/* The least key above another one: of the next heavier nodes. */
+static int32_t next_key(const struct work *w, int32_t above)
+{
+    int32_t least = NO_KEY;
+
+    for (uint32_t i = 0; i < w->node_count; i++)
+        if (w->keys[i] > above && w->keys[i] < least)
+            least = w->keys[i];
+    return least;
+}
+
+/* The lightest node that may take a replica, of a zone that is not taken if there is one: from the
+ * lightest to the heaviest, all equally heavy ones at a time. */
 static uint32_t lightest(const struct work *w, const uint32_t *list, uint32_t n, uint32_t except,
                          bool only_new_zone, uint32_t partition)
 {
-    uint32_t best[2] = {NONE, NONE}, company_of[2] = {0}; /* of a new zone, of a taken one */
+    uint32_t of_taken_zone = NONE;
 
-    for (uint32_t i = 0; i < w->node_count; i++) {
-        const struct node *node = &w->nodes[i];
-        uint32_t with, taken;
+    for (int32_t key = next_key(w, -1); key != NO_KEY; key = next_key(w, key)) {
+        uint32_t best[2] = {NONE, NONE}, least[2] = {0}; /* of a new zone, of a taken one */
 
-        if (!node->takes || node->total >= LG_ASSIGNMENT_REPLICAS_MAX)
-            continue;
-        if (best[0] != NONE && lighter(&w->nodes[best[0]], node)) /* Mostly: heavier. */
-            continue;
-        if (holds(list, n, i))
-            continue;
-        taken = zone_taken(w, list, n, node->zone, except);
-        if (best[taken] != NONE && lighter(&w->nodes[best[taken]], node))
-            continue;
-        with = company(w, list, n, i, partition);
-        if (best[taken] != NONE && !lighter(node, &w->nodes[best[taken]]) &&
-            with >= company_of[taken])
-            continue;
-        best[taken] = i;
-        company_of[taken] = with;
+        for (uint32_t i = 0; i < w->node_count; i++) {
+            uint32_t with, taken;
+
+            if (w->keys[i] != key || holds(list, n, i))
+                continue;
+            taken = zone_taken(w, list, n, w->nodes[i].zone, except);
+            with = company(w, list, n, i, partition);
+            if (best[taken] != NONE && with >= least[taken])
+                continue;
+            best[taken] = i;
+            least[taken] = with;
+        }
+        if (best[0] != NONE)
+            return best[0];
+        if (of_taken_zone == NONE)
+            of_taken_zone = best[1];
     }
-    return best[0] != NONE || only_new_zone ? best[0] : best[1];
+    return only_new_zone ? NONE : of_taken_zone;
 }
 
 /* Two replicas in one zone while another zone could have one: the later of them moves. */
@@ -317,9 +351,7 @@ static void spread_zones(struct work *w, uint32_t *list, uint32_t n, uint32_t p)
         to = lightest(w, list, n, i - 1, /* only_new_zone= */ true, p);
         if (to == NONE)
             continue;
-        w->nodes[at].total--;
-        w->nodes[at].of_topic--;
-        put_slot(w, list, i - 1, to);
+        move(w, &list[i - 1], to);
     }
 }
 
@@ -333,6 +365,8 @@ static void begin_topic(struct work *w, uint32_t t)
     for (size_t i = 0; i < n; i++)
         if (w->lists[t][i] != NONE)
             w->nodes[w->lists[t][i]].of_topic++;
+    for (uint32_t i = 0; i < w->node_count; i++)
+        set_key(w, i);
 }
 
 static void fill_topic(struct work *w, uint32_t t)
@@ -400,13 +434,6 @@ static uint32_t *find_move(struct work *w, uint32_t t, uint32_t from, uint32_t t
                 return &list[i];
     }
     return NULL;
-}
-
-static void move(struct work *w, uint32_t *slot, uint32_t to)
-{
-    w->nodes[*slot].total--;
-    w->nodes[*slot].of_topic--;
-    put_slot(w, slot, 0, to);
 }
 
 /* How a levelling goes on: nodes by weight, and what was found not to work. */
@@ -913,12 +940,14 @@ struct lg_assignment_result lg_assignment_compute(const struct lg_assignment_inp
     w.caller_at = lg_new_array(uint32_t, in->node_count);
     w.topic_at = lg_new_array(uint32_t, in->topic_count);
     w.lists = lg_new_array(uint32_t *, in->topic_count);
+    w.keys = lg_new_array(int32_t, in->node_count);
     if (in->node_count <= PAIRS_NODES_MAX)
         w.pairs = lg_new_array(uint16_t, in->node_count * in->node_count);
     take_nodes(&w);
     take_topics(&w);
     place_all(&w);
     give_answer(&w, &out);
+    lg_free(w.keys);
     lg_free(w.pairs);
     lg_free(w.nodes);
     lg_free(w.sorted_at);
