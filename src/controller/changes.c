@@ -306,20 +306,13 @@ static void take_over(struct lg_change *ch)
         lg_ctl_state_trash(state, ch->trashed.data[i], lg_lane_now_us(ch->c->o.lane));
 }
 
-static void written(struct lg_meta_op *op)
+/* A write of this change failed. */
+static void end_unwritten(struct lg_change *ch, const struct lg_meta_op *op)
 {
-    struct lg_change *ch = LG_CONTAINER_OF(op, struct lg_change, op);
     struct lg_controller *c = ch->c;
     struct lg_error err = op->err;
     enum lg_rc rc = op->rc;
 
-    if (rc == LG_OK) {
-        take_over(ch);
-        if (ch->applied != NULL)
-            ch->applied(ch);
-        lg_change_end(ch, LG_OK, NULL);
-        return;
-    }
     /* It may have happened, or memory may be wrong: read before anything else is decided. */
     if (c->election != NULL && lg_election_check_fenced(c->election, op))
         rc = lg_error_set(&err, LG_ERR_UNAVAILABLE,
@@ -330,6 +323,43 @@ static void written(struct lg_meta_op *op)
         (void)lg_error_wrap(&err, "it is not known whether the change was made; ask again");
     lg_ctl_load(c);
     lg_change_end(ch, rc, &err);
+}
+
+static void confirmed(struct lg_meta_op *op)
+{
+    struct lg_change *ch = LG_CONTAINER_OF(op, struct lg_change, op);
+
+    if (op->rc != LG_OK)
+        end_unwritten(ch, op);
+    else
+        ch->confirmed(ch);
+}
+
+void lg_change_confirm(struct lg_change *ch, void (*then)(struct lg_change *ch))
+{
+    ch->confirmed = then;
+    ch->op = (struct lg_meta_op){
+        .kind = LG_META_WRITE,
+        .lane = ch->c->o.lane,
+        .changes = &ch->fence,
+        .change_count = 1,
+        .done = confirmed,
+    };
+    lg_metastore_submit(ch->c->o.metastore, &ch->op);
+}
+
+static void written(struct lg_meta_op *op)
+{
+    struct lg_change *ch = LG_CONTAINER_OF(op, struct lg_change, op);
+
+    if (op->rc != LG_OK) {
+        end_unwritten(ch, op);
+        return;
+    }
+    take_over(ch);
+    if (ch->applied != NULL)
+        ch->applied(ch);
+    lg_change_end(ch, LG_OK, NULL);
 }
 
 void lg_change_commit(struct lg_change *ch)

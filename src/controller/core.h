@@ -129,6 +129,7 @@ struct lg_change {
     const char *read_root;
     struct lg_meta_op op;
     struct lg_meta_change fence; /* of the term in which it began */
+    void (*confirmed)(struct lg_change *ch);
     LG_VEC(struct lg_meta_change) writes;
     LG_VEC(char *) paths;
     LG_VEC(struct lg_blob *) values;
@@ -159,6 +160,10 @@ void lg_change_write_node(struct lg_change *ch, const char *id, struct lg_node_r
                           bool gone);
 /* Adds the end of a topic: its nodes go, it lies in the trash. */
 void lg_change_write_trash(struct lg_change *ch, const char *topic);
+/* Before a topic is touched: asks the metastore whether this controller still leads; `then` runs if
+ * so, else the change ends. A leader that was stopped and is asked for a push the moment it goes on
+ * must not delete what it takes for a left-over topic: it may be that of a later leader. */
+void lg_change_confirm(struct lg_change *ch, void (*then)(struct lg_change *ch));
 /* Submits the write; then memory follows, `applied` runs, and the change ends with an answer. */
 void lg_change_commit(struct lg_change *ch);
 /* Ends it: LG_OK with ch->answer, or an error. The change is gone when this returns. */

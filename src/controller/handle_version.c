@@ -101,6 +101,11 @@ static void topic_ready(struct lg_topic_writer *writer)
     lg_change_commit(ch);
 }
 
+static void make_topic(struct lg_change *ch)
+{
+    lg_topic_writer_start(&ch->writer);
+}
+
 /* The new version stands in ch->store: places it and makes its topic. */
 static enum lg_rc begin_version(struct lg_change *ch, struct lg_error *err)
 {
@@ -140,7 +145,7 @@ static enum lg_rc begin_version(struct lg_change *ch, struct lg_error *err)
         .done = topic_ready,
     };
     lg_change_write_topic(ch, LG_TAKE(t), /* created= */ true);
-    lg_topic_writer_start(&ch->writer);
+    lg_change_confirm(ch, make_topic);
     return LG_OK;
 }
 

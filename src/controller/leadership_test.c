@@ -130,6 +130,43 @@ static void a_leader_that_was_stopped_changes_nothing_any_more(void **state)
     lg_clw_free(w);
 }
 
+static int request(struct lg_clw *w, unsigned i, const char *id)
+{
+    LG_AUTO_STR char *form = lg_strf("store_name=cities&push_type=BATCH&push_job_id=%s", id);
+
+    return post(w, i, "/request_topic", form);
+}
+
+/* It knows of no version 1 and would make its topic anew. */
+static void a_leader_that_was_stopped_deletes_no_topic_of_the_next(void **state)
+{
+    const struct lg_clw_row row = {LG_LIT("\x0aParis"), LG_LIT("\x02"), 1};
+    struct lg_clw *w = pair_up(10);
+    unsigned first = leader(w, true, true), second = 1 - first;
+    int status;
+
+    (void)state;
+    lg_clw_server_start(w, 0);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    assert_int_equal(post(w, first, "/new_store",
+                          "store_name=cities&key_schema=%22string%22&value_schema=%22long%22&"
+                          "owner=me&partition_count=1"),
+                     200);
+    lg_sim_node_stop(w->controllers[first].node);
+    assert_int_equal(leader(w, first == 1, first == 0), second);
+    lg_clw_run_ms(w, 2000);
+    assert_int_equal(request(w, second, "p1"), 200);
+    lg_clw_rows(w, "cities_v1", 1, &row, 1, /* whole= */ false);
+    lg_sim_node_go_on(w->controllers[first].node);
+    status = request(w, first, "p2");
+    assert_true(status == 421 || status == 503);
+    assert_int_equal(post(w, second, "/end_of_push", "store_name=cities&version=1"), 200);
+    lg_clw_until_served(w, "cities", 1);
+    assert_int_equal(lg_clw_get(w, &w->router, "/storage/cities/ClBhcmlz?f=b64"), 200);
+    lg_clw_free(w);
+}
+
 static void a_leader_whose_session_is_lost_reads_everything_before_it_leads_again(void **state)
 {
     struct lg_clw *w = lg_clw_new(4, /* with_controller= */ false);
@@ -229,6 +266,7 @@ int main(void)
         cmocka_unit_test(one_of_two_leads_and_the_other_names_it),
         cmocka_unit_test(what_one_leader_made_the_next_one_knows),
         cmocka_unit_test(a_leader_that_was_stopped_changes_nothing_any_more),
+        cmocka_unit_test(a_leader_that_was_stopped_deletes_no_topic_of_the_next),
         cmocka_unit_test(a_leader_whose_session_is_lost_reads_everything_before_it_leads_again),
         cmocka_unit_test(who_resigns_or_stops_is_followed_without_waiting),
         cmocka_unit_test(metadata_of_another_cluster_or_a_newer_format_is_left_alone),

@@ -79,7 +79,7 @@ struct world {
     struct lg_disk *disk;
     struct lg_sim_node *ground, *nodes[CANDIDATES_MAX];
     struct candidate *candidates[CANDIDATES_MAX]; /* NULL while the process is dead */
-    char names[CANDIDATES_MAX][8];
+    char names[CANDIDATES_MAX][16];
     unsigned count;
     struct lg_lane *ground_lane;
     struct lg_metafile *metafile;
