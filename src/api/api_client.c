@@ -3,7 +3,8 @@
 #include "base/str.h"
 
 #define ATTEMPT_LEAST_MS 3000u
-#define HOPS_MAX 3u /* from leader to leader without a pause */
+#define TIMEOUTS_MAX 12u /* After so many, patience does not double any more. */
+#define HOPS_MAX 3u      /* from leader to leader without a pause */
 
 struct address {
     char *host;
@@ -275,6 +276,7 @@ static void answered(struct lg_http_call *http)
         call->asks_who_leads = true;
         send(call);
     } else if ((call->rc == LG_ERR_UNAVAILABLE || attempt_timed_out(call)) && has_time(call)) {
+        call->timeouts += attempt_timed_out(call) && call->timeouts < TIMEOUTS_MAX;
         ask_another_later(call);
     } else {
         finish(call);
@@ -282,15 +284,18 @@ static void answered(struct lg_http_call *http)
 }
 
 /* Where another can be asked, nobody is waited for to the end: a controller that was stopped takes
- * connections and never answers. */
+ * connections and never answers. A question is answered soon; a change may take its time. */
 static uint64_t attempt_deadline_us(const struct lg_api_call *call)
 {
     uint64_t now = lg_lane_now_us(call->client->lane);
-    uint64_t half = call->deadline_us > now
-                        ? LG_MAX((call->deadline_us - now) / 2, ATTEMPT_LEAST_MS * LG_MS)
-                        : 0;
+    uint64_t left = call->deadline_us > now ? call->deadline_us - now : 0;
+    uint64_t patience = LG_MAX(left / 2, ATTEMPT_LEAST_MS * LG_MS);
 
-    return call->client->count == 1 ? call->deadline_us : LG_MIN(call->deadline_us, now + half);
+    if (call->client->count == 1)
+        return call->deadline_us;
+    if (lg_api_method(call->route) == LG_HTTP_GET)
+        patience = LG_MIN(patience, (ATTEMPT_LEAST_MS * LG_MS) << call->timeouts);
+    return LG_MIN(call->deadline_us, now + patience);
 }
 
 static void send(struct lg_api_call *call)
@@ -332,6 +337,7 @@ void lg_api_call_submit(struct lg_api_client *client, struct lg_api_call *call)
     assert(call->answer == NULL && "lg_api_call_done first");
     call->client = client;
     call->hops = 0;
+    call->timeouts = 0;
     call->asks_who_leads = false;
     send(call);
 }

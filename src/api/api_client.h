@@ -38,6 +38,7 @@ struct lg_api_call {
     struct lg_timer pause;
     size_t asked;        /* index of the controller */
     unsigned hops;       /* since the last pause */
+    unsigned timeouts;   /* of controllers that did not answer */
     bool asks_who_leads; /* `http` asks that, instead of the call itself */
 };
 
