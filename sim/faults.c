@@ -10,6 +10,7 @@
 #define PAUSE_MAX_US (3 * LG_SEC)
 #define MILD_PAUSE_US (12 * LG_SEC)
 #define EXCUSED_AFTER_US (4 * LG_SEC) /* after the end of a fault */
+#define LEAVE_MIN_US (7 * LG_SEC)     /* longer than the delay until its replicas move */
 #define STOP_MAX_US (8 * LG_SEC)      /* longer than a session lives */
 
 static void fault_due(void *ctx);
@@ -276,6 +277,15 @@ static void controller_fault(struct lg_world *w)
         expire(w, some_controller(w));
 }
 
+/* For longer than its replicas wait for it. */
+static void leave(struct lg_world *w, struct lg_world_node *server)
+{
+    uint64_t down_us = LEAVE_MIN_US + below(w, LEAVE_MIN_US);
+
+    excuse(w, server, down_us + EXCUSED_AFTER_US);
+    lg_world_crash(server, below(w, 2) == 0, down_us);
+}
+
 /* A server without room may hold the one replica that is late: while that may be, no other server
  * crashes. */
 static void mild_fault(struct lg_world *w, struct lg_world_node *ground)
@@ -296,6 +306,8 @@ static void mild_fault(struct lg_world *w, struct lg_world_node *ground)
     default:
         if (w->mild_crowds)
             crowd(w, some_server(w));
+        else if (below(w, 3) == 0)
+            leave(w, some_server(w));
         else
             crash(w, some_server(w));
         break;
@@ -304,7 +316,7 @@ static void mild_fault(struct lg_world *w, struct lg_world_node *ground)
 
 static void fault_of_ground(struct lg_world *w, struct lg_world_node *ground)
 {
-    switch (below(w, 8)) {
+    switch (below(w, 10)) {
     case 0:
         crash(w, ground);
         break;
@@ -328,9 +340,12 @@ static void fault_of_ground(struct lg_world *w, struct lg_world_node *ground)
 
 static void fault_of_server(struct lg_world *w, struct lg_world_node *server)
 {
-    switch (below(w, 7)) {
+    switch (below(w, 8)) {
     case 0:
         stop(w, server);
+        break;
+    case 7:
+        leave(w, server);
         break;
     case 1:
         crowd(w, server);
@@ -356,7 +371,8 @@ static void one_fault(struct lg_world *w)
         mild_fault(w, ground);
         return;
     }
-    switch (below(w, 18)) {
+    switch (below(w, 19)) {
+    case 18:
     case 0:
     case 1:
     case 2:

@@ -5,6 +5,8 @@
  *
  *     LOOKING (GET /store) ──▶ pause ──▶ one of: push, rollback, roll-forward ... ──▶ LOOKING
  */
+#include <stdio.h>
+
 #include "api/api_client.h"
 #include "base/str.h"
 #include "drivers/loghttp/loghttp.h"
@@ -47,6 +49,12 @@ struct actor { /* In the node's memory. */
 };
 
 static void look(struct actor *a);
+
+/* Of a leader that was deposed and does not know it: it tells what it knew. */
+static bool is_outdated(const struct actor *a)
+{
+    return a->call.term != 0 && a->call.term < a->w->history.term;
+}
 
 static struct lg_sim_store *store_of(const struct actor *a)
 {
@@ -478,15 +486,56 @@ static bool unfinished(const struct lg_json *info)
     return false;
 }
 
+static void replicas_told(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+    char *unplaced = a->w->unplaced[a->store];
+    size_t size = sizeof a->w->unplaced[0];
+    struct lg_error err = call->err;
+
+    if (call->rc == LG_OK && !is_outdated(a) &&
+        lg_check_placed(call->answer, store_of(a)->current, lg_world_servers(a->w), &err) ==
+            LG_OK) {
+        unplaced[0] = '\0';
+        a->o->settled = true;
+    } else {
+        (void)snprintf(unplaced, size, "%.199s", err.text);
+    }
+    look_soon(a, LG_SEC); /* It must stay so. */
+}
+
+static void node_removed(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    a->w->removed_told = call->rc == LG_OK;
+    look_soon(a, LG_SEC);
+}
+
+static void remove_node(struct actor *a)
+{
+    LG_AUTO_STR char *id = lg_strf("server%d_%d", a->w->removed, LG_WORLD_SERVER_PORT);
+
+    lg_api_call_done(&a->call);
+    lg_api_call_param(&a->call, "node_id", id);
+    ask(a, LG_API_node_remove, node_removed);
+}
+
 static void act_quietly(struct actor *a, const struct lg_json *info)
 {
+    if (a->w->removed >= 0 && !a->w->removed_told && a->store == 0) {
+        remove_node(a); /* Refused while it seems to be live. */
+        return;
+    }
     if (!a->o->last_push_done) {
         push(a);
         return;
     }
     if (!unfinished(info)) {
         lg_check_pushes_settled(&a->w->history, a->store, info);
-        a->o->settled = true;
+        prepare(a);
+        ask(a, LG_API_replicas, replicas_told);
+        return;
     }
     look_soon(a, LG_SEC); /* It must stay so. */
 }
@@ -528,12 +577,6 @@ static void act_due(struct lg_timer *timer)
     struct actor *a = LG_CONTAINER_OF(timer, struct actor, pause);
 
     act(a, lg_json_get(a->call.answer, "store"));
-}
-
-/* Of a leader that was deposed and does not know it: it tells what it knew. */
-static bool is_outdated(const struct actor *a)
-{
-    return a->call.term != 0 && a->call.term < a->w->history.term;
 }
 
 static void looked(struct lg_api_call *call)

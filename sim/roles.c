@@ -129,7 +129,9 @@ void lg_world_controller_main(void *ctx)
                                       .trash_grace_ms = 3000,
                                       .failed_keep_ms = 500,
                                       .abandoned_keep_ms = 15000,
-                                      .routers_settle_ms = 5000};
+                                      .routers_settle_ms = 5000,
+                                      .delay_to_rebalance_ms = 5000,
+                                      .blink_ms = 1000};
     struct lg_controller *controller;
     struct lg_error err = {0};
     enum lg_rc rc = open_log(n, lane, &o.pubsub, &err);

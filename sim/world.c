@@ -6,7 +6,8 @@
 
 #define FAULTS_US (25 * LG_SEC)
 #define FAULTS_SPREAD_US (10 * LG_SEC)
-#define QUIET_MAX_US (30 * LG_SEC) /* within which all must be well again */
+#define REMOVED_US (10 * LG_SEC)   /* until what a removed server held is elsewhere */
+#define QUIET_MAX_US (60 * LG_SEC) /* within which all must be well again */
 
 struct lg_world_node *lg_world_node(struct lg_world *w, enum lg_role role, unsigned number)
 {
@@ -149,6 +150,8 @@ struct lg_world *lg_world_new(uint64_t seed)
     assert(at == LG_WORLD_NODES);
     set_clocks(w);
     w->mild = lg_sim_rand_chance(w->sim, 1, 4);
+    w->removed =
+        lg_sim_rand_chance(w->sim, 1, 4) ? (int)lg_sim_rand_below(w->sim, LG_WORLD_SERVERS) : -1;
     w->mild_crowds = lg_sim_rand_chance(w->sim, 1, 2);
     w->faults_end_us =
         lg_sim_now_us(w->sim) + FAULTS_US + lg_sim_rand_below(w->sim, FAULTS_SPREAD_US);
@@ -197,6 +200,15 @@ static void begin_quiet(struct lg_world *w)
     for (size_t i = 0; i < LG_WORLD_NODES; i++)
         if (!lg_sim_node_alive(w->nodes[i].node))
             lg_world_start(&w->nodes[i]);
+    if (w->removed < 0)
+        return;
+    lg_world_excuse(w, REMOVED_US); /* A push may have ended with one replica. */
+    lg_sim_node_kill(lg_world_node(w, LG_ROLE_SERVER, (unsigned)w->removed)->node);
+}
+
+unsigned lg_world_servers(const struct lg_world *w)
+{
+    return LG_WORLD_SERVERS - (w->removed >= 0);
 }
 
 static void tell_what_is_not_well(struct lg_world *w)
@@ -215,6 +227,11 @@ static void tell_what_is_not_well(struct lg_world *w)
                                    "without a fault: %s",
                                    r, w->history.stores[s].current, lg_history_store_name(s),
                                    seconds, w->scan_reason[r][s]);
+        if (w->unplaced[s][0] != '\0')
+            lg_history_violate(&w->history, "replicas_placed",
+                               "the replicas of store '%s' are not as they should be after %u s "
+                               "without a fault: %s",
+                               lg_history_store_name(s), seconds, w->unplaced[s]);
         if (!w->operators[s].settled)
             lg_history_violate(&w->history, "pushes_complete",
                                "store '%s' has unfinished versions after %u s without a fault",
@@ -241,6 +258,9 @@ bool lg_world_run(struct lg_world *w)
 
     for (size_t i = 0; i < LG_WORLD_NODES; i++)
         lg_world_start(&w->nodes[i]);
+    if (lg_sim_rand_chance(w->sim, 1, 2)) /* One server joins later. */
+        lg_world_crash(lg_world_node(w, LG_ROLE_SERVER, LG_WORLD_SERVERS - 1), false,
+                       lg_sim_rand_below(w->sim, FAULTS_US));
     lg_world_excuse(w, 2 * LG_SEC);
     lg_world_faults_start(w);
     (void)lg_sim_run_until(w->sim, violated, w, w->faults_end_us - now_us);

@@ -21,7 +21,7 @@
 #include "sim/history.h"
 
 #define LG_WORLD_CONTROLLERS 2
-#define LG_WORLD_SERVERS 3
+#define LG_WORLD_SERVERS 4
 #define LG_WORLD_ROUTERS LG_HISTORY_ROUTERS
 #define LG_WORLD_OPERATORS LG_HISTORY_STORES /* one per store */
 #define LG_WORLD_CONTROLLER_PORT 5555
@@ -94,6 +94,9 @@ struct lg_world {
     struct lg_meta_sim *meta;
     struct lg_history history;
     struct lg_world_node nodes[LG_WORLD_NODES];
+    int removed;                           /* a server that goes for good in the quiet; -1: none */
+    bool removed_told;                     /* ... and the controller has been told */
+    char unplaced[LG_HISTORY_STORES][200]; /* What is not yet well about a store's replicas. */
     struct lg_world_operator operators[LG_WORLD_OPERATORS];
     bool scanned[LG_WORLD_ROUTERS][LG_HISTORY_STORES];
     char scan_reason[LG_WORLD_ROUTERS][LG_HISTORY_STORES][200];
@@ -112,6 +115,9 @@ struct lg_world *lg_world_new(uint64_t seed);
 void lg_world_free(struct lg_world *w); /* NULL is allowed. */
 /* Runs everything; false when a checker found a violation (history.violated). */
 bool lg_world_run(struct lg_world *w);
+
+/* Servers that live when all is quiet. */
+unsigned lg_world_servers(const struct lg_world *w);
 
 /* --- For the files of sim/. ------------------------------------------------------------------- */
 

@@ -83,6 +83,14 @@ void lg_check_schema_added(struct lg_history *h, unsigned store, unsigned more, 
 void lg_check_written(struct lg_history *h, const char *node, const struct lg_meta_change *changes,
                       size_t count);
 
+/* --- replicas_placed.c: replicas stand where they should. --------------------------------------
+ */
+
+/* What the controller tells of a store's replicas, when all should be well: the sentence says what
+ * is not yet. `servers` are live. */
+LG_MUST_CHECK enum lg_rc lg_check_placed(const struct lg_json *replicas, int32_t version,
+                                         unsigned servers, struct lg_error *err);
+
 /* --- disks_have_room.c: no server fills its disk, for its engine would end with it. ------------
  */
 

@@ -1,0 +1,82 @@
+/* When all is quiet, each partition of the current version has as many complete replicas as the
+ * store wants, on different live servers, and all servers hold about as many. */
+#include <stdio.h>
+
+#include "base/str.h"
+#include "sim/checkers/checkers.h"
+
+#define INSTANCES_MAX 16
+
+struct tally { /* How many replicas each server holds. */
+    const char *ids[INSTANCES_MAX];
+    unsigned counts[INSTANCES_MAX];
+    size_t n;
+};
+
+static unsigned *count_of(struct tally *t, const char *id)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->ids[i], id) == 0)
+            return &t->counts[i];
+    assert(t->n < INSTANCES_MAX);
+    t->ids[t->n] = id;
+    t->counts[t->n] = 0;
+    return &t->counts[t->n++];
+}
+
+static enum lg_rc check_partition(struct tally *all, const struct lg_json *partition,
+                                  int64_t factor, struct lg_error *err)
+{
+    const struct lg_json *replicas = lg_json_get(partition, "replicas");
+    long long number = (long long)lg_json_get_int(partition, "partition", -1);
+    struct tally here = {0};
+
+    if ((int64_t)lg_json_size(replicas) != factor)
+        return lg_error_set(err, LG_ERR_FAILED, "partition %lld has %zu replicas, wanted are %lld",
+                            number, lg_json_size(replicas), (long long)factor);
+    for (size_t i = 0; i < lg_json_size(replicas); i++) {
+        const struct lg_json *r = lg_json_at(replicas, i);
+        const char *id = lg_json_get_str(r, "instance", "");
+
+        if (!lg_json_get_bool(r, "live", false) ||
+            strcmp(lg_json_get_str(r, "status", ""), "COMPLETED") != 0)
+            return lg_error_set(err, LG_ERR_FAILED, "the replica of partition %lld on %s is %s%s",
+                                number, id, lg_json_get_str(r, "status", "not there"),
+                                lg_json_get_bool(r, "live", false) ? "" : ", its server is away");
+        if (++*count_of(&here, id) > 1)
+            return lg_error_set(err, LG_ERR_FAILED, "partition %lld is on %s twice", number, id);
+        ++*count_of(all, id);
+    }
+    return LG_OK;
+}
+
+enum lg_rc lg_check_placed(const struct lg_json *replicas, int32_t version, unsigned servers,
+                           struct lg_error *err)
+{
+    const struct lg_json *versions = lg_json_get(replicas, "versions");
+
+    for (size_t v = 0; v < lg_json_size(versions); v++) {
+        const struct lg_json *one = lg_json_at(versions, v);
+        const struct lg_json *partitions = lg_json_get(one, "partitions");
+        struct tally all = {0};
+        unsigned least = UINT32_MAX, most = 0;
+        enum lg_rc rc = LG_OK;
+
+        if (lg_json_get_int(one, "version", 0) != version)
+            continue;
+        for (size_t p = 0; p < lg_json_size(partitions) && rc == LG_OK; p++)
+            rc = check_partition(&all, lg_json_at(partitions, p), lg_json_get_int(one, "factor", 0),
+                                 err);
+        for (size_t i = 0; i < all.n; i++) {
+            least = LG_MIN(least, all.counts[i]);
+            most = LG_MAX(most, all.counts[i]);
+        }
+        least = all.n < servers ? 0 : least;
+        if (rc == LG_OK && most > least + 1)
+            return lg_error_set(err, LG_ERR_FAILED,
+                                "a server holds %u replicas of version %d, another one %u", most,
+                                version, least);
+        return rc;
+    }
+    return lg_error_set(err, LG_ERR_FAILED, "the replicas of version %d are not told", version);
+}
