@@ -1,3 +1,4 @@
+/* Assignments, reports and nodes survive being written and read; what makes no sense is refused. */
 #include "model/placement.h"
 
 #include "test/test.h"
