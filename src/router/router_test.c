@@ -318,9 +318,9 @@ static void it_announces_itself_once_it_has_read_what_exists(void **state)
     assert_true(lg_router_ready(w->router.router));
     expect_announced(w, true);
     assert_int_equal(lg_clw_get(w, &w->ground, "/list_routers"), 200);
-    lg_clw_expect_text(w,
-                       "{\"cluster\":\"lagoon-0\",\"name\":null,\"error\":null,\"errorType\":null,"
-                       "\"exceptionType\":null,\"routers\":[\"http://router:7777\"]}");
+    lg_clw_expect_text(
+        w, "{\"cluster\":\"lagoon-0\",\"name\":null,\"error\":null,\"errorType\":null,"
+           "\"exceptionType\":null,\"lagoonTerm\":1,\"routers\":[\"http://router:7777\"]}");
     assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 200);
     lg_clw_free(w);
 }
