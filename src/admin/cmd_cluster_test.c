@@ -204,7 +204,7 @@ static void replicas_has_a_line_for_each_with_leader_and_reason(void **state)
     assert_has(asked(w), "/v1/replicas?store_name=s&version=3&partition=0");
     assert_string_equal(
         lg_script_out(w),
-        "version 3 (ONLINE, current), 2 replicas of each partition wanted\n"
+        "version 3 (ONLINE, current), replication factor 2\n"
         "PARTITION  SERVER  STATE   LEADER  STATUS     RECORDS  BYTES  ERROR\n"
         "        0  h1_88   LEADER  *       COMPLETED       17   1700  \n"
         "        0  h2_88   ERROR           ERROR            3    300  the disk is full\n"

@@ -41,7 +41,7 @@ static void print_version(struct lg_buf *out, const struct lg_json *version)
         for (size_t r = 0; r < lg_json_size(replicas); r++)
             replica_row(table, partition, lg_json_at(replicas, r));
     }
-    lg_buf_appendf(out, "version %lld (%s%s), %lld replicas of each partition wanted\n",
+    lg_buf_appendf(out, "version %lld (%s%s), replication factor %lld\n",
                    (long long)lg_json_get_int(version, "version", 0), text_of(version, "status"),
                    lg_json_get_bool(version, "current", false) ? ", current" : "",
                    (long long)lg_json_get_int(version, "factor", 0));
@@ -121,10 +121,9 @@ static void print_reset(struct lg_buf *out, const struct lg_command *c, int64_t 
         lg_buf_append_str(out, "no replica has failed there; name one with --instance to reset it "
                                "all the same\n");
     else
-        lg_buf_appendf(out,
-                       "%lld replicas begin again; `lagoon replicas %s --version %s` shows how it "
-                       "goes\n",
-                       (long long)count, c->arguments[0], c->flags[LG_FLAG_OF_VERSION]);
+        lg_buf_appendf(out, "%lld %s again; `lagoon replicas %s --version %s` shows how it goes\n",
+                       (long long)count, count == 1 ? "replica begins" : "replicas begin",
+                       c->arguments[0], c->flags[LG_FLAG_OF_VERSION]);
 }
 
 enum lg_rc lg_admin_replicas_reset(struct lg_admin *a, const struct lg_command *c,

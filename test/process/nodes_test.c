@@ -96,7 +96,7 @@ static void replicas_shows_each_with_its_records(void **state)
     }
     assert_true(records > 100);
     assert_run(&rig, 0, "replicas", "cities", "--version", "1", "--partition", "2");
-    lg_rig_assert_out(&rig, "version 1 (ONLINE, current), 1 replicas of each partition wanted");
+    lg_rig_assert_out(&rig, "version 1 (ONLINE, current), replication factor 1");
     lg_rig_assert_out(&rig, "COMPLETED");
     assert_run(&rig, 3, "replicas", "nothing");
     lg_rig_assert_err(&rig, "nothing");
