@@ -3,6 +3,7 @@
 #
 #   tools/dev_cluster.sh up [--dir DIR] [--free-ports]    starts it, waits until it is ready, says how to use it
 #   tools/dev_cluster.sh status [--dir DIR]               what runs, and whether it is ready; exit status 0: all of it
+#   tools/dev_cluster.sh env [--dir DIR]                  prints where it is, for eval "$(tools/dev_cluster.sh env)"
 #   tools/dev_cluster.sh down [--dir DIR] [--wipe]        stops all; --wipe removes the data, too
 #
 # DIR (default: build/dev-cluster) holds configurations, data, logs and process numbers. LAGOON_BINARY names the program;
@@ -17,7 +18,7 @@ dir=build/dev-cluster
 free_ports= wipe= command=${1:-}
 
 fail() { echo "dev_cluster: $*" >&2; exit 1; }
-usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 [ $# -gt 0 ] && shift
 while [ $# -gt 0 ]; do
@@ -199,12 +200,18 @@ start_kafka() {
     wait_for kafka kafka_ready
 }
 
+where_it_is() {
+    [ -e "$dir/ports" ] || fail "there is no cluster in $dir"
+    echo "export LAGOON_CONTROLLER=http://127.0.0.1:$(port_of controller-1),http://127.0.0.1:$(port_of controller-2)"
+    echo "export LAGOON_ROUTER=http://127.0.0.1:$(port_of router-1)"
+}
+
 explain() {
     cat <<EOF
 The cluster 'dev' runs: ZooKeeper, Kafka, 2 controllers, 2 routers and 3 servers. Its data, configurations and logs are in
 $dir.
 
-  export LAGOON_CONTROLLER=http://127.0.0.1:$(port_of controller-1) LAGOON_ROUTER=http://127.0.0.1:$(port_of router-1)
+  eval "\$(tools/dev_cluster.sh env --dir $dir)"
   $binary push cities examples/cities/cities.avro --key-field id --create
   $binary get cities 3164603
   $binary versions cities
@@ -270,6 +277,7 @@ stop_all() {
 case "$command" in
 up) up ;;
 status) status ;;
+env) where_it_is ;;
 down)
     stop_all
     [ -z "$wipe" ] || rm -rf "$dir"

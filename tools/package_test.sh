@@ -17,16 +17,24 @@ dpkg-deb -f "$main" Depends | grep -q librocksdb || fail "no dependency on libro
 [ "$("$work/root/usr/bin/lagoon" version)" = "lagoon $(dpkg-deb -f "$main" Version)" ] || fail "another version inside"
 for file in usr/share/man/man1/lagoon.1.gz usr/share/man/man1/lagoon-push.1.gz usr/share/man/man5/lagoon.conf.5.gz \
     usr/share/bash-completion/completions/lagoon usr/share/zsh/vendor-completions/_lagoon \
-    usr/share/fish/vendor_completions.d/lagoon.fish etc/lagoon/lagoon.conf; do
+    usr/share/fish/vendor_completions.d/lagoon.fish etc/lagoon/lagoon.conf \
+    etc/lagoon/controller.conf etc/lagoon/router.conf etc/lagoon/server.conf; do
     [ -s "$work/root/$file" ] || fail "no $file"
 done
 
-unit=$work/lagoon.service
-sed "s|/usr/bin/lagoon|$work/root/usr/bin/lagoon|" "$work/root/lib/systemd/system/lagoon.service" >"$unit"
-SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no "$unit" >"$work/verify" 2>&1 || true
-! grep -i "lagoon.service" "$work/verify" || fail "systemd-analyze verify"
-systemd-analyze security --offline=yes --threshold=20 "$unit" >"$work/security" ||
-    { tail -3 "$work/security"; fail "the unit is exposed more than 2.0 of 10"; }
+for name in lagoon lagoon-controller lagoon-router lagoon-server; do
+    unit=$work/$name.service
+    sed "s|/usr/bin/lagoon|$work/root/usr/bin/lagoon|" "$work/root/lib/systemd/system/$name.service" >"$unit"
+    grep -q '^Type=notify$' "$unit" || fail "$name.service does not wait for READY"
+    SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no "$unit" >"$work/verify" 2>&1 || true
+    ! grep -i "$name.service" "$work/verify" || fail "systemd-analyze verify"
+    systemd-analyze security --offline=yes --threshold=20 "$unit" >"$work/security" ||
+        { tail -3 "$work/security"; fail "$name.service is exposed more than 2.0 of 10"; }
+done
+for role in controller router server; do
+    "$work/root/usr/bin/lagoon" config check "$work/root/etc/lagoon/$role.conf" --role $role >/dev/null ||
+        fail "the sample configuration of the $role is refused"
+done
 
 # What the unit starts, with its configuration, but in a directory of ours.
 sed "s|/var/lib/lagoon|$work/data|" "$work/root/etc/lagoon/lagoon.conf" >"$work/lagoon.conf"
