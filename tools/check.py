@@ -156,11 +156,7 @@ CLUSTER = r"^test\.process\.cluster"  # each starts ZooKeeper, Kafka and whole c
 
 
 def ring_cluster():
-<<<<<<< HEAD
     if not build("release") or not build("asan"):
-=======
-    if not build("asan"):
->>>>>>> 63dce9db2883c8b87e5c8f8322ec88a1d981bd93
         return
     run_test_programs("asan", CLUSTER, jobs=1)
     dev = run(["tools/dev_cluster_test.sh"], timeout=600)

@@ -4,11 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 dev() { tools/dev_cluster.sh "$@" --dir "$work/dev"; }
-<<<<<<< HEAD
 trap 'tools/dev_cluster.sh down >/dev/null 2>&1; dev down >/dev/null 2>&1; rm -rf "$work"' EXIT
-=======
-trap 'dev down >/dev/null 2>&1; rm -rf "$work"' EXIT
->>>>>>> 63dce9db2883c8b87e5c8f8322ec88a1d981bd93
 fail() { echo "dev_cluster_test: $*"; exit 1; }
 
 dev status >/dev/null && fail "status says that a cluster runs before there is one"
@@ -30,22 +26,15 @@ dev status >/dev/null && fail "something runs after down"
 for pid in $(cat "$work"/dev/pids/* 2>/dev/null); do [ ! -d "/proc/$pid" ] || fail "process $pid was left"; done
 # The data stay: the next cluster has them.
 dev up >"$work/up" || { cat "$work/up"; fail "up after down"; }
-<<<<<<< HEAD
 sed -n 's/^  //p' "$work/up" | grep -E 'eval|get' >"$work/commands"
-=======
-sed -n 's/^  //p' "$work/up" | grep -E 'export|get' >"$work/commands"
->>>>>>> 63dce9db2883c8b87e5c8f8322ec88a1d981bd93
 bash -e "$work/commands" >"$work/out" 2>&1 || { cat "$work/out"; fail "a read after down and up"; }
 grep -q Venice "$work/out" || fail "Venice is gone after down and up"
 dev down --wipe
 [ ! -e "$work/dev" ] || fail "--wipe leaves $work/dev"
-<<<<<<< HEAD
 
 # What the README says about a cluster, as one goes through it.
 sed -n '/^```bash$/,/^```$/p' README.md | grep -v '^```' >"$work/commands"
 [ "$(wc -l <"$work/commands")" -ge 5 ] || fail "the README has no commands for a cluster"
 env -u LAGOON_BINARY bash -e "$work/commands" >"$work/out" 2>&1 || { cat "$work/out"; fail "a command of the README failed"; }
 grep -q Venice "$work/out" || { cat "$work/out"; fail "the README's cluster does not read Venice"; }
-=======
->>>>>>> 63dce9db2883c8b87e5c8f8322ec88a1d981bd93
 echo "dev_cluster ok"
