@@ -148,7 +148,7 @@ static void fill_elsewhere(const struct lg_role *role, void *values)
         lg_option_format(&text, o, values);
         if (text.size == 0 &&
             lg_option_set(role->table, values, role->elsewhere[i], LG_LIT("x"), &err) != LG_OK)
-            assert(!"any text will do for it");
+            assert(false && "any text will do for it");
     }
 }
 
