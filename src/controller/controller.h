@@ -87,6 +87,8 @@ bool lg_controller_leads(const struct lg_controller *c);
 uint64_t lg_controller_term(const struct lg_controller *c);
 /* NULL while nobody leads. Borrowed. */
 const char *lg_controller_leader_url(const struct lg_controller *c);
+/* Why it takes no part in this cluster (see `failed`); NULL: it does. Borrowed. */
+const char *lg_controller_refused(const struct lg_controller *c);
 /* Gives leadership up, if it has it, and lets another controller go first: before it is stopped. */
 void lg_controller_resign(struct lg_controller *c);
 /* Lets the change that runs finish, refuses those that wait, then calls `done` once on the lane;

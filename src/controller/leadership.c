@@ -58,6 +58,11 @@ const char *lg_controller_leader_url(const struct lg_controller *c)
     return c->election == NULL ? NULL : lg_election_leader_url(c->election);
 }
 
+const char *lg_controller_refused(const struct lg_controller *c)
+{
+    return c->refused.rc == LG_OK ? NULL : c->refused.text;
+}
+
 bool lg_controller_ready(const struct lg_controller *c)
 {
     const char *url = lg_controller_leader_url(c);

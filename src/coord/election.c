@@ -140,10 +140,13 @@ static void set_leader(struct lg_election *e, const char *id, const char *url)
 
 static void lose(struct lg_election *e, const char *why)
 {
+    enum lg_log_level level;
+
     if (!e->leads)
         return;
+    level = e->stopping || e->resigns ? LG_LOG_INFO : LG_LOG_WARN; /* On purpose, or not. */
     e->leads = e->resigns = false;
-    lg_log(LG_LOG_WARN, "leadership_lost", "id=%s term=%llu reason=\"%s\"", e->id,
+    lg_log(level, "leadership_lost", "id=%s term=%llu reason=\"%s\"", e->id,
            (unsigned long long)e->term, why);
     set_leader(e, NULL, NULL);
     tell(e);

@@ -357,9 +357,19 @@ static void look_control(struct lg_timer *timer)
 {
     struct lg_observer *ob = LG_CONTAINER_OF(timer, struct lg_observer, look[LANE_CONTROL]);
     bool loaded = lg_controller_ready(ob->o.controller);
+    const char *leader = lg_controller_leader_url(ob->o.controller);
+    const char *refused = lg_controller_refused(ob->o.controller);
 
     lg_health_beat("lane control", lg_lane_now_us(ob->o.control));
-    lg_health_set("metadata", loaded, "%s", loaded ? "" : "is not read yet");
+    lg_health_set("metadata", loaded, "%s",
+                  loaded            ? ""
+                  : refused != NULL ? refused
+                                    : "is not read yet");
+    lg_health_set("leader", leader != NULL, "%s, term %llu",
+                  leader == NULL                          ? "nobody"
+                  : lg_controller_leads(ob->o.controller) ? "this controller"
+                                                          : leader,
+                  (unsigned long long)lg_controller_term(ob->o.controller));
     look_at_process(ob, loaded);
     look_again(ob->o.control, timer, LANE_CONTROL, loaded, look_control);
 }
