@@ -62,6 +62,7 @@ struct lg_catalog_topic {
 };
 
 struct lg_catalog_snapshot {
+    uint64_t serial;                                  /* of this catalog, from 1 */
     unsigned refs;                                    /* catalog.c only */
     LG_VEC(struct lg_catalog_store *) stores;         /* by name; without the deleted ones */
     LG_VEC(struct lg_catalog_store *) deleted;        /* those that could be brought back */

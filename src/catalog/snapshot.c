@@ -268,6 +268,7 @@ struct lg_catalog_snapshot *lg_catalog_snapshot_build(const struct lg_tree_read 
     struct lg_catalog_snapshot *s = lg_new(struct lg_catalog_snapshot);
 
     s->refs = 1;
+    s->serial = before == NULL ? 1 : before->serial + 1;
     s->store_by_name = lg_map_new();
     s->deleted_by_name = lg_map_new();
     s->topic_by_name = lg_map_new();

@@ -103,6 +103,7 @@ static void follow(struct lg_controller *c)
                        "this controller does not lead cluster '%s' any more; ask again",
                        c->cluster);
     lg_changes_refuse(c, &err);
+    lg_ctl_place_end();
     lg_log(LG_LOG_WARN, "controller_follows", "cluster=%s term_lost=%llu", c->cluster,
            (unsigned long long)term);
 }

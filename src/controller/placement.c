@@ -582,7 +582,7 @@ static void begin_change(struct lg_change *ch)
     struct lg_controller *c = ch->c;
 
     c->placer.open = false;
-    c->placer.seen = NULL;                        /* Looked at again in any case. */
+    c->placer.seen_serial = 0;                    /* Looked at again in any case. */
     if (c->state->generation != ch->generation) { /* Decided on what is no longer so. */
         c->placer.nodes_seen = 0;
         lg_change_end(ch, LG_OK, NULL);
@@ -610,11 +610,23 @@ static void tell_census(const struct lg_controller *c)
                    n.underreplicated);
 }
 
+void lg_ctl_place_end(void)
+{
+    for (uint32_t i = 0; i < 3; i++)
+        lg_metric_set(&lg_metric_controller_nodes, i, 0);
+    lg_metric_set(&lg_metric_controller_underreplicated_partitions, 0, 0);
+    lg_metric_set(&lg_metric_controller_moving_partitions, 0, 0);
+    lg_health_forget("replication");
+}
+
 void lg_ctl_place_forget(struct lg_controller *c)
 {
-    bool open = c->placer.open;
+    uint64_t loads = c->placer.loads + 1;
 
-    c->placer = (struct lg_ctl_placer){.open = open, .led_us = lg_lane_now_us(c->o.lane)};
+    /* A change that waits was decided on other memory: it must not take this for the same. One that
+     * was refused when another controller led does not come back. */
+    c->state->generation += loads << 32;
+    c->placer = (struct lg_ctl_placer){.loads = loads, .led_us = lg_lane_now_us(c->o.lane)};
 }
 
 void lg_ctl_place_look(struct lg_controller *c)
@@ -626,10 +638,11 @@ void lg_ctl_place_look(struct lg_controller *c)
     if (c->stopping || placer->open || c->change_open || !lg_ctl_ready(c) ||
         lg_lane_now_us(c->o.lane) < c->own_not_before_us)
         return;
-    if (placer->seen == plan.snapshot && placer->seen_generation == c->state->generation &&
-        now_ms < placer->next_ms && placer->settled)
+    if (placer->seen_serial == plan.snapshot->serial &&
+        placer->seen_generation == c->state->generation && now_ms < placer->next_ms &&
+        placer->settled)
         return;
-    placer->seen = plan.snapshot;
+    placer->seen_serial = plan.snapshot->serial;
     placer->seen_generation = c->state->generation;
     placer->settled = may_move(c);
     plan.moving = count_moving(c);

@@ -19,9 +19,10 @@ struct lg_ctl_node_change {
 
 /* What it saw when it looked last: nothing is to do until one of these is another. */
 struct lg_ctl_placer {
-    bool open;       /* a change of its own waits or runs */
-    uint64_t led_us; /* since when this controller knows the metadata; 0: it does not */
-    const struct lg_catalog_snapshot *seen;
+    uint64_t loads;       /* how often the metadata was read */
+    bool open;            /* a change of its own waits or runs */
+    uint64_t led_us;      /* since when this controller knows the metadata; 0: it does not */
+    uint64_t seen_serial; /* of the catalog's snapshot; 0: none */
     uint64_t seen_generation;
     uint64_t nodes_seen; /* a digest of the servers when wanted places were computed last */
     int64_t next_ms;     /* wall time at which to compute again whatever happens */
@@ -42,6 +43,8 @@ struct lg_ctl_census {
 void lg_ctl_place_look(struct lg_controller *c);
 /* The metadata was read anew. */
 void lg_ctl_place_forget(struct lg_controller *c);
+/* It leads no more, or the controller stops: what it said of the cluster is taken back. */
+void lg_ctl_place_end(void);
 /* Places a new version beside all others; with too few servers lists stay short or empty, and are
  * filled when servers come. LG_ERR_TOO_LARGE. `out` must be empty. */
 LG_MUST_CHECK enum lg_rc lg_ctl_place_version(struct lg_controller *c, const char *topic,
