@@ -129,16 +129,21 @@ DURATIONS = [("d", 86400000), ("h", 3600000), ("m", 60000), ("s", 1000), ("ms", 
 SIZES = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)]
 
 
+BARE = {"ms": 1, "millis": 1, "seconds": 1000, "minutes": 60000, "hours": 3600000, "bytes": 1}
+
+
 def bare_unit(name):
     """The unit in which a key of this name takes a bare number, if its name ends in one."""
-    units = {"ms": "milliseconds", "millis": "milliseconds", "bytes": "bytes"}
-    return units.get(name.replace(".", "_").rpartition("_")[2])
+    last = name.replace(".", "_").rpartition("_")[2]
+    return {"ms": "milliseconds", "millis": "milliseconds"}.get(last, last if last in BARE else None)
 
 
 def option_value(kind, name, text):
     """A number as the program writes it: with the largest unit that leaves no remainder."""
     units = {"duration": DURATIONS, "size": SIZES}.get(kind)
-    if not text.isdigit() or not units or bare_unit(name):
+    if text.isdigit() and units and bare_unit(name):
+        return str(int(text) // BARE[name.replace(".", "_").rpartition("_")[2]])
+    if not text.isdigit() or not units:
         return text
     n = int(text)
     unit, factor = next(u for u in units if n % u[1] == 0) if n else units[-1]

@@ -1,5 +1,11 @@
 /* The thin thread through a real cluster: controllers, routers and servers as processes, on a real
  * ZooKeeper and a real Kafka. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include "base/str.h"
 #include "test/lib/cluster.h"
 #include "test/test.h"
@@ -151,6 +157,196 @@ static void an_engine_that_is_not_there_ends_the_start_by_name(void **state)
     lg_rig_assert_err(&c.rig, "kafka.bootstrap.servers");
 }
 
+/* --- What systemd and probes see. --------------------------------------------------------------
+ */
+static int notify_fd;
+static struct lg_buf notified;
+
+static bool was_told(struct lg_cluster *cluster, void *ctx)
+{
+    char message[256];
+    ssize_t n;
+
+    (void)cluster;
+    while ((n = recv(notify_fd, message, sizeof message, MSG_DONTWAIT)) > 0)
+        lg_buf_append(&notified, message, (size_t)n);
+    return notified.size > 0 &&
+           memmem(notified.data, notified.size, ctx, strlen((const char *)ctx)) != NULL;
+}
+
+static void await_told(const char *what)
+{
+    lg_cluster_until(&c, was_told, (void *)(uintptr_t)what, what);
+    lg_buf_clear(&notified);
+}
+
+static void every_role_tells_systemd_how_it_is(void **state)
+{
+    static const char *const roles[] = {"controller", "router", "server"};
+    LG_AUTO_STR char *name = lg_strf("--cluster-name=%s", c.name);
+    LG_AUTO_STR char *zookeeper =
+        lg_strf("--zookeeper-address=%s", lg_cluster_zookeeper()->address);
+    LG_AUTO_STR char *kafka =
+        lg_strf("--kafka-bootstrap-servers=127.0.0.1:%u", lg_cluster_kafka()->port);
+    LG_AUTO_STR char *data = lg_strf("--data-base-path=%s/notified", c.rig.folder);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    LG_AUTO_STR char *socket_env = NULL;
+
+    (void)state;
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%.90s/notify", c.rig.folder);
+    notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(notify_fd, (struct sockaddr *)&address, sizeof address), 0);
+    socket_env = lg_strf("NOTIFY_SOCKET=%s", address.sun_path);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(roles); i++) {
+        const char *port = i == 0 ? "--admin-port=0" : "--listener-port=0";
+        const char *words[] = {roles[i],
+                               name,
+                               zookeeper,
+                               port,
+                               i == 1 ? NULL : kafka,
+                               i == 2 ? data : NULL,
+                               "--instance-name=notified",
+                               NULL};
+        struct lg_process p = {0};
+
+        lg_process_start(&p, words, (const char *const[]){socket_env, "WATCHDOG_USEC=20000", NULL});
+        await_told("READY=1\nSTATUS=serving");
+        await_told("WATCHDOG=1");
+        lg_process_signal(&p, SIGHUP);
+        await_told("RELOADING=1\nMONOTONIC_USEC=");
+        lg_process_signal(&p, SIGTERM);
+        await_told("STOPPING=1");
+        assert_int_equal(lg_process_wait(&p, 60000), 0);
+        lg_process_done(&p);
+    }
+    close(notify_fd);
+    lg_buf_done(&notified);
+}
+
+static void every_role_answers_probes_and_scrapes(void **state)
+{
+    static const char *const targets[] = {"/livez", "/readyz?verbose", "/metrics"};
+
+    (void)state;
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
+        uint16_t port = c.nodes[role][0].port;
+
+        for (size_t i = 0; i < LG_ARRAY_SIZE(targets); i++) {
+            LG_SCOPED(lg_reply) reply = {0};
+
+            assert_int_equal(lg_ask_get(port, targets[i], &reply), 200);
+            if (i == 1)
+                assert_non_null(strstr(lg_reply_text(&reply), "[+]zookeeper ok"));
+            if (i == 1 && role != LG_CLUSTER_ROUTER)
+                assert_non_null(strstr(lg_reply_text(&reply), "[+]kafka ok"));
+            if (i == 2)
+                assert_non_null(strstr(lg_reply_text(&reply), "lagoon_build_info"));
+        }
+    }
+}
+
+/* --- Who may not take part. --------------------------------------------------------------------
+ */
+static void a_second_server_of_a_name_ends_and_names_both(void **state)
+{
+    LG_AUTO_STR char *name = lg_strf("--cluster-name=%s", c.name);
+    LG_AUTO_STR char *zookeeper =
+        lg_strf("--zookeeper-address=%s", lg_cluster_zookeeper()->address);
+    LG_AUTO_STR char *kafka =
+        lg_strf("--kafka-bootstrap-servers=127.0.0.1:%u", lg_cluster_kafka()->port);
+    LG_AUTO_STR char *data = lg_strf("--data-base-path=%s/second", c.rig.folder);
+    LG_AUTO_STR char *same = lg_strf("--data-base-path=%s/server-1", c.rig.folder);
+
+    (void)state;
+    assert_run(&c.rig, 6, "server", name, zookeeper, kafka, data, "--instance-name=server-1",
+               "--listener-port=0", "--zookeeper-session-timeout-ms=1000");
+    lg_rig_assert_err(&c.rig, "server-1");
+    /* Its directory is locked. */
+    assert_run(&c.rig, 6, "server", name, zookeeper, kafka, same, "--instance-name=server-1",
+               "--listener-port=0");
+    lg_rig_assert_err(&c.rig, "is in use");
+    make_cities(); /* The first one goes on. */
+    push(CITIES);
+    expect_venice();
+}
+
+static void a_directory_of_a_standalone_is_not_a_servers(void **state)
+{
+    LG_AUTO_STR char *name = lg_strf("--cluster-name=%s", c.name);
+    LG_AUTO_STR char *zookeeper =
+        lg_strf("--zookeeper-address=%s", lg_cluster_zookeeper()->address);
+    LG_AUTO_STR char *kafka =
+        lg_strf("--kafka-bootstrap-servers=127.0.0.1:%u", lg_cluster_kafka()->port);
+    LG_AUTO_STR char *data = lg_strf("--data=%s/server-1", c.rig.folder);
+    LG_AUTO_STR char *its = lg_rig_file(&c.rig, "other", LG_LIT("what is this?"));
+    LG_AUTO_STR char *foreign = lg_strf("--data-base-path=%s", c.rig.folder);
+
+    (void)state;
+    lg_cluster_stop(&c, LG_CLUSTER_SERVER, 0);
+    assert_run(&c.rig, 6, "standalone", data, "--controller-port=0", "--router-port=0",
+               "--server-port=0");
+    lg_rig_assert_err(&c.rig, "lagoon server data directory");
+    assert_run(&c.rig, 6, "server", name, zookeeper, kafka, foreign, "--instance-name=x");
+    lg_rig_assert_err(&c.rig, "not a data directory of Lagoon");
+}
+
+static void a_configuration_that_makes_no_sense_is_refused(void **state)
+{
+    static const struct {
+        const char *words[5];
+        int status;
+        const char *said;
+    } cases[] = {
+        {{"router"}, 2, "cluster.name is missing"},
+        {{"router", "--cluster-name=a/b"}, 2, "cluster.name: 'a/b' has other characters"},
+        {{"router", "--cluster-name=a"}, 2, "zookeeper.address is missing"},
+        {{"router", "--cluster-name=a", "--zookeeper-address=x:1", "--listen-host=0.0.0.0"},
+         4,
+         "say --insecure"},
+        {{"router", "--cluster-name=a", "--zookeeper-address=x:1", "--listen-host=0.0.0.0",
+          "--insecure"},
+         2,
+         "announced.host is missing"},
+        {{"router", "--cluster-nam=a"}, 2, "did you mean '--cluster-name'?"},
+        {{"router", "--zookeeper-root=lagoon"}, 2, "it must begin with a slash"},
+        {{"controller", "--cluster-name=a", "--zookeeper-address=x:1"},
+         2,
+         "kafka.bootstrap.servers is missing"},
+        {{"controller", "--cluster-name=a", "--zookeeper-address=x:1",
+          "--kafka-bootstrap-servers=x:1", "--security-protocol=sasl_ssl"},
+         2,
+         "needs sasl.mechanism"},
+        {{"controller", "--cluster-name=a", "--zookeeper-address=x:1",
+          "--kafka-bootstrap-servers=x:1", "--kafka-min-in-sync-replicas=4"},
+         2,
+         "nothing could ever be written"},
+        {{"controller", "--delay-to-rebalance-ms=30m"},
+         2,
+         "delay.to.rebalance.ms: '30m' is not a number of milliseconds without a unit"},
+        {{"server", "--cluster-name=a", "--zookeeper-address=x:1", "--kafka-bootstrap-servers=x:1"},
+         2,
+         "data.base.path is missing"},
+        {{"server", "--security-protocol=tls"}, 2, "no protocol 'tls'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(cases); i++) {
+        const char *words[6] = {0};
+
+        memcpy(words, cases[i].words, sizeof cases[i].words);
+        lg_rig_assert(&c.rig, cases[i].status, lg_rig_run(&c.rig, words));
+        lg_rig_assert_err(&c.rig, cases[i].said);
+    }
+}
+
+static int set_up_small(void **state)
+{
+    (void)state;
+    lg_cluster_start(&c,
+                     &(struct lg_cluster_options){.controllers = 1, .routers = 1, .servers = 2});
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,8 +357,18 @@ int main(void)
             the_leading_controller_dies_and_the_other_one_completes_pushes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             who_names_another_cluster_is_refused_with_those_that_are_there, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_engine_that_is_not_there_ends_the_start_by_name, set_up,
+        cmocka_unit_test_setup_teardown(an_engine_that_is_not_there_ends_the_start_by_name,
+                                        set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(every_role_tells_systemd_how_it_is, set_up_small,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(every_role_answers_probes_and_scrapes, set_up_small,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_second_server_of_a_name_ends_and_names_both, set_up_small,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_directory_of_a_standalone_is_not_a_servers, set_up_small,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_configuration_that_makes_no_sense_is_refused,
+                                        set_up_small, tear_down),
     };
 
     return cmocka_run_group_tests(tests, set_up_engines, tear_down_engines);

@@ -136,6 +136,35 @@ static void the_sample_in_the_docs_is_what_the_program_prints(void **state)
     lg_rig_assert_out(&rig, "ok, 0 errors, 0 warnings");
 }
 
+static void so_are_the_samples_of_the_roles_of_a_cluster(void **state)
+{
+    static const char *const roles[] = {"controller", "router", "server"};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(roles); i++) {
+        LG_AUTO_STR char *path = lg_strf("docs/reference/%s.conf", roles[i]);
+        LG_AUTO_STR char *sample = file_text(path);
+        LG_AUTO(lg_json) *all = NULL;
+
+        assert_run(&rig, 0, "config", "sample", "--role", roles[i]);
+        assert_string_equal((const char *)rig.out.data, sample);
+        assert_run(&rig, 0, "config", "check", path, "--role", roles[i]);
+        lg_rig_assert_out(&rig, "ok, 0 errors, 0 warnings");
+        assert_run(&rig, 0, "config", "explain", "--role", roles[i], "--output", "json");
+        all = lg_rig_json(lg_buf_slice(&rig.out));
+        assert_in_range(lg_json_size(all), 20, 60);
+        assert_run(&rig, 0, "config", "show", "--role", roles[i], "--cluster-name", "prod");
+        lg_rig_assert_out(&rig, "cluster.name ");
+        lg_rig_assert_out(&rig, "flag");
+    }
+    assert_run(&rig, 0, "config", "explain", "delay-to-rebalance-ms", "--role", "controller");
+    lg_rig_assert_out(&rig, "LAGOON_DELAY_TO_REBALANCE_MS");
+    assert_run(&rig, 2, "config", "explain", "delay.to.rebalance", "--role", "controller");
+    lg_rig_assert_err(&rig, "did you mean 'delay.to.rebalance.ms'?");
+    assert_run(&rig, 2, "config", "sample", "--role", "captain");
+    lg_rig_assert_err(&rig, "no role 'captain'; there are standalone, controller, router");
+}
+
 static void check_tells_every_fault_with_its_line(void **state)
 {
     static const struct {
@@ -678,6 +707,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_program_documents_every_key),
         TEST(the_sample_in_the_docs_is_what_the_program_prints),
+        TEST(so_are_the_samples_of_the_roles_of_a_cluster),
         TEST(check_tells_every_fault_with_its_line),
         TEST(check_warns_of_what_is_hardly_meant),
         TEST(flags_win_over_the_environment_over_the_file),
