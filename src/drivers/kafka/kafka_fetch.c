@@ -132,7 +132,7 @@ static enum lg_rc cursor_open(struct k_request *r, struct k_cursor **out, struct
     c = lg_new(struct k_cursor);
     c->consumer = consumer;
     c->partition = r->partition;
-    c->next = r->next;
+    c->next = c->opened_at = r->next;
     c->end_at = -1;
     c->rkt = rd_kafka_topic_new(consumer->rk, r->topic, NULL);
     c->queue = rd_kafka_queue_new(consumer->rk);
@@ -340,6 +340,69 @@ static void nudge(struct k_cursor *c)
     k_job(r, k_job_nudge, nudged);
 }
 
+/* --- Gaps ------------------------------------------------------------------------------------
+ * Kafka numbers the records of a partition without a gap; only compaction takes some away later.
+ * (Transactions, which neither Lagoon nor Venice uses, leave gaps for their markers; librdkafka
+ * does not show these.) So a gap in a topic that is not compacted was either made on the way here,
+ * then a fresh cursor does not find it, or it is the log's.
+ */
+
+static void serve(struct k_cursor *c);
+
+static void gap_judged(struct k_request *r)
+{
+    struct k_cursor *c = r->cursor;
+    struct lg_error err = r->job_err;
+    enum lg_rc rc = r->job_rc;
+
+    r->asking = false;
+    if (r->op == NULL)
+        return;
+    if (c == NULL) { /* The topic was left meanwhile. */
+        begin_again(r);
+        return;
+    }
+    assert(c->held != NULL);
+    if (rc == LG_OK && r->config.compacted) {
+        c->gaps_are_legal = true;
+        serve(c);
+        return;
+    }
+    if (rc == LG_OK && c->next != c->opened_at) {
+        lg_log(LG_LOG_WARN, "kafka_gap_read_again", "topic=%s partition=%u from=%lld to=%lld",
+               c->topic, c->partition, (long long)c->next, (long long)c->held->offset - 1);
+        cursor_close(r->k, c);
+        begin_again(r);
+        return;
+    }
+    if (rc == LG_OK) {
+        lg_metric_add(&lg_metric_kafka_gaps_total, 0, 1);
+        rc = lg_error_set(&err, LG_ERR_CORRUPT,
+                          "topic %s/%u: there are no records at the offsets %lld to %lld, though "
+                          "the topic is not compacted: the log is damaged there, or a "
+                          "transactional producer, which Lagoon does not take, has written to it",
+                          r->topic, r->partition, (long long)c->next,
+                          (long long)c->held->offset - 1);
+    }
+    cursor_close(r->k, c);
+    k_answer(r, rc, &err);
+}
+
+/* Does the record come after a gap that nobody has judged yet? Then it is held until one has. */
+static bool begins_after_gap(struct k_cursor *c, rd_kafka_message_t *m)
+{
+    struct k_request *r = c->request;
+
+    if (m->offset == c->next || c->gaps_are_legal)
+        return false;
+    c->held = m;
+    if (r->found_count == 0 && !r->asking) {
+        r->asking = true;
+        k_job(r, k_job_config, gap_judged);
+    }
+    return true;
+}
+
 /* Takes what the request may have; answers it when that is something. */
 static void serve(struct k_cursor *c)
 {
@@ -374,6 +437,8 @@ static void serve(struct k_cursor *c)
             c->held = m;
             break;
         }
+        if (begins_after_gap(c, m))
+            break;
         rc = add_record(r, m, &err);
         if (rc != LG_OK) {
             stop_at(c, m, rc, &err);
@@ -384,7 +449,7 @@ static void serve(struct k_cursor *c)
     }
     if (r->found_count > 0)
         answer_found(r);
-    else if (c->request == r)
+    else if (c->request == r && c->held == NULL)
         nudge(c);
 }
 

@@ -93,6 +93,8 @@ struct k_cursor {
     rd_kafka_topic_t *rkt;
     rd_kafka_queue_t *queue;
     int64_t next;   /* The first offset that was not given out. */
+    int64_t opened_at;
+    bool gaps_are_legal; /* The topic was seen to be compacted. */
     int64_t end_at; /* There were no records from here on; -1: there may be. */
     rd_kafka_message_t *held;
     struct k_request *request;
@@ -176,6 +178,7 @@ void k_job_resolve(struct k_request *r); /* -> partitions, low, high */
 void k_job_topic(struct k_request *r);   /* -> partitions */
 void k_job_operation(struct k_request *r);
 void k_job_nudge(struct k_request *r);
+void k_job_config(struct k_request *r); /* -> config, without the replication */
 
 /* kafka_produce.c */
 void k_produce(struct k_request *r);

