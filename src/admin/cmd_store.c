@@ -52,6 +52,8 @@ enum lg_rc lg_admin_store_create(struct lg_admin *a, const struct lg_command *c,
         lg_api_call_param(&call, "owner", c->flags[LG_FLAG_OWNER]);
     if (c->flags[LG_FLAG_PARTITIONS] != NULL)
         lg_api_call_param(&call, "partition_count", c->flags[LG_FLAG_PARTITIONS]);
+    if (c->flags[LG_FLAG_REPLICATION] != NULL)
+        lg_api_call_param(&call, "replication_factor", c->flags[LG_FLAG_REPLICATION]);
     if (c->flags[LG_FLAG_COMPRESSION] != NULL)
         lg_api_call_param(&call, "compression_strategy", c->flags[LG_FLAG_COMPRESSION]);
     if (c->flags[LG_FLAG_CHUNKING] != NULL)

@@ -15,6 +15,14 @@ struct lg_json *lg_answer_base(const struct lg_controller *c, const char *name)
     return json;
 }
 
+const char *lg_answer_bootstrap_servers(const struct lg_controller *c)
+{
+    static const char scheme[] = "kafka://";
+
+    return strncmp(c->log_url, scheme, sizeof(scheme) - 1) == 0 ? c->log_url + sizeof(scheme) - 1
+                                                                : c->log_url;
+}
+
 static void respond(struct lg_http_request *rq, int status, struct lg_json *take_json)
 {
     LG_SCOPED(lg_buf) body = {0};

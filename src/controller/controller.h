@@ -54,7 +54,10 @@ struct lg_controller_options {
     uint64_t backup_retention_ms;
     /* The cluster. */
     uint32_t default_replication_factor; /* of new stores that do not say; 0: 1 */
-    uint64_t delay_to_rebalance_ms;      /* how long a gone server keeps its replicas; 0: 30 min */
+    /* Of topics: brokers that hold each, and those of them that must have a record before it counts
+     * as written. 0: the log's defaults */
+    uint16_t topic_replication, topic_min_insync;
+    uint64_t delay_to_rebalance_ms; /* how long a gone server keeps its replicas; 0: 30 min */
     /* How long a server must be gone before a partition with too few live replicas gets others in
      * its place, and how long a new leader waits before it moves anything; 0: 10 s */
     uint64_t blink_ms;

@@ -208,6 +208,9 @@ bool lg_ctl_settled(const struct lg_controller *c);
 /* Venice's base fields (wire-formats.md 8.1): cluster, name, error, errorType, exceptionType. The
  * caller owns the value. `name` may be NULL. */
 struct lg_json *lg_answer_base(const struct lg_controller *c, const char *name);
+/* The log as Venice's push jobs hand it to Kafka's client: brokers without a scheme. The embedded
+ * log keeps its own. Borrowed from the controller. */
+const char *lg_answer_bootstrap_servers(const struct lg_controller *c);
 /* Answers 200. */
 void lg_answer_json(struct lg_http_request *rq, struct lg_json *take_json);
 /* Answers an error: base fields, and ours: lagoonCode. `status` 0: the code's. */

@@ -257,6 +257,6 @@ void lg_handle_discover_cluster(struct lg_controller *c, struct lg_http_request 
     lg_json_set_str(json, "d2Service", c->cluster);
     lg_json_set_str(json, "serverD2Service", NULL);
     lg_json_set_str(json, "zkAddress", NULL);
-    lg_json_set_str(json, "kafkaBootstrapServers", c->log_url);
+    lg_json_set_str(json, "kafkaBootstrapServers", lg_answer_bootstrap_servers(c));
     lg_answer_json(rq, json);
 }

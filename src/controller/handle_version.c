@@ -28,7 +28,7 @@ static struct lg_json *creation_answer(struct lg_controller *c, const char *stor
     lg_json_set_int(json, "partitions", v->partition_count);
     lg_json_set_int(json, "replicas", v->replication_factor);
     lg_json_set_str(json, "kafkaTopic", topic);
-    lg_json_set_str(json, "kafkaBootstrapServers", c->log_url);
+    lg_json_set_str(json, "kafkaBootstrapServers", lg_answer_bootstrap_servers(c));
     lg_json_set_str(json, "kafkaSourceRegion", NULL);
     lg_json_set_bool(json, "enableSSL", false);
     lg_json_set_str(json, "compressionStrategy", lg_compression_name(v->compression));
@@ -137,6 +137,8 @@ static enum lg_rc begin_version(struct lg_change *ch, struct lg_error *err)
         .lane = c->o.lane,
         .topic = ch->topic_name,
         .partitions = (uint32_t)v->partition_count,
+        .config = {.replication = c->o.topic_replication,
+                   .min_insync_replicas = c->o.topic_min_insync},
         .start_of_push = ch->start_of_push,
         .sorted = ch->sorted,
         .chunked = v->chunking_enabled,

@@ -143,6 +143,7 @@ static void deleted(struct lg_pubsub_op *op)
         .lane = w->lane,
         .topic = w->topic,
         .partitions = w->partitions,
+        .config = w->config,
         .done = created,
     };
     lg_pubsub_submit(w->pubsub, &w->admin);

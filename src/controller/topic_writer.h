@@ -32,6 +32,7 @@ struct lg_topic_writer {
     struct lg_lane *lane;
     const char *topic;
     uint32_t partitions;
+    struct lg_pubsub_config config;  /* START: what the topic is made with */
     bool start_of_push;              /* START: write SOS and SOP at all? */
     bool sorted, chunked;            /* START */
     enum lg_compression compression; /* START */

@@ -69,7 +69,8 @@ enum lg_rc lg_log_url_open(const struct lg_log_url_options *o, struct lg_log_url
     enum lg_rc rc;
 
     log->lane = o->lane;
-    if (lg_slice_starts(lg_slice_str(o->url), LG_LIT(LG_KAFKA_SCHEME)))
+    if (lg_slice_starts(lg_slice_str(o->url), LG_LIT(LG_KAFKA_SCHEME)) ||
+        strstr(o->url, "://") == NULL)
         rc = open_kafka(o, &log->kafka, err);
     else if (lg_slice_starts(lg_slice_str(o->url), LG_LIT(LOGHTTP_SCHEME)))
         rc = lg_loghttp_new(
@@ -77,7 +78,7 @@ enum lg_rc lg_log_url_open(const struct lg_log_url_options *o, struct lg_log_url
             &log->loghttp, err);
     else
         rc = lg_error_set(err, LG_ERR_INVALID,
-                          "'%s' is no log; there are kafka://host:port,... and "
+                          "'%s' is no log; there are host:port,... (Kafka's) and "
                           "lagoon+http://host:port",
                           o->url);
     if (rc != LG_OK)

@@ -1,6 +1,6 @@
 /* A log by its URL, whichever driver that takes:
  *
- *   kafka://host:port,host:port     Apache Kafka
+ *   kafka://host:port,host:port     Apache Kafka, with or without the scheme
  *   lagoon+http://host:port         the embedded log of a standalone
  *
  * Opened by controllers and servers for the cluster's Kafka, and by a push for the log that the

@@ -29,6 +29,8 @@ static enum lg_rc start_controller(struct lg_roles *r, struct lg_error *err)
             .failed_keep_ms = o->failed_push_keep,
             .deleted_keep_ms = o->deleted_keep,
             .default_replication_factor = o->default_replica_factor,
+            .topic_replication = (uint16_t)o->kafka_replication_factor,
+            .topic_min_insync = (uint16_t)o->kafka_min_isr,
             .delay_to_rebalance_ms = o->delay_to_rebalance,
             .offline_job_start_timeout_ms = o->offline_job_start_timeout,
             .push_timeout_ms = o->push_timeout,

@@ -16,6 +16,7 @@
 #include "main/files.h"
 #include "main/log_url.h"
 #include "main/push_dry_run.h"
+#include "model/placement.h"
 #include "pushjob/pushjob.h"
 
 #define FREED_BYTES_KEPT ((size_t)64 << 20)
@@ -240,10 +241,11 @@ static enum lg_rc parse_shape(const struct lg_command *c, struct lg_packer_shape
 {
     const char *compression = c->flags[LG_FLAG_COMPRESSION], *chunking = c->flags[LG_FLAG_CHUNKING];
 
-    if ((compression != NULL || chunking != NULL) && c->flags[LG_FLAG_CREATE] == NULL)
+    if ((compression != NULL || chunking != NULL || c->flags[LG_FLAG_REPLICATION] != NULL) &&
+        c->flags[LG_FLAG_CREATE] == NULL)
         return lg_error_set(err, LG_ERR_INVALID,
-                            "--compression and --chunking go with --create; of a store that is "
-                            "there, `lagoon store update %s` changes them",
+                            "--compression, --chunking and --replication go with --create; of a "
+                            "store that is there, `lagoon store update %s` changes them",
                             c->arguments[0]);
     if (compression != NULL &&
         !lg_compression_from_name(lg_slice_str(compression), &out->compression))
@@ -294,7 +296,7 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
                                struct lg_error *err)
 {
     const struct lg_command *c = push->command;
-    uint64_t partitions = 0;
+    uint64_t partitions = 0, replication = 0;
     const char *output = c->flags[LG_FLAG_OUTPUT];
 
     o->empty = c->flags[LG_FLAG_EMPTY] != NULL;
@@ -330,6 +332,13 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
         return lg_error_set(err, LG_ERR_INVALID, "--partitions must be 1 to 1000, not '%s'",
                             c->flags[LG_FLAG_PARTITIONS]);
     o->partitions = (uint32_t)partitions;
+    if (c->flags[LG_FLAG_REPLICATION] != NULL &&
+        (!lg_parse_u64(lg_slice_str(c->flags[LG_FLAG_REPLICATION]), LG_PLACEMENT_FACTOR_MAX,
+                       &replication) ||
+         replication == 0))
+        return lg_error_set(err, LG_ERR_INVALID, "--replication must be 1 to %u, not '%s'",
+                            LG_PLACEMENT_FACTOR_MAX, c->flags[LG_FLAG_REPLICATION]);
+    o->replication = (uint32_t)replication;
     if (c->flags[LG_FLAG_SORT_MEMORY] != NULL &&
         lg_command_parse_size(c->flags[LG_FLAG_SORT_MEMORY], LG_ROWS_MEMORY_BYTES_MIN,
                               LG_ROWS_MEMORY_BYTES_MAX, &o->sort_memory_bytes, err) != LG_OK)

@@ -149,6 +149,8 @@ static void step_create(struct lg_pushjob *job)
     lg_pushjob_with(job, "owner", job->o.owner);
     if (job->o.partitions != 0)
         lg_pushjob_with_number(job, "partition_count", job->o.partitions);
+    if (job->o.replication != 0)
+        lg_pushjob_with_number(job, "replication_factor", job->o.replication);
     lg_pushjob_with(job, "compression_strategy", lg_compression_name(job->o.shape.compression));
     lg_pushjob_with(job, "chunking_enabled", job->o.shape.chunked ? "true" : "false");
     lg_pushjob_ask(job, LG_API_new_store, store_created);

@@ -63,6 +63,7 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
     bool create_store;
     const char *owner;    /* with create_store */
     uint32_t partitions;  /* with create_store; 0: the controller's default */
+    uint32_t replication; /* with create_store; 0: the controller's default */
     uint64_t timeout_ms;  /* of the whole push */
     uint64_t lease_ms;    /* silence after which another push may replace this one; 0: 30 s */
     bool register_schema; /* First adds the file's value schema to the store, if it is new. */
