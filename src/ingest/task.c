@@ -390,6 +390,41 @@ static void fetch_failed(struct lg_ingest_task *t, struct lg_pubsub_op *op)
     }
 }
 
+/* The log has no record and neither have we: the push has yet to begin, or retention has removed
+ * all of it. Then nothing will ever come. */
+static void empty_start_known(struct lg_pubsub_op *op)
+{
+    struct lg_ingest_task *t = LG_CONTAINER_OF(op, struct lg_ingest_task, fetch);
+
+    assert(t->busy);
+    t->busy = false;
+    if (stopping(t)) {
+        close_now(t);
+    } else if (op->rc != LG_OK) {
+        wait_and_fetch(t); /* The fetch tells what is the matter. */
+    } else if (lg_position_is_earliest(&op->position)) {
+        fetch_next(t);
+    } else {
+        (void)lg_error_set(&t->err, LG_ERR_POSITION_GONE,
+                           "topic %s, partition %u: retention has removed every record; what the "
+                           "replica lacks is in the topic no more: push the store again",
+                           t->topic, t->o.partition);
+        fail(t, LG_ERR_POSITION_GONE);
+    }
+}
+
+static void ask_where_it_begins(struct lg_ingest_task *t)
+{
+    assert(!t->busy);
+    t->busy = true;
+    t->fetch = (struct lg_pubsub_op){.kind = LG_PUBSUB_START,
+                                     .lane = t->o.lane,
+                                     .topic = t->topic,
+                                     .partition = t->o.partition,
+                                     .done = empty_start_known};
+    lg_pubsub_submit(t->o.pubsub, &t->fetch);
+}
+
 static void fetched(struct lg_pubsub_op *op)
 {
     struct lg_ingest_task *t = LG_CONTAINER_OF(op, struct lg_ingest_task, fetch);
@@ -410,7 +445,9 @@ static void fetched(struct lg_pubsub_op *op)
     }
     t->missing_since_us = 0;
     t->backoff_ms = LG_INGEST_BACKOFF_MS_MIN;
-    if (t->batch == NULL)
+    if (t->batch == NULL && lg_position_is_earliest(&t->apply.position))
+        ask_where_it_begins(t);
+    else if (t->batch == NULL)
         fetch_next(t);
     else
         run(t, apply_work, apply_done);

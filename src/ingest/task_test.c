@@ -275,6 +275,19 @@ static void records_that_are_gone_are_told_and_never_skipped(void **state)
     }
 }
 
+static void a_topic_that_retention_has_emptied_is_told_and_not_waited_for(void **state)
+{
+    struct lg_ingest_rig *w = *state;
+
+    w->log.cut = true;
+    lg_ingest_rig_start_task(w);
+    lg_ingest_rig_expect_error(w, LG_ERR_POSITION_GONE,
+                               "topic cities_v1, partition 0: retention has removed every record; "
+                               "what the replica lacks is in the topic no more: push the store "
+                               "again");
+    lg_ingest_rig_stop_task(w, false);
+}
+
 static void a_task_may_be_stopped_while_it_asks_where_the_topic_begins(void **state)
 {
     struct lg_ingest_rig *w = *state;
@@ -606,6 +619,7 @@ int main(void)
         TEST(a_disk_that_is_full_all_the_same_is_waited_out),
         TEST(positions_need_not_be_numbers),
         TEST(records_that_are_gone_are_told_and_never_skipped),
+        TEST(a_topic_that_retention_has_emptied_is_told_and_not_waited_for),
         TEST(a_task_may_be_stopped_while_it_asks_where_the_topic_begins),
         TEST(a_topic_that_comes_late_is_waited_for),
         TEST(a_topic_that_was_deleted_is_an_error_that_says_so),
