@@ -14,7 +14,7 @@
 
 /* --- The data. -------------------------------------------------------------------------------- */
 
-static bool has_key(int32_t generation, int key)
+bool lg_oracle_has_key(int32_t generation, int key)
 {
     return key % 7 != generation % 7;
 }
@@ -32,7 +32,7 @@ char *lg_oracle_next_file(struct lg_oracle *o)
 
     o->pending = ++o->generation;
     for (int key = 0; key < LG_ORACLE_KEYS; key++) {
-        if (!has_key(o->generation, key))
+        if (!lg_oracle_has_key(o->generation, key))
             continue;
         row_text(text, sizeof text, o->generation, key);
         lg_buf_appendf(&lines, "{\"key\":%d,\"generation\":%d,\"text\":\"%s\"}\n", key,
@@ -225,7 +225,7 @@ static bool check_batch(const struct lg_oracle *o, int32_t version, int32_t gene
         check_row(value.value, version, generation, first + value.index);
     }
     for (int i = 0; i < BATCH; i++)
-        if (found[i] != has_key(generation, first + i))
+        if (found[i] != lg_oracle_has_key(generation, first + i))
             fail_msg("version %d: key %d is %s", version, first + i,
                      found[i] ? "there and should not be" : "lost");
     return true;
@@ -285,7 +285,7 @@ static int32_t check_router(struct lg_oracle *o, int first)
         const struct lg_json *row = lg_json_at(results, (size_t)i);
         bool found = lg_json_get_bool(row, "found", false);
 
-        if (found != has_key(generation, first + i) ||
+        if (found != lg_oracle_has_key(generation, first + i) ||
             (found && lg_json_get_int(lg_json_get(row, "value"), "generation", 0) != generation))
             fail_msg("the router's version %d, key %d: %s, not of generation %d", version,
                      first + i, found ? "found" : "missing", generation);

@@ -25,6 +25,8 @@ struct lg_oracle {
 
 /* Makes the store; the standalone must run. */
 void lg_oracle_init(struct lg_oracle *o, struct lg_rig *rig);
+/* Is the key (0 to LG_ORACLE_KEYS - 1) in versions of this generation? */
+bool lg_oracle_has_key(int32_t generation, int key);
 /* Writes the file of the next generation, which is pending from now on. The caller owns the path.
  */
 char *lg_oracle_next_file(struct lg_oracle *o);

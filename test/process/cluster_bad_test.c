@@ -1,0 +1,327 @@
+/* What a real cluster makes of bad input from outside: nodes of ZooKeeper with junk, a topic that
+ * was deleted by hand, records that no reader may take, two servers with one identity, clocks that
+ * are a day off. Each ends in a clear error or a refused replica; nothing crashes, hangs or serves
+ * wrong data: a reader beside each test judges that.
+ */
+#include <limits.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "test/lib/cluster_reader.h"
+#include "test/lib/oracle.h"
+#include "test/test.h"
+
+#define ALL_ROUTERS UINT_MAX
+#define SESSION_MS 1000u
+#define ENDS_MS 60000u
+#define STORE LG_ORACLE_STORE
+
+static struct fixture {
+    struct lg_cluster cluster;
+    struct lg_oracle oracle;
+    struct lg_cluster_reader reader;
+    unsigned push_ids;
+} f;
+
+static struct lg_cluster *const c = &f.cluster;
+
+/* --- The world. ------------------------------------------------------------------------------- */
+static bool push_ends(const char *file, struct lg_process *push)
+{
+    LG_AUTO_STR char *push_id = lg_strf("push-%u", ++f.push_ids);
+
+    lg_oracle_push(&f.oracle, file, push_id, push);
+    return lg_oracle_push_ended(&f.oracle, push);
+}
+
+static void push_next(void)
+{
+    LG_AUTO_STR char *file = lg_oracle_next_file(&f.oracle);
+    struct lg_process push = {0};
+
+    if (!push_ends(file, &push)) {
+        LG_SCOPED(lg_buf) text = {0};
+
+        lg_process_stderr(&push, &text);
+        fail_msg("a push failed with %d: %.*s", push.status, LG_FMT(lg_buf_slice(&text)));
+    }
+    lg_process_done(&push);
+    lg_cluster_wait_version(c, STORE, f.oracle.current);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    lg_cluster_start(
+        c, &(struct lg_cluster_options){
+               .controllers = 1, .routers = 2, .servers = 2, .session_timeout_ms = SESSION_MS});
+    lg_oracle_init(&f.oracle, &c->rig);
+    assert_run(&c->rig, 0, "store", "update", STORE, "--replication", "2");
+    f.push_ids = 0;
+    push_next();
+    lg_cluster_wait_replicated(c);
+    lg_cluster_reader_start(&f.reader, c, ALL_ROUTERS);
+    return 0;
+}
+
+/* What was pushed is served, and every read until here was right. */
+static int tear_down(void **state)
+{
+    (void)state;
+    lg_cluster_done(c); /* Who crashed does not end with 0. */
+    return 0;
+}
+
+static void all_is_well(void)
+{
+    push_next();
+    lg_cluster_wait_replicated(c);
+    (void)lg_cluster_reader_end(&f.reader);
+}
+
+static void run_line(const char *line)
+{
+    if (system(line) != 0) /* NOLINT(cert-env33-c) */
+        fail_msg("failed: %s", line);
+}
+
+static void zookeeper(const char *what, const char *path, const char *text)
+{
+    LG_AUTO_STR char *line =
+        lg_strf("/usr/bin/python3 test/process/cluster_break.py %s %s /lagoon/%s/%s '%s'", what,
+                lg_cluster_zookeeper()->address, c->name, path, text);
+
+    run_line(line);
+}
+
+static uint16_t controller_port(void)
+{
+    return c->nodes[LG_CLUSTER_CONTROLLER][0].port;
+}
+
+struct text_wish {
+    const char *target;
+    uint16_t port;
+    const char *parts[2]; /* the answer contains them; the second may be NULL */
+    char seen[600];
+};
+
+static bool answer_says(struct lg_cluster *cluster, void *ctx)
+{
+    struct text_wish *w = ctx;
+    LG_SCOPED(lg_reply) reply = {0};
+
+    (void)cluster;
+    if (!lg_ask_try(&(struct lg_question){.port = w->port, .target = w->target}, &reply))
+        return false;
+    (void)snprintf(w->seen, sizeof w->seen, "%s", lg_reply_text(&reply));
+    return strstr(lg_reply_text(&reply), w->parts[0]) != NULL &&
+           (w->parts[1] == NULL || strstr(lg_reply_text(&reply), w->parts[1]) != NULL);
+}
+
+static void wait_answer(uint16_t port, const char *target, const char *part, const char *more)
+{
+    struct text_wish w = {.target = target, .port = port, .parts = {part, more}};
+    LG_AUTO_STR char *what =
+        lg_strf("%s says '%s' and '%s'", target, part, more == NULL ? "" : more);
+
+    lg_cluster_until(c, answer_says, &w, what);
+}
+
+/* --- Nodes with junk. ------------------------------------------------------------------------- */
+static void nodes_of_zookeeper_with_junk_are_left_out_and_counted(void **state)
+{
+    static const char *const paths[] = {
+        "instances/junk", "routers/junk",       "controllers/junk",          "nodes/junk",
+        "stores/junk",    "assignment/junk_v1", "replicas/" STORE "_v1/junk"};
+    static const char *const junk[] = {"noise", "{", "[1,2]",
+                                       "{\"url\":7,\"host\":[],\"port\":-1}"};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++)
+        for (size_t n = 0; n < LG_ARRAY_SIZE(junk); n++)
+            zookeeper("set", paths[i], junk[n]);
+    for (unsigned i = 0; i < c->count[LG_CLUSTER_ROUTER]; i++)
+        wait_answer(c->nodes[LG_CLUSTER_ROUTER][i].port, "/metrics", "lagoon_catalog_junk_nodes",
+                    NULL);
+    /* Who starts among them is not disturbed either. */
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
+        lg_cluster_stop(c, (enum lg_cluster_role)role, 0);
+        lg_cluster_restart(c, (enum lg_cluster_role)role, 0);
+    }
+    all_is_well();
+}
+
+/* --- Topics. ---------------------------------------------------------------------------------- */
+static void delete_topic(const char *topic)
+{
+    LG_AUTO_STR char *line =
+        lg_strf("/usr/bin/python3 test/process/cluster_break.py delete 127.0.0.1:%u %s",
+                lg_cluster_kafka()->port, topic);
+
+    run_line(line);
+}
+
+static void a_topic_deleted_by_hand_is_told_by_who_needs_it_and_the_others_serve_on(void **state)
+{
+    (void)state;
+    delete_topic(STORE "_v1");
+    lg_cluster_kill(c, LG_CLUSTER_SERVER, 0);
+    lg_cluster_wipe(c, 0);
+    lg_cluster_restart(c, LG_CLUSTER_SERVER, 0);
+    wait_answer(controller_port(), "/v1/replicas?store_name=" STORE, "\"ERROR\"", STORE "_v1");
+    all_is_well();
+}
+
+/* A version is begun, and its topic is written by other hands. */
+static void begin_version(int version)
+{
+    LG_SCOPED(lg_reply) reply = {0};
+    LG_AUTO_STR char *form = lg_strf(
+        "store_name=" STORE "&push_type=BATCH&push_job_id=by-hand-%d&start_of_push=false", version);
+
+    if (lg_ask_post(controller_port(), "/request_topic", form, &reply) != 200)
+        fail_msg("request_topic: %d %s", reply.status, lg_reply_text(&reply));
+}
+
+static void wait_push_failed(int version, const char *why)
+{
+    LG_AUTO_STR char *target = lg_strf("/v1/push_status?store_name=" STORE "&version=%d", version);
+
+    wait_answer(controller_port(), target, "ERROR", why);
+}
+
+static void a_topic_deleted_in_the_middle_of_a_push_ends_the_push(void **state)
+{
+    (void)state;
+    begin_version(2);
+    delete_topic(STORE "_v2");
+    wait_push_failed(2, STORE "_v2");
+    all_is_well();
+}
+
+static void records_that_nobody_may_take_end_the_push_with_their_position(void **state)
+{
+    static const struct {
+        const char *kind, *why;
+    } broken[] = {
+        {"cut", "record at"}, {"version", "version"}, {"gap", "sequence"}, {"noise", "record at"}};
+
+    (void)state;
+    for (int i = 0; i < (int)LG_ARRAY_SIZE(broken); i++) {
+        LG_AUTO_STR char *line =
+            lg_strf("/usr/bin/python3 test/process/topic_write.py 127.0.0.1:%u " STORE
+                    "_v%d " LG_ORACLE_PARTITIONS " broken %s",
+                    lg_cluster_kafka()->port, 2 + i, broken[i].kind);
+
+        begin_version(2 + i);
+        run_line(line);
+        wait_push_failed(2 + i, broken[i].why);
+    }
+    all_is_well();
+}
+
+/* --- Who pretends to be another. -------------------------------------------------------------- */
+static void expect_refusal(struct lg_process *p, const char *part, const char *more)
+{
+    LG_SCOPED(lg_buf) log = {0};
+
+    assert_int_not_equal(lg_process_wait(p, ENDS_MS), 0);
+    lg_process_stderr(p, &log);
+    lg_buf_append_byte(&log, 0);
+    if (strstr((const char *)log.data, part) == NULL ||
+        strstr((const char *)log.data, more) == NULL)
+        fail_msg("it should name '%s' and '%s': %s", part, more, (const char *)log.data);
+    lg_process_done(p);
+}
+
+static void of_two_servers_with_one_name_the_second_is_refused(void **state)
+{
+    LG_AUTO_STR char *conf = lg_rig_path(&c->rig, "server-1.conf");
+    LG_AUTO_STR char *data = lg_rig_path(&c->rig, "other-data");
+    LG_AUTO_STR char *base = lg_strf("--data-base-path=%s", data);
+    struct lg_process second = {0};
+
+    (void)state;
+    lg_process_start(
+        &second, (const char *const[]){"server", "--config", conf, "--listener-port=0", base, NULL},
+        NULL);
+    expect_refusal(&second, "server-1", "identity");
+    lg_process_start(&second,
+                     (const char *const[]){"server", "--config", conf, "--listener-port=0", NULL},
+                     NULL);
+    expect_refusal(&second, "server-1", "in use");
+    all_is_well();
+}
+
+/* --- Clocks. ---------------------------------------------------------------------------------- */
+static void shift_clock(const char *library, const char *seconds)
+{
+    assert_int_equal(setenv("LD_PRELOAD", library, 1), 0);
+    assert_int_equal(setenv("LAGOON_TEST_CLOCK_S", seconds, 1), 0);
+    assert_int_equal(setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1), 0);
+}
+
+static void clear_clock(void)
+{
+    assert_int_equal(unsetenv("LD_PRELOAD"), 0);
+    assert_int_equal(unsetenv("LAGOON_TEST_CLOCK_S"), 0);
+    assert_int_equal(unsetenv("ASAN_OPTIONS"), 0);
+}
+
+static void clocks_that_are_a_day_off_disturb_nobody(void **state)
+{
+    static const char *const by[] = {"86400", "-86400"};
+    LG_AUTO_STR char *library = lg_rig_path(&c->rig, "shift_clock.so");
+    LG_AUTO_STR char *line = lg_strf("cc -shared -fPIC -o %s test/process/shift_clock.c", library);
+
+    (void)state;
+    run_line(line);
+    for (size_t n = 0; n < LG_ARRAY_SIZE(by); n++) {
+        for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
+            lg_cluster_stop(c, (enum lg_cluster_role)role, (unsigned)n % c->count[role]);
+            shift_clock(library, by[n]);
+            lg_cluster_launch(c, (enum lg_cluster_role)role, (unsigned)n % c->count[role]);
+            clear_clock();
+            lg_cluster_wait_ready(c, (enum lg_cluster_role)role, (unsigned)n % c->count[role]);
+        }
+        lg_cluster_wait_replicated(c);
+        push_next();
+    }
+    all_is_well();
+}
+
+/* --- The program. ----------------------------------------------------------------------------- */
+static int set_up_engines(void **state)
+{
+    (void)state;
+    lg_cluster_engines_start();
+    return 0;
+}
+
+static int tear_down_engines(void **state)
+{
+    (void)state;
+    lg_cluster_engines_done();
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(nodes_of_zookeeper_with_junk_are_left_out_and_counted),
+        TEST(a_topic_deleted_by_hand_is_told_by_who_needs_it_and_the_others_serve_on),
+        TEST(a_topic_deleted_in_the_middle_of_a_push_ends_the_push),
+        TEST(records_that_nobody_may_take_end_the_push_with_their_position),
+        TEST(of_two_servers_with_one_name_the_second_is_refused),
+        TEST(clocks_that_are_a_day_off_disturb_nobody),
+
+    };
+    const char *only = getenv("LAGOON_CLUSTER_ONLY");
+
+    if (only != NULL) /* cmocka's pattern, while one of them is looked at */
+        cmocka_set_test_filter(only);
+    return cmocka_run_group_tests(tests, set_up_engines, tear_down_engines);
+}

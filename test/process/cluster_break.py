@@ -1,0 +1,84 @@
+#!/usr/bin/python3
+"""Does to a cluster's engines by hand what operators should not.
+
+    cluster_break.py trim BROKER TOPIC PARTITIONS N    removes the records before offset N, as retention would; -1: all
+    cluster_break.py delete BROKER TOPIC               deletes the topic
+    cluster_break.py set ADDRESS PATH TEXT             writes a node of ZooKeeper, made when it is not there
+    cluster_break.py get ADDRESS PATH                  prints it
+    cluster_break.py remove ADDRESS PATH               removes it, with what lies below
+
+The clients are python3-kafka, python3-kazoo and, where the first knows no such request, a socket."""
+import socket
+import struct
+import sys
+
+DELETE_RECORDS = 21
+
+
+def text(value):
+    return struct.pack(">h", len(value)) + value.encode()
+
+
+def receive(connection, size):
+    data = b""
+    while len(data) < size:
+        part = connection.recv(size - len(data))
+        if not part:
+            sys.exit("cluster_break: Kafka closed the connection")
+        data += part
+    return data
+
+
+def trim(broker, topic, count, before):
+    host, port = broker.split(":")
+    places = b"".join(struct.pack(">iq", p, before) for p in range(count))
+    request = (struct.pack(">hhi", DELETE_RECORDS, 0, 1) + text("lagoon-test") + struct.pack(">i", 1) + text(topic)
+               + struct.pack(">i", count) + places + struct.pack(">i", 30000))
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(struct.pack(">i", len(request)) + request)
+        answer = receive(connection, struct.unpack(">i", receive(connection, 4))[0])
+    at = 4 + 4 + 4 + 2 + len(topic) + 4  # correlation, throttle, topics, its name, partitions
+    for n in range(count):
+        partition, low, error = struct.unpack_from(">iqh", answer, at + 14 * n)
+        if error != 0:
+            sys.exit(f"cluster_break: partition {partition}: Kafka's error {error}")
+        print(partition, low)
+
+
+def delete(broker, topic):
+    import kafka.admin
+    admin = kafka.admin.KafkaAdminClient(bootstrap_servers=broker)
+    admin.delete_topics([topic], timeout_ms=30000)
+    admin.close()
+
+
+def zookeeper(address, what, path, value):
+    import kazoo.client
+    client = kazoo.client.KazooClient(hosts=address, timeout=4)
+    client.start(timeout=60)
+    if what == "get":
+        sys.stdout.write(client.get(path)[0].decode())
+    elif what == "remove":
+        client.delete(path, recursive=True)
+    elif client.exists(path):
+        client.set(path, value.encode())
+    else:
+        client.create(path, value.encode())
+    client.stop()
+
+
+def main():
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    what, where, name = sys.argv[1:4]
+    if what == "trim":
+        trim(where, name, int(sys.argv[4]), int(sys.argv[5]))
+    elif what == "delete":
+        delete(where, name)
+    elif what in ("set", "get", "remove"):
+        zookeeper(where, what, name, sys.argv[4] if what == "set" else "")
+    else:
+        sys.exit(__doc__)
+
+
+main()
