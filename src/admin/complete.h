@@ -20,7 +20,7 @@ enum lg_complete_more {
 
 /* `words` follow the program's name; the last one is being typed and may be empty. Appends a line
  * "candidate<TAB>what it does" for each word that may stand in its place. `options` are those of
- * `lagoon standalone` and of its configuration file. */
+ * the role that the verb runs, of `lagoon standalone` for other verbs. */
 void lg_complete(struct lg_buf *out, size_t count, const char *const *words,
                  const struct lg_option_table *options, enum lg_complete_more *out_more);
 /* Appends the candidate if it begins with `typed`. */

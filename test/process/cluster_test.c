@@ -278,7 +278,6 @@ static void a_directory_of_a_standalone_is_not_a_servers(void **state)
     LG_AUTO_STR char *kafka =
         lg_strf("--kafka-bootstrap-servers=127.0.0.1:%u", lg_cluster_kafka()->port);
     LG_AUTO_STR char *data = lg_strf("--data=%s/server-1", c.rig.folder);
-    LG_AUTO_STR char *its = lg_rig_file(&c.rig, "other", LG_LIT("what is this?"));
     LG_AUTO_STR char *foreign = lg_strf("--data-base-path=%s", c.rig.folder);
 
     (void)state;
