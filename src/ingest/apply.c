@@ -69,7 +69,7 @@ static enum lg_rc announced_count(const struct lg_pubsub_record *r, int64_t *out
 
 /* Sorted pushes share one producer over all their attempts, so an unfinished segment is a loss. */
 static enum lg_rc end_of_push(struct lg_ingest_apply *a, const struct lg_pubsub_record *r,
-                              struct lg_error *err)
+                              const struct lg_envelope *e, struct lg_error *err)
 {
     int64_t announced;
     enum lg_rc rc;
@@ -80,15 +80,17 @@ static enum lg_rc end_of_push(struct lg_ingest_apply *a, const struct lg_pubsub_
     if (rc == LG_OK)
         rc = lg_integrity_check_count(a->integrity, announced, err);
     if (rc == LG_OK && lg_partition_shape(a->partition).sorted)
-        rc = lg_integrity_check_ended(a->integrity, err);
+        rc = lg_integrity_check_ended(a->integrity, &e->producer.guid, err);
     if (rc == LG_OK)
         a->end_of_push = true;
     return rc;
 }
 
 static enum lg_rc obey(struct lg_ingest_apply *a, const struct lg_pubsub_record *r,
-                       const struct lg_control *c, struct lg_error *err)
+                       const struct lg_envelope *e, struct lg_error *err)
 {
+    const struct lg_control *c = &e->control;
+
     switch (c->type) {
     case LG_CONTROL_START_OF_SEGMENT:
     case LG_CONTROL_END_OF_SEGMENT:
@@ -96,7 +98,7 @@ static enum lg_rc obey(struct lg_ingest_apply *a, const struct lg_pubsub_record 
     case LG_CONTROL_START_OF_PUSH:
         return start_of_push(a, c, err);
     case LG_CONTROL_END_OF_PUSH:
-        return end_of_push(a, r, err);
+        return end_of_push(a, r, e, err);
     case LG_CONTROL_START_OF_BUFFER_REPLAY:
     case LG_CONTROL_START_OF_INCREMENTAL_PUSH:
     case LG_CONTROL_END_OF_INCREMENTAL_PUSH:
@@ -132,7 +134,7 @@ static enum lg_rc store(struct lg_ingest_apply *a, const struct lg_pubsub_record
 
     switch (e->type) {
     case LG_MESSAGE_CONTROL:
-        return obey(a, r, &e->control, err);
+        return obey(a, r, e, err);
     case LG_MESSAGE_PUT:
         if (header != LG_KEY_DATA)
             break;

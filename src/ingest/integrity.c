@@ -309,7 +309,8 @@ enum lg_integrity_verdict lg_integrity_check(struct lg_integrity *t, const struc
 
 /* --- End of push ------------------------------------------------------------------------------ */
 
-enum lg_rc lg_integrity_check_ended(const struct lg_integrity *t, struct lg_error *err)
+enum lg_rc lg_integrity_check_ended(const struct lg_integrity *t, const struct lg_guid *ended_by,
+                                    struct lg_error *err)
 {
     struct lg_slice guid;
     void *value;
@@ -319,7 +320,8 @@ enum lg_rc lg_integrity_check_ended(const struct lg_integrity *t, struct lg_erro
         const struct lg_producer *p = value;
         char text[GUID_TEXT_BYTES];
 
-        if (!p->wrote_data || p->status == LG_SEGMENT_END_OF_FINAL)
+        if (!p->wrote_data || p->status == LG_SEGMENT_END_OF_FINAL ||
+            (ended_by != NULL && lg_guid_equal(ended_by, &p->guid)))
             continue;
         guid_text(&p->guid, text);
         return lg_error_set(

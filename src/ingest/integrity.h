@@ -49,8 +49,11 @@ size_t lg_integrity_producers(const struct lg_integrity *t);
 
 /* For the end of push: has every producer that wrote data ended its last segment? What was lost at
  * the very end of a stream shows nowhere else but in the record count. LG_ERR_CORRUPT names the
- * first that has not. Stricter than Venice; right for pushes whose producers share one GUID. */
+ * first that has not. Stricter than Venice; right for pushes whose producers share one GUID.
+ * `ended_by` wrote the end of push (NULL: none did): when that is a pusher itself, its segment goes
+ * on to there without a gap and ends after it. */
 LG_MUST_CHECK enum lg_rc lg_integrity_check_ended(const struct lg_integrity *t,
+                                                  const struct lg_guid *ended_by,
                                                   struct lg_error *err);
 /* Does the number of puts reach what END_OF_PUSH announced in header `prc` (`announced` -1: not
  * known, passes)? LG_ERR_CORRUPT with both numbers. Venice asks for at least as many. */

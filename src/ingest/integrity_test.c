@@ -87,13 +87,19 @@ static void a_whole_stream_is_ok(void **state)
     (void)state;
     give(t, start(1, 0), &before_end, LG_INTEGRITY_OK);
     give(t, put(1, 0, 1), &before_end, LG_INTEGRITY_OK);
-    assert_rc(LG_ERR_CORRUPT, lg_integrity_check_ended(t, &err));
+    assert_rc(LG_ERR_CORRUPT, lg_integrity_check_ended(t, NULL, &err));
+    { /* Who ends the push itself has not ended its segment; for nobody else that is an excuse. */
+        struct lg_guid self = guid_of(1), other = guid_of(2);
+
+        assert_ok(lg_integrity_check_ended(t, &self, &err));
+        assert_rc(LG_ERR_CORRUPT, lg_integrity_check_ended(t, &other, &err));
+    }
     give(t, end(1, 0, 2, /* is_final= */ false), &before_end, LG_INTEGRITY_OK);
-    assert_rc(LG_ERR_CORRUPT, lg_integrity_check_ended(t, &err));
+    assert_rc(LG_ERR_CORRUPT, lg_integrity_check_ended(t, NULL, &err));
     give(t, start(1, 1), &before_end, LG_INTEGRITY_OK);
     give(t, put(1, 1, 1), &before_end, LG_INTEGRITY_OK);
     give(t, end(1, 1, 2, /* is_final= */ true), &before_end, LG_INTEGRITY_OK);
-    assert_ok(lg_integrity_check_ended(t, &err));
+    assert_ok(lg_integrity_check_ended(t, NULL, &err));
     assert_int_equal(lg_integrity_puts(t), 2);
     assert_int_equal(lg_integrity_producers(t), 1);
 }
@@ -415,7 +421,7 @@ static bool feed(struct lg_integrity *t, struct lg_slice key, struct lg_slice va
         return v != LG_INTEGRITY_DUPLICATE;
     if (e.type != LG_MESSAGE_CONTROL || e.control.type != LG_CONTROL_END_OF_PUSH)
         return false;
-    o->reached_end_of_push = lg_integrity_check_ended(t, &err) == LG_OK &&
+    o->reached_end_of_push = lg_integrity_check_ended(t, NULL, &err) == LG_OK &&
                              lg_integrity_check_count(t, announced, &err) == LG_OK;
     return true;
 }
@@ -574,7 +580,7 @@ static void a_stream_cut_off_at_its_end_shows_in_the_record_count_too(void **sta
     for (size_t i = 0; i < s.keys.size; i++)
         if (i < s.keys.size - 5 || i >= s.keys.size - 3)
             (void)feed(t, lg_buf_slice(&s.keys.data[i]), lg_buf_slice(&s.values.data[i]), -1, &o);
-    assert_rc(LG_ERR_CORRUPT, lg_integrity_check_ended(t, &err));
+    assert_rc(LG_ERR_CORRUPT, lg_integrity_check_ended(t, NULL, &err));
     assert_non_null(strstr(err.text, "without the end of its last segment"));
     assert_rc(LG_ERR_CORRUPT, lg_integrity_check_count(t, count_puts(&s), &err));
     stream_done(&s);
