@@ -289,8 +289,14 @@ enum lg_rc lg_partition_remove(struct lg_partition *p, struct lg_slice key, stru
 {
     enum lg_rc rc = check_open(p, err);
 
-    if (rc != LG_OK || p->shape.sorted)
+    if (rc != LG_OK)
         return rc;
+    if (p->shape.sorted)
+        return settle(p,
+                      lg_error_set(err, LG_ERR_BAD_DATA,
+                                   "a DELETE in a push that says it is sorted; push again without "
+                                   "it, or unsorted"),
+                      err);
     p->unsynced_bytes += key.size;
     return settle(p, lg_engine_remove(p->engine, key, err), err);
 }

@@ -67,7 +67,7 @@ LG_MUST_CHECK enum lg_rc lg_partition_start(struct lg_partition *p,
 LG_MUST_CHECK enum lg_rc lg_partition_put(struct lg_partition *p, struct lg_slice key,
                                           int32_t schema_id, struct lg_slice payload,
                                           struct lg_error *err);
-/* In a sorted push a delete of a key that was never put has nothing to do. */
+/* LG_ERR_BAD_DATA in a sorted push, as in Venice: what was put is in a file already. */
 LG_MUST_CHECK enum lg_rc lg_partition_remove(struct lg_partition *p, struct lg_slice key,
                                              struct lg_error *err);
 /* Was START_OF_PUSH seen, and what did it say? The dictionary lives as long as the partition. */

@@ -409,7 +409,7 @@ static void sorted_keys_must_ascend(void **state)
     assert_true(lg_position_is_earliest(&lg_partition_checkpoint(f->s.p)->position));
 }
 
-static void removals_count_in_unsorted_pushes_only(void **state)
+static void removals_count_in_unsorted_pushes(void **state)
 {
     struct fixture *f = *state;
     struct lg_position at = lg_position_from_offset(9);
@@ -425,6 +425,20 @@ static void removals_count_in_unsorted_pushes_only(void **state)
     assert_rc(LG_ERR_NOT_FOUND,
               lg_engine_get(lg_partition_engine(f->s.p), LG_LIT("b"), false, &out, &err));
     assert_ok(lg_engine_get(lg_partition_engine(f->s.p), LG_LIT("a"), false, &out, &err));
+}
+
+/* What was put lies in a file already: to pass over the delete would serve what is not there. */
+static void a_removal_in_a_sorted_push_is_bad_data(void **state)
+{
+    struct fixture *f = *state;
+    struct lg_position at = lg_position_from_offset(9);
+    struct lg_error err = {0};
+
+    assert_ok(lg_partition_start(f->s.p, &(struct lg_partition_shape){.sorted = true}, &err));
+    assert_ok(lg_partition_put(f->s.p, LG_LIT("a"), 1, LG_LIT("v"), &err));
+    assert_rc(LG_ERR_BAD_DATA, lg_partition_remove(f->s.p, LG_LIT("a"), &err));
+    assert_non_null(strstr(err.text, "a DELETE in a push that says it is sorted"));
+    assert_rc(LG_ERR_IO, lg_partition_sync(f->s.p, &at, LG_SLICE_NULL, &err));
 }
 
 /* Each fault point on the way of a push fails it once; opening again and pushing on heals it. */
@@ -481,7 +495,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_words_of_a_start_survive_a_restart_and_must_be_repeated,
                                         up, down),
         cmocka_unit_test_setup_teardown(sorted_keys_must_ascend, up, down),
-        cmocka_unit_test_setup_teardown(removals_count_in_unsorted_pushes_only, up, down),
+        cmocka_unit_test_setup_teardown(removals_count_in_unsorted_pushes, up, down),
+        cmocka_unit_test_setup_teardown(a_removal_in_a_sorted_push_is_bad_data, up, down),
         cmocka_unit_test_setup_teardown(every_fault_point_of_a_push_heals, up, down),
         cmocka_unit_test_setup_teardown(a_replica_has_one_owner, up, down),
     };
