@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 """Writes a version topic by hand: records whose bytes do not come from Lagoon.
 
-    topic_write.py BROKER TOPIC PARTITIONS vectors           the sample envelopes of Venice, as they are, into partition 0;
-                                                             the others get only their control messages
+    topic_write.py BROKER TOPIC PARTITIONS vectors [unsorted]
+                                                             the sample envelopes of Venice, as they are, into partition 0;
+                                                             the others get only their control messages. They say that
+                                                             they are sorted and hold a delete, which Venice refuses:
+                                                             "unsorted" lets them say that they are not
     topic_write.py BROKER TOPIC PARTITIONS rows FILE         rows of FILE (JSON lines {"partition","key","value"}; the
                                                              bytes in hex), enveloped by Apache Avro for Python
     topic_write.py BROKER TOPIC PARTITIONS broken KIND       what no reader may take: cut, version, gap, noise
@@ -56,6 +59,18 @@ class Partition:
             "payloadUnion": payload, "leaderMetadataFooter": None}, avro.io.BinaryEncoder(out))
         return b"\x17\x0e" + out.getvalue()
 
+    def end_of_push(self):
+        """Without a field, it cannot be told from a start of push of defaults: Avro for Python takes the first branch
+        of the union that fits. So these bytes are laid down one by one: payload 3, type 1, no debugInfo, branch 1, no
+        footer."""
+        whole = self.envelope(CONTROL, {"controlMessageType": END_OF_PUSH, "debugInfo": {}, "controlMessageUnion": {
+            "sorted": False, "chunked": False, "compressionStrategy": 0, "compressionDictionary": None,
+            "timestampPolicy": 0}})
+        tail = bytes.fromhex("06020000" "0000000000" "00")
+        if not whole.endswith(tail):
+            sys.exit("topic_write: Avro for Python encodes a control message in an unexpected way")
+        return whole[:-len(tail)] + bytes.fromhex("0602000200")
+
     def feed(self, *parts):
         for part in parts:
             self.sum = (self.sum + zlib.crc32(part)) & MASK
@@ -63,7 +78,8 @@ class Partition:
     def control(self, number, union):
         if number != END_OF_SEGMENT:
             self.feed(struct.pack(">i", CONTROL), struct.pack(">i", number))
-        value = self.envelope(CONTROL, {"controlMessageType": number, "debugInfo": {}, "controlMessageUnion": union})
+        value = self.end_of_push() if number == END_OF_PUSH else self.envelope(
+            CONTROL, {"controlMessageType": number, "debugInfo": {}, "controlMessageUnion": union})
         self.send(b"\x02" + self.guid + struct.pack(">ii", 0, self.sequence), value)
         self.sequence += 1
 
@@ -79,7 +95,7 @@ class Partition:
         self.sequence += 1
 
     def end(self):
-        self.control(END_OF_PUSH, {})
+        self.control(END_OF_PUSH, None)
         self.control(END_OF_SEGMENT, {"checksumValue": struct.pack(">Q", self.sum), "computedAggregates": [],
                                       "finalSegment": True})
 
@@ -110,6 +126,8 @@ def main():
     partitions = [Partition(producer, topic, p) for p in range(count)]
     if what == "vectors":
         for key, value in VECTORS:
+            if sys.argv[5:] == ["unsorted"]:
+                value = value.replace("060000000100000000", "060000000000000000")
             partitions[0].send(bytes.fromhex(key), bytes.fromhex(value))
         for partition in partitions[1:]:
             partition.begin()
