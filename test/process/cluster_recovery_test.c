@@ -1,0 +1,619 @@
+/* What a real cluster survives: servers, controllers, routers, ZooKeeper and Kafka that are killed,
+ * stand still, lose their disk or are replaced, while a reader beside it judges every answer and an
+ * oracle knows what was acknowledged. Nothing is lost, nothing wrong is served, no read fails.
+ *
+ * The moments follow LAGOON_CLUSTER_SEED (printed); LAGOON_CLUSTER_ROUNDS says how many rounds the
+ * random walk has.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "test/lib/cluster_reader.h"
+#include "test/lib/oracle.h"
+#include "test/test.h"
+
+#define ALL_ROUTERS UINT_MAX
+#define ROUNDS_DEFAULT 8
+#define ROUNDS_MAX 100000
+#define PAUSE_MS_MAX 4000u /* twice a session */
+#define SESSION_MS 1000u
+#define OUTAGE_SESSIONS 10u
+#define REPLICATED_MS 60000u
+
+static struct fixture {
+    struct lg_cluster cluster;
+    struct lg_oracle oracle;
+    struct lg_cluster_reader reader;
+    struct lg_rand rand;
+    unsigned push_ids;
+    uint64_t push_ms; /* how long the last push took */
+} f;
+
+static struct lg_cluster *const c = &f.cluster;
+
+/* --- Pushes and reads. ------------------------------------------------------------------------ */
+static void start_push(const char *file, const char *push_id, struct lg_process *out)
+{
+    *out = (struct lg_process){0};
+    lg_oracle_push(&f.oracle, file, push_id, out);
+}
+
+static char *new_push_id(void)
+{
+    return lg_strf("push-%u", ++f.push_ids);
+}
+
+static void must_end(struct lg_process *push)
+{
+    if (!lg_oracle_push_ended(&f.oracle, push)) {
+        LG_SCOPED(lg_buf) text = {0};
+
+        lg_process_stderr(push, &text);
+        fail_msg("a push failed with %d: %.*s", push->status, LG_FMT(lg_buf_slice(&text)));
+    }
+    lg_process_done(push);
+}
+
+/* Every router that runs serves the acknowledged version, complete and right. */
+static void check_routers(void)
+{
+    lg_cluster_wait_version(c, LG_ORACLE_STORE, f.oracle.current);
+    for (unsigned i = 0; i < c->count[LG_CLUSTER_ROUTER]; i++) {
+        struct lg_cluster_reading reading = {0};
+
+        if (!c->nodes[LG_CLUSTER_ROUTER][i].runs || c->nodes[LG_CLUSTER_ROUTER][i].paused)
+            continue;
+        for (int half = 0; half < 2; half++) {
+            if (lg_cluster_read(c->nodes[LG_CLUSTER_ROUTER][i].port, half, &reading) !=
+                LG_CLUSTER_READ_RIGHT)
+                fail_msg("router %u: %s", i, reading.problem);
+            assert_int_equal(reading.version, f.oracle.current);
+            assert_int_equal(reading.generation, f.oracle.generations[f.oracle.current]);
+        }
+    }
+}
+
+static void push_file(const char *file)
+{
+    LG_AUTO_STR char *push_id = new_push_id();
+    uint64_t start_us = lg_clock_mono_us();
+    struct lg_process push;
+
+    start_push(file, push_id, &push);
+    must_end(&push);
+    f.push_ms = (lg_clock_mono_us() - start_us) / 1000;
+    check_routers();
+}
+
+static void push_next(void)
+{
+    LG_AUTO_STR char *file = lg_oracle_next_file(&f.oracle);
+
+    push_file(file);
+    (void)unlink(file);
+}
+
+/* --- A cluster with a store of one version. --------------------------------------------------- */
+static void begin(unsigned controllers, unsigned routers, unsigned servers, const char *config)
+{
+    lg_cluster_start(c, &(struct lg_cluster_options){
+                            .controllers = controllers,
+                            .routers = routers,
+                            .servers = servers,
+                            .session_timeout_ms = SESSION_MS,
+                            .config = {[LG_CLUSTER_CONTROLLER] = config},
+                        });
+    lg_oracle_init(&f.oracle, &c->rig);
+    assert_run(&c->rig, 0, "store", "update", LG_ORACLE_STORE, "--replication", "2");
+    f.push_ids = 0;
+    push_next();
+    lg_cluster_wait_replicated(c);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    lg_cluster_done(c);
+    return 0;
+}
+
+static void read_on(unsigned without_router)
+{
+    lg_cluster_reader_start(&f.reader, c, without_router);
+}
+
+static void reads_were_right(void)
+{
+    (void)lg_cluster_reader_end(&f.reader);
+}
+
+/* --- What the cluster says. ------------------------------------------------------------------- */
+/* The leading controller's answer; NULL: it has none at the moment. */
+static struct lg_json *try_ask_leader(const char *target)
+{
+    LG_SCOPED(lg_reply) reply = {0};
+    unsigned leader = lg_cluster_leader(c);
+    struct lg_question q = {.port = c->nodes[LG_CLUSTER_CONTROLLER][leader].port, .target = target};
+
+    if (!lg_ask_try(&q, &reply) || reply.status != 200)
+        return NULL;
+    return lg_rig_json(lg_buf_slice(&reply.body));
+}
+
+struct node_wish {
+    const char *id, *state; /* state NULL: any */
+    int64_t least_ready;
+    bool absent;
+};
+
+static bool node_is(struct lg_cluster *cluster, void *ctx)
+{
+    const struct node_wish *wish = ctx;
+    LG_AUTO(lg_json) *json = try_ask_leader("/v1/nodes");
+    const struct lg_json *nodes = lg_json_get(json, "nodes");
+
+    (void)cluster;
+    if (json == NULL)
+        return false;
+    for (size_t i = 0; i < lg_json_size(nodes); i++) {
+        const struct lg_json *node = lg_json_at(nodes, i);
+
+        if (strcmp(lg_json_get_str(node, "id", ""), wish->id) == 0)
+            return !wish->absent &&
+                   (wish->state == NULL ||
+                    strcmp(lg_json_get_str(node, "state", ""), wish->state) == 0) &&
+                   lg_json_get_int(node, "ready", 0) >= wish->least_ready;
+    }
+    return wish->absent;
+}
+
+static void wait_node(const char *id, const char *state, int64_t least_ready)
+{
+    struct node_wish wish = {.id = id, .state = state, .least_ready = least_ready};
+    LG_AUTO_STR char *what = lg_strf("node %s is %s with %lld ready replicas", id,
+                                     state == NULL ? "there" : state, (long long)least_ready);
+
+    lg_cluster_until(c, node_is, &wish, what);
+}
+
+/* --- Servers. --------------------------------------------------------------------------------- */
+/* Records that the server has taken in since it started. */
+static int64_t records_taken_in(unsigned server)
+{
+    LG_SCOPED(lg_reply) reply = {0};
+    static const char name[] = "lagoon_ingest_records_total{";
+    int64_t sum = 0;
+
+    assert_int_equal(lg_ask_get(c->nodes[LG_CLUSTER_SERVER][server].port, "/metrics", &reply), 200);
+    for (const char *at = lg_reply_text(&reply); (at = strstr(at, name)) != NULL; at++) {
+        const char *value = strchr(at, '}');
+
+        if (at != lg_reply_text(&reply) && at[-1] != '\n')
+            continue;
+        assert_non_null(value);
+        sum += strtoll(value + 1, NULL, 10);
+    }
+    return sum;
+}
+
+static void a_server_restarts_from_its_checkpoint_and_reads_no_record_again(void **state)
+{
+    (void)state;
+    begin(1, 1, 2, NULL);
+    assert_true(records_taken_in(0) >= LG_ORACLE_KEYS / 2);
+    for (unsigned round = 0; round < 2; round++) {
+        read_on(ALL_ROUTERS);
+        if (round == 0)
+            lg_cluster_stop(c, LG_CLUSTER_SERVER, 0);
+        else
+            lg_cluster_kill(c, LG_CLUSTER_SERVER, 0);
+        lg_cluster_restart(c, LG_CLUSTER_SERVER, 0);
+        lg_cluster_wait_replicated(c);
+        assert_int_equal(records_taken_in(0), 0);
+        reads_were_right();
+    }
+    lg_cluster_kill(c, LG_CLUSTER_SERVER, 1); /* What was kept is what is read. */
+    check_routers();
+}
+
+static void a_lost_disk_is_built_again_from_the_topic(void **state)
+{
+    (void)state;
+    begin(1, 1, 2, NULL);
+    read_on(ALL_ROUTERS);
+    lg_cluster_kill(c, LG_CLUSTER_SERVER, 0);
+    lg_cluster_wipe(c, 0);
+    lg_cluster_restart(c, LG_CLUSTER_SERVER, 0);
+    lg_cluster_wait_replicated(c);
+    assert_true(records_taken_in(0) >= LG_ORACLE_KEYS / 2);
+    reads_were_right();
+    lg_cluster_kill(c, LG_CLUSTER_SERVER, 1);
+    check_routers();
+}
+
+static void break_by_hand(const char *what, const char *where, const char *name, const char *more)
+{
+    LG_AUTO_STR char *line = lg_strf("/usr/bin/python3 test/process/cluster_break.py %s %s %s %s",
+                                     what, where, name, more);
+
+    assert_int_equal(system(line), 0); /* NOLINT(cert-env33-c) */
+}
+
+struct error_wish {
+    const char *instance, *part; /* its error contains this */
+};
+
+static bool tells_error(struct lg_cluster *cluster, void *ctx)
+{
+    const struct error_wish *wish = ctx;
+    LG_AUTO(lg_json) *json = try_ask_leader("/v1/replicas?store_name=" LG_ORACLE_STORE);
+    const struct lg_json *versions = lg_json_get(json, "versions"), *partitions = NULL;
+
+    (void)cluster;
+    for (size_t i = 0; i < lg_json_size(versions); i++)
+        if (lg_json_get_bool(lg_json_at(versions, i), "current", false))
+            partitions = lg_json_get(lg_json_at(versions, i), "partitions");
+    for (size_t p = 0; p < lg_json_size(partitions); p++) {
+        const struct lg_json *replicas = lg_json_get(lg_json_at(partitions, p), "replicas");
+
+        for (size_t i = 0; i < lg_json_size(replicas); i++) {
+            const struct lg_json *r = lg_json_at(replicas, i);
+
+            if (strcmp(lg_json_get_str(r, "instance", ""), wish->instance) == 0 &&
+                (strcmp(lg_json_get_str(r, "state", ""), "ERROR") != 0 ||
+                 strstr(lg_json_get_str(r, "error", ""), wish->part) == NULL))
+                return false;
+        }
+    }
+    return lg_json_size(partitions) > 0;
+}
+
+/* `before`: the offset that retention has come to; -1: the end. */
+static void lose_records(const char *before)
+{
+    struct error_wish wish = {"server-1", "again"}; /* "push again" or "push the store again" */
+    LG_AUTO_STR char *broker = lg_strf("127.0.0.1:%u", lg_cluster_kafka()->port);
+    LG_AUTO_STR char *topic = lg_strf(LG_ORACLE_STORE "_v%d", f.oracle.current);
+    LG_AUTO_STR char *more = lg_strf(LG_ORACLE_PARTITIONS " %s", before);
+
+    lg_cluster_kill(c, LG_CLUSTER_SERVER, 0);
+    lg_cluster_wipe(c, 0);
+    break_by_hand("trim", broker, topic, more);
+    lg_cluster_restart(c, LG_CLUSTER_SERVER, 0);
+    lg_cluster_until(c, tells_error, &wish, "each replica of server-1 says what it lacks");
+    push_next(); /* The remedy that the sentence names. */
+    lg_cluster_wait_replicated(c);
+}
+
+static void records_that_retention_has_removed_are_told_and_never_skipped(void **state)
+{
+    (void)state;
+    begin(1, 1, 2, NULL);
+    read_on(ALL_ROUTERS);
+    lose_records("60");
+    lose_records("-1");
+    reads_were_right();
+}
+
+static void a_new_server_joins_and_takes_its_share(void **state)
+{
+    struct lg_cluster_options options = {.session_timeout_ms = SESSION_MS};
+
+    (void)state;
+    begin(1, 2, 2, NULL);
+    read_on(ALL_ROUTERS);
+    lg_cluster_restart(c, LG_CLUSTER_SERVER, lg_cluster_add(c, LG_CLUSTER_SERVER, &options));
+    wait_node("server-3", "LIVE", 2); /* Of 6 replicas on 3 servers. */
+    lg_cluster_wait_replicated(c);
+    push_next();
+    reads_were_right();
+}
+
+static void a_server_is_removed_for_good_and_the_others_take_over(void **state)
+{
+    LG_SCOPED(lg_reply) reply = {0};
+    unsigned leader;
+
+    (void)state;
+    begin(1, 2, 3, NULL);
+    read_on(ALL_ROUTERS);
+    lg_cluster_kill(c, LG_CLUSTER_SERVER, 0);
+    wait_node("server-1", "GONE", 0);
+    leader = lg_cluster_leader(c);
+    if (lg_ask_post(c->nodes[LG_CLUSTER_CONTROLLER][leader].port,
+                    "/v1/remove_node?node_id=server-1", "", &reply) != 200)
+        fail_msg("remove_node: %d %s", reply.status, lg_reply_text(&reply));
+    lg_cluster_wait_replicated(c);
+    wait_node("server-2", "LIVE", 3);
+    wait_node("server-3", "LIVE", 3);
+    push_next();
+    reads_were_right();
+}
+
+/* --- Engines. --------------------------------------------------------------------------------- */
+static void kafka_dies_in_the_middle_of_a_push_and_the_push_completes(void **state)
+{
+    LG_AUTO_STR char *file = NULL;
+    LG_AUTO_STR char *push_id = new_push_id();
+    struct lg_process push;
+
+    (void)state;
+    begin(1, 2, 2, NULL);
+    read_on(ALL_ROUTERS);
+    file = lg_oracle_next_file(&f.oracle);
+    start_push(file, push_id, &push);
+    (void)lg_process_ended(&push, lg_rand_below(&f.rand, f.push_ms / 2 + 1));
+    lg_kafka_server_kill(lg_cluster_kafka());
+    lg_kafka_server_restart(lg_cluster_kafka());
+    must_end(&push);
+    check_routers();
+    lg_cluster_wait_replicated(c);
+    reads_were_right();
+}
+
+static void a_change_is_refused(void)
+{
+    int status =
+        LG_RUN(&c->rig, "store", "update", LG_ORACLE_STORE, "--owner", "nobody", "--timeout", "3s");
+
+    assert_int_not_equal(status, 0);
+    assert_true(c->rig.err.size > 20); /* A sentence. */
+}
+
+static void zookeeper_is_away_for_ten_sessions_and_reads_go_on(void **state)
+{
+    uint64_t until_us;
+    unsigned refused = 0;
+
+    (void)state;
+    begin(2, 2, 3, NULL);
+    read_on(ALL_ROUTERS);
+    lg_zookeeper_server_stop(lg_cluster_zookeeper());
+    until_us = lg_clock_mono_us() + (uint64_t)OUTAGE_SESSIONS * SESSION_MS * 1000;
+    for (; lg_clock_mono_us() < until_us; refused++)
+        a_change_is_refused();
+    print_message("%u changes refused; the last: %.*s\n", refused,
+                  LG_FMT(lg_buf_slice(&c->rig.err)));
+    lg_zookeeper_server_continue(lg_cluster_zookeeper());
+    lg_cluster_wait_replicated(c);
+    push_next();
+    reads_were_right();
+}
+
+/* --- Sessions that expire. -------------------------------------------------------------------- */
+static void a_server_that_stood_still_beyond_its_session_serves_again(void **state)
+{
+    (void)state;
+    begin(1, 2, 3, NULL);
+    read_on(ALL_ROUTERS);
+    lg_cluster_pause(c, LG_CLUSTER_SERVER, 0);
+    wait_node("server-1", "GONE", 0);
+    check_routers();
+    lg_cluster_resume(c, LG_CLUSTER_SERVER, 0);
+    wait_node("server-1", "LIVE", 1);
+    lg_cluster_wait_replicated(c);
+    push_next();
+    reads_were_right();
+}
+
+static void a_controller_that_stood_still_beyond_its_session_does_not_lead_any_more(void **state)
+{
+    unsigned old, next;
+
+    (void)state;
+    begin(2, 2, 2, NULL);
+    read_on(ALL_ROUTERS);
+    old = lg_cluster_leader(c);
+    lg_cluster_pause(c, LG_CLUSTER_CONTROLLER, old);
+    next = lg_cluster_leader(c);
+    assert_int_not_equal(next, old);
+    push_next();
+    lg_cluster_resume(c, LG_CLUSTER_CONTROLLER, old);
+    assert_int_equal(lg_cluster_leader(c), next);
+    push_next();
+    reads_were_right();
+}
+
+static bool routers_are(struct lg_cluster *cluster, void *ctx)
+{
+    LG_AUTO(lg_json) *json = try_ask_leader("/v1/nodes");
+
+    (void)cluster;
+    return json != NULL && lg_json_size(lg_json_get(json, "routers")) == *(size_t *)ctx;
+}
+
+static void a_router_that_stood_still_beyond_its_session_reads_what_is_new(void **state)
+{
+    size_t one = 1, two = 2;
+
+    (void)state;
+    begin(1, 2, 2, NULL);
+    read_on(/* without_router= */ 0);
+    lg_cluster_pause(c, LG_CLUSTER_ROUTER, 0);
+    lg_cluster_until(c, routers_are, &one, "the router is gone");
+    push_next();
+    push_next();
+    lg_cluster_resume(c, LG_CLUSTER_ROUTER, 0);
+    lg_cluster_until(c, routers_are, &two, "the router is back");
+    check_routers();
+    reads_were_right();
+}
+
+/* --- Restarts. -------------------------------------------------------------------------------- */
+static void every_process_is_restarted_in_turn_and_no_read_fails(void **state)
+{
+    (void)state;
+    begin(2, 2, 3, NULL);
+    read_on(ALL_ROUTERS);
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
+        for (unsigned i = 0; i < c->count[role]; i++) {
+            lg_cluster_stop(c, (enum lg_cluster_role)role, i);
+            lg_cluster_restart(c, (enum lg_cluster_role)role, i);
+            lg_cluster_wait_replicated(c);
+        }
+    }
+    push_next();
+    reads_were_right();
+}
+
+/* --- A random walk. --------------------------------------------------------------------------- */
+enum harm { KILL_NODE, PAUSE_NODE, KILL_PUSH, KILL_ZOOKEEPER, PAUSE_ZOOKEEPER, KILL_KAFKA, HARMS };
+
+struct blow {
+    enum harm harm;
+    enum lg_cluster_role role;
+    unsigned node;
+};
+
+/* Routers are left out of pauses: a client's connection to one that stands still only waits. */
+static struct blow next_blow(void)
+{
+    static const enum harm harms[] = {KILL_NODE,      KILL_NODE,       KILL_NODE,
+                                      PAUSE_NODE,     PAUSE_NODE,      KILL_PUSH,
+                                      KILL_ZOOKEEPER, PAUSE_ZOOKEEPER, KILL_KAFKA};
+    struct blow b = {.harm = harms[lg_rand_below(&f.rand, LG_ARRAY_SIZE(harms))]};
+
+    do
+        b.role = (enum lg_cluster_role)lg_rand_below(&f.rand, LG_CLUSTER_ROLES);
+    while (b.harm == PAUSE_NODE && b.role == LG_CLUSTER_ROUTER);
+    b.node = (unsigned)lg_rand_below(&f.rand, c->count[b.role]);
+    return b;
+}
+
+static void strike(const struct blow *b, struct lg_process *push)
+{
+    static const char *const names[HARMS] = {"kill -9 of",           "SIGSTOP of",
+                                             "kill -9 of the push",  "kill -9 of ZooKeeper",
+                                             "SIGSTOP of ZooKeeper", "kill -9 of Kafka"};
+
+    print_message("  %s %s\n", names[b->harm],
+                  b->harm <= PAUSE_NODE ? c->nodes[b->role][b->node].name : "");
+    if (b->harm == KILL_NODE)
+        lg_cluster_kill(c, b->role, b->node);
+    else if (b->harm == PAUSE_NODE)
+        lg_cluster_pause(c, b->role, b->node);
+    else if (b->harm == KILL_PUSH)
+        lg_process_kill(push);
+    else if (b->harm == KILL_ZOOKEEPER)
+        lg_zookeeper_server_kill(lg_cluster_zookeeper());
+    else if (b->harm == PAUSE_ZOOKEEPER)
+        lg_zookeeper_server_stop(lg_cluster_zookeeper());
+    else
+        lg_kafka_server_kill(lg_cluster_kafka());
+}
+
+static void heal(const struct blow *b)
+{
+    if (b->harm == KILL_NODE)
+        lg_cluster_restart(c, b->role, b->node);
+    else if (b->harm == PAUSE_NODE)
+        lg_cluster_resume(c, b->role, b->node);
+    else if (b->harm == KILL_ZOOKEEPER)
+        lg_zookeeper_server_restart(lg_cluster_zookeeper());
+    else if (b->harm == PAUSE_ZOOKEEPER)
+        lg_zookeeper_server_continue(lg_cluster_zookeeper());
+    else if (b->harm == KILL_KAFKA)
+        lg_kafka_server_restart(lg_cluster_kafka());
+}
+
+/* A push is struck at a random moment and healed at another. What it acknowledged is served; one
+ * that was killed is continued under its id, one that gave up is begun anew. */
+static void one_round(void)
+{
+    LG_AUTO_STR char *file = lg_oracle_next_file(&f.oracle);
+    LG_AUTO_STR char *push_id = new_push_id();
+    struct blow blow = next_blow();
+    struct lg_process push;
+    bool acknowledged;
+
+    start_push(file, push_id, &push);
+    (void)lg_process_ended(&push, lg_rand_below(&f.rand, f.push_ms + 1));
+    strike(&blow, &push);
+    (void)lg_process_ended(&push, lg_rand_below(&f.rand, PAUSE_MS_MAX));
+    heal(&blow);
+    acknowledged = lg_oracle_push_ended(&f.oracle, &push);
+    if (!acknowledged) {
+        LG_AUTO_STR char *id =
+            push.status == LG_PROCESS_KILLED ? lg_strdup(push_id) : new_push_id();
+        struct lg_process again;
+
+        print_message("  the push ended with %d\n", push.status);
+        (void)lg_cluster_leader(c);
+        start_push(file, id, &again);
+        must_end(&again);
+    }
+    lg_process_done(&push);
+    check_routers();
+    lg_cluster_wait_replicated(c);
+    (void)unlink(file);
+}
+
+static uint64_t number_from_env(const char *name, uint64_t max, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    uint64_t number = otherwise;
+
+    if (text != NULL && !lg_parse_u64(lg_slice_str(text), max, &number))
+        fail_msg("%s is not a number", name);
+    return number;
+}
+
+static void a_random_walk_of_kills_and_pauses_loses_nothing(void **state)
+{
+    uint64_t rounds = number_from_env("LAGOON_CLUSTER_ROUNDS", ROUNDS_MAX, ROUNDS_DEFAULT);
+
+    (void)state;
+    begin(2, 2, 3, NULL);
+    read_on(ALL_ROUTERS);
+    for (uint64_t i = 0; i < rounds; i++)
+        one_round();
+    push_next();
+    reads_were_right();
+}
+
+/* --- The program. ----------------------------------------------------------------------------- */
+static int set_up_engines(void **state)
+{
+    uint64_t seed = number_from_env("LAGOON_CLUSTER_SEED", UINT64_MAX, lg_rand_os_seed());
+
+    (void)state;
+    print_message("LAGOON_CLUSTER_SEED=%llu\n", (unsigned long long)seed);
+    lg_rand_seed(&f.rand, seed);
+    lg_cluster_engines_start();
+    return 0;
+}
+
+static int tear_down_engines(void **state)
+{
+    (void)state;
+    lg_cluster_engines_done();
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_server_restarts_from_its_checkpoint_and_reads_no_record_again),
+        TEST(a_lost_disk_is_built_again_from_the_topic),
+        TEST(records_that_retention_has_removed_are_told_and_never_skipped),
+        TEST(a_new_server_joins_and_takes_its_share),
+        TEST(a_server_is_removed_for_good_and_the_others_take_over),
+        TEST(kafka_dies_in_the_middle_of_a_push_and_the_push_completes),
+        TEST(zookeeper_is_away_for_ten_sessions_and_reads_go_on),
+        TEST(a_server_that_stood_still_beyond_its_session_serves_again),
+        TEST(a_controller_that_stood_still_beyond_its_session_does_not_lead_any_more),
+        TEST(a_router_that_stood_still_beyond_its_session_reads_what_is_new),
+        TEST(every_process_is_restarted_in_turn_and_no_read_fails),
+        TEST(a_random_walk_of_kills_and_pauses_loses_nothing),
+    };
+    const char *only = getenv("LAGOON_CLUSTER_ONLY");
+
+    if (only != NULL) /* cmocka's pattern, while one of them is looked at */
+        cmocka_set_test_filter(only);
+    return cmocka_run_group_tests(tests, set_up_engines, tear_down_engines);
+}
