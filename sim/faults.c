@@ -10,7 +10,7 @@
 #define PAUSE_MAX_US (3 * LG_SEC)
 #define MILD_PAUSE_US (12 * LG_SEC)
 #define EXCUSED_AFTER_US (4 * LG_SEC) /* after the end of a fault */
-#define LEAVE_MIN_US (7 * LG_SEC)     /* longer than the delay until its replicas move */
+#define LEAVE_MIN_US (6 * LG_SEC)     /* longer than a session lives */
 #define STOP_MAX_US (8 * LG_SEC)      /* longer than a session lives */
 
 static void fault_due(void *ctx);
@@ -277,7 +277,7 @@ static void controller_fault(struct lg_world *w)
         expire(w, some_controller(w));
 }
 
-/* For longer than its replicas wait for it. */
+/* For longer than its session lives, and about as long as its replicas wait for it. */
 static void leave(struct lg_world *w, struct lg_world_node *server)
 {
     uint64_t down_us = LEAVE_MIN_US + below(w, LEAVE_MIN_US);
@@ -306,7 +306,7 @@ static void mild_fault(struct lg_world *w, struct lg_world_node *ground)
     default:
         if (w->mild_crowds)
             crowd(w, some_server(w));
-        else if (below(w, 3) == 0)
+        else if (below(w, 2) == 0)
             leave(w, some_server(w));
         else
             crash(w, some_server(w));

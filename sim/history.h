@@ -67,6 +67,15 @@ struct lg_sim_store { /* What is known of one store. */
     bool owner_unknown;  /* a change of unknown end */
 };
 
+/* What the metadata say of the replicas of a version; sets of servers are bits. */
+struct lg_sim_topic {
+    bool known;
+    bool done; /* The push was seen to be complete. */
+    unsigned listed[LG_HISTORY_PARTITIONS], led_by[LG_HISTORY_PARTITIONS]; /* as assigned */
+    unsigned complete[LG_HISTORY_PARTITIONS]; /* reported it at some time */
+    unsigned leads[LG_HISTORY_PARTITIONS];    /* reported it last */
+};
+
 struct lg_history {
     struct lg_sim_push pushes[LG_HISTORY_PUSHES_MAX + 1]; /* from 1 */
     unsigned push_count;
@@ -74,6 +83,9 @@ struct lg_history {
     uint64_t reads, reads_failed, acked, rollbacks, rollforwards, swaps, refused, resumed;
     uint64_t deleted, undeleted, purged, schemas, updated;
 
+    struct lg_sim_topic topics[LG_HISTORY_STORES][LG_HISTORY_VERSIONS_MAX];
+    unsigned calm;   /* servers of which all others must know by now that they are well */
+    unsigned blinks; /* those that are away, though not for long, while nothing else happens */
     char leader[16]; /* the node that leads in the newest term; "": none yet */
     int64_t term;
     uint64_t leaders; /* how often another node came to lead */

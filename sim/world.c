@@ -6,6 +6,9 @@
 
 #define FAULTS_US (25 * LG_SEC)
 #define FAULTS_SPREAD_US (10 * LG_SEC)
+#define CALM_US (5 * LG_SEC)       /* A server that is up for so long is known to be. */
+#define SETTLED_US (8 * LG_SEC)    /* ... and has got its share */
+#define BLINK_US (8 * LG_SEC)      /* A session's end and less than the delay. */
 #define REMOVED_US (10 * LG_SEC)   /* until what a removed server held is elsewhere */
 #define QUIET_MAX_US (60 * LG_SEC) /* within which all must be well again */
 
@@ -71,6 +74,7 @@ void lg_world_crash(struct lg_world_node *n, bool power_cut, uint64_t down_us)
     lg_log(LG_LOG_INFO, "fault_crash", "node=%s power_cut=%d down_ms=%llu", n->name, power_cut,
            (unsigned long long)(down_us / LG_MS));
     lg_sim_node_kill(n->node);
+    n->down_since_us = lg_sim_now_us(sim);
     if (power_cut && n->disk != NULL)
         lg_disk_sim_crash(n->disk);
     n->restart = lg_sim_at(sim, lg_sim_now_us(sim) + down_us, NULL, restart_due, n);
@@ -117,6 +121,29 @@ static void set_clocks(struct lg_world *w)
     w->history.clocks_differ = n->role == LG_ROLE_CONTROLLER;
 }
 
+/* Sets history.calm and history.blinks. */
+static void look_around(struct lg_world *w)
+{
+    uint64_t now_us = lg_sim_now_us(w->sim);
+    unsigned well = 0, settled = 0, away = 0;
+
+    w->history.calm = w->history.blinks = 0;
+    if (!w->mild || w->quiet || lg_world_node(w, LG_ROLE_GROUND, 0)->slowed != 0)
+        return; /* Sessions may end though their servers live. */
+    for (unsigned i = 0; i < LG_WORLD_SERVERS; i++) {
+        const struct lg_world_node *n = lg_world_node(w, LG_ROLE_SERVER, i);
+        bool alive = lg_sim_node_alive(n->node);
+        uint64_t since_us = now_us - (alive ? n->up_since_us : n->down_since_us);
+
+        well |= alive && since_us > CALM_US ? 1u << i : 0;
+        settled += alive && since_us > SETTLED_US;
+        away |= !alive && since_us < BLINK_US ? 1u << i : 0;
+    }
+    w->history.calm = well;
+    if (settled == LG_WORLD_SERVERS - 1 && !w->history.clocks_differ)
+        w->history.blinks = away;
+}
+
 static void metadata_written(void *ctx, struct lg_sim_node *node,
                              const struct lg_meta_change *changes, size_t count)
 {
@@ -125,6 +152,21 @@ static void metadata_written(void *ctx, struct lg_sim_node *node,
     for (unsigned i = 0; i < LG_WORLD_CONTROLLERS; i++)
         if (lg_world_node(w, LG_ROLE_CONTROLLER, i)->node == node)
             lg_check_written(&w->history, lg_sim_node_name(node), changes, count);
+    look_around(w);
+    for (size_t i = 0; i < count; i++) {
+        const struct lg_meta_change *c = &changes[i];
+        bool removed = c->kind == LG_META_REMOVE || c->kind == LG_META_REMOVE_TREE;
+
+        if (c->kind == LG_META_CHECK)
+            continue;
+        if (strncmp(c->path, "/assignment/", strlen("/assignment/")) == 0)
+            lg_check_assigned(&w->history, c->path, c->value, removed);
+        else if (strncmp(c->path, "/replicas/", strlen("/replicas/")) == 0 && !removed)
+            lg_check_reported(&w->history, c->path, c->value);
+        else if (strncmp(c->path, "/stores/", strlen("/stores/")) == 0 && !removed &&
+                 strchr(c->path + strlen("/stores/"), '/') == NULL)
+            lg_check_completed(&w->history, c->path, c->value);
+    }
 }
 
 struct lg_world *lg_world_new(uint64_t seed)
@@ -152,7 +194,7 @@ struct lg_world *lg_world_new(uint64_t seed)
     w->mild = lg_sim_rand_chance(w->sim, 1, 4);
     w->removed =
         lg_sim_rand_chance(w->sim, 1, 4) ? (int)lg_sim_rand_below(w->sim, LG_WORLD_SERVERS) : -1;
-    w->mild_crowds = lg_sim_rand_chance(w->sim, 1, 2);
+    w->mild_crowds = lg_sim_rand_chance(w->sim, 1, 3);
     w->faults_end_us =
         lg_sim_now_us(w->sim) + FAULTS_US + lg_sim_rand_below(w->sim, FAULTS_SPREAD_US);
     return w;

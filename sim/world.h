@@ -57,7 +57,7 @@ struct lg_world_node {
     uint64_t crowded;     /* event: others give the disk's room back; 0: none */
     uint64_t stopped;     /* event: the node goes on; 0: it runs */
     uint64_t slowed;      /* event: the disk is fast again; 0: it is */
-    uint64_t up_since_us;
+    uint64_t up_since_us, down_since_us;
 };
 
 #define LG_WORLD_NODES                                                                             \

@@ -83,6 +83,15 @@ void lg_check_schema_added(struct lg_history *h, unsigned store, unsigned more, 
 void lg_check_written(struct lg_history *h, const char *node, const struct lg_meta_change *changes,
                       size_t count);
 
+/* --- make_before_break.c: how replicas move. ----------------------------------------------------
+ */
+
+/* A server wrote a node below /replicas, a controller one below /assignment. */
+void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice value);
+void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice value, bool removed);
+/* ... or one below /stores: a version that is complete now has leaders that are. */
+void lg_check_completed(struct lg_history *h, const char *path, struct lg_slice value);
+
 /* --- replicas_placed.c: replicas stand where they should. --------------------------------------
  */
 

@@ -31,6 +31,8 @@ static enum lg_rc check_partition(struct tally *all, const struct lg_json *parti
     long long number = (long long)lg_json_get_int(partition, "partition", -1);
     struct tally here = {0};
 
+    if (lg_json_get_str(partition, "leader", NULL) == NULL)
+        return lg_error_set(err, LG_ERR_FAILED, "nobody leads partition %lld", number);
     if ((int64_t)lg_json_size(replicas) != factor)
         return lg_error_set(err, LG_ERR_FAILED, "partition %lld has %zu replicas, wanted are %lld",
                             number, lg_json_size(replicas), (long long)factor);
@@ -43,6 +45,11 @@ static enum lg_rc check_partition(struct tally *all, const struct lg_json *parti
             return lg_error_set(err, LG_ERR_FAILED, "the replica of partition %lld on %s is %s%s",
                                 number, id, lg_json_get_str(r, "status", "not there"),
                                 lg_json_get_bool(r, "live", false) ? "" : ", its server is away");
+        if ((strcmp(lg_json_get_str(r, "state", ""), "LEADER") == 0) !=
+            (strcmp(lg_json_get_str(partition, "leader", ""), id) == 0))
+            return lg_error_set(err, LG_ERR_FAILED, "%s is %s of partition %lld, which %s leads",
+                                id, lg_json_get_str(r, "state", ""), number,
+                                lg_json_get_str(partition, "leader", ""));
         if (++*count_of(&here, id) > 1)
             return lg_error_set(err, LG_ERR_FAILED, "partition %lld is on %s twice", number, id);
         ++*count_of(all, id);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "lane/mutant.h"
 
 #define PAUSE_US (200 * LG_MS)
 
@@ -232,7 +233,7 @@ static void withdrawn(struct lg_meta_op *op)
 /* What to do now: nothing, when an operation is under way; it comes back here. */
 static void step(struct lg_announce *a)
 {
-    if (a->op_open)
+    if (a->op_open || (a->losses > 0 && lg_mutant(LG_MUTANT_announced_once)))
         return;
     lg_timer_stop(a->o.lane, &a->pause);
     if ((a->stopping || !a->wanted) && a->written) {

@@ -257,7 +257,7 @@ static void claim(struct lg_election *e, bool again)
     uint64_t highest = LG_MAX(e->term, seen);
     size_t n = 0;
 
-    e->claim_term = highest + 1;
+    e->claim_term = highest + !lg_mutant(LG_MUTANT_term_repeated);
     set_texts(e);
     e->changes[n++] =
         (struct lg_meta_change){.kind = e->seen.has_term ? LG_META_SET : LG_META_CREATE,

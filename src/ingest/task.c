@@ -8,7 +8,6 @@
 #include "base/str.h"
 #include "ingest/apply.h"
 #include "ingest/metrics.h"
-#include "lane/mutant.h"
 #include "lane/sm.h"
 #include "model/names.h"
 
@@ -378,9 +377,6 @@ static void fetch_failed(struct lg_ingest_task *t, struct lg_pubsub_op *op)
         wait_and_fetch(t);
     } else if (op->rc == LG_ERR_NOT_FOUND) {
         fail_missing(t);
-    } else if (gone && lg_mutant(LG_MUTANT_skips_gone_position)) {
-        t->apply.position = lg_position_earliest();
-        wait_and_fetch(t);
     } else if (gone) {
         position_is_gone(t, &op->err);
     } else {

@@ -1,0 +1,176 @@
+/* How replicas move, as the metadata tell it: a partition never has fewer complete replicas for a
+ * move, its leader changes only when the old one has let go, nothing moves because a server blinks,
+ * and no push is complete without the leaders' replicas.
+ *
+ * The leading controller decides on what it read a moment ago. So it is judged only where nothing
+ * has changed for a while: what it may take for live is `calm`. */
+#include "base/str.h"
+#include "model/names.h"
+#include "model/placement.h"
+#include "sim/checkers/checkers.h"
+
+#define ME "make_before_break"
+
+static struct lg_sim_topic *topic_of(struct lg_history *h, struct lg_slice topic)
+{
+    struct lg_slice store;
+    struct lg_error err;
+    int32_t version;
+
+    if (lg_names_parse_version_topic(topic, &store, &version, &err) != LG_OK ||
+        version >= LG_HISTORY_VERSIONS_MAX)
+        return NULL;
+    for (unsigned i = 0; i < LG_HISTORY_STORES; i++)
+        if (lg_slice_eq_str(store, lg_history_store_name(i)))
+            return &h->topics[i][version];
+    return NULL;
+}
+
+/* "server2_8888" is bit 2; 0: none of the servers. */
+static unsigned bit_of(const char *instance)
+{
+    if (instance == NULL || strncmp(instance, "server", 6) != 0)
+        return 0;
+    return instance[6] >= '0' && instance[6] < '8' ? 1u << (instance[6] - '0') : 0;
+}
+
+static unsigned count(unsigned set)
+{
+    return (unsigned)__builtin_popcount(set);
+}
+
+/* --- Reports of servers: /replicas/<topic>/<instance>. -----------------------------------------
+ */
+
+void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice value)
+{
+    const char *name = path + strlen("/replicas/"), *slash = strchr(name, '/');
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error err;
+    struct lg_sim_topic *t;
+    unsigned bit;
+
+    if (slash == NULL || lg_json_parse(value, &json, &err) != LG_OK)
+        return;
+    t = topic_of(h, lg_slice(name, (size_t)(slash - name)));
+    bit = bit_of(slash + 1);
+    for (uint32_t p = 0; t != NULL && p < LG_HISTORY_PARTITIONS; p++) {
+        char key[2] = {(char)('0' + p), '\0'};
+        struct lg_replica_report report = {0};
+        const struct lg_json *one = lg_json_get(json, key);
+        bool known = one != NULL && lg_replica_report_from_json(one, &report, &err) == LG_OK;
+
+        t->leads[p] &= ~bit;
+        if (known && report.state == LG_REPLICA_LEADER)
+            t->leads[p] |= bit;
+        if (known && report.status == LG_PUSH_COMPLETED)
+            t->complete[p] |= bit;
+    }
+}
+
+/* --- What the leading controller assigns. ------------------------------------------------------
+ */
+
+struct view { /* One partition, before and after a write. */
+    const char *topic;
+    uint32_t partition;
+    unsigned before, after, complete, leads, was_led_by, led_by;
+    uint32_t factor;
+};
+
+static void check_move(struct lg_history *h, const struct view *v)
+{
+    unsigned ready_before = v->before & v->complete & h->calm;
+    unsigned ready_after = v->after & v->complete;
+
+    if ((ready_before & ~v->after) != 0 &&
+        count(ready_after) < LG_MIN(count(ready_before), (unsigned)v->factor))
+        lg_history_violate(h, ME,
+                           "partition %u of topic %s had %u complete replicas and is left with %u",
+                           v->partition, v->topic, count(ready_before), count(ready_after));
+    if (v->was_led_by != v->led_by && v->led_by != 0 && (v->was_led_by & h->calm & v->leads) != 0)
+        lg_history_violate(h, ME,
+                           "partition %u of topic %s has a new leader while the old one leads",
+                           v->partition, v->topic);
+    if ((v->before & h->blinks) != 0 && (v->after & ~v->before) != 0)
+        lg_history_violate(h, ME,
+                           "a replica of partition %u of topic %s moves at once when a server is "
+                           "away for a moment",
+                           v->partition, v->topic);
+}
+
+void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice value, bool removed)
+{
+    const char *name = path + strlen("/assignment/");
+    struct lg_sim_topic *t = topic_of(h, lg_slice_str(name));
+    LG_SCOPED(lg_placement) placement = {0};
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error err;
+
+    if (t == NULL)
+        return;
+    if (removed) {
+        *t = (struct lg_sim_topic){0};
+        return;
+    }
+    if (lg_json_parse(value, &json, &err) != LG_OK ||
+        lg_placement_from_json(json, &placement, &err) != LG_OK) {
+        lg_history_violate(h, ME, "%s cannot be read: %s", path, err.text);
+        return;
+    }
+    for (uint32_t p = 0; p < placement.partitions && p < LG_HISTORY_PARTITIONS; p++) {
+        const struct lg_placement_partition *part = &placement.parts[p];
+        struct view v = {name,
+                         p,
+                         t->listed[p],
+                         0,
+                         t->complete[p],
+                         t->leads[p],
+                         t->led_by[p],
+                         bit_of(part->leader),
+                         placement.factor};
+
+        for (uint32_t i = 0; i < part->count; i++)
+            v.after |= bit_of(part->ids[i]);
+        if (t->known)
+            check_move(h, &v);
+        t->listed[p] = v.after;
+        t->led_by[p] = v.led_by;
+    }
+    t->known = true;
+}
+
+static void check_leaders(struct lg_history *h, const char *store, int64_t version,
+                          struct lg_sim_topic *t)
+{
+    for (uint32_t p = 0; p < LG_HISTORY_PARTITIONS && !t->done; p++)
+        if ((t->led_by[p] & h->calm & ~t->complete[p]) != 0)
+            lg_history_violate(h, ME,
+                               "version %lld of store '%s' is complete, and the leader of "
+                               "partition %u is not",
+                               (long long)version, store, p);
+    t->done = true;
+}
+
+void lg_check_completed(struct lg_history *h, const char *path, struct lg_slice value)
+{
+    const char *name = path + strlen("/stores/");
+    LG_AUTO(lg_json) *json = NULL;
+    const struct lg_json *versions;
+    struct lg_error err;
+
+    if (lg_json_parse(value, &json, &err) != LG_OK)
+        return;
+    versions = lg_json_get(json, "versions");
+    for (size_t i = 0; i < lg_json_size(versions); i++) {
+        const struct lg_json *v = lg_json_at(versions, i);
+        const char *status = lg_json_get_str(v, "status", "");
+        int64_t number = lg_json_get_int(v, "number", 0);
+        LG_AUTO_STR char *topic = lg_strf("%s_v%lld", name, (long long)number);
+        struct lg_sim_topic *t = topic_of(h, lg_slice_str(topic));
+
+        if (t != NULL && t->known &&
+            (strcmp(status, "ONLINE") == 0 || strcmp(status, "PUSHED") == 0))
+            check_leaders(h, name, number, t);
+    }
+}
