@@ -6,12 +6,12 @@
  * blocking run on a few threads of a pool. A position is Kafka's offset of the record (type 0).
  *
  * Records keep the time that their producer gave them (CreateTime), as in Venice's topics since
- * March 2026; topics that were made otherwise are read all the same. A key, a value or the value of a
- * header that is NULL is read as an empty one.
+ * March 2026; topics that were made otherwise are read all the same. A key, a value or the value of
+ * a header that is NULL is read as an empty one.
  *
- * Offsets have no gaps unless the topic is compacted. What looks like one is read again, from there,
- * by a fresh cursor; a gap that stays is LG_ERR_CORRUPT and names its offsets. Transactions leave
- * such gaps, too (their markers take offsets): Lagoon and Venice use none.
+ * Offsets have no gaps unless the topic is compacted. What looks like one is read again, from
+ * there, by a fresh cursor; a gap that stays is LG_ERR_CORRUPT and names its offsets. Transactions
+ * leave such gaps, too (their markers take offsets): Lagoon and Venice use none.
  *
  * LG_ERR_UNAVAILABLE: no broker answered in time, or the records may or may not be in the log;
  * LG_ERR_BUSY: more than LG_KAFKA_WAITING_BYTES_MAX wait for the producer; LG_ERR_REFUSED: the

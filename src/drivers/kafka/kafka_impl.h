@@ -92,10 +92,10 @@ struct k_cursor {
     uint32_t partition;
     rd_kafka_topic_t *rkt;
     rd_kafka_queue_t *queue;
-    int64_t next;   /* The first offset that was not given out. */
+    int64_t next; /* The first offset that was not given out. */
     int64_t opened_at;
     bool gaps_are_legal; /* The topic was seen to be compacted. */
-    int64_t end_at; /* There were no records from here on; -1: there may be. */
+    int64_t end_at;      /* There were no records from here on; -1: there may be. */
     rd_kafka_message_t *held;
     struct k_request *request;
     uint64_t used_us, checked_us;
