@@ -198,6 +198,11 @@ static void finish(struct lg_api_call *call)
                            client->controllers[i].port);
         (void)lg_error_wrap(&call->err, "none of %.*s answers", LG_FMT(lg_buf_slice(&all)));
     }
+    /* "Ask that one" helps nobody once that one has said why it cannot. */
+    if (call->rc == LG_ERR_MISDIRECTED && call->leader_said.rc != LG_OK) {
+        call->err = call->leader_said;
+        call->rc = call->err.rc;
+    }
     call->done(call);
 }
 
@@ -269,6 +274,8 @@ static void answered(struct lg_http_call *http)
         call->err = http->err;
         (void)lg_error_wrap(&call->err, "the controller at %s:%u", asked->host, asked->port);
     }
+    if (call->rc == LG_ERR_UNAVAILABLE && http->rc == LG_OK)
+        call->leader_said = call->err;
     if (is_outdated(call))
         return;
     if (call->rc == LG_ERR_MISDIRECTED && has_time(call)) {
@@ -338,6 +345,7 @@ void lg_api_call_submit(struct lg_api_client *client, struct lg_api_call *call)
     call->client = client;
     call->hops = 0;
     call->timeouts = 0;
+    call->leader_said = (struct lg_error){0};
     call->asks_who_leads = false;
     send(call);
 }

@@ -36,10 +36,11 @@ struct lg_api_call {
     struct lg_buf form, target;
     struct lg_http_call http;
     struct lg_timer pause;
-    size_t asked;        /* index of the controller */
-    unsigned hops;       /* since the last pause */
-    unsigned timeouts;   /* of controllers that did not answer */
-    bool asks_who_leads; /* `http` asks that, instead of the call itself */
+    size_t asked;                /* index of the controller */
+    struct lg_error leader_said; /* why the one that should lead could not do it; LG_OK: nothing */
+    unsigned hops;               /* since the last pause */
+    unsigned timeouts;           /* of controllers that did not answer */
+    bool asks_who_leads;         /* `http` asks that, instead of the call itself */
 };
 
 /* `controller_urls` are the controllers of one cluster, separated by commas; any of them may lead.

@@ -470,6 +470,38 @@ static void controllers_that_name_each_other_are_not_asked_without_end(void **st
     pair_down(&p);
 }
 
+static void leader_without_metadata(void *ctx, struct lg_http_request *rq)
+{
+    struct pair *p = ctx;
+
+    p->second_asked++;
+    answer(rq, 503, "{\"error\":\"no metadata\",\"lagoonCode\":\"ERR_UNAVAILABLE\"}");
+}
+
+/* However the time runs out: not "ask that one", but what that one said. */
+static void what_the_named_leader_said_is_told_in_the_end(void **state)
+{
+    (void)state;
+    for (uint64_t ms = 2000; ms < 3000; ms += 130) {
+        struct pair p = {0};
+        struct lg_error err = {0};
+        struct lg_http_server_options o = {.port = 5555, .ctx = &p, .host = "world"};
+
+        rig_up(&p.r, NULL, 0);
+        o.transport = lg_net_sim_transport(p.r.net);
+        o.lane = p.r.lane;
+        o.handler = confused_first;
+        assert_ok(lg_http_server_start(&o, &p.r.server, &err));
+        o.port = 5556;
+        o.handler = leader_without_metadata;
+        assert_ok(lg_http_server_start(&o, &p.other, &err));
+        ask(&p.r, LG_API_job, ms * LG_MS);
+        assert_rc(LG_ERR_UNAVAILABLE, p.r.call.rc);
+        assert_string_equal(p.r.call.err.text, "no metadata");
+        pair_down(&p);
+    }
+}
+
 static void a_refusal_is_final(void **state)
 {
     static const struct step steps[] = {
@@ -587,6 +619,7 @@ int main(void)
         cmocka_unit_test(the_leader_is_followed_at_once_and_asked_first_from_then_on),
         cmocka_unit_test(a_controller_that_is_away_is_passed_over),
         cmocka_unit_test(controllers_that_name_each_other_are_not_asked_without_end),
+        cmocka_unit_test(what_the_named_leader_said_is_told_in_the_end),
         cmocka_unit_test(a_leader_of_an_older_term_is_asked_again),
         cmocka_unit_test(a_refusal_is_final),
         cmocka_unit_test(nobody_there_is_told_at_the_deadline),

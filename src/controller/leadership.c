@@ -36,7 +36,8 @@ enum lg_rc lg_ctl_not_leader(const struct lg_controller *c, struct lg_error *err
                             "the controller is still reading its metadata; ask again");
     if (url == NULL)
         return lg_error_set(err, LG_ERR_UNAVAILABLE,
-                            "no controller leads cluster '%s' at this moment; ask again",
+                            "no controller leads cluster '%s' at this moment, so nothing can be "
+                            "changed; ask again, and if it stays so see whether ZooKeeper answers",
                             c->cluster);
     return lg_error_set(err, LG_ERR_MISDIRECTED,
                         "this controller does not lead cluster '%s'; the one that does is at %s",
