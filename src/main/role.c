@@ -72,6 +72,20 @@ static enum lg_rc check_cluster_name(struct lg_slice text, struct lg_error *err)
     return LG_OK;
 }
 
+/* It stands in paths of the metadata and in answers: a slash would make it another server's. */
+static enum lg_rc check_instance_name(struct lg_slice text, struct lg_error *err)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] <= ' ' || text.data[i] >= 0x7f || text.data[i] == '/')
+            return lg_error_set(err, LG_ERR_INVALID,
+                                "'%.*s' has a space, a slash, or a character that is not ASCII",
+                                (int)text.size, (const char *)text.data);
+    if (text.data[0] == '.')
+        return lg_error_set(err, LG_ERR_INVALID, "'%.*s' begins with a dot", (int)text.size,
+                            (const char *)text.data);
+    return LG_OK;
+}
+
 /* "/lagoon": begins with a slash and does not end in one. */
 static enum lg_rc check_root(struct lg_slice text, struct lg_error *err)
 {
@@ -90,6 +104,8 @@ static enum lg_rc check_text(const struct lg_option *o, struct lg_slice text, st
 
     if (strcmp(o->name, "cluster.name") == 0)
         return check_cluster_name(text, err);
+    if (strcmp(o->name, "instance.name") == 0)
+        return check_instance_name(text, err);
     if (strcmp(o->name, "zookeeper.root") == 0)
         return check_root(text, err);
     if (strcmp(o->name, "security.protocol") == 0 &&

@@ -36,7 +36,8 @@ static enum lg_rc open_session(const struct lg_roles *r, const char *root, struc
 
     if (o->zookeeper_digest_file != NULL &&
         read_line(o->zookeeper_digest_file, &digest, err) != LG_OK)
-        return lg_error_wrap(err, "zookeeper.digest.file");
+        /* Not LG_ERR_NOT_FOUND: that is what a cluster is that is not there. */
+        return lg_error_set(err, LG_ERR_INVALID, "zookeeper.digest.file: %s", err->text);
     return lg_metastore_zk_open(
         &(struct lg_metastore_zk_options){.address = o->zookeeper_address,
                                           .root = root,
