@@ -8,6 +8,8 @@
                                                              "unsorted" lets them say that they are not
     topic_write.py BROKER TOPIC PARTITIONS rows FILE         rows of FILE (JSON lines {"partition","key","value"}; the
                                                              bytes in hex), enveloped by Apache Avro for Python
+    topic_write.py BROKER TOPIC PARTITIONS data FILE         the same rows without start and end of push, which the
+                                                             controller writes
     topic_write.py BROKER TOPIC PARTITIONS broken KIND       what no reader may take: cut, version, gap, noise
 
 The client is python3-kafka."""
@@ -84,9 +86,16 @@ class Partition:
         self.sequence += 1
 
     def begin(self):
-        self.control(START_OF_SEGMENT, {"checksumType": 4, "upcomingAggregates": []})
+        self.segment_only()
         self.control(START_OF_PUSH, {"sorted": False, "chunked": False, "compressionStrategy": 0,
                                      "compressionDictionary": None, "timestampPolicy": 0})
+
+    def segment_only(self):
+        self.control(START_OF_SEGMENT, {"checksumType": 4, "upcomingAggregates": []})
+
+    def end_segment(self):
+        self.control(END_OF_SEGMENT, {"checksumValue": struct.pack(">Q", self.sum), "computedAggregates": [],
+                                      "finalSegment": True})
 
     def put(self, key, value):
         self.feed(struct.pack(">i", PUT), key, struct.pack(">i", 1), value)
@@ -96,8 +105,7 @@ class Partition:
 
     def end(self):
         self.control(END_OF_PUSH, None)
-        self.control(END_OF_SEGMENT, {"checksumValue": struct.pack(">Q", self.sum), "computedAggregates": [],
-                                      "finalSegment": True})
+        self.end_segment()
 
 
 def write_broken(partition, kind):
@@ -132,14 +140,14 @@ def main():
         for partition in partitions[1:]:
             partition.begin()
             partition.end()
-    elif what == "rows":
+    elif what in ("rows", "data"):
         for partition in partitions:
-            partition.begin()
+            partition.begin() if what == "rows" else partition.segment_only()
         for line in pathlib.Path(sys.argv[5]).read_text().splitlines():
             row = json.loads(line)
             partitions[row["partition"]].put(bytes.fromhex(row["key"]), bytes.fromhex(row["value"]))
         for partition in partitions:
-            partition.end()
+            partition.end() if what == "rows" else partition.end_segment()
     elif what == "broken":
         write_broken(partitions[0], sys.argv[5])
     else:
