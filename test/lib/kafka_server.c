@@ -6,6 +6,7 @@
 #include "test/test.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -43,6 +44,8 @@ static void read_output(const struct lg_kafka_server *s, struct lg_buf *out)
     ssize_t got = 1;
 
     lg_buf_clear(out);
+    if (fd < 0 && errno == ENOENT)
+        return; /* The process has not come so far as to open it. */
     assert_true(fd >= 0);
     while (got > 0 && out->size < OUTPUT_MAX) {
         uint8_t *room = lg_buf_reserve(out, 65536);
