@@ -138,6 +138,23 @@ static void who_names_another_cluster_is_refused_with_those_that_are_there(void 
     lg_rig_assert_err(&c.rig, quoted);
 }
 
+static void a_name_or_a_file_that_cannot_be_used_is_told_at_the_start(void **state)
+{
+    LG_AUTO_STR char *name = lg_strf("--cluster-name=%s", c.name);
+    LG_AUTO_STR char *address = lg_strf("--zookeeper-address=%s", lg_cluster_zookeeper()->address);
+    LG_AUTO_STR char *data = lg_rig_path(&c.rig, "unnamed");
+    LG_AUTO_STR char *base = lg_strf("--data-base-path=%s", data);
+
+    (void)state;
+    /* In the metadata it would be below server "a", and look like a server "b". */
+    assert_run(&c.rig, 2, "server", name, address, base, "--instance-name=a/b", "--listener-port=0",
+               "--kafka-bootstrap-servers=127.0.0.1:1");
+    lg_rig_assert_err(&c.rig, "instance.name: 'a/b'");
+    assert_run(&c.rig, 2, "router", name, address, "--listener-port=0",
+               "--zookeeper-digest-file=/nonexistent/digest");
+    lg_rig_assert_err(&c.rig, "zookeeper.digest.file: /nonexistent/digest");
+}
+
 static void an_engine_that_is_not_there_ends_the_start_by_name(void **state)
 {
     LG_AUTO_STR char *name = lg_strf("--cluster-name=%s", c.name);
@@ -356,6 +373,8 @@ int main(void)
             the_leading_controller_dies_and_the_other_one_completes_pushes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             who_names_another_cluster_is_refused_with_those_that_are_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_name_or_a_file_that_cannot_be_used_is_told_at_the_start,
+                                        set_up_small, tear_down),
         cmocka_unit_test_setup_teardown(an_engine_that_is_not_there_ends_the_start_by_name,
                                         set_up_small, tear_down),
         cmocka_unit_test_setup_teardown(every_role_tells_systemd_how_it_is, set_up_small,
