@@ -208,6 +208,7 @@ static int begin_as_venice_does(const char *store, const char *push_id)
     assert_string_equal(lg_json_get_str(envelope, "cluster", ""), c.name);
     assert_text(leads, "url", "http://127.0.0.1:");
     assert_int_equal(lg_json_get_int(lg_json_at(schemas, lg_json_size(schemas) - 1), "id", 0), 14);
+    assert_string_equal(lg_json_get_str(told, "name", ""), store);
     assert_non_null(lg_json_get(info, "store"));
     assert_text(keys, "schemaStr", "\"string\"");
     assert_int_equal(lg_json_get_int(values, "id", 0), 1);
