@@ -29,18 +29,17 @@ enum lg_push_status lg_push_monitor_replica(const struct lg_catalog_snapshot *sn
     return LG_PUSH_NOT_CREATED;
 }
 
-/* A partition's factor is what was placed of it: a replica that nobody was there for is not waited
- * for twice, once as absent and once as tolerated. Nor is one that only joins. While no leader is
- * named nothing is complete. */
+/* With fewer replicas than a version of this factor needs it waits for servers. One that only joins
+ * is not waited for. While no leader is named nothing is complete. */
 static enum lg_push_status verdict_of(const struct lg_placement_partition *part,
                                       const struct lg_push_replica *replicas, size_t n,
                                       uint32_t factor)
 {
-    size_t placed = LG_MIN(n, (size_t)factor);
     enum lg_push_status verdict =
-        placed == 0 ? LG_PUSH_NOT_CREATED
-                    : lg_push_status_of_partition(replicas, n, (int32_t)placed,
-                                                  LG_PUSH_STRATEGY_WAIT_N_MINUS_ONE);
+        n < lg_assignment_min_active(factor)
+            ? LG_PUSH_NOT_CREATED
+            : lg_push_status_of_partition(replicas, n, (int32_t)factor,
+                                          LG_PUSH_STRATEGY_WAIT_N_MINUS_ONE);
 
     if (verdict == LG_PUSH_COMPLETED && part->leader == NULL &&
         !lg_mutant(LG_MUTANT_complete_without_leader))

@@ -138,6 +138,39 @@ static void the_only_replica_decides_alone(void **state)
     lg_placement_done(&t.placement);
 }
 
+/* A version of factor 3 needs two complete replicas: with one server, however complete, it waits.
+ */
+static void too_few_replicas_for_the_factor_wait(void **state)
+{
+    char id0[] = "srv0_1", id1[] = "srv1_1", name[] = "t_v1";
+    char *one[] = {id0, NULL}, *two[] = {id0, id1};
+
+    (void)state;
+    for (int n = 1; n <= 2; n++) {
+        struct lg_ctl_topic t = topic_of(n == 1 ? one : two, 1, 2);
+        struct seen s;
+
+        see(&s);
+        t.name = name;
+        t.placement.factor = 3;
+        s.instances[0].id = id0;
+        s.instances[1].id = id1;
+        s.snapshot.instances.data = s.instances;
+        s.snapshot.instances.size = 2;
+        s.partition.replicas[0] = (struct lg_catalog_replica){.status = LG_PUSH_COMPLETED};
+        s.partition.count = 1;
+        assert_int_equal(lg_push_monitor_view(&t, &s.snapshot).verdict,
+                         n == 1 ? LG_PUSH_NOT_CREATED : LG_PUSH_END_OF_PUSH_RECEIVED);
+        s.partition.replicas[1] =
+            (struct lg_catalog_replica){.instance = 1, .status = LG_PUSH_COMPLETED};
+        s.partition.count = (uint32_t)n;
+        assert_int_equal(lg_push_monitor_view(&t, &s.snapshot).verdict,
+                         n == 1 ? LG_PUSH_NOT_CREATED : LG_PUSH_COMPLETED);
+        lg_map_free(s.snapshot.topic_by_name);
+        lg_placement_done(&t.placement);
+    }
+}
+
 static void without_a_leader_nothing_is_complete(void **state)
 {
     char id[] = "srv0_1", name[] = "t_v1";
@@ -215,6 +248,7 @@ int main(void)
         cmocka_unit_test(two_replicas_decide_as_all_but_one),
         cmocka_unit_test(an_unknown_world_decides_nothing),
         cmocka_unit_test(the_only_replica_decides_alone),
+        cmocka_unit_test(too_few_replicas_for_the_factor_wait),
         cmocka_unit_test(without_a_leader_nothing_is_complete),
         cmocka_unit_test(one_open_partition_keeps_the_push_open),
         cmocka_unit_test(the_first_reason_is_named),
