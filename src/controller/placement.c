@@ -374,6 +374,33 @@ static bool same_set(char *const *a, uint32_t a_count, const char *const *b, uin
     return a_count == b_count && found == a_count;
 }
 
+static bool has(const char *const *list, uint32_t n, const char *id)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (strcmp(list[i], id) == 0)
+            return true;
+    return false;
+}
+
+/* One of the partition's servers is away and keeps its replica, and none of the others must leave:
+ * moving it now would only even out a load that is about to change again. */
+static bool can_wait(const struct plan *plan, char *const *goal, uint32_t goal_count,
+                     const char *const *wanted, uint32_t n)
+{
+    bool is_away = false;
+
+    for (uint32_t i = 0; i < goal_count; i++) {
+        const struct lg_ctl_node *node = lg_ctl_state_node(plan->c->state, goal[i]);
+        bool live = lg_catalog_instance(plan->snapshot, goal[i], NULL) != NULL;
+
+        if (has(wanted, n, goal[i]))
+            is_away = is_away || !live;
+        else if (!live || (node != NULL && node->record.state != LG_NODE_ACTIVE))
+            return false;
+    }
+    return is_away && n == goal_count;
+}
+
 /* A partition that has to go elsewhere, or to another leader. Only so many go at once; one that has
  * nobody yet, or is on its way already, does not wait. */
 static bool set_goal(struct plan *plan, struct lg_placement_partition *part,
@@ -386,6 +413,8 @@ static bool set_goal(struct plan *plan, struct lg_placement_partition *part,
 
     if (n == 0 || (!moves && strcmp(goal[0], wanted[0]) == 0))
         return false;
+    if (moves && part->wanted_count == 0 && can_wait(plan, goal, goal_count, wanted, n))
+        return false; /* Its server's return, or its loss, is looked at anew. */
     if (moves && part->count > 0 && part->wanted_count == 0) {
         if (plan->moving >= plan->c->o.moves_max) {
             placer->pending = true;
