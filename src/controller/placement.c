@@ -290,7 +290,8 @@ static void where_all(struct where *w, const struct lg_controller *c,
     for (size_t at = 0; lg_map_next(c->state->topics, &at, &key, &value);) {
         struct lg_ctl_topic *t = value;
 
-        where_topic(w, t->name, &t->placement, t);
+        if (t->placement.partitions > 0) /* Else its assignment is missing or makes no sense. */
+            where_topic(w, t->name, &t->placement, t);
     }
 }
 
