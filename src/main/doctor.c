@@ -14,6 +14,7 @@
 #include "drivers/seglog/seglog.h"
 #include "drivers/uv/lane_uv.h"
 #include "pubsub/batch.h"
+#include "server/identity.h"
 #include "storage/checkpoint.h"
 
 #define OPEN_FILES_WANTED 16384u
@@ -282,6 +283,21 @@ static enum lg_rc check_replica(void *ctx, const char *topic, uint32_t partition
     return LG_OK;
 }
 
+/* A directory without the file gets one at its next start. */
+static void check_identity(struct lg_doctor *d, struct lg_disk *disk)
+{
+    struct lg_identity *identity = NULL;
+    struct lg_error err;
+
+    if (lg_identity_open(&(struct lg_identity_options){.lane = d->waiter.lane, .disk = disk},
+                         &identity, &err) != LG_OK)
+        lg_doctor_find(d, LG_FINDING_FAIL, "identity",
+                       "%s; remove DIR/store/" LG_IDENTITY_FILE
+                       " while lagoon is stopped: it is made anew",
+                       err.text);
+    lg_identity_free(identity);
+}
+
 static void check_replicas(struct lg_doctor *d)
 {
     LG_AUTO_STR char *root = lg_strf("%s/store", d->data);
@@ -292,6 +308,7 @@ static void check_replicas(struct lg_doctor *d)
     enum lg_rc rc = lg_disk_posix_new(root, &disk, &err);
 
     if (rc == LG_OK) {
+        check_identity(d, disk);
         r.driver = lg_rocksdb_new(&(struct lg_rocksdb_options){
             .disk = disk, .root = root, .block_cache_bytes = CACHE_BYTES});
         rc = lg_checkpoint_store_open(r.driver, "checkpoints", &checkpoints, &err);
