@@ -261,6 +261,9 @@ static void use_reading(struct lg_replica_manager *m)
         if (!m->read_failed)
             lg_log(LG_LOG_WARN, "assignment_not_read", "reason=\"%s\"", read->err.text);
         m->read_failed = true;
+        /* A standalone gets its assignment with the next push; one server of a cluster would be
+         * taken for complete, and the next one restarted. */
+        m->settled |= m->not_ours.rc != LG_OK && m->cluster_id == NULL;
         lg_timer_start(m->o.lane, &m->pause, PAUSE_US, pause_ended);
     }
     lg_tree_read_done(read);

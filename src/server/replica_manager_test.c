@@ -661,6 +661,7 @@ static void a_restart_without_any_assignment_removes_nothing(void **state)
     lg_clw_server_start(w, 0);
     lg_clw_run_ms(w, 20000);
     assert_int_equal(on_disk(w), 2);
+    assert_true(lg_server_ready(w->servers[0].server)); /* A standalone's; a push follows. */
     assign(w, BOTH);
     expect_report(w, "COMPLETED", "COMPLETED");
     assert_int_equal(status_of(w, 0, 0), 200);
