@@ -67,7 +67,9 @@ static void got_children(struct lg_meta_op *op)
 
     if (op->rc == LG_OK && op->value != NULL && !v->read->failed)
         push_children(v->read, v->path, op->value->bytes);
-    else if (op->rc != LG_OK && op->rc != LG_ERR_NOT_FOUND)
+    else if (op->rc == LG_ERR_NOT_FOUND)
+        v->read->roots_absent += depth_below_root(v->path) == 0;
+    else if (op->rc != LG_OK)
         fail(v->read, op->rc, &op->err);
     lg_blob_unref(op->value);
     visit_end(v);
@@ -159,6 +161,7 @@ void lg_tree_read_submit(struct lg_tree_read *r)
     assert(r->root_count > 0 && r->nodes.size == 0);
     r->root = 0;
     r->root_nodes = 0;
+    r->roots_absent = 0;
     r->open = 0;
     r->failed = false;
     proceed(r);

@@ -29,10 +29,11 @@ struct lg_tree_read {
     void (*done)(struct lg_tree_read *read);
 
     /* The answer: nodes below the roots, not the roots themselves; root by root, each parent before
-     * its children, siblings by name. An absent root has none. */
+     * its children, siblings by name. An absent root has none, and is counted. */
     enum lg_rc rc;
     struct lg_error err;
     LG_VEC(struct lg_tree_node) nodes;
+    size_t roots_absent;
 
     /* tree_read.c only. */
     LG_VEC(char *) pending; /* paths that wait for a read */

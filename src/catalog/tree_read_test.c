@@ -138,6 +138,7 @@ static void everything_below_the_roots_comes_in_order(void **state)
     for (int round = 0; round < 2; round++) { /* It may be submitted again. */
         read_all(&t, &r, roots, LG_ARRAY_SIZE(roots));
         assert_rc(LG_OK, r.read.rc);
+        assert_int_equal(r.read.roots_absent, 1);
         assert_int_equal(r.read.nodes.size, LG_ARRAY_SIZE(want));
         for (size_t i = 0; i < LG_ARRAY_SIZE(want); i++) {
             const struct lg_tree_node *n = &r.read.nodes.data[i];
@@ -162,6 +163,7 @@ static void a_node_that_vanishes_meanwhile_is_left_out(void **state)
     read_all(&t, &r, roots + 2, 1);
     assert_rc(LG_OK, r.read.rc);
     assert_int_equal(r.read.nodes.size, 2);
+    assert_int_equal(r.read.roots_absent, 0); /* It was there. */
     assert_string_equal(r.read.nodes.data[1].path, "/stores/ccc");
     lg_tree_read_done(&r.read);
 }

@@ -1,9 +1,10 @@
 #include "main/roles.h"
 
+#include <stdio.h>
+
 #include "base/health.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "coord/cluster_id.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/zookeeper/metastore_zk.h"
 #include "main/cli.h"
@@ -138,6 +139,7 @@ static void checked(struct lg_cluster_check *check)
     lg_timer_stop(r->lane, &r->deadline);
     r->rc = check->rc;
     r->err = check->err;
+    (void)snprintf(r->cluster_id, sizeof r->cluster_id, "%s", check->id);
     lg_stage_done(&r->stage);
 }
 

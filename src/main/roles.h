@@ -10,6 +10,7 @@
 #ifndef LG_MAIN_ROLES_H
 #define LG_MAIN_ROLES_H
 
+#include "coord/cluster_id.h"
 #include "main/log_url.h"
 #include "main/observe.h"
 #include "main/run.h"
@@ -43,7 +44,8 @@ struct lg_roles {
     struct lg_stage stage;
     struct lg_lane *lane;
     struct lg_metastore *metastore;
-    struct lg_log_url *log; /* NULL: none */
+    char cluster_id[LG_CLUSTER_ID_CHARS + 1]; /* as /cluster has it; "": it has none yet */
+    struct lg_log_url *log;                   /* NULL: none */
     struct lg_observer *observer;
     struct lg_observer_options watched;
     void *part; /* the role's own */

@@ -60,6 +60,8 @@ static enum lg_rc start_server(struct lg_roles *r, struct lg_error *err)
                                     .instance = o->instance_name,
                                     .disk = n->store_disk,
                                     .cluster = o->cluster_name,
+                                    .cluster_id = r->cluster_id,
+                                    .place = o->data,
                                     .zone = o->fault_zone[0] == '\0' ? NULL : o->fault_zone,
                                     .opens_max = o->opens_max,
                                     .drop_grace_ms = o->drop_grace,

@@ -84,6 +84,8 @@ void lg_front_replicas(const struct lg_front_rest *f, struct lg_http_request *rq
     lg_json_set_str(json, "instance", f->instance);
     lg_json_set_bool(json, "assignmentRead", sum.assignment_read);
     lg_json_set_bool(json, "metastore", sum.metastore);
+    if (sum.refusal != NULL)
+        lg_json_set_str(json, "refusal", sum.refusal);
     lg_json_set_int(json, "offline", sum.offline);
     lg_json_set_int(json, "standby", sum.standby);
     lg_json_set_int(json, "leader", sum.leader);

@@ -13,8 +13,9 @@ struct lg_identity {
     struct lg_lane *lane;
     struct lg_disk *disk;
     char *text, *instance, *cluster;
+    char *cluster_id;      /* NULL: none that is known */
     struct lg_map *resets; /* "<topic>/<partition>" -> int64_t, owned */
-    bool is_new;
+    bool is_new, adopts;   /* it has no file; the file has no id of the cluster yet */
 
     struct lg_offload save;
     bool saving, changed;
@@ -89,7 +90,34 @@ static enum lg_rc check_cluster(const struct lg_identity *id, const struct lg_js
     return LG_OK;
 }
 
-static enum lg_rc read_file(struct lg_identity *id, struct lg_error *err)
+/* An id, once a cluster has one, is never taken from it: one without is another cluster, too. */
+static enum lg_rc check_cluster_id(struct lg_identity *id, const struct lg_identity_options *o,
+                                   const struct lg_json *json, struct lg_error *err)
+{
+    const char *theirs = lg_json_get_str(json, "clusterId", "");
+
+    if (id->cluster == NULL || theirs[0] == '\0') {
+        id->adopts = id->cluster_id != NULL;
+        return LG_OK;
+    }
+    if (o->cluster_id == NULL) { /* Nobody asks: it stays. */
+        id->cluster_id = lg_strdup(theirs);
+        return LG_OK;
+    }
+    if (strcmp(theirs, o->cluster_id) == 0)
+        return LG_OK;
+    return lg_error_set(
+        err, LG_ERR_CONFLICT,
+        "the data directory%s%s holds replicas of the cluster %s with the id %.40s, but the one in "
+        "ZooKeeper has the id %s; nothing was removed. Is it the wrong ZooKeeper, or was it "
+        "emptied? Correct zookeeper.address or restore ZooKeeper; to begin anew, move the "
+        "directory away",
+        o->place == NULL ? "" : " ", o->place == NULL ? "" : o->place, id->cluster, theirs,
+        o->cluster_id[0] == '\0' ? "(none)" : o->cluster_id);
+}
+
+static enum lg_rc read_file(struct lg_identity *id, const struct lg_identity_options *o,
+                            struct lg_error *err)
 {
     LG_SCOPED(lg_buf) text = {0};
     LG_AUTO(lg_json) *json = NULL;
@@ -105,7 +133,9 @@ static enum lg_rc read_file(struct lg_identity *id, struct lg_error *err)
     if (lg_json_parse(lg_buf_slice(&text), &json, &inner) != LG_OK)
         return damaged(inner.text, err);
     rc = take(id, json, err);
-    return rc == LG_OK ? check_cluster(id, json, err) : rc;
+    if (rc == LG_OK)
+        rc = check_cluster(id, json, err);
+    return rc == LG_OK ? check_cluster_id(id, o, json, err) : rc;
 }
 
 enum lg_rc lg_identity_open(const struct lg_identity_options *o, struct lg_identity **out,
@@ -119,10 +149,12 @@ enum lg_rc lg_identity_open(const struct lg_identity_options *o, struct lg_ident
     id->lane = o->lane;
     id->disk = o->disk;
     id->cluster = o->cluster == NULL ? NULL : lg_strdup(o->cluster);
+    if (o->cluster != NULL && o->cluster_id != NULL && o->cluster_id[0] != '\0')
+        id->cluster_id = lg_strdup(o->cluster_id);
     id->resets = lg_map_new();
     id->is_new = true;
     if (o->disk != NULL)
-        rc = read_file(id, err);
+        rc = read_file(id, o, err);
     if (rc != LG_OK) {
         lg_identity_free(id);
         return rc;
@@ -162,6 +194,8 @@ static void write_content(const struct lg_identity *id, struct lg_buf *out)
     lg_json_set_str(json, "instance", id->instance);
     if (id->cluster != NULL)
         lg_json_set_str(json, "cluster", id->cluster);
+    if (id->cluster_id != NULL)
+        lg_json_set_str(json, "clusterId", id->cluster_id);
     lg_json_set_str(json, "release", LAGOON_VERSION);
     while (lg_map_next(id->resets, &at, &key, &number)) {
         LG_AUTO_STR char *name = lg_strndup((const char *)key.data, key.size);
@@ -181,7 +215,7 @@ enum lg_rc lg_identity_keep(struct lg_identity *id, const char *instance, struct
 
     if (renamed)
         lg_log(LG_LOG_WARN, "server_renamed", "from=%s to=%s", id->instance, instance);
-    if (!id->is_new && id->instance != NULL && strcmp(id->instance, instance) == 0)
+    if (!id->is_new && !id->adopts && id->instance != NULL && strcmp(id->instance, instance) == 0)
         return LG_OK;
     lg_free(id->instance);
     id->instance = lg_strdup(instance);
@@ -297,5 +331,6 @@ void lg_identity_free(struct lg_identity *id)
     lg_free(id->text);
     lg_free(id->instance);
     lg_free(id->cluster);
+    lg_free(id->cluster_id);
     lg_free(id);
 }

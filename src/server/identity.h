@@ -2,11 +2,13 @@
  * (docs/formats/data-directory.md).
  *
  *   {"identity":"<32 hex digits>","instance":"host_8888","cluster":"prod",
- *    "resets":{"cities_v1/0":2}}
+ *    "clusterId":"<32 hex digits>","resets":{"cities_v1/0":2}}
  *
  * Two servers that were given one name differ in their identity. A directory belongs to one
  * cluster, or to a standalone Lagoon (no "cluster"): replicas of another one would be taken for
- * leftovers and removed. "resets" tells which replicas began anew, so that no restart does it once
+ * leftovers and removed. It is known by its id, too: an emptied ZooKeeper, or another one, may hold
+ * a cluster of the same name. A file of an earlier release, without id, takes that of the first
+ * cluster it meets. "resets" tells which replicas began anew, so that no restart does it once
  * more.
  *
  * Owned by the server's lane. The file is read and first written by blocking calls; later changes
@@ -27,6 +29,9 @@ struct lg_identity_options {
     struct lg_lane *lane;
     struct lg_disk *disk; /* NULL: a new identity with each start, and nothing is kept */
     const char *cluster;  /* its name; NULL: standalone. Copied. */
+    /* Its id (coord/cluster_id.h); NULL: not known, and not compared. "": it has none. Copied. */
+    const char *cluster_id;
+    const char *place; /* the directory, as sentences name it; NULL: they name none */
 };
 
 /* Reads the file, or makes up an identity; writes nothing. LG_ERR_CONFLICT when the directory

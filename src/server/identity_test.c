@@ -142,6 +142,71 @@ static void a_standalone_directory_is_not_for_a_cluster(void **state)
     lg_identity_free(open_it(w, NULL));
 }
 
+#define OLD_ID "00112233445566778899aabbccddeeff"
+#define NEW_ID "ffeeddccbbaa99887766554433221100"
+
+/* What the file says then; the server opens it as one of this cluster. */
+static enum lg_rc open_with_id(struct world *w, const char *cluster_id, struct lg_error *err)
+{
+    struct lg_identity *id = NULL;
+    enum lg_rc rc = lg_identity_open(&(struct lg_identity_options){.lane = w->lane,
+                                                                   .disk = w->disk,
+                                                                   .cluster = "prod",
+                                                                   .cluster_id = cluster_id,
+                                                                   .place = "/var/lib/lagoon"},
+                                     &id, err);
+
+    if (rc == LG_OK)
+        rc = lg_identity_keep(id, "s0_8888", err);
+    lg_identity_free(id);
+    return rc;
+}
+
+static bool file_says(struct world *w, const char *part)
+{
+    LG_SCOPED(lg_buf) text = {0};
+    struct lg_error err = {0};
+
+    assert_ok(lg_disk_read_file(w->disk, LG_IDENTITY_FILE, 4096, &text, &err));
+    lg_buf_append_byte(&text, 0);
+    return strstr((const char *)text.data, part) != NULL;
+}
+
+static void a_cluster_of_the_same_name_with_another_id_is_refused(void **state)
+{
+    static const char *const parts[] = {"/var/lib/lagoon", OLD_ID, NEW_ID, "emptied",
+                                        "move the directory away"};
+    struct world *w = *state;
+    struct lg_error err = {0};
+
+    assert_ok(open_with_id(w, OLD_ID, &err));
+    assert_ok(open_with_id(w, OLD_ID, &err));
+    assert_rc(LG_ERR_CONFLICT, open_with_id(w, NEW_ID, &err));
+    for (size_t i = 0; i < LG_ARRAY_SIZE(parts); i++)
+        if (strstr(err.text, parts[i]) == NULL)
+            fail_msg("'%s' does not say '%s'", err.text, parts[i]);
+    assert_int_equal(lg_rc_exit(err.rc), 6);
+    assert_rc(LG_ERR_CONFLICT, open_with_id(w, "", &err)); /* It had one, so it is another. */
+    assert_true(file_says(w, OLD_ID));
+    lg_identity_free(open_it(w, "prod")); /* Nobody asks. */
+    assert_true(file_says(w, OLD_ID));
+    assert_ok(open_with_id(w, OLD_ID, &err));
+}
+
+static void a_file_without_the_clusters_id_takes_it(void **state)
+{
+    struct world *w = *state;
+    struct lg_error err = {0};
+
+    lg_identity_free(open_it(w, "prod"));
+    assert_ok(open_with_id(w, "", &err)); /* The cluster has none yet. */
+    assert_false(file_says(w, "clusterId"));
+    assert_ok(open_with_id(w, NEW_ID, &err));
+    assert_true(file_says(w, "\"clusterId\": \"" NEW_ID "\""));
+    lg_disk_sim_crash(w->disk);
+    assert_rc(LG_ERR_CONFLICT, open_with_id(w, OLD_ID, &err));
+}
+
 static void resets_are_remembered(void **state)
 {
     struct world *w = *state;
@@ -204,6 +269,8 @@ int main(void)
         TEST(without_a_disk_each_start_is_another_one),
         TEST(a_directory_of_another_cluster_is_refused),
         TEST(a_standalone_directory_is_not_for_a_cluster),
+        TEST(a_cluster_of_the_same_name_with_another_id_is_refused),
+        TEST(a_file_without_the_clusters_id_takes_it),
         TEST(resets_are_remembered),
         TEST(a_file_that_is_none_is_refused),
         TEST(a_new_name_is_written),

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "coord/assignment.h"
+#include "coord/cluster_id.h"
 #include "model/names.h"
 #include "model/placement.h"
 #include "server/metrics.h"
@@ -12,6 +13,7 @@
 
 #define PAUSE_US (200 * LG_MS)
 #define JUNK_MAX 1000u
+#define ASSIGNMENT "/assignment"
 
 /* --- Topics. -----------------------------------------------------------------------------------
  */
@@ -223,9 +225,24 @@ static void pause_ended(struct lg_timer *timer)
     lg_replica_manager_read(LG_CONTAINER_OF(timer, struct lg_replica_manager, pause));
 }
 
-static void assignment_read(struct lg_tree_read *read)
+/* What makes a reading one that must not be followed, although it came through. */
+static void judge_reading(struct lg_replica_manager *m)
 {
-    struct lg_replica_manager *m = LG_CONTAINER_OF(read, struct lg_replica_manager, read);
+    bool holds = m->replicas > 0 || (!m->sweep.judged && m->sweep.waiting.size > 0);
+
+    m->not_ours = (struct lg_error){0};
+    if (m->read.rc == LG_OK && m->read.roots_absent > 0 && holds)
+        m->read.rc = lg_error_set(&m->read.err, LG_ERR_CONFLICT,
+                                  "the metadata hold no assignment at all, not even " ASSIGNMENT
+                                  ", which no controller removes: restore ZooKeeper, or make that "
+                                  "node if nothing is to be assigned");
+    if (m->read.rc == LG_ERR_CONFLICT)
+        m->not_ours = m->read.err;
+}
+
+static void use_reading(struct lg_replica_manager *m)
+{
+    struct lg_tree_read *read = &m->read;
 
     m->reading = false;
     if (m->stopping) {
@@ -233,6 +250,7 @@ static void assignment_read(struct lg_tree_read *read)
         lg_replica_manager_end_if_idle(m);
         return;
     }
+    judge_reading(m);
     if (read->rc == LG_OK) {
         if (m->read_failed)
             lg_log(LG_LOG_INFO, "assignment_read_again", "instance=%s", m->instance);
@@ -243,6 +261,9 @@ static void assignment_read(struct lg_tree_read *read)
         if (!m->read_failed)
             lg_log(LG_LOG_WARN, "assignment_not_read", "reason=\"%s\"", read->err.text);
         m->read_failed = true;
+        /* A standalone gets its assignment with the next push; one server of a cluster would be
+         * taken for complete, and the next one restarted. */
+        m->settled |= m->not_ours.rc != LG_OK && m->cluster_id == NULL;
         lg_timer_start(m->o.lane, &m->pause, PAUSE_US, pause_ended);
     }
     lg_tree_read_done(read);
@@ -250,9 +271,50 @@ static void assignment_read(struct lg_tree_read *read)
         lg_replica_manager_read(m);
 }
 
+/* Read after the assignment: had that been emptied before, this is gone, too, or another one. */
+static void origin_read(struct lg_meta_op *op)
+{
+    struct lg_replica_manager *m = LG_CONTAINER_OF(op, struct lg_replica_manager, origin);
+    struct lg_tree_read *read = &m->read;
+    LG_AUTO(lg_blob) *value = LG_TAKE(op->value);
+    char id[LG_CLUSTER_ID_CHARS + 1] = "";
+
+    if (op->rc == LG_ERR_NOT_FOUND) {
+        read->rc = lg_error_set(
+            &read->err, LG_ERR_CONFLICT,
+            "the metadata of the cluster are gone from ZooKeeper, even " LG_CLUSTER_PATH
+            "; restore it");
+    } else if (op->rc != LG_OK) {
+        read->rc = op->rc;
+        read->err = op->err;
+    } else if (lg_cluster_id_check(value == NULL ? LG_SLICE_NULL : value->bytes, m->cluster, id,
+                                   &read->err) != LG_OK) {
+        read->rc = read->err.rc = LG_ERR_CONFLICT;
+    } else if (strcmp(id, m->cluster_id) != 0) {
+        read->rc = lg_error_set(&read->err, LG_ERR_CONFLICT,
+                                "the replicas here are of the cluster %s with the id %s, but the "
+                                "one in ZooKeeper has the id %s; restore ZooKeeper",
+                                m->cluster, m->cluster_id, id[0] == '\0' ? "(none)" : id);
+    }
+    use_reading(m);
+}
+
+static void assignment_read(struct lg_tree_read *read)
+{
+    struct lg_replica_manager *m = LG_CONTAINER_OF(read, struct lg_replica_manager, read);
+
+    if (m->stopping || read->rc != LG_OK || m->cluster_id == NULL) {
+        use_reading(m);
+        return;
+    }
+    m->origin = (struct lg_meta_op){
+        .kind = LG_META_GET, .lane = m->o.lane, .path = LG_CLUSTER_PATH, .done = origin_read};
+    lg_metastore_submit(m->o.metastore, &m->origin);
+}
+
 void lg_replica_manager_read(struct lg_replica_manager *m)
 {
-    static const char *const root[] = {"/assignment"};
+    static const char *const root[] = {ASSIGNMENT};
 
     if (m->stopping || !m->sweep.listed)
         return;
@@ -290,6 +352,10 @@ struct lg_replica_manager *lg_replica_manager_start(const struct lg_replica_mana
     m->o = *o;
     m->instance = lg_strdup(o->instance);
     m->o.instance = m->instance;
+    if (o->cluster != NULL && o->cluster_id != NULL && o->cluster_id[0] != '\0') {
+        m->cluster = lg_strdup(o->cluster);
+        m->cluster_id = lg_strdup(o->cluster_id);
+    }
     m->o.opens_max = o->opens_max == 0 ? LG_REPLICA_OPENS_MAX : o->opens_max;
     m->o.drop_grace_ms = o->drop_grace_ms == 0 ? LG_REPLICA_DROP_GRACE_MS : o->drop_grace_ms;
     m->by_name = lg_map_new();
@@ -298,7 +364,7 @@ struct lg_replica_manager *lg_replica_manager_start(const struct lg_replica_mana
     lg_list_init(&m->queue);
     m->watching = true;
     m->watch = (struct lg_meta_watch){.lane = o->lane,
-                                      .path = "/assignment",
+                                      .path = ASSIGNMENT,
                                       .changed = assignment_changed,
                                       .session_lost = session_lost};
     lg_metastore_watch(o->metastore, &m->watch);
@@ -329,6 +395,8 @@ void lg_replica_manager_end_if_idle(struct lg_replica_manager *m)
     lg_map_free(m->by_name);
     lg_map_free(m->junk);
     lg_free(m->instance);
+    lg_free(m->cluster);
+    lg_free(m->cluster_id);
     lg_free(m);
     stopped(ctx);
 }
@@ -464,8 +532,10 @@ struct lg_replica_sum lg_replica_manager_sum(const struct lg_replica_manager *m)
 {
     struct lg_replica_sum sum = {.assignment_read = m->read_once,
                                  .settled = m->settled,
-                                 .metastore =
-                                     m->read_once && !m->read_failed && !m->publish_failing,
+                                 .metastore = m->read_once &&
+                                              (!m->read_failed || m->not_ours.rc != LG_OK) &&
+                                              !m->publish_failing,
+                                 .refusal = m->not_ours.rc == LG_OK ? NULL : m->not_ours.text,
                                  .offline = m->states[0],
                                  .standby = m->states[1],
                                  .leader = m->states[2],

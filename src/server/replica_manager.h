@@ -4,8 +4,10 @@
  *   a replica changes   ─▶ /replicas/<topic>/<instance> is written (one write at a time)
  *
  * Owned by the server's lane. Nothing is removed before the assignment was read well once: a server
- * that cannot reach the metastore keeps all it has, and serves it. What is not ours any more is
- * withdrawn first, then read to the end, and then it goes.
+ * that cannot reach the metastore keeps all it has, and serves it. The same when the metadata are
+ * not those of its cluster any more (emptied, or another one's), or the whole assignment is gone
+ * from them: no controller removes more of it than one topic at a time. What is not ours any more
+ * is withdrawn first, then read to the end, and then it goes.
  */
 #ifndef LG_SERVER_REPLICA_MANAGER_H
 #define LG_SERVER_REPLICA_MANAGER_H
@@ -27,7 +29,10 @@ struct lg_replica_manager_options {
     struct lg_engine_driver *driver;
     struct lg_disk_space *space; /* NULL: never low */
     struct lg_checkpoint_store *checkpoints;
-    const char *instance;         /* "127.0.0.1_8888"; copied */
+    const char *instance; /* "127.0.0.1_8888"; copied */
+    /* Whose assignment is followed: its name and id (coord/cluster_id.h); copied. A NULL or empty
+     * id is not compared. */
+    const char *cluster, *cluster_id;
     struct lg_identity *identity; /* remembers which resets are done; NULL: nobody does */
     uint32_t opens_max;           /* replicas that open at a time; 0: LG_REPLICA_OPENS_MAX */
     /* How long a replica that was withdrawn is still read; 0: LG_REPLICA_DROP_GRACE_MS */
@@ -84,6 +89,9 @@ struct lg_replica_sum {
     /* What it had when it started is open, or has failed: the next server may be taken down. */
     bool settled;
     bool metastore; /* the last reading and the last report came through */
+    /* Why what was read last is not followed: it is not our assignment. NULL: it is. Borrowed until
+     * the lane's next task. */
+    const char *refusal;
     uint32_t offline, standby, leader, error;
     uint32_t waiting_to_open, opening;
     uint32_t log_away; /* replicas that wait because the log does not answer */

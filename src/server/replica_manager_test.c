@@ -617,6 +617,90 @@ static void without_metadata_all_is_kept_and_served(void **state)
     expect_report(w, "", "");
 }
 
+/* --- Metadata that are not those of its cluster. -----------------------------------------------
+ */
+
+#define ASSIGNED_TO_ONE "{\"partitions\":[[\"s1_8888\"],[\"s1_8888\"]]}"
+#define CLUSTER(id) "{\"name\":\"lake\",\"format\":1,\"id\":\"" id "\"}"
+#define OUR_ID "00112233445566778899aabbccddeeff"
+
+static void expect_kept(struct lg_clw *w, unsigned server, const char *why)
+{
+    const struct lg_json *json;
+
+    lg_clw_run_ms(w, 10000);
+    assert_int_equal(status_of(w, server, 0), 200);
+    assert_int_equal(status_of(w, server, 1), 200);
+    assert_int_equal(lg_clw_get(w, &w->servers[server], "/v1/replicas"), 200);
+    json = w->json;
+    if (strstr(lg_json_get_str(json, "refusal", ""), why) == NULL)
+        fail_msg("'%s' does not say '%s'", lg_json_get_str(json, "refusal", ""), why);
+}
+
+static void an_assignment_that_is_gone_as_a_whole_removes_nothing(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign(w, BOTH);
+    lg_clw_meta(w, LG_META_REMOVE_TREE, "/assignment", NULL);
+    expect_kept(w, 0, "not even /assignment");
+    assert_int_equal(on_disk(w), 2);
+    lg_clw_meta(w, LG_META_PUT, "/assignment", NULL); /* Nothing is assigned, and it is meant so. */
+    lg_clw_run_ms(w, 5000);
+    assert_int_equal(on_disk(w), 0);
+    expect_report(w, "", "");
+}
+
+static void a_restart_without_any_assignment_removes_nothing(void **state)
+{
+    struct lg_clw *w = *state;
+
+    assign(w, BOTH);
+    lg_clw_server_kill(w, 0);
+    lg_clw_meta(w, LG_META_REMOVE_TREE, "/assignment", NULL);
+    lg_clw_server_start(w, 0);
+    lg_clw_run_ms(w, 20000);
+    assert_int_equal(on_disk(w), 2);
+    assert_true(lg_server_ready(w->servers[0].server)); /* A standalone's; a push follows. */
+    assign(w, BOTH);
+    expect_report(w, "COMPLETED", "COMPLETED");
+    assert_int_equal(status_of(w, 0, 0), 200);
+}
+
+static void metadata_of_another_cluster_remove_nothing(void **state)
+{
+    static const struct {
+        const char *value, *why;
+    } rows_of_change[] = {
+        {NULL, "even /cluster"},
+        {CLUSTER("ffeeddccbbaa99887766554433221100"), "ffeeddccbbaa99887766554433221100"},
+        {"{\"name\":\"sea\",\"format\":1,\"id\":\"" OUR_ID "\"}", "belongs to cluster 'sea'"},
+        {"{\"name\":\"lake\",\"format\":1}", "(none)"},
+        {"junk", "not what a controller writes"},
+    };
+    struct lg_clw *w = *state;
+
+    w->server_cluster = "lake";
+    w->server_cluster_id = OUR_ID;
+    lg_clw_meta(w, LG_META_PUT, "/cluster", CLUSTER(OUR_ID));
+    lg_clw_server_start(w, 1);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows_of_change); i++) {
+        assign(w, ASSIGNED_TO_ONE);
+        lg_clw_meta(w, LG_META_REMOVE, "/cluster", NULL);
+        if (rows_of_change[i].value != NULL)
+            lg_clw_meta(w, LG_META_PUT, "/cluster", rows_of_change[i].value);
+        lg_clw_meta(w, LG_META_REMOVE, "/assignment/cities_v1", NULL);
+        expect_kept(w, 1, rows_of_change[i].why);
+        lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v1", ASSIGNED_TO_ONE); /* Restored. */
+        lg_clw_meta(w, LG_META_PUT, "/cluster", CLUSTER(OUR_ID));
+        expect_kept(w, 1, "");
+        assert_null(lg_json_get_str(w->json, "refusal", NULL));
+    }
+    lg_clw_meta(w, LG_META_REMOVE, "/assignment/cities_v1", NULL);
+    lg_clw_run_ms(w, 5000);
+    assert_int_equal(status_of(w, 1, 0), 503); /* Ours, and dropped. */
+}
+
 /* Everything is told ready by itself, and only what can be read. */
 static void after_a_restart_nothing_is_told_before_it_can_be_read(void **state)
 {
@@ -761,6 +845,9 @@ int main(void)
         TEST(what_leaves_is_withdrawn_first_and_still_read_for_a_while),
         TEST(a_replica_that_comes_back_in_its_grace_was_never_closed),
         TEST(without_metadata_all_is_kept_and_served),
+        TEST(an_assignment_that_is_gone_as_a_whole_removes_nothing),
+        TEST(a_restart_without_any_assignment_removes_nothing),
+        TEST(metadata_of_another_cluster_remove_nothing),
         TEST(after_a_restart_nothing_is_told_before_it_can_be_read),
         TEST(replicas_move_without_a_failed_read),
         TEST(servers_are_restarted_one_after_the_other_without_a_failed_read),

@@ -76,6 +76,7 @@ struct lg_replica_sweep {
 struct lg_replica_manager {
     struct lg_replica_manager_options o;
     char *instance;
+    char *cluster, *cluster_id; /* NULL: not compared */
     struct lg_map *by_name;
     struct lg_list topics;
     uint32_t replicas;
@@ -85,7 +86,9 @@ struct lg_replica_manager {
     struct lg_tree_read read;
     struct lg_timer pause;
     bool read_failed, read_once, settled;
-    struct lg_map *junk; /* paths that were told to be unreadable */
+    struct lg_meta_op origin; /* reads whose assignment it is */
+    struct lg_error not_ours; /* rc LG_OK: the one that was read last is */
+    struct lg_map *junk;      /* paths that were told to be unreadable */
 
     struct lg_list queue; /* of those that want to open */
     uint32_t opening;

@@ -134,9 +134,12 @@ static enum lg_rc check_origin(const struct lg_server *s, struct lg_error *err)
 static enum lg_rc open_state(struct lg_server *s, struct lg_error *err)
 {
     const struct lg_server_options *o = &s->o;
-    enum lg_rc rc = lg_identity_open(
-        &(struct lg_identity_options){.lane = o->lane, .disk = o->disk, .cluster = o->cluster},
-        &s->identity, err);
+    enum lg_rc rc = lg_identity_open(&(struct lg_identity_options){.lane = o->lane,
+                                                                   .disk = o->disk,
+                                                                   .cluster = o->cluster,
+                                                                   .cluster_id = o->cluster_id,
+                                                                   .place = o->place},
+                                     &s->identity, err);
 
     if (rc == LG_OK)
         rc = lg_checkpoint_store_open(o->driver, o->checkpoint_path, &s->checkpoints, err);
@@ -203,6 +206,8 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
                                              .checkpoints = s->checkpoints,
                                              .instance = s->instance,
                                              .identity = s->identity,
+                                             .cluster = options->cluster,
+                                             .cluster_id = options->cluster_id,
                                              .opens_max = options->opens_max,
                                              .drop_grace_ms = options->drop_grace_ms});
     s->front.profiler = lg_key_profiler_new(options->lane);
@@ -237,13 +242,18 @@ void lg_server_health(const struct lg_server *server)
 
     if (ready || !there)
         lg_health_set("server", ready, "%s", ready ? "" : "has not announced itself");
+    else if (!sum.assignment_read)
+        lg_health_set("server", false, "does not know yet which replicas are its own");
     else
         lg_health_set("server", false, "opens its replicas: %u wait",
                       sum.waiting_to_open + sum.opening);
     lg_health_warn("metastore", sum.metastore, "%s",
                    sum.metastore ? "" : "does not answer: what is here is kept and served");
-    lg_health_warn("assignment", sum.assignment_read, "%s",
-                   sum.assignment_read ? "" : "is not read yet");
+    if (sum.refusal != NULL)
+        lg_health_warn("assignment", false, "all is kept: %s", sum.refusal);
+    else
+        lg_health_warn("assignment", sum.assignment_read, "%s",
+                       sum.assignment_read ? "" : "is not read yet");
     lg_health_warn("replicas", sum.error == 0, "%u leader, %u standby, %u offline, %u error",
                    sum.leader, sum.standby, sum.offline, sum.error);
     lg_health_warn("log", sum.log_away == 0, "%u replicas wait for it", sum.log_away);

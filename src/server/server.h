@@ -37,7 +37,11 @@ struct lg_server_options {
     /* Where server.json lies, the file that says who this server is (server/identity.h). NULL: it
      * is another one after each start, and resets are done again. */
     struct lg_disk *disk;
-    const char *cluster;    /* its name; a directory of another one is refused. NULL: standalone */
+    const char *cluster; /* its name; a directory of another one is refused. NULL: standalone */
+    /* Its id (coord/cluster_id.h): a directory with replicas of another one is refused, and while
+     * the metadata are another one's nothing is removed. NULL: not compared. */
+    const char *cluster_id;
+    const char *place;      /* the directory, as sentences name it; NULL: they name none */
     const char *zone;       /* where replicas of one partition should not be together; NULL: none */
     const char *release;    /* NULL: that of this program */
     uint32_t opens_max;     /* replicas that open at a time; 0: LG_REPLICA_OPENS_MAX */
@@ -53,8 +57,8 @@ struct lg_server_options {
 };
 
 /* Listens at once; replicas open in the background. LG_ERR_IN_USE, LG_ERR_INVALID, LG_ERR_CONFLICT
- * for a data directory of another cluster, and what opening
- * the checkpoints may return (it blocks for that). */
+ * for a data directory of another cluster, and what opening the checkpoints may return (it blocks
+ * for that). The texts of the options are borrowed while it runs. */
 LG_MUST_CHECK enum lg_rc lg_server_start(const struct lg_server_options *options,
                                          struct lg_server **out, struct lg_error *err);
 uint16_t lg_server_port(const struct lg_server *server);

@@ -108,6 +108,8 @@ static void server_main(void *ctx)
     struct lg_transport *transport = lg_net_sim_transport(w->net);
     struct lg_loghttp_options log = {transport, lane, "lagoon+" GROUND_URL};
     struct lg_server_options o = {.lane = lane,
+                                  .cluster = n->world->server_cluster,
+                                  .cluster_id = n->world->server_cluster_id,
                                   .transport = transport,
                                   .disk = n->disk,
                                   .checkpoint_path = "checkpoints",

@@ -62,7 +62,8 @@ struct lg_clw {
     struct lg_clw_node controllers[LG_CLW_CONTROLLERS_MAX];
     /* What controllers on nodes of their own tell when they can take no part; "" else. */
     char controller_failed[LG_ERROR_TEXT_MAX];
-    uint64_t conflict_ms; /* of these; 0: the default */
+    const char *server_cluster, *server_cluster_id; /* of servers from now on; NULL: none */
+    uint64_t conflict_ms;                           /* of these; 0: the default */
     bool with_controller;
     struct lg_metastore *session; /* the hand's */
     struct lg_lane *lane, *hand_lane;

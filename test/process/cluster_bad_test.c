@@ -254,6 +254,39 @@ static void of_two_servers_with_one_name_the_second_is_refused(void **state)
     all_is_well();
 }
 
+/* --- ZooKeeper. ------------------------------------------------------------------------------- */
+/* A new cluster of the same name knows nothing of what the server holds. */
+static void an_emptied_zookeeper_costs_no_server_its_data(void **state)
+{
+    LG_AUTO_STR char *remove =
+        lg_strf("/usr/bin/python3 test/process/cluster_break.py remove %s /lagoon/%s",
+                lg_cluster_zookeeper()->address, c->name);
+    LG_AUTO_STR char *conf = lg_rig_path(&c->rig, "server-1.conf");
+    LG_AUTO_STR char *data = lg_rig_path(&c->rig, "server-1");
+    LG_AUTO_STR char *look = lg_strf("test -n \"$(ls -A %s/store/replicas)\"", data);
+    struct lg_process server = {0};
+    LG_SCOPED(lg_buf) log = {0};
+
+    (void)state;
+    all_is_well();
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++)
+        for (unsigned i = 0; i < c->count[role]; i++)
+            lg_cluster_kill(c, (enum lg_cluster_role)role, i);
+    run_line(look);
+    run_line(remove);
+    lg_cluster_restart(c, LG_CLUSTER_CONTROLLER, 0);
+    lg_process_start(&server, (const char *const[]){"server", "--config", conf, NULL}, NULL);
+    assert_int_equal(lg_process_wait(&server, ENDS_MS), 6);
+    lg_process_stderr(&server, &log);
+    lg_buf_append_byte(&log, 0);
+    if (strstr((const char *)log.data, data) == NULL ||
+        strstr((const char *)log.data, "move the directory away") == NULL ||
+        strstr((const char *)log.data, "leftover_removed") != NULL)
+        fail_msg("it should name %s: %s", data, (const char *)log.data);
+    run_line(look);
+    lg_process_done(&server);
+}
+
 /* --- Clocks. ---------------------------------------------------------------------------------- */
 static void shift_clock(const char *library, const char *seconds)
 {
@@ -316,6 +349,7 @@ int main(void)
         TEST(a_topic_deleted_in_the_middle_of_a_push_ends_the_push),
         TEST(records_that_nobody_may_take_end_the_push_with_their_position),
         TEST(of_two_servers_with_one_name_the_second_is_refused),
+        TEST(an_emptied_zookeeper_costs_no_server_its_data),
         TEST(clocks_that_are_a_day_off_disturb_nobody),
 
     };
