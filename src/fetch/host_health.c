@@ -65,8 +65,28 @@ void lg_host_answered(struct lg_host *host, bool well, uint64_t now_us)
     host->pending--;
     if (well) {
         host->failures = 0;
+        host->silences = 0;
         host->avoid_until_us = 0;
+        host->answered_us = now_us;
     } else if (++host->failures >= LG_HOST_FAILURES) {
         host->avoid_until_us = now_us + LG_HOST_AVOID_US;
     }
+}
+
+void lg_host_dropped(struct lg_host *host)
+{
+    assert(host->pending > 0);
+    host->pending--;
+}
+
+void lg_host_went_silent(struct lg_host *host, uint64_t now_us)
+{
+    uint64_t avoid_us = LG_HOST_AVOID_US;
+
+    if (host->silences > 0 && now_us < host->avoid_until_us)
+        return;
+    for (uint32_t i = 0; i < host->silences && avoid_us < LG_HOST_SILENCE_US_MAX; i++)
+        avoid_us *= 2;
+    host->silences++;
+    host->avoid_until_us = now_us + LG_MIN(avoid_us, LG_HOST_SILENCE_US_MAX);
 }

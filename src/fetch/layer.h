@@ -59,6 +59,10 @@ struct lg_read {
     unsigned tries;
     struct lg_host *host; /* Chosen by route (or beforehand by scatter), used by send. */
     struct lg_task task;  /* For answers that must not come from inside submit. */
+    uint64_t sent_us;     /* When send asked `host`. */
+    /* Send's, while the host is asked; else NULL. A wish: done still comes, soon. */
+    void (*cancel)(struct lg_read *read);
+    void *cancel_ctx;
 };
 
 struct lg_layer_ops {
@@ -76,6 +80,14 @@ struct lg_layer {
 static inline void lg_layer_submit(struct lg_layer *layer, struct lg_read *read)
 {
     layer->ops->submit(layer, read);
+}
+
+/* Asks the layers below to give the read up; done still comes, never from inside this call. What is
+ * not on its way to a host ends by itself. */
+static inline void lg_read_cancel(struct lg_read *read)
+{
+    if (read->cancel != NULL)
+        read->cancel(read);
 }
 
 /* Does somebody still want its answer? */

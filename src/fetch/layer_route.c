@@ -33,15 +33,20 @@ static size_t candidates(const struct lg_route_layer *l, const struct lg_read *r
     return n;
 }
 
+struct lg_host *lg_route_pick(struct lg_route_layer *l, const struct lg_read *read)
+{
+    struct lg_host *hosts[LG_REPLICAS_MAX];
+    size_t n = candidates(l, read, hosts);
+
+    return lg_replica_pick(hosts, n, read->tried, read->tries, lg_lane_now_us(l->base.lane));
+}
+
 static void submit(struct lg_layer *layer, struct lg_read *read)
 {
     struct lg_route_layer *l = LG_CONTAINER_OF(layer, struct lg_route_layer, base);
-    struct lg_host *hosts[LG_REPLICAS_MAX];
-    size_t n = candidates(l, read, hosts);
-    uint64_t now_us = lg_lane_now_us(layer->lane);
 
     /* After a failure the host that scatter wished for is among the tried ones. */
-    read->host = lg_replica_pick(hosts, n, read->tried, read->tries, now_us);
+    read->host = lg_route_pick(l, read);
     if (read->host == NULL) {
         if (read->err.rc != LG_OK && read->tries > 0) /* Keep what the last host said. */
             lg_read_fail_later(layer, read, read->err.rc, "%s", read->err.text);

@@ -147,7 +147,11 @@ static void answered(struct lg_http_call *call)
     struct lg_error err = {0};
     enum lg_rc rc = take_answer(x, &err);
 
-    lg_host_answered(read->host, rc == LG_OK, lg_lane_now_us(x->layer->base.lane));
+    read->cancel = NULL;
+    if (rc == LG_ERR_CANCELLED)
+        lg_host_dropped(read->host);
+    else
+        lg_host_answered(read->host, rc == LG_OK, lg_lane_now_us(x->layer->base.lane));
     if (rc != LG_OK)
         lg_read_fail(read, &err);
     exchange_free(x);
@@ -172,6 +176,13 @@ static void write_request(struct exchange *x)
                                                         (int32_t)read->keys[i]->partition});
 }
 
+static void cancel(struct lg_read *read)
+{
+    struct exchange *x = read->cancel_ctx;
+
+    lg_http_call_cancel(&x->call);
+}
+
 static void submit(struct lg_layer *layer, struct lg_read *read)
 {
     static const struct lg_http_header headers[] = {
@@ -192,6 +203,9 @@ static void submit(struct lg_layer *layer, struct lg_read *read)
     x->call.deadline_us = read->deadline_us;
     x->call.response_bytes_max = RESPONSE_BYTES_MAX;
     x->call.done = answered;
+    read->sent_us = lg_lane_now_us(layer->lane);
+    read->cancel = cancel;
+    read->cancel_ctx = x;
     lg_host_sent(l->hosts, read->host);
     lg_http_call_submit(l->client, &x->call);
 }

@@ -5,6 +5,7 @@
  *   decode   undoes the compression of values, with the version's dictionary if it has one
  *   scatter  splits the keys of a read by server, gathers the answers
  *   retry    asks another replica when one cannot answer
+ *   hedge    asks a second replica when the first stays silent; the first good answer wins
  *   route    picks the replica
  *   send     asks it over HTTP, in Venice's words
  */
@@ -29,11 +30,24 @@ struct lg_fetch_counters {
     uint64_t reads, keys;      /* submitted */
     uint64_t answered, failed; /* reads */
     uint64_t found, not_found; /* keys */
-    uint64_t retries;          /* second and later tries */
+    uint64_t retries;          /* second and later tries, after an error */
+    uint64_t hedges;           /* second tries while the first was under way */
+    uint64_t hedges_won;       /* whose answer was the first */
     uint64_t refused;          /* over the limit */
 };
 
 #define LG_FETCH_READS_MAX 10000u
+#define LG_HEDGE_AFTER_US_DEFAULT (250 * LG_MS)
+#define LG_HEDGE_SILENCE_US_DEFAULT LG_SEC
+#define LG_HEDGE_PERCENT_DEFAULT 10u
+#define LG_HEDGES_PER_SEC 10u   /* beyond the percentage */
+#define LG_HEDGES_BURST_MAX 50u /* what is saved up while all is well */
+
+struct lg_hedge_options {
+    uint64_t after_us;   /* A second replica is asked then. 0: LG_HEDGE_AFTER_US_DEFAULT */
+    uint64_t silence_us; /* A host without any answer for so long is silent. 0: the default */
+    uint32_t percent;    /* of reads may be hedged so; 0: the default */
+};
 
 struct lg_fetch_options {
     struct lg_lane *lane;
@@ -42,6 +56,7 @@ struct lg_fetch_options {
     struct lg_replica_source source;
     unsigned tries_max; /* 0: LG_READ_TRIES_MAX */
     uint32_t reads_max; /* 0: LG_FETCH_READS_MAX */
+    struct lg_hedge_options hedge;
 };
 
 /* The router's stack. Submit reads to its top. */
@@ -104,8 +119,24 @@ struct lg_route_layer {
     struct lg_layer base;
     struct lg_replica_source source;
 };
+/* Whom route would choose now; NULL: nobody that was not tried. */
+struct lg_host *lg_route_pick(struct lg_route_layer *l, const struct lg_read *read);
 void lg_route_layer_init(struct lg_route_layer *l, struct lg_lane *lane, struct lg_layer *below,
                          const struct lg_replica_source *source);
+
+struct lg_hedge_layer {
+    struct lg_layer base;
+    struct lg_route_layer *route; /* The layer below. */
+    struct lg_hedge_options o;
+    unsigned tries_max;
+    uint64_t budget_hundredths; /* of a hedge */
+    uint64_t budget_us;         /* When it was last filled by time. */
+    struct lg_fetch_counters *counters;
+};
+void lg_hedge_layer_init(struct lg_hedge_layer *l, struct lg_lane *lane,
+                         struct lg_route_layer *below, unsigned tries_max,
+                         const struct lg_hedge_options *options,
+                         struct lg_fetch_counters *counters);
 
 struct lg_send_layer {
     struct lg_layer base;

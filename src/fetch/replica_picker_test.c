@@ -95,6 +95,34 @@ static void one_good_answer_forgives(void **state)
     assert_int_equal(hosts[0]->failures, 0);
 }
 
+static void a_silent_host_is_avoided_longer_each_time(void **state)
+{
+    uint64_t now_us = 0, avoid_us = LG_HOST_AVOID_US;
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        lg_host_went_silent(hosts[0], now_us);
+        lg_host_went_silent(hosts[0], now_us + 1); /* Of the same silence. */
+        assert_true(lg_host_avoided(hosts[0], now_us + avoid_us - 1));
+        now_us += avoid_us;
+        assert_false(lg_host_avoided(hosts[0], now_us));
+        avoid_us = LG_MIN(2 * avoid_us, LG_HOST_SILENCE_US_MAX);
+    }
+    assert_int_equal(avoid_us, LG_HOST_SILENCE_US_MAX);
+    lg_host_sent(table, hosts[0]);
+    assert_true(lg_host_avoided(hosts[0], now_us)); /* One request tries it. */
+    lg_host_dropped(hosts[0]);
+    assert_false(lg_host_avoided(hosts[0], now_us)); /* It told nothing. */
+    lg_host_sent(table, hosts[0]);
+    assert_true(lg_host_silent_since(hosts[0], now_us));
+    lg_host_answered(hosts[0], true, now_us + 1);
+    assert_false(lg_host_silent_since(hosts[0], now_us));
+    lg_host_sent(table, hosts[0]);
+    assert_false(lg_host_avoided(hosts[0], now_us + 1));
+    lg_host_went_silent(hosts[0], now_us + 1);
+    assert_int_equal(hosts[0]->avoid_until_us, now_us + 1 + LG_HOST_AVOID_US); /* From the start. */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +132,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(tried_replicas_are_not_picked_again, make_hosts,
                                         free_hosts),
         cmocka_unit_test_setup_teardown(a_failing_host_is_avoided_for_a_while, make_hosts,
+                                        free_hosts),
+        cmocka_unit_test_setup_teardown(a_silent_host_is_avoided_longer_each_time, make_hosts,
                                         free_hosts),
         cmocka_unit_test_setup_teardown(one_good_answer_forgives, make_hosts, free_hosts),
     };

@@ -10,6 +10,7 @@ struct lg_fetch_stack {
     struct lg_decode_layer decode;
     struct lg_scatter_layer scatter;
     struct lg_retry_layer retry;
+    struct lg_hedge_layer hedge;
     struct lg_route_layer route;
     struct lg_send_layer send;
 };
@@ -26,7 +27,8 @@ struct lg_fetch_stack *lg_fetch_stack_new(const struct lg_fetch_options *o)
     lg_limit_layer_init(&s->limit, o->lane, &s->decode.base, reads_max, &s->counters);
     lg_decode_layer_init(&s->decode, o->lane, &s->scatter.base, &o->source, s->client);
     lg_scatter_layer_init(&s->scatter, o->lane, &s->retry.base, &o->source);
-    lg_retry_layer_init(&s->retry, o->lane, &s->route.base, tries_max, &s->counters);
+    lg_retry_layer_init(&s->retry, o->lane, &s->hedge.base, tries_max, &s->counters);
+    lg_hedge_layer_init(&s->hedge, o->lane, &s->route, tries_max, &o->hedge, &s->counters);
     lg_route_layer_init(&s->route, o->lane, &s->send.base, &o->source);
     lg_send_layer_init(&s->send, o->lane, o->hosts, s->client);
     return s;

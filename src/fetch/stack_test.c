@@ -451,6 +451,30 @@ static void silence_ends_at_the_deadline(void **state)
     assert_true(lg_lane_now_us(r->lane) - begun < 2 * LG_SEC);
 }
 
+/* It took the request over its connection, and says nothing: SIGSTOP looks so from outside. */
+static void a_stopped_server_costs_no_read(void **state)
+{
+    struct rig *r = *state;
+
+    r->holds[1] = true;
+    r->node[0].script.silent = true;
+    r->node[1].script = (struct script){200, "1", "62", false};
+    for (int i = 0; i < 4; i++) {
+        read_one(r);
+        assert_rc(LG_OK, r->read.rc);
+        has_value(r, 0, "62", 1);
+    }
+    assert_int_equal(r->node[0].asked, 1);
+    assert_int_equal(lg_fetch_stack_counters(r->stack)->hedges_won, 1);
+    assert_int_equal(r->host[0]->pending, 0);
+    lg_sim_run_us(r->sim, LG_HOST_AVOID_US);
+    lg_http_respond_text(LG_TAKE(r->node[0].held), 200, "late");
+    r->node[0].script = (struct script){200, "1", "63", false};
+    read_one(r); /* It goes on. */
+    has_value(r, 0, "63", 1);
+    assert_false(lg_host_avoided(r->host[0], lg_lane_now_us(r->lane)));
+}
+
 static void a_partition_without_a_replica_says_so(void **state)
 {
     struct rig *r = *state;
@@ -502,6 +526,7 @@ int main(void)
         TEST(what_one_server_cannot_another_can),
         TEST(a_server_that_is_gone_is_replaced_and_then_avoided),
         TEST(silence_ends_at_the_deadline),
+        TEST(a_stopped_server_costs_no_read),
         TEST(a_partition_without_a_replica_says_so),
         TEST(reads_in_flight_are_cancelled_when_the_stack_goes),
     };

@@ -230,10 +230,14 @@ enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_ro
         r->controller_url = lg_strdup(options->controller_url);
     r->served = lg_map_new();
     r->hosts = lg_host_table_new();
-    r->stack = lg_fetch_stack_new(&(struct lg_fetch_options){.lane = options->lane,
-                                                             .transport = options->transport,
-                                                             .hosts = r->hosts,
-                                                             .source = {ready, r}});
+    r->stack = lg_fetch_stack_new(
+        &(struct lg_fetch_options){.lane = options->lane,
+                                   .transport = options->transport,
+                                   .hosts = r->hosts,
+                                   .source = {ready, r},
+                                   .hedge = {.after_us = options->hedge_after_ms * LG_MS,
+                                             .silence_us = options->silence_ms * LG_MS,
+                                             .percent = options->hedge_percent}});
     rc = listen_on(r, err);
     if (rc != LG_OK) {
         router_free(r);

@@ -25,9 +25,14 @@ struct lg_router_options {
      * then that there is none. */
     const char *controller_url;
     uint64_t read_timeout_ms; /* of a read; 0: 10000 */
-    size_t connections_max;   /* of the listener; 0: its default */
-    uint64_t idle_ms;         /* of its connections; 0: its default */
-    uint64_t conflict_ms;     /* as of lg_announce_options */
+    /* A read without an answer is asked of a second replica after that; 0: 250. */
+    uint64_t hedge_after_ms;
+    /* A server that answered nobody for so long is avoided; 0: 1000. */
+    uint64_t silence_ms;
+    uint32_t hedge_percent; /* of reads that a slow server may cause to be asked twice; 0: 10 */
+    size_t connections_max; /* of the listener; 0: its default */
+    uint64_t idle_ms;       /* of its connections; 0: its default */
+    uint64_t conflict_ms;   /* as of lg_announce_options */
     /* Another router has its address and does not go: the process should end. May be NULL. */
     void (*failed)(void *ctx, const struct lg_error *err);
     void *failed_ctx;
