@@ -69,8 +69,14 @@ class Cluster:
         until(lambda: self.ended(name), f"the end of {name}")
 
     def ended(self, name):
-        child = self.children.get(name)  # Started here, so reaped here; the others are nobody's children.
-        return child.poll() is not None if child else not pathlib.Path(f"/proc/{self.pid(name)}").exists()
+        """Gone, or dead and not yet reaped: those that the script started are init's children."""
+        if name in self.children:
+            return self.children[name].poll() is not None
+        try:
+            stat = pathlib.Path(f"/proc/{self.pid(name)}/stat").read_text()
+        except FileNotFoundError:
+            return True
+        return stat.rsplit(")", 1)[1].split()[0] == "Z"
 
     def start(self, name):
         with open(self.folder / "logs" / f"{name}.log", "ab") as log:
@@ -153,6 +159,8 @@ def ingestion(cluster, store):
 
 def recovery(cluster, store, keys, comes_back):
     """From kill -9 until each of the keys (all partitions) was read once more; and reads that failed meanwhile."""
+    until(lambda: all(p["ready"] >= v["factor"] for v in cluster.replicas(store) for p in v["partitions"] if v["current"]),
+          "replicas of all partitions")
     began, failed = time.monotonic(), 0
     cluster.stop("server-2", signal.SIGKILL)
     if comes_back:
@@ -165,8 +173,6 @@ def recovery(cluster, store, keys, comes_back):
     took = time.monotonic() - began
     if not comes_back:
         cluster.start("server-2")
-    until(lambda: all(p["ready"] >= v["factor"] for v in cluster.replicas(store) for p in v["partitions"] if v["current"]),
-          "replicas of all partitions")
     return took, failed
 
 
