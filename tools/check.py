@@ -34,9 +34,17 @@ def ok(name):
     passed += 1
 
 
+REASON = re.compile(r"\[  ERROR   \]|^ERROR: |FAILED|: error: |runtime error|Sanitizer|^repeat: |timed out|Assertion")
+
+
 def bad(name, text):
+    """What a long text says of the fault comes first: reports of leaks or other seeds often end it."""
     failed.append(name)
-    print(f"FAILED {name}\n{text.strip()[-6000:]}\n", flush=True)
+    text = text.strip()
+    if len(text) > 6000:
+        reasons = [line[:600] for line in text.splitlines() if REASON.search(line)]
+        text = "\n".join(reasons[:30]) + "\n...\n" + text[-5000:]
+    print(f"FAILED {name}\n{text}\n", flush=True)
 
 
 def build(preset, targets=(), extra=()):
@@ -129,7 +137,7 @@ def ring_sim():
             for _ in range(good):
                 ok("seed")
             if step.returncode != 0 or good != count:
-                bad(f"sim seeds {first}..{first + count - 1}", step.stdout[-3000:] + step.stderr)
+                bad(f"sim seeds {first}..{first + count - 1}", step.stdout + step.stderr)
         hashes = {}
         for preset, step in zip(builds, pool.map(
                 lambda p: sim(p, "--seed", "1", "--count", str(COMPARED_SEEDS)), builds)):
