@@ -15,6 +15,7 @@
     1 /* The store with a dictionary and chunking, and without a quota.                            \
        */
 #define LG_HISTORY_ROUTERS 2
+#define LG_HISTORY_SERVERS_MAX 8
 #define LG_HISTORY_KEYS 48
 #define LG_HISTORY_PARTITIONS 3
 #define LG_HISTORY_PARTITIONS_TEXT "3"
@@ -72,6 +73,7 @@ struct lg_sim_topic {
     bool known;
     bool done; /* The push was seen to be complete. */
     unsigned listed[LG_HISTORY_PARTITIONS], led_by[LG_HISTORY_PARTITIONS]; /* as assigned */
+    unsigned goal[LG_HISTORY_PARTITIONS];     /* where it is going, or is */
     unsigned complete[LG_HISTORY_PARTITIONS]; /* reported it at some time */
     unsigned leads[LG_HISTORY_PARTITIONS];    /* reported it last */
 };
@@ -85,7 +87,8 @@ struct lg_history {
 
     struct lg_sim_topic topics[LG_HISTORY_STORES][LG_HISTORY_VERSIONS_MAX];
     unsigned calm;   /* servers of which all others must know by now that they are well */
-    unsigned blinks; /* those that are away, though not for long, while nothing else happens */
+    unsigned blinks; /* those known to be away, though not for long, while nothing else happens */
+    uint64_t gone_seen_us[LG_HISTORY_SERVERS_MAX]; /* The leader wrote that it is gone; 0: not. */
     char leader[16]; /* the node that leads in the newest term; "": none yet */
     int64_t term;
     uint64_t leaders; /* how often another node came to lead */

@@ -130,7 +130,7 @@ void lg_world_controller_main(void *ctx)
                                       .failed_keep_ms = 500,
                                       .abandoned_keep_ms = 15000,
                                       .routers_settle_ms = 5000,
-                                      .delay_to_rebalance_ms = 5000,
+                                      .delay_to_rebalance_ms = LG_WORLD_DELAY_MS,
                                       .blink_ms = 1000};
     struct lg_controller *controller;
     struct lg_error err = {0};

@@ -6,9 +6,9 @@
 
 #define FAULTS_US (25 * LG_SEC)
 #define FAULTS_SPREAD_US (10 * LG_SEC)
-#define CALM_US (5 * LG_SEC)       /* A server that is up for so long is known to be. */
-#define SETTLED_US (8 * LG_SEC)    /* ... and has got its share */
-#define BLINK_US (8 * LG_SEC)      /* A session's end and less than the delay. */
+#define CALM_US (5 * LG_SEC)    /* A server that is up for so long is known to be. */
+#define SETTLED_US (8 * LG_SEC) /* ... and has got its share */
+#define BLINK_US (LG_WORLD_DELAY_MS * LG_MS - LG_SEC) /* The delay, but for what a write takes. */
 #define REMOVED_US (10 * LG_SEC)   /* until what a removed server held is elsewhere */
 #define QUIET_MAX_US (60 * LG_SEC) /* within which all must be well again */
 
@@ -133,11 +133,12 @@ static void look_around(struct lg_world *w)
     for (unsigned i = 0; i < LG_WORLD_SERVERS; i++) {
         const struct lg_world_node *n = lg_world_node(w, LG_ROLE_SERVER, i);
         bool alive = lg_sim_node_alive(n->node);
+        uint64_t known_us = w->history.gone_seen_us[i];
         uint64_t since_us = now_us - (alive ? n->up_since_us : n->down_since_us);
 
         well |= alive && since_us > CALM_US ? 1u << i : 0;
         settled += alive && since_us > SETTLED_US;
-        away |= !alive && since_us < BLINK_US ? 1u << i : 0;
+        away |= !alive && known_us != 0 && now_us < known_us + BLINK_US ? 1u << i : 0;
     }
     w->history.calm = well;
     if (settled == LG_WORLD_SERVERS - 1 && !w->history.clocks_differ)
@@ -163,6 +164,8 @@ static void metadata_written(void *ctx, struct lg_sim_node *node,
             lg_check_assigned(&w->history, c->path, c->value, removed);
         else if (strncmp(c->path, "/replicas/", strlen("/replicas/")) == 0 && !removed)
             lg_check_reported(&w->history, c->path, c->value);
+        else if (strncmp(c->path, "/nodes/", strlen("/nodes/")) == 0)
+            lg_check_gone(&w->history, c->path, c->value, lg_sim_now_us(w->sim));
         else if (strncmp(c->path, "/stores/", strlen("/stores/")) == 0 && !removed &&
                  strchr(c->path + strlen("/stores/"), '/') == NULL)
             lg_check_completed(&w->history, c->path, c->value);

@@ -83,6 +83,9 @@ struct lg_world_cut { /* A partition that will heal. */
 };
 #define LG_WORLD_CUTS 8
 
+/* What a server that is gone holds waits for it so long. */
+#define LG_WORLD_DELAY_MS 5000
+
 #define LG_WORLD_SKEW_MS (INT64_C(24) * 3600 * 1000)
 
 /* Below so much no data is taken in; what is under way must fit into half of it. */

@@ -89,6 +89,8 @@ void lg_check_written(struct lg_history *h, const char *node, const struct lg_me
 /* A server wrote a node below /replicas, a controller one below /assignment. */
 void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice value);
 void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice value, bool removed);
+/* ... or one below /nodes. */
+void lg_check_gone(struct lg_history *h, const char *path, struct lg_slice value, uint64_t now_us);
 /* ... or one below /stores: a version that is complete now has leaders that are. */
 void lg_check_completed(struct lg_history *h, const char *path, struct lg_slice value);
 

@@ -31,7 +31,18 @@ static unsigned bit_of(const char *instance)
 {
     if (instance == NULL || strncmp(instance, "server", 6) != 0)
         return 0;
-    return instance[6] >= '0' && instance[6] < '8' ? 1u << (instance[6] - '0') : 0;
+    return instance[6] >= '0' && instance[6] < '0' + LG_HISTORY_SERVERS_MAX
+               ? 1u << (instance[6] - '0')
+               : 0;
+}
+
+static unsigned set_of(char *const *ids, uint32_t n)
+{
+    unsigned set = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        set |= bit_of(ids[i]);
+    return set;
 }
 
 static unsigned count(unsigned set)
@@ -68,13 +79,32 @@ void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice v
     }
 }
 
+/* --- What the leading controller knows of servers: /nodes/<instance>. --------------------------
+ */
+
+/* It writes this before it decides on it, one after the other. */
+void lg_check_gone(struct lg_history *h, const char *path, struct lg_slice value, uint64_t now_us)
+{
+    unsigned bit = bit_of(path + strlen("/nodes/"));
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error err;
+    bool gone;
+
+    if (bit == 0 || lg_json_parse(value, &json, &err) != LG_OK)
+        return;
+    gone = lg_json_get_int(json, "goneSinceMs", 0) != 0;
+    for (unsigned i = 0; i < LG_HISTORY_SERVERS_MAX; i++)
+        if (bit == 1u << i)
+            h->gone_seen_us[i] = gone ? now_us : 0;
+}
+
 /* --- What the leading controller assigns. ------------------------------------------------------
  */
 
 struct view { /* One partition, before and after a write. */
     const char *topic;
     uint32_t partition;
-    unsigned before, after, complete, leads, was_led_by, led_by;
+    unsigned before, after, goal_before, goal_after, complete, leads, was_led_by, led_by;
     uint32_t factor;
 };
 
@@ -92,7 +122,7 @@ static void check_move(struct lg_history *h, const struct view *v)
         lg_history_violate(h, ME,
                            "partition %u of topic %s has a new leader while the old one leads",
                            v->partition, v->topic);
-    if ((v->before & h->blinks) != 0 && (v->after & ~v->before) != 0)
+    if ((v->before & h->blinks) != 0 && (v->goal_after & ~(v->before | v->goal_before)) != 0)
         lg_history_violate(h, ME,
                            "a replica of partition %u of topic %s moves at once when a server is "
                            "away for a moment",
@@ -120,21 +150,22 @@ void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice v
     }
     for (uint32_t p = 0; p < placement.partitions && p < LG_HISTORY_PARTITIONS; p++) {
         const struct lg_placement_partition *part = &placement.parts[p];
-        struct view v = {name,
-                         p,
-                         t->listed[p],
-                         0,
-                         t->complete[p],
-                         t->leads[p],
-                         t->led_by[p],
-                         bit_of(part->leader),
-                         placement.factor};
+        struct view v = {.topic = name,
+                         .partition = p,
+                         .before = t->listed[p],
+                         .after = set_of(part->ids, part->count),
+                         .goal_before = t->goal[p],
+                         .complete = t->complete[p],
+                         .leads = t->leads[p],
+                         .was_led_by = t->led_by[p],
+                         .led_by = bit_of(part->leader),
+                         .factor = placement.factor};
 
-        for (uint32_t i = 0; i < part->count; i++)
-            v.after |= bit_of(part->ids[i]);
+        v.goal_after = part->wanted_count > 0 ? set_of(part->wanted, part->wanted_count) : v.after;
         if (t->known)
             check_move(h, &v);
         t->listed[p] = v.after;
+        t->goal[p] = v.goal_after;
         t->led_by[p] = v.led_by;
     }
     t->known = true;
