@@ -148,7 +148,7 @@ enum lg_rc lg_admin_watch(struct lg_admin *a, const struct lg_command *c,
 
 void lg_admin_print_json(struct lg_admin *a, const struct lg_json *json)
 {
-    lg_json_write(a->out, json, /* pretty= */ a->output == LG_OUTPUT_JSON);
+    lg_json_write(a->out, json, /* pretty= */ a->output == LG_OUTPUT_JSON && !a->compact);
     lg_buf_append_byte(a->out, '\n');
 }
 
@@ -161,6 +161,7 @@ enum lg_rc lg_admin_run(struct lg_admin *a, const struct lg_command *c, struct l
 #undef X
     };
 
+    a->compact = c->flags[LG_FLAG_COMPACT] != NULL;
     assert(functions[c->kind] != NULL); /* Else it is a verb of another file. */
     return functions[c->kind](a, c, err);
 }

@@ -33,6 +33,7 @@ struct lg_admin {
     struct lg_api_client *api;
     const char *router_url;
     enum lg_output output;
+    bool compact; /* JSON on one line: of --compact; lg_admin_run sets it. */
     uint64_t timeout_ms;
     struct lg_buf *out;
     bool terminal; /* What it says goes to a screen that can be painted anew. */
@@ -155,6 +156,8 @@ LG_MUST_CHECK enum lg_rc lg_admin_replicas_reset(struct lg_admin *a, const struc
                                                  struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_cluster_status(struct lg_admin *a, const struct lg_command *c,
                                                  struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_call_route(struct lg_admin *a, const struct lg_command *c,
+                                             struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_get(struct lg_admin *a, const struct lg_command *c,
                                       struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_status(struct lg_admin *a, const struct lg_command *c,

@@ -121,6 +121,13 @@ static enum lg_rc take_option(struct typed *t, size_t count, const char *const *
     return LG_OK;
 }
 
+/* Said before its options are looked at: that one of them is wrong helps nobody. */
+static enum lg_rc not_here(const struct lg_alias *alias, struct lg_error *err)
+{
+    return lg_error_set(err, LG_ERR_UNSUPPORTED, "not in Lagoon: --%s; %s", alias->name,
+                        alias->help);
+}
+
 static enum lg_rc read_line(struct typed *t, size_t count, const char *const *words,
                             struct lg_error *err)
 {
@@ -184,6 +191,14 @@ static bool placeholder(struct typed *t, const char *word, size_t size, const ch
     return true;
 }
 
+/* The value, behind what stands before its place: "store_name={store}". */
+static void add_value(struct line *line, const char *word, const char *value)
+{
+    LG_AUTO_STR char *all = lg_strf("%.*s%s", (int)strcspn(word, "{"), word, value);
+
+    add(line, all);
+}
+
 /* "[--owner {owner}]": all of it, or nothing. */
 static void add_group(struct line *line, struct typed *t, const char *group, size_t size)
 {
@@ -196,8 +211,10 @@ static void add_group(struct line *line, struct typed *t, const char *group, siz
         LG_AUTO_STR char *flag = lg_strndup(group, strcspn(group, " "));
 
         add(line, flag);
+        add(line, value);
+    } else {
+        add_value(line, group, value);
     }
-    add(line, value);
 }
 
 static enum lg_rc add_word(struct line *line, struct typed *t, const char *word, size_t size,
@@ -214,7 +231,7 @@ static enum lg_rc add_word(struct line *line, struct typed *t, const char *word,
     } else if (value == NULL) {
         return lg_error_set(err, LG_ERR_INVALID, "--%s needs --%.*s", t->alias->name, LG_FMT(name));
     } else {
-        add(line, value);
+        add_value(line, word, value);
     }
     return LG_OK;
 }
@@ -301,7 +318,9 @@ static void add_common(struct line *line, struct typed *t)
     }
     (void)value_of(t, "disable-log", strlen("disable-log"));
     add(line, "--output");
-    add(line, output != NULL ? output : flat ? "ndjson" : "json");
+    add(line, output != NULL ? output : "json");
+    if (flat)
+        add(line, "--compact");
 }
 
 static enum lg_rc check_unused(const struct typed *t, struct lg_error *err)
@@ -331,7 +350,7 @@ enum lg_rc lg_alias_expand(size_t count, const char *const *words, struct lg_ali
     enum lg_rc rc = read_line(&t, count, words, err);
 
     if (rc != LG_OK)
-        return rc;
+        return t.alias != NULL && t.alias->line == NULL ? not_here(t.alias, err) : rc;
     if (t.help || count == 0) {
         out->help_of = t.alias;
         out->help_of_all = t.alias == NULL;
@@ -341,8 +360,7 @@ enum lg_rc lg_alias_expand(size_t count, const char *const *words, struct lg_ali
         return lg_error_set(err, LG_ERR_INVALID,
                             "which command? `lagoon admin --help` lists those of Venice's tool");
     if (t.alias->line == NULL)
-        return lg_error_set(err, LG_ERR_UNSUPPORTED, "not in Lagoon: --%s%s%s", t.alias->name,
-                            *t.alias->help == '\0' ? "" : "; ", t.alias->help);
+        return not_here(t.alias, err);
     rc = add_line(&line, &t, err);
     if (rc == LG_OK)
         rc = add_settings(&line, &t, err);
@@ -403,8 +421,7 @@ static void help_of_all(struct lg_buf *out)
     lg_buf_append_str(out, "\nnot in Lagoon:\n");
     for (size_t i = 0; i < lg_aliases_count; i++)
         if (lg_aliases[i].line == NULL)
-            lg_buf_appendf(out, "  --%s%s%s\n", lg_aliases[i].name,
-                           *lg_aliases[i].help == '\0' ? "" : ": ", lg_aliases[i].help);
+            lg_buf_appendf(out, "  --%s: %s\n", lg_aliases[i].name, lg_aliases[i].help);
 }
 
 static void option_line(struct lg_buf *out, const char *name, size_t size, const char *what)
@@ -453,8 +470,7 @@ void lg_alias_help(struct lg_buf *out, const struct lg_alias *alias)
         return;
     }
     if (alias->line == NULL) {
-        lg_buf_appendf(out, "Not in Lagoon: --%s%s%s\n", alias->name,
-                       *alias->help == '\0' ? "" : "; ", alias->help);
+        lg_buf_appendf(out, "Not in Lagoon: --%s; %s\n", alias->name, alias->help);
         return;
     }
     lg_buf_appendf(out, "%s\n\n--%s is: ", alias->help, alias->name);

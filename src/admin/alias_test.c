@@ -54,7 +54,7 @@ static void a_command_becomes_ours_with_its_options_in_our_places(void **state)
     assert_expands("--job-status -u http://c:5555 -s cities",
                    "push status cities --controller http://c:5555 --output json");
     assert_expands("--job-status --store cities --version 3 --flat-json",
-                   "push status cities 3 --output ndjson");
+                   "push status cities 3 --output json --compact");
     assert_expands("--remove-node --storage-node h_1 --profile prod --output table --timeout 5s",
                    "nodes remove h_1 --yes --profile prod --timeout 5s --output table");
 }
@@ -65,6 +65,11 @@ static void the_command_may_stand_anywhere_and_without_its_dashes(void **state)
     assert_expands("--url http://c:5555 --store=schemas --describe-store",
                    "store describe schemas --controller http://c:5555 --output json");
     assert_expands("list-stores", "store list --output json");
+    assert_expands("--cluster-health-status --instances a_1,b_1 --to-be-stopped-nodes c_1 -c main",
+                   "call aggregatedHealthStatus instances=a_1,b_1 to_be_stopped_instances=c_1 "
+                   "--cluster main --output json");
+    assert_expands("--cluster-health-status --instances a_1",
+                   "call aggregatedHealthStatus instances=a_1 --output json");
     assert_expands("reset-error-partition --store s --version 2 --partition 0",
                    "replicas reset s --version 2 --partition 0 --yes --output json");
 }
@@ -87,6 +92,10 @@ static void what_lagoon_has_not_is_said_and_only_if_venice_has_it(void **state)
     (void)state;
     assert_refused("--migrate-store --store s", LG_ERR_UNSUPPORTED,
                    "not in Lagoon: --migrate-store");
+    assert_refused("--migrate-store --store s --cluster-src a --no-such-thing", LG_ERR_UNSUPPORTED,
+                   "not in Lagoon: --migrate-store; push the store's data");
+    assert_refused("--update-store --store s --hybrid-offset-lag 5", LG_ERR_UNSUPPORTED,
+                   "not in Lagoon: --hybrid-offset-lag of --update-store");
     assert_refused("--delete-old-version --store s", LG_ERR_UNSUPPORTED, "old versions go by them");
     assert_refused("--new-store --store s --key-schema-file k --value-schema-file v --vson_store x",
                    LG_ERR_UNSUPPORTED, "not in Lagoon: --vson_store of --new-store");
@@ -165,6 +174,20 @@ static void every_row_is_a_line_that_our_parser_takes(void **state)
     assert_in_range(ours, 30, lg_aliases_count);
 }
 
+/* The sentence tells what to use, or why it is not needed. */
+static void what_is_refused_is_explained(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < lg_aliases_count; i++) {
+        LG_AUTO_STR char *line = lg_strf("--%s --store s", lg_aliases[i].name);
+
+        if (strlen(lg_aliases[i].help) < 10)
+            fail_msg("--%s has no sentence", lg_aliases[i].name);
+        if (lg_aliases[i].line == NULL)
+            assert_refused(line, LG_ERR_UNSUPPORTED, lg_aliases[i].help);
+    }
+}
+
 static void no_name_stands_twice(void **state)
 {
     (void)state;
@@ -219,6 +242,7 @@ int main(void)
         cmocka_unit_test(what_lagoon_has_not_is_said_and_only_if_venice_has_it),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(every_row_is_a_line_that_our_parser_takes),
+        cmocka_unit_test(what_is_refused_is_explained),
         cmocka_unit_test(no_name_stands_twice),
         cmocka_unit_test(help_lists_all_and_shows_one),
     };

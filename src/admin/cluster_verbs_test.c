@@ -281,6 +281,10 @@ static void a_replica_that_failed_is_named_and_begins_again(void **state)
     lg_sim_run_us(w->cw->sim, LG_SEC / 10);
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "replicas", "cities", "--partition", number));
     assert_has(out(w), "the disk is full");
+    assert_rc(LG_ERR_FAILED, RUN(w, LG_OUTPUT_TABLE, "cluster", "status", "--check"));
+    assert_has(out(w),
+               "of version 1 of store 'cities' failed on server 'srv2_88': the disk is full");
+    assert_has(out(w), "lagoon replicas reset cities --version 1 --partition ");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "replicas", "reset", "cities", "--version", "1",
                          "--instance", "srv2_88", "--partition", number));
     assert_has(out(w), "1 replica begins again");

@@ -1,9 +1,11 @@
-/* lagoon cluster status: the cluster on one screen. */
+/* lagoon cluster status: the cluster on one screen, what is wrong with it and what to do next. */
 #include "admin/admin.h"
+#include "admin/cluster_problems.h"
 #include "admin/table.h"
 #include "base/str.h"
 
 #define LEFT "%-13s"
+#define ROWS_SHOWN ((size_t)10) /* of a long list: it is one screen */
 
 static long long number_of(const struct lg_json *object, const char *key)
 {
@@ -34,16 +36,14 @@ static void print_short(struct lg_buf *out, const struct lg_json *j)
     static const char *const names[] = {"TOPIC", "PARTITION", "READY", "WANTED"};
     LG_AUTO(lg_table) *table = lg_table_new(LG_ARRAY_SIZE(names));
     const struct lg_json *rows = lg_json_get(j, "underReplicated");
+    size_t n = LG_MIN(lg_json_size(rows), ROWS_SHOWN);
     long long count = number_of(j, "underReplicatedCount");
 
-    if (count == 0) {
-        lg_buf_appendf(out, LEFT "every partition has all its replicas ready\n", "health");
+    if (n == 0)
         return;
-    }
-    lg_buf_appendf(out, LEFT "under-replicated: %lld partitions\n\n", "health", count);
     for (size_t i = 0; i < LG_ARRAY_SIZE(names); i++)
         lg_table_cell(table, lg_slice_str(names[i]));
-    for (size_t i = 0; i < lg_json_size(rows); i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct lg_json *row = lg_json_at(rows, i);
 
         lg_table_cell(table, lg_slice_str(lg_json_get_str(row, "topic", "")));
@@ -51,9 +51,40 @@ static void print_short(struct lg_buf *out, const struct lg_json *j)
         lg_table_cellf(table, "%lld", number_of(row, "ready"));
         lg_table_cellf(table, "%lld", number_of(row, "factor"));
     }
+    lg_buf_append_byte(out, '\n');
     lg_table_write(out, table);
-    if (count > (long long)lg_json_size(rows))
-        lg_buf_appendf(out, "and %lld more\n", count - (long long)lg_json_size(rows));
+    if (count > (long long)n)
+        lg_buf_appendf(out, "and %lld more\n", count - (long long)n);
+}
+
+static void count_of(struct lg_buf *out, const struct lg_json *problems, const char *severity)
+{
+    size_t n = lg_cluster_problems_count(problems, severity);
+
+    if (n > 0)
+        lg_buf_appendf(out, "%s%zu %s%s", out->size == 0 ? "" : ", ", n, severity,
+                       n == 1 ? "" : "s");
+}
+
+/* What is wrong, each with what to do next. */
+static void print_problems(struct lg_buf *out, const struct lg_json *j)
+{
+    const struct lg_json *problems = lg_json_get(j, "problems");
+    LG_SCOPED(lg_buf) counts = {0};
+
+    count_of(&counts, problems, "error");
+    count_of(&counts, problems, "warning");
+    if (counts.size == 0)
+        lg_buf_append_str(&counts, "every partition has all its replicas ready");
+    count_of(&counts, problems, "note");
+    lg_buf_appendf(out, LEFT "%.*s\n", "health", LG_FMT(lg_buf_slice(&counts)));
+    for (size_t i = 0; i < lg_json_size(problems); i++) {
+        const struct lg_json *row = lg_json_at(problems, i);
+
+        lg_buf_appendf(out, "%s%-8s %s\n%8s next: %s\n", i == 0 ? "\n" : "",
+                       lg_json_get_str(row, "severity", ""), lg_json_get_str(row, "what", ""), "",
+                       lg_json_get_str(row, "next", ""));
+    }
 }
 
 static void print_status(struct lg_buf *out, const struct lg_json *j)
@@ -75,29 +106,54 @@ static void print_status(struct lg_buf *out, const struct lg_json *j)
     lg_buf_appendf(out, LEFT "%lld wanted, %lld ready, %lld failed, %lld moving\n", "replicas",
                    number_of(replicas, "wanted"), number_of(replicas, "ready"),
                    number_of(replicas, "error"), number_of(replicas, "moving"));
+    if (lg_json_get(j, "pushesRunning") != NULL)
+        lg_buf_appendf(out, LEFT "%lld running\n", "pushes", number_of(j, "pushesRunning"));
     put_text(out, "rebalance", j, "rebalance");
+    print_problems(out, j);
     print_short(out, j);
 }
 
+/* A note hurts nobody. */
 static enum lg_rc check(const struct lg_json *j, struct lg_error *err)
 {
-    long long count = number_of(j, "underReplicatedCount");
+    const struct lg_json *problems = lg_json_get(j, "problems"), *first = lg_json_at(problems, 0);
+    size_t n = lg_cluster_problems_count(problems, "error") +
+               lg_cluster_problems_count(problems, "warning");
 
-    if (*lg_json_get_str(j, "leader", "") == '\0')
-        return lg_error_set(err, LG_ERR_FAILED, "not healthy: no controller leads");
-    if (count > 0)
-        return lg_error_set(err, LG_ERR_FAILED,
-                            "not healthy: %lld partitions are under-replicated; `lagoon nodes` "
-                            "shows which servers are gone",
-                            count);
-    return LG_OK;
+    if (n == 0)
+        return LG_OK;
+    if (n == 1)
+        return lg_error_set(err, LG_ERR_FAILED, "not healthy: %s",
+                            lg_json_get_str(first, "what", ""));
+    return lg_error_set(err, LG_ERR_FAILED,
+                        "not healthy: %s; and %zu more: `lagoon cluster status`",
+                        lg_json_get_str(first, "what", ""), n - 1);
+}
+
+static long long running_of(const struct lg_json *pushes)
+{
+    const struct lg_json *rows = lg_json_get(pushes, "pushes");
+    long long n = 0;
+
+    for (size_t i = 0; i < lg_json_size(rows); i++)
+        n += lg_json_get_bool(lg_json_at(rows, i), "running", false);
+    return n;
 }
 
 static enum lg_rc show(struct lg_admin *a, const struct lg_command *c, struct lg_error *err)
 {
-    struct lg_api_call call = {0};
+    struct lg_api_call call = {0}, nodes = {0}, pushes = {0};
     enum lg_rc rc = lg_admin_call(a, LG_API_cluster_status, &call, err);
 
+    if (rc == LG_OK)
+        rc = lg_admin_call(a, LG_API_nodes, &nodes, err);
+    if (rc == LG_OK)
+        rc = lg_admin_call(a, LG_API_list_pushes, &pushes, err);
+    if (rc == LG_OK) {
+        lg_json_set_int(call.answer, "pushesRunning", running_of(pushes.answer));
+        lg_json_set(call.answer, "problems",
+                    lg_cluster_problems(call.answer, nodes.answer, pushes.answer));
+    }
     if (rc == LG_OK && a->output == LG_OUTPUT_TABLE)
         print_status(a->out, call.answer);
     else if (rc == LG_OK)
@@ -105,6 +161,8 @@ static enum lg_rc show(struct lg_admin *a, const struct lg_command *c, struct lg
     if (rc == LG_OK && c->flags[LG_FLAG_CHECK] != NULL)
         rc = check(call.answer, err);
     lg_api_call_done(&call);
+    lg_api_call_done(&nodes);
+    lg_api_call_done(&pushes);
     return rc;
 }
 

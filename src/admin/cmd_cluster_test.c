@@ -30,8 +30,14 @@
     "\"state\":\"STANDBY\",\"status\":\"STARTED\",\"records\":0,\"bytes\":0,\"error\":null,"       \
     "\"live\":false}]}]}]}"
 
+#define WELL "{\"nodes\":[" SERVER("h1_88", "LIVE", "0") "],\"controllers\":[],\"routers\":[]}"
+#define PUSHES                                                                                     \
+    "{\"pushes\":[{\"store\":\"s\",\"version\":4,\"state\":\"loading\",\"running\":true,"          \
+    "\"waitingFor\":\"the disk of h1_88\"}]}"
+
 static const struct lg_script_line script[] = {
     {"/v1/nodes", 200, NODES},
+    {"/v1/list_pushes", 200, PUSHES},
     {"/v1/cluster_status", 200, STATUS("\"c2\"", "0", "")},
     {"/v1/replicas", 200, REPLICAS},
     {"/v1/remove_node", 200, "{\"cluster\":\"main\"}"},
@@ -41,6 +47,7 @@ static const struct lg_script_line script[] = {
     {"/storage_node_replicas", 200,
      "{\"version\":0,\"replicas\":[{\"partitionId\":4,\"resource\":\"s_v3\",\"status\":"
      "\"LEADER\",\"executionStatus\":\"COMPLETED\"}]}"},
+    {"/node_replicas_readiness", 200, "{\"nodeState\":\"READY\",\"unreadyReplicas\":[]}"},
     {"/node_removable", 200, "{\"removable\":true,\"details\":null}"},
     {0},
 };
@@ -182,6 +189,9 @@ static void whether_a_node_can_go_is_an_exit_code(void **state)
     struct lg_script_world *w = lg_script_world_new(script);
 
     (void)state;
+    assert_rc(LG_OK,
+              RUN(w, LG_OUTPUT_TABLE, "nodes", "removable", "h1_88", "--stopped", "h2_88,h3_88"));
+    assert_has(asked(w), "to_be_stopped_instances=h2_88");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "nodes", "removable", "h1_88"));
     assert_has(asked(w), "storage_node_id=h1_88");
     assert_has(lg_script_out(w), "can be taken out");
@@ -255,14 +265,20 @@ static void a_reset_says_what_and_only_a_wipe_is_asked_for(void **state)
 
 /* --- Cluster. --------------------------------------------------------------------------------- */
 
+static const struct lg_script_line well[] = {{"/v1/nodes", 200, WELL},
+                                             {"/v1/list_pushes", 200, "{\"pushes\":[]}"},
+                                             {"/v1/cluster_status", 200, STATUS("\"c2\"", "0", "")},
+                                             {0}};
 static const struct lg_script_line hurt[] = {
+    {"/v1/nodes", 200, NODES},
+    {"/v1/list_pushes", 200, PUSHES},
     {"/v1/cluster_status", 200,
      STATUS("\"c2\"", "2", "{\"topic\":\"s_v3\",\"partition\":0,\"ready\":1,\"factor\":2}")},
     {0}};
 
 static void the_status_is_one_screen(void **state)
 {
-    struct lg_script_world *w = lg_script_world_new(script);
+    struct lg_script_world *w = lg_script_world_new(well);
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "cluster", "status", "--check"));
@@ -276,6 +292,7 @@ static void the_status_is_one_screen(void **state)
                         "servers      3 live, 1 gone, 0 draining\n"
                         "stores       5, with 9 versions\n"
                         "replicas     120 wanted, 118 ready, 1 failed, 2 moving\n"
+                        "pushes       0 running\n"
                         "rebalance    2 moves\n"
                         "health       every partition has all its replicas ready\n");
     lg_script_world_free(w);
@@ -284,24 +301,92 @@ static void the_status_is_one_screen(void **state)
 static void the_check_fails_while_replicas_are_missing_or_nobody_leads(void **state)
 {
     static const struct lg_script_line headless[] = {
-        {"/v1/cluster_status", 200, STATUS("null", "0", "")}, {0}};
+        {"/v1/nodes", 200, WELL},
+        {"/v1/list_pushes", 200, "{\"pushes\":[]}"},
+        {"/v1/cluster_status", 200, STATUS("null", "0", "")},
+        {0}};
     struct lg_script_world *w = lg_script_world_new(hurt);
 
     (void)state;
     assert_rc(LG_ERR_FAILED, RUN(w, LG_OUTPUT_TABLE, "cluster", "status", "--check"));
     assert_int_equal(lg_rc_exit(LG_ERR_FAILED), 1);
-    assert_has(w->err.text, "2 partitions are under-replicated");
-    assert_has(lg_script_out(w), "health       under-replicated: 2 partitions\n\n"
-                                 "TOPIC  PARTITION  READY  WANTED\n"
-                                 "s_v3           0      1       2\n"
-                                 "and 1 more\n");
+    assert_string_equal(w->err.text,
+                        "not healthy: 2 partitions are under-replicated: all is read, but not "
+                        "every replica is ready; and 1 more: `lagoon cluster status`");
+    assert_has(lg_script_out(w),
+               "pushes       1 running\n"
+               "rebalance    2 moves\n"
+               "health       2 warnings, 1 note\n\n"
+               "warning  2 partitions are under-replicated: all is read, but not every replica is "
+               "ready\n"
+               "         next: see the servers that are gone\n"
+               "warning  server 'h2_88' is gone for 1 min 15 s; it holds 4 replicas\n"
+               "         next: start it again, and it goes on from what it has; if it is gone for "
+               "good: lagoon nodes remove h2_88\n"
+               "note     the push of version 4 of store 's' waits for the disk of h1_88\n"
+               "         next: lagoon push status s 4 --partitions --servers\n\n"
+               "TOPIC  PARTITION  READY  WANTED\n"
+               "s_v3           0      1       2\n"
+               "and 1 more\n");
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "cluster", "status")); /* It is only shown. */
     assert_rc(LG_ERR_FAILED, RUN(w, LG_OUTPUT_JSON, "cluster", "status", "--check"));
     assert_has(lg_script_out(w), "\"underReplicatedCount\": 2");
+    assert_has(lg_script_out(w), "\"kind\": \"server_gone\"");
+    assert_has(lg_script_out(w), "\"pushesRunning\": 1");
     w->script = headless;
     assert_rc(LG_ERR_FAILED, RUN(w, LG_OUTPUT_TABLE, "cluster", "status", "--check"));
     assert_has(w->err.text, "no controller leads");
     assert_has(lg_script_out(w), "leader       none\n");
+    lg_script_world_free(w);
+}
+
+static void compact_json_is_one_line_and_all_of_it(void **state)
+{
+    struct lg_script_world *w = lg_script_world_new(script);
+    LG_AUTO(lg_json) *nodes = NULL;
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "nodes", "--compact"));
+    assert_non_null(strchr(lg_script_out(w), '\n'));
+    assert_string_equal(strchr(lg_script_out(w), '\n'), "\n");
+    assert_ok(lg_json_parse(lg_slice_str(lg_script_out(w)), &nodes, &err));
+    assert_int_equal(lg_json_size(lg_json_get(nodes, "nodes")), 2);
+    assert_int_equal(lg_json_size(lg_json_get(nodes, "controllers")), 2);
+    lg_script_world_free(w);
+}
+
+/* --- Any route. ------------------------------------------------------------------------------- */
+
+static void a_route_is_called_by_its_name_with_its_parameters(void **state)
+{
+    struct lg_script_world *w = lg_script_world_new(script);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "call", "node_removable", "storage_node_id=h1_88",
+                         "to_be_stopped_instances=h2_88,h3_88"));
+    assert_string_equal(lg_script_out(w), "{\n  \"removable\": true,\n  \"details\": null\n}\n");
+    assert_has(asked(w), "/node_removable?storage_node_id=h1_88&to_be_stopped_instances=h2_88");
+    assert_rc(LG_OK,
+              RUN(w, LG_OUTPUT_JSON, "call", "/v1/remove_node", "node_id=h1_88", "--compact"));
+    assert_string_equal(lg_script_out(w), "{\"cluster\":\"main\"}\n");
+    assert_has(asked(w), "node_id=h1_88");
+    lg_script_world_free(w);
+}
+
+static void a_route_or_parameter_that_is_none_is_refused_before_anything_is_asked(void **state)
+{
+    struct lg_script_world *w = lg_script_world_new(script);
+
+    (void)state;
+    assert_rc(LG_ERR_NOT_FOUND, RUN(w, LG_OUTPUT_JSON, "call", "node_removabel"));
+    assert_has(w->err.text, "node_removable");
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_JSON, "call", "node_removable", "node=h1_88"));
+    assert_string_equal(w->err.text, "/node_removable has no parameter 'node'; it has: "
+                                     "storage_node_id to_be_stopped_instances");
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_JSON, "call", "node_removable", "h1_88"));
+    assert_has(w->err.text, "write NAME=VALUE");
+    assert_string_equal(asked(w), "");
     lg_script_world_free(w);
 }
 
@@ -324,6 +409,8 @@ static void watching_paints_anew_until_nobody_looks(void **state)
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "cluster", "status", "--watch", "--interval", "5s"));
     assert_int_equal(count(lg_script_out(w), "\033[H\033[2Jcluster      main\n"), 3);
     assert_int_equal(count(asked(w), "/v1/cluster_status"), 3);
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "nodes", "--watch"));
+    assert_int_equal(count(lg_script_out(w), "\033[H\033[2JSERVER "), 3);
     w->terminal = false;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "replicas", "s", "--watch"));
     assert_int_equal(count(lg_script_out(w), "version 3"), 3);
@@ -396,6 +483,9 @@ int main(void)
         cmocka_unit_test(a_reset_says_what_and_only_a_wipe_is_asked_for),
         cmocka_unit_test(the_status_is_one_screen),
         cmocka_unit_test(the_check_fails_while_replicas_are_missing_or_nobody_leads),
+        cmocka_unit_test(compact_json_is_one_line_and_all_of_it),
+        cmocka_unit_test(a_route_is_called_by_its_name_with_its_parameters),
+        cmocka_unit_test(a_route_or_parameter_that_is_none_is_refused_before_anything_is_asked),
         cmocka_unit_test(watching_paints_anew_until_nobody_looks),
         cmocka_unit_test(what_the_controller_refuses_is_said_as_it_says_it),
         cmocka_unit_test(a_push_is_shown_by_partition_and_by_server),

@@ -128,7 +128,7 @@ static enum lg_rc print_one(struct lg_admin *a, const struct lg_json *answer, co
     return rc;
 }
 
-enum lg_rc lg_admin_nodes(struct lg_admin *a, const struct lg_command *c, struct lg_error *err)
+static enum lg_rc show(struct lg_admin *a, const struct lg_command *c, struct lg_error *err)
 {
     struct lg_api_call call = {0};
     enum lg_rc rc = lg_admin_call(a, LG_API_nodes, &call, err);
@@ -150,6 +150,11 @@ enum lg_rc lg_admin_nodes(struct lg_admin *a, const struct lg_command *c, struct
     return rc;
 }
 
+enum lg_rc lg_admin_nodes(struct lg_admin *a, const struct lg_command *c, struct lg_error *err)
+{
+    return lg_admin_watch(a, c, show, err);
+}
+
 /* --- Changes. ----------------------------------------------------------------------------------
  */
 
@@ -164,7 +169,8 @@ static const char *done_text(enum lg_command_kind kind)
 {
     return kind == LG_COMMAND_NODES_REMOVE  ? "is removed; others take over what it held"
            : kind == LG_COMMAND_NODES_DRAIN ? "is being drained; `lagoon nodes` shows when it "
-                                              "holds no replica. Undo: lagoon nodes activate"
+                                              "holds no replica any more, `lagoon nodes "
+                                              "activate` undoes it"
                                             : "holds replicas again";
 }
 
@@ -211,6 +217,8 @@ enum lg_rc lg_admin_nodes_removable(struct lg_admin *a, const struct lg_command 
     enum lg_rc rc;
 
     lg_api_call_param(&call, "storage_node_id", id);
+    if (c->flags[LG_FLAG_STOPPED] != NULL)
+        lg_api_call_param(&call, "to_be_stopped_instances", c->flags[LG_FLAG_STOPPED]);
     rc = lg_admin_call(a, LG_API_node_removable, &call, err);
     removable = rc == LG_OK && lg_json_get_bool(call.answer, "removable", false);
     details = rc == LG_OK ? lg_json_get_str(call.answer, "details", "") : "";

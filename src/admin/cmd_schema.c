@@ -281,7 +281,7 @@ enum lg_rc lg_admin_schema_show(struct lg_admin *a, const struct lg_command *c,
 
         rc = find_row(c, values.answer, rows, &row, err);
         if (rc == LG_OK && a->output == LG_OUTPUT_TABLE) { /* Good as a file. */
-            lg_json_write(a->out, lg_json_get(row, "schema"), /* pretty= */ true);
+            lg_json_write(a->out, lg_json_get(row, "schema"), /* pretty= */ !a->compact);
             lg_buf_append_byte(a->out, '\n');
         } else if (rc == LG_OK) {
             lg_admin_print_json(a, row);

@@ -79,13 +79,13 @@ static enum lg_rc get_store(struct lg_admin *a, const char *store, struct lg_api
     return lg_admin_call(a, LG_API_store, call, err);
 }
 
-/* A row for one store of the list. */
-static enum lg_rc list_row(struct lg_admin *a, struct lg_table *table, const char *name,
-                           struct lg_error *err)
+/* A row for one store of the list; of JSON an element of `all`. */
+static enum lg_rc list_row(struct lg_admin *a, struct lg_table *table, struct lg_json *all,
+                           const char *name, struct lg_error *err)
 {
     struct lg_api_call call = {0};
     enum lg_rc rc = get_store(a, name, &call, err);
-    const struct lg_json *store = rc == LG_OK ? lg_json_get(call.answer, "store") : NULL;
+    struct lg_json *store = rc == LG_OK ? lg_json_get(call.answer, "store") : NULL;
 
     if (rc == LG_OK && a->output == LG_OUTPUT_TABLE) {
         lg_table_cellf(table, "%s", name);
@@ -93,6 +93,8 @@ static enum lg_rc list_row(struct lg_admin *a, struct lg_table *table, const cha
         lg_table_cellf(table, "%zu", lg_json_size(lg_json_get(store, "versions")));
         lg_table_cellf(table, "%lld", (long long)lg_json_get_int(store, "partitionCount", 0));
         lg_table_cellf(table, "%s", lg_json_get_str(store, "owner", ""));
+    } else if (rc == LG_OK && a->output == LG_OUTPUT_JSON) {
+        lg_json_push(all, lg_json_ref(store));
     } else if (rc == LG_OK) {
         lg_json_write(a->out, store, /* pretty= */ false);
         lg_buf_append_byte(a->out, '\n');
@@ -105,6 +107,7 @@ enum lg_rc lg_admin_store_list(struct lg_admin *a, const struct lg_command *c, s
 {
     static const char *const heading[] = {"STORE", "CURRENT", "VERSIONS", "PARTITIONS", "OWNER"};
     LG_AUTO(lg_table) *table = lg_table_new(LG_ARRAY_SIZE(heading));
+    LG_AUTO(lg_json) *all = lg_json_new_array();
     struct lg_api_call call = {0};
     const struct lg_json *names;
     enum lg_rc rc;
@@ -112,7 +115,7 @@ enum lg_rc lg_admin_store_list(struct lg_admin *a, const struct lg_command *c, s
     if (c->flags[LG_FLAG_DELETED] != NULL)
         return lg_admin_list_deleted(a, err);
     rc = lg_admin_call(a, LG_API_list_stores, &call, err);
-    if (rc == LG_OK && a->output == LG_OUTPUT_JSON) {
+    if (rc == LG_OK && a->output == LG_OUTPUT_JSON && c->flags[LG_FLAG_DETAILS] == NULL) {
         lg_admin_print_json(a, call.answer);
     } else if (rc == LG_OK) {
         for (size_t i = 0; i < LG_ARRAY_SIZE(heading); i++)
@@ -122,10 +125,12 @@ enum lg_rc lg_admin_store_list(struct lg_admin *a, const struct lg_command *c, s
             struct lg_slice name = lg_json_string(lg_json_at(names, i));
             LG_AUTO_STR char *text = lg_strndup((const char *)name.data, name.size);
 
-            rc = list_row(a, table, text, err);
+            rc = list_row(a, table, all, text, err);
         }
         if (rc == LG_OK && a->output == LG_OUTPUT_TABLE)
             lg_table_write(a->out, table);
+        else if (rc == LG_OK && a->output == LG_OUTPUT_JSON)
+            lg_admin_print_json(a, all);
     }
     lg_api_call_done(&call);
     return rc;

@@ -4,6 +4,8 @@
 
 #include "base/str.h"
 
+#define FLAG_WIDTH 22
+
 enum { K_CALLS = 1, K_READS = 2, K_PRINTS = 4 }; /* commands.def says what they mean. */
 
 static const struct lg_command_row commands[] = {
@@ -63,6 +65,61 @@ static void help_of_all(struct lg_buf *out)
                            "            5 unavailable or timed out, 6 conflict, 7 bad data\n");
 }
 
+/* The second word of a command that begins with `group`; NULL: it is another one, or all of it. */
+static const char *second_word(enum lg_command_kind kind, const char *group)
+{
+    size_t length = strlen(group);
+    const char *words = commands[kind].words;
+
+    return strncmp(words, group, length) == 0 && words[length] == ' ' ? words + length + 1 : NULL;
+}
+
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < LG_COMMAND_COUNT; i++)
+        if (second_word((enum lg_command_kind)i, word) != NULL)
+            return true;
+    return false;
+}
+
+static bool members(struct lg_buf *out, const char *group, const char *title)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < LG_COMMAND_COUNT; i++) {
+        if (second_word((enum lg_command_kind)i, group) == NULL)
+            continue;
+        lg_buf_append_str(out, any ? "" : title);
+        any = true;
+        lg_buf_appendf(out, "  %-16s %s\n", commands[i].words, commands[i].help);
+    }
+    return any;
+}
+
+bool lg_command_help_group(struct lg_buf *out, const char *word)
+{
+    LG_AUTO_STR char *title = lg_strf("usage: lagoon %s COMMAND [arguments]\n\n", word);
+
+    if (!members(out, word, title))
+        return false;
+    lg_buf_appendf(out, "\n`lagoon %s COMMAND --help` shows arguments, flags and an example.\n",
+                   word);
+    return true;
+}
+
+/* What does not fit beside its flag stands below it. */
+static void flag_line(struct lg_buf *out, const struct lg_flag_row *row)
+{
+    char left[64];
+    int size = snprintf(left, sizeof left, "--%s%s%s", row->name, row->value == NULL ? "" : " ",
+                        row->value == NULL ? "" : row->value);
+
+    if (size <= FLAG_WIDTH)
+        lg_buf_appendf(out, "  %-*s %s\n", FLAG_WIDTH, left, row->help);
+    else
+        lg_buf_appendf(out, "  %s\n  %*s %s\n", left, FLAG_WIDTH, "", row->help);
+}
+
 void lg_command_help(struct lg_buf *out, enum lg_command_kind kind)
 {
     bool any = false;
@@ -74,17 +131,13 @@ void lg_command_help(struct lg_buf *out, enum lg_command_kind kind)
     lg_buf_appendf(out, "%s\n\nusage: lagoon %s %s\n", commands[kind].help, commands[kind].words,
                    commands[kind].arguments);
     for (size_t i = 0; i < LG_FLAG_COUNT; i++) {
-        char left[64];
-
         if (!lg_command_has_flag(kind, (enum lg_flag)i))
             continue;
         lg_buf_append_str(out, any ? "" : "\nflags:\n");
         any = true;
-        (void)snprintf(left, sizeof left, "--%s%s%s", flags[i].name,
-                       flags[i].value == NULL ? "" : " ",
-                       flags[i].value == NULL ? "" : flags[i].value);
-        lg_buf_appendf(out, "  %-22s %s\n", left, flags[i].help);
+        flag_line(out, &flags[i]);
     }
+    (void)members(out, commands[kind].words, "\nfurther commands:\n");
     lg_buf_appendf(out, "\nexample:\n  %s\n", commands[kind].example);
 }
 
@@ -115,20 +168,33 @@ bool lg_command_match(size_t count, const char *const *words, enum lg_command_ki
     return best > 0;
 }
 
-/* "store" alone, or with a word that is like none of those that may follow. */
-static bool tell_seconds(size_t count, const char *const *words, struct lg_error *err)
+/* "store" alone, or with a word that none of its commands has. False: `words[0]` is no group. */
+static bool tell_group(size_t count, const char *const *words, const char *near,
+                       struct lg_error *err)
 {
     LG_SCOPED(lg_buf) all = {0};
-    size_t length = strlen(words[0]);
     bool two = count > 1 && words[1][0] != '-';
 
-    for (size_t i = 0; i < LG_COMMAND_COUNT; i++)
-        if (strncmp(commands[i].words, words[0], length) == 0 && commands[i].words[length] == ' ')
-            lg_buf_appendf(&all, "%s%s", all.size == 0 ? "" : ", ", commands[i].words + length + 1);
+    for (size_t i = 0; i < LG_COMMAND_COUNT; i++) {
+        const char *second = second_word((enum lg_command_kind)i, words[0]);
+
+        if (second != NULL)
+            lg_buf_appendf(&all, "%s%s", all.size == 0 ? "" : ", ", second);
+    }
     if (all.size == 0)
         return false;
-    (void)lg_error_set(err, LG_ERR_INVALID, "'%s%s%s' is no command; %s goes with %.*s", words[0],
-                       two ? " " : "", two ? words[1] : "", words[0], LG_FMT(lg_buf_slice(&all)));
+    if (two && near != NULL)
+        (void)lg_error_set(err, LG_ERR_INVALID,
+                           "no command '%s %s'; did you mean '%s'? `lagoon %s --help` lists them",
+                           words[0], words[1], near, words[0]);
+    else if (two)
+        (void)lg_error_set(err, LG_ERR_INVALID,
+                           "no command '%s %s'. With %s go %.*s; `lagoon %s --help` explains them",
+                           words[0], words[1], words[0], LG_FMT(lg_buf_slice(&all)), words[0]);
+    else
+        (void)lg_error_set(err, LG_ERR_INVALID,
+                           "which command of %s? With it go %.*s; `lagoon %s --help` explains them",
+                           words[0], LG_FMT(lg_buf_slice(&all)), words[0]);
     return true;
 }
 
@@ -137,14 +203,16 @@ static enum lg_rc unknown_command(size_t count, const char *const *words, struct
     const char *names[LG_COMMAND_COUNT];
     LG_AUTO_STR char *two = lg_strf("%s %s", words[0], count > 1 ? words[1] : "");
     const char *near;
+    size_t n = 0;
 
+    for (size_t i = 0; i < LG_COMMAND_COUNT; i++)
+        if (second_word((enum lg_command_kind)i, words[0]) != NULL)
+            names[n++] = commands[i].words;
+    if (tell_group(count, words, lg_nearest(two, names, n), err))
+        return LG_ERR_INVALID;
     for (size_t i = 0; i < LG_COMMAND_COUNT; i++)
         names[i] = commands[i].words;
     near = lg_nearest(two, names, LG_COMMAND_COUNT);
-    if (near == NULL || count == 1 || strncmp(near, words[0], strlen(words[0])) != 0) {
-        if (tell_seconds(count, words, err))
-            return LG_ERR_INVALID;
-    }
     if (near == NULL)
         near = lg_nearest(words[0], names, LG_COMMAND_COUNT);
     return lg_error_set(err, LG_ERR_INVALID, "no command '%s'%s%s%s; `lagoon help` lists them",
@@ -256,7 +324,11 @@ enum lg_rc lg_command_parse(size_t count, const char *const *words, struct lg_co
     } else if (strcmp(words[0], "--version") == 0) {
         c.kind = LG_COMMAND_VERSION;
     } else if (!lg_command_match(count, words, &c.kind, &used)) {
-        return unknown_command(count, words, err);
+        if (count < 2 || (strcmp(words[1], "--help") != 0 && strcmp(words[1], "-h") != 0) ||
+            !is_group(words[0]))
+            return unknown_command(count, words, err);
+        c.kind = LG_COMMAND_HELP;
+        c.group = words[0];
     } else if (lg_command_runs_role(c.kind) || c.kind == LG_COMMAND_CONFIG_SHOW ||
                c.kind == LG_COMMAND_ADMIN) {
         c.rest = words + used;

@@ -27,6 +27,7 @@ struct lg_command {
     size_t argument_count;
     const char *flags[LG_FLAG_COUNT]; /* Value of each flag, "" for one without; NULL: not given. */
     bool wants_help;
+    const char *group;       /* HELP: of the commands that begin with this word; NULL: not asked. */
     const char *const *rest; /* Roles, CONFIG_SHOW, ADMIN: their own flags, unparsed. */
     size_t rest_count;
     const char **owned;
@@ -64,6 +65,9 @@ LG_DEFINE_SCOPED(lg_command, lg_command_done)
 
 /* The page of one verb, or (LG_COMMAND_COUNT) the list of all. */
 void lg_command_help(struct lg_buf *out, enum lg_command_kind kind);
+/* Commands that begin with `word` and go on: "store create" of "store". False: there are none, and
+ * nothing is appended. */
+bool lg_command_help_group(struct lg_buf *out, const char *word);
 const char *lg_command_words(enum lg_command_kind kind); /* "store create" */
 
 /* "500ms", "30s", "10m", "1h" to milliseconds; at least 1 ms, at most 30 days. A bare number is

@@ -1,6 +1,8 @@
 /* What is typed, and what comes of it: every verb, every flag, every mistake. */
 #include "admin/command.h"
 
+#include <stdio.h>
+
 #include "test/test.h"
 
 #define WORDS(...)                                                                                 \
@@ -71,10 +73,13 @@ static void an_unknown_command_is_refused_with_the_nearest(void **state)
     assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("zzzzzzzzzz"), &c, &err));
     assert_non_null(strstr(err.text, "lagoon help"));
     assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("file"), &c, &err));
-    assert_string_equal(err.text,
-                        "'file' is no command; file goes with head, schema, count, check");
+    assert_string_equal(err.text, "which command of file? With it go head, schema, count, check; "
+                                  "`lagoon file --help` explains them");
     assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("file", "zzzzzzzzzz"), &c, &err));
-    assert_non_null(strstr(err.text, "'file zzzzzzzzzz' is no command; file goes with head"));
+    assert_string_equal(err.text, "no command 'file zzzzzzzzzz'. With file go head, schema, count, "
+                                  "check; `lagoon file --help` explains them");
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("schema", "shwo"), &c, &err));
+    assert_non_null(strstr(err.text, "no command 'schema shwo'; did you mean 'schema show'?"));
 }
 
 static void an_unknown_flag_is_refused_with_the_nearest_of_that_command(void **state)
@@ -128,6 +133,51 @@ static void help_is_found_wherever_it_is_asked(void **state)
     assert_int_equal(b.kind, LG_COMMAND_HELP);
     assert_ok(lg_command_parse(WORDS("push", "--help"), &c, &err));
     assert_true(c.wants_help);
+}
+
+static void a_group_of_commands_has_a_page_and_alone_is_a_mistake(void **state)
+{
+    static const char *const groups[] = {"store", "schema", "cluster", "profile", "config", "file"};
+    struct lg_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(groups); i++) {
+        LG_SCOPED(lg_command) alone = {0}, c = {0}, d = {0};
+        LG_SCOPED(lg_buf) page = {0};
+
+        assert_rc(LG_ERR_INVALID, lg_command_parse(1, &groups[i], &alone, &err));
+        assert_non_null(strstr(err.text, "which command of "));
+        assert_ok(lg_command_parse(WORDS(groups[i], "--help"), &c, &err));
+        assert_int_equal(c.kind, LG_COMMAND_HELP);
+        assert_string_equal(c.group, groups[i]);
+        assert_ok(lg_command_parse(WORDS(groups[i], "-h"), &d, &err));
+        assert_string_equal(d.group, groups[i]);
+        assert_true(lg_command_help_group(&page, groups[i]));
+        assert_true(lg_slice_starts(lg_buf_slice(&page), LG_LIT("usage: lagoon ")));
+    }
+}
+
+static void a_page_of_a_group_lists_its_commands_and_no_others(void **state)
+{
+    LG_SCOPED(lg_buf) page = {0}, none = {0}, nodes = {0};
+
+    (void)state;
+    assert_true(lg_command_help_group(&page, "profile"));
+    lg_buf_append_byte(&page, 0);
+    for (int kind = 0; kind < LG_COMMAND_COUNT; kind++) {
+        const char *words = lg_command_words((enum lg_command_kind)kind);
+        char row[40];
+
+        assert_in_range(snprintf(row, sizeof row, "\n  %s ", words), 1, sizeof row - 1);
+        assert_int_equal(strstr((const char *)page.data, row) != NULL,
+                         strncmp(words, "profile ", 8) == 0);
+    }
+    assert_false(lg_command_help_group(&none, "rollback"));
+    assert_false(lg_command_help_group(&none, "sto"));
+    assert_int_equal(none.size, 0);
+    lg_command_help(&nodes, LG_COMMAND_NODES); /* A command that is a group, too. */
+    lg_buf_append_byte(&nodes, 0);
+    assert_non_null(strstr((const char *)nodes.data, "further commands:\n  nodes replicas"));
 }
 
 static void every_command_has_help_with_an_example_that_parses(void **state)
@@ -230,6 +280,8 @@ int main(void)
         cmocka_unit_test(flags_without_their_value_twice_or_with_one_too_many_are_refused),
         cmocka_unit_test(too_few_and_too_many_arguments_show_the_usage),
         cmocka_unit_test(help_is_found_wherever_it_is_asked),
+        cmocka_unit_test(a_group_of_commands_has_a_page_and_alone_is_a_mistake),
+        cmocka_unit_test(a_page_of_a_group_lists_its_commands_and_no_others),
         cmocka_unit_test(every_command_has_help_with_an_example_that_parses),
         cmocka_unit_test(times_need_a_unit_and_a_sane_size),
         cmocka_unit_test(sizes_need_a_unit_and_keep_within_their_bounds),

@@ -1,6 +1,7 @@
 #include "admin/complete.h"
 
 #include "admin/alias.h"
+#include "api/routes.h"
 #include "base/str.h"
 
 void lg_complete_candidate(struct lg_buf *out, const char *typed, const char *candidate,
@@ -60,6 +61,30 @@ static void option_names(struct lg_buf *out, const char *typed, const char *dash
     }
 }
 
+/* One of "ID|latest|key": a word to be typed, unless it stands for one. */
+static void choice_of(struct lg_buf *out, const char *typed, const char *choice,
+                      enum lg_complete_more *out_more)
+{
+    static const char *const stands_for[] = {"ID", "PUSH_ID", "N", "SIZE", "TIME"};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(stands_for); i++)
+        if (strcmp(choice, stands_for[i]) == 0)
+            return;
+    if (strcmp(choice, "VERSION") == 0)
+        *out_more = LG_COMPLETE_VERSIONS;
+    else
+        lg_complete_candidate(out, typed, choice, "");
+}
+
+static void route_names(struct lg_buf *out, const char *typed)
+{
+    for (int i = 0; i < LG_API_COUNT; i++) {
+        enum lg_api_route route = (enum lg_api_route)i;
+
+        lg_complete_candidate(out, typed, lg_api_path(route) + 1, lg_api_required(route));
+    }
+}
+
 /* A place that the tables describe by a word: "FILE...", "NAME", "bash|zsh|fish". */
 static void place(struct lg_buf *out, const char *typed, struct lg_slice word,
                   enum lg_complete_more *out_more)
@@ -68,7 +93,9 @@ static void place(struct lg_buf *out, const char *typed, struct lg_slice word,
 
     if (strchr(text, '|') != NULL) {
         for (char *rest = text, *choice; (choice = strsep(&rest, "|")) != NULL;)
-            lg_complete_candidate(out, typed, choice, "");
+            choice_of(out, typed, choice, out_more);
+    } else if (strcmp(text, "ROUTE") == 0) {
+        route_names(out, typed);
     } else if (strcmp(text, "PROFILE") == 0) {
         *out_more = LG_COMPLETE_PROFILES;
     } else if (strstr(text, "FILE") != NULL || strstr(text, "DIR") != NULL ||
@@ -76,7 +103,9 @@ static void place(struct lg_buf *out, const char *typed, struct lg_slice word,
         *out_more = LG_COMPLETE_FILES;
     } else if (strcmp(text, "NAME") == 0 || strcmp(text, "STORE") == 0) {
         *out_more = LG_COMPLETE_STORES;
-    } else if (strcmp(text, "NODE") == 0) {
+    } else if (strcmp(text, "VERSION") == 0) {
+        *out_more = LG_COMPLETE_VERSIONS;
+    } else if (strncmp(text, "NODE", 4) == 0) {
         *out_more = LG_COMPLETE_NODES;
     } else if (strcmp(text, "COMMAND") == 0) {
         first_words(out, typed);
@@ -160,7 +189,8 @@ static void alias_value(const char *option, enum lg_complete_more *out_more)
 
     if (strcmp(option, "--store") == 0)
         *out_more = LG_COMPLETE_STORES;
-    else if (strcmp(option, "--storage-node") == 0)
+    else if (strcmp(option, "--storage-node") == 0 || strcmp(option, "--instances") == 0 ||
+             strcmp(option, "--to-be-stopped-nodes") == 0)
         *out_more = LG_COMPLETE_NODES;
     else if (strcmp(option, "--profile") == 0)
         *out_more = LG_COMPLETE_PROFILES;
@@ -275,8 +305,11 @@ void lg_complete(struct lg_buf *out, size_t count, const char *const *words,
 static const char bash_script[] =
     "# Completion of lagoon for bash. In ~/.bashrc:  source <(lagoon completion bash)\n"
     "_lagoon() {\n"
-    "    local current=${COMP_WORDS[COMP_CWORD]} word help words=() i\n"
+    "    local current=${COMP_WORDS[COMP_CWORD]} program=${COMP_WORDS[0]} word help words=() i\n"
     "    COMPREPLY=()\n"
+    "    if [[ ${program##*/} == venice-admin-tool ]]; then\n"
+    "        program=${program%venice-admin-tool}lagoon words=(admin)\n"
+    "    fi\n"
     "    for ((i = 1; i <= COMP_CWORD; i++)); do\n"
     "        [[ ${COMP_WORDS[i]} == \"=\" ]] || words+=(\"${COMP_WORDS[i]}\")\n"
     "    done\n"
@@ -288,30 +321,35 @@ static const char bash_script[] =
     "        else\n"
     "            COMPREPLY+=(\"$word\")\n"
     "        fi\n"
-    "    done < <(\"${COMP_WORDS[0]}\" complete -- \"${words[@]}\" 2>/dev/null)\n"
+    "    done < <(\"$program\" complete -- \"${words[@]}\" 2>/dev/null)\n"
     "}\n"
-    "complete -F _lagoon lagoon\n";
+    "complete -F _lagoon lagoon venice-admin-tool\n";
 
 static const char zsh_script[] =
-    "#compdef lagoon\n"
+    "#compdef lagoon venice-admin-tool\n"
     "# Completion of lagoon for zsh. In ~/.zshrc, after compinit:  source <(lagoon completion "
     "zsh)\n"
     "_lagoon() {\n"
-    "    local -a candidates\n"
-    "    local word help\n"
+    "    local -a candidates typed\n"
+    "    local word help program=${words[1]}\n"
+    "    typed=(\"${(@)words[2,CURRENT]}\")\n"
+    "    if [[ ${program:t} == venice-admin-tool ]]; then\n"
+    "        program=${program%venice-admin-tool}lagoon\n"
+    "        typed=(admin \"${(@)typed}\")\n"
+    "    fi\n"
     "    while IFS=$'\\t' read -r word help; do\n"
     "        if [[ $word == :files ]]; then\n"
     "            _files\n"
     "        else\n"
     "            candidates+=(\"${word//:/\\\\:}:$help\")\n"
     "        fi\n"
-    "    done < <(\"${words[1]}\" complete -- \"${(@)words[2,CURRENT]}\" 2>/dev/null)\n"
+    "    done < <(\"$program\" complete -- \"${(@)typed}\" 2>/dev/null)\n"
     "    (( ${#candidates} )) && _describe lagoon candidates\n"
     "}\n"
     "if [[ ${funcstack[1]} == _lagoon ]]; then\n"
     "    _lagoon \"$@\"\n"
     "else\n"
-    "    compdef _lagoon lagoon\n"
+    "    compdef _lagoon lagoon venice-admin-tool\n"
     "fi\n";
 
 static const char fish_script[] =
@@ -319,6 +357,10 @@ static const char fish_script[] =
     "function __lagoon_complete\n"
     "    set -l words (commandline -opc)\n"
     "    set -l current (commandline -ct)\n"
+    "    if string match -q '*venice-admin-tool' -- $words[1]\n"
+    "        set words (string replace -r 'venice-admin-tool$' lagoon -- $words[1]) admin "
+    "$words[2..-1]\n"
+    "    end\n"
     "    for line in ($words[1] complete -- $words[2..-1] \"$current\" 2>/dev/null)\n"
     "        if test \"$line\" = \":files\"\n"
     "            __fish_complete_path \"$current\"\n"
@@ -327,7 +369,8 @@ static const char fish_script[] =
     "        end\n"
     "    end\n"
     "end\n"
-    "complete -c lagoon -f -a \"(__lagoon_complete)\"\n";
+    "complete -c lagoon -f -a \"(__lagoon_complete)\"\n"
+    "complete -c venice-admin-tool -f -a \"(__lagoon_complete)\"\n";
 
 enum lg_rc lg_complete_script(struct lg_buf *out, const char *shell, struct lg_error *err)
 {

@@ -14,8 +14,9 @@ enum lg_complete_more {
     LG_COMPLETE_NOTHING,
     LG_COMPLETE_FILES,
     LG_COMPLETE_STORES,
-    LG_COMPLETE_NODES,   /* servers of the cluster */
-    LG_COMPLETE_PROFILES /* of the user */
+    LG_COMPLETE_NODES,    /* servers of the cluster */
+    LG_COMPLETE_VERSIONS, /* of the store that the first argument names */
+    LG_COMPLETE_PROFILES  /* of the user */
 };
 
 /* `words` follow the program's name; the last one is being typed and may be empty. Appends a line

@@ -145,6 +145,40 @@ static void nodes_and_profiles_are_offered_where_they_stand(void **state)
     assert_int_equal(more, LG_COMPLETE_NOTHING);
     ASK("replicas", "");
     assert_int_equal(more, LG_COMPLETE_STORES);
+    ASK("nodes", "removable", "a_1", "--stopped", "");
+    assert_int_equal(more, LG_COMPLETE_NODES);
+    ASK("admin", "--cluster-health-status", "--instances", "");
+    assert_int_equal(more, LG_COMPLETE_NODES);
+}
+
+static void versions_are_offered_and_words_in_capitals_are_not(void **state)
+{
+    (void)state;
+    ASK("push", "status", "cities", "");
+    assert_int_equal(more, LG_COMPLETE_VERSIONS);
+    assert_int_equal(lines(), 0);
+    ASK("swap", "cities", "");
+    assert_int_equal(more, LG_COMPLETE_VERSIONS);
+    ASK("replicas", "cities", "--version", "");
+    assert_int_equal(more, LG_COMPLETE_VERSIONS);
+    ASK("schema", "show", "cities", "");
+    assert_true(offered("latest") && offered("superset") && offered("key"));
+    assert_int_equal(lines(), 3);
+    ASK("store", "update", "s", "--compression", "ZSTD_");
+    assert_true(offered("ZSTD_WITH_DICT"));
+    ASK("store", "update", "s", "--read-quota", "");
+    assert_true(offered("none"));
+    assert_int_equal(lines(), 1);
+    ASK("profile", "add", "p", "--cluster", "");
+    assert_int_equal(more, LG_COMPLETE_NOTHING);
+}
+
+static void routes_of_the_controller_are_offered(void **state)
+{
+    (void)state;
+    ASK("call", "node_rem");
+    assert_true(offered("node_removable"));
+    assert_int_equal(lines(), 1);
 }
 
 static void venice_s_commands_and_their_options_are_offered(void **state)
@@ -205,6 +239,8 @@ int main(void)
         cmocka_unit_test_teardown(flags_are_offered_once_and_their_values_by_kind, tear_down),
         cmocka_unit_test_teardown(options_of_the_standalone_are_flags, tear_down),
         cmocka_unit_test_teardown(nodes_and_profiles_are_offered_where_they_stand, tear_down),
+        cmocka_unit_test_teardown(versions_are_offered_and_words_in_capitals_are_not, tear_down),
+        cmocka_unit_test_teardown(routes_of_the_controller_are_offered, tear_down),
         cmocka_unit_test_teardown(venice_s_commands_and_their_options_are_offered, tear_down),
         cmocka_unit_test_teardown(no_words_are_no_candidates, tear_down),
         cmocka_unit_test_teardown(shells_without_a_script_are_refused_by_name, tear_down),

@@ -4,6 +4,8 @@
 #include "controller/core.h"
 #include "coord/assignment.h"
 
+#define INSTANCES_MAX 10000u /* of one question */
+
 /* --- What a server holds. --------------------------------------------------------------------- */
 
 struct holding {
@@ -290,22 +292,13 @@ static char *held_back_by(const struct lg_controller *c, const struct lg_ctl_top
     return NULL;
 }
 
-/* Venice's NodeStatusResponse. */
-void lg_handle_node_removable(struct lg_controller *c, struct lg_http_request *rq)
+/* Why a server may not go; NULL: it may. The caller frees it. */
+static char *why_not(const struct lg_controller *c, const char *id, const char *others)
 {
-    const char *id = lg_front_param(rq, "storage_node_id");
-    const char *others = lg_front_param(rq, "to_be_stopped_instances");
-    const struct lg_ctl_node *node;
     char *reason = NULL;
     struct lg_slice key;
-    struct lg_json *json;
-    struct lg_error err;
     void *value;
 
-    if (find_node(c, id, &node, &err) != LG_OK) {
-        lg_answer_error(c, rq, 0, &err);
-        return;
-    }
     for (size_t at = 0; reason == NULL && lg_map_next(c->state->topics, &at, &key, &value);) {
         const struct lg_ctl_topic *t = value;
 
@@ -313,9 +306,140 @@ void lg_handle_node_removable(struct lg_controller *c, struct lg_http_request *r
             if (lg_placement_lists(&t->placement.parts[p], id))
                 reason = held_back_by(c, t, p, id, others);
     }
+    return reason;
+}
+
+/* Venice's NodeStatusResponse. */
+void lg_handle_node_removable(struct lg_controller *c, struct lg_http_request *rq)
+{
+    const char *id = lg_front_param(rq, "storage_node_id");
+    const char *others = lg_front_param(rq, "to_be_stopped_instances");
+    const struct lg_ctl_node *node;
+    LG_AUTO_STR char *reason = NULL;
+    struct lg_json *json;
+    struct lg_error err;
+
+    if (find_node(c, id, &node, &err) != LG_OK) {
+        lg_answer_error(c, rq, 0, &err);
+        return;
+    }
+    reason = why_not(c, id, others);
     json = lg_answer_base(c, NULL);
     lg_json_set_bool(json, "removable", reason == NULL);
     lg_json_set_str(json, "details", reason);
-    lg_free(reason);
+    lg_answer_json(rq, json);
+}
+
+/* --- Which of several may go? ------------------------------------------------------------------
+ */
+
+struct asked {
+    struct lg_buf instances, stopped; /* ids with commas between */
+};
+
+static void asked_done(struct asked *a)
+{
+    lg_buf_done(&a->instances);
+    lg_buf_done(&a->stopped);
+}
+
+static void add_id(struct lg_buf *list, struct lg_slice id)
+{
+    lg_buf_appendf(list, "%s%.*s", list->size == 0 ? "" : ",", LG_FMT(id));
+}
+
+static void add_form(struct lg_buf *list, struct lg_http_request *rq, const char *name)
+{
+    const char *ids = lg_front_param(rq, name);
+
+    if (ids != NULL)
+        add_id(list, lg_slice_str(ids));
+}
+
+/* An array of names in the JSON that was sent. */
+static enum lg_rc take_ids(const struct lg_json *json, const char *key, struct lg_buf *out,
+                           struct lg_error *err)
+{
+    const struct lg_json *list = lg_json_get(json, key);
+    bool is_null = list == NULL || lg_json_type(list) == LG_JSON_NULL;
+
+    if (!is_null && lg_json_type(list) != LG_JSON_ARRAY)
+        return lg_error_set(err, LG_ERR_INVALID, "'%s' must be an array of names", key);
+    if (!is_null && lg_json_size(list) > INSTANCES_MAX)
+        return lg_error_set(err, LG_ERR_TOO_LARGE, "'%s' has more than %u names", key,
+                            INSTANCES_MAX);
+    for (size_t i = 0; !is_null && i < lg_json_size(list); i++) {
+        if (lg_json_type(lg_json_at(list, i)) != LG_JSON_STRING)
+            return lg_error_set(err, LG_ERR_INVALID, "'%s' must be an array of names", key);
+        add_id(out, lg_json_string(lg_json_at(list, i)));
+    }
+    return LG_OK;
+}
+
+/* Venice's client sends JSON, without saying so in a header; `lagoon` sends a form. */
+static enum lg_rc read_asked(const struct lg_controller *c, struct lg_http_request *rq,
+                             struct asked *out, struct lg_error *err)
+{
+    const char *cluster = lg_front_param(rq, "cluster_id");
+    LG_AUTO(lg_json) *json = NULL;
+    enum lg_rc rc = LG_OK;
+
+    if (rq->body.size > 0 && rq->body.data[0] == '{') {
+        rc = lg_json_parse(rq->body, &json, err);
+        if (rc == LG_OK)
+            rc = take_ids(json, "instances", &out->instances, err);
+        if (rc == LG_OK)
+            rc = take_ids(json, "to_be_stopped_instances", &out->stopped, err);
+        cluster = rc == LG_OK ? lg_json_get_str(json, "cluster_id", NULL) : NULL;
+    } else {
+        add_form(&out->instances, rq, "instances");
+        add_form(&out->stopped, rq, "to_be_stopped_instances");
+    }
+    if (rc == LG_OK && out->instances.size == 0)
+        rc = lg_error_set(err, LG_ERR_INVALID, "Empty instances list"); /* Venice's words. */
+    if (rc == LG_OK && cluster != NULL && strcmp(cluster, c->cluster) != 0)
+        rc = lg_error_set(err, LG_ERR_NOT_FOUND, "this is cluster '%s', not '%.200s'", c->cluster,
+                          cluster);
+    lg_buf_append_byte(&out->stopped, '\0');
+    return rc;
+}
+
+/* Venice's StoppableNodeStatusResponse: each that may go is taken for gone when the next is looked
+ * at. A server that does not live may go: nothing is read from it. */
+void lg_handle_aggregated_health_status(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct asked asked = {0};
+    struct lg_error err;
+    struct lg_json *json, *may, *may_not;
+    struct lg_slice rest;
+
+    if (read_asked(c, rq, &asked, &err) != LG_OK) {
+        asked_done(&asked);
+        lg_answer_error(c, rq, 0, &err);
+        return;
+    }
+    json = lg_answer_base(c, NULL);
+    may = lg_json_new_array();
+    may_not = lg_json_new_object();
+    rest = lg_buf_slice(&asked.instances);
+    for (uint32_t n = 0; rest.size > 0 && n < INSTANCES_MAX; n++) {
+        const uint8_t *comma = memchr(rest.data, ',', rest.size);
+        size_t size = comma == NULL ? rest.size : (size_t)(comma - rest.data);
+        LG_AUTO_STR char *id = lg_strndup((const char *)rest.data, size);
+        LG_AUTO_STR char *reason = why_not(c, id, (const char *)asked.stopped.data);
+
+        rest = lg_slice_skip(rest, size + (comma != NULL));
+        if (reason != NULL) {
+            lg_json_set_str(may_not, id, reason);
+            continue;
+        }
+        lg_json_push(may, lg_json_new_string(lg_slice_str(id)));
+        asked.stopped.size--; /* The NUL. */
+        add_id(&asked.stopped, lg_slice_str(id));
+        lg_buf_append_byte(&asked.stopped, '\0');
+    }
+    asked_done(&asked);
+    lg_json_set(json, "stoppableInstances", may);
+    lg_json_set(json, "nonStoppableInstancesWithReasons", may_not);
     lg_answer_json(rq, json);
 }

@@ -1,11 +1,13 @@
 /* Routes of replicas: where they are, in which state, whether enough of them are ready; and the
  * cluster as a whole. */
+#include "base/health.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/core.h"
 #include "controller/metrics.h"
 
 #define UNDER_REPLICATED_MAX 100u
+#define FAILED_MAX 100u
 
 static struct lg_json *text_json(const char *text)
 {
@@ -326,6 +328,51 @@ static void add_under_replicated(void *ctx, const struct lg_ctl_topic *t, uint32
     lg_json_push(list, json);
 }
 
+/* Replicas in ERROR, with their reasons. */
+static struct lg_json *failed_replicas(const struct lg_controller *c)
+{
+    const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
+    struct lg_json *list = lg_json_new_array(), *json;
+    struct lg_slice key;
+    void *value;
+
+    for (size_t at = 0; s != NULL && lg_map_next(c->state->topics, &at, &key, &value);) {
+        const struct lg_ctl_topic *t = value;
+        const struct lg_catalog_topic *topic = lg_catalog_topic(s, lg_slice_str(t->name));
+
+        for (uint32_t p = 0; p < t->placement.partitions; p++)
+            for (uint32_t r = 0; r < t->placement.parts[p].count; r++) {
+                const char *id = t->placement.parts[p].ids[r];
+                const struct lg_catalog_replica *said = said_by(s, topic, p, id);
+
+                if (said == NULL || said->state != LG_REPLICA_ERROR ||
+                    lg_json_size(list) >= FAILED_MAX)
+                    continue;
+                json = lg_json_new_object();
+                lg_json_set_str(json, "store", t->store);
+                lg_json_set_int(json, "version", t->version);
+                lg_json_set_int(json, "partition", p);
+                lg_json_set_str(json, "instance", id);
+                lg_json_set(json, "error", text_json(said->error));
+                lg_json_push(list, json);
+            }
+    }
+    return list;
+}
+
+/* What this process warns of besides: its board of health. "replication" is told in full above. */
+static void add_warning(void *ctx, const char *name, bool ok, const char *reason)
+{
+    struct lg_json *list = ctx, *json;
+
+    if (ok || strcmp(name, "replication") == 0 || strcmp(name, "zookeeper") == 0)
+        return;
+    json = lg_json_new_object();
+    lg_json_set_str(json, "name", name);
+    lg_json_set_str(json, "reason", reason);
+    lg_json_push(list, json);
+}
+
 static char *rebalance_text(const struct lg_ctl_census *n)
 {
     if (n->moving > 0)
@@ -340,6 +387,7 @@ void lg_handle_cluster_status(struct lg_controller *c, struct lg_http_request *r
     const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
     struct lg_json *json = lg_answer_base(c, NULL), *servers = lg_json_new_object();
     struct lg_json *replicas = lg_json_new_object(), *under = lg_json_new_array();
+    struct lg_json *warnings = lg_json_new_array();
     struct lg_ctl_census n = lg_ctl_place_census(c, add_under_replicated, under);
     LG_AUTO_STR char *rebalance = rebalance_text(&n);
 
@@ -362,6 +410,9 @@ void lg_handle_cluster_status(struct lg_controller *c, struct lg_http_request *r
     lg_json_set(json, "replicas", replicas);
     lg_json_set(json, "underReplicated", under);
     lg_json_set_int(json, "underReplicatedCount", n.underreplicated);
+    lg_json_set(json, "failed", failed_replicas(c));
+    lg_json_set(json, "warnings", warnings);
+    lg_health_each(LG_HEALTH_READY, lg_lane_now_us(c->o.lane), add_warning, warnings);
     lg_json_set_str(json, "rebalance", rebalance);
     lg_answer_json(rq, json);
 }

@@ -423,6 +423,61 @@ static void a_push_that_is_never_complete_fails_in_the_end(void **state)
     lg_cw_free(w);
 }
 
+/* What Venice's client sends: JSON, with no word of it in a header. */
+static int ask_who_may_go(struct lg_cw *w, const char *json)
+{
+    return lg_cw_ask(w, LG_HTTP_POST, "/aggregatedHealthStatus", lg_slice_str(json), NULL, NULL);
+}
+
+static void which_of_several_servers_may_go_is_told_one_after_the_other(void **state)
+{
+    struct lg_cw *w = world_of(12, 3, 3);
+    const struct lg_json *may, *may_not;
+
+    (void)state;
+    push(w, 3);
+    assert_int_equal(ask_who_may_go(w, "{\"cluster_id\":\"lagoon-0\",\"instances\":[\"srv1_88\","
+                                       "\"srv2_88\",\"nobody_1\"],"
+                                       "\"to_be_stopped_instances\":null}"),
+                     200);
+    may = lg_json_get(w->answer, "stoppableInstances");
+    may_not = lg_json_get(w->answer, "nonStoppableInstancesWithReasons");
+    assert_int_equal(lg_json_size(may), 2); /* Two of three may not both go. */
+    assert_slice_equal(lg_json_string(lg_json_at(may, 0)), LG_LIT("srv1_88"));
+    assert_slice_equal(lg_json_string(lg_json_at(may, 1)), LG_LIT("nobody_1"));
+    assert_int_equal(lg_json_size(may_not), 1);
+    assert_non_null(strstr(lg_json_get_str(may_not, "srv2_88", ""), "WILL_TRIGGER_LOAD_REBALANCE"));
+    assert_int_equal(lg_cw_post(w, "/aggregatedHealthStatus",
+                                "instances=srv2_88&to_be_stopped_instances=srv1_88,srv3_88"),
+                     200);
+    assert_int_equal(lg_json_size(lg_json_get(w->answer, "stoppableInstances")), 0);
+    assert_non_null(strstr(
+        lg_json_get_str(lg_json_get(w->answer, "nonStoppableInstancesWithReasons"), "srv2_88", ""),
+        "WILL_LOSE_DATA"));
+    lg_cw_free(w);
+}
+
+static void a_question_of_several_servers_that_makes_no_sense_is_refused(void **state)
+{
+    static const char *const wrong[] = {
+        "{",
+        "{}",
+        "{\"cluster_id\":\"lagoon-0\",\"instances\":[]}",
+        "{\"cluster_id\":\"lagoon-0\",\"instances\":\"srv1_88\"}",
+        "{\"cluster_id\":\"lagoon-0\",\"instances\":[1]}",
+        "{\"cluster_id\":\"lagoon-0\",\"instances\":[\"a_1\"],\"to_be_stopped_instances\":{}}",
+        ""};
+    struct lg_cw *w = world_of(13, 1, 1);
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(wrong); i++)
+        assert_int_equal(ask_who_may_go(w, wrong[i]), 400);
+    assert_int_equal(ask_who_may_go(w, "{\"cluster_id\":\"other\",\"instances\":[\"srv1_88\"]}"),
+                     404);
+    assert_non_null(strstr(lg_cw_text(w, "error"), "not 'other'"));
+    lg_cw_free(w);
+}
+
 static void whether_a_server_may_go_is_told_with_the_reason(void **state)
 {
     struct lg_cw *w = world_of(11, 3, 3);
@@ -493,6 +548,8 @@ int main(void)
         cmocka_unit_test(zones_hold_one_replica_each),
         cmocka_unit_test(a_failed_replica_is_begun_again_once_and_then_on_request),
         cmocka_unit_test(a_push_that_is_never_complete_fails_in_the_end),
+        cmocka_unit_test(which_of_several_servers_may_go_is_told_one_after_the_other),
+        cmocka_unit_test(a_question_of_several_servers_that_makes_no_sense_is_refused),
         cmocka_unit_test(whether_a_server_may_go_is_told_with_the_reason),
         cmocka_unit_test(under_replication_is_a_warning_with_numbers),
     };

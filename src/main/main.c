@@ -34,7 +34,10 @@ int lg_verb_help(const struct lg_command *c)
             return lg_verb_alias(&of);
         kind = of.kind;
     }
-    lg_command_help(&text, kind);
+    if (c->group != NULL || of.group != NULL)
+        (void)lg_command_help_group(&text, c->group != NULL ? c->group : of.group);
+    else
+        lg_command_help(&text, kind);
     return lg_cli_print(lg_buf_slice(&text));
 }
 

@@ -20,14 +20,17 @@ static const char *typed_flag(const struct lg_command *c, const char *flag)
     return NULL;
 }
 
-/* A list that the controller has, if one answers: without one nothing is offered. */
-static struct lg_json *ask(const struct lg_command *c, enum lg_command_kind kind)
+/* A list that the controller has, of all or of one store, if a controller answers: without one
+ * nothing is offered. */
+static struct lg_json *ask(const struct lg_command *c, enum lg_command_kind kind, const char *of)
 {
     LG_SCOPED(lg_buf) answer = {0};
     struct lg_command list = {.kind = kind};
     struct lg_json *json = NULL;
     struct lg_error nobody_to_tell;
 
+    list.arguments = &of;
+    list.argument_count = of == NULL ? 0 : 1;
     list.flags[LG_FLAG_OUTPUT] = "json";
     list.flags[LG_FLAG_TIMEOUT] = ASK_TIMEOUT;
     list.flags[LG_FLAG_DATA] = typed_flag(c, "--data");
@@ -43,7 +46,7 @@ static struct lg_json *ask(const struct lg_command *c, enum lg_command_kind kind
 
 static void complete_stores(struct lg_buf *out, const struct lg_command *c)
 {
-    LG_AUTO(lg_json) *json = ask(c, LG_COMMAND_STORE_LIST);
+    LG_AUTO(lg_json) *json = ask(c, LG_COMMAND_STORE_LIST, NULL);
     const struct lg_json *names = json == NULL ? NULL : lg_json_get(json, "stores");
 
     for (size_t i = 0; i < lg_json_size(names); i++) {
@@ -56,13 +59,32 @@ static void complete_stores(struct lg_buf *out, const struct lg_command *c)
 
 static void complete_nodes(struct lg_buf *out, const struct lg_command *c)
 {
-    LG_AUTO(lg_json) *json = ask(c, LG_COMMAND_NODES);
+    LG_AUTO(lg_json) *json = ask(c, LG_COMMAND_NODES, NULL);
     const struct lg_json *rows = json == NULL ? NULL : lg_json_get(json, "nodes");
 
     for (size_t i = 0; i < lg_json_size(rows); i++)
         lg_complete_candidate(out, c->arguments[c->argument_count - 1],
                               lg_json_get_str(lg_json_at(rows, i), "id", ""),
                               lg_json_get_str(lg_json_at(rows, i), "state", "server"));
+}
+
+/* `used` words are the verb; the store is the first one after it. */
+static void complete_versions(struct lg_buf *out, const struct lg_command *c, size_t used)
+{
+    LG_AUTO(lg_json) *json = NULL;
+    const struct lg_json *rows;
+
+    if (used + 1 >= c->argument_count || c->arguments[used][0] == '-')
+        return;
+    json = ask(c, LG_COMMAND_VERSIONS, c->arguments[used]);
+    rows = json == NULL ? NULL : lg_json_get(json, "versions");
+    for (size_t i = 0; i < lg_json_size(rows); i++) {
+        const struct lg_json *row = lg_json_at(rows, i);
+        LG_AUTO_STR char *number = lg_strf("%lld", (long long)lg_json_get_int(row, "number", 0));
+
+        lg_complete_candidate(out, c->arguments[c->argument_count - 1], number,
+                              lg_json_get_str(row, "status", "version"));
+    }
 }
 
 static void complete_profiles(struct lg_buf *out, const struct lg_command *c)
@@ -90,6 +112,8 @@ int lg_verb_complete(const struct lg_command *command)
         complete_stores(&out, command);
     else if (more == LG_COMPLETE_NODES)
         complete_nodes(&out, command);
+    else if (more == LG_COMPLETE_VERSIONS)
+        complete_versions(&out, command, used);
     else if (more == LG_COMPLETE_PROFILES)
         complete_profiles(&out, command);
     else if (more == LG_COMPLETE_FILES)

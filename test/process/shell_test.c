@@ -81,6 +81,13 @@ static void bash_completes_verbs_flags_stores_and_files(void **state)
     assert_prints("bash", BASH("lagoon push cities examples/cities/cities-"),
                   "examples/cities/cities-v2.avro\n");
     assert_prints("bash", BASH("lagoon store list --output = nd"), "ndjson\n");
+    assert_prints("bash", BASH("lagoon nodes dr"), "drain\n");
+    assert_prints("bash", BASH("lagoon replicas reset ci"), "cities\n");
+    assert_prints("bash", BASH("lagoon push status cities ''"), "1\n");
+    assert_prints("bash", BASH("lagoon replicas cities --version ''"), "1\n");
+    assert_prints("bash", BASH("venice-admin-tool --kill"), "--kill-job\n");
+    assert_prints("bash", BASH("/x/venice-admin-tool --kill"), "\n"); /* There is no /x/lagoon. */
+    assert_prints("bash", BASH("venice-admin-tool --kill-job --store ci"), "cities\n");
 }
 
 #define ZSH(...)                                                                                   \
@@ -95,11 +102,14 @@ static void zsh_completes_verbs_flags_stores_and_files(void **state)
                   "create:Create a store from two Avro schema files.\n");
     assert_prints("zsh -f", ZSH("lagoon versions ci"), "cities:store\n");
     assert_prints("zsh -f", ZSH("lagoon push cities exam"), "files\n");
+    assert_prints("zsh -f", ZSH("lagoon push status cities ''"), "1:ONLINE\n");
+    assert_prints("zsh -f", ZSH("venice-admin-tool --kill"),
+                  "--kill-job:Stop a running push and drop its version.\n");
     /* Its own completion system takes the script. */
     assert_prints("zsh -f",
                   "autoload -Uz compinit && compinit -D\nsource <(lagoon completion zsh)\n"
-                  "print -r -- $_comps[lagoon]\n",
-                  "_lagoon\n");
+                  "print -r -- $_comps[lagoon] $_comps[venice-admin-tool]\n",
+                  "_lagoon _lagoon\n");
 }
 
 #define FISH(line) "lagoon completion fish | source\ncomplete -C '" line "'\n"
@@ -114,6 +124,28 @@ static void fish_completes_verbs_flags_stores_and_files(void **state)
                   "--key-field\tThe field of each record that is the key.\n");
     assert_prints("fish --no-config", FISH("lagoon push cities examples/cities/cities-"),
                   "examples/cities/cities-v2.avro\n");
+    assert_prints("fish --no-config", FISH("lagoon push status cities 1"), "1\tONLINE\n");
+    assert_prints("fish --no-config", FISH("venice-admin-tool --kill"),
+                  "--kill-job\tStop a running push and drop its version.\n");
+}
+
+/* The only server, as the controller names it. */
+static void servers_are_completed_by_their_names(void **state)
+{
+    LG_AUTO(lg_json) *nodes = NULL;
+    LG_AUTO_STR char *line = NULL;
+    struct lg_error err = {0};
+    const struct lg_json *only;
+
+    (void)state;
+    assert_run(&rig, 0, "nodes", "--output", "json");
+    assert_ok(lg_json_parse(lg_buf_slice(&rig.out), &nodes, &err));
+    only = lg_json_at(lg_json_get(nodes, "nodes"), 0);
+    line = lg_strf("%s\n", lg_json_get_str(only, "id", ""));
+    assert_prints("bash", BASH("lagoon nodes drain ''"), line);
+    assert_prints("bash", BASH("lagoon replicas reset cities --instance ''"), line);
+    assert_prints("bash", BASH("lagoon admin --node-removable --storage-node ''"), line);
+    assert_prints("bash", BASH("venice-admin-tool --cluster-health-status --instances ''"), line);
 }
 
 static void without_a_controller_completion_offers_no_stores_and_no_noise(void **state)
@@ -168,16 +200,61 @@ static void every_command_has_help_with_an_example(void **state)
     }
 }
 
+static void a_group_of_commands_has_a_page_and_alone_is_a_mistake(void **state)
+{
+    static const char *const groups[] = {"store", "schema", "cluster", "profile", "config", "file"};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(groups); i++) {
+        assert_run(&rig, 0, groups[i], "--help");
+        lg_rig_assert_out(&rig, "COMMAND [arguments]");
+        assert_run(&rig, 0, "help", groups[i]);
+        lg_rig_assert_out(&rig, "COMMAND [arguments]");
+        assert_run(&rig, 2, groups[i]);
+        lg_rig_assert_err(&rig, "which command of ");
+        assert_string_equal((const char *)rig.out.data, "");
+    }
+}
+
+/* One document on one line, however long the list is. */
+static void flat_json_of_a_list_is_all_of_it(void **state)
+{
+    static const char *const lists[] = {"--list-stores",           "--describe-stores",
+                                        "--list-storage-nodes",    "--list-store-push-info",
+                                        "--cluster-health-stores", "--schemas"};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(lists); i++) {
+        LG_AUTO(lg_json) *json = NULL;
+        struct lg_error err = {0};
+        const char *out;
+
+        if (i == 3 || i == 5)
+            assert_run(&rig, 0, "admin", lists[i], "--store", "cities", "--flat-json");
+        else
+            assert_run(&rig, 0, "admin", lists[i], "--flat-json");
+        out = (const char *)rig.out.data;
+        assert_non_null(strchr(out, '\n'));
+        assert_string_equal(strchr(out, '\n'), "\n");
+        assert_ok(lg_json_parse(lg_slice_str(out), &json, &err));
+        if (i == 5) /* The key's and the value's. */
+            assert_int_equal(lg_json_size(json), 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bash_completes_verbs_flags_stores_and_files),
         cmocka_unit_test(zsh_completes_verbs_flags_stores_and_files),
         cmocka_unit_test(fish_completes_verbs_flags_stores_and_files),
+        cmocka_unit_test(servers_are_completed_by_their_names),
         cmocka_unit_test(without_a_controller_completion_offers_no_stores_and_no_noise),
         cmocka_unit_test(every_manual_page_is_good_troff),
         cmocka_unit_test(an_unknown_page_is_told),
         cmocka_unit_test(every_command_has_help_with_an_example),
+        cmocka_unit_test(a_group_of_commands_has_a_page_and_alone_is_a_mistake),
+        cmocka_unit_test(flat_json_of_a_list_is_all_of_it),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
