@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define WAIT_SECONDS 20
+#define WAIT_MS 20000u
 #define ANSWER_BYTES_MAX ((size_t)256 << 20)
 
 void lg_reply_done(struct lg_reply *reply)
@@ -19,10 +19,10 @@ void lg_reply_done(struct lg_reply *reply)
     lg_buf_done(&reply->body);
 }
 
-static int connect_to(uint16_t port)
+static int connect_to(uint16_t port, unsigned wait_ms)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct timeval wait = {.tv_sec = WAIT_SECONDS};
+    struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
@@ -120,10 +120,10 @@ static bool take_apart(const struct lg_buf *answer, struct lg_reply *reply)
     return true;
 }
 
-bool lg_ask_raw(uint16_t port, struct lg_slice request, struct lg_reply *reply)
+static bool ask(uint16_t port, unsigned wait_ms, struct lg_slice request, struct lg_reply *reply)
 {
     LG_SCOPED(lg_buf) answer = {0};
-    int fd = connect_to(port);
+    int fd = connect_to(port, wait_ms);
     bool whole;
 
     lg_reply_done(reply);
@@ -133,6 +133,11 @@ bool lg_ask_raw(uint16_t port, struct lg_slice request, struct lg_reply *reply)
     whole = send_all(fd, request) && receive_all(fd, &answer) && take_apart(&answer, reply);
     (void)close(fd);
     return whole;
+}
+
+bool lg_ask_raw(uint16_t port, struct lg_slice request, struct lg_reply *reply)
+{
+    return ask(port, WAIT_MS, request, reply);
 }
 
 bool lg_ask_try(const struct lg_question *q, struct lg_reply *reply)
@@ -149,7 +154,7 @@ bool lg_ask_try(const struct lg_question *q, struct lg_reply *reply)
         lg_buf_appendf(&request, "Content-Length: %zu\r\n", q->body.size);
     lg_buf_append_str(&request, "\r\n");
     lg_buf_append_slice(&request, q->body);
-    return lg_ask_raw(q->port, lg_buf_slice(&request), reply);
+    return ask(q->port, q->wait_ms == 0 ? WAIT_MS : q->wait_ms, lg_buf_slice(&request), reply);
 }
 
 int lg_ask(const struct lg_question *q, struct lg_reply *reply)

@@ -18,6 +18,7 @@ struct lg_question {
     const char *target;  /* "/v1/health" */
     const char *headers; /* more lines, each ended by "\r\n"; NULL: none. "Host:" replaces ours */
     struct lg_slice body;
+    unsigned wait_ms; /* for more of the answer; 0: 20 s */
 };
 
 /* Asks 127.0.0.1 and reads the answer to its end. False when there is no complete one: nobody

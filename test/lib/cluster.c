@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,7 +15,7 @@
 #define SESSION_MS 2000u
 #define STOP_MS 60000u
 #define POLL_MS 10u
-#define REPLICATED_US UINT64_C(500000)
+#define TROUBLES_BYTES (LG_CLUSTER_NODES_MAX * sizeof(unsigned))
 
 static struct lg_zookeeper_server zookeeper;
 static struct lg_kafka_server kafka;
@@ -52,6 +53,29 @@ static struct lg_cluster_node *node_of(struct lg_cluster *c, enum lg_cluster_rol
     return &c->nodes[role][i];
 }
 
+/* Odd while there is trouble; readers in other processes look at it. */
+static void set_trouble(struct lg_cluster *c, enum lg_cluster_role role, unsigned i, bool on)
+{
+    if (role == LG_CLUSTER_ROUTER && (c->troubles[i] % 2 == 1) != on)
+        (void)__atomic_add_fetch(&c->troubles[i], 1, __ATOMIC_SEQ_CST);
+}
+
+unsigned lg_cluster_troubles(const struct lg_cluster *c, unsigned router)
+{
+    return __atomic_load_n(&c->troubles[router], __ATOMIC_SEQ_CST);
+}
+
+bool lg_cluster_troubled(const struct lg_cluster *c, unsigned router, unsigned before)
+{
+    return before % 2 == 1 || lg_cluster_troubles(c, router) != before;
+}
+
+/* ZooKeeper looks once per tick which sessions are over. */
+void lg_cluster_disturbed(struct lg_cluster *c)
+{
+    c->settled_us = lg_clock_mono_us() + (c->session_ms + 2 * TICK_MS) * UINT64_C(1000);
+}
+
 static void write_words(const struct lg_cluster *c, enum lg_cluster_role role,
                         const struct lg_cluster_options *o, struct lg_cluster_node *n)
 {
@@ -60,8 +84,7 @@ static void write_words(const struct lg_cluster *c, enum lg_cluster_role role,
     lg_buf_appendf(&text,
                    "cluster.name = %s\nzookeeper.address = %s\n"
                    "zookeeper.session.timeout.ms = %u\nstart.timeout.ms = 60000\n",
-                   c->name, zookeeper.address,
-                   o->session_timeout_ms == 0 ? SESSION_MS : o->session_timeout_ms);
+                   c->name, zookeeper.address, c->session_ms);
     if (role != LG_CLUSTER_ROUTER)
         lg_buf_appendf(&text, "kafka.bootstrap.servers = 127.0.0.1:%u\n", kafka.port);
     if (role == LG_CLUSTER_CONTROLLER)
@@ -145,6 +168,7 @@ void lg_cluster_wait_ready(struct lg_cluster *c, enum lg_cluster_role role, unsi
         fail_msg("%s %s:\n%s", n->name, ended ? "ended before it was ready" : "is not ready",
                  (const char *)log.data);
     }
+    set_trouble(c, role, i, false);
     name_endpoints(c);
 }
 
@@ -158,8 +182,10 @@ void lg_cluster_kill(struct lg_cluster *c, enum lg_cluster_role role, unsigned i
 {
     struct lg_cluster_node *n = node_of(c, role, i);
 
+    set_trouble(c, role, i, true);
     lg_process_kill(&n->process);
     n->runs = n->paused = false;
+    lg_cluster_disturbed(c);
 }
 
 void lg_cluster_stop(struct lg_cluster *c, enum lg_cluster_role role, unsigned i)
@@ -168,6 +194,7 @@ void lg_cluster_stop(struct lg_cluster *c, enum lg_cluster_role role, unsigned i
 
     if (n->paused)
         lg_cluster_resume(c, role, i);
+    set_trouble(c, role, i, true);
     lg_process_signal(&n->process, SIGTERM);
     assert_int_equal(lg_process_wait(&n->process, STOP_MS), 0);
     n->runs = false;
@@ -175,14 +202,18 @@ void lg_cluster_stop(struct lg_cluster *c, enum lg_cluster_role role, unsigned i
 
 void lg_cluster_pause(struct lg_cluster *c, enum lg_cluster_role role, unsigned i)
 {
+    set_trouble(c, role, i, true);
     lg_process_signal(&node_of(c, role, i)->process, SIGSTOP);
     node_of(c, role, i)->paused = true;
+    lg_cluster_disturbed(c);
 }
 
 void lg_cluster_resume(struct lg_cluster *c, enum lg_cluster_role role, unsigned i)
 {
     lg_process_signal(&node_of(c, role, i)->process, SIGCONT);
     node_of(c, role, i)->paused = false;
+    set_trouble(c, role, i, false);
+    lg_cluster_disturbed(c);
 }
 
 /* --- All together. ---------------------------------------------------------------------------- */
@@ -202,7 +233,11 @@ void lg_cluster_start(struct lg_cluster *c, const struct lg_cluster_options *o)
 {
     const unsigned wanted[LG_CLUSTER_ROLES] = {o->controllers, o->routers, o->servers};
 
-    *c = (struct lg_cluster){0};
+    *c = (struct lg_cluster){.session_ms =
+                                 o->session_timeout_ms == 0 ? SESSION_MS : o->session_timeout_ms};
+    c->troubles = mmap(NULL, TROUBLES_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                       /* offset= */ 0);
+    assert_true(c->troubles != MAP_FAILED);
     lg_rig_init(&c->rig);
     c->name = lg_strf("test-%d-%u", (int)getpid(), clusters++);
     for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
@@ -220,12 +255,20 @@ void lg_cluster_start(struct lg_cluster *c, const struct lg_cluster_options *o)
 
 void lg_cluster_done(struct lg_cluster *c)
 {
-    for (unsigned role = LG_CLUSTER_ROLES; role-- > 0;) {
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
+        for (unsigned i = 0; i < c->count[role]; i++) {
+            if (c->nodes[role][i].paused)
+                lg_cluster_resume(c, (enum lg_cluster_role)role, i);
+            if (c->nodes[role][i].runs)
+                lg_process_signal(&c->nodes[role][i].process, SIGTERM);
+        }
+    }
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
         for (unsigned i = 0; i < c->count[role]; i++) {
             struct lg_cluster_node *n = &c->nodes[role][i];
 
             if (n->runs)
-                lg_cluster_stop(c, (enum lg_cluster_role)role, i);
+                assert_int_equal(lg_process_wait(&n->process, STOP_MS), 0);
             lg_process_done(&n->process);
             lg_free(n->name);
             lg_free(n->words);
@@ -234,6 +277,8 @@ void lg_cluster_done(struct lg_cluster *c)
     for (size_t i = 0; i < LG_ARRAY_SIZE(c->environment); i++)
         lg_free(c->environment[i]);
     lg_free(c->name);
+    if (c->troubles != NULL)
+        assert_int_equal(munmap(c->troubles, TROUBLES_BYTES), 0);
     lg_rig_done(&c->rig);
     *c = (struct lg_cluster){0};
 }
@@ -347,32 +392,6 @@ void lg_cluster_wait_version(struct lg_cluster *c, const char *store, int versio
     LG_AUTO_STR char *what = lg_strf("every router serves version %d of %s", version, store);
 
     lg_cluster_until(c, serve_it, &w, what);
-}
-
-static bool is_replicated(struct lg_cluster *c, void *ctx)
-{
-    uint64_t *since_us = ctx;
-    LG_SCOPED(lg_reply) reply = {0};
-    struct lg_question q = {.target = "/readyz?verbose"};
-    unsigned leader = 0;
-
-    if (has_leader(c, &leader)) {
-        q.port = c->nodes[LG_CLUSTER_CONTROLLER][leader].port;
-        if (lg_ask_try(&q, &reply) && strstr(lg_reply_text(&reply), "[+]replication") != NULL) {
-            if (*since_us == 0)
-                *since_us = lg_clock_mono_us();
-            return lg_clock_mono_us() > *since_us + REPLICATED_US;
-        }
-    }
-    *since_us = 0;
-    return false;
-}
-
-void lg_cluster_wait_replicated(struct lg_cluster *c)
-{
-    uint64_t since_us = 0;
-
-    lg_cluster_until(c, is_replicated, &since_us, "every partition has all its replicas");
 }
 
 int lg_cluster_get(struct lg_cluster *c, unsigned router, const char *store, const char *key,

@@ -47,6 +47,11 @@ struct lg_cluster {
     struct lg_cluster_node nodes[LG_CLUSTER_ROLES][LG_CLUSTER_NODES_MAX];
     unsigned count[LG_CLUSTER_ROLES];
     char *environment[3]; /* LAGOON_CONTROLLER and LAGOON_ROUTER of verbs */
+    unsigned session_ms;
+    uint64_t settled_us; /* lg_cluster_disturbed */
+    /* Of each router, in memory that readers share: odd from the moment before it is killed,
+     * stopped or paused until it is ready or goes on. */
+    unsigned *troubles;
 };
 
 /* --- ZooKeeper and Kafka, of the whole program. ------------------------------------------------
@@ -60,7 +65,7 @@ struct lg_kafka_server *lg_cluster_kafka(void);
  */
 /* Blocks until every process is ready. */
 void lg_cluster_start(struct lg_cluster *c, const struct lg_cluster_options *options);
-/* Ends what runs with SIGTERM (each must end with 0), removes the folder. */
+/* Ends what runs with SIGTERM, all at once (each must end with 0), removes the folder. */
 void lg_cluster_done(struct lg_cluster *c);
 
 /* kill -9, and waits for the end. */
@@ -88,9 +93,19 @@ void lg_cluster_until(struct lg_cluster *c, bool (*holds)(struct lg_cluster *c, 
 unsigned lg_cluster_leader(struct lg_cluster *c);
 /* Waits until every router that runs answers reads of the store with this version. */
 void lg_cluster_wait_version(struct lg_cluster *c, const char *store, int version);
-/* Waits until the leading controller has said for half a second on end that every partition that is
- * read has all its replicas. */
+/* Something may have kept sessions from being renewed, as when ZooKeeper stood still: what is known
+ * of who lives is believed again only when each session has been renewed or has ended since. Kills,
+ * pauses and resumes of the cluster's processes say so themselves. */
+void lg_cluster_disturbed(struct lg_cluster *c);
+/* Waits until every current version of every store has all its replicas, and everybody knows it:
+ * the leading controller lists as many complete ones as the factor asks for, all of them on servers
+ * that run, each of these servers says so of itself, each router that runs has them in its table,
+ * and no session that could still end is among what that rests on. */
 void lg_cluster_wait_replicated(struct lg_cluster *c);
+/* Is a change of the router's troubles under way, or has one been since `before`? */
+bool lg_cluster_troubled(const struct lg_cluster *c, unsigned router, unsigned before);
+/* To be given to lg_cluster_troubled later. */
+unsigned lg_cluster_troubles(const struct lg_cluster *c, unsigned router);
 /* Reads a key (as it stands in a path) through a router; the status, 0: no answer. */
 int lg_cluster_get(struct lg_cluster *c, unsigned router, const char *store, const char *key,
                    struct lg_reply *reply);

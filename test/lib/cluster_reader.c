@@ -13,6 +13,8 @@
 
 #define HALF (LG_ORACLE_KEYS / 2)
 #define END_MS 60000
+#define PACE_MS 3 /* between two reads: the machine has other work to do */
+#define TROUBLED_MS 250u
 
 /* --- One answer. ------------------------------------------------------------------------------ */
 static enum lg_cluster_read wrong(struct lg_cluster_reading *out, const char *what, int key,
@@ -50,7 +52,8 @@ static enum lg_cluster_read judge(const struct lg_json *json, int first,
     return LG_CLUSTER_READ_RIGHT;
 }
 
-enum lg_cluster_read lg_cluster_read(uint16_t router, int half, struct lg_cluster_reading *out)
+enum lg_cluster_read lg_cluster_read(uint16_t router, int half, unsigned wait_ms,
+                                     struct lg_cluster_reading *out)
 {
     LG_SCOPED(lg_buf) body = {0};
     LG_SCOPED(lg_reply) reply = {0};
@@ -65,7 +68,8 @@ enum lg_cluster_read lg_cluster_read(uint16_t router, int half, struct lg_cluste
     if (!lg_ask_try(&(struct lg_question){.port = router,
                                           .target = "/v1/stores/" LG_ORACLE_STORE,
                                           .headers = "Content-Type: application/json\r\n",
-                                          .body = lg_buf_slice(&body)},
+                                          .body = lg_buf_slice(&body),
+                                          .wait_ms = wait_ms},
                     &reply)) {
         (void)snprintf(out->problem, sizeof out->problem, "port %u gives no answer", router);
         return LG_CLUSTER_READ_SILENT;
@@ -82,9 +86,9 @@ enum lg_cluster_read lg_cluster_read(uint16_t router, int half, struct lg_cluste
 
 /* --- The reader's process. -------------------------------------------------------------------- */
 struct book {
-    uint16_t ports[LG_CLUSTER_NODES_MAX];
-    int32_t versions[LG_CLUSTER_NODES_MAX]; /* that each has read last, of each half's */
-    bool silent[LG_CLUSTER_NODES_MAX];      /* since it answered well */
+    const struct lg_cluster *cluster;
+    unsigned routers[LG_CLUSTER_NODES_MAX]; /* their numbers */
+    int32_t versions[LG_CLUSTER_NODES_MAX]; /* that each has read last */
     unsigned count, right, retried, failed;
     char problem[400]; /* the first */
 };
@@ -95,17 +99,20 @@ static void note(struct book *b, const struct lg_cluster_reading *reading)
         memcpy(b->problem, reading->problem, sizeof b->problem);
 }
 
-/* One read: the routers in turn until one answers. */
+/* One read: the routers in turn until one answers; only one that is in trouble may be silent. */
 static void read_once(struct book *b, unsigned router, int half)
 {
     struct lg_cluster_reading reading = {0};
 
     for (unsigned i = 0; i < b->count; i++) {
-        unsigned at = (router + i) % b->count;
-        enum lg_cluster_read rc = lg_cluster_read(b->ports[at], half, &reading);
+        unsigned at = (router + i) % b->count, number = b->routers[at];
+        unsigned troubles = lg_cluster_troubles(b->cluster, number);
+        enum lg_cluster_read rc =
+            lg_cluster_read(b->cluster->nodes[LG_CLUSTER_ROUTER][number].port, half,
+                            troubles % 2 == 1 ? TROUBLED_MS : 0, &reading);
 
-        if (rc == LG_CLUSTER_READ_SILENT || (rc == LG_CLUSTER_READ_UNREADY && b->silent[at])) {
-            b->silent[at] = true;
+        if ((rc == LG_CLUSTER_READ_SILENT || rc == LG_CLUSTER_READ_UNREADY) &&
+            lg_cluster_troubled(b->cluster, number, troubles)) {
             b->retried++;
             continue;
         }
@@ -114,7 +121,6 @@ static void read_once(struct book *b, unsigned router, int half)
                        b->versions[at]);
         if (rc == LG_CLUSTER_READ_RIGHT) {
             b->versions[at] = reading.version;
-            b->silent[at] = false;
             b->right++;
             return;
         }
@@ -127,7 +133,7 @@ static bool is_over(int stop_fd)
 {
     struct pollfd p = {.fd = stop_fd, .events = POLLIN};
 
-    return poll(&p, 1, 0) != 0; /* Its other end was closed. */
+    return poll(&p, 1, PACE_MS) != 0; /* Its other end was closed. */
 }
 
 static void run(struct book *b, int stop_fd, int result_fd)
@@ -140,12 +146,12 @@ static void run(struct book *b, int stop_fd, int result_fd)
 void lg_cluster_reader_start(struct lg_cluster_reader *r, const struct lg_cluster *c,
                              unsigned without)
 {
-    struct book b = {0};
+    struct book b = {.cluster = c};
     int stop[2], result[2];
 
     for (unsigned i = 0; i < c->count[LG_CLUSTER_ROUTER]; i++)
         if (i != without)
-            b.ports[b.count++] = c->nodes[LG_CLUSTER_ROUTER][i].port;
+            b.routers[b.count++] = i;
     assert_true(b.count > 0);
     assert_int_equal(pipe2(stop, O_CLOEXEC), 0);
     assert_int_equal(pipe2(result, O_CLOEXEC), 0);

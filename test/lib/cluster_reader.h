@@ -2,9 +2,10 @@
  * through all routers, again and again, and judges every answer. What one answer tells must be of
  * one version, complete and right, and a router never goes back to an older version.
  *
- * A router that gives no answer at all is being restarted: the next one is asked, as any client
- * does; until it answers again it may also say that it is not ready. Every other answer than the
- * right one is a failure.
+ * A router that was killed, stopped or made to stand still may give no answer, or say that it has
+ * read nothing yet, until it is ready again (lg_cluster_troubled): the next one is asked, as any
+ * client does. Every other answer than the right one is a failure, and so is silence of any other
+ * router.
  */
 #ifndef LG_TEST_LIB_CLUSTER_READER_H
 #define LG_TEST_LIB_CLUSTER_READER_H
@@ -15,7 +16,7 @@
 enum lg_cluster_read {
     LG_CLUSTER_READ_RIGHT,
     LG_CLUSTER_READ_SILENT,  /* no answer, or half of one */
-    LG_CLUSTER_READ_UNREADY, /* the router has just been started, and says so */
+    LG_CLUSTER_READ_UNREADY, /* the router has not read the metadata yet, and says so */
     LG_CLUSTER_READ_WRONG,
 };
 
@@ -24,8 +25,10 @@ struct lg_cluster_reading {
     char problem[400]; /* of one that is not right */
 };
 
-/* Reads half of the keys (0 or 1) through one router. */
-enum lg_cluster_read lg_cluster_read(uint16_t router, int half, struct lg_cluster_reading *out);
+/* Reads half of the keys (0 or 1) through one router, and waits for more of its answer so long (0:
+ * as lg_question). */
+enum lg_cluster_read lg_cluster_read(uint16_t router, int half, unsigned wait_ms,
+                                     struct lg_cluster_reading *out);
 
 struct lg_cluster_reader {
     pid_t pid;

@@ -10,6 +10,7 @@
 #include "test/test.h"
 
 #define BATCH 350
+#define ALL_PARTITIONS (-1)
 #define AGREE_MS 30000u
 
 /* --- The data. -------------------------------------------------------------------------------- */
@@ -188,28 +189,44 @@ static void check_row(struct lg_slice value, int32_t version, int32_t generation
                  (long long)got, LG_FMT(text), want);
 }
 
-/* Asks the storage node for keys [first, first + BATCH) of a version. False: it does not serve it.
- */
-static bool check_batch(const struct lg_oracle *o, int32_t version, int32_t generation, int first)
+/* Which keys of a version are asked for, and of whom. */
+struct ask {
+    uint16_t server;
+    int32_t version, generation;
+    int partition; /* or ALL_PARTITIONS */
+    int first;     /* key: BATCH from it */
+};
+
+/* Those of its partition; returns which. */
+static void take_keys(const struct ask *a, struct lg_buf *body, bool asked[BATCH])
 {
-    LG_AUTO_STR char *target = lg_strf("/storage/" LG_ORACLE_STORE "_v%d", version);
     uint32_t partitions = (uint32_t)(LG_ORACLE_PARTITIONS[0] - '0');
+
+    for (int i = 0; i < BATCH; i++) {
+        LG_SCOPED(lg_buf) key = {0};
+        int32_t partition;
+
+        lg_encode_long(&key, a->first + i);
+        partition = (int32_t)lg_partitioner_partition(lg_buf_slice(&key), partitions);
+        asked[i] = a->partition == ALL_PARTITIONS || a->partition == partition;
+        if (asked[i])
+            lg_wire_key_add(body, &(struct lg_wire_key){i, lg_buf_slice(&key), partition});
+    }
+}
+
+/* False: the storage node does not serve it. */
+static bool check_batch(const struct ask *a)
+{
+    LG_AUTO_STR char *target = lg_strf("/storage/" LG_ORACLE_STORE "_v%d", a->version);
     LG_SCOPED(lg_buf) body = {0};
     LG_SCOPED(lg_reply) reply = {0};
     struct lg_wire_value value;
     struct lg_error err = {0};
     struct lg_decoder d;
-    bool found[BATCH] = {0}, end = false;
+    bool asked[BATCH] = {0}, found[BATCH] = {0}, end = false;
 
-    for (int i = 0; i < BATCH; i++) {
-        LG_SCOPED(lg_buf) key = {0};
-
-        lg_encode_long(&key, first + i);
-        lg_wire_key_add(&body, &(struct lg_wire_key){i, lg_buf_slice(&key),
-                                                     (int32_t)lg_partitioner_partition(
-                                                         lg_buf_slice(&key), partitions)});
-    }
-    if (lg_ask(&(struct lg_question){.port = o->rig->server,
+    take_keys(a, &body, asked);
+    if (lg_ask(&(struct lg_question){.port = a->server,
                                      .target = target,
                                      .headers = "X-VENICE-API-VERSION: 1\r\n",
                                      .body = lg_buf_slice(&body)},
@@ -222,12 +239,26 @@ static bool check_batch(const struct lg_oracle *o, int32_t version, int32_t gene
             break;
         assert_true(value.index >= 0 && value.index < BATCH && !found[value.index]);
         found[value.index] = true;
-        check_row(value.value, version, generation, first + value.index);
+        check_row(value.value, a->version, a->generation, a->first + value.index);
     }
     for (int i = 0; i < BATCH; i++)
-        if (found[i] != lg_oracle_has_key(generation, first + i))
-            fail_msg("version %d: key %d is %s", version, first + i,
+        if (found[i] != (asked[i] && lg_oracle_has_key(a->generation, a->first + i)))
+            fail_msg("version %d on port %u: key %d is %s", a->version, a->server, a->first + i,
                      found[i] ? "there and should not be" : "lost");
+    return true;
+}
+
+bool lg_oracle_check_replica(const struct lg_oracle *o, uint16_t server, int32_t version,
+                             int partition)
+{
+    struct ask a = {.server = server, .version = version, .partition = partition};
+
+    assert_true(version > 0 && version < LG_ORACLE_VERSIONS_MAX);
+    a.generation = o->generations[version];
+    assert_true(a.generation > 0);
+    for (; a.first < LG_ORACLE_KEYS; a.first += BATCH)
+        if (!check_batch(&a))
+            return false;
     return true;
 }
 
@@ -248,10 +279,13 @@ static bool is_listed(const struct lg_oracle *o, int32_t version)
 static void check_version(struct lg_oracle *o, int32_t version)
 {
     uint64_t until_us = lg_clock_mono_us() + (uint64_t)AGREE_MS * 1000;
-    int32_t generation = generation_of(o, version);
+    struct ask a = {.server = o->rig->server,
+                    .version = version,
+                    .generation = generation_of(o, version),
+                    .partition = ALL_PARTITIONS};
 
-    for (int first = 0; first < LG_ORACLE_KEYS; first += BATCH)
-        while (!check_batch(o, version, generation, first)) {
+    for (; a.first < LG_ORACLE_KEYS; a.first += BATCH)
+        while (!check_batch(&a)) {
             if (!is_listed(o, version))
                 return;
             if (lg_clock_mono_us() > until_us)

@@ -44,6 +44,10 @@ bool lg_oracle_try_target(const struct lg_oracle *o, bool forward, int32_t *out)
 /* Looks at everything: the served version is `before` or `after` (or, when a push is pending, that
  * push's), the router agrees, and every version that could be switched to is complete and right. */
 void lg_oracle_check(struct lg_oracle *o, int32_t before, int32_t after);
+/* Reads all keys of one partition of a version from a storage node, and judges each value: what an
+ * acknowledged push wrote is there, and nothing else. False: it does not serve it. */
+bool lg_oracle_check_replica(const struct lg_oracle *o, uint16_t server, int32_t version,
+                             int partition);
 /* No version is under way, and every topic of the log belongs to a version; waits for the
  * controller to clean up. */
 void lg_oracle_check_clean(const struct lg_oracle *o);

@@ -3,80 +3,51 @@
  * are a day off. Each ends in a clear error or a refused replica; nothing crashes, hangs or serves
  * wrong data: a reader beside each test judges that.
  */
-#include <limits.h>
 #include <stdlib.h>
 
 #include "base/str.h"
-#include "test/lib/cluster_reader.h"
-#include "test/lib/oracle.h"
+#include "test/lib/ledger.h"
 #include "test/test.h"
 
-#define ALL_ROUTERS UINT_MAX
+#define ALL_ROUTERS LG_LEDGER_ALL_ROUTERS
 #define SESSION_MS 1000u
 #define ENDS_MS 60000u
 #define STORE LG_ORACLE_STORE
 
-static struct fixture {
-    struct lg_cluster cluster;
-    struct lg_oracle oracle;
-    struct lg_cluster_reader reader;
-    unsigned push_ids;
-} f;
+static struct lg_ledger f;
 
 static struct lg_cluster *const c = &f.cluster;
 
 /* --- The world. ------------------------------------------------------------------------------- */
-static bool push_ends(const char *file, struct lg_process *push)
-{
-    LG_AUTO_STR char *push_id = lg_strf("push-%u", ++f.push_ids);
-
-    lg_oracle_push(&f.oracle, file, push_id, push);
-    return lg_oracle_push_ended(&f.oracle, push);
-}
-
 static void push_next(void)
 {
-    LG_AUTO_STR char *file = lg_oracle_next_file(&f.oracle);
-    struct lg_process push = {0};
-
-    if (!push_ends(file, &push)) {
-        LG_SCOPED(lg_buf) text = {0};
-
-        lg_process_stderr(&push, &text);
-        fail_msg("a push failed with %d: %.*s", push.status, LG_FMT(lg_buf_slice(&text)));
-    }
-    lg_process_done(&push);
-    lg_cluster_wait_version(c, STORE, f.oracle.current);
+    lg_ledger_push(&f);
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    lg_cluster_start(
-        c, &(struct lg_cluster_options){
-               .controllers = 1, .routers = 2, .servers = 2, .session_timeout_ms = SESSION_MS});
-    lg_oracle_init(&f.oracle, &c->rig);
-    assert_run(&c->rig, 0, "store", "update", STORE, "--replication", "2");
-    f.push_ids = 0;
-    push_next();
-    lg_cluster_wait_replicated(c);
-    lg_cluster_reader_start(&f.reader, c, ALL_ROUTERS);
+    lg_ledger_begin(
+        &f, &(struct lg_cluster_options){
+                .controllers = 1, .routers = 2, .servers = 2, .session_timeout_ms = SESSION_MS});
+    lg_ledger_read_on(&f, ALL_ROUTERS);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    lg_ledger_done(&f); /* Who crashed does not end with 0. */
     return 0;
 }
 
 /* What was pushed is served, and every read until here was right. */
-static int tear_down(void **state)
-{
-    (void)state;
-    lg_cluster_done(c); /* Who crashed does not end with 0. */
-    return 0;
-}
-
 static void all_is_well(void)
 {
     push_next();
     lg_cluster_wait_replicated(c);
-    (void)lg_cluster_reader_end(&f.reader);
+    (void)lg_ledger_check_replicas(&f);
+    lg_ledger_reads_were_right(&f);
 }
 
 static void run_line(const char *line)

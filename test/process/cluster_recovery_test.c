@@ -2,147 +2,67 @@
  * stand still, lose their disk or are replaced, while a reader beside it judges every answer and an
  * oracle knows what was acknowledged. Nothing is lost, nothing wrong is served, no read fails.
  *
- * The moments follow LAGOON_CLUSTER_SEED (printed); LAGOON_CLUSTER_ROUNDS says how many rounds the
- * random walk has.
+ * The moments follow LAGOON_CLUSTER_SEED (printed). cluster_walk_test.c does the same at random.
  */
-#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "test/lib/cluster_reader.h"
-#include "test/lib/oracle.h"
+#include "test/lib/ledger.h"
 #include "test/test.h"
 
-#define ALL_ROUTERS UINT_MAX
-#define ROUNDS_DEFAULT 8
-#define ROUNDS_MAX 100000
-#define PAUSE_MS_MAX 4000u /* twice a session */
+#define ALL_ROUTERS LG_LEDGER_ALL_ROUTERS
 #define SESSION_MS 1000u
 #define OUTAGE_SESSIONS 10u
-#define REPLICATED_MS 60000u
+#define SHORT_BLINK "blink.timeout.ms = 2000" /* two sessions; else every move waits for 10 s */
 
-static struct fixture {
-    struct lg_cluster cluster;
-    struct lg_oracle oracle;
-    struct lg_cluster_reader reader;
-    struct lg_rand rand;
-    unsigned push_ids;
-    uint64_t push_ms; /* how long the last push took */
-} f;
+static struct lg_ledger f;
+static struct lg_rand lots; /* what is left to chance */
 
 static struct lg_cluster *const c = &f.cluster;
-
-/* --- Pushes and reads. ------------------------------------------------------------------------ */
-static void start_push(const char *file, const char *push_id, struct lg_process *out)
-{
-    *out = (struct lg_process){0};
-    lg_oracle_push(&f.oracle, file, push_id, out);
-}
-
-static char *new_push_id(void)
-{
-    return lg_strf("push-%u", ++f.push_ids);
-}
-
-static void must_end(struct lg_process *push)
-{
-    if (!lg_oracle_push_ended(&f.oracle, push)) {
-        LG_SCOPED(lg_buf) text = {0};
-
-        lg_process_stderr(push, &text);
-        fail_msg("a push failed with %d: %.*s", push->status, LG_FMT(lg_buf_slice(&text)));
-    }
-    lg_process_done(push);
-}
-
-/* Every router that runs serves the acknowledged version, complete and right. */
-static void check_routers(void)
-{
-    lg_cluster_wait_version(c, LG_ORACLE_STORE, f.oracle.current);
-    for (unsigned i = 0; i < c->count[LG_CLUSTER_ROUTER]; i++) {
-        struct lg_cluster_reading reading = {0};
-
-        if (!c->nodes[LG_CLUSTER_ROUTER][i].runs || c->nodes[LG_CLUSTER_ROUTER][i].paused)
-            continue;
-        for (int half = 0; half < 2; half++) {
-            if (lg_cluster_read(c->nodes[LG_CLUSTER_ROUTER][i].port, half, &reading) !=
-                LG_CLUSTER_READ_RIGHT)
-                fail_msg("router %u: %s", i, reading.problem);
-            assert_int_equal(reading.version, f.oracle.current);
-            assert_int_equal(reading.generation, f.oracle.generations[f.oracle.current]);
-        }
-    }
-}
-
-static void push_file(const char *file)
-{
-    LG_AUTO_STR char *push_id = new_push_id();
-    uint64_t start_us = lg_clock_mono_us();
-    struct lg_process push;
-
-    start_push(file, push_id, &push);
-    must_end(&push);
-    f.push_ms = (lg_clock_mono_us() - start_us) / 1000;
-    check_routers();
-}
-
-static void push_next(void)
-{
-    LG_AUTO_STR char *file = lg_oracle_next_file(&f.oracle);
-
-    push_file(file);
-    (void)unlink(file);
-}
 
 /* --- A cluster with a store of one version. --------------------------------------------------- */
 static void begin(unsigned controllers, unsigned routers, unsigned servers, const char *config)
 {
-    lg_cluster_start(c, &(struct lg_cluster_options){
+    lg_ledger_begin(&f, &(struct lg_cluster_options){
                             .controllers = controllers,
                             .routers = routers,
                             .servers = servers,
                             .session_timeout_ms = SESSION_MS,
                             .config = {[LG_CLUSTER_CONTROLLER] = config},
                         });
-    lg_oracle_init(&f.oracle, &c->rig);
-    assert_run(&c->rig, 0, "store", "update", LG_ORACLE_STORE, "--replication", "2");
-    f.push_ids = 0;
-    push_next();
-    lg_cluster_wait_replicated(c);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    lg_cluster_done(c);
+    lg_ledger_done(&f);
     return 0;
+}
+
+static void push_next(void)
+{
+    lg_ledger_push(&f);
+}
+
+static void check_routers(void)
+{
+    lg_ledger_check_routers(&f);
 }
 
 static void read_on(unsigned without_router)
 {
-    lg_cluster_reader_start(&f.reader, c, without_router);
+    lg_ledger_read_on(&f, without_router);
 }
 
 static void reads_were_right(void)
 {
-    (void)lg_cluster_reader_end(&f.reader);
+    (void)lg_ledger_check_replicas(&f);
+    lg_ledger_reads_were_right(&f);
 }
 
 /* --- What the cluster says. ------------------------------------------------------------------- */
-/* The leading controller's answer; NULL: it has none at the moment. */
-static struct lg_json *try_ask_leader(const char *target)
-{
-    LG_SCOPED(lg_reply) reply = {0};
-    unsigned leader = lg_cluster_leader(c);
-    struct lg_question q = {.port = c->nodes[LG_CLUSTER_CONTROLLER][leader].port, .target = target};
-
-    if (!lg_ask_try(&q, &reply) || reply.status != 200)
-        return NULL;
-    return lg_rig_json(lg_buf_slice(&reply.body));
-}
-
 struct node_wish {
     const char *id, *state; /* state NULL: any */
     int64_t least_ready;
@@ -152,7 +72,7 @@ struct node_wish {
 static bool node_is(struct lg_cluster *cluster, void *ctx)
 {
     const struct node_wish *wish = ctx;
-    LG_AUTO(lg_json) *json = try_ask_leader("/v1/nodes");
+    LG_AUTO(lg_json) *json = lg_ledger_ask_leader(&f, "/v1/nodes");
     const struct lg_json *nodes = lg_json_get(json, "nodes");
 
     (void)cluster;
@@ -249,7 +169,7 @@ struct error_wish {
 static bool tells_error(struct lg_cluster *cluster, void *ctx)
 {
     const struct error_wish *wish = ctx;
-    LG_AUTO(lg_json) *json = try_ask_leader("/v1/replicas?store_name=" LG_ORACLE_STORE);
+    LG_AUTO(lg_json) *json = lg_ledger_ask_leader(&f, "/v1/replicas?store_name=" LG_ORACLE_STORE);
     const struct lg_json *versions = lg_json_get(json, "versions"), *partitions = NULL;
 
     (void)cluster;
@@ -303,7 +223,7 @@ static void a_new_server_joins_and_takes_its_share(void **state)
     struct lg_cluster_options options = {.session_timeout_ms = SESSION_MS};
 
     (void)state;
-    begin(1, 2, 2, NULL);
+    begin(1, 2, 2, SHORT_BLINK);
     read_on(ALL_ROUTERS);
     lg_cluster_restart(c, LG_CLUSTER_SERVER, lg_cluster_add(c, LG_CLUSTER_SERVER, &options));
     wait_node("server-3", "LIVE", 2); /* Of 6 replicas on 3 servers. */
@@ -318,7 +238,7 @@ static void a_server_is_removed_for_good_and_the_others_take_over(void **state)
     unsigned leader;
 
     (void)state;
-    begin(1, 2, 3, NULL);
+    begin(1, 2, 3, SHORT_BLINK);
     read_on(ALL_ROUTERS);
     lg_cluster_kill(c, LG_CLUSTER_SERVER, 0);
     wait_node("server-1", "GONE", 0);
@@ -337,18 +257,18 @@ static void a_server_is_removed_for_good_and_the_others_take_over(void **state)
 static void kafka_dies_in_the_middle_of_a_push_and_the_push_completes(void **state)
 {
     LG_AUTO_STR char *file = NULL;
-    LG_AUTO_STR char *push_id = new_push_id();
+    LG_AUTO_STR char *push_id = lg_ledger_push_id(&f);
     struct lg_process push;
 
     (void)state;
     begin(1, 2, 2, NULL);
     read_on(ALL_ROUTERS);
     file = lg_oracle_next_file(&f.oracle);
-    start_push(file, push_id, &push);
-    (void)lg_process_ended(&push, lg_rand_below(&f.rand, f.push_ms / 2 + 1));
+    lg_ledger_push_start(&f, file, push_id, &push);
+    (void)lg_process_ended(&push, lg_rand_below(&lots, f.push_ms / 2 + 1));
     lg_kafka_server_kill(lg_cluster_kafka());
     lg_kafka_server_restart(lg_cluster_kafka());
-    must_end(&push);
+    lg_ledger_push_must_end(&f, &push);
     check_routers();
     lg_cluster_wait_replicated(c);
     reads_were_right();
@@ -419,7 +339,7 @@ static void a_controller_that_stood_still_beyond_its_session_does_not_lead_any_m
 
 static bool routers_are(struct lg_cluster *cluster, void *ctx)
 {
-    LG_AUTO(lg_json) *json = try_ask_leader("/v1/nodes");
+    LG_AUTO(lg_json) *json = lg_ledger_ask_leader(&f, "/v1/nodes");
 
     (void)cluster;
     return json != NULL && lg_json_size(lg_json_get(json, "routers")) == *(size_t *)ctx;
@@ -459,129 +379,14 @@ static void every_process_is_restarted_in_turn_and_no_read_fails(void **state)
     reads_were_right();
 }
 
-/* --- A random walk. --------------------------------------------------------------------------- */
-enum harm { KILL_NODE, PAUSE_NODE, KILL_PUSH, KILL_ZOOKEEPER, PAUSE_ZOOKEEPER, KILL_KAFKA, HARMS };
-
-struct blow {
-    enum harm harm;
-    enum lg_cluster_role role;
-    unsigned node;
-};
-
-/* Routers are left out of pauses: a client's connection to one that stands still only waits. */
-static struct blow next_blow(void)
-{
-    static const enum harm harms[] = {KILL_NODE,      KILL_NODE,       KILL_NODE,
-                                      PAUSE_NODE,     PAUSE_NODE,      KILL_PUSH,
-                                      KILL_ZOOKEEPER, PAUSE_ZOOKEEPER, KILL_KAFKA};
-    struct blow b = {.harm = harms[lg_rand_below(&f.rand, LG_ARRAY_SIZE(harms))]};
-
-    do
-        b.role = (enum lg_cluster_role)lg_rand_below(&f.rand, LG_CLUSTER_ROLES);
-    while (b.harm == PAUSE_NODE && b.role == LG_CLUSTER_ROUTER);
-    b.node = (unsigned)lg_rand_below(&f.rand, c->count[b.role]);
-    return b;
-}
-
-static void strike(const struct blow *b, struct lg_process *push)
-{
-    static const char *const names[HARMS] = {"kill -9 of",           "SIGSTOP of",
-                                             "kill -9 of the push",  "kill -9 of ZooKeeper",
-                                             "SIGSTOP of ZooKeeper", "kill -9 of Kafka"};
-
-    print_message("  %s %s\n", names[b->harm],
-                  b->harm <= PAUSE_NODE ? c->nodes[b->role][b->node].name : "");
-    if (b->harm == KILL_NODE)
-        lg_cluster_kill(c, b->role, b->node);
-    else if (b->harm == PAUSE_NODE)
-        lg_cluster_pause(c, b->role, b->node);
-    else if (b->harm == KILL_PUSH)
-        lg_process_kill(push);
-    else if (b->harm == KILL_ZOOKEEPER)
-        lg_zookeeper_server_kill(lg_cluster_zookeeper());
-    else if (b->harm == PAUSE_ZOOKEEPER)
-        lg_zookeeper_server_stop(lg_cluster_zookeeper());
-    else
-        lg_kafka_server_kill(lg_cluster_kafka());
-}
-
-static void heal(const struct blow *b)
-{
-    if (b->harm == KILL_NODE)
-        lg_cluster_restart(c, b->role, b->node);
-    else if (b->harm == PAUSE_NODE)
-        lg_cluster_resume(c, b->role, b->node);
-    else if (b->harm == KILL_ZOOKEEPER)
-        lg_zookeeper_server_restart(lg_cluster_zookeeper());
-    else if (b->harm == PAUSE_ZOOKEEPER)
-        lg_zookeeper_server_continue(lg_cluster_zookeeper());
-    else if (b->harm == KILL_KAFKA)
-        lg_kafka_server_restart(lg_cluster_kafka());
-}
-
-/* A push is struck at a random moment and healed at another. What it acknowledged is served; one
- * that was killed is continued under its id, one that gave up is begun anew. */
-static void one_round(void)
-{
-    LG_AUTO_STR char *file = lg_oracle_next_file(&f.oracle);
-    LG_AUTO_STR char *push_id = new_push_id();
-    struct blow blow = next_blow();
-    struct lg_process push;
-    bool acknowledged;
-
-    start_push(file, push_id, &push);
-    (void)lg_process_ended(&push, lg_rand_below(&f.rand, f.push_ms + 1));
-    strike(&blow, &push);
-    (void)lg_process_ended(&push, lg_rand_below(&f.rand, PAUSE_MS_MAX));
-    heal(&blow);
-    acknowledged = lg_oracle_push_ended(&f.oracle, &push);
-    if (!acknowledged) {
-        LG_AUTO_STR char *id =
-            push.status == LG_PROCESS_KILLED ? lg_strdup(push_id) : new_push_id();
-        struct lg_process again;
-
-        print_message("  the push ended with %d\n", push.status);
-        (void)lg_cluster_leader(c);
-        start_push(file, id, &again);
-        must_end(&again);
-    }
-    lg_process_done(&push);
-    check_routers();
-    lg_cluster_wait_replicated(c);
-    (void)unlink(file);
-}
-
-static uint64_t number_from_env(const char *name, uint64_t max, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    uint64_t number = otherwise;
-
-    if (text != NULL && !lg_parse_u64(lg_slice_str(text), max, &number))
-        fail_msg("%s is not a number", name);
-    return number;
-}
-
-static void a_random_walk_of_kills_and_pauses_loses_nothing(void **state)
-{
-    uint64_t rounds = number_from_env("LAGOON_CLUSTER_ROUNDS", ROUNDS_MAX, ROUNDS_DEFAULT);
-
-    (void)state;
-    begin(2, 2, 3, NULL);
-    read_on(ALL_ROUTERS);
-    for (uint64_t i = 0; i < rounds; i++)
-        one_round();
-    push_next();
-    reads_were_right();
-}
-
 /* --- The program. ----------------------------------------------------------------------------- */
 static int set_up_engines(void **state)
 {
-    uint64_t seed = number_from_env("LAGOON_CLUSTER_SEED", UINT64_MAX, lg_rand_os_seed());
+    uint64_t seed = lg_ledger_number("LAGOON_CLUSTER_SEED", UINT64_MAX, lg_rand_os_seed());
 
     (void)state;
     print_message("LAGOON_CLUSTER_SEED=%llu\n", (unsigned long long)seed);
-    lg_rand_seed(&f.rand, seed);
+    lg_rand_seed(&lots, seed);
     lg_cluster_engines_start();
     return 0;
 }
@@ -609,7 +414,6 @@ int main(void)
         TEST(a_controller_that_stood_still_beyond_its_session_does_not_lead_any_more),
         TEST(a_router_that_stood_still_beyond_its_session_reads_what_is_new),
         TEST(every_process_is_restarted_in_turn_and_no_read_fails),
-        TEST(a_random_walk_of_kills_and_pauses_loses_nothing),
     };
     const char *only = getenv("LAGOON_CLUSTER_ONLY");
 
