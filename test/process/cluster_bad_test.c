@@ -4,7 +4,9 @@
  * wrong data: a reader beside each test judges that.
  */
 #include <stdlib.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "test/lib/ledger.h"
 #include "test/test.h"
@@ -12,6 +14,7 @@
 #define ALL_ROUTERS LG_LEDGER_ALL_ROUTERS
 #define SESSION_MS 1000u
 #define ENDS_MS 60000u
+#define CLOCK_SLACK_S 3600
 #define STORE LG_ORACLE_STORE
 
 static struct lg_ledger f;
@@ -56,15 +59,6 @@ static void run_line(const char *line)
         fail_msg("failed: %s", line);
 }
 
-static void zookeeper(const char *what, const char *path, const char *text)
-{
-    LG_AUTO_STR char *line =
-        lg_strf("/usr/bin/python3 test/process/cluster_break.py %s %s /lagoon/%s/%s '%s'", what,
-                lg_cluster_zookeeper()->address, c->name, path, text);
-
-    run_line(line);
-}
-
 static uint16_t controller_port(void)
 {
     return c->nodes[LG_CLUSTER_CONTROLLER][0].port;
@@ -100,26 +94,77 @@ static void wait_answer(uint16_t port, const char *target, const char *part, con
 }
 
 /* --- Nodes with junk. ------------------------------------------------------------------------- */
-static void nodes_of_zookeeper_with_junk_are_left_out_and_counted(void **state)
+/* The catalog, which every process has, reads all of these; the next one only who leads. */
+static const char *const junk_paths[] = {"/instances/junk", "/routers/junk", "/controllers/junk",
+                                         "/stores/junk", "/assignment/junk_v1"};
+#define LEADERS_JUNK_PATH "/nodes/junk"
+#define SERVERS_JUNK_PATH "/replicas/" STORE "_v1/server-1" /* over what it says itself */
+
+/* `text` NULL: removes them. */
+static void set_junk(const char *text)
 {
-    static const char *const paths[] = {
-        "instances/junk", "routers/junk",       "controllers/junk",          "nodes/junk",
-        "stores/junk",    "assignment/junk_v1", "replicas/" STORE "_v1/junk"};
+    LG_SCOPED(lg_buf) line = {0};
+
+    lg_buf_appendf(&line, "/usr/bin/python3 test/process/cluster_break.py %s %s /lagoon/%s%s",
+                   text == NULL ? "remove" : "set", lg_cluster_zookeeper()->address, c->name,
+                   LEADERS_JUNK_PATH);
+    if (text != NULL)
+        lg_buf_appendf(&line, " '%s' /lagoon/%s%s", text, c->name, SERVERS_JUNK_PATH);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(junk_paths); i++)
+        lg_buf_appendf(&line, " /lagoon/%s%s", c->name, junk_paths[i]);
+    lg_buf_append_byte(&line, 0);
+    run_line((const char *)line.data);
+}
+
+static void wait_junk_count(size_t count)
+{
+    LG_AUTO_STR char *metric = lg_strf("\nlagoon_catalog_junk_nodes %zu\n", count);
+
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++)
+        for (unsigned i = 0; i < c->count[role]; i++)
+            wait_answer(c->nodes[role][i].port, "/metrics", metric, NULL);
+}
+
+/* Once for each path, however often the node is read. */
+static void expect_told_once(struct lg_cluster_node *n, const char *path)
+{
+    LG_AUTO_STR char *line = lg_strf(" catalog_node_unreadable path=%s reason=", path);
+    LG_SCOPED(lg_buf) log = {0};
+    const char *at;
+
+    lg_process_stderr(&n->process, &log);
+    lg_buf_append_byte(&log, 0);
+    at = strstr((const char *)log.data, line);
+    if (at == NULL || strstr(at + 1, line) != NULL)
+        fail_msg("%s should tell once of %s: %s", n->name, path, (const char *)log.data);
+}
+
+static void nodes_of_zookeeper_with_junk_are_left_out_counted_and_told_once(void **state)
+{
     static const char *const junk[] = {"noise", "{", "[1,2]",
                                        "{\"url\":7,\"host\":[],\"port\":-1}"};
 
     (void)state;
-    for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++)
-        for (size_t n = 0; n < LG_ARRAY_SIZE(junk); n++)
-            zookeeper("set", paths[i], junk[n]);
-    for (unsigned i = 0; i < c->count[LG_CLUSTER_ROUTER]; i++)
-        wait_answer(c->nodes[LG_CLUSTER_ROUTER][i].port, "/metrics", "lagoon_catalog_junk_nodes",
-                    NULL);
+    wait_junk_count(0);
+    for (size_t n = 0; n < LG_ARRAY_SIZE(junk); n++) {
+        set_junk(junk[n]);
+        wait_junk_count(LG_ARRAY_SIZE(junk_paths) + 1);
+    }
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
+        expect_told_once(&c->nodes[role][0], SERVERS_JUNK_PATH);
+        for (size_t i = 0; i < LG_ARRAY_SIZE(junk_paths); i++)
+            expect_told_once(&c->nodes[role][0], junk_paths[i]);
+    }
+    lg_ledger_check_routers(&f);
     /* Who starts among them is not disturbed either. */
     for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
         lg_cluster_stop(c, (enum lg_cluster_role)role, 0);
         lg_cluster_restart(c, (enum lg_cluster_role)role, 0);
     }
+    wait_junk_count(LG_ARRAY_SIZE(junk_paths)); /* server-1 has said its own again. */
+    lg_cluster_wait_replicated(c);
+    set_junk(NULL);
+    wait_junk_count(0);
     all_is_well();
 }
 
@@ -262,15 +307,32 @@ static void an_emptied_zookeeper_costs_no_server_its_data(void **state)
 static void shift_clock(const char *library, const char *seconds)
 {
     assert_int_equal(setenv("LD_PRELOAD", library, 1), 0);
-    assert_int_equal(setenv("LAGOON_TEST_CLOCK_S", seconds, 1), 0);
+    assert_int_equal(setenv("SHIFT_CLOCK_S", seconds, 1), 0);
     assert_int_equal(setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1), 0);
 }
 
 static void clear_clock(void)
 {
     assert_int_equal(unsetenv("LD_PRELOAD"), 0);
-    assert_int_equal(unsetenv("LAGOON_TEST_CLOCK_S"), 0);
+    assert_int_equal(unsetenv("SHIFT_CLOCK_S"), 0);
     assert_int_equal(unsetenv("ASAN_OPTIONS"), 0);
+}
+
+/* Its log says what time it takes it to be. */
+static void expect_clock(struct lg_cluster_node *n, int64_t off_s)
+{
+    LG_SCOPED(lg_buf) log = {0};
+    struct tm told = {0};
+    int64_t is_off_s;
+
+    lg_process_stderr(&n->process, &log);
+    lg_buf_append_byte(&log, 0);
+    if (strptime((const char *)log.data, "%Y-%m-%dT%H:%M:%S", &told) == NULL)
+        fail_msg("%s begins its log without a time: %s", n->name, (const char *)log.data);
+    is_off_s = (int64_t)timegm(&told) - (int64_t)(lg_clock_wall_ms() / 1000);
+    if (llabs(is_off_s - off_s) > CLOCK_SLACK_S)
+        fail_msg("the clock of %s is off by %lld s, not by %lld", n->name, (long long)is_off_s,
+                 (long long)off_s);
 }
 
 static void clocks_that_are_a_day_off_disturb_nobody(void **state)
@@ -288,6 +350,7 @@ static void clocks_that_are_a_day_off_disturb_nobody(void **state)
             lg_cluster_launch(c, (enum lg_cluster_role)role, (unsigned)n % c->count[role]);
             clear_clock();
             lg_cluster_wait_ready(c, (enum lg_cluster_role)role, (unsigned)n % c->count[role]);
+            expect_clock(&c->nodes[role][(unsigned)n % c->count[role]], strtoll(by[n], NULL, 10));
         }
         lg_cluster_wait_replicated(c);
         push_next();
@@ -315,7 +378,7 @@ static int tear_down_engines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(nodes_of_zookeeper_with_junk_are_left_out_and_counted),
+        TEST(nodes_of_zookeeper_with_junk_are_left_out_counted_and_told_once),
         TEST(a_topic_deleted_by_hand_is_told_by_who_needs_it_and_the_others_serve_on),
         TEST(a_topic_deleted_in_the_middle_of_a_push_ends_the_push),
         TEST(records_that_nobody_may_take_end_the_push_with_their_position),

@@ -3,9 +3,9 @@
 
     cluster_break.py trim BROKER TOPIC PARTITIONS N    removes the records before offset N, as retention would; -1: all
     cluster_break.py delete BROKER TOPIC               deletes the topic
-    cluster_break.py set ADDRESS PATH TEXT             writes a node of ZooKeeper, made when it is not there
+    cluster_break.py set ADDRESS PATH TEXT [PATH…]     writes nodes of ZooKeeper, made when they are not there
     cluster_break.py get ADDRESS PATH                  prints it
-    cluster_break.py remove ADDRESS PATH               removes it, with what lies below
+    cluster_break.py remove ADDRESS PATH…              removes them, with what lies below
 
 The clients are python3-kafka, python3-kazoo and, where the first knows no such request, a socket."""
 import socket
@@ -52,18 +52,19 @@ def delete(broker, topic):
     admin.close()
 
 
-def zookeeper(address, what, path, value):
+def zookeeper(address, what, paths, value):
     import kazoo.client
     client = kazoo.client.KazooClient(hosts=address, timeout=4)
     client.start(timeout=60)
-    if what == "get":
-        sys.stdout.write(client.get(path)[0].decode())
-    elif what == "remove":
-        client.delete(path, recursive=True)
-    elif client.exists(path):
-        client.set(path, value.encode())
-    else:
-        client.create(path, value.encode())
+    for path in paths:
+        if what == "get":
+            sys.stdout.write(client.get(path)[0].decode())
+        elif what == "remove":
+            client.delete(path, recursive=True)
+        elif client.exists(path):
+            client.set(path, value.encode())
+        else:
+            client.create(path, value.encode())
     client.stop()
 
 
@@ -76,7 +77,7 @@ def main():
     elif what == "delete":
         delete(where, name)
     elif what in ("set", "get", "remove"):
-        zookeeper(where, what, name, sys.argv[4] if what == "set" else "")
+        zookeeper(where, what, [name] + sys.argv[5 if what == "set" else 4:], sys.argv[4] if what == "set" else "")
     else:
         sys.exit(__doc__)
 

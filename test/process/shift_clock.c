@@ -1,4 +1,4 @@
-/* A library to preload: the wall clock of the process is off by LAGOON_TEST_CLOCK_S seconds; the
+/* A library to preload: the wall clock of the process is off by SHIFT_CLOCK_S seconds; the
  * monotonic one is not. cluster_bad_test compiles it. (libfaketime would bend waits on conditions
  * as well.)
  */
@@ -10,7 +10,7 @@
 
 static time_t shift(void)
 {
-    const char *text = getenv("LAGOON_TEST_CLOCK_S");
+    const char *text = getenv("SHIFT_CLOCK_S");
 
     return text == NULL ? 0 : (time_t)strtoll(text, NULL, 10);
 }
