@@ -15,6 +15,7 @@
 #define SESSION_MS 2000u
 #define STOP_MS 60000u
 #define POLL_MS 10u
+#define LOG_SHOWN_BYTES 3000u
 #define TROUBLES_BYTES (LG_CLUSTER_NODES_MAX * sizeof(unsigned))
 
 static struct lg_zookeeper_server zookeeper;
@@ -299,14 +300,35 @@ void lg_cluster_wipe(struct lg_cluster *c, unsigned server)
 }
 
 /* --- Conditions. ------------------------------------------------------------------------------ */
+/* The last that each process said. */
+static void show_logs(const struct lg_cluster *c)
+{
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
+        for (unsigned i = 0; i < c->count[role]; i++) {
+            const struct lg_cluster_node *n = &c->nodes[role][i];
+            LG_SCOPED(lg_buf) log = {0};
+            struct lg_slice tail;
+
+            if (n->process.pid == 0)
+                continue;
+            lg_process_stderr(&n->process, &log);
+            tail = lg_slice_skip(lg_buf_slice(&log),
+                                 log.size - LG_MIN(log.size, (size_t)LOG_SHOWN_BYTES));
+            print_message("--- %s:\n%.*s\n", n->name, LG_FMT(tail));
+        }
+    }
+}
+
 void lg_cluster_until(struct lg_cluster *c, bool (*holds)(struct lg_cluster *c, void *ctx),
                       void *ctx, const char *what)
 {
     uint64_t until_us = lg_clock_mono_us() + LG_CLUSTER_WAIT_MS * UINT64_C(1000);
 
     while (!holds(c, ctx)) {
-        if (lg_clock_mono_us() > until_us)
+        if (lg_clock_mono_us() > until_us) {
+            show_logs(c);
             fail_msg("after %u ms still not: %s", LG_CLUSTER_WAIT_MS, what);
+        }
         lg_process_pause(POLL_MS);
     }
 }

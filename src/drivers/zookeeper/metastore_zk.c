@@ -527,6 +527,18 @@ static uint64_t tick_us(const struct lg_zk_session *s)
     return LG_MAX(s->session_us / TICKS, 10 * LG_MS);
 }
 
+/* A client that has not noticed anything, as when this process alone stood still, tells nothing
+ * either: its session, and the nodes in its name, would live on and nobody would open another. One
+ * that is disconnected tells when it has an answer. */
+static void give_up(struct lg_zk_session *s)
+{
+    bool notices_nothing = s->connected;
+
+    lose(s, "it has not answered for the session timeout");
+    if (notices_nothing && !s->turning)
+        turn(s);
+}
+
 static void ticked(struct lg_timer *timer)
 {
     struct lg_zk_session *s = LG_CONTAINER_OF(timer, struct lg_zk_session, tick);
@@ -534,7 +546,7 @@ static void ticked(struct lg_timer *timer)
 
     lg_timer_start(s->lane, &s->tick, tick_us(s), ticked);
     if (!s->lost && now_us - s->heard_us >= s->session_us)
-        lose(s, "it has not answered for the session timeout");
+        give_up(s);
     fail_until(s, now_us);
     if (s->connected && !s->beating) {
         s->beating = true;

@@ -7,6 +7,7 @@
 #include "test/lib/zookeeper_world.h"
 #include "test/test.h"
 
+#include "base/clock.h"
 #include "base/health.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -165,6 +166,41 @@ static void a_session_that_zookeeper_ends_is_followed_by_another(void **state)
     lg_zkw_assert_value(&w, i.session, "/me", "again");
     lg_zkw_unwatch(&w, &x);
     lg_zkw_close(&w, i.session);
+    lg_zkw_done(&w);
+}
+
+static void stand_still(void *ctx)
+{
+    uint64_t until_us = lg_clock_mono_us() + LG_ZKW_SHORT_MS * UINT64_C(1300);
+
+    (void)ctx;
+    while (lg_clock_mono_us() < until_us)
+        lg_process_pause(10);
+}
+
+/* The lane gives the session up; the client, whose threads went on, has nothing to tell. */
+static void
+a_lane_that_stands_still_gets_another_session_from_a_client_that_noticed_nothing(void **state)
+{
+    (void)state;
+    struct lg_metastore *s;
+    struct lg_error err = {0};
+    struct lg_zkw_watcher x;
+    struct lg_zkw w;
+
+    lg_zkw_init(&w, LG_ZKW_SHORT_MS);
+    s = lg_zkw_open(&w);
+    assert_ok(lg_zkw_change(&w, s, LG_META_CREATE_EPHEMERAL, "/live/me", "here"));
+    lg_zkw_watch(&w, s, &x, "/live");
+    x.want_lost = 1;
+    lg_log_env_on_home(&w.env, stand_still, NULL);
+    lg_log_env_run_until(&w.env, lg_zkw_is_told, &x);
+    assert_true(lg_metastore_zk_epoch(s) >= 2);
+    lg_zkw_assert_value(&w, s, "/live/me", NULL); /* It went with the session. */
+    assert_ok(lg_zkw_change(&w, s, LG_META_CREATE_EPHEMERAL, "/live/me", "again"));
+    lg_zkw_assert_value(&w, s, "/live/me", "again");
+    lg_zkw_unwatch(&w, &x);
+    lg_zkw_close(&w, s);
     lg_zkw_done(&w);
 }
 
@@ -332,6 +368,8 @@ int main(void)
         cmocka_unit_test(writes_of_two_sessions_do_not_mix),
         cmocka_unit_test(a_server_that_stands_still_ends_the_session),
         cmocka_unit_test(a_session_that_zookeeper_ends_is_followed_by_another),
+        cmocka_unit_test(
+            a_lane_that_stands_still_gets_another_session_from_a_client_that_noticed_nothing),
         cmocka_unit_test(a_restart_of_the_server_keeps_session_and_data),
         cmocka_unit_test(what_was_acknowledged_before_a_crash_is_there),
         cmocka_unit_test(closing_ends_every_operation_once),
