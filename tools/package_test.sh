@@ -36,6 +36,22 @@ for role in controller router server; do
         fail "the sample configuration of the $role is refused"
 done
 
+# Installed by dpkg itself, into a root of its own: the name of Venice's tool and the completion of it.
+installed=$work/installed
+mkdir -p "$installed/var/lib/dpkg/info" "$installed/var/lib/dpkg/updates"
+touch "$installed/var/lib/dpkg/status"
+dpkg --root="$installed" --force-depends --force-not-root --force-script-chrootless --unpack "$main" >"$work/dpkg" 2>&1 ||
+    { cat "$work/dpkg"; fail "dpkg does not unpack it"; }
+tool=$installed/usr/bin/venice-admin-tool
+[ -x "$tool" ] || fail "no venice-admin-tool"
+"$tool" --help | grep -q -- '--list-stores' || fail "venice-admin-tool --help lists no commands of Venice's"
+"$tool" --migrate-store --store s --cluster-src a 2>"$work/refused" && fail "venice-admin-tool takes what Lagoon has not"
+grep -q 'not in Lagoon: --migrate-store' "$work/refused" || { cat "$work/refused"; fail "venice-admin-tool refuses without a word"; }
+[ -s "$installed/usr/share/man/man1/venice-admin-tool.1.gz" ] || fail "no manual page of venice-admin-tool"
+for file in bash-completion/completions/venice-admin-tool fish/vendor_completions.d/venice-admin-tool.fish; do
+    grep -q venice-admin-tool "$installed/usr/share/$file" || fail "no completion $file"
+done
+
 # What the unit starts, with its configuration, but in a directory of ours.
 sed "s|/var/lib/lagoon|$work/data|" "$work/root/etc/lagoon/lagoon.conf" >"$work/lagoon.conf"
 "$work/root/usr/bin/lagoon" standalone --config "$work/lagoon.conf" --controller-port 0 --router-port 0 \
@@ -43,6 +59,9 @@ sed "s|/var/lib/lagoon|$work/data|" "$work/root/etc/lagoon/lagoon.conf" >"$work/
 pid=$!
 for _ in $(seq 600); do [ -f "$work/data/endpoints.json" ] && break; sleep 0.05; done
 "$work/root/usr/bin/lagoon" store list --data "$work/data" >/dev/null || { cat "$work/log"; fail "it does not answer"; }
+url=$(sed -n 's/.*"controller": *"\([^"]*\)".*/\1/p' "$work/data/endpoints.json")
+"$tool" --list-stores --url "${url:?is not in endpoints.json}" --cluster lagoon-0 --flat-json | grep -q '"stores":\[\]' ||
+    { cat "$work/log"; fail "venice-admin-tool does not list the stores"; }
 kill -TERM $pid
 wait $pid || { cat "$work/log"; fail "SIGTERM ended it with status $?"; }
 echo "package ok"

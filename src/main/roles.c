@@ -12,7 +12,7 @@
 #define READY_PAUSE_US (5 * LG_MS)
 #define DIGEST_BYTES_MAX ((size_t)1024)
 #define CLUSTERS_SHOWN_MAX 20u
-#define KAFKA_ASK_US (10 * LG_SEC) /* between two questions whether it is there */
+#define KAFKA_ASK_US (10 * LG_SEC) /* between two questions whether it is there, and for each */
 
 /* --- ZooKeeper. ------------------------------------------------------------------------------- */
 /* The first line of a file. */
@@ -193,11 +193,11 @@ static enum lg_rc check_cluster(struct lg_roles *r, struct lg_error *err)
 
 /* --- Kafka, and the role. --------------------------------------------------------------------- */
 /* Which topics are there? Any answer will do: it shows that a broker is there and lets us in. */
-static void ask_kafka(struct lg_roles *r, void (*done)(struct lg_pubsub_op *op))
+static void ask_kafka(struct lg_roles *r, uint64_t wait_us, void (*done)(struct lg_pubsub_op *op))
 {
     r->asking = true;
     r->ask = (struct lg_pubsub_op){.kind = LG_PUBSUB_LIST, .lane = r->lane, .done = done};
-    r->ask.deadline_us = lg_lane_now_us(r->lane) + r->o->start_timeout * LG_MS;
+    r->ask.deadline_us = lg_lane_now_us(r->lane) + wait_us;
     lg_pubsub_submit(lg_log_url_pubsub(r->log), &r->ask);
 }
 
@@ -247,7 +247,7 @@ static void open_log_step(void *ctx)
             .url = url, .lane = r->lane, .transport = r->stage.transport, .kafka = r->o},
         &r->log, &r->err);
     if (r->rc == LG_OK)
-        ask_kafka(r, first_answer);
+        ask_kafka(r, r->o->start_timeout * LG_MS, first_answer);
     else
         lg_stage_done(&r->stage);
 }
@@ -267,7 +267,7 @@ static void look(void *ctx)
         lg_health_warn("kafka", r->kafka_answers, "%s",
                        r->kafka_answers ? "" : "does not answer; pushes wait");
         if (!r->asking && lg_lane_now_us(r->lane) >= r->ask_again_us)
-            ask_kafka(r, later_answer);
+            ask_kafka(r, KAFKA_ASK_US, later_answer);
     }
 }
 

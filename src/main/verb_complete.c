@@ -181,10 +181,16 @@ int lg_verb_man(const struct lg_command *command)
     if (command->argument_count > 0 &&
         (!lg_command_match(command->argument_count, command->arguments, &kind, &used) ||
          used != command->argument_count)) {
-        (void)lg_error_set(&err, LG_ERR_NOT_FOUND,
-                           "no manual page for '%s'; `lagoon help` lists the commands, and there "
-                           "is lagoon.conf",
-                           command->arguments[0]);
+        if (lg_command_help_group(&out, command->arguments[0]))
+            (void)lg_error_set(&err, LG_ERR_NOT_FOUND,
+                               "no manual page for '%s' alone; each of its commands has one, and "
+                               "`lagoon %s --help` lists them",
+                               command->arguments[0], command->arguments[0]);
+        else
+            (void)lg_error_set(&err, LG_ERR_NOT_FOUND,
+                               "no manual page for '%s'; `lagoon help` lists the commands, and "
+                               "there is lagoon.conf",
+                               command->arguments[0]);
         return lg_cli_fail(&err);
     }
     lg_manual_command(&out, kind, lg_cli_options(kind));

@@ -180,6 +180,8 @@ static void an_unknown_page_is_told(void **state)
     (void)state;
     assert_run(&rig, 3, "man", "psuh");
     lg_rig_assert_err(&rig, "no manual page for 'psuh'");
+    assert_run(&rig, 3, "man", "profile");
+    lg_rig_assert_err(&rig, "`lagoon profile --help` lists them");
 }
 
 static void every_command_has_help_with_an_example(void **state)
@@ -242,6 +244,45 @@ static void flat_json_of_a_list_is_all_of_it(void **state)
     }
 }
 
+/* Is the line one of ours, but for arguments that it leaves out? */
+static bool is_command(const char *line, struct lg_error *err)
+{
+    LG_AUTO_STR char *copy = lg_strdup(line);
+    LG_SCOPED(lg_command) command = {0};
+    const char *words[32];
+    size_t n = 0;
+
+    for (char *rest = copy, *word; n < 32 && (word = strsep(&rest, " ")) != NULL;)
+        words[n++] = word;
+    assert_string_equal(words[0], "lagoon");
+    return lg_command_parse(n - 1, words + 1, &command, err) == LG_OK ||
+           strncmp(err->text, "too few arguments", 17) == 0;
+}
+
+/* What is written to operators between backticks can be typed: in pages, and in what the tables of
+ * commands say. */
+static void every_command_that_a_page_names_exists(void **state)
+{
+    LG_SCOPED(lg_buf) lines = {0};
+    unsigned n = 0;
+
+    (void)state;
+    run_script("bash",
+               "grep -ohE '`lagoon [a-z-]+( [^`|]*)?`' README.md docs/operations/*.md "
+               "src/admin/*.def src/main/*.def | tr -d '`' | sort -u",
+               &lines);
+    for (char *rest = (char *)lines.data, *line; (line = strsep(&rest, "\n")) != NULL;) {
+        struct lg_error err = {0};
+
+        if (*line == '\0')
+            continue;
+        n++;
+        if (!is_command(line, &err))
+            fail_msg("`%s`: %s", line, err.text);
+    }
+    assert_in_range(n, 50, 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +295,7 @@ int main(void)
         cmocka_unit_test(an_unknown_page_is_told),
         cmocka_unit_test(every_command_has_help_with_an_example),
         cmocka_unit_test(a_group_of_commands_has_a_page_and_alone_is_a_mistake),
+        cmocka_unit_test(every_command_that_a_page_names_exists),
         cmocka_unit_test(flat_json_of_a_list_is_all_of_it),
     };
 
