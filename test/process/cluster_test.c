@@ -415,7 +415,8 @@ int main(void)
                                         set_up_small, tear_down),
     };
 
-    if (getenv("LAGOON_CLUSTER_ONLY") != NULL) /* cmocka's pattern, while one of them is looked at */
+    if (getenv("LAGOON_CLUSTER_ONLY") !=
+        NULL) /* cmocka's pattern, while one of them is looked at */
         cmocka_set_test_filter(getenv("LAGOON_CLUSTER_ONLY"));
     return cmocka_run_group_tests(tests, set_up_engines, tear_down_engines);
 }
