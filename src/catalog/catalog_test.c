@@ -54,8 +54,8 @@ static void shaky_unwatch(struct lg_metastore *ms, struct lg_meta_watch *watch,
     lg_metastore_unwatch(LG_CONTAINER_OF(ms, struct shaky, ms)->real, watch, closed);
 }
 
-static const struct lg_metastore_ops shaky_ops = {"shaky", shaky_submit, shaky_watch,
-                                                  shaky_unwatch};
+static const struct lg_metastore_ops shaky_ops = {
+    .name = "shaky", .submit = shaky_submit, .watch = shaky_watch, .unwatch = shaky_unwatch};
 
 /* --- The world. --------------------------------------------------------------------------------
  */

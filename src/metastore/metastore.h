@@ -85,6 +85,8 @@ struct lg_metastore_ops {
      * run on that lane. */
     void (*unwatch)(struct lg_metastore *ms, struct lg_meta_watch *watch,
                     void (*closed)(struct lg_meta_watch *watch));
+    /* On the session's home lane, see lg_metastore_silence. NULL: nothing lies between. */
+    bool (*silence)(struct lg_metastore *ms, uint64_t *out_us, struct lg_error *err);
 };
 
 struct lg_metastore { /* The head that every driver embeds first: one per session. */
@@ -103,6 +105,15 @@ static inline void lg_metastore_unwatch(struct lg_metastore *ms, struct lg_meta_
                                         void (*closed)(struct lg_meta_watch *watch))
 {
     ms->ops->unwatch(ms, watch, closed);
+}
+/* Is the other side away, so that a caller had better not wait for an operation? Then err says so,
+ * with the remedy (LG_ERR_UNAVAILABLE or LG_ERR_REFUSED). `*out_us` is in any case how long ago it
+ * was heard: what was read before is at most so old. On the session's home lane. */
+static inline bool lg_metastore_silence(struct lg_metastore *ms, uint64_t *out_us,
+                                        struct lg_error *err)
+{
+    *out_us = 0;
+    return ms->ops->silence != NULL && ms->ops->silence(ms, out_us, err);
 }
 
 #endif

@@ -265,11 +265,26 @@ static void proxy_unwatch(struct lg_metastore *ms, struct lg_meta_watch *watch,
     lg_lane_post(watch->lane, &watch->task);
 }
 
+static bool proxy_silence(struct lg_metastore *ms, uint64_t *out_us, struct lg_error *err)
+{
+    const struct lg_meta_proxy *p = LG_CONTAINER_OF(ms, struct lg_meta_proxy, head);
+
+    *out_us = lg_lane_now_us(p->lane) - p->heard_us;
+    if (*out_us < LG_META_SIM_GRACE_MS * LG_MS)
+        return false;
+    (void)lg_error_set(err, LG_ERR_UNAVAILABLE,
+                       "the metadata cannot be reached: no answer for %llu s; changes are refused "
+                       "until there is one, ask again",
+                       (unsigned long long)(*out_us / LG_SEC));
+    return true;
+}
+
 static const struct lg_metastore_ops ops = {
     .name = "metastore_sim",
     .submit = proxy_submit,
     .watch = proxy_watch,
     .unwatch = proxy_unwatch,
+    .silence = proxy_silence,
 };
 
 /* --- Life. -------------------------------------------------------------------------------------

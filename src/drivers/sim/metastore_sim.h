@@ -21,6 +21,7 @@
 struct lg_meta_sim;
 
 #define LG_META_SIM_SESSION_MS 4000u /* of silence, then a session is over */
+#define LG_META_SIM_GRACE_MS 2500u   /* of silence, then lg_metastore_silence says so */
 #define LG_META_SIM_PING_MS 1000u
 #define LG_META_SIM_OP_MS 5000u /* an operation fails with LG_ERR_UNAVAILABLE after this */
 

@@ -289,11 +289,34 @@ static void zk_unwatch(struct lg_metastore *ms, struct lg_meta_watch *watch,
     lg_zk_watch_stop(of(ms), watch, closed);
 }
 
+/* A request that only asks for an answer is sent with each tick, so an answer is never much older
+ * than one while all is well. */
+static bool zk_silence(struct lg_metastore *ms, uint64_t *out_us, struct lg_error *err)
+{
+    const struct lg_zk_session *s = of(ms);
+    uint64_t silent_us = lg_lane_now_us(s->lane) - s->heard_us;
+    uint64_t grace_us = s->session_us / (s->connected ? 2 : 4);
+
+    *out_us = silent_us;
+    if (!s->lost && !s->refused && silent_us < grace_us)
+        return false;
+    if (s->refused)
+        (void)lg_zk_session_silence(s, err);
+    else
+        (void)lg_error_set(err, LG_ERR_UNAVAILABLE,
+                           "ZooKeeper at %s has not answered for %llu s: changes are refused until "
+                           "it does, reads of data go on; check that it runs and "
+                           "zookeeper.address, and ask again",
+                           s->address, (unsigned long long)(silent_us / LG_SEC));
+    return true;
+}
+
 static const struct lg_metastore_ops ops = {
     .name = "zookeeper",
     .submit = zk_submit,
     .watch = zk_watch,
     .unwatch = zk_unwatch,
+    .silence = zk_silence,
 };
 
 /* --- Failing what is pending ---------------------------------------------------------------- */

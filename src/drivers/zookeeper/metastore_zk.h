@@ -8,6 +8,8 @@
  *   Time.     An operation ends within one session timeout of its submission. Without a connection
  *             it waits for one so long, and not at all once the session counts as lost: then it is
  *             refused with LG_ERR_UNAVAILABLE at once, with a sentence that says since when.
+ *   Silence.  lg_metastore_silence says that it is away after half a session timeout without an
+ *             answer, and after a quarter when there is no connection.
  *   Writes.   One is under way at a time; each is one multi, preceded by reads where the port
  *             promises more than a multi can say (parents, PUT, REMOVE_TREE). What these reads saw
  *             is checked by the multi itself, and read again when it no longer holds, at most

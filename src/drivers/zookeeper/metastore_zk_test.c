@@ -84,6 +84,14 @@ static void writes_of_two_sessions_do_not_mix(void **state)
 
 /* --- Lost connections and sessions ---------------------------------------------------------- */
 
+static bool is_heard(void *session)
+{
+    struct lg_error ignored;
+    uint64_t silent_us;
+
+    return !lg_metastore_silence(session, &silent_us, &ignored);
+}
+
 static void a_server_that_stands_still_ends_the_session(void **state)
 {
     (void)state;
@@ -93,11 +101,13 @@ static void a_server_that_stands_still_ends_the_session(void **state)
     struct lg_zkw_watcher x;
     uint64_t epoch;
     unsigned before;
+    uint64_t silent_us;
     struct lg_zkw w;
 
     lg_zkw_init(&w, LG_ZKW_SHORT_MS);
     s = lg_zkw_open(&w);
     assert_int_equal(lg_metastore_zk_epoch(s), 1);
+    lg_log_env_run_until(&w.env, is_heard, s);
     assert_ok(lg_zkw_change(&w, s, LG_META_CREATE_EPHEMERAL, "/live/me", "here"));
     assert_ok(lg_zkw_put(&w, s, "/stays", "1"));
     lg_zkw_watch(&w, s, &x, "/live");
@@ -111,6 +121,11 @@ static void a_server_that_stands_still_ends_the_session(void **state)
     assert_rc(LG_ERR_UNAVAILABLE, lg_zkw_put(&w, s, "/stays", "3"));
     assert_non_null(strstr(w.err.text, lg_zkw_server.address));
     assert_non_null(strstr(w.err.text, "has not answered for"));
+    assert_true(lg_metastore_silence(s, &silent_us, &err));
+    assert_true(silent_us >= LG_ZKW_SHORT_MS / 2 * LG_MS);
+    assert_rc(LG_ERR_UNAVAILABLE, err.rc);
+    assert_non_null(strstr(err.text, lg_zkw_server.address));
+    assert_non_null(strstr(err.text, "changes are refused until it does"));
     assert_int_equal(x.lost, 0); /* There is no new session yet. */
     x.want_lost = 1;
     x.want_told = x.told + 1;
@@ -120,6 +135,7 @@ static void a_server_that_stands_still_ends_the_session(void **state)
     assert_true(x.told > x.lost_at); /* `changed` follows. */
     epoch = lg_metastore_zk_epoch(s);
     assert_true(epoch >= 2);
+    lg_log_env_run_until(&w.env, is_heard, s);
     lg_zkw_assert_value(&w, s, "/live/me", NULL);
     before = x.told;
     assert_ok(lg_zkw_change(&w, s, LG_META_CREATE_EPHEMERAL, "/live/me", "again"));
