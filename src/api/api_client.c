@@ -101,7 +101,10 @@ void lg_api_call_param(struct lg_api_call *call, const char *name, const char *v
 void lg_api_call_done(struct lg_api_call *call)
 {
     lg_json_unref(call->answer);
-    call->answer = NULL;
+    lg_json_unref(call->held);
+    call->answer = call->held = NULL;
+    call->age_reason = NULL;
+    call->age_ms = 0;
     call->term = 0;
     call->rc = LG_OK;
     call->err = (struct lg_error){0};
@@ -133,10 +136,16 @@ static enum lg_rc code_of(const struct lg_json *answer, int status)
     return status >= 400 && status < 500 ? LG_ERR_INVALID : LG_ERR_FAILED;
 }
 
+struct told { /* What an answer says besides. */
+    int64_t term;
+    int64_t silent_ms; /* how long the metadata cannot be reached; -1: they can */
+};
+
 static enum lg_rc read_answer(int status, struct lg_slice body, struct lg_json **out,
-                              int64_t *out_term, struct lg_error *err)
+                              struct told *told, struct lg_error *err)
 {
     LG_AUTO(lg_json) *json = NULL;
+    const struct lg_json *metadata;
     struct lg_error ignored;
     const char *sentence;
 
@@ -144,7 +153,10 @@ static enum lg_rc read_answer(int status, struct lg_slice body, struct lg_json *
         return lg_error_set(err, status == 503 ? LG_ERR_UNAVAILABLE : LG_ERR_FAILED,
                             "the controller answered %d without JSON: %.*s", status,
                             (int)LG_MIN(body.size, (size_t)200), (const char *)body.data);
-    *out_term = lg_json_get_int(json, "lagoonTerm", 0);
+    told->term = lg_json_get_int(json, "lagoonTerm", 0);
+    metadata = lg_json_get(json, "lagoonMetadata");
+    if (lg_json_type(metadata) == LG_JSON_OBJECT && !lg_json_get_bool(metadata, "reachable", true))
+        told->silent_ms = LG_MAX(lg_json_get_int(metadata, "silentMs", 0), (int64_t)0);
     sentence = lg_json_get_str(json, "error", NULL);
     if (sentence != NULL)
         return lg_error_set(err, code_of(json, status), "%s", sentence);
@@ -157,7 +169,7 @@ static enum lg_rc read_answer(int status, struct lg_slice body, struct lg_json *
 enum lg_rc lg_api_read_answer(int status, struct lg_slice body, struct lg_json **out,
                               struct lg_error *err)
 {
-    int64_t ignored = 0;
+    struct told ignored;
 
     return read_answer(status, body, out, &ignored, err);
 }
@@ -167,6 +179,7 @@ static void pause_ended(struct lg_timer *timer)
     struct lg_api_call *call = LG_CONTAINER_OF(timer, struct lg_api_call, pause);
 
     call->hops = 0;
+    call->tried = 0;
     send(call);
 }
 
@@ -183,6 +196,76 @@ static void ask_another_later(struct lg_api_call *call)
     if (client->at == call->asked) /* Else another call has moved on already. */
         client->at = call->asked >= client->named ? 0 : (call->asked + 1) % client->named;
     lg_timer_start(client->lane, &call->pause, LG_API_PAUSE_MS * LG_MS, pause_ended);
+}
+
+/* --- Controllers that cannot reach the metadata. ------------------------------------------------
+ */
+
+static bool has_untried(const struct lg_api_call *call, size_t *out)
+{
+    for (size_t i = 0; i < call->client->named; i++) {
+        *out = i;
+        if ((call->tried & (UINT32_C(1) << i)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Nobody else knows better: the answer from memory, or why there is none. */
+static void finish_cut_off(struct lg_api_call *call)
+{
+    const struct lg_json *metadata;
+
+    if (call->held == NULL) {
+        call->err = call->cut_off;
+        call->rc = call->err.rc;
+    } else {
+        lg_json_unref(call->answer);
+        call->answer = LG_TAKE(call->held);
+        call->rc = LG_OK;
+        call->err = (struct lg_error){0};
+        metadata = lg_json_get(call->answer, "lagoonMetadata");
+        call->age_ms = LG_MAX(lg_json_get_int(metadata, "snapshotAgeMs", 0), (int64_t)0);
+        call->age_reason = lg_json_get_str(metadata, "reason", NULL);
+    }
+    call->done(call);
+}
+
+/* True: the call goes on, or is over. */
+static bool goes_round(struct lg_api_call *call, int64_t silent_ms)
+{
+    size_t next;
+
+    if (has_time(call) && has_untried(call, &next)) {
+        call->client->at = next;
+        send(call);
+        return true;
+    }
+    if (call->held != NULL || (call->impatient && silent_ms >= LG_API_BLINK_MS)) {
+        finish_cut_off(call);
+        return true;
+    }
+    call->cut_off = (struct lg_error){0};
+    return false;
+}
+
+/* It cannot reach the metadata; what it remembers is kept in case nobody knows better. */
+static bool is_cut_off(struct lg_api_call *call, int64_t silent_ms)
+{
+    bool remembers = call->rc == LG_OK && call->held == NULL;
+
+    if (silent_ms < 0 || (call->rc != LG_OK && call->rc != LG_ERR_UNAVAILABLE) ||
+        (call->rc == LG_OK && lg_api_method(call->route) != LG_HTTP_GET))
+        return false;
+    if (remembers)
+        call->held = LG_TAKE(call->answer);
+    else if (call->rc == LG_OK) {
+        lg_json_unref(call->answer);
+        call->answer = NULL;
+    }
+    if (call->rc != LG_OK)
+        call->cut_off = call->err;
+    return goes_round(call, silent_ms);
 }
 
 /* The end. Where none of several could be reached, all of them are named. */
@@ -260,23 +343,28 @@ static void answered(struct lg_http_call *http)
 {
     struct lg_api_call *call = LG_CONTAINER_OF(http, struct lg_api_call, http);
     const struct address *asked = &call->client->controllers[call->asked];
+    struct told told = {.silent_ms = -1};
 
     if (call->asks_who_leads) {
         leader_told(call);
         return;
     }
+    call->tried |= UINT32_C(1) << call->asked;
     if (http->rc == LG_OK) {
         call->rc = read_answer(http->status, lg_buf_slice(&http->response_body), &call->answer,
-                               &call->term, &call->err);
+                               &told, &call->err);
     } else {
-        call->term = 0;
         call->rc = http->rc;
         call->err = http->err;
         (void)lg_error_wrap(&call->err, "the controller at %s:%u", asked->host, asked->port);
     }
     if (call->rc == LG_ERR_UNAVAILABLE && http->rc == LG_OK)
         call->leader_said = call->err;
-    if (is_outdated(call))
+    call->term = told.term;
+    if (is_cut_off(call, told.silent_ms) || is_outdated(call))
+        return;
+    if (http->rc != LG_OK && (call->held != NULL || call->cut_off.rc != LG_OK) &&
+        goes_round(call, LG_API_BLINK_MS))
         return;
     if (call->rc == LG_ERR_MISDIRECTED && has_time(call)) {
         call->hops++;
@@ -345,7 +433,9 @@ void lg_api_call_submit(struct lg_api_client *client, struct lg_api_call *call)
     call->client = client;
     call->hops = 0;
     call->timeouts = 0;
-    call->leader_said = (struct lg_error){0};
+    call->leader_said = call->cut_off = (struct lg_error){0};
+    call->tried = 0;
+    call->age_ms = -1;
     call->asks_who_leads = false;
     send(call);
 }

@@ -3,6 +3,11 @@
  * A call that found nobody, or a controller that is not the leader, is repeated after a pause until
  * its deadline. Every route is safe to repeat: a push id makes its version once, and the rest
  * change nothing the second time or are refused as a conflict.
+ *
+ * A controller that cannot reach the metadata refuses changes, and answers questions from what it
+ * remembers. Then the other controllers that are named are asked at once. If none of them knows
+ * better, a question has the answer from memory (`age_ms`); a change, and a question that nobody
+ * can answer, is repeated, or ends with that error if the caller is `impatient`.
  */
 #ifndef LG_API_API_CLIENT_H
 #define LG_API_API_CLIENT_H
@@ -13,6 +18,7 @@
 
 #define LG_API_ANSWER_BYTES_MAX ((size_t)64 << 20)
 #define LG_API_PAUSE_MS 200u
+#define LG_API_BLINK_MS 2000       /* metadata away for less are waited for by everybody */
 #define LG_API_CONTROLLERS_MAX 32u /* that are named, or heard of */
 
 struct lg_api_client; /* Opaque. */
@@ -22,7 +28,8 @@ struct lg_api_call {
     enum lg_api_route route;
     uint64_t deadline_us; /* absolute lane time */
     void (*done)(struct lg_api_call *call);
-    void *user; /* the caller's */
+    void *user;     /* the caller's */
+    bool impatient; /* metadata that are away for longer than a moment end the call */
 
     /* LG_OK: `answer` is the controller's JSON, without an error in it. Else err says why: the
      * controller's own code and sentence, or that it cannot be reached. */
@@ -30,6 +37,10 @@ struct lg_api_call {
     struct lg_error err;
     struct lg_json *answer;
     int64_t term; /* in which the controller that answered leads, as it believes; 0: not told */
+    /* How old the answer is when the metadata could not be reached, and why: borrowed from the
+     * answer; -1 and NULL: it is of now. */
+    int64_t age_ms;
+    const char *age_reason;
 
     /* api_client.c only. */
     struct lg_api_client *client;
@@ -38,6 +49,9 @@ struct lg_api_call {
     struct lg_timer pause;
     size_t asked;                /* index of the controller */
     struct lg_error leader_said; /* why the one that should lead could not do it; LG_OK: nothing */
+    uint32_t tried;              /* controllers that were asked since the last pause, a bit each */
+    struct lg_json *held;        /* an answer from memory; owned */
+    struct lg_error cut_off;     /* why nobody can do it; LG_OK: nobody said so */
     unsigned hops;               /* since the last pause */
     unsigned timeouts;           /* of controllers that did not answer */
     bool asks_who_leads;         /* `http` asks that, instead of the call itself */

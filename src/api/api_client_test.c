@@ -502,6 +502,164 @@ static void what_the_named_leader_said_is_told_in_the_end(void **state)
     }
 }
 
+/* --- Controllers that cannot reach the metadata. ------------------------------------------------
+ */
+
+#define CUT_OFF(silent, age)                                                                       \
+    "\"lagoonMetadata\":{\"reachable\":false,\"silentMs\":" #silent ",\"snapshotAgeMs\":" #age     \
+    ",\"reason\":\"ZooKeeper is away\"}"
+#define REFUSAL(silent)                                                                            \
+    "{\"error\":\"ZooKeeper is away\",\"lagoonCode\":\"ERR_UNAVAILABLE\"," CUT_OFF(silent, null) "}"
+#define REMEMBERED(age) "{\"version\":4,\"error\":null," CUT_OFF(5000, age) "}"
+
+static void
+an_impatient_change_without_metadata_ends_at_once_and_a_patient_one_goes_on(void **state)
+{
+    static const struct step steps[] = {{503, REFUSAL(5000)}, {503, REFUSAL(5000)}, {200, "{}"}};
+    struct rig r;
+
+    (void)state;
+    rig_up(&r, steps, LG_ARRAY_SIZE(steps));
+    serve(&r);
+    r.call.impatient = true;
+    assert_true(ask(&r, LG_API_new_store, 600 * LG_SEC) < LG_API_PAUSE_MS * LG_MS);
+    assert_rc(LG_ERR_UNAVAILABLE, r.call.rc);
+    assert_string_equal(r.call.err.text, "ZooKeeper is away");
+    assert_int_equal(lg_rc_exit(r.call.rc), 5);
+    assert_int_equal(r.asked, 1);
+    lg_api_call_done(&r.call);
+    r.call.impatient = false;
+    (void)ask(&r, LG_API_new_store, 600 * LG_SEC);
+    assert_rc(LG_OK, r.call.rc);
+    assert_int_equal(r.asked, 3);
+    rig_down(&r);
+}
+
+static void metadata_that_are_away_for_a_moment_only_are_waited_for(void **state)
+{
+    static const struct step steps[] = {{503, REFUSAL(600)}, {503, REFUSAL(800)}, {200, "{}"}};
+    struct rig r;
+
+    (void)state;
+    rig_up(&r, steps, LG_ARRAY_SIZE(steps));
+    serve(&r);
+    r.call.impatient = true;
+    (void)ask(&r, LG_API_new_store, 600 * LG_SEC);
+    assert_rc(LG_OK, r.call.rc);
+    assert_int_equal(r.asked, 3);
+    rig_down(&r);
+}
+
+static void an_answer_from_memory_says_how_old_it_is(void **state)
+{
+    static const struct step steps[] = {{200, REMEMBERED(7000)}, {200, "{\"version\":5}"}};
+    struct rig r;
+
+    (void)state;
+    rig_up(&r, steps, LG_ARRAY_SIZE(steps));
+    serve(&r);
+    (void)ask(&r, LG_API_job, LG_SEC);
+    assert_rc(LG_OK, r.call.rc);
+    assert_int_equal(lg_json_get_int(r.call.answer, "version", 0), 4);
+    assert_int_equal(r.call.age_ms, 7000);
+    assert_string_equal(r.call.age_reason, "ZooKeeper is away");
+    lg_api_call_done(&r.call);
+    (void)ask(&r, LG_API_job, LG_SEC);
+    assert_int_equal(lg_json_get_int(r.call.answer, "version", 0), 5);
+    assert_int_equal(r.call.age_ms, -1);
+    assert_null(r.call.age_reason);
+    rig_down(&r);
+}
+
+struct memories { /* What each of two controllers answers. */
+    struct pair p;
+    struct step first, second;
+};
+
+static void first_remembers(void *ctx, struct lg_http_request *rq)
+{
+    struct memories *m = ctx;
+
+    m->p.first_asked++;
+    answer(rq, m->first.status, m->first.body);
+}
+
+static void second_remembers(void *ctx, struct lg_http_request *rq)
+{
+    struct memories *m = ctx;
+
+    m->p.second_asked++;
+    if (m->second.status == 421 && lg_slice_eq_str(rq->path, "/leader_controller"))
+        answer(rq, 200, "{\"url\":\"http://world:5555\"}");
+    else
+        answer(rq, m->second.status, m->second.body);
+}
+
+/* What a call of the route comes to when the first one is asked first. */
+static void ask_both(struct memories *m, enum lg_api_route route, struct step first,
+                     struct step second)
+{
+    struct lg_error err = {0};
+    struct lg_http_server_options o = {.port = 5555, .ctx = m, .host = "world"};
+
+    memset(m, 0, sizeof *m);
+    m->first = first;
+    m->second = second;
+    rig_up(&m->p.r, NULL, 0);
+    lg_api_client_free(m->p.r.api);
+    assert_ok(lg_api_client_new(m->p.r.http, m->p.r.lane, "http://world:5555,http://world:5556",
+                                &m->p.r.api, &err));
+    o.transport = lg_net_sim_transport(m->p.r.net);
+    o.lane = m->p.r.lane;
+    o.handler = first_remembers;
+    assert_ok(lg_http_server_start(&o, &m->p.r.server, &err));
+    o.port = 5556;
+    o.handler = second_remembers;
+    assert_ok(lg_http_server_start(&o, &m->p.other, &err));
+    m->p.r.call.impatient = true;
+    assert_true(ask(&m->p.r, route, 600 * LG_SEC) < LG_API_PAUSE_MS * LG_MS);
+}
+
+static void who_knows_better_is_preferred_to_who_remembers(void **state)
+{
+    struct memories m;
+
+    (void)state;
+    ask_both(&m, LG_API_job, (struct step){200, REMEMBERED(9000)},
+             (struct step){200, "{\"version\":8}"});
+    assert_int_equal(lg_json_get_int(m.p.r.call.answer, "version", 0), 8);
+    assert_int_equal(m.p.r.call.age_ms, -1);
+    pair_down(&m.p);
+    /* The other one was never a leader and remembers nothing. */
+    ask_both(&m, LG_API_job, (struct step){503, REFUSAL(9000)},
+             (struct step){200, REMEMBERED(9000)});
+    assert_int_equal(lg_json_get_int(m.p.r.call.answer, "version", 0), 4);
+    assert_int_equal(m.p.r.call.age_ms, 9000);
+    assert_int_equal(m.p.first_asked, 1);
+    assert_int_equal(m.p.second_asked, 1);
+    pair_down(&m.p);
+    ask_both(&m, LG_API_job, (struct step){200, REMEMBERED(9000)},
+             (struct step){503, REFUSAL(9000)});
+    assert_rc(LG_OK, m.p.r.call.rc);
+    assert_int_equal(m.p.r.call.age_ms, 9000);
+    pair_down(&m.p);
+    ask_both(&m, LG_API_new_store, (struct step){503, REFUSAL(9000)},
+             (struct step){503, REFUSAL(9000)});
+    assert_rc(LG_ERR_UNAVAILABLE, m.p.r.call.rc);
+    assert_int_equal(m.p.first_asked + m.p.second_asked, 2);
+    pair_down(&m.p);
+    ask_both(&m, LG_API_new_store, (struct step){503, REFUSAL(9000)}, (struct step){200, "{}"});
+    assert_rc(LG_OK, m.p.r.call.rc);
+    pair_down(&m.p);
+    /* It still sees the leader that nobody else can reach: not asked without end. */
+    ask_both(&m, LG_API_job, (struct step){200, REMEMBERED(9000)},
+             (struct step){421, "{\"error\":\"not me\",\"errorType\":\"INCORRECT_CONTROLLER\"}"});
+    assert_rc(LG_OK, m.p.r.call.rc);
+    assert_int_equal(m.p.r.call.age_ms, 9000);
+    assert_int_equal(m.p.first_asked, 2);
+    pair_down(&m.p);
+}
+
 static void a_refusal_is_final(void **state)
 {
     static const struct step steps[] = {
@@ -621,6 +779,11 @@ int main(void)
         cmocka_unit_test(controllers_that_name_each_other_are_not_asked_without_end),
         cmocka_unit_test(what_the_named_leader_said_is_told_in_the_end),
         cmocka_unit_test(a_leader_of_an_older_term_is_asked_again),
+        cmocka_unit_test(
+            an_impatient_change_without_metadata_ends_at_once_and_a_patient_one_goes_on),
+        cmocka_unit_test(metadata_that_are_away_for_a_moment_only_are_waited_for),
+        cmocka_unit_test(an_answer_from_memory_says_how_old_it_is),
+        cmocka_unit_test(who_knows_better_is_preferred_to_who_remembers),
         cmocka_unit_test(a_refusal_is_final),
         cmocka_unit_test(nobody_there_is_told_at_the_deadline),
         cmocka_unit_test(a_controller_that_stands_still_does_not_take_all_the_time),
