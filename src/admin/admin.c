@@ -26,6 +26,19 @@ static void settled(struct lg_api_call *call)
     a->wake(a->ctx);
 }
 
+/* What is shown is not of now. Once for each time it is asked for: with --watch again and again. */
+static void tell_age(struct lg_admin *a, const struct lg_api_call *call)
+{
+    char text[LG_ERROR_TEXT_MAX];
+
+    if (a->note == NULL)
+        return;
+    (void)snprintf(text, sizeof(text), "what follows was so %lld s ago: %s",
+                   (long long)(call->age_ms / 1000),
+                   call->age_reason == NULL ? "the metadata cannot be reached" : call->age_reason);
+    a->note(a->ctx, text);
+}
+
 enum lg_rc lg_admin_call(struct lg_admin *a, enum lg_api_route route, struct lg_api_call *call,
                          struct lg_error *err)
 {
@@ -33,10 +46,13 @@ enum lg_rc lg_admin_call(struct lg_admin *a, enum lg_api_route route, struct lg_
     call->deadline_us = lg_lane_now_us(a->lane) + a->timeout_ms * LG_MS;
     call->done = settled;
     call->user = a;
+    call->impatient = true;
     lg_api_call_submit(a->api, call);
     a->wait(a->ctx);
     if (call->rc != LG_OK)
         *err = call->err;
+    else if (call->age_ms >= 0)
+        tell_age(a, call);
     return call->rc;
 }
 

@@ -40,6 +40,8 @@ struct lg_admin {
     /* Shows what stands in `out` and empties it, for verbs that go on: false when nobody reads it
      * any more. May be NULL: then everything is shown at the end. */
     bool (*flush)(void *ctx, struct lg_buf *out);
+    /* Tells people something beside the output. May be NULL. */
+    void (*note)(void *ctx, const char *text);
     /* Runs the lane until `wake` was called. */
     void (*wait)(void *ctx);
     void (*wake)(void *ctx);

@@ -1,6 +1,25 @@
 /* Answers: JSON with Venice's base fields, and the statuses of its ErrorType. */
 #include "controller/core.h"
 
+/* Ours: the metastore does not answer. So it stands in errors that come of it, and in answers that
+ * tell what was known before, and how old that is. */
+static void add_silence(const struct lg_controller *c, struct lg_json *answer)
+{
+    struct lg_error err;
+    struct lg_json *json;
+    uint64_t silent_us;
+
+    if (!lg_metastore_silence(c->o.metastore, &silent_us, &err))
+        return;
+    json = lg_json_new_object();
+    lg_json_set_bool(json, "reachable", false);
+    lg_json_set_int(json, "silentMs", (int64_t)(silent_us / LG_MS));
+    lg_json_set(json, "snapshotAgeMs",
+                lg_ctl_holds(c) ? lg_json_new_int((int64_t)lg_ctl_held_ms(c)) : lg_json_new_null());
+    lg_json_set_str(json, "reason", err.text);
+    lg_json_set(answer, "lagoonMetadata", json);
+}
+
 struct lg_json *lg_answer_base(const struct lg_controller *c, const char *name)
 {
     struct lg_json *json = lg_json_new_object();
@@ -12,6 +31,7 @@ struct lg_json *lg_answer_base(const struct lg_controller *c, const char *name)
     lg_json_set_str(json, "exceptionType", NULL);
     /* Ours: a leader that was deposed and does not know it yet answers in an older term. */
     lg_json_set_int(json, "lagoonTerm", (int64_t)lg_controller_term(c));
+    add_silence(c, json);
     return json;
 }
 
@@ -25,6 +45,8 @@ const char *lg_answer_bootstrap_servers(const struct lg_controller *c)
 
 static void respond(struct lg_http_request *rq, int status, struct lg_json *take_json)
 {
+    static const struct lg_http_header retry_after[] = {
+        {{(const uint8_t *)"Retry-After", 11}, {(const uint8_t *)"1", 1}}};
     LG_SCOPED(lg_buf) body = {0};
 
     lg_json_write(&body, take_json, /* pretty= */ false);
@@ -32,6 +54,8 @@ static void respond(struct lg_http_request *rq, int status, struct lg_json *take
     lg_http_respond(rq, &(struct lg_http_response){
                             .status = status,
                             .content_type = "application/json",
+                            .headers = status == 503 ? retry_after : NULL,
+                            .header_count = status == 503 ? 1 : 0,
                             .body = lg_buf_slice(&body),
                         });
 }
@@ -64,6 +88,7 @@ void lg_answer_error(const struct lg_controller *c, struct lg_http_request *rq, 
     lg_json_set_str(json, "errorType", lg_rc_venice(err->rc));
     lg_json_set_str(json, "exceptionType", exception_type(lg_rc_venice(err->rc)));
     lg_json_set_str(json, "lagoonCode", lg_rc_name(err->rc)); /* Ours. */
+    lg_json_set_bool(json, "lagoonRetriable", lg_rc_retry(err->rc) != LG_RETRY_NEVER);
     /* Venice's controller answers 404 to a POST too: the column for GET. */
     respond(rq, status != 0 ? status : lg_rc_http(err->rc, /* is_post= */ false), json);
 }

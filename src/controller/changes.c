@@ -88,7 +88,7 @@ bool lg_change_submit(struct lg_change *ch)
 
     if (c->stopping)
         rc = lg_error_set(&err, LG_ERR_UNAVAILABLE, "the controller is stopping; ask again later");
-    else if (!lg_ctl_leads(c))
+    else if (!lg_ctl_leads(c) || lg_ctl_is_cut_off(c, &err))
         rc = lg_ctl_not_leader(c, &err);
     else if (c->change_count >= LG_CONTROLLER_CHANGES_MAX) {
         lg_metric_add(&lg_metric_controller_refused_total, 0, 1);
@@ -140,6 +140,20 @@ void lg_changes_refuse(struct lg_controller *c, const struct lg_error *err)
         c->change_count--;
         change_free(ch);
     }
+}
+
+void lg_changes_cut_off(struct lg_controller *c, const struct lg_error *why)
+{
+    struct lg_change *running;
+    struct lg_error err = *why;
+
+    lg_changes_refuse(c, why);
+    if (!c->change_open)
+        return;
+    running = LG_CONTAINER_OF(c->changes.next, struct lg_change, link);
+    (void)lg_error_wrap(&err, "it is not known whether the change was made");
+    if (running->rq != NULL)
+        respond(running, err.rc, &err);
 }
 
 enum lg_rc lg_change_take_store(struct lg_change *ch, const char *name, struct lg_error *err)

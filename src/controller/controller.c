@@ -147,6 +147,7 @@ static void next(struct lg_task *task)
 {
     struct lg_controller *c = LG_CONTAINER_OF(task, struct lg_controller, next_change);
     struct lg_change *ch;
+    struct lg_error ignored;
 
     c->next_posted = false;
     if (c->stopping) {
@@ -156,7 +157,8 @@ static void next(struct lg_task *task)
     if (c->change_open)
         return;
     if (!lg_ctl_leads(c)) {
-        lg_ctl_forget(c);
+        if (!lg_ctl_is_cut_off(c, &ignored))
+            lg_ctl_forget(c);
         return;
     }
     if (!c->loaded && !lg_timer_armed(&c->load_pause))
@@ -192,10 +194,23 @@ static void catalog_changed(void *ctx, struct lg_catalog_snapshot *snapshot)
     lg_ctl_wake(c);
 }
 
+/* Who asked for a change must not wait for a metastore that is away. */
+static void look_at_metastore(struct lg_controller *c)
+{
+    uint64_t silent_us;
+    struct lg_error err;
+
+    if (lg_metastore_silence(c->o.metastore, &silent_us, &err))
+        lg_changes_cut_off(c, &err);
+    else if (lg_ctl_ready(c))
+        c->as_of_us = lg_lane_now_us(c->o.lane) - silent_us;
+}
+
 static void look(struct lg_timer *timer)
 {
     struct lg_controller *c = LG_CONTAINER_OF(timer, struct lg_controller, look);
 
+    look_at_metastore(c);
     lg_ctl_wake(c);
     lg_timer_start(c->o.lane, &c->look, LG_CTL_LOOK_INTERVAL_US, look);
 }

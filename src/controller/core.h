@@ -46,6 +46,8 @@ struct lg_controller {
     struct lg_error refused;      /* why it takes no part; LG_OK: it does */
     bool checking, election_stopping;
     bool forgotten; /* `state` is empty */
+    uint64_t
+        as_of_us; /* When `state` was last known to be what stands in the metastore; 0: never */
 
     /* Reading the metadata: at start, and again when it is unknown what a write did. */
     struct lg_tree_read load;
@@ -53,6 +55,7 @@ struct lg_controller {
     struct lg_ctl_state *loading;
     size_t load_at;
     uint64_t load_term; /* in which it began */
+    uint64_t load_began_us;
     struct lg_timer load_pause;
     bool loaded, load_open, load_told;
     uint64_t seen_us;    /* When the catalog was read first; 0: not yet. */
@@ -170,6 +173,9 @@ void lg_change_commit(struct lg_change *ch);
 void lg_change_end(struct lg_change *ch, enum lg_rc rc, const struct lg_error *err);
 /* Refuses everything that waits. */
 void lg_changes_refuse(struct lg_controller *c, const struct lg_error *err);
+/* The metastore does not answer: refuses everything that waits, and tells who asked for the change
+ * that runs that nobody knows what becomes of it. That change ends by itself. */
+void lg_changes_cut_off(struct lg_controller *c, const struct lg_error *why);
 
 /* --- leadership.c ----------------------------------------------------------------------------- */
 
@@ -180,8 +186,14 @@ void lg_ctl_campaign_stop(struct lg_controller *c);
 bool lg_ctl_campaign_over(const struct lg_controller *c);
 /* Does it lead, as far as it knows? */
 bool lg_ctl_leads(const struct lg_controller *c);
-/* Does it lead, and has it read what exists? Only then it decides and answers. */
+/* Does it lead, has it read what exists, and does the metastore answer? Only then it decides. */
 bool lg_ctl_ready(const struct lg_controller *c);
+/* Does the metastore not answer, for longer than a short grace? Then err says so. */
+bool lg_ctl_is_cut_off(const struct lg_controller *c, struct lg_error *err);
+/* While it is cut off: may reads be answered from what it knew when the metastore answered last? */
+bool lg_ctl_holds(const struct lg_controller *c);
+/* How old that is. */
+uint64_t lg_ctl_held_ms(const struct lg_controller *c);
 /* Why it does not, for who asked: LG_ERR_MISDIRECTED names the leader, LG_ERR_UNAVAILABLE says that
  * there will be one soon; or what refuses this controller. */
 enum lg_rc lg_ctl_not_leader(const struct lg_controller *c, struct lg_error *err);

@@ -81,6 +81,44 @@ static bool answers_always(enum lg_api_route route)
            route == LG_API_master_controller;
 }
 
+/* May it be answered while the metastore is away, from what was known before? Not where somebody
+ * acts on the answer as if it were true now. */
+static bool reads_memory(enum lg_api_route route)
+{
+    switch (route) {
+    case LG_API_node_removable:
+    case LG_API_validate_store_deleted:
+    case LG_API_check_resource_cleanup_for_store_creation:
+    case LG_API_metadata:
+        return false;
+    case LG_API_get_value_schema_id: /* A POST, because schemas are long. */
+    case LG_API_get_value_or_derived_schema_id:
+        return true;
+    default:
+        return lg_api_method(route) == LG_HTTP_GET;
+    }
+}
+
+/* Who does not lead, has not read the metadata or cannot reach it says only that it is here, and
+ * why; but reads go on without the metadata while this controller remembers them. */
+static enum lg_rc check_ready(const struct lg_controller *c, enum lg_api_route route,
+                              struct lg_error *err)
+{
+    bool cut_off;
+
+    if (answers_always(route) || lg_ctl_ready(c))
+        return LG_OK;
+    cut_off = lg_ctl_is_cut_off(c, err);
+    /* A pusher is heard, whoever else is not. */
+    if (cut_off && lg_ctl_holds(c) &&
+        (reads_memory(route) || (route == LG_API_push_heartbeat && lg_ctl_leads(c))))
+        return LG_OK;
+    (void)lg_ctl_not_leader(c, err);
+    if (cut_off && c->refused.rc == LG_OK && reads_memory(route))
+        (void)lg_error_wrap(err, "this controller knows nothing that it could answer");
+    return err->rc;
+}
+
 static void dispatch(struct lg_controller *c, struct lg_http_request *rq, enum lg_api_route route)
 {
     struct lg_error err;
@@ -97,9 +135,7 @@ static void dispatch(struct lg_controller *c, struct lg_http_request *rq, enum l
         lg_answer_error(c, rq, 0, &err);
         return;
     }
-    /* Who does not lead, or has not read the metadata, says only that it is here and who leads. */
-    if (!answers_always(route) && !lg_ctl_ready(c)) {
-        (void)lg_ctl_not_leader(c, &err);
+    if (check_ready(c, route, &err) != LG_OK) {
         lg_answer_error(c, rq, 0, &err);
         return;
     }

@@ -8,7 +8,7 @@ static void answer_leader(struct lg_controller *c, struct lg_http_request *rq)
     struct lg_json *json;
     struct lg_error err;
 
-    if (url == NULL) {
+    if (url == NULL || lg_ctl_is_cut_off(c, &err)) {
         (void)lg_ctl_not_leader(c, &err);
         lg_answer_error(c, rq, 0, &err);
         return;

@@ -382,6 +382,16 @@ static char *rebalance_text(const struct lg_ctl_census *n)
     return lg_strdup("idle");
 }
 
+static char *metastore_text(const struct lg_controller *c)
+{
+    struct lg_error ignored;
+    uint64_t silent_us;
+
+    if (!lg_metastore_silence(c->o.metastore, &silent_us, &ignored))
+        return lg_strdup("connected"); /* Who leads has a session. */
+    return lg_strf("silent for %llu s", (unsigned long long)(silent_us / LG_SEC));
+}
+
 void lg_handle_cluster_status(struct lg_controller *c, struct lg_http_request *rq)
 {
     const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
@@ -390,10 +400,11 @@ void lg_handle_cluster_status(struct lg_controller *c, struct lg_http_request *r
     struct lg_json *warnings = lg_json_new_array();
     struct lg_ctl_census n = lg_ctl_place_census(c, add_under_replicated, under);
     LG_AUTO_STR char *rebalance = rebalance_text(&n);
+    LG_AUTO_STR char *metastore = metastore_text(c);
 
     lg_json_set_str(json, "leader", lg_controller_url(c));
     lg_json_set_int(json, "term", (int64_t)lg_controller_term(c));
-    lg_json_set_str(json, "metastore", "connected"); /* Who leads has a session. */
+    lg_json_set_str(json, "metastore", metastore);
     lg_json_set_str(json, "log", c->log_url);
     lg_json_set_int(json, "controllers", s == NULL ? 0 : (int64_t)s->controllers.size);
     lg_json_set_int(json, "routers", s == NULL ? 0 : (int64_t)s->routers.size);

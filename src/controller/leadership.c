@@ -3,9 +3,10 @@
  *     start ─▶ is this the cluster? ─▶ announce, campaign ─▶ follow ⇄ lead
  *
  * Leading begins with reading all metadata (load.c), and nothing is decided before. Losing refuses
- * what waits and forgets what was known. A change that is under way then ends by itself: it carries
- * the fence of the term in which it began, so that its write is applied only if nobody else was
- * elected since.
+ * what waits and forgets what was known, but not while the metastore is away: then nobody can
+ * change anything, and reads are answered from what was known, which the answers say. A change that
+ * is under way then ends by itself: it carries the fence of the term in which it began, so that its
+ * write is applied only if nobody else was elected since.
  */
 #include "base/log.h"
 #include "base/str.h"
@@ -18,9 +19,30 @@ bool lg_ctl_leads(const struct lg_controller *c)
            lg_election_term(c->election) == c->term;
 }
 
+bool lg_ctl_is_cut_off(const struct lg_controller *c, struct lg_error *err)
+{
+    uint64_t ignored_us;
+
+    return lg_metastore_silence(c->o.metastore, &ignored_us, err);
+}
+
 bool lg_ctl_ready(const struct lg_controller *c)
 {
-    return lg_ctl_leads(c) && c->loaded && lg_ctl_snapshot(c) != NULL;
+    struct lg_error ignored;
+
+    return lg_ctl_leads(c) && c->loaded && lg_ctl_snapshot(c) != NULL &&
+           !lg_ctl_is_cut_off(c, &ignored);
+}
+
+bool lg_ctl_holds(const struct lg_controller *c)
+{
+    return c->refused.rc == LG_OK && !c->forgotten && c->as_of_us != 0 &&
+           lg_ctl_snapshot(c) != NULL;
+}
+
+uint64_t lg_ctl_held_ms(const struct lg_controller *c)
+{
+    return (lg_lane_now_us(c->o.lane) - c->as_of_us) / LG_MS;
 }
 
 enum lg_rc lg_ctl_not_leader(const struct lg_controller *c, struct lg_error *err)
@@ -31,6 +53,9 @@ enum lg_rc lg_ctl_not_leader(const struct lg_controller *c, struct lg_error *err
         *err = c->refused;
         return err->rc;
     }
+    /* Neither what it believes of itself nor whom it last saw lead is known to be true. */
+    if (lg_ctl_is_cut_off(c, err))
+        return err->rc;
     if (lg_ctl_leads(c))
         return lg_error_set(err, LG_ERR_UNAVAILABLE,
                             "the controller is still reading its metadata; ask again");
@@ -67,12 +92,14 @@ const char *lg_controller_refused(const struct lg_controller *c)
 bool lg_controller_ready(const struct lg_controller *c)
 {
     const char *url = lg_controller_leader_url(c);
+    struct lg_error ignored;
 
     if (c->refused.rc != LG_OK)
         return false;
     if (lg_ctl_leads(c))
         return lg_ctl_ready(c);
-    return url != NULL && strcmp(url, c->url) != 0 && lg_ctl_snapshot(c) != NULL;
+    return url != NULL && strcmp(url, c->url) != 0 && lg_ctl_snapshot(c) != NULL &&
+           !lg_ctl_is_cut_off(c, &ignored);
 }
 
 void lg_controller_resign(struct lg_controller *c)
@@ -100,9 +127,10 @@ static void follow(struct lg_controller *c)
 
     c->term = 0;
     c->loaded = false;
-    (void)lg_error_set(&err, LG_ERR_UNAVAILABLE,
-                       "this controller does not lead cluster '%s' any more; ask again",
-                       c->cluster);
+    if (!lg_ctl_is_cut_off(c, &err))
+        (void)lg_error_set(&err, LG_ERR_UNAVAILABLE,
+                           "this controller does not lead cluster '%s' any more; ask again",
+                           c->cluster);
     lg_changes_refuse(c, &err);
     lg_ctl_place_end();
     lg_log(LG_LOG_WARN, "controller_follows", "cluster=%s term_lost=%llu", c->cluster,

@@ -190,6 +190,151 @@ static void a_leader_whose_session_is_lost_reads_everything_before_it_leads_agai
     lg_clw_free(w);
 }
 
+/* --- Without the metadata. ---------------------------------------------------------------------
+ */
+
+#define GRACE_MS (LG_META_SIM_GRACE_MS + 1000)
+
+static const struct lg_json *silence_told(struct lg_clw *w)
+{
+    return lg_json_get(w->json, "lagoonMetadata");
+}
+
+/* A change is refused with a sentence and what to do, at once. */
+static void expect_change_refused(struct lg_clw *w, unsigned i)
+{
+    uint64_t begun_us = lg_sim_now_us(w->sim);
+
+    assert_int_equal(make_store(w, i, "rivers"), 503);
+    assert_true(lg_sim_now_us(w->sim) - begun_us < LG_SEC);
+    assert_non_null(strstr(text(w, "error"), "the metadata cannot be reached: no answer for "));
+    assert_string_equal(text(w, "lagoonCode"), "ERR_UNAVAILABLE");
+    assert_true(lg_json_get_bool(w->json, "lagoonRetriable", false));
+    assert_string_equal(lg_clw_header(w, "Retry-After"), "1");
+    assert_false(lg_json_get_bool(silence_told(w), "reachable", true));
+    assert_true(lg_json_get_int(silence_told(w), "silentMs", 0) >= LG_META_SIM_GRACE_MS);
+}
+
+/* What the leader holds is answered, and how old it is; the age. */
+static int64_t expect_remembered(struct lg_clw *w, unsigned i)
+{
+    static const char *const targets[] = {
+        "/list_stores",
+        "/store?store_name=cities",
+        "/job?store_name=cities&version=1",
+        "/v1/push_status?store_name=cities",
+        "/v1/list_pushes",
+        "/v1/cluster_status",
+        "/v1/nodes",
+        "/v1/replicas?store_name=cities",
+        "/list_routers",
+        "/get_key_schema?store_name=cities",
+    };
+    int64_t age_ms = -1;
+
+    for (size_t k = 0; k < LG_ARRAY_SIZE(targets); k++) {
+        if (lg_clw_get(w, &w->controllers[i], targets[k]) != 200)
+            fail_msg("%s: %d %s", targets[k], w->call.status, text(w, "error"));
+        assert_false(lg_json_get_bool(silence_told(w), "reachable", true));
+        age_ms = lg_json_get_int(silence_told(w), "snapshotAgeMs", -1);
+        assert_true(age_ms >= LG_META_SIM_GRACE_MS);
+        assert_non_null(
+            strstr(lg_json_get_str(silence_told(w), "reason", ""), "cannot be reached"));
+        if (strcmp(targets[k], "/v1/cluster_status") == 0) {
+            assert_non_null(strstr(text(w, "metastore"), "silent for "));
+            assert_int_equal(lg_json_get_int(w->json, "stores", 0), 1);
+        }
+        if (strcmp(targets[k], "/list_stores") == 0)
+            assert_int_equal(lg_json_size(lg_json_get(w->json, "stores")), 1);
+    }
+    return age_ms;
+}
+
+static void
+without_metadata_changes_are_refused_at_once_and_reads_are_of_what_was_known(void **state)
+{
+    struct lg_clw *w = pair_up(11);
+    unsigned who = leader(w, true, true), other = 1 - who;
+    int64_t age_ms;
+
+    (void)state;
+    assert_int_equal(make_store(w, who, "cities"), 200);
+    assert_int_equal(request(w, who, "p1"), 200);
+    assert_null(silence_told(w));
+    lg_meta_sim_cut(w->meta, "c0", true);
+    lg_meta_sim_cut(w->meta, "c1", true);
+    lg_clw_run_ms(w, GRACE_MS);
+    expect_change_refused(w, who);
+    age_ms = expect_remembered(w, who);
+    /* Nobody acts on an answer of yesterday. */
+    assert_int_equal(lg_clw_get(w, &w->controllers[who], "/node_removable?storage_node_id=s_1"),
+                     503);
+    /* Its pusher is heard, as long as nobody else can lead. */
+    assert_int_equal(post(w, who, "/push_heartbeat", "store_name=cities&version=1"), 200);
+    lg_clw_run_ms(w, TAKEOVER_MS); /* The sessions are over. */
+    expect_change_refused(w, who);
+    assert_true(expect_remembered(w, who) >= age_ms + TAKEOVER_MS);
+    assert_int_equal(lg_clw_get(w, &w->controllers[who], "/v1/health"), 503);
+    /* The other one knows neither who leads nor what there is, and says so. */
+    expect_change_refused(w, other);
+    assert_int_equal(lg_clw_get(w, &w->controllers[other], "/list_stores"), 503);
+    assert_non_null(strstr(text(w, "error"), "this controller knows nothing that it could answer"));
+    assert_int_equal(lg_json_type(lg_json_get(silence_told(w), "snapshotAgeMs")), LG_JSON_NULL);
+    assert_int_equal(lg_clw_get(w, &w->controllers[other], "/leader_controller"), 503);
+    assert_int_equal(lg_clw_get(w, &w->controllers[who], "/leader_controller"), 503);
+    lg_meta_sim_heal(w->meta);
+    who = leader(w, true, true);
+    lg_clw_run_ms(w, 3000);
+    assert_int_equal(make_store(w, who, "rivers"), 200);
+    assert_int_equal(lg_clw_get(w, &w->controllers[who], "/list_stores"), 200);
+    assert_null(silence_told(w));
+    assert_int_equal(lg_clw_get(w, &w->controllers[1 - who], "/list_stores"), 421);
+    lg_clw_free(w);
+}
+
+/* The follower's own session is the one that is silent: whom it saw lead may lead no more. */
+static void a_follower_without_metadata_names_no_leader(void **state)
+{
+    struct lg_clw *w = pair_up(12);
+    unsigned who = leader(w, true, true), other = 1 - who;
+
+    (void)state;
+    lg_meta_sim_cut(w->meta, other == 0 ? "c0" : "c1", true);
+    assert_int_equal(make_store(w, other, "rivers"), 421);
+    lg_clw_run_ms(w, GRACE_MS);
+    expect_change_refused(w, other);
+    assert_int_equal(lg_clw_get(w, &w->controllers[other], "/leader_controller"), 503);
+    assert_int_equal(lg_clw_get(w, &w->controllers[other], "/v1/health"), 503);
+    assert_int_equal(make_store(w, who, "rivers"), 200);
+    lg_meta_sim_heal(w->meta);
+    lg_clw_run_ms(w, 3000);
+    assert_int_equal(make_store(w, other, "lakes"), 421);
+    lg_clw_free(w);
+}
+
+/* Its write is on the way, or waits for its turn, when the metadata go away. */
+static void who_waits_for_a_change_when_the_metadata_go_away_is_told_soon(void **state)
+{
+    struct lg_clw *w = pair_up(13);
+    unsigned who = leader(w, true, true);
+    uint64_t begun_us;
+
+    (void)state;
+    lg_meta_sim_cut(w->meta, who == 0 ? "c0" : "c1", true);
+    begun_us = lg_sim_now_us(w->sim);
+    assert_int_equal(make_store(w, who, "cities"), 503);
+    assert_true(lg_sim_now_us(w->sim) - begun_us < (GRACE_MS + 1000) * LG_MS);
+    assert_non_null(strstr(text(w, "error"), "it is not known whether the change was made"));
+    lg_clw_run_ms(w, TAKEOVER_MS);
+    who = 1 - who;
+    assert_true(leads(w, who));
+    assert_int_equal(make_store(w, who, "cities"), 200); /* The other one never heard of it. */
+    lg_meta_sim_heal(w->meta);
+    lg_clw_run_ms(w, 3000);
+    assert_int_equal(leader(w, true, true), who);
+    lg_clw_free(w);
+}
+
 static void resign(void *ctx)
 {
     lg_controller_resign(((struct lg_clw_node *)ctx)->controller);
@@ -271,6 +416,10 @@ int main(void)
         cmocka_unit_test(a_leader_that_was_stopped_changes_nothing_any_more),
         cmocka_unit_test(a_leader_that_was_stopped_deletes_no_topic_of_the_next),
         cmocka_unit_test(a_leader_whose_session_is_lost_reads_everything_before_it_leads_again),
+        cmocka_unit_test(
+            without_metadata_changes_are_refused_at_once_and_reads_are_of_what_was_known),
+        cmocka_unit_test(a_follower_without_metadata_names_no_leader),
+        cmocka_unit_test(who_waits_for_a_change_when_the_metadata_go_away_is_told_soon),
         cmocka_unit_test(who_resigns_or_stops_is_followed_without_waiting),
         cmocka_unit_test(metadata_of_another_cluster_or_a_newer_format_is_left_alone),
         cmocka_unit_test(a_second_controller_with_the_same_address_is_told_and_leads_nothing),

@@ -30,6 +30,7 @@ static void finish(struct lg_controller *c, enum lg_rc rc, const struct lg_error
         lg_ctl_place_forget(c);
         c->loaded = true;
         c->forgotten = false;
+        c->as_of_us = c->load_began_us;
         c->load_told = false;
         if (c->settled_us == 0)
             c->settled_us =
@@ -210,6 +211,7 @@ void lg_ctl_load(struct lg_controller *c)
     lg_timer_stop(c->o.lane, &c->load_pause);
     c->load_open = true;
     c->load_term = c->term;
+    c->load_began_us = lg_lane_now_us(c->o.lane);
     c->load = (struct lg_tree_read){
         .metastore = c->o.metastore,
         .lane = c->o.lane,

@@ -87,7 +87,7 @@ static void settled(struct lg_api_call *call)
 static enum lg_rc ask(struct lg_cli *cli, struct lg_api_client *api, enum lg_api_route route,
                       uint64_t timeout_ms, struct lg_api_call *call, struct lg_error *err)
 {
-    *call = (struct lg_api_call){.route = route, .done = settled, .user = cli};
+    *call = (struct lg_api_call){.route = route, .done = settled, .user = cli, .impatient = true};
     call->deadline_us = lg_lane_now_us(cli->lane) + timeout_ms * LG_MS;
     lg_api_call_submit(api, call);
     lg_cli_run(cli);
@@ -100,7 +100,8 @@ static enum lg_rc check_cluster(struct lg_cli *cli, struct lg_api_client *api, c
                                 uint64_t timeout_ms, struct lg_error *err)
 {
     struct lg_api_call call;
-    enum lg_rc rc = ask(cli, api, LG_API_leader_controller, timeout_ms, &call, err);
+    /* A question that is answered without the metadata, too. */
+    enum lg_rc rc = ask(cli, api, LG_API_list_instances, timeout_ms, &call, err);
     const char *have = rc == LG_OK ? lg_json_get_str(call.answer, "cluster", "") : NULL;
 
     if (rc == LG_OK && strcmp(have, want) != 0)

@@ -81,6 +81,12 @@ static void watched_enough(void *ctx, int signo)
     _exit(0);
 }
 
+static void note(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)fprintf(stderr, "lagoon: %s\n", text);
+}
+
 enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, struct lg_error *err)
 {
     LG_SCOPED(lg_cli) cli = {0};
@@ -91,6 +97,7 @@ enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, st
                              .wake = wake,
                              .flush = flush,
                              .terminal = isatty(STDOUT_FILENO) == 1,
+                             .note = note,
                              .read_file = read_file,
                              .confirm = confirm,
                              .open_store = open_store,
