@@ -187,6 +187,20 @@ int64_t lg_json_get_int(const struct lg_json *object, const char *key, int64_t o
     return json_is_integer(member) ? json_integer_value(member) : otherwise;
 }
 
+enum lg_rc lg_json_get_number(const struct lg_json *object, const char *key, int64_t otherwise,
+                              int64_t *out, struct lg_error *err)
+{
+    const json_t *member = json_object_get(in(object), key);
+    int64_t value = json_is_integer(member) ? json_integer_value(member) : otherwise;
+
+    if (json_is_integer(member) && (value < 0 || value >= LG_JSON_NUMBER_MAX))
+        return lg_error_set(err, LG_ERR_BAD_DATA,
+                            "\"%s\" is %lld, which is not between 0 and 2^53; correct it", key,
+                            (long long)value);
+    *out = value;
+    return LG_OK;
+}
+
 bool lg_json_get_bool(const struct lg_json *object, const char *key, bool otherwise)
 {
     const json_t *member = json_object_get(in(object), key);

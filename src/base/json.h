@@ -48,6 +48,13 @@ bool lg_json_next(const struct lg_json *object, size_t *i, const char **key,
 /* Members with a default when absent, null or of another type. Strings are borrowed. */
 const char *lg_json_get_str(const struct lg_json *object, const char *key, const char *otherwise);
 int64_t lg_json_get_int(const struct lg_json *object, const char *key, int64_t otherwise);
+/* What stored terms, times and counts may be: larger integers are not the same number for all who
+ * read JSON. Nothing that is computed from two of them overflows. */
+#define LG_JSON_NUMBER_MAX (INT64_C(1) << 53)
+/* An integer within [0, LG_JSON_NUMBER_MAX), `otherwise` when absent, null or of another type;
+ * LG_ERR_BAD_DATA names the member and the range. */
+LG_MUST_CHECK enum lg_rc lg_json_get_number(const struct lg_json *object, const char *key,
+                                            int64_t otherwise, int64_t *out, struct lg_error *err);
 bool lg_json_get_bool(const struct lg_json *object, const char *key, bool otherwise);
 bool lg_json_equal(const struct lg_json *a, const struct lg_json *b);
 

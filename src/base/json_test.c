@@ -337,6 +337,38 @@ static void what_is_absent_reads_as_null(void **state)
     assert_int_equal(lg_json_get_int(none, "a", 7), 7);
 }
 
+static void a_stored_number_has_a_range(void **state)
+{
+    static const struct {
+        const char *text;
+        enum lg_rc rc;
+        int64_t want;
+    } rows[] = {
+        {"{\"n\":0}", LG_OK, 0},
+        {"{\"n\":9007199254740991}", LG_OK, 9007199254740991},
+        {"{\"n\":null}", LG_OK, 7},
+        {"{}", LG_OK, 7},
+        {"{\"n\":\"3\"}", LG_OK, 7},
+        {"{\"n\":-1}", LG_ERR_BAD_DATA, 0},
+        {"{\"n\":9007199254740992}", LG_ERR_BAD_DATA, 0},
+        {"{\"n\":9223372036854775807}", LG_ERR_BAD_DATA, 0},
+        {"{\"n\":-9223372036854775808}", LG_ERR_BAD_DATA, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        LG_AUTO(lg_json) *json = NULL;
+        struct lg_error err = {0};
+        int64_t n = -5;
+
+        assert_ok(lg_json_parse(lg_slice_str(rows[i].text), &json, &err));
+        assert_rc(rows[i].rc, lg_json_get_number(json, "n", 7, &n, &err));
+        assert_int_equal(n, rows[i].rc == LG_OK ? rows[i].want : -5); /* Untouched. */
+        if (rows[i].rc != LG_OK)
+            assert_non_null(strstr(err.text, "\"n\" is "));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_reference_keeps_a_value_after_its_parent_is_gone),
         cmocka_unit_test(memory_of_values_belongs_to_the_current_domain),
         cmocka_unit_test(writing_stops_at_the_ceiling),
+        cmocka_unit_test(a_stored_number_has_a_range),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,7 +97,7 @@ static void load_topic(struct lg_controller *c, const struct lg_tree_node *node)
 static void load_grave(struct lg_controller *c, const struct lg_tree_node *node)
 {
     const char *name = lg_tree_node_name(node);
-    struct lg_error err = {0};
+    struct lg_error err = {.text = "largestUsedVersionNumber is no version number; correct it"};
     LG_AUTO(lg_json) *grave = json_of(node, &err);
     int64_t largest = grave == NULL ? -1 : lg_json_get_int(grave, "largestUsedVersionNumber", -1);
 

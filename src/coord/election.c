@@ -27,13 +27,14 @@ struct lg_election {
     struct lg_timer pause, yield;
     struct lg_task tell;
 
-    bool op_open;     /* a look or a claim is under way */
-    bool dirty;       /* something moved since it began */
-    bool watch_open;  /* until it was closed */
-    bool tell_posted; /* `changed` is on its way */
-    bool junk_told;
-    bool failing; /* the last operation failed, and it was told */
-    bool resigns; /* as soon as no operation is under way */
+    bool op_open;        /* a look or a claim is under way */
+    bool dirty;          /* something moved since it began */
+    bool watch_open;     /* until it was closed */
+    bool tell_posted;    /* `changed` is on its way */
+    bool junk_told;      /* of /leader */
+    bool term_junk_told; /* until it wins */
+    bool failing;        /* the last operation failed, and it was told */
+    bool resigns;        /* as soon as no operation is under way */
     bool stopping;
     uint64_t losses;    /* of sessions so far */
     uint64_t op_losses; /* when the claim under way began */
@@ -166,6 +167,7 @@ static void look_later(struct lg_election *e)
 static void win(struct lg_election *e)
 {
     e->leads = true;
+    e->term_junk_told = false;
     e->term = e->claim_term;
     /* CREATE gives 0, SET one more than what it compared with. */
     e->term_version = e->seen.has_term ? e->seen.term_version + 1 : 0;
@@ -351,11 +353,22 @@ static struct lg_json *object_of(const struct lg_blob *value)
     return json;
 }
 
-static uint64_t term_of(const struct lg_json *json)
+/* 0: none that a controller writes. The next one is counted from what is remembered then, and a
+ * claim writes the node anew: what fences a leader is the version of the node, not the number. */
+static uint64_t term_of(struct lg_election *e, const struct lg_json *json, const char *path)
 {
-    int64_t term = json == NULL ? 0 : lg_json_get_int(json, "term", 0);
+    struct lg_error err = {0};
+    int64_t term = -1;
+    bool good = json != NULL && lg_json_get_number(json, "term", -1, &term, &err) == LG_OK;
 
-    return term < 0 ? 0 : (uint64_t)term;
+    if (good && term > 0)
+        return (uint64_t)term;
+    if (!e->term_junk_told)
+        lg_log(LG_LOG_ERROR, "term_unreadable",
+               "id=%s path=%s reason=\"%s; the next leader writes it anew\"", e->id, path,
+               err.rc != LG_OK ? err.text : "it holds no term");
+    e->term_junk_told = true;
+    return 0;
 }
 
 static void leader_read(struct lg_meta_op *op)
@@ -368,7 +381,7 @@ static void leader_read(struct lg_meta_op *op)
         return;
     e->failing = false;
     e->seen.has_leader = op->rc == LG_OK;
-    e->seen.leader_term = term_of(json);
+    e->seen.leader_term = op->rc == LG_OK ? term_of(e, json, LG_ELECTION_LEADER_PATH) : 0;
     replace(&e->seen_id, json == NULL ? NULL : lg_json_get_str(json, "id", NULL));
     replace(&e->seen_url, json == NULL ? NULL : lg_json_get_str(json, "url", NULL));
     replace(&e->seen_identity, json == NULL ? "" : lg_json_get_str(json, "identity", ""));
@@ -386,7 +399,7 @@ static void term_read(struct lg_meta_op *op)
         return;
     e->seen.has_term = op->rc == LG_OK;
     e->seen.term_version = op->rc == LG_OK ? op->version : 0;
-    e->seen.term = term_of(json);
+    e->seen.term = op->rc == LG_OK ? term_of(e, json, LG_ELECTION_TERM_PATH) : 0;
     e->op = (struct lg_meta_op){.kind = LG_META_GET,
                                 .lane = e->o.lane,
                                 .path = LG_ELECTION_LEADER_PATH,

@@ -232,6 +232,16 @@ static void candidate_kill(struct world *w, unsigned i)
     w->candidates[i] = NULL;
 }
 
+static void candidates_up(struct world *w, unsigned count)
+{
+    w->count = count;
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(w->names[i], sizeof w->names[i], "c%u", i);
+        w->nodes[i] = lg_sim_node_new(w->sim, w->names[i]);
+        candidate_up(w, i);
+    }
+}
+
 static void world_up(struct world *w, uint64_t seed, unsigned count)
 {
     memset(w, 0, sizeof *w);
@@ -242,12 +252,7 @@ static void world_up(struct world *w, uint64_t seed, unsigned count)
     lg_disk_sim_follow(w->disk, w->ground);
     lg_meta_sim_on_write(w->net, applied, w);
     lg_sim_node_run(w->ground, ground_main, w);
-    w->count = count;
-    for (unsigned i = 0; i < count; i++) {
-        (void)snprintf(w->names[i], sizeof w->names[i], "c%u", i);
-        w->nodes[i] = lg_sim_node_new(w->sim, w->names[i]);
-        candidate_up(w, i);
-    }
+    candidates_up(w, count);
 }
 
 static void world_down(struct world *w)
@@ -563,6 +568,42 @@ static void junk_in_the_nodes_crashes_nobody_and_terms_still_grow(void **state)
     world_down(&w);
 }
 
+/* Numbers that nobody may count on from: no overflow, and a leader all the same. */
+static void a_term_out_of_range_is_written_anew(void **state)
+{
+    static const char *const junk[] = {
+        "{\"term\":9223372036854775807}",
+        "{\"term\":9223372036854775806,\"leader\":\"x\"}",
+        "{\"term\":9007199254740992}",
+        "{\"term\":-9223372036854775807}",
+        "{\"term\":99999999999999999999}",
+        "{\"term\":\"7\"}",
+        "{\"term\":1e300}",
+        "[junk",
+        "{}",
+        "",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(junk); i++) {
+        struct world w;
+        struct hand h = {.w = &w};
+        struct candidate *c;
+
+        world_up(&w, 60 + i, 0);
+        by_hand(&h, LG_META_PUT, LG_ELECTION_TERM_PATH, junk[i]);
+        candidates_up(&w, 2);
+        c = await_leader(&w);
+        assert_int_equal(lg_election_term(c->election), 1);
+        /* Under a leader: its fence fails, and it is elected anew, higher than before. */
+        by_hand(&h, LG_META_PUT, LG_ELECTION_TERM_PATH, junk[i]);
+        lg_sim_run_us(w.sim, 10 * LG_SEC);
+        c = await_leader(&w);
+        assert_int_equal(lg_election_term(c->election), 2);
+        world_down(&w);
+    }
+}
+
 /* --- Everything at once. -----------------------------------------------------------------------
  */
 
@@ -695,6 +736,7 @@ int main(void)
         cmocka_unit_test(a_leader_that_stops_withdraws_and_gives_its_memory_back),
         cmocka_unit_test(a_leader_whose_node_is_removed_by_hand_is_elected_anew),
         cmocka_unit_test(junk_in_the_nodes_crashes_nobody_and_terms_still_grow),
+        cmocka_unit_test(a_term_out_of_range_is_written_anew),
         cmocka_unit_test(no_write_of_a_deposed_leader_is_applied_and_one_leads_soon),
         cmocka_unit_test(without_the_fence_writes_of_deposed_leaders_are_applied),
         cmocka_unit_test(a_leader_that_ignores_its_lost_session_is_not_followed_by_all),

@@ -344,8 +344,11 @@ static enum lg_rc read_partition(const struct lg_json *json, size_t p,
     if (rc != LG_OK)
         return rc;
     part->term = lg_json_int(lg_json_at(lg_json_get(json, "terms"), p));
-    if (part->term < 0)
-        return lg_error_set(err, LG_ERR_BAD_DATA, "\"terms\" of partition %zu is negative", p);
+    if (part->term < 0 || part->term >= LG_JSON_NUMBER_MAX)
+        return lg_error_set(err, LG_ERR_BAD_DATA,
+                            "\"terms\" of partition %zu is %lld, which is not between 0 and 2^53; "
+                            "correct it",
+                            p, (long long)part->term);
     first = part->count == 0 ? NULL : part->ids[0];
     if (lg_json_type(leaders) != LG_JSON_ARRAY) { /* Release 0.1: the first replica leads. */
         part->leader = first == NULL ? NULL : lg_strdup(first);
@@ -363,7 +366,7 @@ static enum lg_rc read_reset(struct lg_placement *p, uint32_t partition, const c
     bool is_object = lg_json_type(value) == LG_JSON_OBJECT;
     int64_t number = is_object ? lg_json_get_int(value, "number", 0) : lg_json_int(value);
 
-    if (number < 1 || number == INT64_MAX || !good_id(lg_slice_str(id)))
+    if (number < 1 || number >= LG_JSON_NUMBER_MAX || !good_id(lg_slice_str(id)))
         return lg_error_set(err, LG_ERR_BAD_DATA, "\"resets\" of partition %u has no good number",
                             partition);
     if (p->resets.size >= LG_PLACEMENT_RESETS_MAX)
@@ -446,14 +449,20 @@ enum lg_rc lg_replica_report_from_json(const struct lg_json *json, struct lg_rep
 {
     const char *status = lg_json_get_str(json, "status", "");
     const char *state = lg_json_get_str(json, "state", NULL);
-    struct lg_replica_report r = {
-        .records = (uint64_t)LG_MAX(lg_json_get_int(json, "records", 0), (int64_t)0),
-        .bytes = (uint64_t)LG_MAX(lg_json_get_int(json, "bytes", 0), (int64_t)0),
-        .error = lg_json_get_str(json, "error", NULL),
-        .term = LG_MAX(lg_json_get_int(json, "term", 0), (int64_t)0),
-        .reset = LG_MAX(lg_json_get_int(json, "reset", 0), (int64_t)0),
-    };
+    struct lg_replica_report r = {.error = lg_json_get_str(json, "error", NULL)};
+    int64_t records = 0, bytes = 0;
+    enum lg_rc rc = lg_json_get_number(json, "records", 0, &records, err);
 
+    if (rc == LG_OK)
+        rc = lg_json_get_number(json, "bytes", 0, &bytes, err);
+    if (rc == LG_OK)
+        rc = lg_json_get_number(json, "term", 0, &r.term, err);
+    if (rc == LG_OK)
+        rc = lg_json_get_number(json, "reset", 0, &r.reset, err);
+    if (rc != LG_OK)
+        return rc;
+    r.records = (uint64_t)records;
+    r.bytes = (uint64_t)bytes;
     if (!lg_push_status_from_name(lg_slice_str(status), &r.status))
         return lg_error_set(err, LG_ERR_BAD_DATA, "\"status\" '%.40s' is unknown", status);
     r.state = lg_push_status_is_error(r.status) ? LG_REPLICA_ERROR : LG_REPLICA_STANDBY;
@@ -495,13 +504,16 @@ enum lg_rc lg_node_record_from_json(const struct lg_json *json, struct lg_node_r
                                     struct lg_error *err)
 {
     const char *state = lg_json_get_str(json, "state", "ACTIVE");
-    struct lg_node_record n = {
-        .first_seen_ms = lg_json_get_int(json, "firstSeenMs", 0),
-        .gone_since_ms = LG_MAX(lg_json_get_int(json, "goneSinceMs", 0), (int64_t)0),
-    };
+    struct lg_node_record n = {0};
+    enum lg_rc rc;
 
     if (lg_json_type(json) != LG_JSON_OBJECT)
         return lg_error_set(err, LG_ERR_BAD_DATA, "it is no JSON object");
+    rc = lg_json_get_number(json, "firstSeenMs", 0, &n.first_seen_ms, err);
+    if (rc == LG_OK)
+        rc = lg_json_get_number(json, "goneSinceMs", 0, &n.gone_since_ms, err);
+    if (rc != LG_OK)
+        return rc;
     while (strcmp(node_states[n.state], state) != 0) {
         if (n.state == LG_NODE_REMOVED)
             return lg_error_set(err, LG_ERR_BAD_DATA, "\"state\" '%.40s' is unknown", state);

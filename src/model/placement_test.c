@@ -140,7 +140,7 @@ static void too_many_resets_are_refused(void **state)
 static void a_report_has_defaults_and_is_refused_when_unknown(void **state)
 {
     LG_AUTO(lg_json) *old = parse("{\"status\":\"COMPLETED\",\"records\":3,\"bytes\":9}");
-    LG_AUTO(lg_json) *failed = parse("{\"status\":\"ERROR\",\"error\":\"disk\",\"records\":-4}");
+    LG_AUTO(lg_json) *failed = parse("{\"status\":\"ERROR\",\"error\":\"disk\"}");
     LG_AUTO(lg_json) *bad_status = parse("{\"status\":\"FINE\"}");
     LG_AUTO(lg_json) *bad_state = parse("{\"status\":\"STARTED\",\"state\":\"KING\"}");
     LG_AUTO(lg_json) *written = NULL;
@@ -202,6 +202,48 @@ static void a_node_record_survives_and_an_unknown_state_is_refused(void **state)
     assert_string_equal(lg_node_state_name(LG_NODE_REMOVED), "REMOVED");
 }
 
+/* What somebody wrote by hand must neither overflow here nor where it is added up. */
+static void numbers_out_of_range_are_refused_by_name(void **state)
+{
+    static const char *const placements[] = {
+        "{\"partitions\":[[\"a\"]],\"terms\":[9223372036854775807]}",
+        "{\"partitions\":[[\"a\"]],\"terms\":[-1]}",
+        "{\"partitions\":[[\"a\"]],\"resets\":{\"0\":{\"a\":9223372036854775806}}}",
+        "{\"partitions\":[[\"a\"]],\"factor\":9223372036854775807}",
+    };
+    static const char *const reports[] = {
+        "{\"status\":\"STARTED\",\"records\":9223372036854775807}",
+        "{\"status\":\"STARTED\",\"bytes\":-2}",
+        "{\"status\":\"STARTED\",\"term\":9007199254740992}",
+        "{\"status\":\"STARTED\",\"reset\":9223372036854775807}",
+    };
+    static const char *const nodes[] = {
+        "{\"zone\":\"\",\"firstSeenMs\":9223372036854775807}",
+        "{\"zone\":\"\",\"goneSinceMs\":-9223372036854775808}",
+    };
+    static const char *const names[] = {"terms", "terms", "resets", "factor",      "records",
+                                        "bytes", "term",  "reset",  "firstSeenMs", "goneSinceMs"};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(names); i++) {
+        const char *text = i < 4 ? placements[i] : i < 8 ? reports[i - 4] : nodes[i - 8];
+        LG_AUTO(lg_json) *json = NULL;
+        struct lg_placement placement = {0};
+        struct lg_replica_report report;
+        struct lg_node_record node = {0};
+        struct lg_error err = {0};
+
+        assert_ok(lg_json_parse(lg_slice_str(text), &json, &err));
+        if (i < 4)
+            assert_rc(LG_ERR_BAD_DATA, lg_placement_from_json(json, &placement, &err));
+        else if (i < 8)
+            assert_rc(LG_ERR_BAD_DATA, lg_replica_report_from_json(json, &report, &err));
+        else
+            assert_rc(LG_ERR_BAD_DATA, lg_node_record_from_json(json, &node, &err));
+        assert_non_null(strstr(err.text, names[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +254,7 @@ int main(void)
         cmocka_unit_test(too_many_resets_are_refused),
         cmocka_unit_test(a_report_has_defaults_and_is_refused_when_unknown),
         cmocka_unit_test(a_node_record_survives_and_an_unknown_state_is_refused),
+        cmocka_unit_test(numbers_out_of_range_are_refused_by_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

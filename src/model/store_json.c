@@ -347,9 +347,12 @@ enum lg_rc lg_store_from_json(const struct lg_json *json, struct lg_store **out,
         return lg_error_set(err, LG_ERR_BAD_DATA, "store: member name is not a store name");
     s = lg_store_new(name, lg_json_get_str(json, "owner", ""), /* key_schema= */ NULL,
                      lg_json_get_int(ours, "createdTime", 0));
-    s->deleted_ms = LG_MAX(lg_json_get_int(ours, "deletedTime", 0), 0);
-    s->latest_version_promote_to_current_ms =
-        lg_json_get_int(json, "latestVersionPromoteToCurrentTimestamp", 0);
+    rc = lg_json_get_number(ours, "deletedTime", 0, &s->deleted_ms, err);
+    if (rc == LG_OK)
+        rc = lg_json_get_number(json, "latestVersionPromoteToCurrentTimestamp", 0,
+                                &s->latest_version_promote_to_current_ms, err);
+    if (rc != LG_OK)
+        return lg_error_wrap(err, "store %s", name);
     rc = read_ints(json, s, err);
     if (rc == LG_OK)
         rc = read_longs(json, s, err);

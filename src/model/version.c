@@ -149,6 +149,20 @@ static enum lg_rc read_numbers(const struct lg_json *json, struct lg_version *v,
     return rc;
 }
 
+static enum lg_rc read_times(const struct lg_json *json, const struct lg_json *ours,
+                             struct lg_version *v, struct lg_error *err)
+{
+    enum lg_rc rc = lg_json_get_number(json, "createdTime", 0, &v->created_ms, err);
+
+    if (rc == LG_OK)
+        rc = lg_json_get_number(ours, "completedTime", 0, &v->completed_ms, err);
+    if (rc == LG_OK)
+        rc = lg_json_get_number(ours, "pushLeaseMs", 0, &v->push_lease_ms, err);
+    if (rc == LG_OK)
+        rc = lg_json_get_number(ours, "pushHeardTime", 0, &v->push_heard_ms, err);
+    return rc;
+}
+
 static enum lg_rc read_names(const struct lg_json *json, struct lg_version *v, struct lg_error *err)
 {
     const char *status = lg_json_get_str(json, "status", "NOT_CREATED");
@@ -183,12 +197,11 @@ enum lg_rc lg_version_from_json(const struct lg_json *json, struct lg_version *o
     if (strlen(push_job_id) > LG_VERSION_PUSH_ID_MAX)
         return lg_error_set(err, LG_ERR_BAD_DATA, "version %d: pushJobId is longer than %d bytes",
                             v.number, LG_VERSION_PUSH_ID_MAX);
-    v.created_ms = lg_json_get_int(json, "createdTime", 0);
+    rc = read_times(json, ours, &v, err);
+    if (rc != LG_OK)
+        return lg_error_wrap(err, "version %d", v.number);
     v.chunking_enabled = lg_json_get_bool(json, "chunkingEnabled", false);
     v.swap_deferred = lg_json_get_bool(json, "versionSwapDeferred", false);
-    v.completed_ms = lg_json_get_int(ours, "completedTime", 0);
-    v.push_lease_ms = lg_json_get_int(ours, "pushLeaseMs", 0);
-    v.push_heard_ms = lg_json_get_int(ours, "pushHeardTime", 0);
     v.record_count = lg_json_get_int(ours, "recordCount", -1);
     v.size_bytes = lg_json_get_int(ours, "sizeBytes", -1);
     v.push_job_id = lg_strdup(push_job_id);

@@ -139,6 +139,17 @@ static void expect_told_once(struct lg_cluster_node *n, const char *path)
         fail_msg("%s should tell once of %s: %s", n->name, path, (const char *)log.data);
 }
 
+/* The next one would be beyond all numbers. */
+static void set_endless_term(void)
+{
+    LG_AUTO_STR char *line =
+        lg_strf("/usr/bin/python3 test/process/cluster_break.py set %s /lagoon/%s/term "
+                "'{\"term\":9223372036854775807}'",
+                lg_cluster_zookeeper()->address, c->name);
+
+    run_line(line);
+}
+
 static void nodes_of_zookeeper_with_junk_are_left_out_counted_and_told_once(void **state)
 {
     static const char *const junk[] = {"noise", "{", "[1,2]",
@@ -156,6 +167,7 @@ static void nodes_of_zookeeper_with_junk_are_left_out_counted_and_told_once(void
             expect_told_once(&c->nodes[role][0], junk_paths[i]);
     }
     lg_ledger_check_routers(&f);
+    set_endless_term();
     /* Who starts among them is not disturbed either. */
     for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
         lg_cluster_stop(c, (enum lg_cluster_role)role, 0);
