@@ -252,6 +252,14 @@ void lg_change_write_node(struct lg_change *ch, const char *id, struct lg_node_r
     *take_record = (struct lg_node_record){0};
 }
 
+void lg_change_write_clock(struct lg_change *ch, int64_t clock_ms)
+{
+    struct lg_json *json = lg_json_new_object();
+
+    lg_json_set_int(json, "ms", clock_ms);
+    add_write(ch, LG_META_PUT, lg_strdup(LG_CTL_CLOCK_PATH), blob_of(json), LG_META_ANY_VERSION);
+}
+
 void lg_change_write_trash(struct lg_change *ch, const char *topic)
 {
     add_write(ch, LG_META_REMOVE_TREE, lg_strf("/assignment/%s", topic), NULL, LG_META_ANY_VERSION);

@@ -55,13 +55,15 @@ static struct lg_retention_rule rule_of(const struct lg_controller *c)
 }
 
 /* A router that lags may answer the current version and yet be about to hear of an older switch, to
- * a version that would be gone by then. A clock that was set back settles nothing for longer. */
+ * a version that would be gone by then. A clock that was set back settles nothing for longer; to
+ * one that is ahead of that of the leader before, every switch may be one of a moment ago. */
 static bool switched_lately(const struct lg_controller *c, const struct lg_store *store)
 {
     int64_t age_ms =
         (int64_t)lg_lane_wall_ms(c->o.lane) - store->latest_version_promote_to_current_ms;
 
-    return age_ms >= 0 && age_ms < LG_CLEANUP_SETTLE_MS;
+    return (age_ms >= 0 && age_ms < LG_CLEANUP_SETTLE_MS) ||
+           lg_lane_now_us(c->o.lane) < c->placer.led_us + LG_CLEANUP_SETTLE_MS * LG_MS;
 }
 
 /* How long a failed push can still be asked why; 0: no longer, or it did not fail. */

@@ -65,19 +65,24 @@ static void end_if_stopped(struct lg_controller *c)
     done(ctx);
 }
 
+void lg_ctl_hear(const struct lg_controller *c, struct lg_version *v)
+{
+    v->push_heard_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
+    v->heard_clock_ms = lg_ctl_clock_ms(c);
+}
+
 /* Nobody was heard of this push for its lease and a while longer. */
 static bool is_abandoned(const struct lg_controller *c, const struct lg_version *v)
 {
-    int64_t now_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
-
-    return v != NULL && lg_version_lease_expired(v, now_ms - (int64_t)c->o.abandoned_keep_ms);
+    return v != NULL &&
+           lg_version_lease_expired(v, lg_ctl_clock_ms(c) - (int64_t)c->o.abandoned_keep_ms);
 }
 
-/* It found no servers, or was never complete. A clock that was set back gives it more time. */
+/* It found no servers, or was never complete. */
 static bool ran_out_of_time(const struct lg_controller *c, const struct lg_ctl_topic *t,
                             const struct lg_version *v, struct lg_error *err)
 {
-    int64_t now_ms = (int64_t)lg_lane_wall_ms(c->o.lane), age_ms = now_ms - v->created_ms;
+    int64_t now_ms = lg_ctl_clock_ms(c), age_ms = now_ms - v->started_clock_ms;
     uint32_t partition;
 
     if (age_ms >= (int64_t)c->o.offline_job_start_timeout_ms &&
@@ -91,7 +96,7 @@ static bool ran_out_of_time(const struct lg_controller *c, const struct lg_ctl_t
         return true;
     }
     if (v->push_lease_ms > 0) /* A pusher that is heard of may take its time. */
-        age_ms = LG_MIN(age_ms, now_ms - v->push_heard_ms);
+        age_ms = LG_MIN(age_ms, now_ms - v->heard_clock_ms);
     if (age_ms < (int64_t)c->o.push_timeout_ms)
         return false;
     (void)lg_error_set(err, LG_ERR_TIMEOUT,
@@ -167,6 +172,7 @@ static void next(struct lg_task *task)
         return;
     lg_ctl_look_at_pushes(c);
     lg_ctl_place_look(c);
+    lg_ctl_clock_look(c);
     if (lg_list_empty(&c->changes))
         return;
     ch = LG_CONTAINER_OF(c->changes.next, struct lg_change, link);

@@ -10,6 +10,7 @@
 #include "api/routes.h"
 #include "catalog/tree_read.h"
 #include "controller/cleanup.h"
+#include "controller/clock.h"
 #include "controller/controller.h"
 #include "controller/placement.h"
 #include "controller/push_monitor.h"
@@ -71,6 +72,7 @@ struct lg_controller {
     struct lg_timer look;       /* Looks at all pushes again: what failed is tried again. */
     struct lg_cleanup *cleanup;
     struct lg_ctl_placer placer;
+    struct lg_ctl_clock clock;
 
     bool stopping, server_stopped, catalog_stopped;
     void (*done)(void *ctx);
@@ -116,6 +118,7 @@ struct lg_change {
     bool dry_run;    /* only tells what it would change */
     bool is_enabled; /* a store may be deleted though reads or writes are enabled */
     int64_t deleted_ms;
+    int64_t clock_ms;
 
     /* What becomes of it: taken over into memory after the write. Owned. */
     struct lg_store *store;
@@ -140,6 +143,8 @@ struct lg_change {
 
 struct lg_change *lg_change_new(struct lg_controller *c, struct lg_http_request *rq,
                                 void (*begin)(struct lg_change *ch));
+/* Its pusher was heard. */
+void lg_ctl_hear(const struct lg_controller *c, struct lg_version *v);
 /* Queues it and is true; else refuses it, answers, and it is gone. */
 bool lg_change_submit(struct lg_change *ch);
 /* Instead of submit: answers the error; the change is gone when this returns. */
@@ -161,6 +166,8 @@ void lg_change_write_assignment(struct lg_change *ch, struct lg_ctl_topic *take_
 /* Adds what is known of a server; its record is moved in. `gone`: nothing any more. */
 void lg_change_write_node(struct lg_change *ch, const char *id, struct lg_node_record *take_record,
                           bool gone);
+/* Adds how far the leaders' clock got. */
+void lg_change_write_clock(struct lg_change *ch, int64_t clock_ms);
 /* Adds the end of a topic: its nodes go, it lies in the trash. */
 void lg_change_write_trash(struct lg_change *ch, const char *topic);
 /* Before a topic is touched: asks the metastore whether this controller still leads; `then` runs if

@@ -17,7 +17,7 @@ static void heard(struct lg_controller *c, const char *store, int32_t version)
     struct lg_version *v = entry == NULL ? NULL : lg_store_version(entry->store, version);
 
     if (v != NULL)
-        v->push_heard_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
+        lg_ctl_hear(c, v);
 }
 
 /* Store and version of a request; answers the error itself and returns false. `*out_version` is

@@ -54,7 +54,6 @@ static struct lg_json *node_json(const struct lg_controller *c, const char *id)
     const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
     const struct lg_catalog_instance *live = s == NULL ? NULL : lg_catalog_instance(s, id, NULL);
     const struct lg_ctl_node *node = lg_ctl_state_node(c->state, id);
-    int64_t now_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
     struct holding h = holding_of(c, id);
     struct lg_json *json = lg_json_new_object();
     struct lg_slice host = LG_SLICE_NULL;
@@ -70,10 +69,7 @@ static struct lg_json *node_json(const struct lg_controller *c, const char *id)
     lg_json_set_str(json, "zone", live != NULL ? live->zone : node->record.zone);
     lg_json_set_str(json, "state", state_of(node, live != NULL));
     lg_json_set_str(json, "release", live != NULL ? live->release : "");
-    lg_json_set_int(json, "goneForMs",
-                    live != NULL || node->record.gone_since_ms == 0
-                        ? 0
-                        : LG_MAX(now_ms - node->record.gone_since_ms, (int64_t)0));
+    lg_json_set_int(json, "goneForMs", live != NULL ? 0 : lg_ctl_place_gone_ms(c, &node->record));
     lg_json_set_int(json, "replicas", (int64_t)h.replicas);
     lg_json_set_int(json, "leaders", (int64_t)h.leaders);
     lg_json_set_int(json, "ready", (int64_t)h.ready);

@@ -16,7 +16,7 @@ input_of(const struct lg_controller *c, const struct lg_store *store, const stru
         .version = v,
         .topic = lg_ctl_state_version(c->state, store->name, v->number),
         .snapshot = lg_ctl_snapshot(c),
-        .now_ms = (int64_t)lg_lane_wall_ms(c->o.lane),
+        .clock_ms = lg_ctl_clock_ms(c),
         .abandoned_keep_ms = (int64_t)c->o.abandoned_keep_ms,
         .space = c->o.space,
     };

@@ -162,6 +162,7 @@ static void begin_push(struct lg_change *ch)
         .size_bytes = ch->size_bytes,
         .swap_deferred = ch->swap_deferred,
         .now_ms = now_ms,
+        .clock_ms = lg_ctl_clock_ms(ch->c),
     };
     bool is_new = false;
     struct lg_error err;
@@ -182,8 +183,8 @@ static void begin_push(struct lg_change *ch)
             return;
     }
     if (rc == LG_OK) { /* The same push again. */
-        lg_store_version(lg_ctl_state_store(ch->c->state, ch->store_name)->store, ch->version)
-            ->push_heard_ms = now_ms;
+        lg_ctl_hear(ch->c, lg_store_version(lg_ctl_state_store(ch->c->state, ch->store_name)->store,
+                                            ch->version));
         ch->answer = creation_answer(ch->c, ch->store_name, version_of(ch));
     }
     lg_change_end(ch, rc, &err);
@@ -319,7 +320,7 @@ static void begin_end_of_push(struct lg_change *ch)
         lg_change_end(ch, rc, &err);
         return;
     }
-    version_of(ch)->push_heard_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
+    lg_ctl_hear(c, version_of(ch));
     version_of(ch)->push_lease_ms = 0; /* Nobody is needed any more. */
     after = lg_ctl_topic_copy(t);
     after->end_of_push = true;

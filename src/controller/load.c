@@ -6,8 +6,8 @@
 
 #define LOAD_PAUSE_US (200 * LG_MS)
 
-static const char *const roots[] = {"/stores", "/assignment", "/pushes",
-                                    "/trash",  "/graveyard",  "/nodes"};
+static const char *const roots[] = {"/stores",    "/assignment", "/pushes",        "/trash",
+                                    "/graveyard", "/nodes",      LG_CTL_CLOCK_ROOT};
 
 static void load_next_store(struct lg_controller *c);
 
@@ -136,13 +136,35 @@ static void load_topics(struct lg_controller *c)
     finish(c, LG_OK, NULL);
 }
 
-/* A pusher could not be heard while nobody listened: its lease begins anew. */
-static void renew_leases(struct lg_store *store, int64_t now_ms)
+/* A pusher could not be heard while nobody listened: its lease begins anew. A push of which it is
+ * not known when it began, by the leaders' clock, begins now: an older release began it, or
+ * somebody wrote into the metadata. */
+static void renew_leases(const struct lg_controller *c, struct lg_store *store)
 {
+    int64_t clock_ms = lg_ctl_clock_ms(c);
+
     for (size_t i = 0; i < store->versions.size; i++) {
-        if (store->versions.data[i].status == LG_VERSION_STARTED)
-            store->versions.data[i].push_heard_ms = now_ms;
+        struct lg_version *v = &store->versions.data[i];
+
+        if (v->started_clock_ms < 0 || v->started_clock_ms > clock_ms)
+            v->started_clock_ms = clock_ms;
+        if (v->status == LG_VERSION_STARTED)
+            lg_ctl_hear(c, v);
     }
+}
+
+static void load_clock(struct lg_controller *c)
+{
+    const struct lg_tree_node *node = find(c, LG_CTL_CLOCK_ROOT, "leaders");
+    struct lg_error err = {.text = "it is empty"};
+    int64_t ms = 0;
+
+    if (node != NULL &&
+        (node->value == NULL || lg_ctl_clock_read(node->value->bytes, &ms, &err) != LG_OK))
+        lg_log(LG_LOG_ERROR, "clock_unreadable",
+               "path=%s reason=\"%s; pushes and servers that are gone have their time anew\"",
+               node->path, err.text);
+    lg_ctl_clock_set(c, ms);
 }
 
 static void got_store(struct lg_meta_op *op)
@@ -163,7 +185,7 @@ static void got_store(struct lg_meta_op *op)
         if (rc == LG_OK)
             rc = lg_store_from_json(json, &store, &err);
         if (rc == LG_OK) {
-            renew_leases(store, (int64_t)lg_lane_wall_ms(c->o.lane));
+            renew_leases(c, store);
             lg_ctl_state_put_store(c->loading, store, op->version);
         } else {
             lg_log(LG_LOG_ERROR, "store_unreadable", "path=%s reason=\"%s\"", op->path, err.text);
@@ -198,6 +220,7 @@ static void names_read(struct lg_tree_read *read)
         finish(c, read->rc, &read->err);
         return;
     }
+    load_clock(c);
     c->loading = lg_ctl_state_new();
     c->load_at = 0;
     load_next_store(c);

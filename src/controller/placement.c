@@ -137,9 +137,23 @@ static void see_live(struct plan *plan, const struct lg_catalog_instance *i, int
     /* One that was removed while it was gone joins anew. */
     record.state = known->record.state == LG_NODE_REMOVED ? LG_NODE_ACTIVE : known->record.state;
     lg_log(LG_LOG_INFO, "server_back", "server=%s gone_ms=%lld", i->id,
-           known->record.gone_since_ms == 0 ? 0LL
-                                            : (long long)(now_ms - known->record.gone_since_ms));
+           (long long)lg_ctl_place_gone_ms(plan->c, &known->record));
     write_node(plan, i->id, &record, /* gone= */ false);
+}
+
+/* Since when by the leaders' clock: that is not known of what an older release wrote. */
+static int64_t gone_clock_ms(const struct lg_controller *c, const struct lg_node_record *r)
+{
+    int64_t now_ms = lg_ctl_clock_ms(c);
+
+    return r->gone_since_ms == 0 || r->gone_clock_ms < 0 || r->gone_clock_ms > now_ms
+               ? now_ms
+               : r->gone_clock_ms;
+}
+
+int64_t lg_ctl_place_gone_ms(const struct lg_controller *c, const struct lg_node_record *record)
+{
+    return record->gone_since_ms == 0 ? 0 : lg_ctl_clock_ms(c) - gone_clock_ms(c, record);
 }
 
 static bool holds_anything(const struct lg_controller *c, const char *id)
@@ -166,12 +180,12 @@ static void see_absent(struct plan *plan, const struct lg_ctl_node *node, int64_
         write_node(plan, node->id, &record, /* gone= */ true);
         return;
     }
-    /* A clock that was set back must not make the delay longer. */
-    if (record.gone_since_ms != 0 && record.gone_since_ms <= now_ms)
+    if (record.gone_since_ms != 0 && record.gone_clock_ms == gone_clock_ms(plan->c, &record))
         return;
     if (record.gone_since_ms == 0)
         lg_log(LG_LOG_WARN, "server_gone", "server=%s", node->id);
     record.gone_since_ms = now_ms;
+    record.gone_clock_ms = lg_ctl_clock_ms(plan->c);
     write_node(plan, node->id, &record, /* gone= */ false);
 }
 
@@ -216,9 +230,7 @@ static void where_nodes(struct where *w, const struct lg_controller *c,
                                    .zone = node->record.zone,
                                    .live = live,
                                    .leaves = node->record.state != LG_NODE_ACTIVE,
-                                   .gone_since_ms = node->record.gone_since_ms != 0
-                                                        ? node->record.gone_since_ms
-                                                        : (int64_t)lg_lane_wall_ms(c->o.lane),
+                                   .gone_since_ms = gone_clock_ms(c, &node->record),
                                });
     }
     for (size_t i = 0; s != NULL && i < s->instances.size; i++) {
@@ -302,7 +314,7 @@ static struct lg_assignment_result where_compute(struct where *w, const struct l
         .node_count = w->nodes.size,
         .topics = w->topics.data,
         .topic_count = w->topics.size,
-        .now_ms = (int64_t)lg_lane_wall_ms(c->o.lane),
+        .now_ms = lg_ctl_clock_ms(c),
         .delay_ms = (int64_t)c->o.delay_to_rebalance_ms,
         .blink_ms = (int64_t)c->o.blink_ms,
     };
@@ -532,7 +544,7 @@ static uint64_t digest_of(const struct lg_controller *c, const struct lg_catalog
         const struct lg_ctl_node *node = value;
 
         digest = mix(digest, node->id, (uint64_t)node->record.state);
-        digest = mix(digest, node->record.zone, (uint64_t)node->record.gone_since_ms);
+        digest = mix(digest, node->record.zone, (uint64_t)node->record.gone_clock_ms);
     }
     for (size_t i = 0; i < s->instances.size; i++)
         digest = mix(digest, s->instances.data[i].id, 1);
@@ -579,8 +591,7 @@ static void plan_topics(struct plan *plan)
     struct lg_controller *c = plan->c;
     struct lg_ctl_placer *placer = &c->placer;
     uint64_t digest = digest_of(c, plan->snapshot);
-    bool due = digest != placer->nodes_seen ||
-               (int64_t)lg_lane_wall_ms(c->o.lane) >= placer->next_ms ||
+    bool due = digest != placer->nodes_seen || lg_ctl_clock_ms(c) >= placer->next_ms ||
                (placer->pending && plan->moving < c->o.moves_max);
     struct where w = {0};
     struct lg_slice key;
@@ -663,7 +674,7 @@ void lg_ctl_place_look(struct lg_controller *c)
 {
     struct lg_ctl_placer *placer = &c->placer;
     struct plan plan = {.c = c, .snapshot = lg_ctl_snapshot(c)};
-    int64_t now_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
+    int64_t now_ms = lg_ctl_clock_ms(c);
 
     if (c->stopping || placer->open || c->change_open || !lg_ctl_ready(c) ||
         lg_lane_now_us(c->o.lane) < c->own_not_before_us)
@@ -691,7 +702,6 @@ void lg_ctl_place_look(struct lg_controller *c)
 static void count_servers(const struct lg_controller *c, const struct lg_catalog_snapshot *s,
                           struct lg_ctl_census *n)
 {
-    int64_t now_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
     struct lg_slice key;
     void *value;
 
@@ -700,7 +710,8 @@ static void count_servers(const struct lg_controller *c, const struct lg_catalog
     for (size_t at = 0; lg_map_next(c->state->nodes, &at, &key, &value);) {
         const struct lg_ctl_node *node = value;
         bool live = s != NULL && lg_catalog_instance(s, node->id, NULL) != NULL;
-        int64_t left_ms = node->record.gone_since_ms + (int64_t)c->o.delay_to_rebalance_ms - now_ms;
+        int64_t left_ms =
+            (int64_t)c->o.delay_to_rebalance_ms - lg_ctl_place_gone_ms(c, &node->record);
 
         n->gone += !live;
         n->draining += live && node->record.state == LG_NODE_DRAINING;

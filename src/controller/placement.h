@@ -25,7 +25,7 @@ struct lg_ctl_placer {
     uint64_t seen_serial; /* of the catalog's snapshot; 0: none */
     uint64_t seen_generation;
     uint64_t nodes_seen; /* a digest of the servers when wanted places were computed last */
-    int64_t next_ms;     /* wall time at which to compute again whatever happens */
+    int64_t next_ms;     /* of the leaders' clock, at which to compute again whatever happens */
     bool pending;        /* more is wanted than may move at once */
     bool settled;        /* it was long enough ago that this controller began to lead */
 };
@@ -65,6 +65,8 @@ struct lg_ctl_census lg_ctl_place_census(const struct lg_controller *c,
                                          void (*each)(void *ctx, const struct lg_ctl_topic *t,
                                                       uint32_t partition, uint32_t ready),
                                          void *ctx);
+/* How long a server is gone, by the leaders' clock; 0: it is there. */
+int64_t lg_ctl_place_gone_ms(const struct lg_controller *c, const struct lg_node_record *record);
 /* Is this the topic of its store's current version? */
 bool lg_ctl_place_is_current(const struct lg_controller *c, const struct lg_ctl_topic *t);
 

@@ -31,7 +31,7 @@ static void count_completed(const struct lg_change *ch)
     const struct lg_ctl_store *entry = lg_ctl_state_store(ch->c->state, ch->store_name);
     const struct lg_ctl_topic *t = lg_ctl_state_topic(ch->c->state, ch->topic_name);
     const struct lg_version *v = lg_store_version(entry->store, ch->version);
-    int64_t took_ms = v == NULL ? 0 : (int64_t)lg_lane_wall_ms(ch->c->o.lane) - v->created_ms;
+    int64_t took_ms = v == NULL ? 0 : lg_ctl_clock_ms(ch->c) - v->started_clock_ms;
 
     lg_metric_add(&lg_metric_controller_pushes_total, LG_CTL_PUSHES_COMPLETED, 1);
     lg_metric_observe(&lg_metric_controller_push_seconds, 0, (uint64_t)LG_MAX(took_ms, 0) * LG_MS);
@@ -182,7 +182,7 @@ static void begin_stop(struct lg_change *ch)
     /* A pusher that came back while this waited for its turn goes on. */
     if (rc == LG_OK && ch->stopped_as == LG_VERSION_KILLED &&
         !lg_version_lease_expired(lg_store_version(ch->store, ch->version),
-                                  (int64_t)lg_lane_wall_ms(ch->c->o.lane))) {
+                                  lg_ctl_clock_ms(ch->c))) {
         lg_change_end(ch, LG_OK, NULL);
         return;
     }

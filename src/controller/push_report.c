@@ -13,7 +13,7 @@ static const char *state_of(const struct lg_push_report_input *in)
     case LG_VERSION_NOT_CREATED:
     case LG_VERSION_CREATED:
     case LG_VERSION_STARTED:
-        if (lg_version_lease_expired(v, in->now_ms))
+        if (lg_version_lease_expired(v, in->clock_ms))
             return "silent";
         return in->topic != NULL && in->topic->end_of_push ? "loading" : "writing";
     case LG_VERSION_PUSHED:
@@ -86,7 +86,7 @@ static char *waits_for_servers(const struct lg_push_report_input *in)
 static char *waits_for(const struct lg_push_report_input *in)
 {
     const struct lg_version *v = in->version;
-    int64_t silent_ms = in->now_ms - v->push_heard_ms;
+    int64_t silent_ms = in->clock_ms - v->heard_clock_ms;
     struct lg_error full;
 
     if (v->status == LG_VERSION_PUSHED)
@@ -97,7 +97,7 @@ static char *waits_for(const struct lg_push_report_input *in)
         return lg_strf("room: %s", full.text);
     if (in->topic->end_of_push)
         return waits_for_servers(in);
-    if (lg_version_lease_expired(v, in->now_ms))
+    if (lg_version_lease_expired(v, in->clock_ms))
         return lg_strf(
             "its pusher, silent for %lld s; `lagoon push %s ... --push-id %s` continues "
             "it, any other push replaces it, else it is dropped in %lld s",
@@ -237,7 +237,7 @@ struct lg_json *lg_push_report(const struct lg_push_report_input *in, bool parti
     set_text(json, "phase", t == NULL || t->report.phase[0] == 0 ? NULL : t->report.phase);
     lg_json_set_int(json, "startedTime", v->created_ms);
     lg_json_set_int(json, "heardTime", v->push_heard_ms);
-    lg_json_set_int(json, "heardAgoMs", LG_MAX(in->now_ms - v->push_heard_ms, (int64_t)0));
+    lg_json_set_int(json, "heardAgoMs", LG_MAX(in->clock_ms - v->heard_clock_ms, (int64_t)0));
     lg_json_set_int(json, "leaseMs", v->push_lease_ms);
     lg_json_set_int(json, "completedTime", v->completed_ms);
     lg_json_set_bool(json, "endOfPush", t == NULL || t->end_of_push);

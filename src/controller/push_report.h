@@ -12,7 +12,7 @@ struct lg_push_report_input {
     const struct lg_version *version;
     const struct lg_ctl_topic *topic;           /* NULL: it has none any more */
     const struct lg_catalog_snapshot *snapshot; /* NULL: nothing is known of servers */
-    int64_t now_ms;
+    int64_t clock_ms;                           /* by the leaders' clock */
     int64_t abandoned_keep_ms;
     struct lg_disk_space *space; /* of the log; NULL: not known */
 };

@@ -135,8 +135,10 @@ static void keep_heard(const struct lg_store *before, struct lg_store *after)
         struct lg_version *v = &after->versions.data[i];
         const struct lg_version *old = lg_store_version(before, v->number);
 
-        if (old != NULL)
-            v->push_heard_ms = LG_MAX(v->push_heard_ms, old->push_heard_ms);
+        if (old == NULL || old->heard_clock_ms < v->heard_clock_ms)
+            continue;
+        v->heard_clock_ms = old->heard_clock_ms;
+        v->push_heard_ms = old->push_heard_ms;
     }
 }
 

@@ -100,10 +100,10 @@ static void a_heartbeat_outlives_a_write(void **state)
     assert_ok(lg_store_add_version(before, &push, &v, &is_new, &err));
     after = lg_store_copy(before);
     lg_ctl_state_put_store(s, before, 0);
-    lg_store_version(lg_ctl_state_store(s, "cities")->store, 1)->push_heard_ms = 99;
+    lg_store_version(lg_ctl_state_store(s, "cities")->store, 1)->heard_clock_ms = 99;
     lg_ctl_state_put_store(s, after, 1);
     assert_int_equal(lg_ctl_state_store(s, "cities")->node_version, 1);
-    assert_int_equal(lg_store_version(lg_ctl_state_store(s, "cities")->store, 1)->push_heard_ms,
+    assert_int_equal(lg_store_version(lg_ctl_state_store(s, "cities")->store, 1)->heard_clock_ms,
                      99);
 }
 

@@ -2,10 +2,11 @@
 #include "controller/version_lifecycle.h"
 
 /* Its pusher is silent; or nobody promised to be heard of, and it has run for too long. */
-static bool may_be_replaced(const struct lg_version *running, int64_t now_ms)
+static bool may_be_replaced(const struct lg_version *running, int64_t clock_ms)
 {
-    return lg_version_lease_expired(running, now_ms) ||
-           (running->push_lease_ms == 0 && now_ms - running->created_ms > LG_VERSION_LINGER_MS);
+    return lg_version_lease_expired(running, clock_ms) ||
+           (running->push_lease_ms == 0 &&
+            clock_ms - running->started_clock_ms > LG_VERSION_LINGER_MS);
 }
 
 enum lg_rc lg_version_lifecycle_admit(struct lg_store *store, const struct lg_store_push *push,
@@ -20,7 +21,7 @@ enum lg_rc lg_version_lifecycle_admit(struct lg_store *store, const struct lg_st
     *out_replaced = 0;
     if (rc == LG_ERR_CONCURRENT) {
         running = lg_store_running_push(store);
-        if (running == NULL || !may_be_replaced(running, push->now_ms))
+        if (running == NULL || !may_be_replaced(running, push->clock_ms))
             return rc;
         replaced = running->number;
         running->status = LG_VERSION_KILLED; /* Undone below if the new one is refused. */

@@ -9,8 +9,11 @@
 
 static struct lg_store_push push_of(const char *id, int64_t now_ms)
 {
-    return (struct lg_store_push){
-        .push_job_id = id, .push_type = LG_PUSH_TYPE_BATCH, .lease_ms = 1000, .now_ms = now_ms};
+    return (struct lg_store_push){.push_job_id = id,
+                                  .push_type = LG_PUSH_TYPE_BATCH,
+                                  .lease_ms = 1000,
+                                  .now_ms = now_ms,
+                                  .clock_ms = now_ms};
 }
 
 static struct lg_store *store_with(enum lg_version_status status)

@@ -496,6 +496,8 @@ struct lg_json *lg_node_record_to_json(const struct lg_node_record *n)
     lg_json_set_int(json, "firstSeenMs", n->first_seen_ms);
     lg_json_set(json, "goneSinceMs",
                 n->gone_since_ms == 0 ? lg_json_new_null() : lg_json_new_int(n->gone_since_ms));
+    if (n->gone_since_ms != 0 && n->gone_clock_ms >= 0)
+        lg_json_set_int(json, "goneClockMs", n->gone_clock_ms);
     lg_json_set_str(json, "state", node_states[n->state]);
     return json;
 }
@@ -512,6 +514,8 @@ enum lg_rc lg_node_record_from_json(const struct lg_json *json, struct lg_node_r
     rc = lg_json_get_number(json, "firstSeenMs", 0, &n.first_seen_ms, err);
     if (rc == LG_OK)
         rc = lg_json_get_number(json, "goneSinceMs", 0, &n.gone_since_ms, err);
+    if (rc == LG_OK)
+        rc = lg_json_get_number(json, "goneClockMs", -1, &n.gone_clock_ms, err);
     if (rc != LG_OK)
         return rc;
     while (strcmp(node_states[n.state], state) != 0) {

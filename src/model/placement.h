@@ -99,7 +99,8 @@ enum lg_node_state { LG_NODE_ACTIVE, LG_NODE_DRAINING, LG_NODE_REMOVED };
 struct lg_node_record {
     char *zone; /* owned; "" when it has none */
     int64_t first_seen_ms;
-    int64_t gone_since_ms; /* wall time; 0: it is there */
+    int64_t gone_since_ms; /* wall time, for people; 0: it is there */
+    int64_t gone_clock_ms; /* the same by the leaders' clock (controller/clock.h); -1: not known */
     enum lg_node_state state;
 };
 

@@ -216,6 +216,8 @@ enum lg_rc lg_store_add_version(struct lg_store *s, const struct lg_store_push *
         .chunking_enabled = s->chunking_enabled,
         .push_lease_ms = push->lease_ms,
         .push_heard_ms = push->now_ms,
+        .started_clock_ms = push->clock_ms,
+        .heard_clock_ms = push->clock_ms,
         .record_count = -1,
         .size_bytes = push->size_bytes,
         .swap_deferred = push->swap_deferred,

@@ -97,7 +97,8 @@ struct lg_store_push {
     int64_t lease_ms;          /* 0: for ever */
     int64_t size_bytes;        /* what it will write; -1: it does not say */
     bool swap_deferred;        /* once complete it waits for its swap */
-    int64_t now_ms;
+    int64_t now_ms;            /* wall time */
+    int64_t clock_ms;          /* by the leaders' clock */
 };
 /* Makes the next version as STARTED, with the store's settings of this moment. The same push id
  * again gives the version it made the first time, whatever became of it (`*out_is_new` false).

@@ -14,10 +14,10 @@ bool lg_version_is_complete(const struct lg_version *v)
     return v->status == LG_VERSION_ONLINE || v->status == LG_VERSION_PUSHED;
 }
 
-bool lg_version_lease_expired(const struct lg_version *v, int64_t now_ms)
+bool lg_version_lease_expired(const struct lg_version *v, int64_t clock_ms)
 {
     return v->status == LG_VERSION_STARTED && v->push_lease_ms > 0 &&
-           now_ms - v->push_heard_ms > v->push_lease_ms;
+           clock_ms - v->heard_clock_ms > v->push_lease_ms;
 }
 
 bool lg_version_status_may_become(enum lg_version_status from, enum lg_version_status to)
@@ -113,6 +113,8 @@ struct lg_json *lg_version_to_json(const struct lg_version *v, const char *store
     if (persistent) {
         lg_json_set_int(ours, "pushLeaseMs", v->push_lease_ms);
         lg_json_set_int(ours, "pushHeardTime", v->push_heard_ms);
+        if (v->started_clock_ms >= 0)
+            lg_json_set_int(ours, "startedClockMs", v->started_clock_ms);
     }
     lg_json_set(json, "lagoon", ours);
     return json;
@@ -160,6 +162,8 @@ static enum lg_rc read_times(const struct lg_json *json, const struct lg_json *o
         rc = lg_json_get_number(ours, "pushLeaseMs", 0, &v->push_lease_ms, err);
     if (rc == LG_OK)
         rc = lg_json_get_number(ours, "pushHeardTime", 0, &v->push_heard_ms, err);
+    if (rc == LG_OK)
+        rc = lg_json_get_number(ours, "startedClockMs", -1, &v->started_clock_ms, err);
     return rc;
 }
 

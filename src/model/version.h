@@ -24,7 +24,10 @@ struct lg_version {
     bool chunking_enabled;
     bool swap_deferred;    /* Complete, it waits as PUSHED until somebody swaps it in. */
     int64_t push_lease_ms; /* how long the pusher may be silent; 0: for ever */
-    int64_t push_heard_ms; /* when it was last heard */
+    int64_t push_heard_ms; /* when it was last heard; wall time, for people */
+    /* By the leaders' clock (controller/clock.h): when it began, -1 if that is not known, and when
+     * its pusher was last heard, which is in memory only. */
+    int64_t started_clock_ms, heard_clock_ms;
     int64_t size_bytes;   /* what the push said at its beginning that it would write; -1: nothing */
     int64_t record_count; /* what the push said it wrote; -1: not known */
 };
@@ -34,8 +37,8 @@ void lg_version_done(struct lg_version *v);
 
 /* ONLINE or PUSHED: everything was ingested once. */
 bool lg_version_is_complete(const struct lg_version *v);
-/* STARTED, and its pusher has been silent for longer than its lease. */
-bool lg_version_lease_expired(const struct lg_version *v, int64_t now_ms);
+/* STARTED, and its pusher has been silent for longer than its lease, by the leaders' clock. */
+bool lg_version_lease_expired(const struct lg_version *v, int64_t clock_ms);
 /* May Venice's status machine go from one to the other (platform-behaviour.md 1.4)? Staying is
  * always allowed. ROLLED_BACK may become ONLINE again: our roll-forward needs it. */
 bool lg_version_status_may_become(enum lg_version_status from, enum lg_version_status to);

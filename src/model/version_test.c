@@ -6,7 +6,7 @@
 static void a_lease_ends_after_silence_but_only_while_the_push_runs(void **state)
 {
     struct lg_version v = {
-        .status = LG_VERSION_STARTED, .push_lease_ms = 1000, .push_heard_ms = 5000};
+        .status = LG_VERSION_STARTED, .push_lease_ms = 1000, .heard_clock_ms = 5000};
 
     (void)state;
     assert_false(lg_version_lease_expired(&v, 6000));
@@ -68,6 +68,7 @@ static void a_version_comes_back_from_its_json(void **state)
         .chunking_enabled = true,
         .push_lease_ms = 9,
         .push_heard_ms = 10,
+        .started_clock_ms = 11,
         .record_count = 11,
     };
     struct lg_version back = {0};
@@ -84,6 +85,7 @@ static void a_version_comes_back_from_its_json(void **state)
     assert_string_equal(back.push_job_id, "17_x");
     assert_int_equal(back.record_count, 11);
     assert_int_equal(back.push_heard_ms, 10);
+    assert_int_equal(back.started_clock_ms, 11);
     lg_version_done(&v);
     lg_version_done(&back);
     assert_null(back.push_job_id);

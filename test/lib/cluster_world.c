@@ -169,6 +169,7 @@ static void controller_main(void *ctx)
                                       .host = n->name,
                                       .port = LG_CLW_CONTROLLER_PORT,
                                       .conflict_ms = w->conflict_ms,
+                                      .push_timeout_ms = w->push_timeout_ms,
                                       .failed = controller_failed,
                                       .failed_ctx = n};
     struct lg_error err = {0};

@@ -64,6 +64,7 @@ struct lg_clw {
     char controller_failed[LG_ERROR_TEXT_MAX];
     const char *server_cluster, *server_cluster_id; /* of servers from now on; NULL: none */
     uint64_t conflict_ms;                           /* of these; 0: the default */
+    uint64_t push_timeout_ms;                       /* of controllers from now on; 0: the default */
     bool with_controller;
     struct lg_metastore *session; /* the hand's */
     struct lg_lane *lane, *hand_lane;
