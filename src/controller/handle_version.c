@@ -74,6 +74,28 @@ static void write_replaced(struct lg_change *ch)
     lg_change_write_topic(ch, after, /* created= */ false);
 }
 
+/* Does another request of this push wait? Then that one's pusher goes on. */
+static bool is_asked_again(const struct lg_change *ch)
+{
+    LG_LIST_EACH(link, &ch->c->changes)
+    {
+        const struct lg_change *other = LG_CONTAINER_OF(link, struct lg_change, link);
+
+        if (other != ch && other->begin == ch->begin && other->rq != NULL &&
+            !other->rq->peer_gone && strcmp(other->store_name, ch->store_name) == 0 &&
+            strcmp(other->text, ch->text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whoever asked went away while the log kept it waiting: a version that nobody knows of would only
+ * stand in the way of the next push. The topic is made anew by whichever push gets the number. */
+static bool is_for_nobody(const struct lg_change *ch)
+{
+    return ch->rq != NULL && ch->rq->peer_gone && !ch->empty && !is_asked_again(ch);
+}
+
 static void topic_ready(struct lg_topic_writer *writer)
 {
     struct lg_change *ch = LG_CONTAINER_OF(writer, struct lg_change, writer);
@@ -88,6 +110,14 @@ static void topic_ready(struct lg_topic_writer *writer)
         writer->kind = LG_TOPIC_WRITE_END;
         writer->counts = ch->counts;
         lg_topic_writer_start(writer);
+        return;
+    }
+    if (is_for_nobody(ch)) {
+        lg_log(LG_LOG_WARN, "push_not_begun", "store=%s version=%d push=%s reason=\"%s\"",
+               ch->store_name, ch->version, ch->text,
+               "who asked for it went away before its topic was made");
+        lg_change_end(ch, lg_error_set(&err, LG_ERR_CANCELLED, "who asked for the push went away"),
+                      &err);
         return;
     }
     if (ch->replaced != 0)
@@ -151,6 +181,40 @@ static enum lg_rc begin_version(struct lg_change *ch, struct lg_error *err)
     return LG_OK;
 }
 
+/* Who holds the store, until when, and what to do about it. */
+static enum lg_rc tell_holder(const struct lg_change *ch, struct lg_error *err)
+{
+    const struct lg_ctl_store *entry = lg_ctl_state_store(ch->c->state, ch->store_name);
+    const struct lg_version *v = lg_store_running_push(entry->store);
+    const struct lg_ctl_topic *t =
+        v == NULL ? NULL : lg_ctl_state_version(ch->c->state, ch->store_name, v->number);
+    int64_t now_ms = lg_ctl_clock_ms(ch->c), silent_ms, left_ms;
+    LG_AUTO_STR char *until = NULL;
+
+    if (v == NULL)
+        return err->rc;
+    silent_ms = now_ms - v->heard_clock_ms;
+    if (t != NULL && t->end_of_push)
+        until = lg_strf("it is written and waits for the servers");
+    else if (v->push_lease_ms > 0)
+        until = lg_strf("it was heard of %lld s ago; if it stays silent, another push may replace "
+                        "it in %lld s",
+                        (long long)(silent_ms / 1000),
+                        (long long)(LG_MAX(v->push_lease_ms - silent_ms, (int64_t)0) / 1000 + 1));
+    else {
+        left_ms = v->started_clock_ms + LG_VERSION_LINGER_MS - now_ms;
+        until = lg_strf("it gave no lease, so another push may replace it in %lld s",
+                        (long long)(LG_MAX(left_ms, (int64_t)0) / 1000 + 1));
+    }
+    return lg_error_set(err, LG_ERR_CONCURRENT,
+                        "push %.100s of store %s (version %d) is still running, by %.60s: %s; wait "
+                        "for it, continue it with --push-id, or end it with `lagoon push kill %s "
+                        "%d`, then push again",
+                        v->push_job_id, ch->store_name, v->number,
+                        t == NULL || t->pusher == NULL ? "a pusher that gave no name" : t->pusher,
+                        until, ch->store_name, v->number);
+}
+
 static void begin_push(struct lg_change *ch)
 {
     int64_t now_ms = (int64_t)lg_lane_wall_ms(ch->c->o.lane);
@@ -171,6 +235,8 @@ static void begin_push(struct lg_change *ch)
     if (rc == LG_OK)
         rc = lg_version_lifecycle_admit(ch->store, &push, &ch->version, &is_new, &ch->replaced,
                                         &err);
+    if (rc == LG_ERR_CONCURRENT)
+        rc = tell_holder(ch, &err);
     if (rc == LG_OK && is_new) {
         if (ch->empty) {
             version_of(ch)->record_count = 0;

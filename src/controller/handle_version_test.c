@@ -35,6 +35,151 @@ static void a_second_push_is_refused_while_one_runs(void **state)
     lg_cw_free(w);
 }
 
+/* Who holds the store, until when, and how it is freed. */
+static void who_is_kept_out_is_told_by_whom_and_until_when(void **state)
+{
+    struct lg_cw *w = lg_cw_start(41);
+    const char *again = "store_name=cities&push_type=BATCH&push_job_id=p2";
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_post(w, "/request_topic",
+                                "store_name=cities&push_type=BATCH&push_job_id=p1&"
+                                "lagoon_lease_ms=60000&lagoon_pusher=batch7"),
+                     200);
+    lg_sim_run_us(w->sim, 20 * LG_SEC);
+    assert_int_equal(lg_cw_post(w, "/request_topic", again), 400);
+    assert_string_equal(lg_cw_text(w, "errorType"), "CONCURRENT_BATCH_PUSH");
+    assert_string_equal(
+        lg_cw_text(w, "error"),
+        "push p1 of store cities (version 1) is still running, by batch7: it was heard of 20 s "
+        "ago; if it stays silent, another push may replace it in 40 s; wait for it, continue it "
+        "with --push-id, or end it with `lagoon push kill cities 1`, then push again");
+    assert_int_equal(lg_cw_post(w, "/kill_offline_push_job", "topic=cities_v1"), 200);
+    assert_int_equal(lg_cw_post(w, "/request_topic", again), 200);
+    assert_int_equal(lg_cw_version(w), 2);
+    assert_int_equal(lg_cw_request(w, "p3", 0), 400);
+    assert_non_null(strstr(lg_cw_text(w, "error"), "by a pusher that gave no name: it gave no "
+                                                   "lease, so another push may replace it in 86"));
+    lg_cw_end(w, 2);
+    assert_int_equal(lg_cw_request(w, "p3", 0), 400);
+    assert_non_null(strstr(lg_cw_text(w, "error"), "it is written and waits for the servers"));
+    lg_cw_free(w);
+}
+
+/* Whatever it was doing with the topic: the same push may begin again, and so may another one. */
+static void a_log_that_dies_at_any_step_of_the_beginning_leaves_nothing(void **state)
+{
+    unsigned steps = 0;
+
+    (void)state;
+    for (bool failed = true; failed; steps++) {
+        struct lg_cw *w = lg_cw_start(100 + steps);
+
+        lg_cw_store_up(w);
+        for (int other = 0; other < 2; other++) {
+            w->log.fail = LG_ERR_UNAVAILABLE;
+            w->log.spared = steps;
+            failed = lg_cw_request(w, "p1", 60000) != 200;
+            w->log.fail = LG_OK;
+            if (!failed)
+                break;
+            assert_int_equal(w->status, 503);
+            assert_false(lg_cw_has_version(w, 1, NULL));
+            assert_int_equal(lg_cw_get(w, "/v1/push_status?store_name=cities"), 404);
+            assert_int_equal(lg_cw_request(w, other == 0 ? "p1" : "p2", 60000), 200);
+            assert_int_equal(lg_cw_version(w), 1);
+            lg_cw_end(w, 1);
+            lg_cw_report(w, "cities_v1", 1, "COMPLETED", NULL);
+            lg_sim_run_us(w->sim, LG_SEC);
+            assert_int_equal(lg_cw_current(w), 1);
+            lg_cw_free(w);
+            w = lg_cw_start(200 + steps);
+            lg_cw_store_up(w);
+        }
+        lg_cw_free(w);
+    }
+    assert_true(steps > LG_CW_PARTITIONS + 1); /* Topic deleted, made, and written to. */
+}
+
+struct impatient { /* Who asks and does not wait. */
+    struct lg_http_call call;
+    bool done;
+};
+
+static void answered(struct lg_http_call *call)
+{
+    LG_CONTAINER_OF(call, struct impatient, call)->done = true;
+}
+
+static bool has_gone(void *impatient)
+{
+    return ((struct impatient *)impatient)->done;
+}
+
+/* A pusher that asks and is gone two seconds later, while the log is silent. */
+static void ask_and_go(struct lg_cw *w, const char *form)
+{
+    static const struct lg_http_header headers[] = {
+        {{(const uint8_t *)"Content-Type", 12},
+         {(const uint8_t *)"application/x-www-form-urlencoded", 33}}};
+    struct impatient who = {.call = {.host = "ctl",
+                                     .port = 5555,
+                                     .method = LG_HTTP_POST,
+                                     .target = LG_LIT("/request_topic"),
+                                     .headers = headers,
+                                     .header_count = 1,
+                                     .body = lg_slice_str(form),
+                                     .deadline_us = lg_lane_now_us(w->client_lane) + 2 * LG_SEC,
+                                     .response_bytes_max = 1 << 16,
+                                     .done = answered}};
+
+    lg_http_call_submit(w->http, &who.call);
+    assert_true(lg_sim_run_until(w->sim, has_gone, &who, 10 * LG_SEC));
+    assert_rc(LG_ERR_TIMEOUT, who.call.rc);
+    lg_http_call_done(&who.call);
+    lg_sim_run_us(w->sim, LG_SEC); /* The controller hears of it. */
+}
+
+static void a_pusher_that_went_away_before_its_version_was_made_holds_nothing(void **state)
+{
+    struct lg_cw *w = lg_cw_start(42);
+
+    (void)state;
+    lg_cw_store_up(w);
+    w->log.silent = true;
+    ask_and_go(w, "store_name=cities&push_type=BATCH&push_job_id=p1&lagoon_lease_ms=3600000");
+    lg_cw_log_goes_on(w);
+    lg_sim_run_us(w->sim, LG_SEC);
+    assert_false(lg_cw_has_version(w, 1, NULL));
+    assert_int_equal(lg_cw_request(w, "p2", 60000), 200); /* Nobody stands in its way. */
+    assert_int_equal(lg_cw_version(w), 1);
+    lg_cw_free(w);
+}
+
+static void log_goes_on(void *world)
+{
+    lg_cw_log_goes_on(world);
+}
+
+static void a_pusher_that_asks_again_meanwhile_gets_the_version(void **state)
+{
+    struct lg_cw *w = lg_cw_start(43);
+    const char *form = "store_name=cities&push_type=BATCH&push_job_id=p1&lagoon_lease_ms=3600000";
+
+    (void)state;
+    lg_cw_store_up(w);
+    w->log.silent = true;
+    ask_and_go(w, form);
+    /* Its second request waits behind the first, and it has patience now. */
+    lg_sim_at(w->sim, lg_sim_now_us(w->sim) + 3 * LG_SEC, NULL, log_goes_on, w);
+    assert_int_equal(lg_cw_post(w, "/request_topic", form), 200);
+    assert_int_equal(lg_cw_version(w), 1);
+    assert_true(lg_cw_has_version(w, 1, "STARTED"));
+    assert_false(lg_cw_has_version(w, 2, NULL));
+    lg_cw_free(w);
+}
+
 static void a_push_that_fell_silent_is_replaced(void **state)
 {
     struct lg_cw *w = lg_cw_start(10);
@@ -476,6 +621,10 @@ int main(void)
         cmocka_unit_test(a_killed_push_is_cleaned_up_and_its_number_stays_used),
         cmocka_unit_test(a_switch_that_names_where_it_starts_happens_once),
         cmocka_unit_test(rollback_and_rollforward_are_reversible_and_durable),
+        cmocka_unit_test(who_is_kept_out_is_told_by_whom_and_until_when),
+        cmocka_unit_test(a_log_that_dies_at_any_step_of_the_beginning_leaves_nothing),
+        cmocka_unit_test(a_pusher_that_went_away_before_its_version_was_made_holds_nothing),
+        cmocka_unit_test(a_pusher_that_asks_again_meanwhile_gets_the_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,11 @@ struct lg_cw_log {
     struct lg_pubsub pubsub;
     struct lg_cw_topic topics[64];
     size_t count;
-    enum lg_rc fail; /* of every operation */
+    enum lg_rc fail; /* of every operation ... */
+    unsigned spared; /* ... after so many */
+    bool silent;     /* Operations wait until lg_cw_log_goes_on. */
+    struct lg_pubsub_op *waiting[16];
+    size_t waiting_count;
 };
 
 struct lg_cw {
@@ -104,6 +108,8 @@ bool lg_cw_has_version(struct lg_cw *w, int number, const char *status);
 
 /* NULL when the log has no such topic. */
 struct lg_cw_topic *lg_cw_topic(const char *name);
+/* A log that was silent answers again. */
+void lg_cw_log_goes_on(struct lg_cw *w);
 /* Which control messages stand in a partition, as letters: S start of segment, P start of push, E
  * end of push, s end of segment. `*count` is the record count of the end of push, if there is one.
  */
