@@ -11,6 +11,7 @@
 #define MILD_PAUSE_US (12 * LG_SEC)
 #define EXCUSED_AFTER_US (4 * LG_SEC) /* after the end of a fault */
 #define LEAVE_MIN_US (6 * LG_SEC)     /* longer than a session lives */
+#define LEAVE_LONG_US (11 * LG_SEC)   /* longer than its replicas wait for it */
 #define STOP_MAX_US (8 * LG_SEC)      /* longer than a session lives */
 
 static void fault_due(void *ctx);
@@ -170,11 +171,24 @@ static void slow_disk(struct lg_world *w, struct lg_world_node *n)
     n->slowed = lg_sim_at(w->sim, lg_sim_now_us(w->sim) + for_us, NULL, disk_is_fast, n);
 }
 
+/* As all others see it, but for what retention has removed. */
+static void log_of_servers(struct lg_world *w)
+{
+    struct lg_log_sim_faults before = w->server_log_faults;
+
+    w->server_log_faults = w->log_faults;
+    w->server_log_faults.gone = before.gone;
+    w->server_log_faults.removes = before.removes;
+    w->server_log_faults.removed = before.removed;
+    w->server_log_faults.removes_ctx = before.removes_ctx;
+}
+
 static void log_is_calm(void *ctx)
 {
     struct lg_world *w = ctx;
 
     w->log_faults = (struct lg_log_sim_faults){0};
+    log_of_servers(w);
 }
 
 /* Reads do not depend on it; a push takes longer, and what is asked of a controller may. */
@@ -193,7 +207,48 @@ static void bad_log(struct lg_world *w)
                                                .empty = one_in,
                                                .late = one_in,
                                                .late_max_us = 10 * LG_MS + below(w, 3 * LG_SEC)};
+    log_of_servers(w);
     lg_sim_at(w->sim, lg_sim_now_us(w->sim) + for_us, NULL, log_is_calm, w);
+}
+
+static void log_is_whole(void *ctx)
+{
+    ((struct lg_world *)ctx)->server_log_faults.gone = 0;
+}
+
+static bool is_removed(void *ctx, const char *topic)
+{
+    return lg_check_topic_done(&((struct lg_world *)ctx)->history, topic);
+}
+
+static void tell_removed(void *ctx, struct lg_lane *lane, const char *topic, uint32_t partition)
+{
+    struct lg_world *w = ctx;
+
+    for (unsigned i = 0; i < LG_WORLD_SERVERS; i++)
+        if (lg_world_node(w, LG_ROLE_SERVER, i)->node == lg_sim_lane_node(lane))
+            lg_check_removed(&w->history, i, topic, partition);
+}
+
+/* A log that has lost what it held of complete versions, for a while: what has yet to be read of
+ * them fails, and begins again only when somebody resets it. A server leaves for so long that
+ * others are to read what it held. */
+static void log_with_gaps(struct lg_world *w, struct lg_world_node *leaves)
+{
+    uint64_t for_us = 10 * LG_SEC + below(w, 10 * LG_SEC);
+
+    if (w->server_log_faults.gone != 0)
+        return;
+    lg_sim_trace(w->sim, "log_with_gaps", for_us);
+    lg_log(LG_LOG_INFO, "fault_log_with_gaps", "for_ms=%llu", (unsigned long long)(for_us / LG_MS));
+    lg_world_excuse(w, w->faults_end_us - LG_MIN(w->faults_end_us, lg_sim_now_us(w->sim)));
+    w->errors = true;
+    w->server_log_faults.gone = 1;
+    w->server_log_faults.removes = is_removed;
+    w->server_log_faults.removed = tell_removed;
+    w->server_log_faults.removes_ctx = w;
+    lg_world_crash(leaves, below(w, 2) == 0, LEAVE_LONG_US + below(w, LG_SEC));
+    lg_sim_at(w->sim, lg_sim_now_us(w->sim) + for_us, NULL, log_is_whole, w);
 }
 
 static void calm_network(void *ctx)
@@ -286,6 +341,19 @@ static void leave(struct lg_world *w, struct lg_world_node *server)
     lg_world_crash(server, below(w, 2) == 0, down_us);
 }
 
+/* All servers of a zone at once: the other zones have what it had. */
+static void lose_zone(struct lg_world *w)
+{
+    unsigned zone = (unsigned)below(w, w->history.zones);
+    bool power_cut = below(w, 2) == 0;
+    uint64_t down_us = 50 * LG_MS + below(w, 3 * LG_SEC);
+
+    lg_sim_trace(w->sim, "lose_zone", zone, down_us);
+    lg_world_excuse_changes(w, down_us + EXCUSED_AFTER_US);
+    for (unsigned i = zone; i < LG_WORLD_SERVERS; i += w->history.zones)
+        lg_world_crash(lg_world_node(w, LG_ROLE_SERVER, i), power_cut, down_us);
+}
+
 /* A server without room may hold the one replica that is late: while that may be, no other server
  * crashes. */
 static void mild_fault(struct lg_world *w, struct lg_world_node *ground)
@@ -306,6 +374,8 @@ static void mild_fault(struct lg_world *w, struct lg_world_node *ground)
     default:
         if (w->mild_crowds)
             crowd(w, some_server(w));
+        else if (w->history.zones > 0 && below(w, 2) == 0)
+            lose_zone(w);
         else if (below(w, 2) == 0)
             leave(w, some_server(w));
         else
@@ -371,7 +441,11 @@ static void one_fault(struct lg_world *w)
         mild_fault(w, ground);
         return;
     }
-    switch (below(w, 19)) {
+    switch (below(w, 21)) {
+    case 20:
+        log_with_gaps(w, some_server(w));
+        break;
+    case 19:
     case 18:
     case 0:
     case 1:
@@ -434,6 +508,7 @@ void lg_world_faults_end(struct lg_world *w)
 {
     calm_network(w);
     log_is_calm(w);
+    log_is_whole(w);
     lg_net_sim_heal(w->net);
     lg_meta_sim_heal(w->meta);
     for (size_t i = 0; i < LG_WORLD_NODES; i++) {

@@ -16,6 +16,7 @@
        */
 #define LG_HISTORY_ROUTERS 2
 #define LG_HISTORY_SERVERS_MAX 8
+#define LG_HISTORY_GRACE_MS 2000 /* that a replica is still read when routers are told it goes */
 #define LG_HISTORY_KEYS 48
 #define LG_HISTORY_PARTITIONS 3
 #define LG_HISTORY_PARTITIONS_TEXT "3"
@@ -75,7 +76,10 @@ struct lg_sim_topic {
     unsigned listed[LG_HISTORY_PARTITIONS], led_by[LG_HISTORY_PARTITIONS]; /* as assigned */
     unsigned goal[LG_HISTORY_PARTITIONS];     /* where it is going, or is */
     unsigned complete[LG_HISTORY_PARTITIONS]; /* reported it at some time */
-    unsigned leads[LG_HISTORY_PARTITIONS];    /* reported it last */
+    unsigned told[LG_HISTORY_PARTITIONS];     /* tell now that they are complete */
+    unsigned gone[LG_HISTORY_PARTITIONS];     /* have yet to tell that the log lacks something */
+    uint64_t untold_us[LG_HISTORY_PARTITIONS][LG_HISTORY_SERVERS_MAX]; /* ... did so until then */
+    unsigned leads[LG_HISTORY_PARTITIONS];                             /* reported it last */
 };
 
 struct lg_history {
@@ -83,10 +87,12 @@ struct lg_history {
     unsigned push_count;
     struct lg_sim_store stores[LG_HISTORY_STORES];
     uint64_t reads, reads_failed, acked, rollbacks, rollforwards, swaps, refused, resumed;
-    uint64_t deleted, undeleted, purged, schemas, updated;
+    uint64_t deleted, undeleted, purged, schemas, updated, resets, drained;
 
     struct lg_sim_topic topics[LG_HISTORY_STORES][LG_HISTORY_VERSIONS_MAX];
     unsigned calm;   /* servers of which all others must know by now that they are well */
+    unsigned all;    /* all servers, when all are well and stay */
+    unsigned zones;  /* that servers are in, server i in i % zones; 0: none */
     unsigned blinks; /* those known to be away, though not for long, while nothing else happens */
     uint64_t gone_seen_us[LG_HISTORY_SERVERS_MAX]; /* The leader wrote that it is gone; 0: not. */
     char leader[16]; /* the node that leads in the newest term; "": none yet */

@@ -494,8 +494,8 @@ static void replicas_told(struct lg_api_call *call)
     struct lg_error err = call->err;
 
     if (call->rc == LG_OK && !is_outdated(a) &&
-        lg_check_placed(call->answer, store_of(a)->current, lg_world_servers(a->w), &err) ==
-            LG_OK) {
+        lg_check_placed(&a->w->history, call->answer, store_of(a)->current, lg_world_servers(a->w),
+                        &err) == LG_OK) {
         unplaced[0] = '\0';
         a->o->settled = true;
     } else {
@@ -521,10 +521,97 @@ static void remove_node(struct actor *a)
     ask(a, LG_API_node_remove, node_removed);
 }
 
+/* --- Replicas that failed, and a server that is drained. ---------------------------------------
+ */
+
+static void replica_reset(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    lg_sim_trace(a->w->sim, "replica_reset", a->store, call->rc);
+    a->w->history.resets += call->rc == LG_OK;
+    look_soon(a, LG_SEC);
+}
+
+static void failed_told(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+    bool known = call->rc == LG_OK && !is_outdated(a);
+    int32_t version = known ? lg_check_failed_version(call->answer) : 0;
+    LG_AUTO_STR char *text = lg_strf("%d", version);
+    char *unplaced = a->w->unplaced[a->store];
+
+    if (!known || version == 0) {
+        a->o->errors_gone = known;
+        unplaced[0] = '\0';
+        look_soon(a, PAUSE_MAX_US);
+        return;
+    }
+    (void)snprintf(unplaced, sizeof a->w->unplaced[0],
+                   "a replica of version %d has failed, and stays so though it was reset", version);
+    prepare(a);
+    lg_api_call_param(&a->call, "version", text);
+    if (lg_rand_chance(&a->lane->rand, 1, 2))
+        lg_api_call_param(&a->call, "wipe", "true");
+    ask(a, LG_API_reset_error_partition, replica_reset);
+}
+
+/* Is it empty? */
+static void nodes_told(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+    const struct lg_json *nodes = lg_json_get(call->answer, "nodes");
+    LG_AUTO_STR char *id = lg_strf("server%d_%d", a->w->drained, LG_WORLD_SERVER_PORT);
+
+    for (size_t i = 0; call->rc == LG_OK && !is_outdated(a) && i < lg_json_size(nodes); i++) {
+        const struct lg_json *node = lg_json_at(nodes, i);
+
+        if (strcmp(lg_json_get_str(node, "id", ""), id) != 0 ||
+            lg_json_get_int(node, "replicas", -1) != 0)
+            continue;
+        lg_check_drained(&a->w->history, (unsigned)a->w->drained);
+        lg_world_drained(a->w);
+    }
+    look_soon(a, PAUSE_MAX_US);
+}
+
+static void node_drained(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    lg_sim_trace(a->w->sim, "drain", (uint64_t)a->w->drained, call->rc);
+    a->w->drain_told = call->rc == LG_OK;
+    look_soon(a, PAUSE_MAX_US);
+}
+
+/* False when there is nothing to do. */
+static bool drains(struct actor *a)
+{
+    LG_AUTO_STR char *id = lg_strf("server%d_%d", a->w->drained, LG_WORLD_SERVER_PORT);
+
+    if (a->store != 0 || a->w->drained < 0 || a->w->drain_over ||
+        lg_lane_now_us(a->lane) < a->w->drain_us)
+        return false;
+    lg_api_call_done(&a->call);
+    if (a->w->drain_told) {
+        ask(a, LG_API_nodes, nodes_told);
+        return true;
+    }
+    a->w->drain_asked = true;
+    lg_api_call_param(&a->call, "node_id", id);
+    ask(a, LG_API_node_drain, node_drained);
+    return true;
+}
+
 static void act_quietly(struct actor *a, const struct lg_json *info)
 {
     if (a->w->removed >= 0 && !a->w->removed_told && a->store == 0) {
         remove_node(a); /* Refused while it seems to be live. */
+        return;
+    }
+    if (!a->o->errors_gone) {
+        prepare(a);
+        ask(a, LG_API_replicas, failed_told);
         return;
     }
     if (!a->o->last_push_done) {
@@ -558,6 +645,8 @@ static void act(struct actor *a, const struct lg_json *info)
 {
     uint64_t choice = lg_rand_below(&a->lane->rand, 10);
 
+    if (lg_rand_chance(&a->lane->rand, 1, 2) && drains(a))
+        return; /* Pushes go on meanwhile. */
     if (a->w->quiet)
         act_quietly(a, info);
     else if (lg_lane_now_us(a->lane) < a->o->unknown_until_us)
@@ -684,7 +773,7 @@ static void look(struct actor *a)
     lg_api_call_param(&a->call, "key_schema", LG_HISTORY_KEY_SCHEMA);
     lg_api_call_param(&a->call, "value_schema", LG_HISTORY_VALUE_SCHEMA);
     lg_api_call_param(&a->call, "partition_count", LG_HISTORY_PARTITIONS_TEXT);
-    lg_api_call_param(&a->call, "replication_factor", "2");
+    lg_api_call_param(&a->call, "replication_factor", a->w->factor == 3 ? "3" : "2");
     ask(a, LG_API_new_store, created);
 }
 

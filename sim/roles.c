@@ -1,5 +1,6 @@
 /* The main functions of the nodes that are Lagoon: what `lagoon standalone` puts into one process,
  * put into many. Everything here lives in the node's memory and dies with it. */
+#include "base/str.h"
 #include "controller/controller.h"
 #include "drivers/loghttp/loghttp.h"
 #include "drivers/memkv/engine_memkv.h"
@@ -32,7 +33,8 @@ static struct lg_disk_space *watch_space(const struct lg_world_node *n)
 }
 
 /* The log as a node reaches it: over the network, and unreliable. */
-static enum lg_rc open_log(struct lg_world_node *n, struct lg_lane *lane, struct lg_pubsub **out,
+static enum lg_rc open_log(struct lg_world_node *n, struct lg_lane *lane,
+                           const struct lg_log_sim_faults *faults, struct lg_pubsub **out,
                            struct lg_error *err)
 {
     struct lg_loghttp_options o = {lg_net_sim_transport(n->world->net), lane, LG_WORLD_LOG_URL};
@@ -46,7 +48,7 @@ static enum lg_rc open_log(struct lg_world_node *n, struct lg_lane *lane, struct
     reached = lg_loghttp_pubsub(log);
     if (n->world->wide_positions)
         reached = lg_pubsub_wide_pubsub(lg_pubsub_wide_new(reached));
-    *out = lg_log_sim_pubsub(lg_log_sim_new(reached, lane, &n->world->log_faults));
+    *out = lg_log_sim_pubsub(lg_log_sim_new(reached, lane, faults));
     return LG_OK;
 }
 
@@ -134,7 +136,7 @@ void lg_world_controller_main(void *ctx)
                                       .blink_ms = 1000};
     struct lg_controller *controller;
     struct lg_error err = {0};
-    enum lg_rc rc = open_log(n, lane, &o.pubsub, &err);
+    enum lg_rc rc = open_log(n, lane, &n->world->log_faults, &o.pubsub, &err);
 
     if (rc == LG_OK)
         rc = lg_controller_start(&o, &controller, &err);
@@ -152,12 +154,17 @@ void lg_world_server_main(void *ctx)
                                   .transport = lg_net_sim_transport(n->world->net),
                                   .disk = n->disk,
                                   .checkpoint_path = LG_WORLD_CHECKPOINTS,
+                                  .drop_grace_ms = LG_HISTORY_GRACE_MS,
                                   .host = n->name,
                                   .port = LG_WORLD_SERVER_PORT};
+    unsigned zones = n->world->history.zones;
+    LG_AUTO_STR char *zone = lg_strf("zone%u", zones == 0 ? 0 : n->number % zones);
     struct lg_server *server;
     struct lg_error err = {0};
-    enum lg_rc rc = open_log(n, lane, &o.pubsub, &err);
+    enum lg_rc rc = open_log(n, lane, &n->world->server_log_faults, &o.pubsub, &err);
 
+    if (zones > 0)
+        o.zone = zone;
     if (rc == LG_OK) {
         o.metastore = lg_meta_sim_session(n->world->meta, lane);
         o.driver = lg_memkv_new(n->disk, LG_WORLD_ENGINES);

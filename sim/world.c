@@ -47,6 +47,10 @@ void lg_world_start(struct lg_world_node *n)
     if (n->restart != 0)
         (void)lg_sim_cancel(n->world->sim, n->restart);
     n->restart = 0;
+    if (n->gone_for_good)
+        return;
+    if (n->role == LG_ROLE_SERVER)
+        lg_check_server_over(&n->world->history, n->number);
     if (n->power_gone)
         lg_disk_sim_crash(n->disk);
     n->power_gone = false;
@@ -92,6 +96,38 @@ void lg_world_power_gone(struct lg_world_node *n, uint64_t down_us)
     n->restart = lg_sim_at(sim, lg_sim_now_us(sim) + down_us, NULL, restart_due, n);
 }
 
+static void go_for_good(void *ctx)
+{
+    struct lg_world_node *n = ctx;
+
+    n->gone_for_good = true;
+    n->down_since_us = lg_sim_now_us(n->world->sim);
+    lg_sim_node_kill(n->node);
+}
+
+void lg_world_drained(struct lg_world *w)
+{
+    struct lg_world_node *n = lg_world_node(w, LG_ROLE_SERVER, (unsigned)w->drained);
+
+    lg_sim_trace(w->sim, "drained", n->number);
+    w->drain_over = true;
+    w->removed = w->drained; /* It may be removed. */
+    w->history.drained++;
+    lg_sim_at(w->sim, lg_sim_now_us(w->sim), NULL, go_for_good, n);
+}
+
+/* A file of a server's replicas goes: had it told routers that it does? In a harsh world its
+ * session may have ended, and with it what it had told. */
+static void file_removed(void *ctx, const char *path)
+{
+    struct lg_world_node *n = ctx;
+    size_t below = strlen(LG_WORLD_REPLICAS);
+
+    if (n->world->mild && strncmp(path, LG_WORLD_REPLICAS, below) == 0)
+        lg_check_destroyed(&n->world->history, n->number, path + below,
+                           lg_sim_now_us(n->world->sim));
+}
+
 static void add_node(struct lg_world *w, size_t at, enum lg_role role, unsigned number,
                      const char *name, bool disk)
 {
@@ -107,6 +143,8 @@ static void add_node(struct lg_world *w, size_t at, enum lg_role role, unsigned 
         return;
     n->disk = lg_disk_sim_new(w->sim, lg_sim_rand(w->sim));
     lg_disk_sim_follow(n->disk, n->node);
+    if (role == LG_ROLE_SERVER)
+        lg_disk_sim_on_remove(n->disk, file_removed, n);
 }
 
 /* In some worlds one clock is a day off. */
@@ -127,7 +165,7 @@ static void look_around(struct lg_world *w)
     uint64_t now_us = lg_sim_now_us(w->sim);
     unsigned well = 0, settled = 0, away = 0;
 
-    w->history.calm = w->history.blinks = 0;
+    w->history.calm = w->history.blinks = w->history.all = 0;
     if (!w->mild || w->quiet || lg_world_node(w, LG_ROLE_GROUND, 0)->slowed != 0)
         return; /* Sessions may end though their servers live. */
     for (unsigned i = 0; i < LG_WORLD_SERVERS; i++) {
@@ -141,6 +179,10 @@ static void look_around(struct lg_world *w)
         away |= !alive && known_us != 0 && now_us < known_us + BLINK_US ? 1u << i : 0;
     }
     w->history.calm = well;
+    if (w->drain_asked)
+        return; /* What it holds moves, whoever blinks. */
+    if (well == (1u << LG_WORLD_SERVERS) - 1)
+        w->history.all = well;
     if (settled == LG_WORLD_SERVERS - 1 && !w->history.clocks_differ)
         w->history.blinks = away;
 }
@@ -149,6 +191,7 @@ static void metadata_written(void *ctx, struct lg_sim_node *node,
                              const struct lg_meta_change *changes, size_t count)
 {
     struct lg_world *w = ctx;
+    uint64_t now_us = lg_sim_now_us(w->sim);
 
     for (unsigned i = 0; i < LG_WORLD_CONTROLLERS; i++)
         if (lg_world_node(w, LG_ROLE_CONTROLLER, i)->node == node)
@@ -161,15 +204,29 @@ static void metadata_written(void *ctx, struct lg_sim_node *node,
         if (c->kind == LG_META_CHECK)
             continue;
         if (strncmp(c->path, "/assignment/", strlen("/assignment/")) == 0)
-            lg_check_assigned(&w->history, c->path, c->value, removed);
-        else if (strncmp(c->path, "/replicas/", strlen("/replicas/")) == 0 && !removed)
-            lg_check_reported(&w->history, c->path, c->value);
+            lg_check_assigned(&w->history, c->path, c->value, removed, now_us);
+        else if (strncmp(c->path, "/replicas/", strlen("/replicas/")) == 0)
+            lg_check_reported(&w->history, c->path, c->value, removed, now_us);
         else if (strncmp(c->path, "/nodes/", strlen("/nodes/")) == 0)
-            lg_check_gone(&w->history, c->path, c->value, lg_sim_now_us(w->sim));
+            lg_check_gone(&w->history, c->path, c->value, now_us);
         else if (strncmp(c->path, "/stores/", strlen("/stores/")) == 0 && !removed &&
                  strchr(c->path + strlen("/stores/"), '/') == NULL)
             lg_check_completed(&w->history, c->path, c->value);
     }
+}
+
+/* Zones, replicas of each partition, and a server that is drained. */
+static void draw_cluster(struct lg_world *w)
+{
+    unsigned zones = (unsigned)lg_sim_rand_below(w->sim, 6);
+
+    w->history.zones = zones == 0 ? 3 : zones == 1 ? 2 : 0;
+    w->factor = lg_sim_rand_chance(w->sim, 1, 6) ? 3 : 2;
+    w->drained = -1;
+    if (w->removed >= 0 || !lg_sim_rand_chance(w->sim, 1, w->mild ? 2 : 5))
+        return;
+    w->drained = (int)lg_sim_rand_below(w->sim, LG_WORLD_SERVERS - 1); /* It is there. */
+    w->drain_us = lg_sim_now_us(w->sim) + 5 * LG_SEC + lg_sim_rand_below(w->sim, FAULTS_US);
 }
 
 struct lg_world *lg_world_new(uint64_t seed)
@@ -197,6 +254,7 @@ struct lg_world *lg_world_new(uint64_t seed)
     w->mild = lg_sim_rand_chance(w->sim, 1, 4);
     w->removed =
         lg_sim_rand_chance(w->sim, 1, 4) ? (int)lg_sim_rand_below(w->sim, LG_WORLD_SERVERS) : -1;
+    draw_cluster(w);
     w->mild_crowds = lg_sim_rand_chance(w->sim, 1, 3);
     w->faults_end_us =
         lg_sim_now_us(w->sim) + FAULTS_US + lg_sim_rand_below(w->sim, FAULTS_SPREAD_US);
@@ -245,7 +303,9 @@ static void begin_quiet(struct lg_world *w)
     for (size_t i = 0; i < LG_WORLD_NODES; i++)
         if (!lg_sim_node_alive(w->nodes[i].node))
             lg_world_start(&w->nodes[i]);
-    if (w->removed < 0)
+    if (w->errors)
+        lg_world_excuse(w, QUIET_MAX_US); /* Until the last of them is reset. */
+    if (w->removed < 0 || w->drain_over)
         return;
     lg_world_excuse(w, REMOVED_US); /* A push may have ended with one replica. */
     lg_sim_node_kill(lg_world_node(w, LG_ROLE_SERVER, (unsigned)w->removed)->node);
@@ -253,18 +313,32 @@ static void begin_quiet(struct lg_world *w)
 
 unsigned lg_world_servers(const struct lg_world *w)
 {
-    return LG_WORLD_SERVERS - (w->removed >= 0);
+    unsigned all = (1u << LG_WORLD_SERVERS) - 1;
+
+    return w->removed < 0 ? all : all & ~(1u << w->removed);
 }
 
 static void tell_what_is_not_well(struct lg_world *w)
 {
     unsigned seconds = (unsigned)(QUIET_MAX_US / LG_SEC);
 
+    if (w->drained >= 0 && !w->drain_over)
+        lg_history_violate(&w->history, "replicas_placed",
+                           "server%d is not empty after %u s without a fault, though it is drained",
+                           w->drained, seconds);
     for (unsigned s = 0; s < LG_HISTORY_STORES; s++) {
+        if (!w->operators[s].errors_gone && w->unplaced[s][0] != '\0')
+            lg_history_violate(&w->history, "replicas_placed", "store '%s' after %u s: %s",
+                               lg_history_store_name(s), seconds, w->unplaced[s]);
         if (!w->operators[s].last_push_done)
             lg_history_violate(&w->history, "pushes_complete",
                                "no push into store '%s' succeeded in %u s without a fault",
                                lg_history_store_name(s), seconds);
+        if (w->unplaced[s][0] != '\0')
+            lg_history_violate(&w->history, "replicas_placed",
+                               "the replicas of store '%s' are not as they should be after %u s "
+                               "without a fault: %s",
+                               lg_history_store_name(s), seconds, w->unplaced[s]);
         for (unsigned r = 0; r < LG_WORLD_ROUTERS; r++)
             if (!w->scanned[r][s])
                 lg_history_violate(&w->history, "pushes_complete",
@@ -272,11 +346,6 @@ static void tell_what_is_not_well(struct lg_world *w)
                                    "without a fault: %s",
                                    r, w->history.stores[s].current, lg_history_store_name(s),
                                    seconds, w->scan_reason[r][s]);
-        if (w->unplaced[s][0] != '\0')
-            lg_history_violate(&w->history, "replicas_placed",
-                               "the replicas of store '%s' are not as they should be after %u s "
-                               "without a fault: %s",
-                               lg_history_store_name(s), seconds, w->unplaced[s]);
         if (!w->operators[s].settled)
             lg_history_violate(&w->history, "pushes_complete",
                                "store '%s' has unfinished versions after %u s without a fault",

@@ -32,6 +32,7 @@
 #define LG_WORLD_CONTROLLER_URLS "http://controller0:5555,http://controller1:5555"
 #define LG_WORLD_LOG_URL "lagoon+http://ground:9092"
 #define LG_WORLD_ENGINES "engines"
+#define LG_WORLD_REPLICAS LG_WORLD_ENGINES "/replicas/" /* <topic>.<partition> */
 #define LG_WORLD_CHECKPOINTS "checkpoints"
 
 struct lg_world;
@@ -58,6 +59,7 @@ struct lg_world_node {
     uint64_t stopped;     /* event: the node goes on; 0: it runs */
     uint64_t slowed;      /* event: the disk is fast again; 0: it is */
     uint64_t up_since_us, down_since_us;
+    bool gone_for_good;
 };
 
 #define LG_WORLD_NODES                                                                             \
@@ -70,6 +72,7 @@ struct lg_world_operator {     /* What survives an operator's node. */
     int32_t asked_version;
     unsigned push; /* the one that runs, 0: none */
     bool last_push_done, settled;
+    bool errors_gone;          /* Every replica that had failed was reset. */
     uint64_t unknown_until_us; /* A request of unknown end may still arrive until then. */
     enum lg_life_op life_op;   /* asked for, and repeated until it is answered */
     uint64_t life_until_us;    /* likewise of these */
@@ -97,7 +100,11 @@ struct lg_world {
     struct lg_meta_sim *meta;
     struct lg_history history;
     struct lg_world_node nodes[LG_WORLD_NODES];
-    int removed;                           /* a server that goes for good in the quiet; -1: none */
+    int removed;       /* a server that goes for good in the quiet; -1: none */
+    int drained;       /* a server that is emptied first; -1: none */
+    uint64_t drain_us; /* from then on */
+    bool drain_asked, drain_told, drain_over;
+    unsigned factor;                       /* replicas of each partition */
     bool removed_told;                     /* ... and the controller has been told */
     char unplaced[LG_HISTORY_STORES][200]; /* What is not yet well about a store's replicas. */
     struct lg_world_operator operators[LG_WORLD_OPERATORS];
@@ -110,7 +117,8 @@ struct lg_world {
     uint64_t faults_end_us, quiet_us;
     uint64_t excused_until_us;         /* Reads that begin before may fail. */
     uint64_t changes_excused_until_us; /* What is asked of controllers before may fail. */
-    struct lg_log_sim_faults log_faults;
+    struct lg_log_sim_faults log_faults, server_log_faults;
+    bool errors; /* Replicas may have failed. */
     struct lg_world_cut cuts[LG_WORLD_CUTS];
 };
 
@@ -119,7 +127,7 @@ void lg_world_free(struct lg_world *w); /* NULL is allowed. */
 /* Runs everything; false when a checker found a violation (history.violated). */
 bool lg_world_run(struct lg_world *w);
 
-/* Servers that live when all is quiet. */
+/* Servers that live when all is quiet, as bits. */
 unsigned lg_world_servers(const struct lg_world *w);
 
 /* --- For the files of sim/. ------------------------------------------------------------------- */
@@ -130,6 +138,8 @@ void lg_world_crash(struct lg_world_node *n, bool power_cut, uint64_t down_us);
 /* From the code of the node, in the middle of an operation of its disk: the power cut is now. */
 void lg_world_power_gone(struct lg_world_node *n, uint64_t down_us);
 void lg_world_start(struct lg_world_node *n);
+/* The drained server is empty: it is stopped for good. */
+void lg_world_drained(struct lg_world *w);
 /* Reads and changes that begin from now until `after_us` from now may fail. */
 void lg_world_excuse(struct lg_world *w, uint64_t after_us);
 /* Changes only: no read depends on a controller. */

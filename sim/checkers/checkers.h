@@ -87,10 +87,24 @@ void lg_check_written(struct lg_history *h, const char *node, const struct lg_me
  */
 
 /* A server wrote a node below /replicas, a controller one below /assignment. */
-void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice value);
-void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice value, bool removed);
+void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice value, bool removed,
+                       uint64_t now_us);
+void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice value, bool removed,
+                       uint64_t now_us);
 /* ... or one below /nodes. */
 void lg_check_gone(struct lg_history *h, const char *path, struct lg_slice value, uint64_t now_us);
+/* A server begins or ends: what it told is not judged any more. */
+void lg_check_server_over(struct lg_history *h, unsigned server);
+/* A server removes what lies at the path of its disk, below the folder of its replicas. */
+void lg_check_destroyed(struct lg_history *h, unsigned server, const char *path, uint64_t now_us);
+/* A server was told that retention has removed what it reads next: it must say so. */
+void lg_check_removed(struct lg_history *h, unsigned server, const char *topic, uint32_t partition);
+/* The controller says that a drained server holds nothing. */
+void lg_check_drained(struct lg_history *h, unsigned server);
+/* Was this topic's push complete? */
+bool lg_check_topic_done(struct lg_history *h, const char *topic);
+/* How many of the zones these servers, as bits, are in. */
+unsigned lg_check_zones_of(const struct lg_history *h, unsigned servers);
 /* ... or one below /stores: a version that is complete now has leaders that are. */
 void lg_check_completed(struct lg_history *h, const char *path, struct lg_slice value);
 
@@ -98,9 +112,11 @@ void lg_check_completed(struct lg_history *h, const char *path, struct lg_slice 
  */
 
 /* What the controller tells of a store's replicas, when all should be well: the sentence says what
- * is not yet. `servers` are live. */
-LG_MUST_CHECK enum lg_rc lg_check_placed(const struct lg_json *replicas, int32_t version,
-                                         unsigned servers, struct lg_error *err);
+ * is not yet. `servers` are live, as bits. */
+LG_MUST_CHECK enum lg_rc lg_check_placed(const struct lg_history *h, const struct lg_json *replicas,
+                                         int32_t version, unsigned servers, struct lg_error *err);
+/* The first version of them that has a failed replica; 0: none. */
+int32_t lg_check_failed_version(const struct lg_json *replicas);
 
 /* --- disks_have_room.c: no server fills its disk, for its engine would end with it. ------------
  */

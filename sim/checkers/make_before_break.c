@@ -5,6 +5,7 @@
  * The leading controller decides on what it read a moment ago. So it is judged only where nothing
  * has changed for a while: what it may take for live is `calm`. */
 #include "base/str.h"
+#include "lane/lane.h"
 #include "model/names.h"
 #include "model/placement.h"
 #include "sim/checkers/checkers.h"
@@ -53,7 +54,21 @@ static unsigned count(unsigned set)
 /* --- Reports of servers: /replicas/<topic>/<instance>. -----------------------------------------
  */
 
-void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice value)
+static unsigned number_of(unsigned bit)
+{
+    return (unsigned)__builtin_ctz(bit);
+}
+
+/* It does not tell any more that its replica is complete. */
+static void untell(struct lg_sim_topic *t, uint32_t partition, unsigned bit, uint64_t now_us)
+{
+    if ((t->told[partition] & bit) != 0)
+        t->untold_us[partition][number_of(bit)] = now_us;
+    t->told[partition] &= ~bit;
+}
+
+void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice value, bool removed,
+                       uint64_t now_us)
 {
     const char *name = path + strlen("/replicas/"), *slash = strchr(name, '/');
     LG_AUTO(lg_json) *json = NULL;
@@ -61,22 +76,112 @@ void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice v
     struct lg_sim_topic *t;
     unsigned bit;
 
-    if (slash == NULL || lg_json_parse(value, &json, &err) != LG_OK)
+    if (slash == NULL || (!removed && lg_json_parse(value, &json, &err) != LG_OK))
         return;
     t = topic_of(h, lg_slice(name, (size_t)(slash - name)));
     bit = bit_of(slash + 1);
-    for (uint32_t p = 0; t != NULL && p < LG_HISTORY_PARTITIONS; p++) {
+    for (uint32_t p = 0; t != NULL && bit != 0 && p < LG_HISTORY_PARTITIONS; p++) {
         char key[2] = {(char)('0' + p), '\0'};
         struct lg_replica_report report = {0};
         const struct lg_json *one = lg_json_get(json, key);
         bool known = one != NULL && lg_replica_report_from_json(one, &report, &err) == LG_OK;
 
+        if (known && report.error != NULL && (t->gone[p] & bit) != 0) {
+            if (strstr(report.error, "retention has removed") == NULL)
+                lg_history_violate(h, ME,
+                                   "%s passed over what retention has removed, and says of "
+                                   "partition %u: %s",
+                                   path, p, report.error);
+            t->gone[p] &= ~bit;
+        }
         t->leads[p] &= ~bit;
         if (known && report.state == LG_REPLICA_LEADER)
             t->leads[p] |= bit;
-        if (known && report.status == LG_PUSH_COMPLETED)
+        if (known && report.status == LG_PUSH_COMPLETED) {
             t->complete[p] |= bit;
+            t->told[p] |= bit;
+        } else {
+            untell(t, p, bit, now_us);
+        }
     }
+}
+
+void lg_check_removed(struct lg_history *h, unsigned server, const char *topic, uint32_t partition)
+{
+    struct lg_sim_topic *t = topic_of(h, lg_slice_str(topic));
+
+    if (t != NULL && partition < LG_HISTORY_PARTITIONS)
+        t->gone[partition] |= 1u << server;
+}
+
+void lg_check_server_over(struct lg_history *h, unsigned server)
+{
+    for (unsigned s = 0; s < LG_HISTORY_STORES; s++)
+        for (unsigned v = 0; v < LG_HISTORY_VERSIONS_MAX; v++)
+            for (unsigned p = 0; p < LG_HISTORY_PARTITIONS; p++) {
+                h->topics[s][v].told[p] &= ~(1u << server);
+                h->topics[s][v].gone[p] &= ~(1u << server);
+                h->topics[s][v].untold_us[p][server] = 0;
+            }
+}
+
+/* Routers learn first that it is not there any more, and have time to do so: only then is
+ * "<topic>/<partition>/CURRENT" removed. */
+void lg_check_destroyed(struct lg_history *h, unsigned server, const char *path, uint64_t now_us)
+{
+    const char *dot = strrchr(path, '.');
+    struct lg_sim_topic *t;
+    uint64_t untold_us;
+    unsigned p;
+
+    if (dot == NULL || dot[1] < '0' || dot[1] >= '0' + LG_HISTORY_PARTITIONS ||
+        strcmp(dot + 2, "/CURRENT") != 0)
+        return;
+    t = topic_of(h, lg_slice(path, (size_t)(dot - path)));
+    p = (unsigned)(dot[1] - '0');
+    if (t == NULL)
+        return;
+    untold_us = t->untold_us[p][server];
+    if ((t->told[p] & 1u << server) != 0)
+        lg_history_violate(h, ME,
+                           "server%u removes its replica of partition %u of topic %.*s, and still "
+                           "tells routers that it is complete",
+                           server, p, (int)(dot - path), path);
+    else if (untold_us != 0 && now_us < untold_us + LG_HISTORY_GRACE_MS * LG_MS)
+        lg_history_violate(h, ME,
+                           "server%u removes its replica of partition %u of topic %.*s %llu ms "
+                           "after routers were told so",
+                           server, p, (int)(dot - path), path,
+                           (unsigned long long)((now_us - untold_us) / LG_MS));
+}
+
+bool lg_check_topic_done(struct lg_history *h, const char *topic)
+{
+    const struct lg_sim_topic *t = topic_of(h, lg_slice_str(topic));
+
+    return t != NULL && t->known && t->done;
+}
+
+void lg_check_drained(struct lg_history *h, unsigned server)
+{
+    for (unsigned s = 0; s < LG_HISTORY_STORES; s++)
+        for (unsigned v = 0; v < LG_HISTORY_VERSIONS_MAX; v++)
+            for (unsigned p = 0; p < LG_HISTORY_PARTITIONS; p++)
+                if (h->topics[s][v].known && (h->topics[s][v].listed[p] & 1u << server) != 0)
+                    lg_history_violate(h, ME,
+                                       "server%u is drained and said to hold nothing, and has "
+                                       "partition %u of version %u of store '%s'",
+                                       server, p, v, lg_history_store_name(s));
+}
+
+unsigned lg_check_zones_of(const struct lg_history *h, unsigned servers)
+{
+    unsigned zones = 0;
+
+    for (unsigned i = 0; i < LG_HISTORY_SERVERS_MAX && h->zones > 0; i++)
+        if ((servers & 1u << i) != 0)
+            zones |= 1u << i % h->zones;
+    return count(zones);
 }
 
 /* --- What the leading controller knows of servers: /nodes/<instance>. --------------------------
@@ -129,7 +234,30 @@ static void check_move(struct lg_history *h, const struct view *v)
                            v->partition, v->topic);
 }
 
-void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice value, bool removed)
+/* A new topic, when all servers are well: its replicas are in as many zones as can be. */
+static void check_zones(struct lg_history *h, const struct view *v)
+{
+    if (h->zones > 0 && h->all != 0 && count(v->goal_after) >= v->factor &&
+        lg_check_zones_of(h, v->goal_after) < LG_MIN(h->zones, (unsigned)v->factor))
+        lg_history_violate(h, ME,
+                           "partition %u of topic %s is placed in %u zones, and there are %u",
+                           v->partition, v->topic, lg_check_zones_of(h, v->goal_after), h->zones);
+}
+
+/* Its number is not used again; what servers told of it ends with it. */
+static void forget_topic(struct lg_sim_topic *t, uint64_t now_us)
+{
+    struct lg_sim_topic after = {0};
+
+    for (uint32_t p = 0; p < LG_HISTORY_PARTITIONS; p++)
+        for (unsigned i = 0; i < LG_HISTORY_SERVERS_MAX; i++)
+            untell(t, p, 1u << i, now_us);
+    memcpy(after.untold_us, t->untold_us, sizeof after.untold_us);
+    *t = after;
+}
+
+void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice value, bool removed,
+                       uint64_t now_us)
 {
     const char *name = path + strlen("/assignment/");
     struct lg_sim_topic *t = topic_of(h, lg_slice_str(name));
@@ -140,7 +268,7 @@ void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice v
     if (t == NULL)
         return;
     if (removed) {
-        *t = (struct lg_sim_topic){0};
+        forget_topic(t, now_us);
         return;
     }
     if (lg_json_parse(value, &json, &err) != LG_OK ||
@@ -164,6 +292,8 @@ void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice v
         v.goal_after = part->wanted_count > 0 ? set_of(part->wanted, part->wanted_count) : v.after;
         if (t->known)
             check_move(h, &v);
+        else
+            check_zones(h, &v);
         t->listed[p] = v.after;
         t->goal[p] = v.goal_after;
         t->led_by[p] = v.led_by;

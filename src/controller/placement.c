@@ -16,6 +16,7 @@
 #include "controller/core.h"
 #include "controller/metrics.h"
 #include "coord/assignment.h"
+#include "lane/mutant.h"
 
 #define TOPICS_PER_CHANGE 64u
 #define BYTES_PER_CHANGE ((size_t)256 << 10) /* A write of the metastore is at most about 1 MB. */
@@ -80,6 +81,7 @@ uint32_t lg_ctl_place_ready(const struct lg_catalog_snapshot *s,
 }
 
 struct look_ctx {
+    const struct lg_controller *c;
     const struct lg_catalog_snapshot *snapshot;
     const struct lg_catalog_topic *topic;
     uint32_t partition;
@@ -88,8 +90,13 @@ struct look_ctx {
 static struct lg_transition_view look_at(void *ctx, const char *id)
 {
     const struct look_ctx *look = ctx;
+    const struct lg_ctl_node *node = lg_ctl_state_node(look->c->state, id);
+    struct lg_transition_view view =
+        lg_ctl_place_view(look->snapshot, look->topic, look->partition, id);
 
-    return lg_ctl_place_view(look->snapshot, look->topic, look->partition, id);
+    if (node != NULL && node->record.state == LG_NODE_DRAINING)
+        view.live = view.live && !lg_mutant(LG_MUTANT_drain_drops_first);
+    return view;
 }
 
 bool lg_ctl_place_lacks_servers(const struct lg_ctl_topic *t, uint32_t *out_partition)
@@ -341,7 +348,7 @@ enum lg_rc lg_ctl_place_version(struct lg_controller *c, const char *topic,
 {
     const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
     LG_SCOPED(lg_placement) placement = {0};
-    struct look_ctx look = {s, NULL, 0};
+    struct look_ctx look = {c, s, NULL, 0};
     struct where w = {0};
     uint64_t held = 0;
     uint32_t live = 0, factor = (uint32_t)v->replication_factor;
@@ -443,8 +450,8 @@ static bool set_goal(struct plan *plan, struct lg_placement_partition *part,
 static bool take_step(struct plan *plan, const struct lg_ctl_topic *t,
                       struct lg_placement_partition *part, uint32_t p)
 {
-    struct look_ctx look = {plan->snapshot, lg_catalog_topic(plan->snapshot, lg_slice_str(t->name)),
-                            p};
+    struct look_ctx look = {plan->c, plan->snapshot,
+                            lg_catalog_topic(plan->snapshot, lg_slice_str(t->name)), p};
     uint32_t count;
     char *const *goal = goal_of(part, &count);
     const char *ids[LG_PLACEMENT_LIST_MAX];

@@ -58,7 +58,7 @@ enum lg_rc lg_assignment_check(size_t live_nodes, uint64_t held, uint32_t partit
 
 static bool has_zone(const struct lg_assignment_node *n)
 {
-    return n->zone != NULL && n->zone[0] != 0;
+    return n->zone != NULL && n->zone[0] != 0 && !lg_mutant(LG_MUTANT_zones_ignored);
 }
 
 /* Numbers zones so that equal names have equal numbers; without a name each node is one. */

@@ -5,6 +5,7 @@
 
 #include "base/compressor.h"
 #include "base/str.h"
+#include "lane/mutant.h"
 #include "model/enums.h"
 #include "record/chunk.h"
 #include "record/headers.h"
@@ -154,7 +155,7 @@ static enum lg_rc store(struct lg_ingest_apply *a, const struct lg_pubsub_record
 static enum lg_rc apply_record(struct lg_ingest_apply *a, const struct lg_pubsub_record *r,
                                struct lg_error *err)
 {
-    struct lg_integrity_rules strict = {0};
+    struct lg_integrity_rules strict = {.tolerant = lg_mutant(LG_MUTANT_skips_gone_position)};
     struct lg_envelope e;
     enum lg_key_header header;
     enum lg_integrity_verdict verdict;

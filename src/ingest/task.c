@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "ingest/apply.h"
 #include "ingest/metrics.h"
+#include "lane/mutant.h"
 #include "lane/sm.h"
 #include "model/names.h"
 
@@ -337,6 +338,11 @@ static void start_known(struct lg_pubsub_op *op)
     t->busy = false;
     if (stopping(t)) {
         close_now(t);
+        return;
+    }
+    if (op->rc == LG_OK && lg_mutant(LG_MUTANT_skips_gone_position)) {
+        t->apply.position = op->position;
+        wait_and_fetch(t);
         return;
     }
     (void)lg_error_wrap(&t->err, "topic %s, partition %u", t->topic, t->o.partition);

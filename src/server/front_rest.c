@@ -237,9 +237,11 @@ static bool take_keys(const struct lg_front_rest *f, struct many *m, struct lg_s
     struct lg_wire_key key;
     struct lg_error err = {0};
     bool end = false;
+    /* None is shorter than a byte. */
+    size_t room = LG_MIN(m->rq->body.size, (size_t)LG_SERVER_BATCH_KEYS_MAX);
 
-    m->get.keys = lg_new_array(struct lg_batch_get_key, LG_SERVER_BATCH_KEYS_MAX);
-    m->indexes = lg_new_array(int32_t, LG_SERVER_BATCH_KEYS_MAX);
+    m->get.keys = lg_new_array(struct lg_batch_get_key, room);
+    m->indexes = lg_new_array(int32_t, room);
     while (lg_wire_key_next(&d, &key, &end, &err) == LG_OK && !end) {
         struct lg_batch_get_key *slot = &m->get.keys[m->get.n];
         enum lg_replica_found found;

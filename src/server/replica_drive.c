@@ -261,7 +261,7 @@ static void leave(struct lg_held *h)
     lg_replica_life_do(&h->life, LG_LIFE_LEAVE);
     h->withdrawn = h->withdrawing = false;
     h->status = LG_PUSH_NOT_STARTED; /* A reset tells so; of what is dropped nothing is told. */
-    h->life.quiet = false;
+    h->life.quiet = lg_mutant(LG_MUTANT_drops_before_withdraw);
 }
 
 static void come_back(struct lg_held *h)

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "coord/assignment.h"
 #include "coord/cluster_id.h"
+#include "lane/mutant.h"
 #include "model/names.h"
 #include "model/placement.h"
 #include "server/metrics.h"
@@ -108,7 +109,7 @@ static struct lg_replica_wish wish_of(const struct lg_replica_manager *m,
     return (struct lg_replica_wish){.ours = lg_placement_lists(part, m->instance),
                                     .leads = lg_placement_leads(part, m->instance),
                                     .term = part->term,
-                                    .reset = reset.number,
+                                    .reset = lg_mutant(LG_MUTANT_reset_forgets) ? 0 : reset.number,
                                     .wipe = reset.wipe};
 }
 

@@ -494,6 +494,8 @@ static enum lg_rc sim_remove(struct lg_disk *disk, const char *path, struct lg_e
     struct place at = {0};
     enum lg_rc rc = verdict == FAIL ? LG_ERR_IO : walk(d, path, &at, err);
 
+    if (rc == LG_OK && at.node != NULL && d->removed != NULL)
+        d->removed(d->removed_ctx, path);
     if (rc == LG_ERR_NOT_FOUND)
         rc = LG_OK;
     else if (rc == LG_OK && at.node != NULL && (at.dir == NULL || count_names(at.node) > 0))
@@ -788,6 +790,13 @@ uint64_t lg_disk_sim_ops(const struct lg_disk *disk)
 void lg_disk_sim_set_capacity(struct lg_disk *disk, uint64_t bytes)
 {
     disk_of(disk)->capacity = bytes;
+}
+
+void lg_disk_sim_on_remove(struct lg_disk *disk, void (*removed)(void *ctx, const char *path),
+                           void *ctx)
+{
+    disk_of(disk)->removed = removed;
+    disk_of(disk)->removed_ctx = ctx;
 }
 
 void lg_disk_sim_set_delay_us(struct lg_disk *disk, uint64_t us)

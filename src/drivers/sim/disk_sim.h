@@ -55,6 +55,9 @@ void lg_disk_sim_fail_syncs(struct lg_disk *disk, uint64_t num, uint64_t den);
 /* From now on each operation takes up to `us` (0: no time at all), and one in a hundred ten times
  * as long. Of a disk without a simulator: nothing. */
 void lg_disk_sim_set_delay_us(struct lg_disk *disk, uint64_t us);
+/* Calls `removed` before each removal of a file or folder, as the world. */
+void lg_disk_sim_on_remove(struct lg_disk *disk, void (*removed)(void *ctx, const char *path),
+                           void *ctx);
 /* Bit rot: flips one bit (counted from the lowest of byte 0) of the file's content, durable and
  * volatile. False when there is no such file or bit. */
 bool lg_disk_sim_flip(struct lg_disk *disk, const char *path, uint64_t bit);

@@ -42,6 +42,8 @@ struct disk_sim {
     uint64_t cut_left;
     void (*cut)(void *ctx);
     void *cut_ctx;
+    void (*removed)(void *ctx, const char *path);
+    void *removed_ctx;
 };
 
 struct file_sim {

@@ -381,6 +381,29 @@ static void a_slow_disk_takes_its_time(void **state)
     assert_in_range(time_of_100_syncs(10 * LG_MS), 250 * LG_MS, 2 * LG_SEC);
 }
 
+static void heard_removal(void *ctx, const char *path)
+{
+    assert_string_equal(path, "f");
+    ++*(unsigned *)ctx;
+}
+
+static void each_removal_is_told_to_the_world(void **state)
+{
+    struct lg_file *f = NULL;
+    struct lg_disk *d = disk_with_file(1, 10, &f);
+    struct lg_error err = {0};
+    unsigned heard = 0;
+
+    (void)state;
+    lg_file_close(f);
+    lg_disk_sim_on_remove(d, heard_removal, &heard);
+    assert_ok(lg_disk_remove(d, "g", &err)); /* There is none. */
+    assert_int_equal(heard, 0);
+    assert_ok(lg_disk_remove(d, "f", &err));
+    assert_int_equal(heard, 1);
+    lg_disk_sim_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +418,7 @@ int main(void)
         cmocka_unit_test(any_history_of_names_keeps_the_disk_sane_and_is_repeatable),
         cmocka_unit_test(a_disk_outlives_its_node),
         cmocka_unit_test(a_slow_disk_takes_its_time),
+        cmocka_unit_test(each_removal_is_told_to_the_world),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,10 @@ void lg_sim_trace_values(struct lg_sim *sim, const char *what, const uint64_t *v
                                            : "world";
 
     assert(n <= LG_SIM_TRACE_VALUES_MAX);
-    *t = (struct traced){.now_us = sim->now_us, .what = what, .n = n};
+    t->now_us = sim->now_us;
+    t->what = what;
+    t->n = n;
+    t->text[0] = '\0';
     copy_text(t->lane, lane, strlen(lane));
     mix(sim, lg_hash64(what, strlen(what), n));
     mix(sim, sim->now_us);

@@ -1,7 +1,8 @@
 /* A log that is as unreliable as its port allows: between a role of a simulated node and the driver
  * that it uses. Answers come late or not at all, with and without the thing having happened;
  * records are written twice, as a client does that repeats what was never confirmed to it; a fetch
- * finds nothing though there is something.
+ * finds nothing though there is something; what a fetch would have answered has been removed by
+ * retention, and all before it.
  *
  * Made by the code of a node, for one lane of it, and dies with it. What goes wrong is drawn from
  * that lane's source of chance.
@@ -21,6 +22,14 @@ struct lg_log_sim_faults {
     uint32_t empty;       /* of FETCH: nothing, though there may be something */
     uint32_t late;        /* the answer waits for up to late_max_us */
     uint64_t late_max_us;
+
+    /* Of FETCH after the first one, when it would have answered something: LG_ERR_POSITION_GONE;
+     * START tells the end of that, a few records further. It stays so until this is 0 again: the
+     * log is whole again. Only of topics of which `removes` says so, whose fetches are short. */
+    uint32_t gone;
+    bool (*removes)(void *ctx, const char *topic);
+    void (*removed)(void *ctx, struct lg_lane *lane, const char *topic, uint32_t partition);
+    void *removes_ctx;
 };
 
 /* `inner` and `faults` outlive it. */

@@ -218,6 +218,78 @@ static void a_fetch_that_waits_can_be_cancelled_and_a_late_answer_comes(void **s
     down(&w);
 }
 
+struct removal {
+    const char *topic;
+    unsigned told;
+};
+
+static bool is_of_topic(void *ctx, const char *topic)
+{
+    return strcmp(((struct removal *)ctx)->topic, topic) == 0;
+}
+
+static void removed(void *ctx, struct lg_lane *lane, const char *topic, uint32_t partition)
+{
+    assert_non_null(lane);
+    assert_string_equal(topic, "t");
+    assert_int_equal(partition, 0);
+    ((struct removal *)ctx)->told++;
+}
+
+/* How many records a fetch from there answers, and where it ends. */
+static enum lg_rc fetch(struct world *w, struct lg_position from, size_t *out_n)
+{
+    struct lg_error err;
+    enum lg_rc rc;
+
+    w->op = (struct lg_pubsub_op){.position = from};
+    rc = run(w, LG_PUBSUB_FETCH);
+    *out_n = 0;
+    if (w->op.blob != NULL)
+        assert_ok(lg_batch_check(w->op.blob->bytes, out_n, &err));
+    lg_blob_unref(w->op.blob);
+    return rc;
+}
+
+static void what_retention_removed_is_told_until_the_log_is_whole_again(void **state)
+{
+    struct removal r = {"other", 0};
+    struct lg_position middle, start;
+    struct world w;
+    size_t n;
+
+    (void)state;
+    up(&w, 5);
+    w.op = (struct lg_pubsub_op){.position = lg_position_earliest()};
+    assert_rc(LG_OK, run(&w, LG_PUBSUB_CREATE));
+    for (unsigned i = 0; i < 6; i++)
+        assert_rc(LG_OK, produce(&w));
+    w.faults = (struct lg_log_sim_faults){
+        .gone = 1, .removes = is_of_topic, .removed = removed, .removes_ctx = &r};
+    assert_rc(LG_OK, fetch(&w, lg_position_earliest(), &n));
+    assert_int_equal(n, 6); /* It is about another topic. */
+    r.topic = "t";
+    assert_rc(LG_OK, fetch(&w, lg_position_earliest(), &n));
+    assert_int_equal(n, 4);
+    middle = w.op.position;
+    assert_rc(LG_ERR_POSITION_GONE, fetch(&w, middle, &n));
+    assert_int_equal(r.told, 1);
+    assert_rc(LG_OK, produce(&w));
+    w.op = (struct lg_pubsub_op){.position = lg_position_earliest()};
+    assert_rc(LG_OK, run(&w, LG_PUBSUB_START));
+    start = w.op.position;
+    assert_true(lg_pubsub_compare(lg_log_sim_pubsub(w.log), &middle, &start) < 0);
+    assert_rc(LG_ERR_POSITION_GONE, fetch(&w, lg_position_earliest(), &n));
+    assert_rc(LG_ERR_POSITION_GONE, fetch(&w, middle, &n));
+    assert_rc(LG_OK, fetch(&w, start, &n));
+    assert_int_equal(n, 1);
+    w.faults = (struct lg_log_sim_faults){0};
+    assert_rc(LG_OK, fetch(&w, middle, &n));
+    assert_int_equal(n, 3);
+    assert_int_equal(r.told, 1);
+    down(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +298,7 @@ int main(void)
         cmocka_unit_test(records_are_written_twice_and_a_fetch_finds_nothing),
         cmocka_unit_test(a_fault_of_the_inner_log_stays_what_it_is),
         cmocka_unit_test(a_fetch_that_waits_can_be_cancelled_and_a_late_answer_comes),
+        cmocka_unit_test(what_retention_removed_is_told_until_the_log_is_whole_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
