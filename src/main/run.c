@@ -204,14 +204,34 @@ void lg_run_fail(struct lg_run *run, const struct lg_error *err)
     lg_lane_post(run->lane, &run->failing);
 }
 
+static const char ended_early_text[] = "lagoon: ended before it was ready\n";
+
+/* Nobody reads from it yet, and what is durable is so already: there is nothing to wait for. */
+static void end_early(int signo)
+{
+    ssize_t unused = write(STDERR_FILENO, ended_early_text, sizeof ended_early_text - 1);
+
+    (void)signo, (void)unused;
+    _exit(EXIT_SUCCESS);
+}
+
+/* Until it is ready: the signal lane runs only then. SIGHUP waits for that. */
+static enum lg_rc take_early_signals(struct lg_run *run, struct lg_error *err)
+{
+    static const int signals[] = {SIGTERM, SIGINT};
+    struct sigaction action = {.sa_handler = end_early};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(signals); i++)
+        (void)sigaction(signals[i], &action, NULL);
+    return lg_lane_uv_on_signal(run->lane, SIGHUP, reload, run, err);
+}
+
 static enum lg_rc take_signals(struct lg_run *run, struct lg_error *err)
 {
     enum lg_rc rc = lg_lane_uv_on_signal(run->lane, SIGTERM, terminated, run, err);
 
     if (rc == LG_OK)
         rc = lg_lane_uv_on_signal(run->lane, SIGINT, terminated, run, err);
-    if (rc == LG_OK)
-        rc = lg_lane_uv_on_signal(run->lane, SIGHUP, reload, run, err);
     return rc;
 }
 
@@ -276,9 +296,13 @@ static enum lg_rc run_all(struct lg_run *run, struct lg_error *err)
     run->role->warn(run->values, warned, NULL);
     rc = lg_lane_uv_new("signals", NULL, &run->lane, err);
     if (rc == LG_OK)
-        rc = take_signals(run, err);
+        rc = take_early_signals(run, err);
     if (rc == LG_OK)
         rc = run->ops->start(run, run->values, &run->running, err);
+    if (rc == LG_OK && take_signals(run, err) != LG_OK) {
+        run->ops->stop(run->running);
+        rc = err->rc;
+    }
     if (rc == LG_OK) {
         serve(run);
         if (run->failed) {

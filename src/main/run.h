@@ -2,7 +2,7 @@
  *
  *   SIGTERM, SIGINT   /readyz says 503 for shutdown_grace while reads go on; then the role stops,
  *                     exit 0. Another one ends the grace, one more the process. shutdown_timeout
- *                     bounds all of it.
+ *                     bounds all of it. Before it is ready the process ends at once.
  *   SIGHUP            reads the configuration again; opens the log file anew.
  *
  * Runs on the main thread, on a signal lane while the role works on lanes of its own.

@@ -16,7 +16,14 @@
 #define CITIES "examples/cities/cities.avro"
 #define CITIES_V2 "examples/cities/cities-v2.avro"
 
+#define EARLY_END_MS 20000u
+
 static struct lg_cluster c;
+
+struct said {
+    struct lg_process *process;
+    const char *what;
+};
 
 static int set_up_engines(void **state)
 {
@@ -266,6 +273,94 @@ static void every_role_tells_systemd_how_it_is(void **state)
     lg_buf_done(&notified);
 }
 
+static bool has_said(struct lg_cluster *cluster, void *ctx)
+{
+    const struct said *s = ctx;
+    LG_SCOPED(lg_buf) log = {0};
+
+    (void)cluster;
+    lg_process_stderr(s->process, &log);
+    return log.size > 0 && memmem(log.data, log.size, s->what, strlen(s->what)) != NULL;
+}
+
+/* They would look for ZooKeeper for ten minutes. */
+static void sigterm_before_a_role_is_ready_ends_it_at_once(void **state)
+{
+    static const char *const roles[] = {"controller", "router", "server"};
+    static const int signals[] = {SIGTERM, SIGINT};
+    LG_AUTO_STR char *data = lg_strf("--data-base-path=%s/early", c.rig.folder);
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(roles) * LG_ARRAY_SIZE(signals); i++) {
+        size_t role = i / LG_ARRAY_SIZE(signals);
+        const char *words[] = {roles[role],
+                               "--cluster-name=early",
+                               "--zookeeper-address=127.0.0.1:1",
+                               "--start-timeout-ms=600000",
+                               role == 0 ? "--admin-port=0" : "--listener-port=0",
+                               role == 1 ? NULL : "--kafka-bootstrap-servers=127.0.0.1:1",
+                               role == 2 ? data : NULL,
+                               "--instance-name=early",
+                               NULL};
+        struct lg_process p = {0};
+        struct said waits = {&p, " zookeeper_client "};
+
+        lg_process_start(&p, words, NULL);
+        lg_cluster_until(&c, has_said, &waits, "it waits for ZooKeeper");
+        lg_process_signal(&p, signals[i % LG_ARRAY_SIZE(signals)]);
+        assert_int_equal(lg_process_wait(&p, EARLY_END_MS), 0);
+        assert_true(has_said(&c, &(struct said){&p, "ended before it was ready"}));
+        lg_process_done(&p);
+    }
+}
+
+/* What Prometheus makes of it; its own checker judges. */
+static void lint_metrics(uint16_t port)
+{
+    LG_AUTO_STR char *line =
+        lg_strf("curl -sf http://127.0.0.1:%u/metrics | promtool check metrics", port);
+
+    if (system(line) != 0) /* NOLINT(cert-env33-c) */
+        fail_msg("promtool does not like the metrics of port %u", port);
+}
+
+/* A reload under load: LIVE keys take effect, others are named, what is wrong changes nothing. */
+static void reload(unsigned role, const char *lines, const char *said)
+{
+    struct lg_cluster_node *n = &c.nodes[role][0];
+    LG_AUTO_STR char *name = lg_strf("%s.conf", n->name);
+    LG_AUTO_STR char *text =
+        lg_strf("%s%s = 0\n%s", n->words,
+                role == LG_CLUSTER_CONTROLLER ? "admin.port" : "listener.port", lines);
+    LG_AUTO_STR char *path = lg_rig_file(&c.rig, name, lg_slice_str(text));
+    struct said wish = {&n->process, said};
+
+    lg_process_signal(&n->process, SIGHUP);
+    lg_cluster_until(&c, has_said, &wish, said);
+}
+
+static void every_role_is_scraped_and_reloaded_under_load(void **state)
+{
+    struct lg_process pusher = {0};
+
+    (void)state;
+    lg_rig_spawn(&c.rig, &pusher,
+                 (const char *const[]){"push", "cities", CITIES_V2, "--key-field", "id", NULL});
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
+        struct lg_cluster_node *n = &c.nodes[role][0];
+
+        expect_venice();
+        lint_metrics(n->port);
+        reload(role, "log_level = debug\n", "config_reloaded changed=\"log_level\"");
+        reload(role, "log_level = debug\nannounced.host = elsewhere\nannounced.port = 1\n",
+               "config_needs_restart keys=\"announced.host");
+        reload(role, "log_level = loud\n", "config_not_reloaded reason=");
+        expect_venice();
+    }
+    assert_int_equal(lg_process_wait(&pusher, LG_RIG_VERB_MS), 0);
+    lg_process_done(&pusher);
+}
+
 static void every_role_answers_probes_and_scrapes(void **state)
 {
     static const char *const targets[] = {"/livez", "/readyz?verbose", "/metrics"};
@@ -308,8 +403,7 @@ static void a_second_server_of_a_name_ends_and_names_both(void **state)
     assert_run(&c.rig, 6, "server", name, zookeeper, kafka, same, "--instance-name=server-1",
                "--listener-port=0");
     lg_rig_assert_err(&c.rig, "is in use");
-    make_cities(); /* The first one goes on. */
-    push(CITIES);
+    push(CITIES); /* The first one goes on. */
     expect_venice();
 }
 
@@ -330,6 +424,7 @@ static void a_directory_of_a_standalone_is_not_a_servers(void **state)
     lg_rig_assert_err(&c.rig, "lagoon server data directory");
     assert_run(&c.rig, 6, "server", name, zookeeper, kafka, foreign, "--instance-name=x");
     lg_rig_assert_err(&c.rig, "not a data directory of Lagoon");
+    lg_cluster_restart(&c, LG_CLUSTER_SERVER, 0);
 }
 
 static void a_configuration_that_makes_no_sense_is_refused(void **state)
@@ -381,42 +476,50 @@ static void a_configuration_that_makes_no_sense_is_refused(void **state)
     }
 }
 
-static int set_up_small(void **state)
+/* One cluster for all that do it no harm. */
+static int set_up_shared(void **state)
 {
     (void)state;
     lg_cluster_start(&c,
                      &(struct lg_cluster_options){.controllers = 1, .routers = 1, .servers = 2});
+    make_cities();
+    push(CITIES);
+    lg_cluster_wait_version(&c, "cities", 1);
     return 0;
 }
 
+static int tear_down_shared(void **state)
+{
+    (void)tear_down(state);
+    return tear_down_engines(state);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_push_is_read_swapped_and_rolled_back, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_server_dies_and_every_key_is_still_read, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(
-            the_leading_controller_dies_and_the_other_one_completes_pushes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            who_names_another_cluster_is_refused_with_those_that_are_there, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_name_or_a_file_that_cannot_be_used_is_told_at_the_start,
-                                        set_up_small, tear_down),
-        cmocka_unit_test_setup_teardown(an_engine_that_is_not_there_ends_the_start_by_name,
-                                        set_up_small, tear_down),
-        cmocka_unit_test_setup_teardown(every_role_tells_systemd_how_it_is, set_up_small,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(every_role_answers_probes_and_scrapes, set_up_small,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_second_server_of_a_name_ends_and_names_both, set_up_small,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_directory_of_a_standalone_is_not_a_servers, set_up_small,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_configuration_that_makes_no_sense_is_refused,
-                                        set_up_small, tear_down),
+    const struct CMUnitTest alone[] = {
+        TEST(a_push_is_read_swapped_and_rolled_back),
+        TEST(a_server_dies_and_every_key_is_still_read),
+        TEST(the_leading_controller_dies_and_the_other_one_completes_pushes),
     };
+    const struct CMUnitTest shared[] = {
+        cmocka_unit_test(who_names_another_cluster_is_refused_with_those_that_are_there),
+        cmocka_unit_test(a_name_or_a_file_that_cannot_be_used_is_told_at_the_start),
+        cmocka_unit_test(an_engine_that_is_not_there_ends_the_start_by_name),
+        cmocka_unit_test(every_role_tells_systemd_how_it_is),
+        cmocka_unit_test(sigterm_before_a_role_is_ready_ends_it_at_once),
+        cmocka_unit_test(every_role_is_scraped_and_reloaded_under_load),
+        cmocka_unit_test(every_role_answers_probes_and_scrapes),
+        cmocka_unit_test(a_second_server_of_a_name_ends_and_names_both),
+        cmocka_unit_test(a_directory_of_a_standalone_is_not_a_servers),
+        cmocka_unit_test(a_configuration_that_makes_no_sense_is_refused),
+    };
+    const char *only = getenv("LAGOON_CLUSTER_ONLY");
+    int failed;
 
-    if (getenv("LAGOON_CLUSTER_ONLY") !=
-        NULL) /* cmocka's pattern, while one of them is looked at */
-        cmocka_set_test_filter(getenv("LAGOON_CLUSTER_ONLY"));
-    return cmocka_run_group_tests(tests, set_up_engines, tear_down_engines);
+    if (only != NULL) /* cmocka's pattern, while one of them is looked at */
+        cmocka_set_test_filter(only);
+    failed = cmocka_run_group_tests(alone, set_up_engines, NULL);
+    return failed + cmocka_run_group_tests(shared, set_up_shared, tear_down_shared);
 }
