@@ -215,23 +215,38 @@ static void end_early(int signo)
     _exit(EXIT_SUCCESS);
 }
 
-/* Until it is ready: the signal lane runs only then. SIGHUP waits for that. */
-static enum lg_rc take_early_signals(struct lg_run *run, struct lg_error *err)
+/* While the role starts, the signal lane does not run. */
+static void take_early_signals(void)
 {
     static const int signals[] = {SIGTERM, SIGINT};
     struct sigaction action = {.sa_handler = end_early};
 
     for (size_t i = 0; i < LG_ARRAY_SIZE(signals); i++)
         (void)sigaction(signals[i], &action, NULL);
-    return lg_lane_uv_on_signal(run->lane, SIGHUP, reload, run, err);
 }
 
 static enum lg_rc take_signals(struct lg_run *run, struct lg_error *err)
 {
     enum lg_rc rc = lg_lane_uv_on_signal(run->lane, SIGTERM, terminated, run, err);
 
+    return rc == LG_OK ? lg_lane_uv_on_signal(run->lane, SIGINT, terminated, run, err) : rc;
+}
+
+static enum lg_rc start(struct lg_run *run, struct lg_error *err)
+{
+    bool early = run->ops->ends_early;
+    enum lg_rc rc = lg_lane_uv_on_signal(run->lane, SIGHUP, reload, run, err);
+
+    if (early)
+        take_early_signals();
+    else if (rc == LG_OK)
+        rc = take_signals(run, err);
     if (rc == LG_OK)
-        rc = lg_lane_uv_on_signal(run->lane, SIGINT, terminated, run, err);
+        rc = run->ops->start(run, run->values, &run->running, err);
+    if (rc == LG_OK && early && take_signals(run, err) != LG_OK) {
+        run->ops->stop(run->running);
+        rc = err->rc;
+    }
     return rc;
 }
 
@@ -296,13 +311,7 @@ static enum lg_rc run_all(struct lg_run *run, struct lg_error *err)
     run->role->warn(run->values, warned, NULL);
     rc = lg_lane_uv_new("signals", NULL, &run->lane, err);
     if (rc == LG_OK)
-        rc = take_early_signals(run, err);
-    if (rc == LG_OK)
-        rc = run->ops->start(run, run->values, &run->running, err);
-    if (rc == LG_OK && take_signals(run, err) != LG_OK) {
-        run->ops->stop(run->running);
-        rc = err->rc;
-    }
+        rc = start(run, err);
     if (rc == LG_OK) {
         serve(run);
         if (run->failed) {

@@ -121,7 +121,7 @@ static enum lg_rc start(struct lg_run *run, const void *values, void **out, stru
 int lg_verb_server(const struct lg_command *command)
 {
     static const struct lg_run_ops ops = {
-        .start = start, .describe = lg_roles_describe, .stop = lg_roles_stop};
+        .start = start, .describe = lg_roles_describe, .stop = lg_roles_stop, .ends_early = true};
 
     return lg_run(&lg_role_server, &ops, command);
 }

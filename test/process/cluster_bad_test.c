@@ -3,6 +3,7 @@
  * are a day off. Each ends in a clear error or a refused replica; nothing crashes, hangs or serves
  * wrong data: a reader beside each test judges that.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -315,6 +316,105 @@ static void an_emptied_zookeeper_costs_no_server_its_data(void **state)
     lg_process_done(&server);
 }
 
+/* --- Another release. ------------------------------------------------------------------------- */
+/* What a node of ZooKeeper holds; the caller owns it. */
+static char *node_text(const char *path)
+{
+    LG_AUTO_STR char *line =
+        lg_strf("/usr/bin/python3 test/process/cluster_break.py get %s /lagoon/%s%s",
+                lg_cluster_zookeeper()->address, c->name, path);
+    FILE *pipe = popen(line, "re");
+    LG_SCOPED(lg_buf) text = {0};
+    size_t got;
+
+    assert_non_null(pipe);
+    do {
+        uint8_t *room = lg_buf_reserve(&text, 4096);
+
+        got = fread(room, 1, 4096, pipe);
+        lg_buf_commit(&text, got);
+    } while (got > 0);
+    assert_int_equal(pclose(pipe), 0);
+    return lg_buf_take_str(&text);
+}
+
+static void set_node(const char *path, const char *text)
+{
+    LG_AUTO_STR char *line =
+        lg_strf("/usr/bin/python3 test/process/cluster_break.py set %s /lagoon/%s%s '%s'",
+                lg_cluster_zookeeper()->address, c->name, path, text);
+
+    run_line(line);
+}
+
+/* Another process of the role, with the configuration of the first one but the place. */
+static void expect_no_start(const char *role, const char *part, const char *more)
+{
+    LG_AUTO_STR char *name = lg_strf("%s-1.conf", role);
+    LG_AUTO_STR char *conf = lg_rig_path(&c->rig, name);
+    LG_AUTO_STR char *data = lg_rig_path(&c->rig, "older");
+    LG_AUTO_STR char *base = lg_strf("--data-base-path=%s", data);
+    bool serves = strcmp(role, "server") == 0;
+    const char *words[] = {role,
+                           "--config",
+                           conf,
+                           strcmp(role, "controller") == 0 ? "--admin-port=0" : "--listener-port=0",
+                           serves ? base : NULL,
+                           "--instance-name=server-9",
+                           NULL};
+    struct lg_process p = {0};
+
+    lg_process_start(&p, words, NULL);
+    expect_refusal(&p, part, more);
+}
+
+/* A newer release has taken the cluster over: who reads only the old format does not start. */
+static void a_cluster_of_a_newer_format_is_refused_by_name_and_costs_no_read(void **state)
+{
+    static const char *const roles[] = {"controller", "router", "server"};
+    LG_AUTO_STR char *before = node_text("/cluster");
+    LG_AUTO(lg_json) *json = lg_rig_json(lg_slice_str(before));
+    LG_AUTO_STR char *newer =
+        lg_strf("{\"name\":\"%s\",\"format\":9,\"createdBy\":\"7.0.0\",\"id\":\"%s\"}", c->name,
+                lg_json_get_str(json, "id", ""));
+
+    (void)state;
+    set_node("/cluster", newer);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(roles); i++)
+        expect_no_start(roles[i], "format 9, written by release 7.0.0", "install the newer one");
+    lg_ledger_check_routers(&f);
+    set_node("/cluster", before);
+    all_is_well();
+}
+
+/* What a newer release adds to a node is passed over, and lost where this one writes the node. */
+static void members_of_a_newer_release_disturb_nobody(void **state)
+{
+    static const char *const paths[] = {"/stores/" STORE, "/assignment/" STORE "_v1",
+                                        "/nodes/server-1", "/instances/server-1", "/cluster"};
+    LG_AUTO_STR char *store = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++) {
+        LG_AUTO_STR char *before = node_text(paths[i]);
+        LG_AUTO_STR char *after =
+            lg_strf("{\"fromTheFuture\":{\"a\":[1,null]},%s", strchr(before, '{') + 1);
+
+        set_node(paths[i], after);
+    }
+    lg_ledger_check_routers(&f);
+    wait_junk_count(0);
+    for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
+        lg_cluster_stop(c, (enum lg_cluster_role)role, 0);
+        lg_cluster_restart(c, (enum lg_cluster_role)role, 0);
+    }
+    wait_junk_count(0);
+    push_next();
+    store = node_text("/stores/" STORE);
+    assert_null(strstr(store, "fromTheFuture"));
+    all_is_well();
+}
+
 /* --- Clocks. ---------------------------------------------------------------------------------- */
 static void shift_clock(const char *library, const char *seconds)
 {
@@ -396,6 +496,8 @@ int main(void)
         TEST(records_that_nobody_may_take_end_the_push_with_their_position),
         TEST(of_two_servers_with_one_name_the_second_is_refused),
         TEST(an_emptied_zookeeper_costs_no_server_its_data),
+        TEST(a_cluster_of_a_newer_format_is_refused_by_name_and_costs_no_read),
+        TEST(members_of_a_newer_release_disturb_nobody),
         TEST(clocks_that_are_a_day_off_disturb_nobody),
 
     };
