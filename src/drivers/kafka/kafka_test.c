@@ -3,7 +3,7 @@
 #include "drivers/kafka/kafka.h"
 
 #include "test/lib/kafka_server.h"
-#include "test/lib/log_env.h"
+#include "test/lib/kafka_world.h"
 #include "test/test.h"
 
 #include <librdkafka/rdkafka.h>
@@ -12,192 +12,14 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "drivers/uv/lane_uv.h"
 #include "pubsub/batch.h"
 #include "pubsub/pubsub_contract.h"
 
 static struct lg_kafka_server broker;
 
-/* --- The world ------------------------------------------------------------------------------ */
-
-struct world {
-    struct lg_log_env env;
-    struct lg_kafka *k;
-    bool closed; /* Written on the lane's thread: the test's own. */
-};
-
-static void init_with(struct world *w, const char *servers, const struct lg_kafka_setting *settings,
-                      size_t n)
+static void init(struct lg_kw *w)
 {
-    struct lg_error err = {0};
-
-    *w = (struct world){0};
-    lg_log_env_init_uv(&w->env);
-    lg_log_env_start_uv(&w->env);
-    assert_ok(lg_kafka_open(
-        &(struct lg_kafka_options){
-            .servers = servers, .settings = settings, .setting_count = n, .lane = w->env.lane},
-        &w->k, &err));
-}
-
-static void init(struct world *w)
-{
-    init_with(w, broker.url, NULL, 0);
-}
-
-static void set_closed(void *ctx)
-{
-    *(bool *)ctx = true;
-}
-
-static bool is_set(void *ctx)
-{
-    return *(bool *)ctx;
-}
-
-static void done(struct world *w)
-{
-    lg_kafka_close(w->k, set_closed, &w->closed);
-    lg_log_env_run_until(&w->env, is_set, &w->closed);
-    assert_true(w->closed);
-    lg_log_env_done(&w->env);
-}
-
-struct call {
-    struct lg_pubsub_op op;
-    struct lg_task task;
-    struct world *w;
-    uint64_t deadline_ms;
-    bool done;
-};
-
-static void call_done(struct lg_pubsub_op *op)
-{
-    LG_CONTAINER_OF(op, struct call, op)->done = true;
-}
-
-static void call_submit(struct lg_task *task)
-{
-    struct call *c = LG_CONTAINER_OF(task, struct call, task);
-
-    if (c->deadline_ms != 0)
-        c->op.deadline_us = lg_lane_now_us(c->w->env.lane) + c->deadline_ms * LG_MS;
-    lg_pubsub_submit(lg_kafka_pubsub(c->w->k), &c->op);
-}
-
-static bool call_is_done(void *ctx)
-{
-    return ((struct call *)ctx)->done;
-}
-
-static void start_call(struct world *w, struct call *c)
-{
-    c->w = w;
-    c->op.lane = w->env.lane;
-    c->op.done = call_done;
-    c->done = false;
-    c->task.run = call_submit;
-    lg_lane_post(w->env.lane, &c->task);
-}
-
-static enum lg_rc finish_call(struct world *w, struct call *c)
-{
-    lg_log_env_run_until(&w->env, call_is_done, c);
-    assert_true(c->done);
-    return c->op.rc;
-}
-
-static enum lg_rc run_call(struct world *w, struct call *c)
-{
-    start_call(w, c);
-    return finish_call(w, c);
-}
-
-static void create(struct world *w, const char *topic, uint32_t partitions)
-{
-    struct call c = {.op = {.kind = LG_PUBSUB_CREATE, .topic = topic, .partitions = partitions}};
-
-    if (run_call(w, &c) != LG_OK)
-        fail_msg("create %s: %s", topic, c.op.err.text);
-}
-
-static void delete_topic(struct world *w, const char *topic)
-{
-    struct call c = {.op = {.kind = LG_PUBSUB_DELETE, .topic = topic}};
-
-    if (run_call(w, &c) != LG_OK)
-        fail_msg("delete %s: %s", topic, c.op.err.text);
-}
-
-/* `n` records whose keys are the numbers from `from` on. */
-static struct lg_blob *numbered(unsigned from, unsigned n, size_t value_size)
-{
-    LG_SCOPED(lg_buf) batch = {0};
-    LG_SCOPED(lg_buf) value = {0};
-
-    while (value.size < value_size)
-        lg_buf_append_byte(&value, (uint8_t)('a' + value.size % 26));
-    for (unsigned i = from; i < from + n; i++) {
-        LG_AUTO_STR char *key = lg_strf("%u", i);
-
-        lg_batch_add(&batch, &(struct lg_pubsub_record){.key = lg_slice_str(key),
-                                                        .value = lg_buf_slice(&value),
-                                                        .timestamp_ms = 1});
-    }
-    return lg_blob_take(&batch);
-}
-
-static void produce(struct world *w, const char *topic, unsigned from, unsigned n)
-{
-    LG_AUTO(lg_blob) *blob = numbered(from, n, 10);
-    struct call c = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = topic, .blob = blob}};
-
-    if (run_call(w, &c) != LG_OK)
-        fail_msg("produce: %s", c.op.err.text);
-}
-
-static unsigned number_of(struct lg_slice key)
-{
-    uint64_t n = 0;
-
-    assert_true(lg_parse_u64(key, UINT32_MAX, &n));
-    return (unsigned)n;
-}
-
-/* Calls `each` for every record after the position; stops when nothing is left. */
-static void read_all(struct world *w, const char *topic, struct lg_position after,
-                     void (*each)(void *ctx, const struct lg_pubsub_record *r), void *ctx)
-{
-    for (;;) {
-        struct call c = {.op = {.kind = LG_PUBSUB_FETCH, .topic = topic, .position = after}};
-        LG_AUTO(lg_blob) *blob = NULL;
-        struct lg_batch_reader reader;
-        struct lg_pubsub_record r;
-        struct lg_error err = {0};
-        bool end = false;
-
-        if (run_call(w, &c) != LG_OK)
-            fail_msg("fetch: %s", c.op.err.text);
-        blob = c.op.blob;
-        if (blob == NULL)
-            return;
-        after = c.op.position;
-        reader = lg_batch_read(blob->bytes);
-        for (;;) {
-            assert_ok(lg_batch_next(&reader, &r, &end, &err));
-            if (end)
-                break;
-            each(ctx, &r);
-        }
-    }
-}
-
-static void expect_next(void *ctx, const struct lg_pubsub_record *r)
-{
-    unsigned *next = ctx;
-
-    assert_int_equal(number_of(r->key), *next);
-    (*next)++;
+    lg_kw_init(w, broker.url, NULL, 0);
 }
 
 /* --- Tests ---------------------------------------------------------------------------------- */
@@ -206,7 +28,7 @@ static void it_keeps_the_contract(void **state)
 {
     (void)state;
     struct lg_error err = {0};
-    struct world w;
+    struct lg_kw w;
 
     init(&w);
     assert_string_equal(lg_kafka_pubsub(w.k)->url, broker.url);
@@ -217,33 +39,34 @@ static void it_keeps_the_contract(void **state)
                                                               .own_times = true,
                                                               .has_default = true},
                                  &err));
-    done(&w);
+    lg_kw_done(&w);
 }
 
 static void many_records_are_read_in_order_by_several_cursors(void **state)
 {
     (void)state;
     enum { BATCHES = 100, EACH = 1000, CURSORS = 3 };
-    static struct call calls[BATCHES];
+    static struct lg_kw_call calls[BATCHES];
     struct lg_position at[CURSORS] = {lg_position_earliest(), lg_position_earliest(),
                                       lg_position_earliest()};
     unsigned next[CURSORS] = {0}, ended = 0;
     uint64_t begun_us, produced_us;
-    struct world w;
+    struct lg_kw w;
 
     init(&w);
-    create(&w, "many_v1", 1);
+    lg_kw_create(&w, "many_v1", 1);
     memset(calls, 0, sizeof calls);
     begun_us = lg_clock_mono_us();
     for (unsigned i = 0; i < BATCHES; i++) {
-        calls[i].op = (struct lg_pubsub_op){
-            .kind = LG_PUBSUB_PRODUCE, .topic = "many_v1", .blob = numbered(i * EACH, EACH, 100)};
-        start_call(&w, &calls[i]);
+        calls[i].op = (struct lg_pubsub_op){.kind = LG_PUBSUB_PRODUCE,
+                                            .topic = "many_v1",
+                                            .blob = lg_kw_numbered(i * EACH, EACH, 100)};
+        lg_kw_start(&w, &calls[i]);
     }
     for (unsigned i = 0; i < BATCHES; i++) {
         int64_t offset = -1;
 
-        assert_rc(LG_OK, finish_call(&w, &calls[i]));
+        assert_rc(LG_OK, lg_kw_finish(&w, &calls[i]));
         assert_true(lg_position_offset(&calls[i].op.position, &offset));
         assert_int_equal(offset, (i + 1) * EACH - 1);
         lg_blob_unref(calls[i].op.blob);
@@ -251,11 +74,11 @@ static void many_records_are_read_in_order_by_several_cursors(void **state)
     produced_us = lg_clock_mono_us();
     while (ended < CURSORS) { /* In turns, so that each has a cursor of its own. */
         for (unsigned i = 0; i < CURSORS; i++) {
-            struct call c = {.op = {.kind = LG_PUBSUB_FETCH,
-                                    .topic = "many_v1",
-                                    .position = at[i],
-                                    .max_bytes = 100000u * (i + 1),
-                                    .wait_ms = next[i] < BATCHES * EACH ? 10000 : 0}};
+            struct lg_kw_call c = {.op = {.kind = LG_PUBSUB_FETCH,
+                                          .topic = "many_v1",
+                                          .position = at[i],
+                                          .max_bytes = 100000u * (i + 1),
+                                          .wait_ms = next[i] < BATCHES * EACH ? 10000 : 0}};
             struct lg_batch_reader reader;
             struct lg_pubsub_record r;
             struct lg_error err = {0};
@@ -263,14 +86,14 @@ static void many_records_are_read_in_order_by_several_cursors(void **state)
 
             if (next[i] == BATCHES * EACH)
                 continue;
-            assert_rc(LG_OK, run_call(&w, &c));
+            assert_rc(LG_OK, lg_kw_run(&w, &c));
             assert_non_null(c.op.blob);
             reader = lg_batch_read(c.op.blob->bytes);
             for (;;) {
                 assert_ok(lg_batch_next(&reader, &r, &end, &err));
                 if (end)
                     break;
-                expect_next(&next[i], &r);
+                lg_kw_expect_next(&next[i], &r);
             }
             at[i] = c.op.position;
             lg_blob_unref(c.op.blob);
@@ -280,8 +103,8 @@ static void many_records_are_read_in_order_by_several_cursors(void **state)
     print_message("produced in %u ms, read three times in %u ms\n",
                   (unsigned)((produced_us - begun_us) / 1000),
                   (unsigned)((lg_clock_mono_us() - produced_us) / 1000));
-    delete_topic(&w, "many_v1");
-    done(&w);
+    lg_kw_delete(&w, "many_v1");
+    lg_kw_done(&w);
 }
 
 /* The broker dies while batches are under way; each is repeated until it is acknowledged. */
@@ -290,23 +113,23 @@ static void no_acknowledged_record_is_lost_when_the_broker_is_killed(void **stat
     (void)state;
     enum { BATCHES = 60, EACH = 50, WINDOW = 6 };
     static unsigned seen[BATCHES * EACH];
-    static struct call calls[BATCHES];
+    static struct lg_kw_call calls[BATCHES];
     unsigned acknowledged = 0, failed = 0, first = 0, begun = 0;
-    struct world w;
+    struct lg_kw w;
 
     init(&w);
-    create(&w, "killed_v1", 1);
+    lg_kw_create(&w, "killed_v1", 1);
     memset(calls, 0, sizeof calls);
     memset(seen, 0, sizeof seen);
     while (acknowledged < BATCHES) {
-        struct call *c;
+        struct lg_kw_call *c;
 
         for (; begun < BATCHES && begun < first + WINDOW; begun++) {
             calls[begun].op.kind = LG_PUBSUB_PRODUCE;
             calls[begun].op.topic = "killed_v1";
-            calls[begun].op.blob = numbered(begun * EACH, EACH, 200);
+            calls[begun].op.blob = lg_kw_numbered(begun * EACH, EACH, 200);
             calls[begun].deadline_ms = 2000;
-            start_call(&w, &calls[begun]);
+            lg_kw_start(&w, &calls[begun]);
             if (begun == 20) {
                 lg_kafka_server_kill(&broker);
                 lg_kafka_server_restart(&broker);
@@ -315,7 +138,7 @@ static void no_acknowledged_record_is_lost_when_the_broker_is_killed(void **stat
             }
         }
         c = &calls[first];
-        if (finish_call(&w, c) == LG_OK) {
+        if (lg_kw_finish(&w, c) == LG_OK) {
             lg_blob_unref(c->op.blob);
             acknowledged++;
             first++;
@@ -325,10 +148,10 @@ static void no_acknowledged_record_is_lost_when_the_broker_is_killed(void **stat
         failed++;
         if (broker.pid == 0)
             lg_kafka_server_restart(&broker);
-        start_call(&w, c);
+        lg_kw_start(&w, c);
     }
     {
-        struct call c = {.op = {.kind = LG_PUBSUB_FETCH, .topic = "killed_v1"}};
+        struct lg_kw_call c = {.op = {.kind = LG_PUBSUB_FETCH, .topic = "killed_v1"}};
         struct lg_position after = lg_position_earliest();
         unsigned total = 0;
 
@@ -339,7 +162,7 @@ static void no_acknowledged_record_is_lost_when_the_broker_is_killed(void **stat
             bool end = false;
 
             c.op.position = after;
-            assert_rc(LG_OK, run_call(&w, &c));
+            assert_rc(LG_OK, lg_kw_run(&w, &c));
             if (c.op.blob == NULL)
                 break;
             after = c.op.position;
@@ -348,7 +171,7 @@ static void no_acknowledged_record_is_lost_when_the_broker_is_killed(void **stat
                 assert_ok(lg_batch_next(&reader, &r, &end, &err));
                 if (end)
                     break;
-                seen[number_of(r.key)]++;
+                seen[lg_kw_number(r.key)]++;
                 total++;
             }
             lg_blob_unref(c.op.blob);
@@ -359,54 +182,54 @@ static void no_acknowledged_record_is_lost_when_the_broker_is_killed(void **stat
         assert_true(failed > 0 || total == BATCHES * EACH);
         assert_true(total <= (BATCHES + failed) * EACH);
     }
-    delete_topic(&w, "killed_v1");
-    done(&w);
+    lg_kw_delete(&w, "killed_v1");
+    lg_kw_done(&w);
 }
 
 static void a_broker_that_hangs_is_told_and_goes_on(void **state)
 {
     (void)state;
-    LG_AUTO(lg_blob) *blob = numbered(0, 1, 10);
-    struct call p = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = "paused_v1", .blob = blob},
-                     .deadline_ms = 500};
-    struct call e = {.op = {.kind = LG_PUBSUB_END, .topic = "paused_v1"}, .deadline_ms = 500};
-    struct call f = {
+    LG_AUTO(lg_blob) *blob = lg_kw_numbered(0, 1, 10);
+    struct lg_kw_call p = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = "paused_v1", .blob = blob},
+                           .deadline_ms = 500};
+    struct lg_kw_call e = {.op = {.kind = LG_PUBSUB_END, .topic = "paused_v1"}, .deadline_ms = 500};
+    struct lg_kw_call f = {
         .op = {.kind = LG_PUBSUB_FETCH, .topic = "paused_v1", .position = lg_position_earliest()},
         .deadline_ms = 500};
     unsigned next = 7;
-    struct world w;
+    struct lg_kw w;
 
     init(&w);
-    create(&w, "paused_v1", 1);
-    produce(&w, "paused_v1", 7, 3);
+    lg_kw_create(&w, "paused_v1", 1);
+    lg_kw_produce(&w, "paused_v1", 7, 3);
     lg_kafka_server_pause(&broker);
-    assert_int_equal(run_call(&w, &p), LG_ERR_UNAVAILABLE);
+    assert_int_equal(lg_kw_run(&w, &p), LG_ERR_UNAVAILABLE);
     assert_non_null(strstr(p.op.err.text, "no Kafka broker answers at 127.0.0.1:"));
     assert_non_null(strstr(p.op.err.text, "check kafka.bootstrap.servers"));
-    assert_int_equal(run_call(&w, &e), LG_ERR_UNAVAILABLE);
-    assert_int_equal(run_call(&w, &f), LG_ERR_UNAVAILABLE);
+    assert_int_equal(lg_kw_run(&w, &e), LG_ERR_UNAVAILABLE);
+    assert_int_equal(lg_kw_run(&w, &f), LG_ERR_UNAVAILABLE);
     lg_kafka_server_resume(&broker);
-    produce(&w, "paused_v1", 100, 1);
+    lg_kw_produce(&w, "paused_v1", 100, 1);
     {
-        struct call c = {.op = {.kind = LG_PUBSUB_FETCH,
-                                .topic = "paused_v1",
-                                .position = lg_position_earliest(),
-                                .wait_ms = 20000}};
+        struct lg_kw_call c = {.op = {.kind = LG_PUBSUB_FETCH,
+                                      .topic = "paused_v1",
+                                      .position = lg_position_earliest(),
+                                      .wait_ms = 20000}};
         struct lg_batch_reader reader;
         struct lg_pubsub_record r;
         struct lg_error err = {0};
         bool end = false;
 
-        assert_rc(LG_OK, run_call(&w, &c));
+        assert_rc(LG_OK, lg_kw_run(&w, &c));
         reader = lg_batch_read(c.op.blob->bytes);
         for (unsigned i = 0; i < 3; i++) {
             assert_ok(lg_batch_next(&reader, &r, &end, &err));
-            expect_next(&next, &r);
+            lg_kw_expect_next(&next, &r);
         }
         lg_blob_unref(c.op.blob);
     }
-    delete_topic(&w, "paused_v1");
-    done(&w);
+    lg_kw_delete(&w, "paused_v1");
+    lg_kw_done(&w);
 }
 
 /* Retention, at once: the brokers remove what lies before the offset. */
@@ -440,38 +263,38 @@ static void delete_records(const char *topic, int64_t before)
 static void a_position_that_retention_removed_is_told(void **state)
 {
     (void)state;
-    struct call gone = {.op = {.kind = LG_PUBSUB_FETCH,
-                               .topic = "short_v1",
-                               .position = lg_position_from_offset(40)}};
-    struct call start = {.op = {.kind = LG_PUBSUB_START, .topic = "short_v1"}};
-    struct call reading = {.op = {.kind = LG_PUBSUB_FETCH,
-                                  .topic = "short_v1",
-                                  .position = lg_position_earliest(),
-                                  .max_bytes = 1}};
+    struct lg_kw_call gone = {.op = {.kind = LG_PUBSUB_FETCH,
+                                     .topic = "short_v1",
+                                     .position = lg_position_from_offset(40)}};
+    struct lg_kw_call start = {.op = {.kind = LG_PUBSUB_START, .topic = "short_v1"}};
+    struct lg_kw_call reading = {.op = {.kind = LG_PUBSUB_FETCH,
+                                        .topic = "short_v1",
+                                        .position = lg_position_earliest(),
+                                        .max_bytes = 1}};
     unsigned next = 60;
     int64_t offset = 0;
-    struct world w;
+    struct lg_kw w;
 
     init(&w);
-    create(&w, "short_v1", 1);
-    produce(&w, "short_v1", 0, 100);
-    assert_rc(LG_OK, run_call(&w, &reading));
+    lg_kw_create(&w, "short_v1", 1);
+    lg_kw_produce(&w, "short_v1", 0, 100);
+    assert_rc(LG_OK, lg_kw_run(&w, &reading));
     lg_blob_unref(reading.op.blob);
     delete_records("short_v1", 60);
-    assert_int_equal(run_call(&w, &gone), LG_ERR_POSITION_GONE);
+    assert_int_equal(lg_kw_run(&w, &gone), LG_ERR_POSITION_GONE);
     assert_non_null(strstr(gone.op.err.text, "topic short_v1/0"));
     assert_non_null(strstr(gone.op.err.text, "position 40"));
     assert_non_null(strstr(gone.op.err.text, "is 60"));
-    assert_rc(LG_OK, run_call(&w, &start));
+    assert_rc(LG_OK, lg_kw_run(&w, &start));
     assert_true(lg_position_offset(&start.op.position, &offset));
     assert_int_equal(offset, 59);
-    read_all(&w, "short_v1", start.op.position, expect_next, &next);
+    lg_kw_read_all(&w, "short_v1", start.op.position, lg_kw_expect_next, &next);
     assert_int_equal(next, 100);
     next = 60;
-    read_all(&w, "short_v1", lg_position_earliest(), expect_next, &next);
+    lg_kw_read_all(&w, "short_v1", lg_position_earliest(), lg_kw_expect_next, &next);
     assert_int_equal(next, 100);
-    delete_topic(&w, "short_v1");
-    done(&w);
+    lg_kw_delete(&w, "short_v1");
+    lg_kw_done(&w);
 }
 
 /* Transactions of one record each, so that their markers take every other offset. */
@@ -506,74 +329,74 @@ static void expect_kv(void *ctx, const struct lg_pubsub_record *r)
 static void offsets_without_records_are_told_unless_the_topic_is_compacted(void **state)
 {
     (void)state;
-    struct call first = {
+    struct lg_kw_call first = {
         .op = {.kind = LG_PUBSUB_FETCH, .topic = "gap_v1", .position = lg_position_earliest()}};
-    struct call then = {
+    struct lg_kw_call then = {
         .op = {.kind = LG_PUBSUB_FETCH, .topic = "gap_v1", .position = lg_position_from_offset(0)}};
-    struct call compact = {
+    struct lg_kw_call compact = {
         .op = {.kind = LG_PUBSUB_CONFIGURE, .topic = "gap_v1", .config = {.compacted = true}}};
     unsigned seen = 0;
     int64_t offset = -1;
-    struct world w;
+    struct lg_kw w;
 
     init(&w);
-    create(&w, "gap_v1", 1);
+    lg_kw_create(&w, "gap_v1", 1);
     produce_transactions("gap_v1", 3);
-    assert_rc(LG_OK, run_call(&w, &first)); /* What lies before the gap is given first. */
+    assert_rc(LG_OK, lg_kw_run(&w, &first)); /* What lies before the gap is given first. */
     assert_true(lg_position_offset(&first.op.position, &offset));
     assert_int_equal(offset, 0);
     lg_blob_unref(first.op.blob);
-    assert_int_equal(run_call(&w, &then), LG_ERR_CORRUPT);
+    assert_int_equal(lg_kw_run(&w, &then), LG_ERR_CORRUPT);
     assert_non_null(strstr(then.op.err.text, "topic gap_v1/0"));
     assert_non_null(strstr(then.op.err.text, "offsets 1 to 1,"));
-    assert_rc(LG_OK, run_call(&w, &compact));
-    read_all(&w, "gap_v1", lg_position_earliest(), expect_kv, &seen);
+    assert_rc(LG_OK, lg_kw_run(&w, &compact));
+    lg_kw_read_all(&w, "gap_v1", lg_position_earliest(), expect_kv, &seen);
     assert_int_equal(seen, 3);
-    delete_topic(&w, "gap_v1");
-    done(&w);
+    lg_kw_delete(&w, "gap_v1");
+    lg_kw_done(&w);
 }
 
 static void a_topic_that_is_deleted_while_it_is_read_ends_its_fetches(void **state)
 {
     (void)state;
-    struct call waiting = {.op = {.kind = LG_PUBSUB_FETCH,
-                                  .topic = "gone_v1",
-                                  .position = lg_position_latest(),
-                                  .wait_ms = 30000}};
-    struct call end = {.op = {.kind = LG_PUBSUB_END, .topic = "gone_v1"}};
-    struct world w, other;
+    struct lg_kw_call waiting = {.op = {.kind = LG_PUBSUB_FETCH,
+                                        .topic = "gone_v1",
+                                        .position = lg_position_latest(),
+                                        .wait_ms = 30000}};
+    struct lg_kw_call end = {.op = {.kind = LG_PUBSUB_END, .topic = "gone_v1"}};
+    struct lg_kw w, other;
 
     init(&w);
     init(&other);
-    create(&w, "gone_v1", 4);
-    produce(&w, "gone_v1", 0, 10);
-    start_call(&w, &waiting);
-    assert_rc(LG_OK, run_call(&w, &end));
-    delete_topic(&other, "gone_v1"); /* By somebody else. */
-    assert_int_equal(finish_call(&w, &waiting), LG_ERR_NOT_FOUND);
-    done(&w); /* It does not hang: the condition has a bound. */
-    done(&other);
+    lg_kw_create(&w, "gone_v1", 4);
+    lg_kw_produce(&w, "gone_v1", 0, 10);
+    lg_kw_start(&w, &waiting);
+    assert_rc(LG_OK, lg_kw_run(&w, &end));
+    lg_kw_delete(&other, "gone_v1"); /* By somebody else. */
+    assert_int_equal(lg_kw_finish(&w, &waiting), LG_ERR_NOT_FOUND);
+    lg_kw_done(&w); /* It does not hang: the condition has a bound. */
+    lg_kw_done(&other);
 }
 
 static void a_change_of_the_configuration_keeps_what_others_have_set(void **state)
 {
     (void)state;
-    struct call c = {
+    struct lg_kw_call c = {
         .op = {.kind = LG_PUBSUB_CONFIGURE, .topic = "kept_v1", .config = {.retention_ms = 15000}}};
-    struct call d = {.op = {.kind = LG_PUBSUB_DESCRIBE, .topic = "kept_v1"}};
-    LG_AUTO(lg_blob) *blob = numbered(0, 1, 5 << 20);
-    struct call p = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = "kept_v1", .blob = blob}};
-    struct world w;
+    struct lg_kw_call d = {.op = {.kind = LG_PUBSUB_DESCRIBE, .topic = "kept_v1"}};
+    LG_AUTO(lg_blob) *blob = lg_kw_numbered(0, 1, 5 << 20);
+    struct lg_kw_call p = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = "kept_v1", .blob = blob}};
+    struct lg_kw w;
 
     init(&w);
-    create(&w, "kept_v1", 1);
-    assert_rc(LG_OK, run_call(&w, &c));
-    assert_rc(LG_OK, run_call(&w, &d));
+    lg_kw_create(&w, "kept_v1", 1);
+    assert_rc(LG_OK, lg_kw_run(&w, &c));
+    assert_rc(LG_OK, lg_kw_run(&w, &d));
     assert_int_equal(d.op.config.retention_ms, 15000);
     assert_int_equal(d.op.config.replication, 1);
-    assert_rc(LG_OK, run_call(&w, &p)); /* max.message.bytes is as it was. */
-    delete_topic(&w, "kept_v1");
-    done(&w);
+    assert_rc(LG_OK, lg_kw_run(&w, &p)); /* max.message.bytes is as it was. */
+    lg_kw_delete(&w, "kept_v1");
+    lg_kw_done(&w);
 }
 
 /* --- Wrong addresses and settings ----------------------------------------------------------- */
@@ -581,14 +404,14 @@ static void a_change_of_the_configuration_keeps_what_others_have_set(void **stat
 static void a_wrong_address_is_told_within_the_deadline(void **state)
 {
     (void)state;
-    struct call list = {.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 800};
-    struct world w;
+    struct lg_kw_call list = {.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 800};
+    struct lg_kw w;
 
-    init_with(&w, "127.0.0.1:1", NULL, 0);
-    assert_int_equal(run_call(&w, &list), LG_ERR_UNAVAILABLE);
+    lg_kw_init(&w, "127.0.0.1:1", NULL, 0);
+    assert_int_equal(lg_kw_run(&w, &list), LG_ERR_UNAVAILABLE);
     assert_non_null(strstr(list.op.err.text, "no Kafka broker answers at 127.0.0.1:1"));
     assert_non_null(strstr(list.op.err.text, "check kafka.bootstrap.servers"));
-    done(&w);
+    lg_kw_done(&w);
 }
 
 static void wrong_options_are_named(void **state)
@@ -632,15 +455,15 @@ static void round_trip(const char *servers, const struct lg_kafka_setting *setti
                        const char *topic)
 {
     unsigned next = 0;
-    struct world w;
+    struct lg_kw w;
 
-    init_with(&w, servers, settings, n);
-    create(&w, topic, 1);
-    produce(&w, topic, 0, 20);
-    read_all(&w, topic, lg_position_earliest(), expect_next, &next);
+    lg_kw_init(&w, servers, settings, n);
+    lg_kw_create(&w, topic, 1);
+    lg_kw_produce(&w, topic, 0, 20);
+    lg_kw_read_all(&w, topic, lg_position_earliest(), lg_kw_expect_next, &next);
     assert_int_equal(next, 20);
-    delete_topic(&w, topic);
-    done(&w);
+    lg_kw_delete(&w, topic);
+    lg_kw_done(&w);
 }
 
 static void it_speaks_sasl(void **state)
@@ -651,15 +474,15 @@ static void it_speaks_sasl(void **state)
                                           {"sasl.mechanism", "PLAIN"},
                                           {"sasl.username", "lagoon"},
                                           {"sasl.password", "secret"}};
-    struct call list = {.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 3000};
-    struct world w;
+    struct lg_kw_call list = {.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 3000};
+    struct lg_kw w;
 
     round_trip(servers, settings, LG_ARRAY_SIZE(settings), "sasl_v1");
     settings[3].value = "wrong";
-    init_with(&w, servers, settings, LG_ARRAY_SIZE(settings));
-    assert_int_not_equal(run_call(&w, &list), LG_OK);
+    lg_kw_init(&w, servers, settings, LG_ARRAY_SIZE(settings));
+    assert_int_not_equal(lg_kw_run(&w, &list), LG_OK);
     assert_non_null(strstr(list.op.err.text, "127.0.0.1"));
-    done(&w);
+    lg_kw_done(&w);
 }
 
 static void it_speaks_tls(void **state)
@@ -673,13 +496,13 @@ static void it_speaks_tls(void **state)
                                           {"ssl.ca.location", ca},
                                           {"ssl.certificate.location", certificate},
                                           {"ssl.key.location", key}};
-    struct call list = {.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 2000};
-    struct world w;
+    struct lg_kw_call list = {.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 2000};
+    struct lg_kw w;
 
     round_trip(servers, settings, LG_ARRAY_SIZE(settings), "tls_v1");
-    init_with(&w, servers, settings, 1); /* Nobody vouches for the broker. */
-    assert_int_equal(run_call(&w, &list), LG_ERR_UNAVAILABLE);
-    done(&w);
+    lg_kw_init(&w, servers, settings, 1); /* Nobody vouches for the broker. */
+    assert_int_equal(lg_kw_run(&w, &list), LG_ERR_UNAVAILABLE);
+    lg_kw_done(&w);
 }
 
 /* --- Another client of Kafka ---------------------------------------------------------------- */
@@ -712,18 +535,18 @@ static void kcat_reads_what_we_write(void **state)
     LG_SCOPED(lg_buf) batch = {0};
     LG_AUTO(lg_blob) *blob = NULL;
     LG_AUTO_STR char *output = NULL;
-    struct call p = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = "kcat_v1", .partition = 1}};
-    struct world w;
+    struct lg_kw_call p = {.op = {.kind = LG_PUBSUB_PRODUCE, .topic = "kcat_v1", .partition = 1}};
+    struct lg_kw w;
 
     init(&w);
-    create(&w, "kcat_v1", 2);
+    lg_kw_create(&w, "kcat_v1", 2);
     lg_batch_add(&batch, &r);
     blob = p.op.blob = lg_blob_take(&batch);
-    assert_rc(LG_OK, run_call(&w, &p));
+    assert_rc(LG_OK, lg_kw_run(&w, &p));
     output = output_of(command);
     assert_string_equal(output, "1 0 key1=value1 vtp=schema,lcs=\n");
-    delete_topic(&w, "kcat_v1");
-    done(&w);
+    lg_kw_delete(&w, "kcat_v1");
+    lg_kw_done(&w);
 }
 
 struct kcat_record {
@@ -754,15 +577,15 @@ static void we_read_what_kcat_writes(void **state)
                 broker.port);
     LG_AUTO_STR char *output = NULL;
     struct kcat_record seen = {0};
-    struct world w;
+    struct lg_kw w;
 
     init(&w);
-    create(&w, "kcat_v2", 1);
+    lg_kw_create(&w, "kcat_v2", 1);
     output = output_of(command);
-    read_all(&w, "kcat_v2", lg_position_earliest(), expect_kcat_record, &seen);
+    lg_kw_read_all(&w, "kcat_v2", lg_position_earliest(), expect_kcat_record, &seen);
     assert_int_equal(seen.count, 1);
-    delete_topic(&w, "kcat_v2");
-    done(&w);
+    lg_kw_delete(&w, "kcat_v2");
+    lg_kw_done(&w);
 }
 
 static int start_broker(void **state)
