@@ -20,6 +20,8 @@
 
 #define READY_MS 120000u
 #define STARTS_MAX 5u
+#define HEAP_MB 384u
+#define SMALL_HEAP_MB 256u
 /* Below the range that the system gives to clients, so that a restart finds its port free. */
 #define PORT_FIRST 18000u
 #define PORT_COUNT 13000u
@@ -148,12 +150,17 @@ static void write_config(const struct lg_kafka_server *s)
                                                         s->sasl_port, s->tls_port)
                                               : lg_strf("%s", "");
 
+    LG_AUTO_STR char *controller = s->node == 1
+                                       ? lg_strf(",CONTROLLER://127.0.0.1:%u", s->controller_port)
+                                       : lg_strf("%s", "");
+
     lg_buf_appendf(&t,
-                   "process.roles=broker,controller\nnode.id=1\n"
+                   "process.roles=broker%s\nnode.id=%u\n"
                    "controller.quorum.voters=1@127.0.0.1:%u\n"
-                   "listeners=PLAINTEXT://127.0.0.1:%u,CONTROLLER://127.0.0.1:%u%s\n"
+                   "listeners=PLAINTEXT://127.0.0.1:%u%s%s\n"
                    "advertised.listeners=PLAINTEXT://127.0.0.1:%u%s\n",
-                   s->controller_port, s->port, s->controller_port, more, s->port, more);
+                   s->node == 1 ? ",controller" : "", s->node, s->controller_port, s->port,
+                   controller, more, s->port, more);
     lg_buf_appendf(
         &t,
         "controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n"
@@ -166,7 +173,10 @@ static void write_config(const struct lg_kafka_server *s)
         "transaction.state.log.num.partitions=1\n"
         /* After a kill it is let in again when the controller has missed it for so long. */
         "broker.session.timeout.ms=1500\nbroker.heartbeat.interval.ms=300\n"
-        "num.network.threads=2\nnum.io.threads=2\n",
+        "num.network.threads=2\nnum.io.threads=2\nreplica.lag.time.max.ms=3000\n"
+        /* Tests wait for the cleaner and for retention. */
+        "log.cleaner.backoff.ms=200\nlog.retention.check.interval.ms=300\n"
+        "log.initial.task.delay.ms=300\n",
         s->folder);
     if (s->with_security)
         write_security(s, &t);
@@ -187,8 +197,10 @@ static void format_data(const struct lg_kafka_server *s)
     LG_SCOPED(lg_buf) t = {0};
 
     (void)output;
-    lg_buf_append_str(&t, "version=1\nnode.id=1\ncluster.id=TGFnb29uVGVzdHNLYWZrYQ\n"
-                          "directory.id=AAAAAAAAAAAAAAAAAAABAg\n");
+    lg_buf_appendf(&t,
+                   "version=1\nnode.id=%u\ncluster.id=TGFnb29uVGVzdHNLYWZrYQ\n"
+                   "directory.id=AAAAAAAAAAAAAAAAAAA%uAg\n",
+                   s->node, s->node);
     write_file(s, "data/meta.properties", &t);
 }
 
@@ -201,8 +213,9 @@ static LG_NORETURN void be_broker(const struct lg_kafka_server *s, char *class_p
     LG_AUTO_STR char *config = lg_strf("%s/server.properties", s->folder);
     int null = open("/dev/null", O_RDONLY);
     int out = open(output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    char java[] = "java", xmx[] = "-Xmx384m", gc[] = "-XX:+UseSerialGC",
-         tier[] = "-XX:TieredStopAtLevel=1", cp[] = "-cp", name[] = "kafka.Kafka";
+    LG_AUTO_STR char *xmx = lg_strf("-Xmx%um", s->heap_mb);
+    char java[] = "java", gc[] = "-XX:+UseSerialGC", tier[] = "-XX:TieredStopAtLevel=1",
+         cp[] = "-cp", name[] = "kafka.Kafka";
     char *argv[] = {java, xmx, gc, tier, log, cp, class_path, name, config, NULL};
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || null < 0 || out < 0 ||
@@ -263,19 +276,31 @@ static bool until_ready(struct lg_kafka_server *s)
     }
 }
 
-void lg_kafka_server_start(struct lg_kafka_server *s, bool with_security)
+static void prepare(struct lg_kafka_server *s, unsigned node, bool with_security)
 {
     *s = (struct lg_kafka_server){.folder = "/tmp/lagoon-kafka-XXXXXX",
+                                  .node = node,
+                                  .heap_mb = HEAP_MB,
                                   .with_security = with_security};
     assert_non_null(mkdtemp(s->folder));
     if (with_security)
         make_certificates(s);
     format_data(s);
+}
+
+static void choose_ports(struct lg_kafka_server *s)
+{
+    s->port = free_port();
+    s->controller_port = free_port();
+    s->sasl_port = free_port();
+    s->tls_port = free_port();
+}
+
+void lg_kafka_server_start(struct lg_kafka_server *s, bool with_security)
+{
+    prepare(s, 1, with_security);
     for (unsigned tries = 0; tries < STARTS_MAX; tries++) {
-        s->port = free_port();
-        s->controller_port = free_port();
-        s->sasl_port = free_port();
-        s->tls_port = free_port();
+        choose_ports(s);
         write_config(s);
         run(s);
         if (until_ready(s)) {
@@ -284,6 +309,52 @@ void lg_kafka_server_start(struct lg_kafka_server *s, bool with_security)
         }
     }
     fail_msg("no free ports for a Kafka broker");
+}
+
+/* False when one of them found a port taken: then none runs. */
+static bool run_all(struct lg_kafka_server *s, size_t n)
+{
+    bool ready = true;
+
+    for (size_t i = 0; i < n; i++) {
+        choose_ports(&s[i]);
+        if (i > 0)
+            s[i].controller_port = s[0].controller_port;
+        write_config(&s[i]);
+        run(&s[i]);
+    }
+    for (size_t i = 0; ready && i < n; i++)
+        ready = until_ready(&s[i]);
+    for (size_t i = 0; !ready && i < n; i++)
+        if (s[i].pid > 0)
+            lg_kafka_server_kill(&s[i]);
+    return ready;
+}
+
+void lg_kafka_servers_start(struct lg_kafka_server *s, size_t n)
+{
+    assert_true(n <= LG_TEST_BROKERS_MAX); /* A digit tells their folders apart. */
+    for (size_t i = 0; i < n; i++) {
+        prepare(&s[i], (unsigned)i + 1, /* with_security= */ false);
+        s[i].heap_mb = SMALL_HEAP_MB;
+    }
+    for (unsigned tries = 0; tries < STARTS_MAX; tries++) {
+        if (!run_all(s, n))
+            continue;
+        for (size_t i = 0; i < n; i++)
+            s[i].url = lg_strf("kafka://127.0.0.1:%u", s[i].port);
+        return;
+    }
+    fail_msg("no free ports for %zu Kafka brokers", n);
+}
+
+char *lg_kafka_servers_url(const struct lg_kafka_server *s, size_t n)
+{
+    LG_SCOPED(lg_buf) t = {0};
+
+    for (size_t i = 0; i < n; i++)
+        lg_buf_appendf(&t, "%s127.0.0.1:%u", i == 0 ? "kafka://" : ",", s[i].port);
+    return lg_buf_take_str(&t);
 }
 
 void lg_kafka_server_kill(struct lg_kafka_server *s)
@@ -298,6 +369,16 @@ void lg_kafka_server_restart(struct lg_kafka_server *s)
     run(s);
     if (!until_ready(s))
         fail_msg("a port of the Kafka broker was taken while it was down");
+}
+
+void lg_kafka_server_wipe(const struct lg_kafka_server *s)
+{
+    LG_AUTO_STR char *command = lg_strf("rm -rf %s/data", s->folder);
+    LG_AUTO_STR char *output = output_of(command);
+
+    (void)output;
+    assert_int_equal(s->pid, 0);
+    format_data(s);
 }
 
 void lg_kafka_server_pause(struct lg_kafka_server *s)

@@ -175,11 +175,15 @@ void lg_kw_each(const struct lg_blob *blob,
     }
 }
 
-void lg_kw_read_all(struct lg_kw *w, const char *topic, struct lg_position after,
+void lg_kw_read_all(struct lg_kw *w, const char *topic, uint32_t partition,
+                    struct lg_position after,
                     void (*each)(void *ctx, const struct lg_pubsub_record *r), void *ctx)
 {
     for (;;) {
-        struct lg_kw_call c = {.op = {.kind = LG_PUBSUB_FETCH, .topic = topic, .position = after}};
+        struct lg_kw_call c = {.op = {.kind = LG_PUBSUB_FETCH,
+                                      .topic = topic,
+                                      .partition = partition,
+                                      .position = after}};
         LG_AUTO(lg_blob) *blob = NULL;
 
         if (lg_kw_run(w, &c) != LG_OK)

@@ -45,8 +45,9 @@ void lg_kw_produce(struct lg_kw *w, const char *topic, unsigned from, unsigned n
 void lg_kw_produce_blob(struct lg_kw *w, const char *topic, uint32_t partition,
                         struct lg_blob *blob);
 unsigned lg_kw_number(struct lg_slice key);
-/* Calls `each` for every record of partition 0 after the position; stops when nothing is left. */
-void lg_kw_read_all(struct lg_kw *w, const char *topic, struct lg_position after,
+/* Calls `each` for every record of the partition after the position; stops when nothing is left. */
+void lg_kw_read_all(struct lg_kw *w, const char *topic, uint32_t partition,
+                    struct lg_position after,
                     void (*each)(void *ctx, const struct lg_pubsub_record *r), void *ctx);
 void lg_kw_each(const struct lg_blob *blob,
                 void (*each)(void *ctx, const struct lg_pubsub_record *r), void *ctx);

@@ -21,6 +21,9 @@
 
 #define SLEEP_MS 100 /* while operations are under way, deadlines are looked at this often */
 #define DESTROY_SECONDS_MAX 10
+#define TROUBLE_ASK_US (1 * LG_SEC)
+#define TROUBLE_PAUSE_US (300 * LG_MS)
+#define TROUBLE_KEPT_US (5 * LG_SEC)
 #define WAIT_US_MAX (UINT64_MAX / 4)
 
 /* --- Requests ------------------------------------------------------------------------------- */
@@ -38,6 +41,24 @@ void k_request_unref(struct k_request *r)
     lg_blob_unref(r->names);
     lg_free(r->topic);
     lg_free(r);
+}
+
+struct k_request *k_request_own(struct lg_kafka *k, const char *topic, uint32_t partition,
+                                uint64_t timeout_us)
+{
+    struct k_request *r = lg_new(struct k_request);
+
+    r->refs = 1;
+    r->k = k;
+    r->kind = LG_PUBSUB_END;
+    r->topic = lg_strdup(topic);
+    r->partition = partition;
+    r->deadline_us = lg_clock_mono_us() + timeout_us;
+    lg_list_init(&r->all_link);
+    lg_list_init(&r->link);
+    lg_list_init(&r->box_link);
+    lg_list_init(&r->stop_link);
+    return r;
 }
 
 static void op_answered(struct lg_task *task)
@@ -64,12 +85,25 @@ static void count_answer(const struct k_request *r, enum lg_rc rc)
     }
 }
 
+/* What the brokers said about the topic is worth more than that there was no answer in time. */
+static const struct lg_error *better_reason(const struct k_request *r, enum lg_rc rc,
+                                            const struct lg_error *err)
+{
+    const struct k_trouble *t = &r->k->trouble;
+
+    if (rc != LG_ERR_UNAVAILABLE || strcmp(t->topic, r->topic) != 0 || r->topic[0] == '\0' ||
+        lg_clock_mono_us() - t->known_us > TROUBLE_KEPT_US)
+        return err;
+    return &t->why;
+}
+
 void k_answer(struct k_request *r, enum lg_rc rc, const struct lg_error *err)
 {
     struct lg_pubsub_op *op = LG_TAKE(r->op);
 
     if (op == NULL)
         return;
+    err = better_reason(r, rc, err);
     r->op = op;
     count_answer(r, rc);
     r->op = NULL;
@@ -314,6 +348,48 @@ static void too_late(struct k_request *r)
     abandon(r, LG_ERR_UNAVAILABLE, &err);
 }
 
+/* --- Why is there no answer? ----------------------------------------------------------------
+ * librdkafka repeats what a broker refuses for the moment (no leader, too few replicas in sync)
+ * without a word until the time is over. So when half the time of an operation has gone, its topic
+ * is looked at: one question at a time, and at most one in TROUBLE_PAUSE_US.
+ */
+
+static void diagnosed(struct k_request *r)
+{
+    struct k_trouble *t = &r->k->trouble;
+
+    t->asking = false;
+    t->topic[0] = '\0';
+    if (r->job_rc == LG_ERR_UNAVAILABLE && strlen(r->topic) < sizeof t->topic) {
+        memcpy(t->topic, r->topic, strlen(r->topic) + 1);
+        t->known_us = lg_clock_mono_us();
+        t->why = r->job_err;
+    }
+    k_request_unref(r);
+}
+
+static bool is_stuck(const struct k_request *r, uint64_t now_us)
+{
+    const struct k_cursor *c = r->cursor;
+
+    if (r->kind == LG_PUBSUB_LIST || r->kind == LG_PUBSUB_CREATE || r->kind == LG_PUBSUB_DELETE)
+        return false;
+    if (r->kind == LG_PUBSUB_FETCH && (r->at_end || (c != NULL && c->end_at == c->next)))
+        return false; /* It waits at the end. */
+    return now_us >= r->begun_us + (r->deadline_us - r->begun_us) / 2;
+}
+
+static void look_for_trouble(struct lg_kafka *k, const struct k_request *r, uint64_t now_us)
+{
+    struct k_trouble *t = &k->trouble;
+
+    if (t->asking || now_us - t->asked_us < TROUBLE_PAUSE_US || !is_stuck(r, now_us))
+        return;
+    t->asking = true;
+    t->asked_us = now_us;
+    k_job(k_request_own(k, r->topic, r->partition, TROUBLE_ASK_US), k_job_diagnose, diagnosed);
+}
+
 static void tick(struct lg_kafka *k, uint64_t now_us)
 {
     struct lg_list *it = k->requests.next;
@@ -323,12 +399,13 @@ static void tick(struct lg_kafka *k, uint64_t now_us)
         struct k_request *r = LG_CONTAINER_OF(it, struct k_request, all_link);
 
         it = it->next; /* Only this one may leave the list here. */
+        look_for_trouble(k, r, now_us);
         if (now_us >= r->deadline_us && r->kind == LG_PUBSUB_FETCH && r->cursor != NULL &&
             r->at_end)
             k_answer_empty(r);
         else if (now_us >= r->deadline_us)
             too_late(r);
-        else if (r->kind == LG_PUBSUB_FETCH && now_us >= r->wait_until_us)
+        else if (r->kind == LG_PUBSUB_FETCH)
             k_fetch_tick(r, now_us);
     }
     if (now_us - k->idle_check_us > LG_SEC) {
@@ -399,6 +476,7 @@ static void shut_down(struct lg_kafka *k)
 
 static void free_log(struct lg_kafka *k)
 {
+    k_jobs_close(k);
     if (k->wake_fd >= 0)
         (void)close(k->wake_fd);
     (void)pthread_mutex_destroy(&k->lock);

@@ -82,6 +82,9 @@ static enum lg_rc set_common(struct lg_kafka *k, rd_kafka_conf_t *conf, struct l
                                         {"socket.connection.setup.timeout.ms", "5000"},
                                         {"socket.timeout.ms", "10000"},
                                         {"topic.metadata.refresh.interval.ms", "30000"},
+                                        /* A topic was seen before it is read or written: one that
+                                         * is not there any more was deleted. */
+                                        {"topic.metadata.propagation.max.ms", "5000"},
                                         {"log.connection.close", "false"}};
     enum lg_rc rc = set_all(conf, pairs, LG_ARRAY_SIZE(pairs), err);
 
@@ -228,6 +231,10 @@ enum lg_rc k_error(const struct lg_kafka *k, struct lg_error *err, rd_kafka_resp
     case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
         return lg_error_set(err, LG_ERR_UNAVAILABLE,
                             "topic %s: Kafka has fewer live brokers than replicas are asked for",
+                            topic);
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+        return lg_error_set(err, LG_ERR_UNAVAILABLE,
+                            "topic %s: a partition has no leader: start the brokers that are down",
                             topic);
     case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:

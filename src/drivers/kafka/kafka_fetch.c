@@ -273,6 +273,7 @@ static bool take_event(struct k_cursor *c, const rd_kafka_message_t *m)
         return true; /* It passes, or the deadline does. */
     }
     cursor_close(r->k, c);
+    r->at_end = false;
     begin_again(r);
     return false;
 }
@@ -324,18 +325,8 @@ static void nudge(struct k_cursor *c)
                                        &high) != RD_KAFKA_RESP_ERR_NO_ERROR ||
         high <= LG_MAX(c->next, c->end_at))
         return;
-    r = lg_new(struct k_request);
-    r->refs = 1;
-    r->k = k;
-    r->kind = LG_PUBSUB_END;
-    r->topic = lg_strdup(c->topic);
-    r->partition = c->partition;
+    r = k_request_own(k, c->topic, c->partition, LG_SEC);
     r->consumer = c->consumer;
-    r->deadline_us = lg_clock_mono_us() + LG_SEC;
-    lg_list_init(&r->all_link);
-    lg_list_init(&r->link);
-    lg_list_init(&r->box_link);
-    lg_list_init(&r->stop_link);
     c->consumer->nudging = true;
     k_job(r, k_job_nudge, nudged);
 }
@@ -521,7 +512,8 @@ static void looked_up(struct k_request *r)
     }
     if (c != NULL) {
         c->checked_us = now_us;
-        if (r->high <= LG_MAX(c->next, c->end_at) && now_us >= r->wait_until_us)
+        r->at_end = r->high <= LG_MAX(c->next, c->end_at);
+        if (r->at_end && now_us >= r->wait_until_us)
             end_fetch(r, LG_OK, NULL);
         return; /* Else there is something, and it comes. */
     }
@@ -540,7 +532,6 @@ static void looked_up(struct k_request *r)
 
 static void begin_again(struct k_request *r)
 {
-    r->at_end = false;
     if (r->asking || r->op == NULL)
         return;
     r->asking = true;
@@ -564,15 +555,18 @@ void k_fetch(struct k_request *r)
     begin_again(r);
 }
 
-/* Its time to wait is over. */
+/* Is its time to wait over? And is its topic still there? librdkafka does not tell. */
 void k_fetch_tick(struct k_request *r, uint64_t now_us)
 {
     struct k_cursor *c = r->cursor;
+    bool checked;
 
     if (c == NULL || r->asking)
         return;
-    if (now_us - c->checked_us < RECHECK_US &&
-        (r->at_end || (c->end_at == c->next && now_us - r->begun_us > QUIET_US)))
+    checked = now_us - c->checked_us < RECHECK_US;
+    if (checked && now_us < r->wait_until_us)
+        return;
+    if (checked && (r->at_end || (c->end_at == c->next && now_us - r->begun_us > QUIET_US)))
         k_answer_empty(r);
     else
         begin_again(r);

@@ -109,6 +109,14 @@ struct k_topic {         /* What producers know of it. */
     char name[LG_TOPIC_NAME_MAX + 1];
 };
 
+/* Why operations on a topic get no answer, as the brokers tell it themselves. */
+struct k_trouble {
+    bool asking;
+    uint64_t asked_us, known_us;
+    char topic[LG_TOPIC_NAME_MAX + 1]; /* "": none is known */
+    struct lg_error why;
+};
+
 struct lg_kafka {
     struct lg_pubsub head;
     char *url, *servers;
@@ -123,6 +131,7 @@ struct lg_kafka {
     struct lg_list jobs;
     pthread_cond_t jobs_come;
     bool closing, jobs_end;
+    struct lg_map *known; /* How many partitions topics have; NULL: of none. */
 
     int wake_fd;
     pthread_t worker, job_threads[K_JOB_THREADS];
@@ -130,6 +139,7 @@ struct lg_kafka {
     struct lg_list requests;
     size_t jobs_under_way;
     uint64_t tick_us, idle_check_us;
+    struct k_trouble trouble;
     bool hurry; /* Atomic: the log is closing, jobs end. */
 
     struct k_producer *producer;
@@ -153,6 +163,9 @@ void k_answer(struct k_request *r, enum lg_rc rc, const struct lg_error *err);
 void k_answer_empty(struct k_request *r);
 void k_request_ref(struct k_request *r);
 void k_request_unref(struct k_request *r);
+/* A question of the driver's own; k_job takes the reference. */
+struct k_request *k_request_own(struct lg_kafka *k, const char *topic, uint32_t partition,
+                                uint64_t timeout_us);
 /* Any thread. */
 void k_wake(struct lg_kafka *k);
 /* `job` runs on the pool, then `done` on the worker. */
@@ -178,7 +191,11 @@ void k_job_resolve(struct k_request *r); /* -> partitions, low, high */
 void k_job_topic(struct k_request *r);   /* -> partitions */
 void k_job_operation(struct k_request *r);
 void k_job_nudge(struct k_request *r);
+void k_job_diagnose(
+    struct k_request *r); /* -> job_rc is LG_ERR_UNAVAILABLE when something is amiss */
 void k_job_config(struct k_request *r); /* -> config, without the replication */
+
+void k_jobs_close(struct lg_kafka *k); /* When none is under way. */
 
 /* kafka_produce.c */
 void k_produce(struct k_request *r);

@@ -12,6 +12,9 @@
 #include "base/str.h"
 
 #define STEP_MS_MAX 1000
+#define KNOWN_US (5 * LG_SEC)
+#define NEW_TOPIC_US (1 * LG_SEC)
+#define KNOWN_TOPICS_MAX 1024u
 #define PAUSE_NS 50000000L
 
 static int left_ms(const struct k_request *r)
@@ -49,9 +52,21 @@ static bool again(struct k_request *r, rd_kafka_resp_err_t code)
 /* --- Metadata ------------------------------------------------------------------------------- */
 
 struct topic_facts {
-    uint32_t partitions, replicas;
-    bool led; /* Each partition has a leader. */
+    uint32_t partitions, replicas, brokers;
+    uint32_t leaderless, first_leaderless;  /* partitions without a leader */
+    uint32_t in_sync, in_sync_of, thinnest; /* of the partition with the fewest replicas in sync */
 };
+
+static void look_at_partition(const struct rd_kafka_metadata_partition *p, struct topic_facts *out)
+{
+    if (p->leader < 0 && out->leaderless++ == 0)
+        out->first_leaderless = (uint32_t)p->id;
+    if (out->in_sync_of != 0 && (uint32_t)p->isr_cnt >= out->in_sync)
+        return;
+    out->in_sync = (uint32_t)p->isr_cnt;
+    out->in_sync_of = (uint32_t)p->replica_cnt;
+    out->thinnest = (uint32_t)p->id;
+}
 
 static rd_kafka_resp_err_t ask_topic(struct k_request *r, struct topic_facts *out)
 {
@@ -65,7 +80,7 @@ static rd_kafka_resp_err_t ask_topic(struct k_request *r, struct topic_facts *ou
     rd_kafka_topic_destroy(rkt);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return code;
-    *out = (struct topic_facts){.led = true};
+    *out = (struct topic_facts){.brokers = (uint32_t)m->broker_cnt};
     if (m->topic_cnt != 1) {
         code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     } else {
@@ -75,7 +90,7 @@ static rd_kafka_resp_err_t ask_topic(struct k_request *r, struct topic_facts *ou
         out->partitions = (uint32_t)t->partition_cnt;
         out->replicas = t->partition_cnt > 0 ? (uint32_t)t->partitions[0].replica_cnt : 0;
         for (int i = 0; i < t->partition_cnt; i++)
-            out->led = out->led && t->partitions[i].leader >= 0;
+            look_at_partition(&t->partitions[i], out);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR && t->partition_cnt == 0)
             code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
     }
@@ -83,14 +98,34 @@ static rd_kafka_resp_err_t ask_topic(struct k_request *r, struct topic_facts *ou
     return code;
 }
 
+/* Each broker comes to know a new topic in its own time, and any of them may have answered: where
+ * there are several, no topic is missing at once. */
+static bool may_be_new(struct k_request *r, const struct topic_facts *facts, uint64_t *since_us)
+{
+    uint64_t now_us = lg_clock_mono_us();
+
+    if (*since_us == 0)
+        *since_us = now_us;
+    if (facts->brokers < 2 || now_us - *since_us > NEW_TOPIC_US ||
+        left_ms(r) < (int)(2 * PAUSE_NS / 1000000))
+        return false;
+    rest();
+    return true;
+}
+
 /* False: the request has failed. */
 static bool have_topic(struct k_request *r, struct topic_facts *out)
 {
+    uint64_t since_us = 0;
+
+    *out = (struct topic_facts){0};
     for (;;) {
         rd_kafka_resp_err_t code = ask_topic(r, out);
 
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             return true;
+        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && may_be_new(r, out, &since_us))
+            continue;
         if (!again(r, code))
             return false;
     }
@@ -104,26 +139,108 @@ void k_job_topic(struct k_request *r)
         r->partitions = facts.partitions;
 }
 
-void k_job_resolve(struct k_request *r)
+/* --- How many partitions it has -------------------------------------------------------------
+ * Who opens a topic asks for each of its partitions at once, and the brokers answer with all of
+ * them each time: so what was asked a moment ago is kept. The partition's leader has the last word.
+ */
+
+struct known_topic {
+    uint32_t partitions;
+    uint64_t asked_us;
+};
+
+static void forget_topics(struct lg_kafka *k) /* With the lock. */
+{
+    struct lg_slice name;
+    void *value;
+    size_t at = 0;
+
+    while (lg_map_next(k->known, &at, &name, &value))
+        lg_free(value);
+    lg_map_free(k->known);
+    k->known = NULL;
+}
+
+void k_jobs_close(struct lg_kafka *k)
+{
+    pthread_mutex_lock(&k->lock);
+    if (k->known != NULL)
+        forget_topics(k);
+    pthread_mutex_unlock(&k->lock);
+}
+
+static void know_topic(struct k_request *r, uint32_t partitions)
+{
+    struct lg_kafka *k = r->k;
+    struct known_topic *t;
+
+    pthread_mutex_lock(&k->lock);
+    if (k->known != NULL && lg_map_size(k->known) >= KNOWN_TOPICS_MAX)
+        forget_topics(k);
+    if (k->known == NULL)
+        k->known = lg_map_new();
+    t = lg_map_get(k->known, lg_slice_str(r->topic));
+    if (t == NULL) {
+        t = lg_new(struct known_topic);
+        lg_map_put(k->known, lg_slice_str(r->topic), t);
+    }
+    *t = (struct known_topic){partitions, partitions == 0 ? 0 : lg_clock_mono_us()};
+    pthread_mutex_unlock(&k->lock);
+}
+
+static bool is_known(struct k_request *r)
+{
+    struct lg_kafka *k = r->k;
+    const struct known_topic *t = NULL;
+    uint64_t now_us = lg_clock_mono_us();
+
+    pthread_mutex_lock(&k->lock);
+    if (k->known != NULL)
+        t = lg_map_get(k->known, lg_slice_str(r->topic));
+    r->partitions = t != NULL && now_us - t->asked_us < KNOWN_US ? t->partitions : 0;
+    pthread_mutex_unlock(&k->lock);
+    return r->partition < r->partitions;
+}
+
+/* Is there such a partition? False: the request has failed. */
+static bool have_partition(struct k_request *r)
 {
     struct topic_facts facts;
 
+    if (is_known(r))
+        return true;
     if (!have_topic(r, &facts))
-        return;
+        return false;
     r->partitions = facts.partitions;
-    if (r->partition >= facts.partitions) {
-        r->job_rc = lg_error_set(&r->job_err, LG_ERR_NOT_FOUND,
-                                 "topic %s has %u partitions; there is no partition %u", r->topic,
-                                 facts.partitions, r->partition);
-        return;
-    }
-    for (;;) {
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-            r->k->admin, r->topic, (int32_t)r->partition, &r->low, &r->high, LG_MAX(left_ms(r), 1));
+    know_topic(r, facts.partitions);
+    if (r->partition < facts.partitions)
+        return true;
+    r->job_rc = lg_error_set(&r->job_err, LG_ERR_NOT_FOUND,
+                             "topic %s has %u partitions; there is no partition %u", r->topic,
+                             facts.partitions, r->partition);
+    return false;
+}
 
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || !again(r, code))
+void k_job_resolve(struct k_request *r)
+{
+    rd_kafka_resp_err_t code;
+
+    do {
+        if (!have_partition(r))
             return;
-    }
+        code = rd_kafka_query_watermark_offsets(r->k->admin, r->topic, (int32_t)r->partition,
+                                                &r->low, &r->high, LG_MAX(left_ms(r), 1));
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return;
+        /* A partition without a leader is one that librdkafka does not know, too; the brokers are
+         * asked anew whether it exists. */
+        if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+            code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+            code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) {
+            know_topic(r, 0);
+            code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+        }
+    } while (again(r, code));
 }
 
 /* Any answer on the connection to the partition's leader wakes librdkafka's thread for it. */
@@ -274,7 +391,7 @@ static void wait_for_topic(struct k_request *r)
     for (;;) {
         rd_kafka_resp_err_t code = ask_topic(r, &facts);
 
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR && facts.led)
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR && facts.leaderless == 0)
             return;
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
             code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
@@ -480,6 +597,32 @@ static void describe(struct k_request *r)
         return;
     r->partitions = facts.partitions;
     r->config.replication = (uint16_t)facts.replicas;
+}
+
+/* Why may operations on the topic get no answer? */
+void k_job_diagnose(struct k_request *r)
+{
+    struct lg_pubsub_config config;
+    struct topic_facts facts;
+
+    if (ask_topic(r, &facts) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    if (facts.leaderless > 0) {
+        r->job_rc =
+            lg_error_set(&r->job_err, LG_ERR_UNAVAILABLE,
+                         "topic %s: %u of its %u partitions have no leader, the first is "
+                         "%u: start the brokers that are down",
+                         r->topic, facts.leaderless, facts.partitions, facts.first_leaderless);
+        return;
+    }
+    if (facts.in_sync == facts.in_sync_of || !read_config(r, &config))
+        return;
+    if (facts.in_sync < config.min_insync_replicas)
+        r->job_rc = lg_error_set(&r->job_err, LG_ERR_UNAVAILABLE,
+                                 "topic %s/%u: %u of %u replicas are in sync, and "
+                                 "min.insync.replicas asks for %u: start the brokers that are down",
+                                 r->topic, facts.thinnest, facts.in_sync, facts.in_sync_of,
+                                 (unsigned)config.min_insync_replicas);
 }
 
 /* The broker that is asked next may hear of a change a moment later. */

@@ -288,10 +288,10 @@ static void a_position_that_retention_removed_is_told(void **state)
     assert_rc(LG_OK, lg_kw_run(&w, &start));
     assert_true(lg_position_offset(&start.op.position, &offset));
     assert_int_equal(offset, 59);
-    lg_kw_read_all(&w, "short_v1", start.op.position, lg_kw_expect_next, &next);
+    lg_kw_read_all(&w, "short_v1", 0, start.op.position, lg_kw_expect_next, &next);
     assert_int_equal(next, 100);
     next = 60;
-    lg_kw_read_all(&w, "short_v1", lg_position_earliest(), lg_kw_expect_next, &next);
+    lg_kw_read_all(&w, "short_v1", 0, lg_position_earliest(), lg_kw_expect_next, &next);
     assert_int_equal(next, 100);
     lg_kw_delete(&w, "short_v1");
     lg_kw_done(&w);
@@ -350,7 +350,7 @@ static void offsets_without_records_are_told_unless_the_topic_is_compacted(void 
     assert_non_null(strstr(then.op.err.text, "topic gap_v1/0"));
     assert_non_null(strstr(then.op.err.text, "offsets 1 to 1,"));
     assert_rc(LG_OK, lg_kw_run(&w, &compact));
-    lg_kw_read_all(&w, "gap_v1", lg_position_earliest(), expect_kv, &seen);
+    lg_kw_read_all(&w, "gap_v1", 0, lg_position_earliest(), expect_kv, &seen);
     assert_int_equal(seen, 3);
     lg_kw_delete(&w, "gap_v1");
     lg_kw_done(&w);
@@ -460,7 +460,7 @@ static void round_trip(const char *servers, const struct lg_kafka_setting *setti
     lg_kw_init(&w, servers, settings, n);
     lg_kw_create(&w, topic, 1);
     lg_kw_produce(&w, topic, 0, 20);
-    lg_kw_read_all(&w, topic, lg_position_earliest(), lg_kw_expect_next, &next);
+    lg_kw_read_all(&w, topic, 0, lg_position_earliest(), lg_kw_expect_next, &next);
     assert_int_equal(next, 20);
     lg_kw_delete(&w, topic);
     lg_kw_done(&w);
@@ -582,7 +582,7 @@ static void we_read_what_kcat_writes(void **state)
     init(&w);
     lg_kw_create(&w, "kcat_v2", 1);
     output = output_of(command);
-    lg_kw_read_all(&w, "kcat_v2", lg_position_earliest(), expect_kcat_record, &seen);
+    lg_kw_read_all(&w, "kcat_v2", 0, lg_position_earliest(), expect_kcat_record, &seen);
     assert_int_equal(seen.count, 1);
     lg_kw_delete(&w, "kcat_v2");
     lg_kw_done(&w);
