@@ -192,11 +192,11 @@ static enum lg_rc check_cluster(struct lg_roles *r, struct lg_error *err)
 }
 
 /* --- Kafka, and the role. --------------------------------------------------------------------- */
-/* Which topics are there? Any answer will do: it shows that a broker is there and lets us in. */
+/* Shows that a broker is there and lets us in; every process asks all the time. */
 static void ask_kafka(struct lg_roles *r, uint64_t wait_us, void (*done)(struct lg_pubsub_op *op))
 {
     r->asking = true;
-    r->ask = (struct lg_pubsub_op){.kind = LG_PUBSUB_LIST, .lane = r->lane, .done = done};
+    r->ask = (struct lg_pubsub_op){.kind = LG_PUBSUB_PING, .lane = r->lane, .done = done};
     r->ask.deadline_us = lg_lane_now_us(r->lane) + wait_us;
     lg_pubsub_submit(lg_log_url_pubsub(r->log), &r->ask);
 }

@@ -54,7 +54,15 @@ enum lg_pubsub_kind {
     LG_PUBSUB_TIME,      /* topic, partition, timestamp_ms -> position from which FETCH answers the
                             first record of that time or later; that of END when there is none, and
                             that of START for a time below 0 */
+    LG_PUBSUB_PING,      /* -> LG_OK: the log answers, and lets us in. Costs the same however many
+                            topics there are. */
 };
+
+/* Kinds that are about no topic. */
+static inline bool lg_pubsub_of_all(enum lg_pubsub_kind kind)
+{
+    return kind == LG_PUBSUB_LIST || kind == LG_PUBSUB_PING;
+}
 
 /* FETCH answers records strictly after `position` (EARLIEST: from the beginning; LATEST: only what
  * comes later), at least one if there is one, at most about max_bytes, waiting up to wait_ms for

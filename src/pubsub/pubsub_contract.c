@@ -620,10 +620,20 @@ static enum lg_rc a_topic_made_anew_is_empty(const struct lg_pubsub_contract *k,
     return simple(k, LG_PUBSUB_DELETE, TOPIC, 0, LG_OK, err); /* Absent is fine. */
 }
 
+static enum lg_rc a_ping_is_answered(const struct lg_pubsub_contract *k, struct lg_error *err)
+{
+    struct call c = {.op = {.kind = LG_PUBSUB_PING}};
+
+    TRY(want(k, &c, LG_OK, err));
+    EXPECT(c.op.blob == NULL, "a ping was answered with bytes");
+    return LG_OK;
+}
+
 static const struct {
     const char *name;
     enum lg_rc (*check)(const struct lg_pubsub_contract *k, struct lg_error *err);
 } promises[] = {
+    {"a ping is answered", a_ping_is_answered},
     {"unknown topics are not found", unknown_topics_are_not_found},
     {"topics are created once", topics_are_created_once},
     {"an empty partition is empty", an_empty_partition_is_empty},

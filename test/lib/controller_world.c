@@ -65,6 +65,7 @@ static enum lg_rc log_do(struct lg_pubsub_op *op)
         lg_buf_append_slice(&t->data[op->partition], op->blob->bytes);
         return LG_OK;
     case LG_PUBSUB_LIST:
+    case LG_PUBSUB_PING:
     case LG_PUBSUB_FETCH:
     case LG_PUBSUB_END:
     case LG_PUBSUB_CONFIGURE:

@@ -176,7 +176,7 @@ static void write_config(const struct lg_kafka_server *s)
         "num.network.threads=2\nnum.io.threads=2\nreplica.lag.time.max.ms=3000\n"
         /* Tests wait for the cleaner and for retention. */
         "log.cleaner.backoff.ms=200\nlog.retention.check.interval.ms=300\n"
-        "log.initial.task.delay.ms=300\n",
+        "log.initial.task.delay.ms=300\nlog.index.size.max.bytes=65536\n",
         s->folder);
     if (s->with_security)
         write_security(s, &t);

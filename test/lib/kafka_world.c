@@ -58,6 +58,10 @@ static void call_submit(struct lg_task *task)
 {
     struct lg_kw_call *c = LG_CONTAINER_OF(task, struct lg_kw_call, task);
 
+    if (c->cancel) {
+        lg_pubsub_cancel(lg_kafka_pubsub(c->w->k), &c->op);
+        return;
+    }
     c->op.deadline_us =
         c->deadline_ms == 0 ? 0 : lg_lane_now_us(c->w->env.lane) + c->deadline_ms * LG_MS;
     lg_pubsub_submit(lg_kafka_pubsub(c->w->k), &c->op);
@@ -73,7 +77,7 @@ void lg_kw_start(struct lg_kw *w, struct lg_kw_call *c)
     c->w = w;
     c->op.lane = w->env.lane;
     c->op.done = call_done;
-    c->done = false;
+    c->done = c->cancel = false;
     c->task.run = call_submit;
     lg_lane_post(w->env.lane, &c->task);
 }
@@ -83,6 +87,12 @@ enum lg_rc lg_kw_finish(struct lg_kw *w, struct lg_kw_call *c)
     lg_log_env_run_until(&w->env, call_is_done, c);
     assert_true(c->done);
     return c->op.rc;
+}
+
+void lg_kw_cancel(struct lg_kw *w, struct lg_kw_call *c)
+{
+    c->cancel = true;
+    lg_lane_post(w->env.lane, &c->task);
 }
 
 enum lg_rc lg_kw_run(struct lg_kw *w, struct lg_kw_call *c)

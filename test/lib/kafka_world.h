@@ -26,13 +26,15 @@ struct lg_kw_call { /* `op` is the caller's to fill in, but for its lane and `do
     struct lg_task task;
     struct lg_kw *w;
     uint64_t deadline_ms; /* From its start; 0: the driver's. */
-    bool done;
+    bool cancel, done;
 };
 
 /* `c` stays where it is until lg_kw_finish. */
 void lg_kw_start(struct lg_kw *w, struct lg_kw_call *c);
 enum lg_rc lg_kw_finish(struct lg_kw *w, struct lg_kw_call *c);
 enum lg_rc lg_kw_run(struct lg_kw *w, struct lg_kw_call *c);
+/* A wish; lg_kw_finish still comes. */
+void lg_kw_cancel(struct lg_kw *w, struct lg_kw_call *c);
 
 void lg_kw_create(struct lg_kw *w, const char *topic, uint32_t partitions);
 void lg_kw_create_with(struct lg_kw *w, const char *topic, uint32_t partitions,

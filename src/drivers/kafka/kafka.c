@@ -131,7 +131,7 @@ void k_wake(struct lg_kafka *k)
 
 static char *copy_topic(const struct lg_pubsub_op *op)
 {
-    return op->kind == LG_PUBSUB_LIST || op->topic == NULL ? lg_strdup("") : lg_strdup(op->topic);
+    return lg_pubsub_of_all(op->kind) || op->topic == NULL ? lg_strdup("") : lg_strdup(op->topic);
 }
 
 static void kafka_submit(struct lg_pubsub *ps, struct lg_pubsub_op *op)
@@ -275,7 +275,7 @@ static void begin(struct k_request *r)
     struct lg_error err = {0};
 
     lg_list_push_back(&k->requests, &r->all_link);
-    if (r->kind != LG_PUBSUB_LIST && (r->topic[0] == '\0' || strlen(r->topic) > LG_TOPIC_NAME_MAX))
+    if (!lg_pubsub_of_all(r->kind) && (r->topic[0] == '\0' || strlen(r->topic) > LG_TOPIC_NAME_MAX))
         k_answer(r,
                  lg_error_set(&err, LG_ERR_INVALID, "a topic's name has 1 to %u characters",
                               LG_TOPIC_NAME_MAX),
@@ -372,7 +372,7 @@ static bool is_stuck(const struct k_request *r, uint64_t now_us)
 {
     const struct k_cursor *c = r->cursor;
 
-    if (r->kind == LG_PUBSUB_LIST || r->kind == LG_PUBSUB_CREATE || r->kind == LG_PUBSUB_DELETE)
+    if (lg_pubsub_of_all(r->kind) || r->kind == LG_PUBSUB_CREATE || r->kind == LG_PUBSUB_DELETE)
         return false;
     if (r->kind == LG_PUBSUB_FETCH && (r->at_end || (c != NULL && c->end_at == c->next)))
         return false; /* It waits at the end. */

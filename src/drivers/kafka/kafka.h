@@ -13,6 +13,9 @@
  * there, by a fresh cursor; a gap that stays is LG_ERR_CORRUPT and names its offsets. Transactions
  * leave such gaps, too (their markers take offsets): Lagoon and Venice use none.
  *
+ * TIME in a compacted topic may answer a position too early: START when Kafka finds no record, as
+ * it overlooks some (3.9).
+ *
  * LG_ERR_UNAVAILABLE: no broker answered in time, or the records may or may not be in the log;
  * LG_ERR_BUSY: more than LG_KAFKA_WAITING_BYTES_MAX wait for the producer; LG_ERR_REFUSED: the
  * broker's access rules.

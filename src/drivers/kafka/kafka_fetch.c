@@ -20,9 +20,9 @@
 #include "drivers/kafka/metrics.h"
 #include "pubsub/batch.h"
 
-#define QUIET_US (1 * LG_SEC)    /* A fetch that waited so long at the end has seen it. */
-#define RECHECK_US (10 * LG_SEC) /* Does the topic of a quiet cursor still exist? */
-#define POSITION_ROOM 64u        /* of a record in an answer: its head and its position */
+#define QUIET_US (1 * LG_SEC)   /* A fetch that waited so long at the end has seen it. */
+#define RECHECK_US (5 * LG_SEC) /* Does the topic of a quiet cursor still exist? */
+#define POSITION_ROOM 64u       /* of a record in an answer: its head and its position */
 
 /* --- Cursors -------------------------------------------------------------------------------- */
 
@@ -492,6 +492,12 @@ static void looked_up(struct k_request *r)
     r->asking = false;
     if (r->op == NULL)
         return;
+    if (r->skim && c != NULL)
+        r->low = r->high = c->next;
+    else if (r->skim && rc == LG_OK) { /* The cursor was closed meanwhile. */
+        begin_again(r);
+        return;
+    }
     if (rc == LG_OK && c == NULL)
         rc = judge_position(r, &err);
     else if (rc == LG_OK && c->next < r->low)
@@ -535,6 +541,7 @@ static void begin_again(struct k_request *r)
     if (r->asking || r->op == NULL)
         return;
     r->asking = true;
+    r->skim = r->cursor != NULL && r->cursor->end_at == r->cursor->next;
     k_job(r, k_job_resolve, looked_up);
 }
 

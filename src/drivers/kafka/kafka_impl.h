@@ -67,6 +67,7 @@ struct k_request {
     struct k_cursor *cursor;
     int64_t next; /* Of the first record that is wanted; -1: not resolved. */
     bool at_end, asking;
+    bool skim; /* Does the partition still exist? That is all that is asked. */
     struct lg_buf found;
     int64_t found_last;
     size_t found_count;

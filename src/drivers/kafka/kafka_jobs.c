@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 #define STEP_MS_MAX 1000
-#define KNOWN_US (5 * LG_SEC)
+#define KNOWN_US (3 * LG_SEC)
 #define NEW_TOPIC_US (1 * LG_SEC)
 #define KNOWN_TOPICS_MAX 1024u
 #define PAUSE_NS 50000000L
@@ -226,7 +226,7 @@ void k_job_resolve(struct k_request *r)
     rd_kafka_resp_err_t code;
 
     do {
-        if (!have_partition(r))
+        if (!have_partition(r) || r->skim)
             return;
         code = rd_kafka_query_watermark_offsets(r->k->admin, r->topic, (int32_t)r->partition,
                                                 &r->low, &r->high, LG_MAX(left_ms(r), 1));
@@ -257,24 +257,39 @@ static struct lg_position before(int64_t offset)
     return offset <= 0 ? lg_position_earliest() : lg_position_from_offset(offset - 1);
 }
 
+static bool read_config(struct k_request *r, struct lg_pubsub_config *out);
+
+/* Kafka 3.9 looks into one segment only. When compaction has left that one empty, it finds no
+ * record though later segments have some: then the reader begins at the start, never too late. */
+static void time_not_found(struct k_request *r)
+{
+    struct lg_pubsub_config config;
+
+    if (read_config(r, &config))
+        r->found_position = before(config.compacted ? r->low : r->high);
+}
+
 static void find_time(struct k_request *r)
 {
-    for (;;) {
+    rd_kafka_resp_err_t code;
+    int64_t found = -1;
+
+    do {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_t *p =
             rd_kafka_topic_partition_list_add(list, r->topic, (int32_t)r->partition);
-        rd_kafka_resp_err_t code;
 
         p->offset = r->timestamp_ms;
         code = rd_kafka_offsets_for_times(r->k->admin, list, LG_MAX(left_ms(r), 1));
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             code = p->err;
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-            r->found_position = before(p->offset < 0 ? r->high : p->offset);
+        found = p->offset;
         rd_kafka_topic_partition_list_destroy(list);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || !again(r, code))
-            return;
-    }
+    } while (code != RD_KAFKA_RESP_ERR_NO_ERROR && again(r, code));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && found < 0)
+        time_not_found(r);
+    else if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        r->found_position = before(found);
 }
 
 static void find_place(struct k_request *r)
@@ -688,16 +703,34 @@ static void configure(struct k_request *r)
         wait_for_config(r);
 }
 
-static void list(struct k_request *r)
+/* NULL: the request has failed. Else the caller's to destroy. */
+static const struct rd_kafka_metadata *ask_cluster(struct k_request *r, bool all_topics)
 {
     const struct rd_kafka_metadata *m = NULL;
-    LG_SCOPED(lg_buf) names = {0};
     rd_kafka_resp_err_t code;
 
     do {
-        code = rd_kafka_metadata(r->k->admin, 1, NULL, &m, LG_MAX(left_ms(r), 1));
+        code = rd_kafka_metadata(r->k->admin, all_topics, NULL, &m, LG_MAX(left_ms(r), 1));
     } while (code != RD_KAFKA_RESP_ERR_NO_ERROR && again(r, code));
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? m : NULL;
+}
+
+/* The answer holds the brokers, and no topics but those that this client was asked about lately:
+ * its size does not grow with the topics that there are. */
+static void ping(struct k_request *r)
+{
+    const struct rd_kafka_metadata *m = ask_cluster(r, /* all_topics= */ false);
+
+    if (m != NULL)
+        rd_kafka_metadata_destroy(m);
+}
+
+static void list(struct k_request *r)
+{
+    const struct rd_kafka_metadata *m = ask_cluster(r, /* all_topics= */ true);
+    LG_SCOPED(lg_buf) names = {0};
+
+    if (m == NULL)
         return;
     for (int i = 0; i < m->topic_cnt; i++) {
         if (m->topics[i].err != RD_KAFKA_RESP_ERR_NO_ERROR ||
@@ -724,6 +757,9 @@ void k_job_operation(struct k_request *r)
         return;
     case LG_PUBSUB_LIST:
         list(r);
+        return;
+    case LG_PUBSUB_PING:
+        ping(r);
         return;
     case LG_PUBSUB_CONFIGURE:
         configure(r);

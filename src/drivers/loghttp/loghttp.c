@@ -289,7 +289,7 @@ static void write_config(struct lg_buf *t, const struct lg_pubsub_config *config
 static enum lg_http_method write_target(struct lg_buf *t, const struct lg_pubsub_op *op)
 {
     lg_buf_append_str(t, "/log/topics");
-    if (op->kind == LG_PUBSUB_LIST)
+    if (lg_pubsub_of_all(op->kind)) /* Any answer will do for a ping. */
         return LG_HTTP_GET;
     lg_buf_append_byte(t, '/');
     lg_percent_encode(t, lg_slice_str(op->topic));
@@ -321,6 +321,7 @@ static enum lg_http_method write_target(struct lg_buf *t, const struct lg_pubsub
         return LG_HTTP_GET;
     case LG_PUBSUB_DESCRIBE:
     case LG_PUBSUB_LIST:
+    case LG_PUBSUB_PING:
         break;
     }
     return LG_HTTP_GET;
@@ -336,7 +337,7 @@ static void op_arrived(struct lg_task *task)
     struct lg_http_call *call = &r->call;
     uint64_t wait_us = LG_MIN(op->wait_ms, UINT64_MAX / LG_MS / 4) * LG_MS;
 
-    if (op->kind != LG_PUBSUB_LIST && (op->topic == NULL || op->topic[0] == '\0')) {
+    if (!lg_pubsub_of_all(op->kind) && (op->topic == NULL || op->topic[0] == '\0')) {
         answer(r, lg_error_set(&op->err, LG_ERR_INVALID, "a topic needs a name"));
         return;
     }

@@ -472,6 +472,10 @@ void seg_dispatch(struct seg_request *r)
         list_topics(r);
         return;
     }
+    if (op->kind == LG_PUBSUB_PING) {
+        seg_answer(r, LG_OK);
+        return;
+    }
     t = lg_map_get(r->log->topics, lg_slice_str(op->topic));
     if (op->kind == LG_PUBSUB_CREATE || op->kind == LG_PUBSUB_DELETE ||
         op->kind == LG_PUBSUB_CONFIGURE) {
