@@ -3,7 +3,7 @@
 
   push       how long a push of N rows into three servers with two replicas of each partition takes, by phase
   ingestion  how fast a server takes a version from Kafka (it comes back with an empty disk), in records and MiB per second
-             and per core, beside librdkafka's bare consumer on the same topic and RocksDB's own sorted bulk load of the
+             and per core, beside our Kafka driver alone, librdkafka's bare consumer on the same topic and RocksDB's own sorted bulk load of the
              same rows
   recovery   kill -9 of one server: how long until every partition is readable again, with two replicas (readers go on at
              once through the other one) and with one (until the server is back)
@@ -176,7 +176,7 @@ def recovery(cluster, store, keys, comes_back):
     return took, failed
 
 
-def report(o, pushed, taken, bare, rocksdb, kills):
+def report(o, pushed, taken, driver, bare, rocksdb, kills):
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
           f"commit {commit}, {o.rows} rows of 16-byte keys and {o.value_bytes}-byte values\n")
@@ -184,7 +184,7 @@ def report(o, pushed, taken, bare, rocksdb, kills):
     for name in (*PHASES, "other", "total", "cpu_push", "cpu_servers", "cpu_kafka"):
         print(f"  {name:12} {pushed[name]:8.1f} s")
     print("\ningestion             records/s  MiB/s   records/s/core  MiB/s/core")
-    runs = [("lagoon server", taken), ("bare librdkafka", bare)]
+    runs = [("lagoon server", taken), ("our driver alone", driver), ("bare librdkafka", bare)]
     if rocksdb is not None:
         runs.append(("RocksDB bulk load", rocksdb))
     for name, run in runs:
@@ -215,9 +215,10 @@ def main():
     try:
         cluster = Cluster(build, work / "cluster")
         pushed = push(cluster, "rows", data, "--create")
-        bare = json.loads(subprocess.run(
-            [build / "bench.cluster.kafka_drain", f"127.0.0.1:{cluster.ports['kafka']}", "rows_v1",
+        bare, driver = (json.loads(subprocess.run(
+            [build / f"bench.cluster.{program}", f"127.0.0.1:{cluster.ports['kafka']}", "rows_v1",
              str(len(cluster.replicas("rows")[-1]["partitions"]))], check=True, capture_output=True, text=True).stdout)
+            for program in ("kafka_drain", "kafka_read"))
         taken = ingestion(cluster, "rows")
         kills = {}
         for factor, name in ((2, "two replicas"), (1, "one replica")):
@@ -237,7 +238,7 @@ def main():
                    "wall_s": rocksdb["write_s"] + rocksdb["ingest_s"], "cpu_s": rocksdb["cpu_s"]}
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    report(o, pushed, taken, bare, rocksdb, kills)
+    report(o, pushed, taken, driver, bare, rocksdb, kills)
 
 
 main()

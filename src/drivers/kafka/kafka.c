@@ -21,6 +21,7 @@
 
 #define SLEEP_MS 100 /* while operations are under way, deadlines are looked at this often */
 #define DESTROY_SECONDS_MAX 10
+#define SWEEP_US (50 * LG_MS)
 #define TROUBLE_ASK_US (1 * LG_SEC)
 #define TROUBLE_PAUSE_US (300 * LG_MS)
 #define TROUBLE_KEPT_US (5 * LG_SEC)
@@ -269,12 +270,21 @@ static void operation_done(struct k_request *r)
     k_answer(r, r->job_rc, &r->job_err);
 }
 
+/* When it next wants to be looked at. */
+static uint64_t due_us(const struct k_request *r, uint64_t now_us)
+{
+    return r->kind == LG_PUBSUB_FETCH && r->wait_until_us > now_us
+               ? LG_MIN(r->deadline_us, r->wait_until_us)
+               : r->deadline_us;
+}
+
 static void begin(struct k_request *r)
 {
     struct lg_kafka *k = r->k;
     struct lg_error err = {0};
 
     lg_list_push_back(&k->requests, &r->all_link);
+    k->due_us = LG_MIN(k->due_us, due_us(r, lg_clock_mono_us()));
     if (!lg_pubsub_of_all(r->kind) && (r->topic[0] == '\0' || strlen(r->topic) > LG_TOPIC_NAME_MAX))
         k_answer(r,
                  lg_error_set(&err, LG_ERR_INVALID, "a topic's name has 1 to %u characters",
@@ -395,6 +405,7 @@ static void tick(struct lg_kafka *k, uint64_t now_us)
     struct lg_list *it = k->requests.next;
 
     k->tick_us = now_us;
+    k->due_us = UINT64_MAX;
     while (it != &k->requests) {
         struct k_request *r = LG_CONTAINER_OF(it, struct k_request, all_link);
 
@@ -408,6 +419,16 @@ static void tick(struct lg_kafka *k, uint64_t now_us)
         else if (r->kind == LG_PUBSUB_FETCH)
             k_fetch_tick(r, now_us);
     }
+    LG_LIST_EACH(left, &k->requests)
+    {
+        const struct k_request *r = LG_CONTAINER_OF(left, struct k_request, all_link);
+
+        k->due_us = LG_MIN(k->due_us, due_us(r, now_us));
+    }
+    if (now_us - k->sweep_us >= SWEEP_US) {
+        k->sweep_us = now_us;
+        k_fetch_sweep(k);
+    }
     if (now_us - k->idle_check_us > LG_SEC) {
         k->idle_check_us = now_us;
         k_fetch_close_idle(k, now_us);
@@ -416,17 +437,8 @@ static void tick(struct lg_kafka *k, uint64_t now_us)
 
 static int sleep_ms(const struct lg_kafka *k, uint64_t now_us)
 {
-    uint64_t soonest = now_us + SLEEP_MS * LG_MS;
+    uint64_t soonest = LG_MIN(k->due_us, now_us + SLEEP_MS * LG_MS);
 
-    LG_LIST_EACH(it, &k->requests)
-    {
-        const struct k_request *r = LG_CONTAINER_OF(it, struct k_request, all_link);
-        uint64_t due = r->deadline_us;
-
-        if (r->kind == LG_PUBSUB_FETCH && r->wait_until_us > now_us)
-            due = LG_MIN(due, r->wait_until_us);
-        soonest = LG_MIN(soonest, due);
-    }
     return soonest <= now_us ? 1 : (int)((soonest - now_us + LG_MS - 1) / LG_MS);
 }
 
@@ -615,8 +627,8 @@ enum lg_rc lg_kafka_open(const struct lg_kafka_options *options, struct lg_kafka
                          struct lg_error *err)
 {
     struct lg_kafka *k = lg_new(struct lg_kafka);
-    struct lg_list *lists[] = {&k->arrived,  &k->cancelled, &k->finished, &k->jobs,
-                               &k->requests, &k->dying,     &k->to_send,  &k->cursors};
+    struct lg_list *lists[] = {&k->arrived, &k->cancelled, &k->finished, &k->jobs, &k->requests,
+                               &k->dying,   &k->to_send,   &k->cursors,  &k->ready};
     enum lg_rc rc;
 
     for (size_t i = 0; i < LG_ARRAY_SIZE(lists); i++)

@@ -20,7 +20,7 @@
 #include "drivers/kafka/metrics.h"
 #include "pubsub/batch.h"
 
-#define QUIET_US (1 * LG_SEC)   /* A fetch that waited so long at the end has seen it. */
+#define QUIET_US (1 * LG_SEC)
 #define RECHECK_US (5 * LG_SEC) /* Does the topic of a quiet cursor still exist? */
 #define POSITION_ROOM 64u       /* of a record in an answer: its head and its position */
 
@@ -32,6 +32,30 @@ static void drop_held(struct k_cursor *c)
         rd_kafka_message_destroy(LG_TAKE(c->held));
 }
 
+/* On a thread of librdkafka, which holds the lock of the queue: it was empty, and is no more. */
+static void not_empty(rd_kafka_t *rk, void *cursor)
+{
+    struct k_cursor *c = cursor;
+    bool first;
+
+    (void)rk;
+    pthread_mutex_lock(&c->k->lock);
+    first = lg_list_empty(&c->k->ready);
+    if (lg_list_empty(&c->ready_link))
+        lg_list_push_back(&c->k->ready, &c->ready_link);
+    pthread_mutex_unlock(&c->k->lock);
+    if (first) /* Else the worker is awake, or about to be. */
+        k_wake(c->k);
+}
+
+static void unwatch(struct k_cursor *c)
+{
+    rd_kafka_queue_cb_event_enable(c->queue, NULL, NULL); /* None is under way after this. */
+    pthread_mutex_lock(&c->k->lock);
+    lg_list_remove(&c->ready_link);
+    pthread_mutex_unlock(&c->k->lock);
+}
+
 /* Stops reading before anything else goes: a client that is destroyed while it reads a topic that
  * was deleted would hang. */
 static void cursor_close(struct lg_kafka *k, struct k_cursor *c)
@@ -39,6 +63,7 @@ static void cursor_close(struct lg_kafka *k, struct k_cursor *c)
     if (c->request != NULL)
         c->request->cursor = NULL;
     drop_held(c);
+    unwatch(c);
     (void)rd_kafka_consume_stop(c->rkt, (int32_t)c->partition);
     rd_kafka_queue_destroy(c->queue);
     rd_kafka_topic_destroy(c->rkt);
@@ -136,9 +161,12 @@ static enum lg_rc cursor_open(struct k_request *r, struct k_cursor **out, struct
     c->end_at = -1;
     c->rkt = rd_kafka_topic_new(consumer->rk, r->topic, NULL);
     c->queue = rd_kafka_queue_new(consumer->rk);
-    k_watch(k, c->queue);
+    c->k = k;
+    lg_list_init(&c->ready_link);
+    rd_kafka_queue_cb_event_enable(c->queue, not_empty, c);
     if (rd_kafka_consume_start_queue(c->rkt, (int32_t)c->partition, c->next, c->queue) != 0) {
         rc = k_error(k, err, rd_kafka_last_error(), r->topic);
+        unwatch(c);
         rd_kafka_queue_destroy(c->queue);
         rd_kafka_topic_destroy(c->rkt);
         lg_free(c);
@@ -521,7 +549,9 @@ static void looked_up(struct k_request *r)
         r->at_end = r->high <= LG_MAX(c->next, c->end_at);
         if (r->at_end && now_us >= r->wait_until_us)
             end_fetch(r, LG_OK, NULL);
-        return; /* Else there is something, and it comes. */
+        else
+            serve(c); /* What has come meanwhile. */
+        return;
     }
     if (r->next >= r->high && now_us >= r->wait_until_us) {
         k_answer(r, LG_OK, NULL); /* Nothing to wait for. */
@@ -536,12 +566,18 @@ static void looked_up(struct k_request *r)
         attach(r, c);
 }
 
+/* Who waited so long at the end has seen it. */
+static bool is_patient(const struct k_request *r)
+{
+    return r->wait_until_us - r->begun_us >= QUIET_US;
+}
+
 static void begin_again(struct k_request *r)
 {
     if (r->asking || r->op == NULL)
         return;
     r->asking = true;
-    r->skim = r->cursor != NULL && r->cursor->end_at == r->cursor->next;
+    r->skim = is_patient(r) && r->cursor != NULL && r->cursor->end_at == r->cursor->next;
     k_job(r, k_job_resolve, looked_up);
 }
 
@@ -573,7 +609,7 @@ void k_fetch_tick(struct k_request *r, uint64_t now_us)
     checked = now_us - c->checked_us < RECHECK_US;
     if (checked && now_us < r->wait_until_us)
         return;
-    if (checked && (r->at_end || (c->end_at == c->next && now_us - r->begun_us > QUIET_US)))
+    if (checked && (r->at_end || (is_patient(r) && c->end_at == c->next)))
         k_answer_empty(r);
     else
         begin_again(r);
@@ -588,6 +624,34 @@ void k_fetch_abandon(struct k_request *r)
 
 void k_fetch_poll(struct lg_kafka *k)
 {
+    struct lg_list ready, *link;
+
+    lg_list_init(&ready);
+    pthread_mutex_lock(&k->lock);
+    while ((link = lg_list_pop_front(&k->ready)) != NULL)
+        lg_list_push_back(&ready, link);
+    pthread_mutex_unlock(&k->lock);
+    for (;;) {
+        struct k_cursor *c;
+
+        pthread_mutex_lock(&k->lock); /* One that is served may become ready again. */
+        link = lg_list_pop_front(&ready);
+        pthread_mutex_unlock(&k->lock);
+        if (link == NULL)
+            break;
+        c = LG_CONTAINER_OF(link, struct k_cursor, ready_link);
+        if (c->request != NULL)
+            serve(c);
+    }
+    for (size_t i = 0; i < LG_KAFKA_CONSUMERS_MAX && k->consumers[i] != NULL; i++)
+        (void)rd_kafka_poll(k->consumers[i]->rk, 0);
+    (void)rd_kafka_poll(k->admin, 0);
+}
+
+/* News come to k_fetch_poll; this finds what was told of while something else was waited for, and
+ * readers that librdkafka has to be reminded of. */
+void k_fetch_sweep(struct lg_kafka *k)
+{
     struct lg_list *it = k->cursors.next, *last = k->cursors.prev;
 
     /* One that is served may move to the end, or go: never beyond the one that is last now. */
@@ -596,14 +660,11 @@ void k_fetch_poll(struct lg_kafka *k)
         bool was_last = it == last;
 
         it = it->next;
-        if (c->request != NULL)
+        if (c->request != NULL && !c->request->asking)
             serve(c);
         if (was_last)
             break;
     }
-    for (size_t i = 0; i < LG_KAFKA_CONSUMERS_MAX && k->consumers[i] != NULL; i++)
-        (void)rd_kafka_poll(k->consumers[i]->rk, 0);
-    (void)rd_kafka_poll(k->admin, 0);
 }
 
 void k_fetch_leave_topic(struct lg_kafka *k, const char *topic)

@@ -101,6 +101,8 @@ struct k_cursor {
     struct k_request *request;
     uint64_t used_us, checked_us;
     struct lg_list link; /* Least recently used first. */
+    struct lg_kafka *k;
+    struct lg_list ready_link; /* In lg_kafka.ready; with its lock. */
 };
 
 struct k_topic {         /* What producers know of it. */
@@ -130,6 +132,7 @@ struct lg_kafka {
     pthread_mutex_t lock; /* Guards the block below. */
     struct lg_list arrived, cancelled, finished;
     struct lg_list jobs;
+    struct lg_list ready; /* Cursors whose queues are no longer empty. */
     pthread_cond_t jobs_come;
     bool closing, jobs_end;
     struct lg_map *known; /* How many partitions topics have; NULL: of none. */
@@ -139,7 +142,8 @@ struct lg_kafka {
     unsigned job_thread_count;
     struct lg_list requests;
     size_t jobs_under_way;
-    uint64_t tick_us, idle_check_us;
+    uint64_t tick_us, idle_check_us, sweep_us;
+    uint64_t due_us; /* No request wants the tick before. */
     struct k_trouble trouble;
     bool hurry; /* Atomic: the log is closing, jobs end. */
 
@@ -208,6 +212,7 @@ void k_produce_close(struct lg_kafka *k);
 /* kafka_fetch.c */
 void k_fetch(struct k_request *r);
 void k_fetch_poll(struct lg_kafka *k);
+void k_fetch_sweep(struct lg_kafka *k);
 void k_fetch_tick(struct k_request *r, uint64_t now_us);
 void k_fetch_abandon(struct k_request *r);
 /* Closes the cursors of a topic before it is deleted; their requests begin again. */
