@@ -1,9 +1,19 @@
 /* What exists and who serves it, read from the metastore into immutable snapshots.
  *
  * A catalog belongs to one lane and so do its snapshots; they are reference counted there. When
- * something changes in the metastore it reads again and publishes a new snapshot; while reading
- * fails it keeps the last good one, and so it does for LG_CATALOG_HOLD_MS after its session was
- * lost: servers that lost theirs, too, announce themselves again meanwhile.
+ * something changes in the metastore it reads what changed and publishes a new snapshot; while
+ * reading fails it keeps the last good one, and so it does for LG_CATALOG_HOLD_MS after its session
+ * was lost: servers that lost theirs, too, announce themselves again meanwhile. Then, and after a
+ * lost connection, it reads everything again.
+ *
+ * An instance that is named as changed may have begun anew: with it, all that it says of its
+ * replicas is read again before the next snapshot. So no replica counts as ready because of what
+ * a former life of its server said.
+ *
+ * Costs of n changed nodes: n reads (catalog/mirror.h), n values parsed, and a snapshot that copies
+ * one pointer per store and per topic and shares the rest (catalog/state.h). Of an instance that
+ * comes or goes: also one read per topic of which it holds replicas, and all replicas copied.
+ * Memory: each parsed value once, and what older snapshots that somebody holds do not share.
  */
 #ifndef LG_CATALOG_CATALOG_H
 #define LG_CATALOG_CATALOG_H
@@ -23,7 +33,7 @@ struct lg_catalog_value_schema {
 };
 
 struct lg_catalog_store { /* Shared by snapshots while the store does not change. */
-    unsigned refs;        /* catalog.c only */
+    unsigned refs;        /* state.c only */
     struct lg_blob *text; /* as it stands in the metastore */
     struct lg_store *store;
     struct lg_schema *key_schema;
@@ -51,15 +61,21 @@ struct lg_catalog_replica {
 };
 
 struct lg_catalog_partition {
-    struct lg_catalog_replica replicas[LG_CATALOG_REPLICAS_MAX]; /* of live instances only */
+    struct lg_catalog_replica *replicas; /* of live instances only; into the topic's */
     uint32_t count;
 };
 
-struct lg_catalog_topic {
+struct lg_catalog_topic { /* Shared by snapshots while it does not change. */
+    unsigned refs;        /* state.c only */
     char *name;
     uint32_t partition_count;
     struct lg_catalog_partition *partitions;
+    struct lg_catalog_replica *replicas; /* of all partitions */
 };
+
+/* state.h */
+struct lg_catalog_index;
+struct lg_catalog_instances;
 
 struct lg_catalog_snapshot {
     uint64_t serial;                                  /* of this catalog, from 1 */
@@ -67,14 +83,14 @@ struct lg_catalog_snapshot {
     LG_VEC(struct lg_catalog_store *) stores;         /* by name; without the deleted ones */
     LG_VEC(struct lg_catalog_store *) deleted;        /* those that could be brought back */
     size_t disabled;                                  /* how many of `stores` answer no reads */
-    LG_VEC(struct lg_catalog_instance) instances;     /* live ones, by id */
-    LG_VEC(struct lg_catalog_topic) topics;           /* by name */
+    LG_VEC(struct lg_catalog_instance) instances;     /* live ones, by id; shared */
+    LG_VEC(struct lg_catalog_topic *) topics;         /* by name */
     LG_VEC(char *) routers;                           /* URLs of the live ones */
     LG_VEC(struct lg_catalog_controller) controllers; /* live ones, by id */
-    struct lg_map *store_by_name, *deleted_by_name, *topic_by_name, *instance_by_id;
-    /* Paths of nodes that make no sense: left out, and told once. */
-    struct lg_map *junk;
-    const struct lg_map *told; /* snapshot.c only, while it is built */
+    size_t junk; /* nodes that make no sense: left out, and told once */
+    /* snapshot.c only; NULL is an empty one. */
+    struct lg_catalog_index *store_by_name, *deleted_by_name, *topic_by_name, *instance_by_id;
+    struct lg_catalog_instances *shared_instances;
 };
 
 struct lg_catalog_snapshot *lg_catalog_snapshot_ref(struct lg_catalog_snapshot *s);
@@ -134,11 +150,5 @@ struct lg_catalog *lg_catalog_start(const struct lg_catalog_options *options);
 struct lg_catalog_snapshot *lg_catalog_current(struct lg_catalog *c);
 /* `stopped` runs once on the lane; the catalog is gone then. */
 void lg_catalog_stop(struct lg_catalog *c, void (*stopped)(void *ctx), void *ctx);
-
-/* Builds a snapshot of what was read: for the catalog and for tests. Nodes that make no sense are
- * left out and logged. `before` (may be NULL) lends its unchanged stores. */
-struct lg_tree_read;
-struct lg_catalog_snapshot *lg_catalog_snapshot_build(const struct lg_tree_read *read,
-                                                      struct lg_catalog_snapshot *before);
 
 #endif

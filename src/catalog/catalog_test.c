@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "catalog/catalog.h"
-#include "catalog/tree_read.h"
 #include "drivers/metafile/metafile.h"
 #include "drivers/sim/disk_sim.h"
 #include "test/test.h"
@@ -220,13 +219,13 @@ static void it_follows_changes_of_every_kind(void **state)
     s = lg_catalog_current(w.catalog);
     assert_int_equal(s->instances.size, 1);
     assert_int_equal(s->routers.size, 1);
-    assert_int_equal(lg_catalog_ready(&s->topics.data[0], 0, ready), 0);
+    assert_int_equal(lg_catalog_ready(s->topics.data[0], 0, ready), 0);
     put(&w, LG_META_SET, "/replicas/cities_v1/a_1", "{\"0\":{\"status\":\"COMPLETED\"}}");
     s = lg_catalog_current(w.catalog);
-    assert_int_equal(lg_catalog_ready(&s->topics.data[0], 0, ready), 1);
+    assert_int_equal(lg_catalog_ready(s->topics.data[0], 0, ready), 1);
     put(&w, LG_META_REMOVE, "/instances/a_1", NULL);
     s = lg_catalog_current(w.catalog);
-    assert_int_equal(lg_catalog_ready(&s->topics.data[0], 0, ready), 0);
+    assert_int_equal(lg_catalog_ready(s->topics.data[0], 0, ready), 0);
     put(&w, LG_META_REMOVE_TREE, "/stores/cities", NULL);
     assert_null(store(&w, "cities"));
     world_down(&w);

@@ -1,22 +1,41 @@
-/* Snapshots built from nodes, and the questions that readers ask of them. */
+/* Snapshots of what nodes say, and the questions that readers ask of them. */
 #include "base/log.h"
 #include "base/str.h"
-#include "catalog/catalog.h"
-#include "catalog/tree_read.h"
+#include "base/vec.h"
+#include "catalog/state.h"
 #include "test/test.h"
 
 /* --- Nodes by hand. ----------------------------------------------------------------------------
  */
 
-static void node(struct lg_tree_read *read, const char *path, const char *value)
+struct nodes { /* The whole tree. */
+    struct lg_catalog_state *state;
+    LG_VEC(char *) now, before; /* paths */
+};
+
+static enum lg_catalog_root root_of(const char *path)
 {
-    LG_VEC_PUSH(&read->nodes,
-                (struct lg_tree_node){lg_strdup(path),
-                                      value == NULL ? NULL : lg_blob_new(lg_slice_str(value))});
+    static const char *const roots[] = {"/stores/",   "/instances/", "/assignment/",
+                                        "/replicas/", "/routers/",   "/controllers/"};
+    size_t i = 0;
+
+    while (i < LG_ARRAY_SIZE(roots) && strncmp(path, roots[i], strlen(roots[i])) != 0)
+        i++;
+    return (enum lg_catalog_root)i;
 }
 
-static void store_node(struct lg_tree_read *read, const char *name, int32_t versions,
-                       int32_t current)
+static void node(struct nodes *read, const char *path, const char *value)
+{
+    LG_AUTO(lg_blob) *blob = lg_blob_new(value == NULL ? LG_SLICE_NULL : lg_slice_str(value));
+
+    if (read->state == NULL)
+        read->state = lg_catalog_state_new();
+    assert_int_not_equal(root_of(path), LG_CATALOG_ROOTS);
+    lg_catalog_state_put(read->state, root_of(path), path, blob);
+    LG_VEC_PUSH(&read->now, lg_strdup(path));
+}
+
+static void store_node(struct nodes *read, const char *name, int32_t versions, int32_t current)
 {
     LG_AUTO(lg_store) *store = lg_store_new(name, "me", "\"string\"", 1);
     LG_AUTO(lg_json) *json = NULL;
@@ -44,7 +63,7 @@ static void store_node(struct lg_tree_read *read, const char *name, int32_t vers
     node(read, path, text);
 }
 
-static void both_servers(struct lg_tree_read *read)
+static void both_servers(struct nodes *read)
 {
     node(read, "/instances/a_1", "{\"host\":\"a\",\"port\":1}");
     node(read, "/instances/b_2", "{\"host\":\"b\",\"port\":2}");
@@ -52,14 +71,40 @@ static void both_servers(struct lg_tree_read *read)
 
 #define DONE "{\"0\":{\"status\":\"COMPLETED\",\"records\":7},\"1\":{\"status\":\"COMPLETED\"}}"
 
-static struct lg_catalog_snapshot *built(struct lg_tree_read *read,
-                                         struct lg_catalog_snapshot *before)
+static bool is_among(char *const *paths, size_t n, const char *path)
 {
-    struct lg_catalog_snapshot *s = lg_catalog_snapshot_build(read, before);
-
-    lg_tree_read_done(read);
-    return s;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(paths[i], path) == 0)
+            return true;
+    return false;
 }
+
+/* What was there and was not put again is gone. */
+static struct lg_catalog_snapshot *built(struct nodes *read)
+{
+    for (size_t i = 0; i < read->before.size; i++) {
+        if (!is_among(read->now.data, read->now.size, read->before.data[i]))
+            lg_catalog_state_put(read->state, root_of(read->before.data[i]), read->before.data[i],
+                                 NULL);
+        lg_free(read->before.data[i]);
+    }
+    read->before.size = 0;
+    for (size_t i = 0; i < read->now.size; i++)
+        LG_VEC_PUSH(&read->before, read->now.data[i]);
+    read->now.size = 0;
+    return lg_catalog_state_snapshot(read->state);
+}
+
+static void nodes_done(struct nodes *read)
+{
+    for (size_t i = 0; i < read->before.size; i++)
+        lg_free(read->before.data[i]);
+    LG_VEC_DONE(&read->before);
+    LG_VEC_DONE(&read->now);
+    lg_catalog_state_free(read->state);
+}
+
+LG_DEFINE_SCOPED(nodes, nodes_done)
 
 static const struct lg_catalog_store *store_of(const struct lg_catalog_snapshot *s,
                                                const char *name)
@@ -71,7 +116,7 @@ static const struct lg_catalog_store *store_of(const struct lg_catalog_snapshot 
 }
 
 /* As the controller writes it. */
-static void deleted_node(struct lg_tree_read *read, const char *name)
+static void deleted_node(struct nodes *read, const char *name)
 {
     LG_AUTO(lg_store) *store = lg_store_new(name, "me", "\"string\"", 1);
     LG_AUTO(lg_json) *json = NULL;
@@ -88,7 +133,7 @@ static void deleted_node(struct lg_tree_read *read, const char *name)
 
 static void a_deleted_store_is_not_there_and_says_so(void **state)
 {
-    struct lg_tree_read read = {0};
+    LG_SCOPED(nodes) read = {0};
     struct lg_catalog_snapshot *s, *next;
     const struct lg_catalog_store *store;
     struct lg_error err = {0};
@@ -96,7 +141,7 @@ static void a_deleted_store_is_not_there_and_says_so(void **state)
     (void)state;
     store_node(&read, "cities", 1, 1);
     deleted_node(&read, "towns");
-    s = built(&read, NULL);
+    s = built(&read);
     assert_int_equal(s->stores.size, 1);
     assert_null(lg_catalog_store(s, LG_LIT("towns")));
     assert_true(lg_catalog_is_deleted(s, LG_LIT("towns")));
@@ -107,11 +152,11 @@ static void a_deleted_store_is_not_there_and_says_so(void **state)
     assert_null(strstr(err.text, "did you mean"));
     deleted_node(&read, "towns"); /* Unchanged: shared. */
     store_node(&read, "cities", 1, 1);
-    next = built(&read, s);
+    next = built(&read);
     assert_ptr_equal(next->deleted.data[0], s->deleted.data[0]);
     lg_catalog_snapshot_unref(s);
     store_node(&read, "towns", 1, 1); /* It is back. */
-    s = built(&read, next);
+    s = built(&read);
     assert_ok(lg_catalog_find_store(s, LG_LIT("towns"), &store, &err));
     assert_false(lg_catalog_is_deleted(s, LG_LIT("towns")));
     lg_catalog_snapshot_unref(next);
@@ -123,7 +168,7 @@ static void a_deleted_store_is_not_there_and_says_so(void **state)
 
 static void a_snapshot_holds_stores_instances_topics_and_routers(void **state)
 {
-    struct lg_tree_read read = {0};
+    LG_SCOPED(nodes) read = {0};
     struct lg_catalog_snapshot *s;
     const struct lg_catalog_store *cities;
     const struct lg_catalog_topic *topic;
@@ -136,7 +181,7 @@ static void a_snapshot_holds_stores_instances_topics_and_routers(void **state)
     node(&read, "/assignment/cities_v1", "{\"partitions\":[[\"a_1\"],[\"b_2\"]]}");
     node(&read, "/replicas/cities_v1", NULL);
     node(&read, "/replicas/cities_v1/b_2", DONE);
-    s = built(&read, NULL);
+    s = built(&read);
 
     assert_int_equal(s->stores.size, 2);
     cities = store_of(s, "cities");
@@ -163,7 +208,7 @@ static void a_snapshot_holds_stores_instances_topics_and_routers(void **state)
 
 static void nodes_that_make_no_sense_are_left_out(void **state)
 {
-    struct lg_tree_read read = {0};
+    LG_SCOPED(nodes) read = {0};
     struct lg_catalog_snapshot *s;
 
     (void)state;
@@ -188,25 +233,22 @@ static void nodes_that_make_no_sense_are_left_out(void **state)
          "{\"0\":{\"status\":\"COMPLETED\"},\"1\":{\"status\":\"NO_SUCH_STATUS\"},"
          "\"2\":{\"status\":\"COMPLETED\"},\"x\":{\"status\":\"COMPLETED\"},\"01x\":5}");
     node(&read, "/replicas/other_v1/a_1", DONE);
-    node(&read, "/elsewhere/cities", "{}");
-    s = built(&read, NULL);
+    s = built(&read);
 
     assert_int_equal(s->stores.size, 1);
     assert_int_equal(s->instances.size, 1);
     assert_int_equal(s->instances.data[0].port, 65535);
     assert_int_equal(s->routers.size, 0);
     assert_int_equal(s->topics.size, 1);
-    assert_int_equal(s->topics.data[0].partitions[0].count, 1);
-    assert_int_equal(s->topics.data[0].partitions[1].count, 0);
-    assert_int_equal(lg_map_size(s->junk), 13);
-    assert_non_null(lg_map_get(s->junk, LG_LIT("/instances/x_4")));
-    assert_non_null(lg_map_get(s->junk, LG_LIT("/replicas/cities_v1/a_1")));
+    assert_int_equal(s->topics.data[0]->partitions[0].count, 1);
+    assert_int_equal(s->topics.data[0]->partitions[1].count, 0);
+    assert_int_equal(s->junk, 13);
     lg_catalog_snapshot_unref(s);
 }
 
 static void who_is_there_says_zone_release_and_state(void **state)
 {
-    struct lg_tree_read read = {0};
+    LG_SCOPED(nodes) read = {0};
     struct lg_catalog_snapshot *s;
     const struct lg_catalog_replica *r;
     uint32_t index;
@@ -221,7 +263,7 @@ static void who_is_there_says_zone_release_and_state(void **state)
     node(&read, "/replicas/cities_v1/a_1",
          "{\"0\":{\"status\":\"COMPLETED\",\"state\":\"LEADER\",\"term\":4,\"reset\":2}}");
     node(&read, "/replicas/cities_v1/b_2", "{\"0\":{\"status\":\"ERROR\",\"error\":\"disk\"}}");
-    s = built(&read, NULL);
+    s = built(&read);
     assert_string_equal(lg_catalog_instance(s, "a_1", &index)->zone, "east");
     assert_int_equal(index, 0);
     assert_string_equal(lg_catalog_instance(s, "a_1", NULL)->release, "0.2");
@@ -229,7 +271,7 @@ static void who_is_there_says_zone_release_and_state(void **state)
     assert_null(lg_catalog_instance(s, "c_3", NULL));
     assert_int_equal(s->controllers.size, 1);
     assert_string_equal(s->controllers.data[0].url, "http://c:5");
-    assert_int_equal(lg_map_size(s->junk), 1);
+    assert_int_equal(s->junk, 1);
     r = lg_catalog_topic(s, LG_LIT("cities_v1"))->partitions[0].replicas;
     assert_int_equal(r[0].state, LG_REPLICA_LEADER);
     assert_int_equal(r[0].term, 4);
@@ -242,19 +284,19 @@ static void who_is_there_says_zone_release_and_state(void **state)
 
 static void a_store_that_did_not_change_is_shared(void **state)
 {
-    struct lg_tree_read read = {0};
+    LG_SCOPED(nodes) read = {0};
     struct lg_catalog_snapshot *first, *second;
     const struct lg_catalog_store *same, *other;
 
     (void)state;
     store_node(&read, "cities", 1, 1);
     store_node(&read, "users", 1, 0);
-    first = built(&read, NULL);
+    first = built(&read);
     same = store_of(first, "cities");
     other = store_of(first, "users");
     store_node(&read, "cities", 1, 1);
     store_node(&read, "users", 1, 1);
-    second = built(&read, first);
+    second = built(&read);
 
     assert_ptr_equal(store_of(second, "cities"), same);
     assert_ptr_not_equal(store_of(second, "users"), other);
@@ -268,12 +310,12 @@ static void a_store_that_did_not_change_is_shared(void **state)
 
 static void a_snapshot_lives_as_long_as_somebody_holds_it(void **state)
 {
-    struct lg_tree_read read = {0};
+    LG_SCOPED(nodes) read = {0};
     struct lg_catalog_snapshot *s, *held;
 
     (void)state;
     store_node(&read, "cities", 1, 1);
-    s = built(&read, NULL);
+    s = built(&read);
     held = lg_catalog_snapshot_ref(s);
     assert_ptr_equal(held, s);
     lg_catalog_snapshot_unref(s);
@@ -287,7 +329,7 @@ static void a_snapshot_lives_as_long_as_somebody_holds_it(void **state)
 
 static void only_completed_replicas_of_live_instances_are_ready(void **state)
 {
-    struct lg_tree_read read = {0};
+    LG_SCOPED(nodes) read = {0};
     struct lg_catalog_snapshot *s;
     const struct lg_catalog_topic *topic;
     uint32_t ready[LG_CATALOG_REPLICAS_MAX], missing = 99;
@@ -300,7 +342,7 @@ static void only_completed_replicas_of_live_instances_are_ready(void **state)
     node(&read, "/replicas/cities_v1/b_2",
          "{\"0\":{\"status\":\"COMPLETED\"},\"1\":{\"status\":\"ERROR\"}}");
     node(&read, "/replicas/cities_v1/gone_3", DONE);
-    s = built(&read, NULL);
+    s = built(&read);
     topic = lg_catalog_topic(s, LG_LIT("cities_v1"));
 
     assert_int_equal(lg_catalog_ready(topic, 0, ready), 2);
@@ -317,7 +359,7 @@ static void only_completed_replicas_of_live_instances_are_ready(void **state)
 
 static void replicas_of_a_partition_are_bounded(void **state)
 {
-    struct lg_tree_read read = {0};
+    LG_SCOPED(nodes) read = {0};
     struct lg_catalog_snapshot *s;
     uint32_t ready[LG_CATALOG_REPLICAS_MAX];
 
@@ -331,7 +373,7 @@ static void replicas_of_a_partition_are_bounded(void **state)
         node(&read, instance, value);
         node(&read, replica, DONE);
     }
-    s = built(&read, NULL);
+    s = built(&read);
     assert_int_equal(lg_catalog_ready(lg_catalog_topic(s, LG_LIT("cities_v1")), 0, ready),
                      LG_CATALOG_REPLICAS_MAX);
     lg_catalog_snapshot_unref(s);
@@ -344,7 +386,7 @@ static void replicas_of_a_partition_are_bounded(void **state)
  */
 static struct lg_catalog_snapshot *versions(int32_t current, const char *ready)
 {
-    struct lg_tree_read read = {0};
+    LG_SCOPED(nodes) read = {0};
 
     store_node(&read, "cities", 3, current);
     both_servers(&read);
@@ -355,7 +397,7 @@ static struct lg_catalog_snapshot *versions(int32_t current, const char *ready)
         node(&read, assignment, "{\"partitions\":[[\"a_1\"],[\"a_1\"]]}");
         node(&read, replica, DONE);
     }
-    return built(&read, NULL);
+    return built(&read);
 }
 
 static int32_t served(int32_t current, const char *ready, int32_t before, struct lg_error *err)
@@ -411,7 +453,7 @@ static void a_store_that_was_never_pushed_says_so(void **state)
 
 static void an_unknown_store_names_the_nearest(void **state)
 {
-    struct lg_tree_read read = {0};
+    LG_SCOPED(nodes) read = {0};
     struct lg_catalog_snapshot *s;
     const struct lg_catalog_store *store = NULL;
     struct lg_error err = {0};
@@ -419,7 +461,7 @@ static void an_unknown_store_names_the_nearest(void **state)
 
     (void)state;
     store_node(&read, "cities", 1, 1);
-    s = built(&read, NULL);
+    s = built(&read);
     assert_ok(lg_catalog_find_store(s, LG_LIT("cities"), &store, &err));
     assert_ptr_equal(store, store_of(s, "cities"));
     store = NULL;

@@ -2,23 +2,31 @@
 #include "controller/push_monitor.h"
 
 #include "base/str.h"
+#include "catalog/state.h"
 #include "test/test.h"
 
 /* A snapshot with instances srv0, srv1 and the topic t_v1 of one partition. */
 struct seen {
     struct lg_catalog_snapshot snapshot;
     struct lg_catalog_instance instances[2];
-    struct lg_catalog_topic topic;
+    struct lg_catalog_topic topic, *topics[1];
     struct lg_catalog_partition partition;
+    struct lg_catalog_replica replicas[2];
+    struct lg_catalog_index by_name;
 };
 
 static void see(struct seen *s)
 {
     memset(s, 0, sizeof(*s));
-    s->snapshot.topic_by_name = lg_map_new();
+    s->by_name.places = lg_map_new();
+    s->snapshot.topic_by_name = &s->by_name;
+    s->topics[0] = &s->topic;
+    s->snapshot.topics.data = s->topics;
+    s->snapshot.topics.size = 1;
+    s->partition.replicas = s->replicas;
     s->topic.partitions = &s->partition;
     s->topic.partition_count = 1;
-    (void)lg_map_put(s->snapshot.topic_by_name, LG_LIT("t_v1"), &s->topic);
+    (void)lg_map_put(s->by_name.places, LG_LIT("t_v1"), (void *)1);
 }
 
 /* Its placement is to be freed. The first replica of a partition leads. */
@@ -66,7 +74,7 @@ static enum lg_push_status verdict_of(int first, int second, int64_t *records)
     }
     view = lg_push_monitor_view(&t, &s.snapshot);
     *records = view.records;
-    lg_map_free(s.snapshot.topic_by_name);
+    lg_map_free(s.by_name.places);
     lg_placement_done(&t.placement);
     return view.verdict;
 }
@@ -134,7 +142,7 @@ static void the_only_replica_decides_alone(void **state)
     assert_int_equal(lg_push_monitor_view(&t, &s.snapshot).verdict, LG_PUSH_END_OF_PUSH_RECEIVED);
     s.partition.replicas[0].status = LG_PUSH_COMPLETED;
     assert_int_equal(lg_push_monitor_view(&t, &s.snapshot).verdict, LG_PUSH_COMPLETED);
-    lg_map_free(s.snapshot.topic_by_name);
+    lg_map_free(s.by_name.places);
     lg_placement_done(&t.placement);
 }
 
@@ -166,7 +174,7 @@ static void too_few_replicas_for_the_factor_wait(void **state)
         s.partition.count = (uint32_t)n;
         assert_int_equal(lg_push_monitor_view(&t, &s.snapshot).verdict,
                          n == 1 ? LG_PUSH_NOT_CREATED : LG_PUSH_COMPLETED);
-        lg_map_free(s.snapshot.topic_by_name);
+        lg_map_free(s.by_name.places);
         lg_placement_done(&t.placement);
     }
 }
@@ -190,7 +198,7 @@ static void without_a_leader_nothing_is_complete(void **state)
     assert_int_equal(lg_push_monitor_view(&t, &s.snapshot).verdict, LG_PUSH_END_OF_PUSH_RECEIVED);
     lg_placement_set_leader(&t.placement.parts[0], id, 2);
     assert_int_equal(lg_push_monitor_view(&t, &s.snapshot).verdict, LG_PUSH_COMPLETED);
-    lg_map_free(s.snapshot.topic_by_name);
+    lg_map_free(s.by_name.places);
     lg_placement_done(&t.placement);
 }
 
@@ -210,6 +218,8 @@ static void one_open_partition_keeps_the_push_open(void **state)
     s.snapshot.instances.data = s.instances;
     s.snapshot.instances.size = 1;
     memset(partitions, 0, sizeof(partitions));
+    partitions[0].replicas = &s.replicas[0];
+    partitions[1].replicas = &s.replicas[1];
     partitions[0].count = partitions[1].count = 1;
     partitions[0].replicas[0].status = LG_PUSH_COMPLETED;
     partitions[1].replicas[0].status = LG_PUSH_STARTED;
@@ -222,7 +232,7 @@ static void one_open_partition_keeps_the_push_open(void **state)
     view = lg_push_monitor_view(&t, &s.snapshot);
     assert_int_equal(view.verdict, LG_PUSH_ERROR);
     assert_int_equal(view.first_error, 1);
-    lg_map_free(s.snapshot.topic_by_name);
+    lg_map_free(s.by_name.places);
     lg_placement_done(&t.placement);
 }
 

@@ -13,6 +13,7 @@
 #include "lane/lane.h"
 
 struct lg_metastore;
+struct lg_meta_names;
 
 #define LG_META_VALUE_MAX ((size_t)1 << 20)
 #define LG_META_PATH_MAX 512
@@ -60,12 +61,24 @@ struct lg_meta_op {
     struct lg_list link; /* The driver's. */
 };
 
-/* Told whenever something at or below `path` changed: how often is not promised, that it comes
- * after a change (and after a lost connection) is. The reader reads again. */
+/* Told whenever something at or below `path` changed. The reader reads again, all of it or what is
+ * named:
+ *
+ *   named    A node that was made, removed, or given another value since `changed` ran last is in
+ *            `names` when it runs next, by its own path or below one that stands for everything
+ *            below it. What is named may not have changed. However often a node changed meanwhile,
+ *            it is named once.
+ *   all      The first call, the first after a lost connection or session, and one for which there
+ *            would be more than LG_META_NAMES_MAX names: the watch's path with all below.
+ *   order    A read that is submitted from `changed` or later sees what is named, or something
+ *            newer. Changes that it sees besides are named by a later call.
+ *
+ * How often it is called is not promised. */
 struct lg_meta_watch {
     struct lg_lane *lane; /* Where `changed` runs. */
     const char *path;     /* Borrowed while the watch is set. */
     void (*changed)(struct lg_meta_watch *watch);
+    const struct lg_meta_names *names; /* While `changed` runs; metastore/meta_names.h. */
     /* The session was lost and there is a new one: ephemeral nodes that were made before are gone,
      * and who made them makes them again. NULL is allowed. `changed` follows. */
     void (*session_lost)(struct lg_meta_watch *watch);

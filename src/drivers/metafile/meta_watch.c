@@ -2,23 +2,23 @@
  *
  *   home: told ──notice──▶ watch's lane: changed() ──notice──▶ home: told again meanwhile? repeat
  *
- * `noticing` and `again` belong to the home lane, `stopped` to the watch's lane. However many
- * changes happen while a notice travels, one more notice follows.
+ * `noticing` and `names` belong to the home lane, `stopped` to the watch's lane, `told` to where
+ * the notice is. However many changes happen while a notice travels, one more notice follows.
  */
 #include "drivers/metafile/meta_watch.h"
 
-#include "metastore/meta_path.h"
+#include "metastore/meta_names.h"
 
 struct watcher {
     struct lg_meta_watchers *all;
     struct lg_meta_watch *watch;
-    struct lg_lane *lane; /* The watch's. */
-    char *path;
+    struct lg_lane *lane;       /* The watch's. */
+    struct lg_meta_names names; /* to be told by the next notice */
+    struct lg_meta_names told;  /* by the one that is on its way */
     struct lg_list link;
     struct lg_task notice; /* start, then the notices */
     struct lg_task stop;
     bool noticing; /* The notice is on its way, there or back. */
-    bool again;    /* Something changed since it left. */
     bool leaving;  /* Unwatch has reached the home lane. */
     bool stopped;
     void (*closed)(struct lg_meta_watch *watch);
@@ -47,12 +47,10 @@ static void notice_arrived(struct lg_task *task);
 
 static void notify(struct watcher *w)
 {
-    if (w->noticing) {
-        w->again = true;
+    if (w->noticing)
         return;
-    }
     w->noticing = true;
-    w->again = false;
+    lg_meta_names_move(&w->told, &w->names);
     w->notice.run = notice_arrived;
     lg_lane_post(w->lane, &w->notice);
 }
@@ -63,7 +61,8 @@ static void watcher_gone(struct lg_task *task)
     struct lg_meta_watch *watch = w->watch;
     void (*closed)(struct lg_meta_watch *) = w->closed;
 
-    lg_free(w->path);
+    lg_meta_names_done(&w->names);
+    lg_meta_names_done(&w->told);
     lg_free(w);
     watch->driver_state = NULL;
     closed(watch);
@@ -83,7 +82,7 @@ static void notice_returned(struct lg_task *task)
     w->noticing = false;
     if (w->leaving)
         leave(w);
-    else if (w->again)
+    else if (!lg_meta_names_is_empty(&w->names))
         notify(w);
 }
 
@@ -93,6 +92,7 @@ static void watcher_arrived(struct lg_task *task)
 
     lg_list_push_back(&w->all->list, &w->link);
     w->noticing = false;
+    lg_meta_names_add_all(&w->names);
     notify(w);
 }
 
@@ -111,25 +111,15 @@ void lg_meta_watchers_init(struct lg_meta_watchers *watchers, struct lg_lane *ho
     lg_list_init(&watchers->list);
 }
 
-static bool concerns(const struct watcher *w, const struct lg_meta_paths *paths)
-{
-    for (size_t i = 0; i < paths->list.size; i++) {
-        const struct lg_meta_path *p = &paths->list.data[i];
-
-        if (lg_meta_path_is_below(p->text, w->path) ||
-            (p->gone && lg_meta_path_is_below(w->path, p->text)))
-            return true;
-    }
-    return false;
-}
-
 void lg_meta_watchers_tell(struct lg_meta_watchers *watchers, const struct lg_meta_paths *paths)
 {
     LG_LIST_EACH(it, &watchers->list)
     {
         struct watcher *w = LG_CONTAINER_OF(it, struct watcher, link);
 
-        if (concerns(w, paths))
+        for (size_t i = 0; i < paths->list.size; i++)
+            (void)lg_meta_names_add(&w->names, paths->list.data[i].text, paths->list.data[i].gone);
+        if (!lg_meta_names_is_empty(&w->names))
             notify(w);
     }
 }
@@ -140,8 +130,12 @@ static void notice_arrived(struct lg_task *task)
 {
     struct watcher *w = LG_CONTAINER_OF(task, struct watcher, notice);
 
-    if (!w->stopped)
+    if (!w->stopped) {
+        w->watch->names = &w->told;
         w->watch->changed(w->watch); /* May stop the watch: `leave` then waits for this notice. */
+        w->watch->names = NULL;
+    }
+    lg_meta_names_clear(&w->told);
     w->notice.run = notice_returned;
     lg_lane_post(w->all->lane, &w->notice);
 }
@@ -153,7 +147,8 @@ void lg_meta_watcher_start(struct lg_meta_watchers *watchers, struct lg_meta_wat
     w->all = watchers;
     w->watch = watch;
     w->lane = watch->lane;
-    w->path = lg_strdup(watch->path);
+    lg_meta_names_init(&w->names, watch->path);
+    lg_meta_names_init(&w->told, watch->path);
     w->noticing = true; /* Until it has arrived. */
     lg_list_init(&w->link);
     watch->driver_state = w;

@@ -134,15 +134,27 @@ static void welcomed(struct lg_meta_proxy *p)
     }
 }
 
-static void watch_changed(struct lg_meta_proxy *p, uint64_t number)
+static void tell(struct lg_meta_watch *watch, const struct lg_meta_message *m)
+{
+    struct lg_meta_names names;
+
+    lg_meta_names_init(&names, watch->path);
+    lg_meta_message_get_names(m, &names);
+    watch->names = &names;
+    watch->changed(watch);
+    watch->names = NULL; /* It may have been stopped; it is closed later. */
+    lg_meta_names_done(&names);
+}
+
+static void watch_changed(struct lg_meta_proxy *p, const struct lg_meta_message *m)
 {
     LG_LIST_EACH(it, &p->watches)
     {
         struct lg_meta_watch *watch = LG_CONTAINER_OF(it, struct lg_meta_watch, link);
         const struct proxy_watch *state = watch->driver_state;
 
-        if (state->number == number) {
-            watch->changed(watch);
+        if (state->number == m->number) {
+            tell(watch, m);
             return;
         }
     }
@@ -188,7 +200,7 @@ static void proxy_handles(struct lg_task *task)
         answered(p, m);
         break;
     case LG_MM_CHANGED:
-        watch_changed(p, m->number);
+        watch_changed(p, m);
         break;
     case LG_MM_PONG:
         break;

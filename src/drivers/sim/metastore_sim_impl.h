@@ -5,6 +5,7 @@
 
 #include "base/vec.h"
 #include "drivers/sim/metastore_sim.h"
+#include "metastore/meta_names.h"
 
 enum lg_meta_message_kind {
     LG_MM_HELLO,
@@ -87,6 +88,10 @@ struct lg_meta_message *lg_meta_message_new(enum lg_meta_message_kind kind, uint
 void lg_meta_message_free(struct lg_meta_message *m); /* NULL is allowed. */
 LG_DEFINE_AUTO(lg_meta_message, lg_meta_message_free)
 void lg_meta_message_set_value(struct lg_meta_message *m, struct lg_slice value);
+/* As the value: each path after a byte that tells whether all below it is meant, and before '\n'.
+ */
+void lg_meta_message_set_names(struct lg_meta_message *m, const struct lg_meta_names *names);
+void lg_meta_message_get_names(const struct lg_meta_message *m, struct lg_meta_names *out);
 void lg_meta_message_set_op(struct lg_meta_message *m, const struct lg_meta_op *op);
 char *lg_meta_world_copy(const char *text);
 void lg_meta_send(struct lg_meta_way *w, struct lg_meta_message *take_m);

@@ -4,6 +4,8 @@
 #include "drivers/sim/metastore_sim_impl.h"
 
 #define HELD_US (20 * LG_MS) /* How often a cut is looked at. */
+#define ITSELF '='
+#define WITH_BELOW '/'
 
 void lg_meta_message_free(struct lg_meta_message *m)
 {
@@ -138,6 +140,34 @@ void lg_meta_message_set_value(struct lg_meta_message *m, struct lg_slice value)
     lg_buf_append_slice(&m->value, value);
     m->has_value = true;
     lg_alloc_domain_enter(outer);
+}
+
+void lg_meta_message_set_names(struct lg_meta_message *m, const struct lg_meta_names *names)
+{
+    struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
+    struct lg_slice path;
+    size_t at = 0;
+    bool below;
+
+    while (lg_meta_names_next(names, &at, &path, &below)) {
+        lg_buf_append_byte(&m->value, below ? WITH_BELOW : ITSELF);
+        lg_buf_append_slice(&m->value, path);
+        lg_buf_append_byte(&m->value, '\n');
+    }
+    lg_alloc_domain_enter(outer);
+}
+
+void lg_meta_message_get_names(const struct lg_meta_message *m, struct lg_meta_names *out)
+{
+    const char *at = (const char *)m->value.data, *end = at + m->value.size, *line_end;
+
+    for (; at < end; at = line_end + 1) {
+        LG_AUTO_STR char *path = NULL;
+
+        line_end = memchr(at, '\n', (size_t)(end - at));
+        path = lg_strf("%.*s", (int)(line_end - at - 1), at + 1);
+        (void)lg_meta_names_add(out, path, *at == WITH_BELOW);
+    }
 }
 
 void lg_meta_message_set_op(struct lg_meta_message *m, const struct lg_meta_op *op)

@@ -83,7 +83,10 @@ static void peer_watch_changed(struct lg_meta_watch *watch)
 {
     struct peer_watch *w = LG_CONTAINER_OF(watch, struct peer_watch, watch);
 
-    lg_meta_send(&w->peer->of->down, lg_meta_message_new(LG_MM_CHANGED, w->peer->epoch, w->number));
+    struct lg_meta_message *m = lg_meta_message_new(LG_MM_CHANGED, w->peer->epoch, w->number);
+
+    lg_meta_message_set_names(m, watch->names);
+    lg_meta_send(&w->peer->of->down, m);
 }
 
 static void peer_watch(struct peer *p, const struct lg_meta_message *m)

@@ -171,9 +171,9 @@ static void begin_read(struct lg_zk_work *w)
     lg_list_push_back(&s->reads, &w->link);
     c = lg_zk_call_new(s->handle, full, w, read_answered);
     if (w->op->kind == LG_META_GET)
-        lg_zk_call_get(c, /* watch= */ false);
+        lg_zk_call_get(c);
     else
-        lg_zk_call_children(c, /* watch= */ false);
+        lg_zk_call_children(c);
 }
 
 static void begin_waiting(struct lg_zk_session *s)
@@ -408,6 +408,8 @@ static void turn_work(struct lg_offload *offload)
 
     if (s->old != NULL)
         lg_zk_handle_close(s->old);
+    if (s->ending != NULL)
+        lg_zk_events_stop(s->ending);
     if (s->next != NULL)
         s->turn_rc = lg_zk_handle_open(s->next, &s->turn_err);
 }
@@ -424,6 +426,8 @@ static void turned(struct lg_offload *offload)
     s->turning = false;
     lg_zk_handle_free(LG_TAKE(s->old)); /* All that its threads have posted has run. */
     s->handle_used = false;
+    if (s->ending != NULL)
+        lg_zk_events_free(LG_TAKE(s->ending));
     if (next == NULL) {
         finish_close(s);
         return;
@@ -450,6 +454,7 @@ static void drained(struct lg_timer *timer)
         lg_timer_start(s->lane, &s->drain, DRAIN_POLL_US, drained);
         return;
     }
+    s->ending = s->closing ? LG_TAKE(s->watches.events) : NULL;
     s->next = s->closing ? NULL : lg_zk_handle_new(&s->handle_options);
     s->turn.work = turn_work;
     s->turn.done = turned;
@@ -523,17 +528,12 @@ static void session_state(struct lg_zk_session *s, enum lg_zk_state state)
     }
 }
 
-static void told(void *ctx, struct lg_zk_handle *h, enum lg_zk_event event, enum lg_zk_state state,
-                 const char *path)
+static void told(void *ctx, struct lg_zk_handle *h, enum lg_zk_state state)
 {
     struct lg_zk_session *s = ctx;
 
-    if (h != s->handle)
-        return; /* Of a handle that is being closed. */
-    if (event == LG_ZK_SESSION)
+    if (h == s->handle) /* Else it is being closed. */
         session_state(s, state);
-    else
-        lg_zk_watches_event(s, event, path);
 }
 
 static void beat_answered(struct lg_zk_call *c)
@@ -573,8 +573,7 @@ static void ticked(struct lg_timer *timer)
     fail_until(s, now_us);
     if (s->connected && !s->beating) {
         s->beating = true;
-        lg_zk_call_exists(lg_zk_call_new(s->handle, s->root, s, beat_answered),
-                          /* watch= */ false);
+        lg_zk_call_exists(lg_zk_call_new(s->handle, s->root, s, beat_answered));
     }
     if (s->turn_again_us != 0 && now_us >= s->turn_again_us && !s->turning)
         turn(s);
@@ -609,8 +608,6 @@ void lg_metastore_zk_identity(const struct lg_metastore *session, int64_t *out_i
 
 static void session_free(struct lg_zk_session *s)
 {
-    if (s->watches.nodes != NULL)
-        lg_zk_watches_done(s);
     lg_free(s->address);
     lg_free(s->root);
     lg_free(s->digest);

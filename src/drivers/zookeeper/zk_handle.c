@@ -23,9 +23,7 @@ struct lg_zk_handle {
 struct event { /* On its way from the client's thread to the home lane. */
     struct lg_task task;
     struct lg_zk_handle *h;
-    enum lg_zk_event event;
     enum lg_zk_state state;
-    char *path;
 };
 
 /* --- The client's log ----------------------------------------------------------------------- */
@@ -51,8 +49,7 @@ static void event_arrived(struct lg_task *task)
 {
     struct event *e = LG_CONTAINER_OF(task, struct event, task);
 
-    e->h->o->told(e->h->o->ctx, e->h, e->event, e->state, e->path);
-    lg_free(e->path);
+    e->h->o->told(e->h->o->ctx, e->h, e->state);
     lg_free(e);
 }
 
@@ -65,39 +62,27 @@ static enum lg_zk_state state_of(int state)
     return state == ZOO_AUTH_FAILED_STATE ? LG_ZK_REFUSED : LG_ZK_DISCONNECTED;
 }
 
-static enum lg_zk_event event_of(int type)
-{
-    if (type == ZOO_CREATED_EVENT)
-        return LG_ZK_CREATED;
-    if (type == ZOO_DELETED_EVENT)
-        return LG_ZK_DELETED;
-    return type == ZOO_CHANGED_EVENT ? LG_ZK_CHANGED : LG_ZK_CHILDREN;
-}
-
-/* On the client's thread; of the session, and of every node that is watched. */
+/* On the client's thread; of the session. */
 static void happened(zhandle_t *zh, int type, int state, const char *path, void *ctx)
 {
     struct lg_zk_handle *h = ctx;
-    bool is_session = type == ZOO_SESSION_EVENT, posting;
     struct event *e;
+    bool posting;
 
     (void)zh;
-    if (type == ZOO_NOTWATCHING_EVENT)
+    (void)path;
+    if (type != ZOO_SESSION_EVENT)
         return;
     (void)pthread_mutex_lock(&h->lock);
-    if (is_session) {
-        h->state = state_of(state);
-        (void)pthread_cond_broadcast(&h->changed);
-    }
+    h->state = state_of(state);
+    (void)pthread_cond_broadcast(&h->changed);
     posting = h->posting;
     (void)pthread_mutex_unlock(&h->lock);
     if (!posting)
         return;
     e = lg_new(struct event);
     e->h = h;
-    e->event = is_session ? LG_ZK_SESSION : event_of(type);
     e->state = state_of(state);
-    e->path = is_session ? NULL : lg_strdup(path);
     e->task.run = event_arrived;
     lg_lane_post(h->o->lane, &e->task);
 }
@@ -377,29 +362,34 @@ static void begin(struct lg_zk_call *c)
     __atomic_store_n(&c->sent, true, __ATOMIC_RELEASE);
 }
 
-void lg_zk_call_get(struct lg_zk_call *c, bool watch)
+void lg_zk_call_get(struct lg_zk_call *c)
 {
-    struct lg_zk_handle *h = c->handle;
-
     begin(c);
-    sent(c, zoo_awget(h->zh, c->path, watch ? happened : NULL, watch ? h : NULL, got_data, c));
+    sent(c, zoo_awget(c->handle->zh, c->path, /* watcher= */ NULL, NULL, got_data, c));
 }
 
-void lg_zk_call_exists(struct lg_zk_call *c, bool watch)
+void lg_zk_call_exists(struct lg_zk_call *c)
 {
-    struct lg_zk_handle *h = c->handle;
-
     begin(c);
-    sent(c, zoo_awexists(h->zh, c->path, watch ? happened : NULL, watch ? h : NULL, got_stat, c));
+    sent(c, zoo_awexists(c->handle->zh, c->path, /* watcher= */ NULL, NULL, got_stat, c));
 }
 
-void lg_zk_call_children(struct lg_zk_call *c, bool watch)
+void lg_zk_call_children(struct lg_zk_call *c)
 {
-    struct lg_zk_handle *h = c->handle;
-
     begin(c);
-    sent(c, zoo_awget_children(h->zh, c->path, watch ? happened : NULL, watch ? h : NULL, got_names,
-                               c));
+    sent(c, zoo_awget_children(c->handle->zh, c->path, /* watcher= */ NULL, NULL, got_names, c));
+}
+
+static void got_text(int rc, const char *text, const void *data)
+{
+    (void)text;
+    post(call_of(data), rc);
+}
+
+void lg_zk_call_sync(struct lg_zk_call *c)
+{
+    begin(c);
+    sent(c, zoo_async(c->handle->zh, c->path, got_text, c));
 }
 
 static void set_op(zoo_op_t *op, const struct lg_zk_handle *h, char *take_path,

@@ -23,16 +23,14 @@ enum lg_zk_state {
     LG_ZK_EXPIRED,
     LG_ZK_REFUSED, /* The credentials were not taken. */
 };
-enum lg_zk_event { LG_ZK_SESSION, LG_ZK_CREATED, LG_ZK_DELETED, LG_ZK_CHANGED, LG_ZK_CHILDREN };
 
 struct lg_zk_options { /* Borrowed while the handle lives. */
     const char *address;
     const char *digest;
     unsigned session_ms;
     struct lg_lane *lane;
-    /* On the home lane, from lg_zk_handle_begin on. `path` is borrowed, NULL for LG_ZK_SESSION. */
-    void (*told)(void *ctx, struct lg_zk_handle *h, enum lg_zk_event event, enum lg_zk_state state,
-                 const char *path);
+    /* On the home lane, from lg_zk_handle_begin on. */
+    void (*told)(void *ctx, struct lg_zk_handle *h, enum lg_zk_state state);
     void *ctx;
 };
 
@@ -68,9 +66,7 @@ struct lg_zk_call {
     void (*answered)(struct lg_zk_call *call); /* NULL: nobody wants the answer any more. */
     void *ctx;
     char *path; /* As ZooKeeper has it. */
-    uint64_t number;
-    int aspect;
-    bool sent; /* Atomic: orders what stands here before the client's threads. */
+    bool sent;  /* Atomic: orders what stands here before the client's threads. */
 
     int rc;                /* ZOK and so on. */
     struct lg_blob *value; /* of get */
@@ -86,9 +82,11 @@ struct lg_zk_call {
 struct lg_zk_call *lg_zk_call_new(struct lg_zk_handle *h, const char *path, void *ctx,
                                   void (*answered)(struct lg_zk_call *call));
 /* Each sends the call; the answer comes later, also when it could not be sent. */
-void lg_zk_call_get(struct lg_zk_call *c, bool watch);
-void lg_zk_call_exists(struct lg_zk_call *c, bool watch);
-void lg_zk_call_children(struct lg_zk_call *c, bool watch);
+void lg_zk_call_get(struct lg_zk_call *c);
+void lg_zk_call_exists(struct lg_zk_call *c);
+void lg_zk_call_children(struct lg_zk_call *c);
+/* What is read afterwards is not older than what anybody was told before. */
+void lg_zk_call_sync(struct lg_zk_call *c);
 /* The steps' paths get `root` in front. */
 void lg_zk_call_multi(struct lg_zk_call *c, const char *root, const struct lg_zk_plan *plan);
 /* The first step that failed, of a multi that failed; op_count when none is known. */

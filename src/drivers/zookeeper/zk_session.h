@@ -10,6 +10,7 @@
 #define LG_DRIVERS_ZOOKEEPER_ZK_SESSION_H
 
 #include "drivers/zookeeper/metastore_zk.h"
+#include "drivers/zookeeper/zk_events.h"
 #include "drivers/zookeeper/zk_handle.h"
 
 struct lg_zk_session;
@@ -31,15 +32,13 @@ struct lg_zk_work { /* One operation of the port. */
 };
 
 struct lg_zk_watches {
+    struct lg_zk_events *events;
     struct lg_list watchers;
-    struct lg_map *nodes; /* full path -> node */
-    struct lg_list todo;  /* nodes to be asked for */
-    size_t asking;        /* calls under way */
-    size_t bytes;         /* that the client sends when it reconnects */
-    uint64_t next_id;
-    bool overflown;
+    bool syncing;           /* A sync is under way. */
+    struct lg_timer gather; /* Until the next one may begin. */
+    uint64_t away_since_us; /* When the events were last seen to be listened to. */
     uint64_t polled_us;
-    struct lg_timer tell_timer;
+    bool away_told;
 };
 
 struct lg_zk_session {
@@ -62,6 +61,7 @@ struct lg_zk_session {
     struct lg_timer tick;
 
     struct lg_zk_handle *old, *next; /* The offload's: to close, to open. */
+    struct lg_zk_events *ending;     /* The offload's: to stop, at the end. */
     struct lg_offload turn;
     bool turning;
     uint64_t drained_us; /* When the offload stops waiting for answers. */
@@ -102,10 +102,10 @@ void lg_zk_session_next_write(struct lg_zk_session *s);
 void lg_zk_write_begin(struct lg_zk_work *work);
 
 /* --- zk_watch.c ----------------------------------------------------------------------------- */
+/* There is a connection. */
 void lg_zk_watches_init(struct lg_zk_session *s);
 void lg_zk_watches_done(struct lg_zk_session *s); /* None is set any more. */
-void lg_zk_watches_event(struct lg_zk_session *s, enum lg_zk_event event, const char *path);
-/* There is a connection again; `is_new`: of a new session, so nothing is armed. */
+/* There is a connection again; `is_new`: of a new session. */
 void lg_zk_watches_connected(struct lg_zk_session *s, bool is_new);
 /* The answers under way will not come. */
 void lg_zk_watches_handle_gone(struct lg_zk_session *s);

@@ -184,7 +184,7 @@ static void listed(struct lg_zk_call *c)
         LG_AUTO_STR char *child = lg_strf("%s/%s", c->path, c->names.data[i]);
 
         w->pending++;
-        lg_zk_call_children(lg_zk_call_new(c->handle, child, w, listed), /* watch= */ false);
+        lg_zk_call_children(lg_zk_call_new(c->handle, child, w, listed));
     }
     read_ended(w);
 }
@@ -197,9 +197,9 @@ static void need(void *ctx, const char *path, bool tree)
 
     w->pending++;
     if (tree)
-        lg_zk_call_children(lg_zk_call_new(s->handle, full, w, listed), /* watch= */ false);
+        lg_zk_call_children(lg_zk_call_new(s->handle, full, w, listed));
     else
-        lg_zk_call_exists(lg_zk_call_new(s->handle, full, w, seen), /* watch= */ false);
+        lg_zk_call_exists(lg_zk_call_new(s->handle, full, w, seen));
 }
 
 static void read_all(struct lg_zk_work *w)
