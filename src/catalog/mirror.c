@@ -141,7 +141,11 @@ static void got_value(struct lg_mirror *m, const struct lg_meta_op *op)
     struct root *r = &m->roots[m->root];
     struct lg_slice key = lg_slice_str(op->path);
 
-    if (op->rc == LG_ERR_NOT_FOUND) {
+    /* One that somebody else made, which nobody can read, never stops the others. */
+    if (op->rc == LG_ERR_TOO_LARGE || op->rc == LG_ERR_INVALID)
+        lg_log(LG_LOG_ERROR, "catalog_node_unreadable", "path=%s reason=\"%s\"", op->path,
+               op->err.text);
+    if (op->rc != LG_OK) {
         if (lg_map_remove(r->leaves, key) != NULL)
             tell_leaf(m, op->path, NULL);
         return;
@@ -159,13 +163,19 @@ static void got_value(struct lg_mirror *m, const struct lg_meta_op *op)
     tell_leaf(m, op->path, op->value);
 }
 
+static bool is_answer(const struct lg_meta_op *op)
+{
+    return op->rc == LG_OK || op->rc == LG_ERR_NOT_FOUND ||
+           (op->kind == LG_META_GET && (op->rc == LG_ERR_TOO_LARGE || op->rc == LG_ERR_INVALID));
+}
+
 static void read_done(struct lg_meta_op *op)
 {
     struct visit *v = LG_CONTAINER_OF(op, struct visit, op);
     struct lg_mirror *m = v->mirror;
 
     m->open--;
-    if (op->rc != LG_OK && op->rc != LG_ERR_NOT_FOUND)
+    if (!is_answer(op))
         fail(m, &op->err);
     else if (!m->failed && op->kind == LG_META_GET)
         got_value(m, op);

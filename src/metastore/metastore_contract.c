@@ -3,6 +3,8 @@
 #include "metastore/metastore_contract.h"
 
 #include "base/str.h"
+#include "metastore/meta_names.h"
+#include "metastore/meta_path.h"
 
 #define TOP "/contract"
 
@@ -550,6 +552,199 @@ static enum lg_rc a_watch_leads_to_the_last_value(const struct run *r, struct lg
     return rc;
 }
 
+/* Notes what it is told, and reads a node whenever that is named, and only then. */
+struct noter {
+    struct watch watch;
+    struct lg_meta_names noted;
+    struct lg_meta_op get;
+    const char *want;
+    bool reading, again, seen;
+    /* A question that is answered on the lane, where `noted` belongs. */
+    struct lg_task question;
+    const char *ask; /* NULL: forget what was noted */
+    bool asked, answer;
+};
+
+static void noter_read(struct noter *n)
+{
+    n->again = n->reading;
+    if (n->reading)
+        return;
+    n->reading = true;
+    lg_metastore_submit(n->watch.ms, &n->get);
+}
+
+static void noter_has_read(struct lg_meta_op *op)
+{
+    struct noter *n = LG_CONTAINER_OF(op, struct noter, get);
+
+    n->reading = false;
+    n->seen = n->seen || (op->rc == LG_OK && lg_slice_eq_str(op->value->bytes, n->want));
+    lg_blob_unref(op->value);
+    if (n->again)
+        noter_read(n);
+}
+
+static bool is_named(const struct lg_meta_names *names, const char *path)
+{
+    struct lg_slice name;
+    size_t at = 0;
+    bool below;
+
+    while (lg_meta_names_next(names, &at, &name, &below)) {
+        LG_AUTO_STR char *one = lg_strf("%.*s", LG_FMT(name));
+
+        if (strcmp(one, path) == 0 || (below && lg_meta_path_is_below(path, one)))
+            return true;
+    }
+    return false;
+}
+
+static void noter_told(struct lg_meta_watch *watch)
+{
+    struct noter *n = LG_CONTAINER_OF(watch, struct noter, watch.watch);
+    struct lg_slice name;
+    size_t at = 0;
+    bool below;
+
+    n->watch.told++;
+    while (lg_meta_names_next(watch->names, &at, &name, &below)) {
+        LG_AUTO_STR char *one = lg_strf("%.*s", LG_FMT(name));
+
+        (void)lg_meta_names_add(&n->noted, one, below);
+    }
+    /* Read only when it is named: the last such read must see the last value. */
+    if (!n->watch.ending && is_named(watch->names, n->get.path))
+        noter_read(n);
+}
+
+static bool has_noted(void *ctx)
+{
+    const struct noter *n = ctx;
+
+    return is_named(&n->noted, n->get.path) && n->seen && !n->reading;
+}
+
+static void question_arrived(struct lg_task *task)
+{
+    struct noter *n = LG_CONTAINER_OF(task, struct noter, question);
+
+    if (n->ask == NULL)
+        lg_meta_names_clear(&n->noted);
+    else
+        n->answer = is_named(&n->noted, n->ask);
+    n->asked = true;
+}
+
+static bool has_answered(void *ctx)
+{
+    return ((struct noter *)ctx)->asked;
+}
+
+/* Was it named? NULL: forgets what was. */
+static bool noted(const struct run *r, struct noter *n, const char *path)
+{
+    n->asked = n->answer = false;
+    n->ask = path;
+    n->question.run = question_arrived;
+    lg_lane_post(r->k->lane, &n->question);
+    r->k->run_until(r->k->ctx, has_answered, n);
+    return n->answer;
+}
+
+static enum lg_rc expect_noted(const struct run *r, struct noter *n, const char *path,
+                               const char *value, struct lg_error *err)
+{
+    n->seen = false;
+    n->want = value;
+    n->get.path = path;
+    TRY(put(r, path, value, err));
+    r->k->run_until(r->k->ctx, has_noted, n);
+    EXPECT(noted(r, n, path), "the watch was not told the name of %s", path);
+    EXPECT(n->seen, "who read %s when it was named did not see its value", path);
+    return LG_OK;
+}
+
+static enum lg_rc note_steps(const struct run *r, struct noter *n, struct lg_error *err)
+{
+    TRY(expect_told(r, &n->watch, 0, "at the beginning", err));
+    EXPECT(noted(r, n, TOP "/n/any"), "the first call of a watch did not name all");
+    /* What the first calls stand for may still come as well. */
+    TRY(expect_noted(r, n, TOP "/n/first", "1", err));
+    (void)noted(r, n, NULL);
+    TRY(expect_noted(r, n, TOP "/n/a/x", "1", err)); /* With its parents. */
+    TRY(expect_noted(r, n, TOP "/n/a/x", "2", err));
+    TRY(expect_noted(r, n, TOP "/n/a/y", "1", err));
+    EXPECT(!noted(r, n, TOP "/n/any"), "single changes were told as if all had changed");
+    TRY(put(r, TOP "/n-other", "1", err));
+    TRY(expect_noted(r, n, TOP "/n/b", "1", err));
+    EXPECT(!noted(r, n, TOP "/n-other"), "a node elsewhere was named");
+    (void)noted(r, n, NULL);
+    TRY(change(r, LG_META_REMOVE_TREE, TOP "/n/a", "", LG_META_ANY_VERSION, LG_OK, err));
+    TRY(expect_noted(r, n, TOP "/n/last", "1", err));
+    EXPECT(noted(r, n, TOP "/n/a") && noted(r, n, TOP "/n/a/x") && noted(r, n, TOP "/n/a/y"),
+           "nodes of a tree that was removed were not named");
+    EXPECT(!noted(r, n, TOP "/n/b"), "a neighbour of what was removed was named");
+    return LG_OK;
+}
+
+static enum lg_rc changes_are_named(const struct run *r, struct lg_error *err)
+{
+    struct noter n = {0};
+    enum lg_rc rc;
+
+    TRY(put(r, TOP "/n/before", "1", err));
+    lg_meta_names_init(&n.noted, TOP "/n");
+    n.watch.watch =
+        (struct lg_meta_watch){.lane = r->k->lane, .path = TOP "/n", .changed = noter_told};
+    n.watch.ms = r->other;
+    n.want = "";
+    n.get = (struct lg_meta_op){
+        .kind = LG_META_GET, .path = TOP "/none", .lane = r->k->lane, .done = noter_has_read};
+    n.watch.task.run = watch_task;
+    lg_lane_post(r->k->lane, &n.watch.task);
+    rc = note_steps(r, &n, err);
+    n.watch.ending = true;
+    lg_lane_post(r->k->lane, &n.watch.task);
+    r->k->run_until(r->k->ctx, is_told, &n.watch);
+    lg_meta_names_done(&n.noted);
+    EXPECT(n.watch.closed, "a watch never closed");
+    return rc;
+}
+
+/* Ephemeral nodes that end with their session are changes as well. */
+static enum lg_rc ends_of_sessions_are_named(const struct run *r, struct lg_error *err)
+{
+    const struct lg_meta_change make = {LG_META_CREATE_EPHEMERAL, TOP "/s/live", LG_LIT("1"), 0};
+    struct lg_metastore *session = r->k->open_session(r->k->ctx);
+    struct noter n = {0};
+    enum lg_rc rc;
+
+    lg_meta_names_init(&n.noted, TOP "/s");
+    n.watch.watch =
+        (struct lg_meta_watch){.lane = r->k->lane, .path = TOP "/s", .changed = noter_told};
+    n.watch.ms = r->other;
+    n.get = (struct lg_meta_op){
+        .kind = LG_META_GET, .path = TOP "/none", .lane = r->k->lane, .done = noter_has_read};
+    n.watch.task.run = watch_task;
+    lg_lane_post(r->k->lane, &n.watch.task);
+    rc = write_all(r, session, &make, 1, LG_OK, err);
+    if (rc == LG_OK)
+        rc = expect_noted(r, &n, TOP "/s/first", "1", err);
+    (void)noted(r, &n, NULL);
+    r->k->close_session(r->k->ctx, session);
+    if (rc == LG_OK)
+        rc = expect_noted(r, &n, TOP "/s/last", "1", err);
+    if (rc == LG_OK && !noted(r, &n, TOP "/s/live"))
+        rc = lg_error_set(err, LG_ERR_FAILED, "a node that ended with its session was not named");
+    n.watch.ending = true;
+    lg_lane_post(r->k->lane, &n.watch.task);
+    r->k->run_until(r->k->ctx, is_told, &n.watch);
+    lg_meta_names_done(&n.noted);
+    EXPECT(n.watch.closed, "a watch never closed");
+    return rc;
+}
+
 static enum lg_rc the_tree_can_be_emptied(const struct run *r, struct lg_error *err)
 {
     TRY(change(r, LG_META_REMOVE_TREE, TOP, "", LG_META_ANY_VERSION, LG_OK, err));
@@ -572,6 +767,8 @@ static const struct {
     {"ephemeral nodes end with their session", ephemeral_nodes_end_with_their_session},
     {"watches are told", watches_are_told},
     {"a watch leads to the last value", a_watch_leads_to_the_last_value},
+    {"changes are named", changes_are_named},
+    {"ends of sessions are named", ends_of_sessions_are_named},
     {"the tree can be emptied", the_tree_can_be_emptied},
 };
 

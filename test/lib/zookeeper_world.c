@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "metastore/meta_names.h"
 #include "test/test.h"
 
 #define TICK_MS 500u
@@ -185,7 +186,21 @@ void lg_zkw_assert_value(struct lg_zkw *w, struct lg_metastore *session, const c
 
 static void changed(struct lg_meta_watch *watch)
 {
-    LG_CONTAINER_OF(watch, struct lg_zkw_watcher, watch)->told++;
+    struct lg_zkw_watcher *w = LG_CONTAINER_OF(watch, struct lg_zkw_watcher, watch);
+    struct lg_slice name;
+    size_t at = 0;
+    bool below;
+
+    w->told_all += lg_meta_names_are_all(watch->names);
+    while (lg_meta_names_next(watch->names, &at, &name, &below))
+        if (w->want_name != NULL && lg_slice_eq_str(name, w->want_name))
+            w->is_named = true;
+    w->told++;
+}
+
+bool lg_zkw_is_named(void *ctx)
+{
+    return ((const struct lg_zkw_watcher *)ctx)->is_named;
 }
 
 static void session_lost(struct lg_meta_watch *watch)

@@ -75,8 +75,12 @@ struct lg_zkw_watcher {
     unsigned told, lost, lost_at; /* lost_at: how often `changed` had come before */
     unsigned want_told, want_lost;
     bool ending, closed;
+    unsigned told_all;     /* how often all of it was named */
+    const char *want_name; /* a path that is to be named, without all being so */
+    bool is_named;
 };
 
+bool lg_zkw_is_named(void *watcher);
 /* Told as often as is wanted. */
 bool lg_zkw_is_told(void *watcher);
 /* Waits until it has been told for the first time. */
