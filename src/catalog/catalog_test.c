@@ -15,6 +15,11 @@ struct shaky {
     bool down;
     unsigned failed;
     struct lg_meta_watch *first; /* the first watch that was set */
+    /* Changes of this path are told once, at the beginning, and never again. */
+    const char *deaf_to;
+    struct lg_meta_watch relay, *deaf;
+    void (*deaf_closed)(struct lg_meta_watch *watch);
+    bool relayed;
 };
 
 static void answer_away(struct lg_task *task)
@@ -38,19 +43,50 @@ static void shaky_submit(struct lg_metastore *ms, struct lg_meta_op *op)
     lg_lane_post(op->lane, &op->task);
 }
 
+static void relay_told(struct lg_meta_watch *relay)
+{
+    struct shaky *s = LG_CONTAINER_OF(relay, struct shaky, relay);
+
+    if (s->relayed)
+        return;
+    s->relayed = true;
+    s->deaf->names = relay->names;
+    s->deaf->changed(s->deaf);
+}
+
+static void relay_closed(struct lg_meta_watch *relay)
+{
+    struct shaky *s = LG_CONTAINER_OF(relay, struct shaky, relay);
+
+    s->deaf_closed(s->deaf);
+}
+
 static void shaky_watch(struct lg_metastore *ms, struct lg_meta_watch *watch)
 {
     struct shaky *s = LG_CONTAINER_OF(ms, struct shaky, ms);
 
     if (s->first == NULL)
         s->first = watch;
+    if (s->deaf_to != NULL && strcmp(watch->path, s->deaf_to) == 0) {
+        s->deaf = watch;
+        s->relay =
+            (struct lg_meta_watch){.lane = watch->lane, .path = s->deaf_to, .changed = relay_told};
+        watch = &s->relay;
+    }
     lg_metastore_watch(s->real, watch);
 }
 
 static void shaky_unwatch(struct lg_metastore *ms, struct lg_meta_watch *watch,
                           void (*closed)(struct lg_meta_watch *watch))
 {
-    lg_metastore_unwatch(LG_CONTAINER_OF(ms, struct shaky, ms)->real, watch, closed);
+    struct shaky *s = LG_CONTAINER_OF(ms, struct shaky, ms);
+
+    if (watch == s->deaf) {
+        s->deaf_closed = closed;
+        lg_metastore_unwatch(s->real, &s->relay, relay_closed);
+        return;
+    }
+    lg_metastore_unwatch(s->real, watch, closed);
 }
 
 static const struct lg_metastore_ops shaky_ops = {
@@ -88,7 +124,16 @@ static void session_lost(void *ctx)
     ((struct world *)ctx)->losses++;
 }
 
-static void world_up(struct world *w)
+static void start_catalog(struct world *w)
+{
+    w->catalog = lg_catalog_start(&(struct lg_catalog_options){.metastore = &w->shaky.ms,
+                                                               .lane = w->lane,
+                                                               .changed = changed,
+                                                               .session_lost = session_lost,
+                                                               .ctx = w});
+}
+
+static void world_up_deaf(struct world *w, const char *deaf_to)
 {
     struct lg_metafile_options o = {.dir = "meta"};
     struct lg_error err = {0};
@@ -102,12 +147,14 @@ static void world_up(struct world *w)
     assert_ok(lg_metafile_open(&o, &w->metafile, &err));
     w->writer = lg_metafile_session_new(w->metafile);
     w->shaky.ms.ops = &shaky_ops;
+    w->shaky.deaf_to = deaf_to;
     w->shaky.real = lg_metafile_session_new(w->metafile);
-    w->catalog = lg_catalog_start(&(struct lg_catalog_options){.metastore = &w->shaky.ms,
-                                                               .lane = w->lane,
-                                                               .changed = changed,
-                                                               .session_lost = session_lost,
-                                                               .ctx = w});
+    start_catalog(w);
+}
+
+static void world_up(struct world *w)
+{
+    world_up_deaf(w, NULL);
 }
 
 static void stopped(void *ctx)
@@ -312,6 +359,43 @@ static void after_a_lost_session_the_last_snapshot_is_kept_for_a_while(void **st
     world_down(&w);
 }
 
+/* A server that began anew takes no reads because of what it said before, even where its new words
+ * have not been told of yet. */
+static void a_server_that_comes_back_is_asked_again(void **state)
+{
+    uint32_t ready[LG_CATALOG_REPLICAS_MAX];
+    const struct lg_catalog_snapshot *s;
+    struct world w;
+
+    (void)state;
+    world_up_deaf(&w, "/replicas");
+    put(&w, LG_META_CREATE, "/assignment/cities_v1", "{\"partitions\":[[\"a_1\"]]}");
+    put(&w, LG_META_CREATE, "/replicas/cities_v1/a_1", "{\"0\":{\"status\":\"COMPLETED\"}}");
+    put(&w, LG_META_CREATE, "/instances/a_1", "{\"host\":\"a\",\"port\":1}");
+    lg_catalog_stop(w.catalog, stopped, &w);
+    assert_true(lg_sim_run_until(w.sim, is_stopped, &w, LG_SEC));
+    w.stopped = w.shaky.relayed = false; /* Once more, now that all of it is there. */
+    start_catalog(&w);
+    lg_sim_run_us(w.sim, LG_SEC);
+    s = lg_catalog_current(w.catalog);
+    assert_int_equal(lg_catalog_ready(s->topics.data[0], 0, ready), 1);
+    put(&w, LG_META_SET, "/replicas/cities_v1/a_1", "{\"0\":{\"status\":\"STARTED\"}}");
+    s = lg_catalog_current(w.catalog);
+    assert_int_equal(lg_catalog_ready(s->topics.data[0], 0, ready), 1); /* It is deaf indeed. */
+    put(&w, LG_META_REMOVE, "/instances/a_1", NULL);
+    s = lg_catalog_current(w.catalog);
+    assert_int_equal(lg_catalog_ready(s->topics.data[0], 0, ready), 0);
+    put(&w, LG_META_CREATE, "/instances/a_1", "{\"host\":\"a\",\"port\":1}");
+    s = lg_catalog_current(w.catalog);
+    assert_int_equal(s->instances.size, 1);
+    assert_int_equal(lg_catalog_ready(s->topics.data[0], 0, ready), 0);
+    put(&w, LG_META_REMOVE, "/replicas/cities_v1/a_1", NULL);
+    put(&w, LG_META_SET, "/instances/a_1", "{\"host\":\"a\",\"port\":2}");
+    s = lg_catalog_current(w.catalog);
+    assert_int_equal(s->topics.data[0]->partitions[0].count, 0);
+    world_down(&w);
+}
+
 static int quiet(void **state)
 {
     (void)state;
@@ -327,6 +411,7 @@ int main(void)
         cmocka_unit_test(a_change_elsewhere_makes_no_snapshot),
         cmocka_unit_test(the_last_good_snapshot_is_kept_while_reading_fails),
         cmocka_unit_test(it_stops_in_the_middle_of_a_read_and_of_a_pause),
+        cmocka_unit_test(a_server_that_comes_back_is_asked_again),
         cmocka_unit_test(after_a_lost_session_the_last_snapshot_is_kept_for_a_while),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);
