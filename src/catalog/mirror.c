@@ -8,7 +8,6 @@
 #include "base/vec.h"
 #include "lane/mutant.h"
 #include "metastore/meta_names.h"
-#include "metastore/meta_path.h"
 
 #define PAUSE_US (100 * LG_MS)
 
@@ -74,25 +73,24 @@ static void end_if_idle(struct lg_mirror *m)
 /* --- What is to be read. -----------------------------------------------------------------------
  */
 
-static unsigned segments(const char *path)
+static unsigned segments(struct lg_slice path)
 {
     unsigned n = 0;
 
-    for (; *path != 0; path++)
-        n += *path == '/';
+    for (size_t i = 0; i < path.size; i++)
+        n += path.data[i] == '/';
     return n;
 }
 
 /* The node's value when it is a leaf; its children, and so on, when all below it is meant. */
 static void want(struct lg_mirror *m, const struct root *r, struct lg_slice path, bool below)
 {
-    LG_AUTO_STR char *copy = lg_strf("%.*s", LG_FMT(path));
-    unsigned depth = segments(copy) - segments(r->path);
+    unsigned depth = segments(path) - segments(lg_slice_str(r->path));
 
     if (depth == r->depth || (below && depth < r->depth)) {
-        struct wanted w = {NULL, depth == r->depth ? LG_META_GET : LG_META_CHILDREN};
+        struct wanted w = {lg_strf("%.*s", LG_FMT(path)),
+                           depth == r->depth ? LG_META_GET : LG_META_CHILDREN};
 
-        w.path = LG_TAKE(copy);
         LG_VEC_PUSH(&m->wanted, w);
     }
 }
@@ -207,32 +205,18 @@ static void pause_ended(struct lg_timer *timer)
     begin(LG_CONTAINER_OF(timer, struct lg_mirror, pause));
 }
 
-static bool is_below_a_name(const struct root *r, const char *path)
+/* Was anything above the leaves named with all below it? */
+static bool was_listed(const struct root *r)
 {
+    unsigned depth = segments(lg_slice_str(r->path)) + r->depth;
     struct lg_slice name;
     size_t at = 0;
     bool below;
 
-    if (lg_meta_names_are_all(&r->now))
-        return true;
-    while (lg_meta_names_next(&r->now, &at, &name, &below)) {
-        LG_AUTO_STR char *top = lg_strf("%.*s", LG_FMT(name));
-
-        if (below && lg_meta_path_is_below(path, top))
+    while (lg_meta_names_next(&r->now, &at, &name, &below))
+        if (below && segments(name) < depth)
             return true;
-    }
     return false;
-}
-
-static bool has_name_with_below(const struct root *r)
-{
-    struct lg_slice name;
-    size_t at = 0;
-    bool below = false;
-
-    while (!below && lg_meta_names_next(&r->now, &at, &name, &below))
-        continue;
-    return below;
 }
 
 /* Leaves below what was listed anew, and that this round did not see, are gone. */
@@ -243,16 +227,14 @@ static void sweep(struct lg_mirror *m)
     void *seen;
     size_t at = 0;
 
-    if (!has_name_with_below(r))
+    if (!was_listed(r))
         return;
     while (lg_map_next(r->leaves, &at, &path, &seen)) {
         LG_AUTO_STR char *copy = NULL;
 
-        if (seen == (void *)m->round)
+        if (seen == (void *)m->round || !lg_meta_names_cover(&r->now, path))
             continue;
         copy = lg_strf("%.*s", LG_FMT(path));
-        if (!is_below_a_name(r, copy))
-            continue;
         (void)lg_map_remove(r->leaves, lg_slice_str(copy));
         tell_leaf(m, copy, NULL);
     }

@@ -475,6 +475,10 @@ static void report_read(struct report *r, const struct lg_blob *value)
     while (json != NULL && lg_json_next(json, &i, &key, &said))
         if (!read_part(r, key, said))
             report_wrong(r, "a replica of no partition, or without a known status");
+    if (r->parts.size > 0) { /* There are a hundred thousand of them: no room to spare. */
+        r->parts.data = lg_realloc(r->parts.data, r->parts.size * sizeof(struct part));
+        r->parts.capacity = r->parts.size;
+    }
 }
 
 static void report_clear(struct report *r)

@@ -69,6 +69,19 @@ bool lg_meta_names_next(const struct lg_meta_names *names, size_t *at, struct lg
     return true;
 }
 
+bool lg_meta_names_cover(const struct lg_meta_names *names, struct lg_slice path)
+{
+    if (lg_meta_names_are_all(names) || lg_map_get(names->by_path, path) != NULL)
+        return true;
+    while (path.size > 1) {
+        while (path.data[--path.size] != '/')
+            continue;
+        if (lg_map_get(names->by_path, path.size == 0 ? LG_LIT("/") : path) == &with_below)
+            return true;
+    }
+    return false;
+}
+
 void lg_meta_names_move(struct lg_meta_names *names, struct lg_meta_names *from)
 {
     struct lg_slice path;

@@ -25,6 +25,8 @@ bool lg_meta_names_add(struct lg_meta_names *names, const char *path, bool below
 /* The top and everything below. */
 void lg_meta_names_add_all(struct lg_meta_names *names);
 bool lg_meta_names_are_all(const struct lg_meta_names *names);
+/* Was this path named, or one above it with what is below? */
+bool lg_meta_names_cover(const struct lg_meta_names *names, struct lg_slice path);
 /* Adds all of `from`, which is empty afterwards. */
 void lg_meta_names_move(struct lg_meta_names *names, struct lg_meta_names *from);
 /* size_t at = 0; while (lg_meta_names_next(names, &at, &path, &below)) … In the order in which they

@@ -58,6 +58,26 @@ static void what_stands_for_the_top_stands_for_all(void **state)
     lg_meta_names_done(&names);
 }
 
+static void what_is_covered_is_known(void **state)
+{
+    struct lg_meta_names names;
+
+    (void)state;
+    lg_meta_names_init(&names, "/");
+    (void)lg_meta_names_add(&names, "/a/b", true);
+    (void)lg_meta_names_add(&names, "/c", false);
+    assert_true(lg_meta_names_cover(&names, LG_LIT("/a/b")));
+    assert_true(lg_meta_names_cover(&names, LG_LIT("/a/b/c/d")));
+    assert_true(lg_meta_names_cover(&names, LG_LIT("/c")));
+    assert_false(lg_meta_names_cover(&names, LG_LIT("/c/d")));
+    assert_false(lg_meta_names_cover(&names, LG_LIT("/a")));
+    assert_false(lg_meta_names_cover(&names, LG_LIT("/a/bc")));
+    assert_false(lg_meta_names_cover(&names, LG_LIT("/")));
+    lg_meta_names_add_all(&names);
+    assert_true(lg_meta_names_cover(&names, LG_LIT("/x/y")));
+    lg_meta_names_done(&names);
+}
+
 static void more_than_can_be_told_are_all(void **state)
 {
     struct lg_meta_names names, more;
@@ -86,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_lies_below_the_top_is_named_once),
         cmocka_unit_test(what_stands_for_the_top_stands_for_all),
+        cmocka_unit_test(what_is_covered_is_known),
         cmocka_unit_test(more_than_can_be_told_are_all),
     };
 

@@ -4,7 +4,6 @@
 
 #include "base/str.h"
 #include "metastore/meta_names.h"
-#include "metastore/meta_path.h"
 
 #define TOP "/contract"
 
@@ -587,17 +586,7 @@ static void noter_has_read(struct lg_meta_op *op)
 
 static bool is_named(const struct lg_meta_names *names, const char *path)
 {
-    struct lg_slice name;
-    size_t at = 0;
-    bool below;
-
-    while (lg_meta_names_next(names, &at, &name, &below)) {
-        LG_AUTO_STR char *one = lg_strf("%.*s", LG_FMT(name));
-
-        if (strcmp(one, path) == 0 || (below && lg_meta_path_is_below(path, one)))
-            return true;
-    }
-    return false;
+    return lg_meta_names_cover(names, lg_slice_str(path));
 }
 
 static void noter_told(struct lg_meta_watch *watch)
