@@ -5,6 +5,7 @@
 #include "controller/controller.h"
 #include "coord/assignment.h"
 #include "main/cli.h"
+#include "metastore/metastore.h"
 #include "model/names.h"
 #include "model/store.h"
 #include "pushjob/input.h"

@@ -315,6 +315,7 @@ static enum lg_rc bad_paths_and_values_are_refused(const struct run *r, struct l
 {
     const char *bad[] = {"", "contract", TOP "/", TOP "//x", TOP "/./x", TOP "/..", TOP "/\n"};
     LG_AUTO_STR char *long_path = lg_strf("%s/%0*d", TOP, LG_META_PATH_MAX, 0);
+    struct call too_big = {.op = {.kind = LG_META_WRITE, .change_count = 1}};
     struct lg_meta_change big = {LG_META_PUT, TOP "/big", LG_SLICE_NULL, LG_META_ANY_VERSION};
     uint8_t *value = lg_zalloc(LG_META_VALUE_MAX + 1);
     enum lg_rc rc;
@@ -328,8 +329,15 @@ static enum lg_rc bad_paths_and_values_are_refused(const struct run *r, struct l
     }
     rc = change(r, LG_META_PUT, long_path, "x", LG_META_ANY_VERSION, LG_ERR_INVALID, err);
     big.value = lg_slice(value, LG_META_VALUE_MAX + 1);
+    too_big.op.changes = &big;
+    if (rc == LG_OK) {
+        start(r, r->ms, &too_big);
+        rc = finish(r, &too_big, err);
+    }
     if (rc == LG_OK)
-        rc = write_all(r, r->ms, &big, 1, LG_ERR_TOO_LARGE, err);
+        rc = expect_rc(&too_big, "a large value", LG_ERR_TOO_LARGE, err);
+    if (rc == LG_OK && strstr(too_big.op.err.text, "limit metadata_value_bytes") == NULL)
+        rc = lg_error_set(err, LG_ERR_FAILED, "a large value is refused without its limit's name");
     big.value.size--;
     if (rc == LG_OK)
         rc = write_all(r, r->ms, &big, 1, LG_OK, err);

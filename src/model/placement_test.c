@@ -244,6 +244,32 @@ static void numbers_out_of_range_are_refused_by_name(void **state)
     }
 }
 
+/* Three replicas each on servers with long names, all of which move: it fits into one node of the
+ * metadata (limit metadata_value_bytes), and into what ZooKeeper takes by itself. */
+static void a_thousand_partitions_that_move_fit_into_a_node(void **state)
+{
+    static const char *const ids[] = {"lagoon-server-0001.eu-central-1.example.com_8888",
+                                      "lagoon-server-0002.eu-central-1.example.com_8888",
+                                      "lagoon-server-0003.eu-central-1.example.com_8888"};
+    static const char *const wanted[] = {"lagoon-server-0004.eu-central-1.example.com_8888",
+                                         "lagoon-server-0005.eu-central-1.example.com_8888",
+                                         "lagoon-server-0006.eu-central-1.example.com_8888"};
+    LG_SCOPED(lg_placement) p = {0};
+    LG_SCOPED(lg_buf) text = {0};
+    LG_AUTO(lg_json) *json = NULL;
+
+    (void)state;
+    lg_placement_init(&p, 1000, 3);
+    for (uint32_t i = 0; i < p.partitions; i++) {
+        lg_placement_set_ids(&p.parts[i], ids, 3);
+        lg_placement_set_wanted(&p.parts[i], wanted, 3);
+        lg_placement_set_leader(&p.parts[i], ids[0], 1000000);
+    }
+    json = lg_placement_to_json(&p);
+    lg_json_write(&text, json, false);
+    assert_in_range(text.size, 300000, 400000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +279,7 @@ int main(void)
         cmocka_unit_test(what_makes_no_sense_is_refused_with_its_place),
         cmocka_unit_test(too_many_resets_are_refused),
         cmocka_unit_test(a_report_has_defaults_and_is_refused_when_unknown),
+        cmocka_unit_test(a_thousand_partitions_that_move_fit_into_a_node),
         cmocka_unit_test(a_node_record_survives_and_an_unknown_state_is_refused),
         cmocka_unit_test(numbers_out_of_range_are_refused_by_name),
     };

@@ -326,7 +326,9 @@ enum lg_rc lg_meta_tree_change(struct lg_meta_tree *tree, const struct lg_meta_c
     if (rc != LG_OK)
         return rc;
     if (change->value.size > LG_META_VALUE_MAX)
-        return lg_error_set(err, LG_ERR_TOO_LARGE, "%s: a value of %zu bytes, at most %zu",
+        return lg_error_set(err, LG_ERR_TOO_LARGE,
+                            "the value for %s has %zu bytes, at most %zu (limit "
+                            "metadata_value_bytes): fewer partitions, replicas or schemas",
                             change->path, change->value.size, LG_META_VALUE_MAX);
     next = lg_meta_tree_share(tree);
     rc = apply(&next, change, session, &teller, err);

@@ -204,8 +204,9 @@ static enum lg_rc check_write(const struct lg_zk_session *s, struct lg_meta_op *
             return rc;
         if (c->value.size > LG_META_VALUE_MAX)
             return lg_error_set(&op->err, LG_ERR_TOO_LARGE,
-                                "the value for %s has %zu bytes, at most %zu", c->path,
-                                c->value.size, LG_META_VALUE_MAX);
+                                "the value for %s has %zu bytes, at most %zu (limit "
+                                "metadata_value_bytes): fewer partitions, replicas or schemas",
+                                c->path, c->value.size, LG_META_VALUE_MAX);
         bytes += c->value.size;
     }
     op->failed_at = op->change_count;

@@ -15,18 +15,20 @@
  *             is checked by the multi itself, and read again when it no longer holds, at most
  *             LG_METASTORE_ZK_ATTEMPTS_MAX times (LG_ERR_BUSY).
  *   Reads.    As ZooKeeper has them: of the server that the session is connected to, which may be
- *             behind the others by the time the ensemble takes to agree. A watch tells when it has
- *             caught up.
+ *             behind the others by the time the ensemble takes to agree. It has caught up with what
+ *             a watch names.
  *   Sessions. The session counts as lost when ZooKeeper says so or, earlier, when ZooKeeper has
  *             not answered for the session timeout, counted from the moment at which the last
  *             request that was answered had been sent: so we know before the others see our
  *             ephemeral nodes vanish. A session that counts as lost is never used again, even if
  *             ZooKeeper would still take it: it is closed, and a new one is opened. Each has a
  *             higher epoch than the one before.
- *   Watches.  Two of ZooKeeper's one-shot watches per node, set again by the reads that look at the
- *             state, so nothing between two of them is lost. As the client sends all paths in one
- *             packet when it reconnects, they are bounded by `packet_bytes_max` (some 7,000 nodes
- *             in a packet of 1 MiB). Beyond, watches are told every LG_METASTORE_ZK_POLL_MS.
+ *   Watches.  One persistent recursive watch on the root, over a connection and session of its own
+ *             (zk_events.h), tells of every change below it; those that concern a watch of the port
+ *             are named to it after a sync, at most every 10 ms. So watches cost no reads, neither
+ *             to set nor to keep, however many nodes there are. When that connection comes back,
+ *             everything counts as changed; while it is away for longer than
+ *             LG_METASTORE_ZK_POLL_MS, so it does as often.
  *   Sizes.    ZooKeeper takes packets of jute.maxbuffer bytes, 1,048,575 unless configured. A
  *             larger WRITE is refused with LG_ERR_TOO_LARGE before it is sent. For values of
  *             LG_META_VALUE_MAX set jute.maxbuffer on every server, and `packet_bytes_max` here, to
