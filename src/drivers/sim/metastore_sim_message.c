@@ -4,6 +4,10 @@
 #include "drivers/sim/metastore_sim_impl.h"
 
 #define HELD_US (20 * LG_MS) /* How often a cut is looked at. */
+/* Whoever is told may be told late, as by a server of ZooKeeper that is behind the others: nobody
+ * may rely on all to know at once. */
+#define LATE_ONE_IN 4
+#define LATE_MAX_US (100 * LG_MS)
 #define ITSELF '='
 #define WITH_BELOW '/'
 
@@ -117,6 +121,8 @@ void lg_meta_send(struct lg_meta_way *w, struct lg_meta_message *take_m)
     uint64_t due_us = lg_sim_now_us(net->sim) + net->delay_min_us;
 
     due_us += span == 0 ? 0 : lg_sim_rand_below(net->sim, span);
+    if (take_m->kind == LG_MM_CHANGED && span > 0 && lg_sim_rand_below(net->sim, LATE_ONE_IN) == 0)
+        due_us += lg_sim_rand_below(net->sim, LATE_MAX_US);
     take_m->due_us = w->last_due_us = LG_MAX(due_us, w->last_due_us);
     take_m->incarnation = w->up ? 0 : w->link->proxy_incarnation;
     lg_list_push_back(&w->messages, &take_m->link);
