@@ -1,6 +1,6 @@
 /* Every limit of `lagoon limits` is passed once, and whoever refuses names it. The two that take a
- * thousand pushes or schemas are passed in model/store_test.c, that on what one node of the metadata
- * holds in metastore/metastore_contract.c. */
+ * thousand pushes or schemas are passed in model/store_test.c, that on what one node of the
+ * metadata holds in metastore/metastore_contract.c. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/socket.h>
