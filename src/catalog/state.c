@@ -52,6 +52,7 @@ struct lg_catalog_state {
     /* Of struct lg_catalog_store, topic, instance, char (the URL), lg_catalog_controller. */
     struct directory stores, topics, instances, routers, controllers;
     struct lg_map *junk; /* paths */
+    bool left_out;       /* The node that is put now makes no sense. */
     bool changed, instances_changed, stores_moved, topics_moved;
     uint64_t serial;
     /* Of the last snapshot. */
@@ -147,9 +148,10 @@ static void index_put(struct lg_catalog_index *x, const char *name, size_t place
 /* --- Nodes that make no sense. -----------------------------------------------------------------
  */
 
-/* It stops nobody: it is left out, counted, and told once. */
+/* It stops nobody: it is left out, counted, and told once until it makes sense again. */
 static void leave_out(struct lg_catalog_state *s, const char *path, const char *reason)
 {
+    s->left_out = true;
     if (lg_map_put(s->junk, lg_slice_str(path), s) == NULL)
         lg_log(LG_LOG_ERROR, "catalog_node_unreadable", "path=%s reason=\"%s\"", path, reason);
 }
@@ -172,7 +174,6 @@ static struct lg_json *node_json(struct lg_catalog_state *s, const char *path,
     struct lg_json *json = NULL;
     struct lg_error err = {0};
 
-    makes_sense(s, path);
     if (value == NULL)
         return NULL;
     if (value->bytes.size == 0)
@@ -213,7 +214,6 @@ static struct lg_catalog_store *store_parse(struct lg_catalog_state *state, cons
     struct lg_error err = {0};
     enum lg_rc rc;
 
-    makes_sense(state, path);
     if (value == NULL || value->bytes.size == 0)
         return NULL;
     s = lg_new(struct lg_catalog_store);
@@ -529,7 +529,6 @@ static void put_report(struct lg_catalog_state *s, const char *path, const struc
     t = topic_of(s, name);
     i = instance_of(s, id);
     r = report_of(t, i);
-    makes_sense(s, path);
     if (r == NULL && value != NULL) {
         r = lg_new(struct report);
         r->topic = t;
@@ -824,7 +823,11 @@ void lg_catalog_state_put(struct lg_catalog_state *s, enum lg_catalog_root root,
     };
 
     s->changed = true;
+    s->left_out = false;
     put[root](s, path, value);
+    /* A report that is there is judged together with its topic. */
+    if (!s->left_out && (root != LG_CATALOG_REPLICAS || value == NULL))
+        makes_sense(s, path);
 }
 
 bool lg_catalog_state_changed(const struct lg_catalog_state *s)

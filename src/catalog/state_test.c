@@ -167,6 +167,54 @@ static void nodes_make_sense_again(void **state)
     lg_catalog_state_free(s);
 }
 
+static unsigned lines; /* of the log */
+
+static void count_line(void *ctx, enum lg_log_level level, const char *line)
+{
+    (void)ctx;
+    (void)level;
+    lines += strstr(line, "catalog_node_unreadable") != NULL;
+}
+
+/* However often it is read, and whatever junk follows. */
+static void junk_is_told_once_until_it_makes_sense(void **state)
+{
+    static const char *const junk[] = {"noise", "{", "[1,2]", "{\"url\":7,\"port\":-1}"};
+    static const char *const paths[] = {
+        [LG_CATALOG_STORES] = "/stores/s",
+        [LG_CATALOG_INSTANCES] = "/instances/x_1",
+        [LG_CATALOG_ASSIGNMENT] = "/assignment/z_v1",
+        [LG_CATALOG_REPLICAS] = "/replicas/x_v1/b_1",
+        [LG_CATALOG_ROUTERS] = "/routers/r",
+        [LG_CATALOG_CONTROLLERS] = "/controllers/c",
+    };
+    struct lg_catalog_state *s = two_topics();
+
+    (void)state;
+    lg_log_set_level(LG_LOG_ERROR);
+    lg_log_set_sink(count_line, NULL);
+    lines = 0;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(junk); i++) {
+        struct lg_catalog_snapshot *snapshot;
+
+        for (size_t root = 0; root < LG_CATALOG_ROOTS; root++)
+            put(s, (enum lg_catalog_root)root, paths[root], junk[i]);
+        snapshot = lg_catalog_state_snapshot(s);
+        assert_int_equal(snapshot->junk, LG_CATALOG_ROOTS);
+        lg_catalog_snapshot_unref(snapshot);
+    }
+    assert_int_equal(lines, LG_CATALOG_ROOTS);
+    put(s, LG_CATALOG_ROUTERS, "/routers/r", "{\"url\":\"u\"}");
+    put(s, LG_CATALOG_ROUTERS, "/routers/r", "noise");
+    assert_int_equal(lines, LG_CATALOG_ROOTS + 1);
+    for (size_t root = 0; root < LG_CATALOG_ROOTS; root++)
+        put(s, (enum lg_catalog_root)root, paths[root], NULL);
+    lg_catalog_snapshot_unref(lg_catalog_state_snapshot(s));
+    lg_log_set_sink(NULL, NULL);
+    lg_log_set_level(LG_LOG_OFF);
+    lg_catalog_state_free(s);
+}
+
 static void count_path(void *ctx, const char *path)
 {
     lg_buf_appendf(ctx, "%s ", path);
@@ -202,6 +250,7 @@ int main(void)
         cmocka_unit_test(an_instance_that_moves_keeps_its_place),
         cmocka_unit_test(topics_come_and_go),
         cmocka_unit_test(nodes_make_sense_again),
+        cmocka_unit_test(junk_is_told_once_until_it_makes_sense),
         cmocka_unit_test(reports_of_an_instance_are_known),
     };
 
