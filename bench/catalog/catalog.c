@@ -66,7 +66,7 @@ static void counting_unwatch(struct lg_metastore *ms, struct lg_meta_watch *watc
 }
 
 static const struct lg_metastore_ops counting_ops = {"counting", counting_submit, counting_watch,
-                                                     counting_unwatch};
+                                                     counting_unwatch, NULL};
 
 static struct world {
     struct lg_sim *sim;

@@ -61,7 +61,7 @@ static void counting_unwatch(struct lg_metastore *ms, struct lg_meta_watch *watc
 }
 
 static const struct lg_metastore_ops counting_ops = {"counting", counting_submit, counting_watch,
-                                                     counting_unwatch};
+                                                     counting_unwatch, NULL};
 
 /* --- The world. --------------------------------------------------------------------------------
  */
