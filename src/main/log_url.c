@@ -3,9 +3,8 @@
 #include "base/str.h"
 #include "drivers/kafka/kafka.h"
 #include "drivers/loghttp/loghttp.h"
-#include "main/cli.h"
+#include "main/secret_file.h"
 
-#define PASSWORD_BYTES_MAX ((size_t)1024)
 #define SETTINGS_MAX 8u
 #define LOGHTTP_SCHEME "lagoon+"
 
@@ -18,19 +17,6 @@ struct lg_log_url {
     struct lg_task task;
 };
 
-/* The first line of the file; the caller owns it. */
-static enum lg_rc read_password(const char *path, char **out, struct lg_error *err)
-{
-    LG_SCOPED(lg_buf) text = {0};
-
-    if (lg_cli_read_file(path, PASSWORD_BYTES_MAX, &text, err) != LG_OK)
-        return lg_error_wrap(err, "sasl.password.file");
-    lg_buf_append_byte(&text, '\n');
-    *out = lg_strndup((const char *)text.data,
-                      (size_t)((uint8_t *)memchr(text.data, '\n', text.size) - text.data));
-    return LG_OK;
-}
-
 static enum lg_rc open_kafka(const struct lg_log_url_options *o, struct lg_kafka **out,
                              struct lg_error *err)
 {
@@ -41,7 +27,8 @@ static enum lg_rc open_kafka(const struct lg_log_url_options *o, struct lg_kafka
 
     if (k != NULL) {
         if (k->sasl_password_file != NULL &&
-            read_password(k->sasl_password_file, &password, err) != LG_OK)
+            lg_secret_file_read("sasl.password.file", k->sasl_password_file, &password, err) !=
+                LG_OK)
             return err->rc;
         all[0] = (struct lg_kafka_setting){"security.protocol", k->security_protocol};
         all[1] = (struct lg_kafka_setting){"sasl.mechanism", k->sasl_mechanism};

@@ -183,8 +183,9 @@ enum lg_rc lg_main_options_check(const struct lg_main_options *o, struct lg_erro
     return lg_common_options_check(&o->common, o->host, err);
 }
 
-/* Is it a directory that we may write into? What does not exist yet is asked of its parent. */
-bool lg_options_is_writable(const char *path)
+/* May this user write the file or directory, or make it? What does not exist yet is asked of its
+ * parent. */
+static bool is_writable(const char *path)
 {
     LG_AUTO_STR char *at = lg_strdup(path);
 
@@ -200,6 +201,18 @@ bool lg_options_is_writable(const char *path)
     return access(at, W_OK) == 0;
 }
 
+void lg_options_warn_folder(const char *key, const char *path,
+                            void (*warn)(void *ctx, const char *name, const char *sentence),
+                            void *ctx)
+{
+    struct stat st;
+
+    if (path != NULL && stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        warn(ctx, key, "it is a file, not a directory");
+    else if (path != NULL && !is_writable(path))
+        warn(ctx, key, "the directory cannot be written by this user");
+}
+
 void lg_common_options_warn(const struct lg_common_options *o, const char *host,
                             void (*warn)(void *ctx, const char *name, const char *sentence),
                             void *ctx)
@@ -210,8 +223,7 @@ void lg_common_options_warn(const struct lg_common_options *o, const char *host,
         warn(ctx, "insecure", "everybody who reaches the ports may read, push and delete");
     if (o->log_file != NULL && strcmp(o->log_to, "file") != 0)
         warn(ctx, "log_file", "it is not used: log_to is not file");
-    if (o->log_file != NULL && strcmp(o->log_to, "file") == 0 &&
-        !lg_options_is_writable(o->log_file))
+    if (o->log_file != NULL && strcmp(o->log_to, "file") == 0 && !is_writable(o->log_file))
         warn(ctx, "log_file", "the file cannot be written by this user");
     if (o->shutdown_grace > 90000)
         warn(ctx, "shutdown_grace",
@@ -226,8 +238,7 @@ void lg_main_options_warn(const struct lg_main_options *o,
     uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 
     lg_common_options_warn(&o->common, o->host, warn, ctx);
-    if (o->data != NULL && !lg_options_is_writable(o->data))
-        warn(ctx, "data", "the directory cannot be written by this user");
+    lg_options_warn_folder("data", o->data, warn, ctx);
     if (o->block_cache > memory / 2)
         warn(ctx, "block_cache", "it is over half of this machine's memory");
 }

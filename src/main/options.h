@@ -60,8 +60,10 @@ LG_MUST_CHECK enum lg_rc lg_common_options_check(const struct lg_common_options 
 void lg_common_options_warn(const struct lg_common_options *o, const char *host,
                             void (*warn)(void *ctx, const char *name, const char *sentence),
                             void *ctx);
-/* May this user write the file or directory, or make it? */
-bool lg_options_is_writable(const char *path);
+/* Warns of a directory (NULL: none is given) that this user cannot write, or that is a file. */
+void lg_options_warn_folder(const char *key, const char *path,
+                            void (*warn)(void *ctx, const char *name, const char *sentence),
+                            void *ctx);
 
 /* "ingest=debug,router=warn" as the log takes it. LG_ERR_INVALID names the part. */
 LG_MUST_CHECK enum lg_rc lg_main_options_log_levels(const char *text, struct lg_log_levels *out,

@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include "base/host_list.h"
 #include "base/str.h"
 #include "main/cli.h"
+#include "main/secret_file.h"
+#include "metastore/meta_path.h"
 
 /* --- Tables. ---------------------------------------------------------------------------------- */
 #define COMMON(name, ...)                                                                          \
@@ -89,11 +92,26 @@ static enum lg_rc check_instance_name(struct lg_slice text, struct lg_error *err
 /* "/lagoon": begins with a slash and does not end in one. */
 static enum lg_rc check_root(struct lg_slice text, struct lg_error *err)
 {
+    LG_AUTO_STR char *path = lg_strndup((const char *)text.data, text.size);
+
     if (text.size > 1 && text.data[0] == '/' && text.data[text.size - 1] != '/')
-        return LG_OK;
+        return lg_meta_path_check(path, err);
     return lg_error_set(err, LG_ERR_INVALID,
-                        "'%.*s' is no node: it must begin with a slash and go on, as in /lagoon",
-                        (int)text.size, (const char *)text.data);
+                        "'%s' is no node: it must begin with a slash and go on, as in /lagoon",
+                        path);
+}
+
+/* "zk1:2181,zk2:2181/path" */
+static enum lg_rc check_zookeeper(struct lg_slice text, struct lg_error *err)
+{
+    struct lg_slice servers, path;
+
+    lg_host_list_split(text, &servers, &path);
+    if (lg_host_list_check(servers, "zk1:2181", err) != LG_OK)
+        return err->rc;
+    if (path.size == 0 || check_root(path, err) == LG_OK)
+        return LG_OK;
+    return lg_error_wrap(err, "the path behind the servers");
 }
 
 static enum lg_rc check_text(const struct lg_option *o, struct lg_slice text, struct lg_error *err)
@@ -108,6 +126,10 @@ static enum lg_rc check_text(const struct lg_option *o, struct lg_slice text, st
         return check_instance_name(text, err);
     if (strcmp(o->name, "zookeeper.root") == 0)
         return check_root(text, err);
+    if (strcmp(o->name, "zookeeper.address") == 0)
+        return check_zookeeper(text, err);
+    if (strcmp(o->name, "kafka.bootstrap.servers") == 0)
+        return lg_host_list_check(text, "kafka1:9092", err);
     if (strcmp(o->name, "security.protocol") == 0 &&
         !is_one_of(text, protocols, LG_ARRAY_SIZE(protocols)))
         return lg_error_set(err, LG_ERR_INVALID,
@@ -161,14 +183,10 @@ static enum lg_rc check_cluster(const struct lg_role_options *o, struct lg_error
     return rc;
 }
 
-static enum lg_rc check_kafka(const struct lg_role_options *o, const char *bootstrap,
-                              struct lg_error *err)
+enum lg_rc lg_role_check_kafka(const struct lg_role_options *o, struct lg_error *err)
 {
     bool sasl = strncmp(o->security_protocol, "sasl_", 5) == 0;
 
-    if (need(bootstrap, "kafka.bootstrap.servers",
-             "where is Kafka? host:port, with commas between several", err) != LG_OK)
-        return err->rc;
     if (sasl && o->sasl_mechanism == NULL)
         return lg_error_set(err, LG_ERR_INVALID,
                             "security.protocol = %s needs sasl.mechanism: PLAIN, SCRAM-SHA-256, "
@@ -188,6 +206,15 @@ static enum lg_rc check_kafka(const struct lg_role_options *o, const char *boots
         return lg_error_set(err, LG_ERR_INVALID,
                             "ssl.certificate.location and ssl.key.location go together");
     return LG_OK;
+}
+
+static enum lg_rc check_kafka(const struct lg_role_options *o, const char *bootstrap,
+                              struct lg_error *err)
+{
+    if (need(bootstrap, "kafka.bootstrap.servers",
+             "where is Kafka? host:port, with commas between several", err) != LG_OK)
+        return err->rc;
+    return lg_role_check_kafka(o, err);
 }
 
 static enum lg_rc check_controller(const void *values, struct lg_error *err)
@@ -236,6 +263,19 @@ static void warn_role(const void *values, lg_option_warned warn, void *ctx)
     const struct lg_role_options *o = values;
 
     lg_common_options_warn(&o->common, o->listen_host, warn, ctx);
+    lg_secret_file_warn("zookeeper.digest.file", o->zookeeper_digest_file, warn, ctx);
+}
+
+void lg_role_warn_kafka(const struct lg_role_options *o, lg_option_warned warn, void *ctx)
+{
+    bool tls = strstr(o->security_protocol, "ssl") != NULL;
+
+    lg_secret_file_warn("sasl.password.file", o->sasl_password_file, warn, ctx);
+    lg_secret_file_warn("ssl.key.location", o->ssl_key_location, warn, ctx);
+    if (!tls && o->ssl_ca_location != NULL)
+        warn(ctx, "ssl.ca.location", "it is not used: security.protocol is not ssl or sasl_ssl");
+    if (!tls && o->sasl_mechanism != NULL && strcmp(o->sasl_mechanism, "PLAIN") == 0)
+        warn(ctx, "sasl.mechanism", "the password goes over the network as it is, without TLS");
 }
 
 static void warn_controller(const void *values, lg_option_warned warn, void *ctx)
@@ -243,6 +283,7 @@ static void warn_controller(const void *values, lg_option_warned warn, void *ctx
     const struct lg_role_options *o = values;
 
     warn_role(values, warn, ctx);
+    lg_role_warn_kafka(o, warn, ctx);
     if (o->kafka_replication_factor == 1)
         warn(ctx, "kafka.replication.factor",
              "the loss of one broker loses what the servers have not yet taken in");
@@ -256,8 +297,8 @@ static void warn_server(const void *values, lg_option_warned warn, void *ctx)
     uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 
     warn_role(values, warn, ctx);
-    if (o->data != NULL && !lg_options_is_writable(o->data))
-        warn(ctx, "data.base.path", "the directory cannot be written by this user");
+    lg_role_warn_kafka(o, warn, ctx);
+    lg_options_warn_folder("data.base.path", o->data, warn, ctx);
     if (o->block_cache > memory / 2)
         warn(ctx, "rocksdb.block.cache.size.in.bytes", "it is over half of this machine's memory");
 }

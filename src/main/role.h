@@ -40,6 +40,11 @@ extern const struct lg_option_table lg_kafka_options_table;
 
 extern const struct lg_role lg_role_standalone, lg_role_controller, lg_role_router, lg_role_server;
 
+/* What is wrong with the options of options_kafka.def together: LG_ERR_INVALID; and what is allowed
+ * but hardly meant. */
+LG_MUST_CHECK enum lg_rc lg_role_check_kafka(const struct lg_role_options *o, struct lg_error *err);
+void lg_role_warn_kafka(const struct lg_role_options *o, lg_option_warned warn, void *ctx);
+
 /* NULL: no such role. */
 const struct lg_role *lg_role_find(const char *name);
 /* Of the verb that runs it; NULL for other verbs. */

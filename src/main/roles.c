@@ -3,30 +3,31 @@
 #include <stdio.h>
 
 #include "base/health.h"
+#include "base/host_list.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/zookeeper/metastore_zk.h"
-#include "main/cli.h"
+#include "main/secret_file.h"
 
 #define READY_PAUSE_US (5 * LG_MS)
-#define DIGEST_BYTES_MAX ((size_t)1024)
 #define CLUSTERS_SHOWN_MAX 20u
 #define KAFKA_ASK_US (10 * LG_SEC) /* between two questions whether it is there, and for each */
 
 /* --- ZooKeeper. ------------------------------------------------------------------------------- */
-/* The first line of a file. */
-static enum lg_rc read_line(const char *path, char **out, struct lg_error *err)
+/* "user:password" */
+static enum lg_rc read_digest(const struct lg_role_options *o, char **out, struct lg_error *err)
 {
-    LG_SCOPED(lg_buf) text = {0};
-    enum lg_rc rc = lg_cli_read_file(path, DIGEST_BYTES_MAX, &text, err);
+    const char *path = o->zookeeper_digest_file;
 
-    if (rc != LG_OK)
-        return rc;
-    lg_buf_append_byte(&text, '\n');
-    *out = lg_strndup((const char *)text.data,
-                      (size_t)((uint8_t *)memchr(text.data, '\n', text.size) - text.data));
-    return LG_OK;
+    if (path == NULL)
+        return LG_OK;
+    if (lg_secret_file_read("zookeeper.digest.file", path, out, err) != LG_OK)
+        return err->rc;
+    if ((*out)[0] != ':' && strchr(*out, ':') != NULL)
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_INVALID,
+                        "zookeeper.digest.file: the first line of %s is not user:password", path);
 }
 
 static enum lg_rc open_session(const struct lg_roles *r, const char *root, struct lg_lane *lane,
@@ -34,14 +35,19 @@ static enum lg_rc open_session(const struct lg_roles *r, const char *root, struc
 {
     const struct lg_role_options *o = r->o;
     LG_AUTO_STR char *digest = NULL;
+    LG_AUTO_STR char *servers = NULL;
+    LG_AUTO_STR char *path = NULL;
+    struct lg_slice hosts, chroot;
 
-    if (o->zookeeper_digest_file != NULL &&
-        read_line(o->zookeeper_digest_file, &digest, err) != LG_OK)
-        /* Not LG_ERR_NOT_FOUND: that is what a cluster is that is not there. */
-        return lg_error_set(err, LG_ERR_INVALID, "zookeeper.digest.file: %s", err->text);
+    if (read_digest(o, &digest, err) != LG_OK)
+        return err->rc;
+    /* "h:1,h:2/path": all lies below the path, which to us is a part of the root. */
+    lg_host_list_split(lg_slice_str(o->zookeeper_address), &hosts, &chroot);
+    servers = lg_strndup((const char *)hosts.data, hosts.size);
+    path = lg_strf("%.*s%s", LG_FMT(chroot), root);
     return lg_metastore_zk_open(
-        &(struct lg_metastore_zk_options){.address = o->zookeeper_address,
-                                          .root = root,
+        &(struct lg_metastore_zk_options){.address = servers,
+                                          .root = path,
                                           .digest = digest,
                                           .session_ms = (unsigned)o->zookeeper_session_timeout,
                                           .connect_ms = (unsigned)o->start_timeout,

@@ -135,9 +135,24 @@ static void warned(void *ctx, const char *name, const char *sentence)
     r->warning_count++;
 }
 
-/* A flag or the environment may say what the file does not: then it is not missing here. */
-static void fill_elsewhere(const struct lg_role *role, void *values)
+static void missing(struct report *r, const struct lg_option *o)
 {
+    LG_SCOPED(lg_buf) flag = {0};
+    LG_AUTO_STR char *sentence = NULL;
+
+    lg_option_append_flag(&flag, o);
+    sentence = lg_strf("is missing: the %s needs `%s = %s` here, or as --%.*s", r->role->name,
+                       o->name, o->example, LG_FMT(lg_buf_slice(&flag)));
+    add_about(r, &r->warnings, o->name, sentence);
+    r->warning_count++;
+}
+
+/* A flag or the environment may say what the file does not: then it is not missing there, so it is
+ * no fault of the file. A standalone is told its directory by a flag as a rule. */
+static void fill_elsewhere(struct report *r, void *values)
+{
+    const struct lg_role *role = r->role;
+
     for (size_t i = 0; role->elsewhere[i] != NULL; i++) {
         const struct lg_option *o = lg_option_find(role->table, role->elsewhere[i]);
         LG_SCOPED(lg_buf) text = {0};
@@ -146,9 +161,12 @@ static void fill_elsewhere(const struct lg_role *role, void *values)
         if (o == NULL)
             continue;
         lg_option_format(&text, o, values);
-        if (text.size == 0 &&
-            lg_option_set(role->table, values, role->elsewhere[i], LG_LIT("x"), &err) != LG_OK)
-            assert(false && "any text will do for it");
+        if (text.size != 0)
+            continue;
+        if (role != &lg_role_standalone)
+            missing(r, o);
+        if (lg_option_set(role->table, values, o->name, lg_slice_str(o->example), &err) != LG_OK)
+            assert(false && "an example is a value");
     }
 }
 
@@ -167,7 +185,7 @@ static void check_together(struct report *r)
         add_about(r, &r->errors, "config", "a configuration file cannot name another");
         r->error_count++;
     }
-    fill_elsewhere(role, values);
+    fill_elsewhere(r, values);
     if (role->check(values, &err) != LG_OK) {
         add_about(r, &r->errors, NULL, err.text);
         r->error_count++;

@@ -353,6 +353,11 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
     return LG_OK;
 }
 
+static void kafka_warned(void *ctx, const char *name, const char *sentence)
+{
+    (void)fprintf(stderr, "warning: %s: %s: %s\n", (const char *)ctx, name, sentence);
+}
+
 /* What --kafka-config says of how Kafka is spoken to. */
 static enum lg_rc load_kafka(struct push *push, struct lg_error *err)
 {
@@ -365,9 +370,14 @@ static enum lg_rc load_kafka(struct push *push, struct lg_error *err)
     if (path == NULL)
         return LG_OK;
     rc = lg_cli_read_file(path, LG_OPTION_FILE_BYTES_MAX, &text, err);
-    return rc == LG_OK ? lg_options_parse_file(&lg_kafka_options_table, &push->kafka,
-                                               lg_buf_slice(&text), path, err)
-                       : rc;
+    if (rc == LG_OK)
+        rc = lg_options_parse_file(&lg_kafka_options_table, &push->kafka, lg_buf_slice(&text), path,
+                                   err);
+    if (rc == LG_OK && lg_role_check_kafka(&push->kafka, err) != LG_OK)
+        rc = lg_error_wrap(err, "%s", path);
+    if (rc == LG_OK)
+        lg_role_warn_kafka(&push->kafka, kafka_warned, (void *)(uintptr_t)path);
+    return rc;
 }
 
 /* "<start in ms>_<random>", as Venice's push job names itself. */

@@ -40,6 +40,26 @@ static void client_error(rd_kafka_t *rk, int code, const char *reason, void *opa
            rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);
 }
 
+/* Of the clients whose opaque is the log itself; they make the first contact. "Disconnected while
+ * requesting ApiVersion: might be caused by incorrect security.protocol configuration" is what
+ * librdkafka says of a listener that speaks another protocol; a broker that goes down may look the
+ * same, so this alone proves nothing. */
+static void first_contact_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    struct lg_kafka *k = opaque;
+    bool proves = code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL;
+
+    client_error(rk, code, reason, opaque);
+    if (!proves &&
+        (code != RD_KAFKA_RESP_ERR__TRANSPORT || (strstr(reason, "security.protocol") == NULL &&
+                                                  strstr(reason, "PLAINTEXT broker") == NULL)))
+        return;
+    (void)pthread_mutex_lock(&k->lock);
+    k->turned = (rd_kafka_resp_err_t)code;
+    (void)snprintf(k->turned_text, sizeof k->turned_text, "%s", reason);
+    (void)pthread_mutex_unlock(&k->lock);
+}
+
 static enum lg_rc set(rd_kafka_conf_t *conf, const char *name, const char *value,
                       struct lg_error *err)
 {
@@ -152,6 +172,8 @@ enum lg_rc k_client_new(struct lg_kafka *k, rd_kafka_type_t type, bool idempoten
         rd_kafka_conf_destroy(conf);
         return rc;
     }
+    if (!idempotent)
+        rd_kafka_conf_set_error_cb(conf, first_contact_error);
     if (delivered != NULL)
         rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     rd_kafka_conf_set_opaque(conf, opaque);
@@ -160,6 +182,69 @@ enum lg_rc k_client_new(struct lg_kafka *k, rd_kafka_type_t type, bool idempoten
         return LG_OK;
     rd_kafka_conf_destroy(conf);
     return lg_error_set(err, LG_ERR_INVALID, "the settings of Kafka do not work: %s", reason);
+}
+
+/* --- Who is not let in ---------------------------------------------------------------------- */
+
+static const char *setting(const struct lg_kafka *k, const char *name, const char *otherwise)
+{
+    for (size_t i = 0; i < k->setting_count; i++)
+        if (strcmp(k->settings[i].name, name) == 0)
+            return k->settings[i].value;
+    return otherwise;
+}
+
+void k_met(struct lg_kafka *k)
+{
+    (void)pthread_mutex_lock(&k->lock);
+    k->met = true;
+    k->turned = RD_KAFKA_RESP_ERR_NO_ERROR;
+    (void)pthread_mutex_unlock(&k->lock);
+}
+
+/* Why nobody has let us in, with what is to be looked at. False: nothing is known. */
+static bool describe_refusal(struct lg_kafka *k, bool *out_proved, bool *out_met,
+                             struct lg_error *err)
+{
+    const char *protocol = setting(k, "security.protocol", "plaintext");
+    rd_kafka_resp_err_t code;
+    char text[sizeof k->turned_text];
+
+    (void)pthread_mutex_lock(&k->lock);
+    code = k->turned;
+    *out_met = k->met;
+    memcpy(text, k->turned_text, sizeof text);
+    (void)pthread_mutex_unlock(&k->lock);
+    *out_proved = code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL;
+    if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+        lg_error_set(err, LG_ERR_REFUSED,
+                     "Kafka at %s does not let user '%s' in by %s over %s: check sasl.username, "
+                     "sasl.password.file and sasl.mechanism (%s)",
+                     k->servers, setting(k, "sasl.username", ""),
+                     setting(k, "sasl.mechanism", "GSSAPI"), protocol, text);
+    else if (code == RD_KAFKA_RESP_ERR__SSL)
+        lg_error_set(err, LG_ERR_REFUSED,
+                     "no TLS with Kafka at %s over %s: check ssl.ca.location (%s), "
+                     "ssl.certificate.location and the name in Kafka's certificate (%s)",
+                     k->servers, protocol, setting(k, "ssl.ca.location", "those of the system"),
+                     text);
+    else if (code == RD_KAFKA_RESP_ERR__TRANSPORT)
+        lg_error_set(err, LG_ERR_REFUSED,
+                     "Kafka at %s ends each connection that speaks %s: does security.protocol fit "
+                     "that port? (%s)",
+                     k->servers, protocol, text);
+    return code != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool k_turned_away(struct lg_kafka *k, struct lg_error *err)
+{
+    struct lg_error why = {0};
+    bool proved, met;
+
+    if (!describe_refusal(k, &proved, &met, &why) || met || !proved)
+        return false;
+    *err = why;
+    return true;
 }
 
 bool k_may_retry(rd_kafka_resp_err_t code)
@@ -187,7 +272,7 @@ bool k_may_retry(rd_kafka_resp_err_t code)
     }
 }
 
-enum lg_rc k_error(const struct lg_kafka *k, struct lg_error *err, rd_kafka_resp_err_t code,
+enum lg_rc k_error(struct lg_kafka *k, struct lg_error *err, rd_kafka_resp_err_t code,
                    const char *topic)
 {
     const char *text = rd_kafka_err2str(code);
@@ -244,10 +329,19 @@ enum lg_rc k_error(const struct lg_kafka *k, struct lg_error *err, rd_kafka_resp
     default:
         break;
     }
-    if (k_may_retry(code) || code == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT)
+    if (k_may_retry(code) || code == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT) {
+        struct lg_error why = {0};
+        bool proved, met;
+
+        /* Who was let in before is let in again, once the brokers are what they were. */
+        if (describe_refusal(k, &proved, &met, &why)) {
+            *err = why;
+            return err->rc = met ? LG_ERR_UNAVAILABLE : LG_ERR_REFUSED;
+        }
         return lg_error_set(err, LG_ERR_UNAVAILABLE,
                             "no Kafka broker answers at %s; check kafka.bootstrap.servers (%s)",
                             k->servers, text);
+    }
     return lg_error_set(err, LG_ERR_UNAVAILABLE, "topic %s: Kafka at %s: %s", topic, k->servers,
                         text);
 }

@@ -135,7 +135,10 @@ struct lg_kafka {
     struct lg_list ready; /* Cursors whose queues are no longer empty. */
     pthread_cond_t jobs_come;
     bool closing, jobs_end;
-    struct lg_map *known; /* How many partitions topics have; NULL: of none. */
+    struct lg_map *known;       /* How many partitions topics have; NULL: of none. */
+    bool met;                   /* A broker has answered us. */
+    rd_kafka_resp_err_t turned; /* Why none lets us in, as far as known, and its words. */
+    char turned_text[256];
 
     int wake_fd;
     pthread_t worker, job_threads[K_JOB_THREADS];
@@ -185,9 +188,14 @@ k_client_new(struct lg_kafka *k, rd_kafka_type_t type, bool idempotent, void *op
              void (*delivered)(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque),
              rd_kafka_t **out, struct lg_error *err);
 /* Sets the sentence for a topic (and partition). */
-enum lg_rc k_error(const struct lg_kafka *k, struct lg_error *err, rd_kafka_resp_err_t code,
+enum lg_rc k_error(struct lg_kafka *k, struct lg_error *err, rd_kafka_resp_err_t code,
                    const char *topic);
 bool k_may_retry(rd_kafka_resp_err_t code);
+/* A broker has answered a question. Any thread. */
+void k_met(struct lg_kafka *k);
+/* No broker has let us in yet, and they refuse us for good, by credentials or certificates: sets
+ * the sentence. Any thread. */
+bool k_turned_away(struct lg_kafka *k, struct lg_error *err);
 /* The queue's events write to the worker's descriptor. */
 void k_watch(struct lg_kafka *k, rd_kafka_queue_t *queue);
 

@@ -41,8 +41,15 @@ static void fail(struct k_request *r, rd_kafka_resp_err_t code)
 /* May the step be tried again? */
 static bool again(struct k_request *r, rd_kafka_resp_err_t code)
 {
-    if (!k_may_retry(code) || left_ms(r) < (int)(2 * PAUSE_NS / 1000000)) {
+    bool late = left_ms(r) < (int)(2 * PAUSE_NS / 1000000);
+
+    (void)rd_kafka_poll(r->k->admin, 0); /* Brings what its threads have to tell. */
+    if (!k_may_retry(code) || late) {
         fail(r, code);
+        return false;
+    }
+    if (k_turned_away(r->k, &r->job_err)) {
+        r->job_rc = r->job_err.rc;
         return false;
     }
     rest();
@@ -80,6 +87,7 @@ static rd_kafka_resp_err_t ask_topic(struct k_request *r, struct topic_facts *ou
     rd_kafka_topic_destroy(rkt);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return code;
+    k_met(r->k);
     *out = (struct topic_facts){.brokers = (uint32_t)m->broker_cnt};
     if (m->topic_cnt != 1) {
         code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
@@ -712,7 +720,10 @@ static const struct rd_kafka_metadata *ask_cluster(struct k_request *r, bool all
     do {
         code = rd_kafka_metadata(r->k->admin, all_topics, NULL, &m, LG_MAX(left_ms(r), 1));
     } while (code != RD_KAFKA_RESP_ERR_NO_ERROR && again(r, code));
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? m : NULL;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return NULL;
+    k_met(r->k);
+    return m;
 }
 
 /* The answer holds the brokers, and no topics but those that this client was asked about lately:

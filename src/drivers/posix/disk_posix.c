@@ -411,6 +411,15 @@ static const struct lg_disk_ops ops = {
 
 /* --- Life ----------------------------------------------------------------------------------- */
 
+/* Something else stands in its way. */
+static enum lg_rc needs_folder(const char *root, struct lg_error *err)
+{
+    return lg_error_set(err, LG_ERR_CONFLICT,
+                        "cannot use %s as a data folder: it, or a part of its path, is a file; "
+                        "name a directory, or a place where one can be made",
+                        root);
+}
+
 /* Makes the root and its parents. */
 static enum lg_rc make_root(const char *root, struct lg_error *err)
 {
@@ -420,7 +429,9 @@ static enum lg_rc make_root(const char *root, struct lg_error *err)
         LG_AUTO_STR char *folder = lg_strndup(root, end);
 
         if (mkdir(folder, DIR_MODE) != 0 && errno != EEXIST)
-            return lg_error_errno(err, errno, "cannot make the folder %s", folder);
+            return errno == ENOTDIR
+                       ? needs_folder(root, err)
+                       : lg_error_errno(err, errno, "cannot make the folder %s", folder);
         if (root[end] == '\0')
             break;
     }
@@ -436,6 +447,8 @@ enum lg_rc lg_disk_posix_new(const char *root, struct lg_disk **out, struct lg_e
     if (rc != LG_OK)
         return rc;
     fd = open_retried(AT_FDCWD, root, O_RDONLY | O_DIRECTORY);
+    if (fd < 0 && errno == ENOTDIR)
+        return needs_folder(root, err);
     if (fd < 0)
         return lg_error_set(err, LG_ERR_IO, "cannot use %s as a data folder: %s", root,
                             strerror(errno));

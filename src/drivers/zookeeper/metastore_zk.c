@@ -30,7 +30,7 @@ enum lg_rc lg_zk_session_silence(const struct lg_zk_session *s, struct lg_error 
     if (s->refused)
         return lg_error_set(err, LG_ERR_REFUSED,
                             "ZooKeeper at %s does not take the credentials: check "
-                            "zookeeper.digest",
+                            "zookeeper.digest.file",
                             s->address);
     return lg_error_set(err, LG_ERR_UNAVAILABLE,
                         "ZooKeeper at %s has not answered for %llu s: reads of data go on, changes "
@@ -49,7 +49,7 @@ enum lg_rc lg_zk_error(const struct lg_zk_session *s, int zk_rc, const char *pat
     if (rc == LG_ERR_REFUSED)
         return lg_error_set(err, rc,
                             "ZooKeeper at %s refuses %s%s to these credentials: check "
-                            "zookeeper.digest",
+                            "zookeeper.digest.file",
                             s->address, s->root, path);
     return lg_error_set(err, rc, "ZooKeeper at %s says of %s%s: %s", s->address, s->root, path,
                         lg_zk_text(zk_rc));
@@ -731,7 +731,7 @@ static enum lg_rc connect_first(struct lg_zk_session *s, const struct lg_metasto
     if (state == LG_ZK_REFUSED)
         return lg_error_set(err, LG_ERR_REFUSED,
                             "ZooKeeper at %s does not take the credentials: check "
-                            "zookeeper.digest",
+                            "zookeeper.digest.file",
                             s->address);
     return lg_error_set(err, LG_ERR_UNAVAILABLE,
                         "no ZooKeeper answers at %s after %u.%u s; check zookeeper.address",

@@ -104,13 +104,26 @@ struct lg_zk_handle *lg_zk_handle_new(const struct lg_zk_options *options)
     return h;
 }
 
+/* The client takes the last colon for the port's, and brackets around an IPv6 address for a part of
+ * the name. */
+static char *without_brackets(const char *address)
+{
+    struct lg_buf text = {0};
+
+    for (const char *c = address; *c != '\0'; c++)
+        if (*c != '[' && *c != ']')
+            lg_buf_append_byte(&text, (uint8_t)*c);
+    return lg_buf_take_str(&text);
+}
+
 enum lg_rc lg_zk_handle_open(struct lg_zk_handle *h, struct lg_error *err)
 {
     const char *digest = h->o->digest;
+    LG_AUTO_STR char *address = without_brackets(h->o->address);
     int rc = ZOK;
 
     zoo_set_debug_level(lg_log_wanted(LG_LOG_DEBUG) ? ZOO_LOG_LEVEL_INFO : ZOO_LOG_LEVEL_WARN);
-    h->zh = zookeeper_init2(h->o->address, happened, (int)h->o->session_ms, /* clientid= */ NULL, h,
+    h->zh = zookeeper_init2(address, happened, (int)h->o->session_ms, /* clientid= */ NULL, h,
                             /* flags= */ 0, log_line);
     if (h->zh == NULL)
         return lg_error_set(
@@ -225,10 +238,10 @@ static enum lg_rc root_error(const struct lg_zk_handle *h, const char *path, int
                             "let a controller make it",
                             h->o->address, path);
     if (rc == ZNOAUTH || rc == ZINVALIDACL || rc == ZAUTHFAILED)
-        return lg_error_set(err, LG_ERR_REFUSED,
-                            "ZooKeeper at %s refuses %s to these credentials: check "
-                            "zookeeper.digest",
-                            h->o->address, path);
+        return lg_error_set(
+            err, LG_ERR_REFUSED, "ZooKeeper at %s refuses %s to %s: check zookeeper.digest.file",
+            h->o->address, path,
+            h->o->digest == NULL ? "who has no credentials" : "these credentials (digest)");
     return lg_error_set(err, lg_zk_is_loss(rc) ? LG_ERR_UNAVAILABLE : LG_ERR_FAILED,
                         "ZooKeeper at %s did not answer for %s: %s", h->o->address, path,
                         zerror(rc));
