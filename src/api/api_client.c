@@ -281,8 +281,10 @@ static void finish(struct lg_api_call *call)
                            client->controllers[i].port);
         (void)lg_error_wrap(&call->err, "none of %.*s answers", LG_FMT(lg_buf_slice(&all)));
     }
-    /* "Ask that one" helps nobody once that one has said why it cannot. */
-    if (call->rc == LG_ERR_MISDIRECTED && call->leader_said.rc != LG_OK) {
+    /* "Ask that one" helps nobody once that one has said why it cannot; nor does it that the last
+     * of several questions was cut off. */
+    if ((call->rc == LG_ERR_MISDIRECTED || call->http.rc == LG_ERR_TIMEOUT) &&
+        call->leader_said.rc != LG_OK) {
         call->err = call->leader_said;
         call->rc = call->err.rc;
     }

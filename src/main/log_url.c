@@ -1,5 +1,8 @@
 #include "main/log_url.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "base/str.h"
 #include "drivers/kafka/kafka.h"
 #include "drivers/loghttp/loghttp.h"
@@ -17,6 +20,22 @@ struct lg_log_url {
     struct lg_task task;
 };
 
+/* librdkafka's own sentence does not name the file. */
+static enum lg_rc check_files(const struct lg_role_options *k, struct lg_error *err)
+{
+    const struct {
+        const char *key, *path;
+    } files[] = {{"ssl.ca.location", k->ssl_ca_location},
+                 {"ssl.certificate.location", k->ssl_certificate_location},
+                 {"ssl.key.location", k->ssl_key_location}};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(files); i++)
+        if (files[i].path != NULL && access(files[i].path, R_OK) != 0)
+            return lg_error_set(err, LG_ERR_INVALID, "%s: %s cannot be read: %s", files[i].key,
+                                files[i].path, strerror(errno));
+    return LG_OK;
+}
+
 static enum lg_rc open_kafka(const struct lg_log_url_options *o, struct lg_kafka **out,
                              struct lg_error *err)
 {
@@ -26,6 +45,8 @@ static enum lg_rc open_kafka(const struct lg_log_url_options *o, struct lg_kafka
     size_t count = 0;
 
     if (k != NULL) {
+        if (check_files(k, err) != LG_OK)
+            return err->rc;
         if (k->sasl_password_file != NULL &&
             lg_secret_file_read("sasl.password.file", k->sasl_password_file, &password, err) !=
                 LG_OK)

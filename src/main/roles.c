@@ -229,7 +229,7 @@ static void first_answer(struct lg_pubsub_op *op)
                              "kafka.bootstrap.servers right? (%s)",
                              r->ops->bootstrap(r->o), (unsigned long long)r->o->start_timeout,
                              op->err.text);
-    else if (op->rc != LG_OK)
+    else if (op->rc != LG_OK && op->rc != LG_ERR_REFUSED) /* That one names it. */
         (void)lg_error_wrap(&r->err, "Kafka at %s", r->ops->bootstrap(r->o));
     lg_stage_done(&r->stage);
 }

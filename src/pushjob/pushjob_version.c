@@ -291,6 +291,7 @@ static bool request_again(struct lg_pushjob *job, const struct lg_api_call *call
     if (!is_uncertain(call->rc) || job->cancelled ||
         lg_lane_now_us(job->o.lane) >= job->deadline_us)
         return false;
+    wait_for_log(job, &call->err);
     request(job);
     return true;
 }

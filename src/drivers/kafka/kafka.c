@@ -351,11 +351,12 @@ static void too_late(struct k_request *r)
 {
     struct lg_error err = {0};
 
-    lg_error_set(&err, LG_ERR_UNAVAILABLE,
-                 "%s%s: no Kafka broker answers at %s in time; check kafka.bootstrap.servers",
-                 r->topic[0] == '\0' ? "" : "topic ", r->topic, r->k->servers);
+    if (!k_why_silent(r->k, &err))
+        lg_error_set(&err, LG_ERR_UNAVAILABLE,
+                     "%s%s: no Kafka broker answers at %s in time; check kafka.bootstrap.servers",
+                     r->topic[0] == '\0' ? "" : "topic ", r->topic, r->k->servers);
     lg_health_warn("kafka", false, "no answer from %.150s", r->k->servers);
-    abandon(r, LG_ERR_UNAVAILABLE, &err);
+    abandon(r, err.rc, &err);
 }
 
 /* --- Why is there no answer? ----------------------------------------------------------------

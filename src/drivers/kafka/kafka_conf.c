@@ -47,12 +47,15 @@ static void client_error(rd_kafka_t *rk, int code, const char *reason, void *opa
 static void first_contact_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     struct lg_kafka *k = opaque;
-    bool proves = code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL;
+    /* So ends TLS with who does not speak it, or goes down. */
+    bool is_end = strstr(reason, "unexpected eof") != NULL ||
+                  strstr(reason, "security.protocol") != NULL ||
+                  strstr(reason, "PLAINTEXT broker") != NULL;
 
     client_error(rk, code, reason, opaque);
-    if (!proves &&
-        (code != RD_KAFKA_RESP_ERR__TRANSPORT || (strstr(reason, "security.protocol") == NULL &&
-                                                  strstr(reason, "PLAINTEXT broker") == NULL)))
+    if (is_end)
+        code = RD_KAFKA_RESP_ERR__TRANSPORT;
+    else if (code != RD_KAFKA_RESP_ERR__AUTHENTICATION && code != RD_KAFKA_RESP_ERR__SSL)
         return;
     (void)pthread_mutex_lock(&k->lock);
     k->turned = (rd_kafka_resp_err_t)code;
@@ -168,6 +171,9 @@ enum lg_rc k_client_new(struct lg_kafka *k, rd_kafka_type_t type, bool idempoten
         rc = set_consumer(k, conf, err);
     if (rc == LG_OK && idempotent)
         rc = set_producer(conf, err);
+    /* The one that asks first is also told of connections that end: see first_contact_error. */
+    if (rc == LG_OK && !idempotent && type == RD_KAFKA_PRODUCER)
+        rc = set(conf, "log.connection.close", "true", err);
     if (rc != LG_OK) {
         rd_kafka_conf_destroy(conf);
         return rc;
@@ -247,6 +253,19 @@ bool k_turned_away(struct lg_kafka *k, struct lg_error *err)
     return true;
 }
 
+bool k_why_silent(struct lg_kafka *k, struct lg_error *err)
+{
+    struct lg_error why = {0};
+    bool proved, met;
+
+    if (!describe_refusal(k, &proved, &met, &why))
+        return false;
+    if (met) /* Who was let in before is let in again, once the brokers are what they were. */
+        why.rc = LG_ERR_UNAVAILABLE;
+    *err = why;
+    return true;
+}
+
 bool k_may_retry(rd_kafka_resp_err_t code)
 {
     switch ((int)code) {
@@ -315,7 +334,8 @@ enum lg_rc k_error(struct lg_kafka *k, struct lg_error *err, rd_kafka_resp_err_t
                             topic);
     case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
         return lg_error_set(err, LG_ERR_UNAVAILABLE,
-                            "topic %s: Kafka has fewer live brokers than replicas are asked for",
+                            "topic %s: Kafka has fewer live brokers than replicas are asked for: "
+                            "start brokers, or lower kafka.replication.factor",
                             topic);
     case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
         return lg_error_set(err, LG_ERR_UNAVAILABLE,
@@ -330,14 +350,8 @@ enum lg_rc k_error(struct lg_kafka *k, struct lg_error *err, rd_kafka_resp_err_t
         break;
     }
     if (k_may_retry(code) || code == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT) {
-        struct lg_error why = {0};
-        bool proved, met;
-
-        /* Who was let in before is let in again, once the brokers are what they were. */
-        if (describe_refusal(k, &proved, &met, &why)) {
-            *err = why;
-            return err->rc = met ? LG_ERR_UNAVAILABLE : LG_ERR_REFUSED;
-        }
+        if (k_why_silent(k, err))
+            return err->rc;
         return lg_error_set(err, LG_ERR_UNAVAILABLE,
                             "no Kafka broker answers at %s; check kafka.bootstrap.servers (%s)",
                             k->servers, text);

@@ -196,6 +196,9 @@ void k_met(struct lg_kafka *k);
 /* No broker has let us in yet, and they refuse us for good, by credentials or certificates: sets
  * the sentence. Any thread. */
 bool k_turned_away(struct lg_kafka *k, struct lg_error *err);
+/* Nobody has answered in time, and it is known why: sets the sentence. LG_ERR_REFUSED when nobody
+ * ever has, else LG_ERR_UNAVAILABLE. Any thread. */
+bool k_why_silent(struct lg_kafka *k, struct lg_error *err);
 /* The queue's events write to the worker's descriptor. */
 void k_watch(struct lg_kafka *k, rd_kafka_queue_t *queue);
 

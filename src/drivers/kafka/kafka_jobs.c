@@ -16,6 +16,7 @@
 #define NEW_TOPIC_US (1 * LG_SEC)
 #define KNOWN_TOPICS_MAX 1024u
 #define PAUSE_NS 50000000L
+#define FEW_BROKERS_US (3 * LG_SEC) /* that is told, well before who asked gives up */
 
 static int left_ms(const struct k_request *r)
 {
@@ -41,7 +42,9 @@ static void fail(struct k_request *r, rd_kafka_resp_err_t code)
 /* May the step be tried again? */
 static bool again(struct k_request *r, rd_kafka_resp_err_t code)
 {
-    bool late = left_ms(r) < (int)(2 * PAUSE_NS / 1000000);
+    bool late = left_ms(r) < (int)(2 * PAUSE_NS / 1000000) ||
+                (code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR &&
+                 lg_clock_mono_us() - r->begun_us > FEW_BROKERS_US);
 
     (void)rd_kafka_poll(r->k->admin, 0); /* Brings what its threads have to tell. */
     if (!k_may_retry(code) || late) {
