@@ -54,6 +54,9 @@ struct lg_controller_options {
     uint64_t backup_retention_ms;
     /* The cluster. */
     uint32_t default_replication_factor; /* of new stores that do not say; 0: 1 */
+    /* Live replicas below which a partition is given others before the delay is over, and that no
+     * server's removal may undercut; at most the factor counts. 0: one less than the factor. */
+    uint32_t min_active_replicas;
     /* Of topics: brokers that hold each, and those of them that must have a record before it counts
      * as written. 0: the log's defaults */
     uint16_t topic_replication, topic_min_insync;

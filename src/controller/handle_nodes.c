@@ -268,7 +268,7 @@ static char *held_back_by(const struct lg_controller *c, const struct lg_ctl_top
     const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
     const struct lg_catalog_topic *topic = lg_catalog_topic(s, lg_slice_str(t->name));
     const struct lg_placement_partition *part = &t->placement.parts[p];
-    uint32_t before = 0, after = 0, needed = lg_assignment_min_active(t->placement.factor);
+    uint32_t before = 0, after = 0, needed = lg_ctl_place_min_active(c, t->placement.factor);
 
     for (uint32_t i = 0; i < part->count; i++) {
         bool ready = lg_transition_is_ready(lg_ctl_place_view(s, topic, p, part->ids[i]));

@@ -225,6 +225,7 @@ static void begin_push(struct lg_change *ch)
         .lease_ms = ch->lease_ms,
         .size_bytes = ch->size_bytes,
         .swap_deferred = ch->swap_deferred,
+        .min_active_replicas = (int32_t)ch->c->o.min_active_replicas,
         .now_ms = now_ms,
         .clock_ms = lg_ctl_clock_ms(ch->c),
     };

@@ -99,6 +99,12 @@ static struct lg_transition_view look_at(void *ctx, const char *id)
     return view;
 }
 
+uint32_t lg_ctl_place_min_active(const struct lg_controller *c, uint32_t factor)
+{
+    return c->o.min_active_replicas == 0 ? lg_assignment_min_active(factor)
+                                         : LG_MIN(c->o.min_active_replicas, factor);
+}
+
 bool lg_ctl_place_lacks_servers(const struct lg_ctl_topic *t, uint32_t *out_partition)
 {
     for (uint32_t p = 0; p < t->placement.partitions; p++) {
@@ -326,6 +332,8 @@ static struct lg_assignment_result where_compute(struct where *w, const struct l
         .blink_ms = (int64_t)c->o.blink_ms,
     };
 
+    for (size_t i = 0; i < w->topics.size; i++)
+        w->topics.data[i].min_active = lg_ctl_place_min_active(c, w->topics.data[i].factor);
     return lg_assignment_compute(&in);
 }
 

@@ -50,6 +50,8 @@ void lg_ctl_place_end(void);
 LG_MUST_CHECK enum lg_rc lg_ctl_place_version(struct lg_controller *c, const char *topic,
                                               const struct lg_version *v, struct lg_placement *out,
                                               struct lg_error *err);
+/* How many replicas of a partition must be on live servers (min.active.replica). */
+uint32_t lg_ctl_place_min_active(const struct lg_controller *c, uint32_t factor);
 /* The first partition that has fewer servers than must be active; false: none. */
 bool lg_ctl_place_lacks_servers(const struct lg_ctl_topic *t, uint32_t *out_partition);
 /* What is known of one replica. */

@@ -10,7 +10,7 @@
 #define TOPIC "cities_v1"
 #define PARTITIONS 6
 
-static struct lg_cw *world_of(uint64_t seed, int servers, unsigned factor)
+static struct lg_cw *world_with(uint64_t seed, int servers, unsigned factor, unsigned minimum)
 {
     struct lg_cw *w = lg_cw_start(seed);
     LG_AUTO_STR char *store =
@@ -18,11 +18,19 @@ static struct lg_cw *world_of(uint64_t seed, int servers, unsigned factor)
                 "partition_count=%d&replication_factor=%u",
                 PARTITIONS, factor);
 
+    w->extra.min_active_replicas = minimum;
+    if (minimum != 0)
+        lg_cw_restart(w);
     lg_cw_until_ready(w);
     lg_cw_servers_up(w, servers);
     lg_sim_run_us(w->sim, 11 * LG_SEC); /* A new leader waits so long before it moves anything. */
     assert_int_equal(lg_cw_post(w, "/new_store", store), 200);
     return w;
+}
+
+static struct lg_cw *world_of(uint64_t seed, int servers, unsigned factor)
+{
+    return world_with(seed, servers, factor, 0);
 }
 
 static void server_up(struct lg_cw *w, int n, const char *zone)
@@ -478,6 +486,38 @@ static void a_question_of_several_servers_that_makes_no_sense_is_refused(void **
     lg_cw_free(w);
 }
 
+/* min.active.replica: of three replicas one may be away without more ado; or two, or none. */
+static void a_gone_server_is_replaced_at_once_below_the_active_minimum(void **state)
+{
+    static const struct {
+        unsigned minimum, expected; /* 0: one less than the factor */
+        bool removable, replaced;
+    } cases[] = {{0, 2, true, false}, {3, 3, false, true}, {9, 3, false, true}};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(cases); i++) {
+        struct lg_cw *w = world_with(20 + i, 4, 3, cases[i].minimum);
+        const struct lg_json *replica;
+
+        push(w, 4);
+        assert_int_equal(lg_cw_get(w, "/store?store_name=cities"), 200);
+        assert_int_equal(
+            lg_json_get_int(lg_json_at(lg_json_get(lg_json_get(w->answer, "store"), "versions"), 0),
+                            "minActiveReplicas", -1),
+            cases[i].expected);
+        assert_true(lists(lg_json_at(partitions_of(w), 0), "srv1_88", &replica) ||
+                    lists(lg_json_at(partitions_of(w), 1), "srv1_88", &replica));
+        assert_int_equal(lg_cw_get(w, "/node_removable?storage_node_id=srv1_88"), 200);
+        assert_int_equal(lg_json_get_bool(w->answer, "removable", !cases[i].removable),
+                         cases[i].removable);
+        server_down(w, 1);
+        settle(w, 4);
+        settle(w, 4);
+        assert_int_equal(node_number(w, "srv1_88", "replicas") == 0, cases[i].replaced);
+        lg_cw_free(w);
+    }
+}
+
 static void whether_a_server_may_go_is_told_with_the_reason(void **state)
 {
     struct lg_cw *w = world_of(11, 3, 3);
@@ -550,6 +590,8 @@ int main(void)
         cmocka_unit_test(a_push_that_is_never_complete_fails_in_the_end),
         cmocka_unit_test(which_of_several_servers_may_go_is_told_one_after_the_other),
         cmocka_unit_test(a_question_of_several_servers_that_makes_no_sense_is_refused),
+
+        cmocka_unit_test(a_gone_server_is_replaced_at_once_below_the_active_minimum),
         cmocka_unit_test(whether_a_server_may_go_is_told_with_the_reason),
         cmocka_unit_test(under_replication_is_a_warning_with_numbers),
     };

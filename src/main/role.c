@@ -233,6 +233,12 @@ static enum lg_rc check_controller(const void *values, struct lg_error *err)
                             "kafka.min.in.sync.replicas is %u, but kafka.replication.factor is %u: "
                             "nothing could ever be written",
                             o->kafka_min_isr, o->kafka_replication_factor);
+    if (rc == LG_OK && o->min_active_replica > o->default_replica_factor)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "min.active.replica is %u, but default.replica.factor is %u: there "
+                            "would never be so many; it is 1 to %u, or 0",
+                            o->min_active_replica, o->default_replica_factor,
+                            o->default_replica_factor);
     return rc;
 }
 
@@ -289,6 +295,9 @@ static void warn_controller(const void *values, lg_option_warned warn, void *ctx
              "the loss of one broker loses what the servers have not yet taken in");
     else if (o->kafka_min_isr == o->kafka_replication_factor)
         warn(ctx, "kafka.min.in.sync.replicas", "no push can go on while any broker is away");
+    if (o->min_active_replica != 0 && o->min_active_replica == o->default_replica_factor)
+        warn(ctx, "min.active.replica",
+             "each restart of a server moves its replicas: delay.to.rebalance.ms does not count");
 }
 
 static void warn_server(const void *values, lg_option_warned warn, void *ctx)

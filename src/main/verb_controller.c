@@ -29,6 +29,7 @@ static enum lg_rc start_controller(struct lg_roles *r, struct lg_error *err)
             .failed_keep_ms = o->failed_push_keep,
             .deleted_keep_ms = o->deleted_keep,
             .default_replication_factor = o->default_replica_factor,
+            .min_active_replicas = o->min_active_replica,
             .topic_replication = (uint16_t)o->kafka_replication_factor,
             .topic_min_insync = (uint16_t)o->kafka_min_isr,
             .delay_to_rebalance_ms = o->delay_to_rebalance,

@@ -211,7 +211,9 @@ enum lg_rc lg_store_add_version(struct lg_store *s, const struct lg_store_push *
         .push_type = push->push_type,
         .partition_count = s->partition_count,
         .replication_factor = s->replication_factor,
-        .min_active_replicas = LG_MAX(s->replication_factor - 1, 1),
+        .min_active_replicas = push->min_active_replicas > 0
+                                   ? LG_MIN(push->min_active_replicas, s->replication_factor)
+                                   : LG_MAX(s->replication_factor - 1, 1),
         .compression = s->compression,
         .chunking_enabled = s->chunking_enabled,
         .push_lease_ms = push->lease_ms,

@@ -93,12 +93,13 @@ LG_MUST_CHECK enum lg_rc lg_store_next_version(const struct lg_store *s, int32_t
 struct lg_store_push {
     const char *push_job_id; /* not empty, at most LG_VERSION_PUSH_ID_MAX bytes */
     enum lg_push_type push_type;
-    int32_t graveyard_largest; /* largest version number ever used under this name; 0: none */
-    int64_t lease_ms;          /* 0: for ever */
-    int64_t size_bytes;        /* what it will write; -1: it does not say */
-    bool swap_deferred;        /* once complete it waits for its swap */
-    int64_t now_ms;            /* wall time */
-    int64_t clock_ms;          /* by the leaders' clock */
+    int32_t graveyard_largest;   /* largest version number ever used under this name; 0: none */
+    int64_t lease_ms;            /* 0: for ever */
+    int64_t size_bytes;          /* what it will write; -1: it does not say */
+    bool swap_deferred;          /* once complete it waits for its swap */
+    int64_t now_ms;              /* wall time */
+    int64_t clock_ms;            /* by the leaders' clock */
+    int32_t min_active_replicas; /* at most the factor counts; 0: one less than the factor */
 };
 /* Makes the next version as STARTED, with the store's settings of this moment. The same push id
  * again gives the version it made the first time, whatever became of it (`*out_is_new` false).
