@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -29,6 +30,13 @@ void lg_cluster_engines_start(void)
 {
     lg_zookeeper_server_start(&zookeeper, TICK_MS, 0);
     lg_kafka_server_start(&kafka, /* with_security= */ false);
+}
+
+void lg_cluster_engines_start_secure(void)
+{
+    lg_zookeeper_server_start(&zookeeper, TICK_MS, 0);
+    lg_kafka_server_start(&kafka, /* with_security= */ true);
+    lg_kafka_server_scram(&kafka, LG_CLUSTER_PASSWORD);
 }
 
 void lg_cluster_engines_done(void)
@@ -77,6 +85,35 @@ void lg_cluster_disturbed(struct lg_cluster *c)
     c->settled_us = lg_clock_mono_us() + (c->session_ms + 2 * TICK_MS) * UINT64_C(1000);
 }
 
+/* Written once: others read it by now. */
+static char *secret_file(const struct lg_cluster *c, const char *name, const char *text)
+{
+    char *path = lg_rig_path(&c->rig, name);
+
+    if (access(path, F_OK) == 0)
+        return path;
+    lg_free(path);
+    path = lg_rig_file(&c->rig, name, lg_slice_str(text));
+    assert_int_equal(chmod(path, 0600), 0);
+    return path;
+}
+
+/* What `secure` adds; the files with the secrets are the cluster's. */
+static void write_security(const struct lg_cluster *c, enum lg_cluster_role role,
+                           struct lg_buf *text)
+{
+    LG_AUTO_STR char *digest = secret_file(c, "digest", LG_CLUSTER_DIGEST "\n");
+    LG_AUTO_STR char *password = secret_file(c, "password", LG_CLUSTER_PASSWORD "\n");
+
+    lg_buf_appendf(text, "zookeeper.digest.file = %s\n", digest);
+    if (role != LG_CLUSTER_ROUTER)
+        lg_buf_appendf(text,
+                       "security.protocol = sasl_ssl\nsasl.mechanism = SCRAM-SHA-512\n"
+                       "sasl.username = lagoon\nsasl.password.file = %s\n"
+                       "ssl.ca.location = %s/ca.pem\n",
+                       password, kafka.folder);
+}
+
 static void write_words(const struct lg_cluster *c, enum lg_cluster_role role,
                         const struct lg_cluster_options *o, struct lg_cluster_node *n)
 {
@@ -87,7 +124,10 @@ static void write_words(const struct lg_cluster *c, enum lg_cluster_role role,
                    "zookeeper.session.timeout.ms = %u\nstart.timeout.ms = 60000\n",
                    c->name, zookeeper.address, c->session_ms);
     if (role != LG_CLUSTER_ROUTER)
-        lg_buf_appendf(&text, "kafka.bootstrap.servers = 127.0.0.1:%u\n", kafka.port);
+        lg_buf_appendf(&text, "kafka.bootstrap.servers = 127.0.0.1:%u\n",
+                       o->secure ? kafka.safe_port : kafka.port);
+    if (o->secure)
+        write_security(c, role, &text);
     if (role == LG_CLUSTER_CONTROLLER)
         lg_buf_append_str(&text, "kafka.replication.factor = 1\nkafka.min.in.sync.replicas = 1\n"
                                  "default.replica.factor = 2\n");

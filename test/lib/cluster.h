@@ -31,6 +31,7 @@ struct lg_cluster_options {
     unsigned session_timeout_ms;          /* 0: 2000; ZooKeeper here takes 400 to 4000 */
     const char *config[LG_CLUSTER_ROLES]; /* more lines of each role's file; NULL: none */
     const char *common;                   /* more lines of every file; NULL: none */
+    bool secure; /* of engines with security: SASL_SSL to Kafka, a digest to ZooKeeper */
 };
 
 struct lg_cluster_node {
@@ -57,6 +58,11 @@ struct lg_cluster {
 /* --- ZooKeeper and Kafka, of the whole program. ------------------------------------------------
  */
 void lg_cluster_engines_start(void);
+/* The same, where Kafka also has listeners that want TLS and passwords; LG_CLUSTER_PASSWORD is that
+ * of its user "lagoon" by SCRAM-SHA-512. */
+#define LG_CLUSTER_PASSWORD "kafka-pw-7f3a91"
+#define LG_CLUSTER_DIGEST "lagoon:zookeeper-pw-52c8e0"
+void lg_cluster_engines_start_secure(void);
 void lg_cluster_engines_done(void);
 struct lg_zookeeper_server *lg_cluster_zookeeper(void);
 struct lg_kafka_server *lg_cluster_kafka(void);

@@ -138,7 +138,14 @@ static void write_security(const struct lg_kafka_server *s, struct lg_buf *t)
                    "user_lagoon=\"secret\";\n"
                    "ssl.keystore.type=PEM\nssl.keystore.location=%s/store.pem\n"
                    "ssl.truststore.type=PEM\nssl.truststore.location=%s/ca.pem\n"
-                   "ssl.client.auth=required\n",
+                   "ssl.client.auth=required\n"
+                   "listener.name.safe.ssl.client.auth=none\n"
+                   "listener.name.safe.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512\n"
+                   "listener.name.safe.plain.sasl.jaas.config="
+                   "org.apache.kafka.common.security.plain.PlainLoginModule required "
+                   "user_lagoon=\"secret\";\n"
+                   "listener.name.safe.scram-sha-512.sasl.jaas.config="
+                   "org.apache.kafka.common.security.scram.ScramLoginModule required;\n",
                    s->folder, s->folder);
 }
 
@@ -146,9 +153,10 @@ static void write_config(const struct lg_kafka_server *s)
 {
     LG_SCOPED(lg_buf) t = {0};
     LG_SCOPED(lg_buf) log = {0};
-    LG_AUTO_STR char *more = s->with_security ? lg_strf(",SASL://127.0.0.1:%u,TLS://127.0.0.1:%u",
-                                                        s->sasl_port, s->tls_port)
-                                              : lg_strf("%s", "");
+    LG_AUTO_STR char *more =
+        s->with_security ? lg_strf(",SASL://127.0.0.1:%u,TLS://127.0.0.1:%u,SAFE://127.0.0.1:%u",
+                                   s->sasl_port, s->tls_port, s->safe_port)
+                         : lg_strf("%s", "");
 
     LG_AUTO_STR char *controller = s->node == 1
                                        ? lg_strf(",CONTROLLER://127.0.0.1:%u", s->controller_port)
@@ -165,7 +173,7 @@ static void write_config(const struct lg_kafka_server *s)
         &t,
         "controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n"
         "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
-        "SASL:SASL_PLAINTEXT,TLS:SSL\n"
+        "SASL:SASL_PLAINTEXT,TLS:SSL,SAFE:SASL_SSL\n"
         "log.dirs=%s/data\nnum.partitions=1\noffsets.topic.replication.factor=1\n"
         "offsets.topic.num.partitions=1\nauto.create.topics.enable=false\n"
         "group.initial.rebalance.delay.ms=0\nlog.cleaner.dedupe.buffer.size=2097152\n"
@@ -294,6 +302,7 @@ static void choose_ports(struct lg_kafka_server *s)
     s->controller_port = free_port();
     s->sasl_port = free_port();
     s->tls_port = free_port();
+    s->safe_port = free_port();
 }
 
 void lg_kafka_server_start(struct lg_kafka_server *s, bool with_security)
@@ -355,6 +364,36 @@ char *lg_kafka_servers_url(const struct lg_kafka_server *s, size_t n)
     for (size_t i = 0; i < n; i++)
         lg_buf_appendf(&t, "%s127.0.0.1:%u", i == 0 ? "kafka://" : ",", s[i].port);
     return lg_buf_take_str(&t);
+}
+
+/* One of Kafka's own tools, against the listener without security. */
+static char *run_config_tool(const struct lg_kafka_server *s, const char *words)
+{
+    LG_AUTO_STR char *jars = output_of("python3 tools/kafka_jars.py 2>&1");
+    LG_AUTO_STR char *command = lg_strf(
+        "java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "
+        "-Dlog4j.configuration=file:%s/log4j.properties -cp '%s/*' kafka.admin.ConfigCommand "
+        "--bootstrap-server 127.0.0.1:%u %s 2>&1",
+        s->folder, jars, s->port, words);
+
+    return output_of(command);
+}
+
+void lg_kafka_server_scram(const struct lg_kafka_server *s, const char *password)
+{
+    LG_AUTO_STR char *words = lg_strf("--alter --entity-type users --entity-name lagoon "
+                                      "--add-config 'SCRAM-SHA-512=[password=%s]'",
+                                      password);
+    LG_AUTO_STR char *output = run_config_tool(s, words);
+
+    (void)output;
+}
+
+char *lg_kafka_server_topic_config(const struct lg_kafka_server *s, const char *topic)
+{
+    LG_AUTO_STR char *words = lg_strf("--describe --entity-type topics --entity-name %s", topic);
+
+    return run_config_tool(s, words);
 }
 
 void lg_kafka_server_kill(struct lg_kafka_server *s)

@@ -19,6 +19,7 @@ struct lg_kafka_server {
     unsigned port, controller_port;
     unsigned sasl_port; /* SASL_PLAINTEXT with PLAIN; user "lagoon", password "secret" */
     unsigned tls_port;  /* SSL; certificates in the folder: ca.pem, client.pem, client.key */
+    unsigned safe_port; /* SASL_SSL with PLAIN and SCRAM-SHA-512; no certificate is asked for */
     char *url;          /* "kafka://127.0.0.1:<port>" */
     bool with_security;
     pid_t pid; /* 0: not running */
@@ -37,6 +38,10 @@ void lg_kafka_server_kill(struct lg_kafka_server *s);
 void lg_kafka_server_restart(struct lg_kafka_server *s);
 /* After a kill: its disk is new. */
 void lg_kafka_server_wipe(const struct lg_kafka_server *s);
+/* Makes "lagoon" with this password a user of SCRAM-SHA-512, by Kafka's own tool. */
+void lg_kafka_server_scram(const struct lg_kafka_server *s, const char *password);
+/* What Kafka's own tool says of a topic's configuration; the caller owns it. */
+char *lg_kafka_server_topic_config(const struct lg_kafka_server *s, const char *topic);
 /* SIGSTOP and SIGCONT. */
 void lg_kafka_server_pause(struct lg_kafka_server *s);
 void lg_kafka_server_resume(struct lg_kafka_server *s);

@@ -6,6 +6,8 @@
     cluster_break.py set ADDRESS PATH TEXT [PATH…]     writes nodes of ZooKeeper, made when they are not there
     cluster_break.py get ADDRESS PATH                  prints it
     cluster_break.py remove ADDRESS PATH…              removes them, with what lies below
+    cluster_break.py foreign ADDRESS PATH FILE         as one who lacks the user:password in FILE: fails unless that one
+                                                       owns all from PATH down alone, and nothing can be done there
 
 The clients are python3-kafka, python3-kazoo and, where the first knows no such request, a socket."""
 import socket
@@ -68,6 +70,37 @@ def zookeeper(address, what, paths, value):
     client.stop()
 
 
+def foreign(address, root, digest_file):
+    import kazoo.client
+    import kazoo.exceptions
+    import kazoo.security
+    credential = open(digest_file).read().strip()
+    owner = kazoo.client.KazooClient(hosts=address, timeout=4, auth_data=[("digest", credential)])
+    guest = kazoo.client.KazooClient(hosts=address, timeout=4)
+    owner.start(timeout=60)
+    guest.start(timeout=60)
+    user, password = credential.split(":", 1)
+    wanted = [kazoo.security.make_digest_acl(user, password, all=True)]
+    paths = [root]
+    for path in paths:  # grows
+        attempts = {"get": lambda: guest.get(path), "children": lambda: guest.get_children(path),
+                    "ACL": lambda: guest.get_acls(path), "set": lambda: guest.set(path, b"x"),
+                    "create": lambda: guest.create(path + "/foreign", b"x")}
+        for name, attempt in attempts.items():
+            try:
+                attempt()
+                sys.exit(f"cluster_break: a stranger can do '{name}' with {path}")
+            except (kazoo.exceptions.NoAuthError, kazoo.exceptions.NoChildrenForEphemeralsError):
+                pass
+        acls = owner.get_acls(path)[0]
+        if acls != wanted:
+            sys.exit(f"cluster_break: {path} has the ACL {acls}")
+        paths += [path + "/" + name for name in owner.get_children(path)]
+    print(len(paths))
+    guest.stop()
+    owner.stop()
+
+
 def main():
     if len(sys.argv) < 4:
         sys.exit(__doc__)
@@ -76,6 +109,8 @@ def main():
         trim(where, name, int(sys.argv[4]), int(sys.argv[5]))
     elif what == "delete":
         delete(where, name)
+    elif what == "foreign":
+        foreign(where, name, sys.argv[4])
     elif what in ("set", "get", "remove"):
         zookeeper(where, what, [name] + sys.argv[5 if what == "set" else 4:], sys.argv[4] if what == "set" else "")
     else:

@@ -149,7 +149,10 @@ static void so_are_the_samples_of_the_roles_of_a_cluster(void **state)
         assert_run(&rig, 0, "config", "sample", "--role", roles[i]);
         assert_string_equal((const char *)rig.out.data, sample);
         assert_run(&rig, 0, "config", "check", path, "--role", roles[i]);
-        lg_rig_assert_out(&rig, "ok, 0 errors, 0 warnings");
+        lg_rig_assert_out(&rig, "zookeeper.address: is missing: the ");
+        lg_rig_assert_out(&rig, "`zookeeper.address = zk1:2181,zk2:2181,zk3:2181` here, or as "
+                                "--zookeeper-address");
+        lg_rig_assert_out(&rig, "ok, 0 errors, ");
         assert_run(&rig, 0, "config", "explain", "--role", roles[i], "--output", "json");
         all = lg_rig_json(lg_buf_slice(&rig.out));
         assert_in_range(lg_json_size(all), 20, 60);
@@ -203,6 +206,66 @@ static void check_tells_every_fault_with_its_line(void **state)
                        "/nowhere/at/all", "--config", path);
     }
     assert_run(&rig, 3, "config", "check", "/nowhere/lagoon.conf");
+}
+
+/* What is wrong with the addresses of a cluster is told at once, with the key; nothing is tried. */
+static void addresses_that_are_none_are_usage_errors(void **state)
+{
+    static const struct {
+        const char *key, *value, *said;
+    } cases[] = {
+        {"zookeeper.address", "zk1", "zookeeper.address: 'zk1' has no port; each server is "},
+        {"zookeeper.address", "zk1:2181,zk2:70000", "'zk2:70000' has a port that is none"},
+        {"zookeeper.address", "::1:2181", "put an IPv6 address in brackets"},
+        {"zookeeper.address", "zk1:2181/", "zookeeper.address: the path behind the servers: "},
+        {"zookeeper.address", "zk1:2181/a//b", "zookeeper.address: the path behind the servers: "},
+        {"kafka.bootstrap.servers", "kafka1:", "kafka.bootstrap.servers: 'kafka1:' has no port"},
+        {"kafka.bootstrap.servers", "kafka1:9092/x", "kafka.bootstrap.servers: 'kafka1:9092/x' "},
+        {"kafka.bootstrap.servers", "kafka://k:1", "has a scheme, which is to be left out"},
+        {"min.active.replica", "17", "min.active.replica: 17 is out of range"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(cases); i++) {
+        LG_AUTO_STR char *text =
+            lg_strf("cluster.name = a\n%s = %s\n", cases[i].key, cases[i].value);
+        LG_AUTO_STR char *path = lg_rig_file(&rig, "bad.conf", lg_slice_str(text));
+
+        assert_run(&rig, 2, "config", "check", path, "--role", "controller");
+        lg_rig_assert_out(&rig, "bad.conf:2: ");
+        lg_rig_assert_out(&rig, cases[i].said);
+        assert_run(&rig, 2, "controller", "--config", path);
+        lg_rig_assert_err(&rig, cases[i].said);
+    }
+    assert_run(&rig, 2, "controller", "--cluster-name", "a", "--zookeeper-address", "h:1",
+               "--kafka-bootstrap-servers", "k:1", "--min-active-replica", "4");
+    lg_rig_assert_err(&rig, "min.active.replica is 4, but default.replica.factor is 3");
+    assert_run(&rig, 2, "controller", "--cluster-name", "a");
+    lg_rig_assert_err(&rig, "zookeeper.address is missing");
+    assert_run(&rig, 2, "server", "--cluster-name", "a", "--zookeeper-address", "[::1]:1/chroot");
+    lg_rig_assert_err(&rig, "kafka.bootstrap.servers is missing");
+}
+
+/* Where a directory must be there is a file: it contradicts what is there. */
+static void a_data_directory_that_is_a_file_is_a_conflict(void **state)
+{
+    LG_AUTO_STR char *file = lg_rig_file(&rig, "a-file", LG_LIT("x"));
+    LG_AUTO_STR char *below = lg_strf("%s/below", file);
+    LG_AUTO_STR char *text = lg_strf("data.base.path = %s\n", file);
+    LG_AUTO_STR char *conf = lg_rig_file(&rig, "server.conf", lg_slice_str(text));
+    const char *const paths[] = {file, below};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++) {
+        assert_run(&rig, 6, "server", "--cluster-name", "a", "--zookeeper-address", "h:1",
+                   "--kafka-bootstrap-servers", "k:1", "--data-base-path", paths[i]);
+        lg_rig_assert_err(&rig, paths[i]);
+        lg_rig_assert_err(&rig, "is a file; name a directory");
+        assert_run(&rig, 6, "standalone", "--data", paths[i]);
+        lg_rig_assert_err(&rig, "is a file; name a directory");
+    }
+    assert_run(&rig, 0, "config", "check", conf, "--role", "server");
+    lg_rig_assert_out(&rig, "server.conf:1: data.base.path: it is a file, not a directory");
 }
 
 static void check_warns_of_what_is_hardly_meant(void **state)
@@ -709,6 +772,8 @@ int main(void)
         TEST(the_sample_in_the_docs_is_what_the_program_prints),
         TEST(so_are_the_samples_of_the_roles_of_a_cluster),
         TEST(check_tells_every_fault_with_its_line),
+        TEST(addresses_that_are_none_are_usage_errors),
+        TEST(a_data_directory_that_is_a_file_is_a_conflict),
         TEST(check_warns_of_what_is_hardly_meant),
         TEST(flags_win_over_the_environment_over_the_file),
         TEST(sighup_applies_what_is_live_and_tells_the_rest),

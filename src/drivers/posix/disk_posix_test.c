@@ -71,7 +71,7 @@ static void a_file_is_no_root(void **state)
 
     assert_ok(lg_disk_write_file(top, "f", LG_LIT("x"), &err));
     snprintf(path, sizeof(path), "%s/f", root);
-    assert_rc(LG_ERR_IO, lg_disk_posix_new(path, &d, &err));
+    assert_rc(LG_ERR_CONFLICT, lg_disk_posix_new(path, &d, &err));
     assert_null(d);
     assert_non_null(strstr(err.text, path));
     assert_ok(lg_disk_remove(top, "f", &err));

@@ -29,6 +29,26 @@ static void a_wrong_address_is_told_early(void **state)
     lg_zkw_done(&w);
 }
 
+/* The client itself knows no brackets. */
+static void an_address_of_ipv6_stands_in_brackets(void **state)
+{
+    struct lg_zkw w;
+
+    (void)state;
+    lg_zkw_init(&w, LG_ZKW_LONG_MS);
+    {
+        LG_AUTO_STR char *address = lg_strf("[::ffff:127.0.0.1]%s", strchr(w.options.address, ':'));
+
+        w.options.address = address;
+        lg_zkw_close(&w, lg_zkw_open(&w));
+        w.options.address = "[::1]:1";
+        w.options.connect_ms = 700;
+        assert_rc(LG_ERR_UNAVAILABLE, lg_zkw_try_open(&w));
+        assert_non_null(strstr(w.err.text, "no ZooKeeper answers at [::1]:1 after"));
+    }
+    lg_zkw_done(&w);
+}
+
 static void options_that_make_no_sense_are_named(void **state)
 {
     (void)state;
@@ -142,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wrong_address_is_told_early),
+        cmocka_unit_test(an_address_of_ipv6_stands_in_brackets),
         cmocka_unit_test(options_that_make_no_sense_are_named),
         cmocka_unit_test(a_root_that_is_absent_is_not_made_by_accident),
         cmocka_unit_test(strangers_are_refused),
