@@ -235,7 +235,8 @@ static void tell_removed(void *ctx, struct lg_lane *lane, const char *topic, uin
  * others are to read what it held. */
 static void log_with_gaps(struct lg_world *w, struct lg_world_node *leaves)
 {
-    uint64_t for_us = 10 * LG_SEC + below(w, 10 * LG_SEC);
+    uint64_t for_us = 10 * LG_SEC + below(w, 10 * LG_SEC), down_us;
+    bool power_cut;
 
     if (w->server_log_faults.gone != 0)
         return;
@@ -247,7 +248,9 @@ static void log_with_gaps(struct lg_world *w, struct lg_world_node *leaves)
     w->server_log_faults.removes = is_removed;
     w->server_log_faults.removed = tell_removed;
     w->server_log_faults.removes_ctx = w;
-    lg_world_crash(leaves, below(w, 2) == 0, LEAVE_LONG_US + below(w, LG_SEC));
+    power_cut = below(w, 2) == 0;
+    down_us = LEAVE_LONG_US + below(w, LG_SEC);
+    lg_world_crash(leaves, power_cut, down_us);
     lg_sim_at(w->sim, lg_sim_now_us(w->sim) + for_us, NULL, log_is_whole, w);
 }
 
