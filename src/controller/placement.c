@@ -429,6 +429,24 @@ static bool can_wait(const struct plan *plan, char *const *goal, uint32_t goal_c
     return is_away && n == goal_count;
 }
 
+/* Where too few servers are left to hold all replicas, those that leave (drained) go on holding
+ * theirs until somebody comes: being emptied never costs a complete replica. */
+static uint32_t keep_irreplaceable(const struct plan *plan, const struct lg_ctl_topic *t,
+                                   uint32_t p, const char **wanted, uint32_t n)
+{
+    const struct lg_placement_partition *part = &t->placement.parts[p];
+    const struct lg_catalog_topic *topic = lg_catalog_topic(plan->snapshot, lg_slice_str(t->name));
+
+    for (uint32_t i = 0; n > 0 && topic != NULL && i < part->count; i++) {
+        const char *id = part->ids[i];
+
+        if (n < t->placement.factor && !has(wanted, n, id) &&
+            lg_transition_is_ready(lg_ctl_place_view(plan->snapshot, topic, p, id)))
+            wanted[n++] = id;
+    }
+    return n;
+}
+
 /* A partition that has to go elsewhere, or to another leader. Only so many go at once; one that has
  * nobody yet, or is on its way already, does not wait. */
 static bool set_goal(struct plan *plan, struct lg_placement_partition *part,
@@ -526,8 +544,12 @@ static void plan_topic(struct plan *plan, struct lg_ctl_topic *t, const struct w
         struct lg_placement_partition *part = &after->placement.parts[p];
         const char *wanted[LG_ASSIGNMENT_FACTOR_MAX];
 
-        if (where != NULL)
-            changed = set_goal(plan, part, wanted, answer_of(where, at, p, wanted)) || changed;
+        if (where != NULL) {
+            uint32_t n = answer_of(where, at, p, wanted);
+
+            n = keep_irreplaceable(plan, t, p, wanted, n);
+            changed = set_goal(plan, part, wanted, n) || changed;
+        }
         changed = take_step(plan, t, part, p) || changed;
         changed = reset_failed(plan, after, p) || changed;
     }

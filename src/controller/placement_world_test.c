@@ -141,6 +141,27 @@ static void a_drained_server_can_be_stopped_and_removed(void **state)
     lg_clw_free(w);
 }
 
+/* Two servers are not enough for three replicas: it waits for a fourth. */
+static void a_server_that_nobody_can_replace_is_not_emptied_yet(void **state)
+{
+    struct lg_clw *w = world_of(75, 3, 3);
+
+    (void)state;
+    assert_int_equal(lg_clw_post(w, "/v1/drain_node", "node_id=s2_8888"), 200);
+    for (int i = 0; i < 20; i++) {
+        lg_clw_run_ms(w, 500);
+        all_is_read(w);
+        assert_int_equal(under_replicated(w), 0);
+    }
+    assert_int_equal(node_number(w, 2, "replicas"), PARTITIONS);
+    lg_clw_server_start(w, 3);
+    lg_clw_run_ms(w, 20000);
+    all_is_read(w);
+    assert_int_equal(node_number(w, 2, "replicas"), 0);
+    assert_int_equal(node_number(w, 3, "ready"), PARTITIONS);
+    lg_clw_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +169,7 @@ int main(void)
         cmocka_unit_test(a_server_that_dies_keeps_its_place_for_the_delay_and_is_then_followed),
         cmocka_unit_test(three_replicas_change_their_leader_and_change_it_back),
         cmocka_unit_test(a_drained_server_can_be_stopped_and_removed),
+        cmocka_unit_test(a_server_that_nobody_can_replace_is_not_emptied_yet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

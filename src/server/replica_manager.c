@@ -116,8 +116,12 @@ static struct lg_replica_wish wish_of(const struct lg_replica_manager *m,
 static void wish(struct lg_held *h, const struct lg_replica_wish *what)
 {
     bool was_wanted = h->life.wanted;
+    int64_t term = h->life.term;
 
     lg_replica_life_wish(&h->life, what);
+    /* Named anew before it heard that it was named no more: it leads by the new term. */
+    if (h->life.sm.now == LG_LIFE_IS_LEADER && h->life.leads && h->life.term != term)
+        lg_replica_report_touch(h->topic, /* now= */ true);
     if (was_wanted && !h->life.wanted)
         lg_log(LG_LOG_INFO, "replica_not_ours", "topic=%s partition=%u", h->topic->name,
                h->partition);

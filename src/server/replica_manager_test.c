@@ -402,9 +402,12 @@ static void leadership_follows_the_terms(void **state)
     assign_led(w, "s1_8888", 3, ""); /* Of yesterday. */
     expect_told(w, "state", "LEADER");
     expect_told(w, "term", "4");
-    assign_led(w, "s1_8888", 5, "");
-    expect_told(w, "state", "STANDBY");
+    assign_led(w, "s0_8888", 5, ""); /* That it was named no more meanwhile was not heard of. */
+    expect_told(w, "state", "LEADER");
     expect_told(w, "term", "5");
+    assign_led(w, "s1_8888", 6, "");
+    expect_told(w, "state", "STANDBY");
+    expect_told(w, "term", "6");
     assert_int_equal(status_of(w, 0, 0), 200);
 }
 

@@ -14,7 +14,7 @@
 #include "model/enums.h"
 #include "net/http_client.h"
 
-#define LG_CLW_SERVERS_MAX 3
+#define LG_CLW_SERVERS_MAX 4
 #define LG_CLW_CONTROLLERS_MAX 2 /* on nodes of their own */
 #define LG_CLW_SERVER_PORT 8888
 #define LG_CLW_ROUTER_PORT 7777
