@@ -239,9 +239,15 @@ RINGS = [("tidy", ring_tidy, 30), ("unit", ring_unit, 420), ("contract", ring_co
          ("fuzz", ring_fuzz, 900), ("judge", ring_judge, 180), ("models", ring_models, 60)]
 
 
+def load_facts():
+    """Rings that are run one by one add to what earlier ones saw; a whole run begins anew."""
+    path = ROOT / "build/check.json"
+    if path.exists():
+        facts.update(json.loads(path.read_text()))
+
+
 def save_facts():
     """After each ring, so that a run that is cut off has said what it saw."""
-    facts["commit"] = run(["git", "rev-parse", "--short=12", "HEAD"]).stdout.strip()
     facts["cores"], facts["machine"] = JOBS, f"{os.uname().sysname} {os.uname().release} {os.uname().machine}"
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build/check.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
@@ -253,6 +259,8 @@ def main():
     unknown = set(wanted) - {name for name, _, _ in RINGS}
     if unknown:
         sys.exit(f"unknown ring {', '.join(unknown)}; there are: {' '.join(n for n, _, _ in RINGS)}")
+    if len(wanted) < len(RINGS):
+        load_facts()
     for name, ring, budget_s in RINGS:
         if name not in wanted:
             continue
@@ -261,7 +269,8 @@ def main():
         ring()
         took = time.monotonic() - start
         facts.setdefault("rings", {})[name] = {"passed": passed - before, "failed": len(failed) - wrong,
-                                               "seconds": round(took), "budget": budget_s}
+                                               "seconds": round(took), "budget": budget_s,
+                                               "commit": run(["git", "rev-parse", "--short=9", "HEAD"]).stdout.strip()}
         print(f"{name:8} {passed - before} passed, {len(failed) - wrong} failed   {took:.0f} s of {budget_s} s"
               f"{'   OVER BUDGET' if took > budget_s else ''}", flush=True)
         save_facts()
