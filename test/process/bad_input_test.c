@@ -475,7 +475,7 @@ static void a_directory_of_another_format_is_left_alone(void **state)
     REFUSES(6, "photos", "choose another", "--data", foreign, FREE_PORTS);
 
     plain = lg_rig_file(&rig, "plain", LG_LIT("x"));
-    REFUSES(1, "plain", "", "--data", plain, FREE_PORTS);
+    REFUSES(6, "plain", "name a directory", "--data", plain, FREE_PORTS);
 }
 
 int main(void)
