@@ -123,9 +123,9 @@ def ring_sim():
     for preset in builds:
         if not build(preset, ["lagoon-sim"]):
             return
-    # New seeds with each change, the same ones wherever that change is judged; --long draws others.
-    tree = run(["git", "rev-parse", "HEAD^{tree}"]).stdout.strip()
-    fresh = (int(time.time()) if LONG else int(tree[:8] or "0", 16)) % 1_000_000_000 * 1000
+    # New seeds with each change of the code, the same ones wherever that change is judged; --long draws others.
+    code = zlib.crc32(run(["git", "rev-parse", "HEAD:src", "HEAD:sim"]).stdout.encode())
+    fresh = (int(time.time()) if LONG else code) % 1_000_000_000 * 1000
     spans = [(1, FIXED_SEEDS), (fresh, FRESH_SEEDS)]
     extra = [int(s) for s in (ROOT / "sim/seeds.txt").read_text().split() if s.isdigit()]
     jobs = [(first + at, min(SEEDS_AT_ONCE, count - at)) for first, count in spans for at in range(0, count, SEEDS_AT_ONCE)]
