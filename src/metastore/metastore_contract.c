@@ -622,6 +622,11 @@ static bool has_noted(void *ctx)
     return is_named(&n->noted, n->get.path) && n->seen && !n->reading;
 }
 
+static bool does_not_read(void *ctx)
+{
+    return !((const struct noter *)ctx)->reading;
+}
+
 static void question_arrived(struct lg_task *task)
 {
     struct noter *n = LG_CONTAINER_OF(task, struct noter, question);
@@ -652,6 +657,9 @@ static bool noted(const struct run *r, struct noter *n, const char *path)
 static enum lg_rc expect_noted(const struct run *r, struct noter *n, const char *path,
                                const char *value, struct lg_error *err)
 {
+    /* A late word of an earlier change may have begun a read: the operation is the session's then.
+     */
+    r->k->run_until(r->k->ctx, does_not_read, n);
     n->seen = false;
     n->want = value;
     n->get.path = path;

@@ -55,6 +55,13 @@ static struct lane_uv *of(struct lg_lane *lane)
     return (struct lane_uv *)lane;
 }
 
+static bool lane_is_current(const struct lg_lane *lane)
+{
+    const struct lane_uv *l = (const struct lane_uv *)lane;
+
+    return current == l || !__atomic_load_n(&l->running, __ATOMIC_ACQUIRE);
+}
+
 /* --- Clock ---------------------------------------------------------------------------------- */
 
 /* libuv moves its own time once per turn, before callbacks run: that tells when ours is stale, also
@@ -62,8 +69,10 @@ static struct lane_uv *of(struct lg_lane *lane)
 static uint64_t lane_now_us(struct lg_lane *lane)
 {
     struct lane_uv *l = of(lane);
-    uint64_t uv_ms = uv_now(&l->loop);
+    uint64_t uv_ms;
 
+    assert(lane_is_current(lane) && "the time of a lane is read on it");
+    uv_ms = uv_now(&l->loop);
     /* Outside of a run there are no turns, so the time is always read anew. */
     if (current != l || uv_ms != l->now_uv_ms) {
         l->now_us = lg_clock_mono_us();
@@ -82,13 +91,6 @@ static uint64_t lane_wall_ms(struct lg_lane *lane)
 {
     (void)lane;
     return lg_clock_wall_ms();
-}
-
-static bool lane_is_current(const struct lg_lane *lane)
-{
-    const struct lane_uv *l = (const struct lane_uv *)lane;
-
-    return current == l || !__atomic_load_n(&l->running, __ATOMIC_ACQUIRE);
 }
 
 /* --- Tasks ---------------------------------------------------------------------------------- */

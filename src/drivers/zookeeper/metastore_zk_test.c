@@ -84,12 +84,34 @@ static void writes_of_two_sessions_do_not_mix(void **state)
 
 /* --- Lost connections and sessions ---------------------------------------------------------- */
 
-static bool is_heard(void *session)
-{
-    struct lg_error ignored;
+struct silence {
+    struct lg_metastore *session;
+    bool silent;
     uint64_t silent_us;
+    struct lg_error err;
+};
 
-    return !lg_metastore_silence(session, &silent_us, &ignored);
+static void ask_silence(void *ctx)
+{
+    struct silence *q = ctx;
+
+    q->silent = lg_metastore_silence(q->session, &q->silent_us, &q->err);
+}
+
+static struct silence silence_of(struct lg_zkw *w, struct lg_metastore *session)
+{
+    struct silence q = {.session = session};
+
+    lg_log_env_on_home(&w->env, ask_silence, &q);
+    return q;
+}
+
+static void until_heard(struct lg_zkw *w, struct lg_metastore *session)
+{
+    uint64_t until_us = lg_clock_mono_us() + 60 * LG_SEC;
+
+    while (silence_of(w, session).silent)
+        assert_true(lg_clock_mono_us() < until_us);
 }
 
 static void a_server_that_stands_still_ends_the_session(void **state)
@@ -101,13 +123,13 @@ static void a_server_that_stands_still_ends_the_session(void **state)
     struct lg_zkw_watcher x;
     uint64_t epoch;
     unsigned before;
-    uint64_t silent_us;
+    struct silence silence;
     struct lg_zkw w;
 
     lg_zkw_init(&w, LG_ZKW_SHORT_MS);
     s = lg_zkw_open(&w);
     assert_int_equal(lg_metastore_zk_epoch(s), 1);
-    lg_log_env_run_until(&w.env, is_heard, s);
+    until_heard(&w, s);
     assert_ok(lg_zkw_change(&w, s, LG_META_CREATE_EPHEMERAL, "/live/me", "here"));
     assert_ok(lg_zkw_put(&w, s, "/stays", "1"));
     lg_zkw_watch(&w, s, &x, "/live");
@@ -121,11 +143,12 @@ static void a_server_that_stands_still_ends_the_session(void **state)
     assert_rc(LG_ERR_UNAVAILABLE, lg_zkw_put(&w, s, "/stays", "3"));
     assert_non_null(strstr(w.err.text, lg_zkw_server.address));
     assert_non_null(strstr(w.err.text, "has not answered for"));
-    assert_true(lg_metastore_silence(s, &silent_us, &err));
-    assert_true(silent_us >= LG_ZKW_SHORT_MS / 2 * LG_MS);
-    assert_rc(LG_ERR_UNAVAILABLE, err.rc);
-    assert_non_null(strstr(err.text, lg_zkw_server.address));
-    assert_non_null(strstr(err.text, "changes are refused until it does"));
+    silence = silence_of(&w, s);
+    assert_true(silence.silent);
+    assert_true(silence.silent_us >= LG_ZKW_SHORT_MS / 2 * LG_MS);
+    assert_rc(LG_ERR_UNAVAILABLE, silence.err.rc);
+    assert_non_null(strstr(silence.err.text, lg_zkw_server.address));
+    assert_non_null(strstr(silence.err.text, "changes are refused until it does"));
     assert_int_equal(x.lost, 0); /* There is no new session yet. */
     x.want_lost = 1;
     x.want_told = x.told + 1;
@@ -135,7 +158,7 @@ static void a_server_that_stands_still_ends_the_session(void **state)
     assert_true(x.told > x.lost_at); /* `changed` follows. */
     epoch = lg_metastore_zk_epoch(s);
     assert_true(epoch >= 2);
-    lg_log_env_run_until(&w.env, is_heard, s);
+    until_heard(&w, s);
     lg_zkw_assert_value(&w, s, "/live/me", NULL);
     before = x.told;
     assert_ok(lg_zkw_change(&w, s, LG_META_CREATE_EPHEMERAL, "/live/me", "again"));
