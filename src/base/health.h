@@ -13,7 +13,7 @@
 
 #define LG_HEALTH_CHECKS_MAX 32u
 #define LG_HEALTH_NAME_MAX 32
-#define LG_HEALTH_REASON_MAX 200
+#define LG_HEALTH_REASON_MAX 800
 /* Who has not said that it lives for so long does not. */
 #define LG_HEALTH_STALE_US 20000000u
 

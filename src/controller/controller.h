@@ -95,6 +95,8 @@ uint64_t lg_controller_term(const struct lg_controller *c);
 const char *lg_controller_leader_url(const struct lg_controller *c);
 /* Why it takes no part in this cluster (see `failed`); NULL: it does. Borrowed. */
 const char *lg_controller_refused(const struct lg_controller *c);
+/* Puts on the board of this process (base/health.h) what it knows of the cluster: "replication". */
+void lg_controller_health(const struct lg_controller *c);
 /* Gives leadership up, if it has it, and lets another controller go first: before it is stopped. */
 void lg_controller_resign(struct lg_controller *c);
 /* Lets the change that runs finish, refuses those that wait, then calls `done` once on the lane;

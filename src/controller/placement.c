@@ -10,9 +10,9 @@
  */
 #include "controller/placement.h"
 
-#include "base/health.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "catalog/replication.h"
 #include "controller/core.h"
 #include "controller/metrics.h"
 #include "coord/assignment.h"
@@ -671,21 +671,34 @@ static void begin_change(struct lg_change *ch)
     lg_change_commit(ch);
 }
 
+static void add_under_replicated(void *ctx, const struct lg_ctl_topic *t, uint32_t partition,
+                                 uint32_t ready)
+{
+    lg_replication_add(ctx, t->store, t->version, partition, ready, t->placement.factor);
+}
+
 static void tell_census(const struct lg_controller *c)
 {
-    struct lg_ctl_census n = lg_ctl_place_census(c, NULL, NULL);
+    struct lg_replication r = {0};
+    struct lg_ctl_census n = lg_ctl_place_census(c, add_under_replicated, &r);
 
     lg_metric_set(&lg_metric_controller_nodes, 0, n.live);
     lg_metric_set(&lg_metric_controller_nodes, 1, n.gone);
     lg_metric_set(&lg_metric_controller_nodes, 2, n.draining);
     lg_metric_set(&lg_metric_controller_underreplicated_partitions, 0, n.underreplicated);
     lg_metric_set(&lg_metric_controller_moving_partitions, 0, n.moving);
-    lg_health_warn("replication", n.underreplicated == 0,
-                   n.underreplicated == 0
-                       ? "every partition that is read has all its replicas"
-                       : "under-replicated: %u partitions of current versions; `lagoon cluster "
-                         "status` lists them",
-                   n.underreplicated);
+    lg_replication_tell(&r);
+}
+
+/* One that leads tells what it counts itself, whenever it looks. */
+void lg_controller_health(const struct lg_controller *c)
+{
+    struct lg_replication r = {0};
+
+    if (c->stopping || lg_ctl_leads(c) || lg_ctl_snapshot(c) == NULL)
+        return;
+    lg_replication_count(&r, lg_ctl_snapshot(c));
+    lg_replication_tell(&r);
 }
 
 void lg_ctl_place_end(void)
@@ -694,7 +707,7 @@ void lg_ctl_place_end(void)
         lg_metric_set(&lg_metric_controller_nodes, i, 0);
     lg_metric_set(&lg_metric_controller_underreplicated_partitions, 0, 0);
     lg_metric_set(&lg_metric_controller_moving_partitions, 0, 0);
-    lg_health_forget("replication");
+    lg_replication_forget();
 }
 
 void lg_ctl_place_forget(struct lg_controller *c)

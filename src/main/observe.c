@@ -370,6 +370,7 @@ static void look_control(struct lg_timer *timer)
                   : lg_controller_leads(ob->o.controller) ? "this controller"
                                                           : leader,
                   (unsigned long long)lg_controller_term(ob->o.controller));
+    lg_controller_health(ob->o.controller);
     look_at_process(ob, loaded);
     look_again(ob->o.control, timer, LANE_CONTROL, loaded, look_control);
 }
@@ -383,6 +384,8 @@ static void look_data(struct lg_timer *timer)
     lg_health_beat("lane data", lg_lane_now_us(ob->o.data));
     if (ob->o.router != NULL)
         lg_health_set("router", router, "%s", router ? "" : "has not announced itself");
+    if (ob->o.router != NULL && ob->o.controller == NULL) /* Else that one tells it. */
+        lg_router_health(ob->o.router);
     if (ob->o.server != NULL)
         lg_server_health(ob->o.server);
     if (ob->home == ob->o.data)

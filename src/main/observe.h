@@ -18,7 +18,7 @@ struct lg_observer_options {
     /* Lanes and roles that this process does not have are NULL. */
     struct lg_lane *control, *data;
     const struct lg_controller *controller; /* on the control lane */
-    const struct lg_router *router;         /* on the data lane */
+    struct lg_router *router;               /* on the data lane */
     const struct lg_server *server;         /* on the data lane */
     struct lg_disk_space *space;            /* of the data directory; looked after here; or NULL */
     const char *path;                       /* the data directory, or NULL: none; copied */

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "catalog/replication.h"
 #include "router/metrics.h"
 
 #define STOP_GRACE_MS 5000u
@@ -262,6 +263,19 @@ uint16_t lg_router_port(const struct lg_router *router)
 bool lg_router_ready(const struct lg_router *router)
 {
     return !router->stopping && lg_announce_is_there(router->announce);
+}
+
+/* Reads run on this lane: what did not change is not counted again. */
+void lg_router_health(struct lg_router *router)
+{
+    const struct lg_catalog_snapshot *s = lg_catalog_current(router->catalog);
+    struct lg_replication replication = {0};
+
+    if (s == NULL || s->serial == router->told_serial)
+        return;
+    router->told_serial = s->serial;
+    lg_replication_count(&replication, s);
+    lg_replication_tell(&replication);
 }
 
 /* The end: withdrawn and without requests, then without catalog and leader, then gone. */

@@ -44,6 +44,8 @@ LG_MUST_CHECK enum lg_rc lg_router_start(const struct lg_router_options *options
 uint16_t lg_router_port(const struct lg_router *router);
 /* Has it read the metadata and announced itself? */
 bool lg_router_ready(const struct lg_router *router);
+/* Puts on the board of this process (base/health.h) what it knows of the cluster: "replication". */
+void lg_router_health(struct lg_router *router);
 /* Withdraws, lets requests finish; `stopped` comes once on the lane and the router is gone then. */
 void lg_router_stop(struct lg_router *router, void (*stopped)(void *ctx), void *ctx);
 

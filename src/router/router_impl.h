@@ -25,7 +25,8 @@ struct lg_router {
     char identity[LG_ANNOUNCE_IDENTITY_MAX];
     struct lg_announce *announce;
     struct lg_leader_watch *leader;
-    unsigned parts; /* that a stop still waits for */
+    uint64_t told_serial; /* of the snapshot whose replication is on the board */
+    unsigned parts;       /* that a stop still waits for */
     bool stopping;
     bool read_throttling_off; /* by /admin/readQuotaThrottle */
     void (*stopped)(void *ctx);

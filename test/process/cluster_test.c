@@ -121,24 +121,59 @@ static void the_status_names_a_server_that_is_gone(void)
     lg_rig_assert_out(&c.rig, "\"storeStatusMap\":{\"cities\":");
 }
 
+/* Does each controller, whether it leads or not, and each router say so? */
+static bool all_say(struct lg_cluster *cluster, void *ctx)
+{
+    static const enum lg_cluster_role roles[] = {LG_CLUSTER_CONTROLLER, LG_CLUSTER_ROUTER};
+    const char *part = ctx;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(roles); i++)
+        for (unsigned n = 0; n < cluster->count[roles[i]]; n++) {
+            LG_SCOPED(lg_reply) reply = {0};
+
+            assert_int_equal(
+                lg_ask_get(cluster->nodes[roles[i]][n].port, "/readyz?verbose", &reply), 200);
+            if (strstr(lg_reply_text(&reply), part) == NULL)
+                return false;
+        }
+    return true;
+}
+
+static void wait_probes(const char *part)
+{
+    char copy[200];
+
+    (void)snprintf(copy, sizeof copy, "%s", part);
+    lg_cluster_until(&c, all_say, copy, part);
+}
+
 static void a_server_dies_and_every_key_is_still_read(void **state)
 {
+    static const char whole[] =
+        "[+]replication ok: every partition that is read has all its replicas";
+
     (void)state;
     make_cities();
     push(CITIES);
     lg_cluster_wait_version(&c, "cities", 1);
     lg_cluster_wait_replicated(&c);
+    wait_probes(whole);
     for (unsigned i = 0; i < c.count[LG_CLUSTER_SERVER]; i++) {
         lg_cluster_kill(&c, LG_CLUSTER_SERVER, i);
         for (unsigned n = 0; n < 50; n++)
             expect_venice();
         assert_run(&c.rig, 0, "get", "cities", VENICE, "2988507", "2643743", "--output", "json");
-        if (i == 0)
+        if (i == 0) {
             the_status_names_a_server_that_is_gone();
+            wait_probes("[-]replication under-replicated: ");
+            wait_probes(" of current versions: cities version 1 partition ");
+            wait_probes(" (1 of 2 ready)");
+        }
         lg_cluster_restart(&c, LG_CLUSTER_SERVER, i);
         push(i % 2 == 0 ? CITIES_V2 : CITIES);
         lg_cluster_wait_version(&c, "cities", 2 + (int)i);
         lg_cluster_wait_replicated(&c);
+        wait_probes(whole);
     }
 }
 
