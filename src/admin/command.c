@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #define FLAG_WIDTH 22
+#define OWNERS_NAMED_MAX 4u
 
 enum { K_CALLS = 1, K_READS = 2, K_PRINTS = 4 }; /* commands.def says what they mean. */
 
@@ -220,16 +221,53 @@ static enum lg_rc unknown_command(size_t count, const char *const *words, struct
                         near == NULL ? "" : "'?");
 }
 
-static enum lg_rc unknown_flag(enum lg_command_kind kind, const char *word, struct lg_error *err)
+void lg_command_list(struct lg_buf *out, size_t i, size_t count, const char *words)
+{
+    lg_buf_appendf(out, "%s%s", i == 0 ? "" : i + 1 == count ? " and " : ", ", words);
+}
+
+bool lg_command_flag_owners(struct lg_buf *out, struct lg_slice name)
+{
+    enum lg_command_kind owners[LG_COMMAND_COUNT];
+    size_t n = 0, named;
+
+    for (size_t f = 0; f < LG_FLAG_COUNT; f++)
+        for (size_t i = 0; lg_slice_eq_str(name, flags[f].name) && i < LG_COMMAND_COUNT; i++)
+            if (lg_command_has_flag((enum lg_command_kind)i, (enum lg_flag)f))
+                owners[n++] = (enum lg_command_kind)i;
+    named = n > OWNERS_NAMED_MAX ? OWNERS_NAMED_MAX - 1 : n;
+    for (size_t i = 0; i < named; i++) {
+        LG_AUTO_STR char *words = lg_strf("lagoon %s", commands[owners[i]].words);
+
+        lg_command_list(out, i, n > named ? named + 1 : n, words);
+    }
+    if (n > named)
+        lg_buf_appendf(out, " and %zu other verbs", n - named);
+    return n > 0;
+}
+
+static enum lg_rc unknown_flag(enum lg_command_kind kind, const char *word, lg_option_owners others,
+                               struct lg_error *err)
 {
     const char *names[LG_FLAG_COUNT];
     size_t n = 0;
     const char *near;
+    struct lg_slice name = lg_slice(word + 2, strcspn(word + 2, "="));
+    LG_AUTO_STR char *given = lg_strndup((const char *)name.data, name.size);
+    LG_SCOPED(lg_buf) owners = {0};
+
+    if (lg_command_flag_owners(&owners, name) || (others != NULL && others(&owners, name)))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "'lagoon %s' has no flag '--%.*s': it goes with %.*s; `lagoon %s "
+                            "--help` lists those that go here",
+                            commands[kind].words, (int)LG_MIN(name.size, (size_t)100),
+                            (const char *)name.data, LG_FMT(lg_buf_slice(&owners)),
+                            commands[kind].words);
 
     for (size_t i = 0; i < LG_FLAG_COUNT; i++)
         if (lg_command_has_flag(kind, (enum lg_flag)i))
             names[n++] = flags[i].name;
-    near = lg_nearest(word + 2, names, n);
+    near = lg_nearest(given, names, n);
     return lg_error_set(err, LG_ERR_INVALID,
                         "'lagoon %s' has no flag '%s'%s%s%s; `lagoon %s --help` lists them",
                         commands[kind].words, word, near == NULL ? "" : "; did you mean '--",
@@ -245,7 +283,7 @@ static const char *long_form(enum lg_command_kind kind, const char *word)
 
 /* Takes one flag, and its value from after '=' or from the next word. */
 static enum lg_rc take_flag(struct lg_command *c, size_t count, const char *const *words, size_t *i,
-                            struct lg_error *err)
+                            lg_option_owners others, struct lg_error *err)
 {
     const char *word = long_form(c->kind, words[*i]), *equals = strchr(word, '=');
     size_t length = equals == NULL ? strlen(word) : (size_t)(equals - word);
@@ -270,7 +308,7 @@ static enum lg_rc take_flag(struct lg_command *c, size_t count, const char *cons
         }
         return LG_OK;
     }
-    return unknown_flag(c->kind, word, err);
+    return unknown_flag(c->kind, word, others, err);
 }
 
 static enum lg_rc check_arguments(const struct lg_command *c, struct lg_error *err)
@@ -287,7 +325,7 @@ static enum lg_rc check_arguments(const struct lg_command *c, struct lg_error *e
 
 /* Everything after the verb. A lone "--" ends the flags; a negative number is an argument. */
 static enum lg_rc parse_rest(struct lg_command *c, size_t count, const char *const *words,
-                             struct lg_error *err)
+                             lg_option_owners others, struct lg_error *err)
 {
     bool flags_ended = false;
 
@@ -302,7 +340,7 @@ static enum lg_rc parse_rest(struct lg_command *c, size_t count, const char *con
                    (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0)) {
             c->wants_help = true;
         } else if (!flags_ended && strncmp(long_form(c->kind, words[i]), "--", 2) == 0) {
-            rc = take_flag(c, count, words, &i, err);
+            rc = take_flag(c, count, words, &i, others, err);
             if (rc != LG_OK)
                 return rc;
         } else {
@@ -314,6 +352,12 @@ static enum lg_rc parse_rest(struct lg_command *c, size_t count, const char *con
 
 enum lg_rc lg_command_parse(size_t count, const char *const *words, struct lg_command *out,
                             struct lg_error *err)
+{
+    return lg_command_parse_among(count, words, /* others= */ NULL, out, err);
+}
+
+enum lg_rc lg_command_parse_among(size_t count, const char *const *words, lg_option_owners others,
+                                  struct lg_command *out, struct lg_error *err)
 {
     LG_SCOPED(lg_command) c = {0};
     size_t used = 0;
@@ -334,7 +378,7 @@ enum lg_rc lg_command_parse(size_t count, const char *const *words, struct lg_co
         c.rest = words + used;
         c.rest_count = count - used;
     } else {
-        rc = parse_rest(&c, count - used, words + used, err);
+        rc = parse_rest(&c, count - used, words + used, others, err);
     }
     if (rc != LG_OK)
         return rc;

@@ -3,7 +3,7 @@
 #ifndef LG_ADMIN_COMMAND_H
 #define LG_ADMIN_COMMAND_H
 
-#include "base/buf.h"
+#include "base/option.h"
 
 enum lg_command_kind {
 #define X(name, ...) LG_COMMAND_##name,
@@ -62,6 +62,17 @@ LG_MUST_CHECK enum lg_rc lg_command_parse(size_t count, const char *const *words
                                           struct lg_command *out, struct lg_error *err);
 void lg_command_done(struct lg_command *command);
 LG_DEFINE_SCOPED(lg_command, lg_command_done)
+
+/* The same, where others than verbs have flags, too: `others` is asked about one that the verb has
+ * not. */
+LG_MUST_CHECK enum lg_rc lg_command_parse_among(size_t count, const char *const *words,
+                                                lg_option_owners others, struct lg_command *out,
+                                                struct lg_error *err);
+/* Appends the verbs that have a flag of this name, the first ones by name: "lagoon push and lagoon
+ * file check". False: none has. */
+bool lg_command_flag_owners(struct lg_buf *out, struct lg_slice name);
+/* Joins names for a sentence: call it for each of `count`, from 0, with what is to stand there. */
+void lg_command_list(struct lg_buf *out, size_t i, size_t count, const char *words);
 
 /* The page of one verb, or (LG_COMMAND_COUNT) the list of all. */
 void lg_command_help(struct lg_buf *out, enum lg_command_kind kind);

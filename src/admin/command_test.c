@@ -91,7 +91,42 @@ static void an_unknown_flag_is_refused_with_the_nearest_of_that_command(void **s
     assert_rc(LG_ERR_INVALID,
               lg_command_parse(WORDS("push", "s", "f", "--key-feild", "x"), &c, &err));
     assert_non_null(strstr(err.text, "did you mean '--key-field'?"));
+}
+
+static bool roles_have_listener_port(struct lg_buf *out, struct lg_slice name)
+{
+    if (!lg_slice_eq_str(name, "listener-port"))
+        return false;
+    lg_buf_append_str(out, "lagoon router and lagoon server");
+    return true;
+}
+
+static void a_flag_of_another_verb_is_refused_with_that_verb(void **state)
+{
+    LG_SCOPED(lg_command) c = {0};
+    LG_SCOPED(lg_buf) all = {0};
+    struct lg_error err = {0};
+
+    (void)state;
     assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("get", "s", "k", "--create"), &c, &err));
+    assert_string_equal(err.text, "'lagoon get' has no flag '--create': it goes with lagoon push; "
+                                  "`lagoon get --help` lists those that go here");
+    assert_rc(LG_ERR_INVALID, lg_command_parse(WORDS("get", "s", "k", "--stopped=a"), &c, &err));
+    assert_non_null(strstr(err.text, "it goes with lagoon nodes removable; "));
+    assert_rc(LG_ERR_INVALID,
+              lg_command_parse(WORDS("get", "s", "k", "--value-schema", "f"), &c, &err));
+    assert_non_null(strstr(err.text, "it goes with lagoon store create and lagoon file check; "));
+    assert_true(lg_command_flag_owners(&all, LG_LIT("timeout")));
+    lg_buf_append_byte(&all, 0);
+    assert_non_null(strstr((const char *)all.data, " other verbs")); /* Not forty names. */
+    assert_false(lg_command_flag_owners(&all, LG_LIT("timeou")));
+    /* And of somebody who is no verb. */
+    assert_rc(LG_ERR_INVALID, lg_command_parse_among(WORDS("get", "s", "k", "--listener-port=1"),
+                                                     roles_have_listener_port, &c, &err));
+    assert_non_null(strstr(err.text, "'--listener-port': it goes with lagoon router and lagoon "));
+    assert_rc(LG_ERR_INVALID, lg_command_parse_among(WORDS("get", "s", "k", "--outptu=json"),
+                                                     roles_have_listener_port, &c, &err));
+    assert_non_null(strstr(err.text, "did you mean '--output'?"));
 }
 
 static void flags_without_their_value_twice_or_with_one_too_many_are_refused(void **state)
@@ -277,6 +312,7 @@ int main(void)
         cmocka_unit_test(negative_numbers_and_what_follows_two_dashes_are_arguments),
         cmocka_unit_test(an_unknown_command_is_refused_with_the_nearest),
         cmocka_unit_test(an_unknown_flag_is_refused_with_the_nearest_of_that_command),
+        cmocka_unit_test(a_flag_of_another_verb_is_refused_with_that_verb),
         cmocka_unit_test(flags_without_their_value_twice_or_with_one_too_many_are_refused),
         cmocka_unit_test(too_few_and_too_many_arguments_show_the_usage),
         cmocka_unit_test(help_is_found_wherever_it_is_asked),

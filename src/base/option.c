@@ -200,6 +200,12 @@ static enum lg_rc unknown(const struct lg_option_table *table, const char *prefi
     LG_SCOPED(lg_buf) shown = {0};
     const struct lg_option *nearest;
 
+    if (table->owners != NULL && table->owners(&shown, name))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "unknown option '%s%.*s': it goes with %.*s; --help lists those that "
+                            "go here",
+                            prefix, (int)LG_MIN(name.size, (size_t)100), (const char *)name.data,
+                            LG_FMT(lg_buf_slice(&shown)));
     nearest = nearest_row(table, word);
     if (nearest == NULL)
         return lg_error_set(err, LG_ERR_INVALID, "unknown option '%s%.*s'; --help lists all",

@@ -72,12 +72,16 @@ struct lg_option {
         const char *words[3];
     };
 };
+/* Appends who else has an option of that name: "lagoon router and lagoon push". False: nobody. */
+typedef bool (*lg_option_owners)(struct lg_buf *out, struct lg_slice name);
+
 struct lg_option_table {
     const struct lg_option *rows;
     size_t n;
     /* What a text must be beside its length; LG_ERR_INVALID says why it is not. NULL: anything. */
     enum lg_rc (*check_text)(const struct lg_option *option, struct lg_slice text,
                              struct lg_error *err);
+    lg_option_owners owners; /* Asked about a name that is no row. NULL: there is nobody else. */
 };
 
 /* Where a value comes from; the later wins. */
@@ -126,8 +130,8 @@ void lg_options_done(const struct lg_option_table *table, void *values);
 /* The row of that name ('-', '_' and '.' are the same), or NULL. */
 const struct lg_option *lg_option_find(const struct lg_option_table *table, const char *name);
 
-/* Sets one option from its text. LG_ERR_INVALID: no such option (the sentence gives the nearest
- * right one), text of another type, a missing unit, or out of range. */
+/* Sets one option from its text. LG_ERR_INVALID: no such option (the sentence says with whom it
+ * goes, or gives the nearest right one), text of another type, a missing unit, or out of range. */
 LG_MUST_CHECK enum lg_rc lg_option_set(const struct lg_option_table *table, void *values,
                                        const char *name, struct lg_slice text,
                                        struct lg_error *err);

@@ -27,7 +27,8 @@ static enum lg_rc check_text(const struct lg_option *o, struct lg_slice text, st
     return LG_OK;
 }
 
-static const struct lg_option_table table = {rows, LG_ARRAY_SIZE(rows), check_text};
+static const struct lg_option_table table = {
+    .rows = rows, .n = LG_ARRAY_SIZE(rows), .check_text = check_text};
 
 static int set_up(void **state)
 {

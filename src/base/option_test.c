@@ -138,6 +138,34 @@ static void text_of_another_type_is_refused_and_units_are_asked_for(void **state
     assert_string_equal(err.text, "data: the text holds a NUL byte");
 }
 
+static bool others_have_data_dir(struct lg_buf *out, struct lg_slice name)
+{
+    if (!lg_slice_eq_str(name, "data.dir") && !lg_slice_eq_str(name, "http-por"))
+        return false;
+    lg_buf_append_str(out, "lagoon server");
+    return true;
+}
+
+static void an_option_of_somebody_else_is_told_with_his_name(void **state)
+{
+    static const struct lg_option_table shared = {
+        .rows = rows, .n = LG_ARRAY_SIZE(rows), .owners = others_have_data_dir};
+    char *flags[] = {(char *)"--http-por=1"};
+    struct options *o = *state;
+    struct lg_error err = {0};
+
+    assert_rc(LG_ERR_INVALID,
+              lg_options_parse_file(&shared, o, LG_LIT("\ndata.dir = /x\n"), "a.conf", &err));
+    assert_string_equal(err.text, "a.conf:2: unknown option 'data.dir': it goes with lagoon "
+                                  "server; --help lists those that go here");
+    /* Rather than what is only like it. */
+    assert_rc(LG_ERR_INVALID, lg_options_parse_flags(&shared, o, 1, flags, &err));
+    assert_string_equal(err.text, "unknown option '--http-por': it goes with lagoon server; --help "
+                                  "lists those that go here");
+    assert_rc(LG_ERR_INVALID, lg_option_set(&shared, o, "grase", LG_LIT("1s"), &err));
+    assert_string_equal(err.text, "unknown option 'grase'; did you mean 'grace'?");
+}
+
 static void an_unknown_option_gives_the_nearest_right_one(void **state)
 {
     struct options *o = *state;
@@ -361,6 +389,7 @@ int main(void)
         TEST(every_type_is_read_from_text),
         TEST(values_out_of_range_are_refused_with_key_value_and_range),
         TEST(text_of_another_type_is_refused_and_units_are_asked_for),
+        TEST(an_option_of_somebody_else_is_told_with_his_name),
         TEST(an_unknown_option_gives_the_nearest_right_one),
         TEST(a_file_sets_options_line_by_line),
         TEST(a_bad_line_is_named_and_nothing_of_the_file_is_taken),

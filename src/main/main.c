@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "lane/fault.h"
 #include "main/cli.h"
+#include "main/role.h"
 
 static int (*const verbs[])(const struct lg_command *) = {
 #define X(name, words, arguments, least, most, kinds, runner, ...) lg_verb_##runner,
@@ -67,7 +68,7 @@ static enum lg_rc parse(int argc, char **argv, const char **words, struct lg_com
         words[count++] = "admin";
     for (int i = 1; i < argc; i++)
         words[count++] = argv[i];
-    return lg_command_parse(count, words, out, err);
+    return lg_command_parse_among(count, words, lg_role_option_owners, out, err);
 }
 
 int main(int argc, char **argv)

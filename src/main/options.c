@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "main/cli.h"
+#include "main/role.h"
 
 static const struct lg_option rows[] = {
 #define X(...) LG_OPTION_ROW(struct lg_main_options, __VA_ARGS__)
@@ -92,8 +93,8 @@ enum lg_rc lg_common_options_check_text(const struct lg_option *o, struct lg_sli
     return LG_OK;
 }
 
-const struct lg_option_table lg_main_options_table = {rows, LG_ARRAY_SIZE(rows),
-                                                      lg_common_options_check_text};
+const struct lg_option_table lg_main_options_table = {
+    rows, LG_ARRAY_SIZE(rows), lg_common_options_check_text, lg_role_option_owners};
 _Static_assert(LG_ARRAY_SIZE(rows) <= LG_MAIN_OPTIONS_COUNT_MAX, "a program one can learn");
 
 /* --- All values. ------------------------------------------------------------------------------ */

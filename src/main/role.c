@@ -148,14 +148,14 @@ static enum lg_rc check_text(const struct lg_option *o, struct lg_slice text, st
     return lg_common_options_check_text(o, text, err);
 }
 
-static const struct lg_option_table controller_table = {controller_rows,
-                                                        LG_ARRAY_SIZE(controller_rows), check_text};
+static const struct lg_option_table controller_table = {
+    controller_rows, LG_ARRAY_SIZE(controller_rows), check_text, lg_role_option_owners};
 const struct lg_option_table lg_kafka_options_table = {kafka_rows, LG_ARRAY_SIZE(kafka_rows),
-                                                       check_text};
+                                                       check_text, lg_role_option_owners};
 static const struct lg_option_table router_table = {router_rows, LG_ARRAY_SIZE(router_rows),
-                                                    check_text};
+                                                    check_text, lg_role_option_owners};
 static const struct lg_option_table server_table = {server_rows, LG_ARRAY_SIZE(server_rows),
-                                                    check_text};
+                                                    check_text, lg_role_option_owners};
 
 /* --- What is wrong with values together. ------------------------------------------------------ */
 static enum lg_rc need(const char *value, const char *key, const char *what, struct lg_error *err)
@@ -368,6 +368,26 @@ const struct lg_role *lg_role_of(enum lg_command_kind kind)
         if (roles[i]->kind == kind)
             return roles[i];
     return NULL;
+}
+
+bool lg_role_option_owners(struct lg_buf *out, struct lg_slice name)
+{
+    LG_AUTO_STR char *word = lg_strndup((const char *)name.data, name.size);
+    LG_SCOPED(lg_buf) verbs = {0};
+    size_t have[LG_ARRAY_SIZE(roles)], n = 0;
+    bool is_flag = lg_command_flag_owners(&verbs, name);
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(roles); i++)
+        if (lg_option_find(roles[i]->table, word) != NULL)
+            have[n++] = i;
+    for (size_t i = 0; i < n; i++) {
+        LG_AUTO_STR char *role = lg_strf("lagoon %s", roles[have[i]]->name);
+
+        lg_command_list(out, i, n, role);
+    }
+    if (is_flag)
+        lg_buf_appendf(out, "%s%.*s", n > 0 ? ", and with " : "", LG_FMT(lg_buf_slice(&verbs)));
+    return n > 0 || is_flag;
 }
 
 void lg_role_sample(struct lg_buf *out, const struct lg_role *role)

@@ -49,6 +49,8 @@ void lg_role_warn_kafka(const struct lg_role_options *o, lg_option_warned warn, 
 const struct lg_role *lg_role_find(const char *name);
 /* Of the verb that runs it; NULL for other verbs. */
 const struct lg_role *lg_role_of(enum lg_command_kind kind);
+/* The roles, then the verbs that have an option of that name (lg_option_owners). */
+bool lg_role_option_owners(struct lg_buf *out, struct lg_slice name);
 /* The file of `lagoon config sample --role NAME`. */
 void lg_role_sample(struct lg_buf *out, const struct lg_role *role);
 

@@ -218,6 +218,15 @@ static void a_name_or_a_file_that_cannot_be_used_is_told_at_the_start(void **sta
     assert_run(&c.rig, 2, "server", name, address, base, "--instance-name=a/b", "--listener-port=0",
                "--kafka-bootstrap-servers=127.0.0.1:1");
     lg_rig_assert_err(&c.rig, "instance.name: 'a/b'");
+    /* An option of another role or verb is told as such. */
+    assert_run(&c.rig, 2, "router", name, address, "--kafka-bootstrap-servers=127.0.0.1:1");
+    lg_rig_assert_err(&c.rig, "unknown option '--kafka-bootstrap-servers': it goes with lagoon "
+                              "controller and lagoon server; --help");
+    assert_run(&c.rig, 2, "nodes", address);
+    lg_rig_assert_err(&c.rig, "'lagoon nodes' has no flag '--zookeeper-address': it goes with "
+                              "lagoon controller, lagoon router and lagoon server; `lagoon nodes ");
+    assert_run(&c.rig, 2, "server", name, address, base, "--key-field=id");
+    lg_rig_assert_err(&c.rig, "'--key-field': it goes with lagoon push and lagoon file check; ");
     assert_run(&c.rig, 2, "router", name, address, "--listener-port=0",
                "--zookeeper-digest-file=/nonexistent/digest");
     lg_rig_assert_err(&c.rig, "zookeeper.digest.file: /nonexistent/digest");
