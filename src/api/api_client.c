@@ -98,8 +98,17 @@ void lg_api_call_param(struct lg_api_call *call, const char *name, const char *v
     lg_percent_encode(&call->form, lg_slice_str(value));
 }
 
+static void forget_said(struct lg_api_call *call)
+{
+    for (size_t i = 0; i < LG_API_CONTROLLERS_MAX; i++) {
+        lg_free(call->said[i]);
+        call->said[i] = NULL;
+    }
+}
+
 void lg_api_call_done(struct lg_api_call *call)
 {
+    forget_said(call);
     lg_json_unref(call->answer);
     lg_json_unref(call->held);
     call->answer = call->held = NULL;
@@ -198,6 +207,52 @@ static void ask_another_later(struct lg_api_call *call)
     lg_timer_start(client->lane, &call->pause, LG_API_PAUSE_MS * LG_MS, pause_ended);
 }
 
+/* --- Why nobody did it. ------------------------------------------------------------------------
+ */
+
+static void remember(struct lg_api_call *call, const char *reason)
+{
+    lg_free(call->said[call->asked]);
+    call->said[call->asked] = lg_strdup(reason);
+}
+
+/* "http://c1:5555: connection refused; ..." of all but one (LG_API_CONTROLLERS_MAX: of all);
+ * `reason` is its, and not told twice. */
+static void append_said(const struct lg_api_call *call, size_t but, const char *reason,
+                        struct lg_buf *out)
+{
+    const struct lg_api_client *client = call->client;
+
+    for (size_t i = 0; i < client->count; i++) {
+        LG_AUTO_STR char *at =
+            lg_strf("%s:%u", client->controllers[i].host, client->controllers[i].port);
+        const char *said = call->said[i];
+
+        if (i == but || said == NULL)
+            continue;
+        said = strcmp(said, reason) == 0 ? "the same" : said;
+        lg_buf_append_str(out, out->size == 0 ? "" : "; ");
+        if (strstr(said, at) == NULL)
+            lg_buf_appendf(out, "http://%s: ", at);
+        lg_buf_append_str(out, said);
+    }
+}
+
+/* What the others answered stands behind what controller `by` said, which weighs most. */
+static void tell_others(struct lg_api_call *call, size_t by)
+{
+    LG_SCOPED(lg_buf) others = {0};
+    LG_AUTO_STR char *first = lg_strdup(call->err.text);
+
+    if (call->rc != LG_ERR_UNAVAILABLE && call->rc != LG_ERR_TIMEOUT &&
+        call->rc != LG_ERR_MISDIRECTED)
+        return;
+    append_said(call, by, first, &others);
+    if (others.size > 0)
+        call->rc = lg_error_set(&call->err, call->rc, "%s (also asked: %.*s)", first,
+                                LG_FMT(lg_buf_slice(&others)));
+}
+
 /* --- Controllers that cannot reach the metadata. ------------------------------------------------
  */
 
@@ -219,6 +274,7 @@ static void finish_cut_off(struct lg_api_call *call)
     if (call->held == NULL) {
         call->err = call->cut_off;
         call->rc = call->err.rc;
+        tell_others(call, call->cut_off_by);
     } else {
         lg_json_unref(call->answer);
         call->answer = LG_TAKE(call->held);
@@ -263,30 +319,40 @@ static bool is_cut_off(struct lg_api_call *call, int64_t silent_ms)
         lg_json_unref(call->answer);
         call->answer = NULL;
     }
-    if (call->rc != LG_OK)
+    if (call->rc != LG_OK) {
         call->cut_off = call->err;
+        call->cut_off_by = call->asked;
+    }
     return goes_round(call, silent_ms);
 }
 
-/* The end. Where none of several could be reached, all of them are named. */
-static void finish(struct lg_api_call *call)
+/* None of several could be reached. */
+static void tell_nobody(struct lg_api_call *call)
 {
-    const struct lg_api_client *client = call->client;
     LG_SCOPED(lg_buf) all = {0};
 
-    if ((call->http.rc == LG_ERR_UNAVAILABLE || call->http.rc == LG_ERR_TIMEOUT) &&
-        client->named > 1) {
-        for (size_t i = 0; i < client->named; i++)
-            lg_buf_appendf(&all, "%shttp://%s:%u", i == 0 ? "" : ", ", client->controllers[i].host,
-                           client->controllers[i].port);
-        (void)lg_error_wrap(&call->err, "none of %.*s answers", LG_FMT(lg_buf_slice(&all)));
-    }
-    /* "Ask that one" helps nobody once that one has said why it cannot; nor does it that the last
-     * of several questions was cut off. */
-    if ((call->rc == LG_ERR_MISDIRECTED || call->http.rc == LG_ERR_TIMEOUT) &&
-        call->leader_said.rc != LG_OK) {
+    append_said(call, LG_API_CONTROLLERS_MAX, "", &all);
+    call->rc = lg_error_set(&call->err, call->rc, "none of the controllers answers: %.*s",
+                            LG_FMT(lg_buf_slice(&all)));
+}
+
+/* The end. "Ask that one" helps nobody once that one has said why it cannot; nor does it that the
+ * last of several questions was cut off, or that another one is not there. */
+static void finish(struct lg_api_call *call)
+{
+    bool unreachable = call->http.rc == LG_ERR_UNAVAILABLE || call->http.rc == LG_ERR_TIMEOUT;
+    const char *leader_now =
+        call->leader_said.rc == LG_OK ? NULL : call->said[call->leader_said_by];
+
+    if (leader_now != NULL && (call->rc == LG_ERR_MISDIRECTED || call->http.rc == LG_ERR_TIMEOUT ||
+                               (unreachable && strcmp(leader_now, call->leader_said.text) == 0))) {
         call->err = call->leader_said;
         call->rc = call->err.rc;
+        tell_others(call, call->leader_said_by);
+    } else if (unreachable && call->client->named > 1) {
+        tell_nobody(call);
+    } else {
+        tell_others(call, call->asked);
     }
     call->done(call);
 }
@@ -355,13 +421,18 @@ static void answered(struct lg_http_call *http)
     if (http->rc == LG_OK) {
         call->rc = read_answer(http->status, lg_buf_slice(&http->response_body), &call->answer,
                                &told, &call->err);
+        if (call->rc != LG_OK)
+            remember(call, call->err.text);
     } else {
         call->rc = http->rc;
         call->err = http->err;
+        remember(call, http->err.text);
         (void)lg_error_wrap(&call->err, "the controller at %s:%u", asked->host, asked->port);
     }
-    if (call->rc == LG_ERR_UNAVAILABLE && http->rc == LG_OK)
+    if (call->rc == LG_ERR_UNAVAILABLE && http->rc == LG_OK) {
         call->leader_said = call->err;
+        call->leader_said_by = call->asked;
+    }
     call->term = told.term;
     if (is_cut_off(call, told.silent_ms) || is_outdated(call))
         return;
@@ -439,5 +510,6 @@ void lg_api_call_submit(struct lg_api_client *client, struct lg_api_call *call)
     call->tried = 0;
     call->age_ms = -1;
     call->asks_who_leads = false;
+    forget_said(call);
     send(call);
 }

@@ -32,7 +32,8 @@ struct lg_api_call {
     bool impatient; /* metadata that are away for longer than a moment end the call */
 
     /* LG_OK: `answer` is the controller's JSON, without an error in it. Else err says why: the
-     * controller's own code and sentence, or that it cannot be reached. */
+     * controller's own code and sentence, or that it cannot be reached. When several were asked and
+     * none could do it, what each of them answered follows. */
     enum lg_rc rc;
     struct lg_error err;
     struct lg_json *answer;
@@ -52,9 +53,12 @@ struct lg_api_call {
     uint32_t tried;              /* controllers that were asked since the last pause, a bit each */
     struct lg_json *held;        /* an answer from memory; owned */
     struct lg_error cut_off;     /* why nobody can do it; LG_OK: nobody said so */
-    unsigned hops;               /* since the last pause */
-    unsigned timeouts;           /* of controllers that did not answer */
-    bool asks_who_leads;         /* `http` asks that, instead of the call itself */
+    size_t leader_said_by, cut_off_by; /* indexes of the controllers */
+    char
+        *said[LG_API_CONTROLLERS_MAX]; /* the last reason of each not to do it; NULL: none; owned */
+    unsigned hops;                     /* since the last pause */
+    unsigned timeouts;                 /* of controllers that did not answer */
+    bool asks_who_leads;               /* `http` asks that, instead of the call itself */
 };
 
 /* `controller_urls` are the controllers of one cluster, separated by commas; any of them may lead.

@@ -465,7 +465,8 @@ static void controllers_that_name_each_other_are_not_asked_without_end(void **st
     assert_ok(lg_http_server_start(&o, &p.other, &err));
     ask(&p.r, LG_API_job, 3 * LG_SEC);
     assert_rc(LG_ERR_MISDIRECTED, p.r.call.rc);
-    assert_string_equal(p.r.call.err.text, "not me");
+    assert_non_null(strstr(p.r.call.err.text, "not me (also asked: http://world:555"));
+    assert_non_null(strstr(p.r.call.err.text, ": the same)"));
     assert_in_range(p.first_asked + p.second_asked, 10, 120);
     pair_down(&p);
 }
@@ -497,7 +498,8 @@ static void what_the_named_leader_said_is_told_in_the_end(void **state)
         assert_ok(lg_http_server_start(&o, &p.other, &err));
         ask(&p.r, LG_API_job, ms * LG_MS);
         assert_rc(LG_ERR_UNAVAILABLE, p.r.call.rc);
-        assert_string_equal(p.r.call.err.text, "no metadata");
+        assert_string_equal(p.r.call.err.text,
+                            "no metadata (also asked: http://world:5555: not me)");
         pair_down(&p);
     }
 }
@@ -707,8 +709,69 @@ static void of_several_that_are_not_there_all_are_named(void **state)
         lg_api_client_new(r.http, r.lane, "http://world:5555,http://world:5556", &r.api, &err));
     ask(&r, LG_API_job, 2 * LG_SEC);
     assert_rc(LG_ERR_UNAVAILABLE, r.call.rc);
-    assert_non_null(
-        strstr(r.call.err.text, "none of http://world:5555, http://world:5556 answers: the "));
+    assert_string_equal(r.call.err.text,
+                        "none of the controllers answers: cannot reach world:5555: connection "
+                        "refused; cannot reach world:5556: connection refused");
+    rig_down(&r);
+}
+
+/* Whoever is asked last: what is told first is what the one said that is there. */
+static void a_controller_that_is_away_does_not_hide_what_another_one_said(void **state)
+{
+    static const struct step busy[] = {
+        {503, "{\"error\":\"reading\",\"lagoonCode\":\"ERR_UNAVAILABLE\"}"}};
+    static const struct step cut_off[] = {{503, REFUSAL(5000)}};
+    static const char *const urls[] = {"http://world:5554,http://world:5555",
+                                       "http://world:5555,http://world:5554"};
+
+    (void)state;
+    for (unsigned i = 0; i < 12; i++) {
+        struct rig r;
+        struct lg_error err = {0};
+        bool impatient = i % 4 >= 2;
+
+        rig_up(&r, impatient ? cut_off : busy, 1);
+        lg_api_client_free(r.api);
+        assert_ok(lg_api_client_new(r.http, r.lane, urls[i % 2], &r.api, &err));
+        serve(&r);
+        r.call.impatient = impatient;
+        (void)ask(&r, LG_API_update_store, (1500 + 130 * i) * LG_MS);
+        assert_rc(LG_ERR_UNAVAILABLE, r.call.rc);
+        assert_string_equal(r.call.err.text,
+                            impatient ? "ZooKeeper is away (also asked: cannot reach world:5554: "
+                                        "connection refused)"
+                                      : "reading (also asked: cannot reach world:5554: connection "
+                                        "refused)");
+        rig_down(&r);
+    }
+}
+
+static void go_away(void *ctx)
+{
+    struct rig *r = ctx;
+
+    lg_http_server_stop(LG_TAKE(r->server), 0, nothing, NULL);
+}
+
+/* It was there, and is not any more: what it said then is not what is told first. */
+static void a_controller_that_went_away_is_told_as_away(void **state)
+{
+    static const struct step busy[] = {
+        {503, "{\"error\":\"reading\",\"lagoonCode\":\"ERR_UNAVAILABLE\"}"}};
+    struct rig r;
+    struct lg_error err = {0};
+
+    (void)state;
+    rig_up(&r, busy, 1);
+    lg_api_client_free(r.api);
+    assert_ok(
+        lg_api_client_new(r.http, r.lane, "http://world:5554,http://world:5555", &r.api, &err));
+    serve(&r);
+    lg_sim_at(r.sim, lg_sim_now_us(r.sim) + LG_SEC, NULL, go_away, &r);
+    (void)ask(&r, LG_API_update_store, 3 * LG_SEC);
+    assert_rc(LG_ERR_UNAVAILABLE, r.call.rc);
+    assert_non_null(strstr(r.call.err.text, "none of the controllers answers: "));
+    assert_null(strstr(r.call.err.text, "reading"));
     rig_down(&r);
 }
 
@@ -789,6 +852,8 @@ int main(void)
         cmocka_unit_test(a_controller_that_stands_still_does_not_take_all_the_time),
         cmocka_unit_test(a_lone_controller_has_all_the_time),
         cmocka_unit_test(of_several_that_are_not_there_all_are_named),
+        cmocka_unit_test(a_controller_that_is_away_does_not_hide_what_another_one_said),
+        cmocka_unit_test(a_controller_that_went_away_is_told_as_away),
         cmocka_unit_test(a_controller_that_comes_up_meanwhile_is_found),
         cmocka_unit_test(a_controller_that_stays_busy_is_told_at_the_deadline),
         cmocka_unit_test(a_bad_url_is_no_client),

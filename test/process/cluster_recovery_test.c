@@ -312,6 +312,19 @@ static void a_change_is_refused(void)
     assert_ptr_equal(memchr(said.data, '\n', said.size), said.data + said.size - 1);
 }
 
+/* What one says that is there is not hidden by one that is not; and both are told. */
+static void a_controller_dies_besides(void)
+{
+    LG_AUTO_STR char *dead = lg_strf(" (also asked: cannot reach 127.0.0.1:%u: connection refused)",
+                                     c->nodes[LG_CLUSTER_CONTROLLER][1].port);
+
+    lg_cluster_kill(c, LG_CLUSTER_CONTROLLER, 1);
+    assert_run(&c->rig, 5, "store", "update", LG_ORACLE_STORE, "--owner", "nobody", "--timeout",
+               "60m");
+    lg_rig_assert_err(&c->rig, lg_cluster_zookeeper()->address);
+    lg_rig_assert_err(&c->rig, dead);
+}
+
 /* Of a moment before: one that answers now tells no age. */
 static bool is_remembered(const char *const *words)
 {
@@ -358,7 +371,9 @@ static void zookeeper_is_away_for_ten_sessions_and_reads_go_on(void **state)
     questions_are_answered_from_memory();
     print_message("%u changes refused; the last: %.*s\n", refused,
                   LG_FMT(lg_buf_slice(&c->rig.err)));
+    a_controller_dies_besides();
     lg_zookeeper_server_continue(lg_cluster_zookeeper());
+    lg_cluster_restart(c, LG_CLUSTER_CONTROLLER, 1);
     lg_cluster_wait_replicated(c);
     push_next();
     reads_were_right();

@@ -135,7 +135,8 @@ static void of_several_controllers_one_that_is_there_will_do(void **state)
     assert_alone(0, "push", "cities", "examples/cities/cities.avro", "--key-field", "id");
     assert_alone(5, "store", "list", "--controller", NOWHERE ",http://127.0.0.1:2", "--timeout",
                  "1s");
-    lg_rig_assert_err(&rig, "none of http://127.0.0.1:1, http://127.0.0.1:2 answers");
+    lg_rig_assert_err(&rig, "none of the controllers answers: cannot reach 127.0.0.1:1: "
+                            "connection refused; cannot reach 127.0.0.1:2: connection refused");
 }
 
 static void a_flag_wins_over_a_variable_and_that_over_the_profile_in_use(void **state)
