@@ -136,6 +136,7 @@ static void tell_draining(struct findings *f, const struct lg_json *row)
 {
     const char *id = text_of(row, "id");
     long long replicas = number_of(row, "replicas");
+    long long no_room = number_of(row, "waitingForRoom");
     bool stuck = number_of(lg_json_get(f->status, "replicas"), "moving") == 0;
     LG_AUTO_STR char *next = NULL;
 
@@ -143,6 +144,8 @@ static void tell_draining(struct findings *f, const struct lg_json *row)
         next = lg_strf("stop it and run `lagoon nodes remove %s`, or fill it again: lagoon nodes "
                        "activate %s",
                        id, id);
+    else if (no_room > 0)
+        next = lg_strf("start another server, or undo it: lagoon nodes activate %s", id);
     else if (stuck)
         next = lg_strf("if this does not change within a minute, too few other servers are there: "
                        "start one, or undo it: lagoon nodes activate %s",
@@ -151,6 +154,11 @@ static void tell_draining(struct findings *f, const struct lg_json *row)
         next = lg_strf("wait: lagoon nodes --watch");
     if (replicas == 0)
         foundf(f, NOTE, "server_drained", next, "server '%s' is drained: it holds no replica", id);
+    else if (no_room > 0)
+        foundf(f, NOTE, "drain_waits", next,
+               "server '%s' is being drained and waits for room: no other server can take %lld of "
+               "its %lld %s",
+               id, no_room, replicas, replicas == 1 ? "replica" : "replicas");
     else
         foundf(f, NOTE, "server_draining", next, "server '%s' is being drained: %lld %s to go", id,
                replicas, replicas == 1 ? "replica" : "replicas");

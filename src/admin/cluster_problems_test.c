@@ -137,6 +137,10 @@ static void servers_that_come_and_go_are_notes(void **state)
     LG_AUTO(lg_json) *moving =
         problems_of("{" HEALTHY "," SERVERS("4", "0") ",\"replicas\":{\"moving\":1}}",
                     "{\"nodes\":[{\"id\":\"b_1\",\"state\":\"DRAINING\",\"replicas\":1}]}", "{}");
+    LG_AUTO(lg_json) *waiting = problems_of(
+        "{" HEALTHY "," SERVERS("1", "0") ",\"replicas\":{\"moving\":1}}",
+        "{\"nodes\":[{\"id\":\"b_1\",\"state\":\"DRAINING\",\"replicas\":3,\"waitingForRoom\":2}]}",
+        "{}");
 
     (void)state;
     assert_problem(all, 0, "note", "one_controller", "nobody takes over", "start another");
@@ -146,6 +150,10 @@ static void servers_that_come_and_go_are_notes(void **state)
     assert_problem(all, 4, "note", "releases", "different releases", "go on with the upgrade");
     assert_int_equal(lg_json_size(all), 5);
     assert_problem(moving, 0, "note", "server_draining", "1 replica to go", "nodes --watch");
+    assert_problem(waiting, 0, "note", "drain_waits",
+                   "'b_1' is being drained and waits for room: no other server can take 2 of its 3 "
+                   "replicas",
+                   "start another server, or undo it: lagoon nodes activate b_1");
 }
 
 static void pushes_that_wait_or_failed_are_notes(void **state)

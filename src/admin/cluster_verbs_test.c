@@ -1,5 +1,7 @@
 /* The verbs of a cluster's operator against a real controller with three servers, which are played
  * by hand: the JSON that programs read, and what people see of a cluster that is hurt. */
+#include <stdio.h>
+
 #include "admin/admin.h"
 #include "base/str.h"
 #include "test/lib/controller_world.h"
@@ -14,6 +16,8 @@ struct world {
     bool awake;
     struct lg_buf out;
     struct lg_error err;
+    char note[LG_ERROR_TEXT_MAX]; /* the last one */
+    unsigned notes;
 };
 
 static bool is_awake(void *ctx)
@@ -34,6 +38,14 @@ static void wake(void *ctx)
     ((struct world *)ctx)->awake = true;
 }
 
+static void note(void *ctx, const char *text)
+{
+    struct world *w = ctx;
+
+    w->notes++;
+    (void)snprintf(w->note, sizeof w->note, "%s", text);
+}
+
 static enum lg_rc run_words(struct world *w, enum lg_output output, size_t count,
                             const char *const *words)
 {
@@ -45,6 +57,7 @@ static enum lg_rc run_words(struct world *w, enum lg_output output, size_t count
         .out = &w->out,
         .wait = wait_for_it,
         .wake = wake,
+        .note = note,
         .ctx = w,
     };
     LG_SCOPED(lg_command) command = {0};
@@ -239,10 +252,14 @@ static void a_server_that_is_gone_is_seen_everywhere(void **state)
 static void a_server_is_emptied_and_filled_again(void **state)
 {
     struct world *w = world_new(63);
-    LG_AUTO(lg_json) *empty = NULL, *full = NULL;
+    LG_AUTO(lg_json) *moving = NULL, *empty = NULL, *full = NULL;
 
     (void)state;
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "nodes", "drain", "srv1_88", "--yes"));
+    lg_sim_run_us(w->cw->sim, LG_SEC);
+    moving = JSON(w, "nodes", "srv1_88");
+    assert_in_range(lg_json_get_int(moving, "replicas", -1), 1, PARTITIONS);
+    assert_int_equal(lg_json_get_int(moving, "waitingForRoom", -1), 0);
     settle(w);
     empty = JSON(w, "nodes", "srv1_88");
     assert_string_equal(lg_json_get_str(empty, "state", ""), "DRAINING");
@@ -253,6 +270,53 @@ static void a_server_is_emptied_and_filled_again(void **state)
     full = JSON(w, "nodes", "srv1_88");
     assert_string_equal(lg_json_get_str(full, "state", ""), "LIVE");
     assert_in_range(lg_json_get_int(full, "replicas", -1), 1, PARTITIONS);
+    world_free(w);
+}
+
+static void a_drain_that_waits_for_room_says_so(void **state)
+{
+    struct world *w = world_new(66);
+    LG_AUTO(lg_json) *waits = NULL, *idle = NULL;
+    uint64_t begun;
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "nodes", "drain", "srv1_88", "--yes"));
+    assert_has(out(w), "is being drained; `lagoon nodes` shows");
+    settle(w);
+    /* It is empty already. */
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "nodes", "drain", "srv1_88", "--yes", "--wait"));
+    assert_has(out(w), "server 'srv1_88' holds no replica any more");
+    assert_int_equal(w->notes, 0);
+    /* One server is left to two replicas. */
+    begun = lg_sim_now_us(w->cw->sim);
+    assert_rc(LG_ERR_TIMEOUT, RUN(w, LG_OUTPUT_TABLE, "nodes", "drain", "srv2_88", "--yes",
+                                  "--wait", "--timeout", "10s"));
+    assert_in_range(lg_sim_now_us(w->cw->sim) - begun, 9 * LG_SEC, 11 * LG_SEC);
+    assert_has(w->err.text, "server 'srv2_88' still holds 4 replicas after 10 s, and waits for "
+                            "room: no other server can take them, start another one; ");
+    assert_has(w->err.text, "lagoon nodes activate srv2_88");
+    assert_has(w->note, "server 'srv2_88' waits for room: no other server can take the 4 replicas");
+    assert_in_range(w->notes, 1, 3);
+    settle(w);
+    waits = JSON(w, "nodes", "srv2_88");
+    assert_int_equal(lg_json_get_int(waits, "replicas", -1), 4);
+    assert_int_equal(lg_json_get_int(waits, "waitingForRoom", -1), 4);
+    idle = JSON(w, "nodes", "srv3_88");
+    assert_int_equal(lg_json_get_int(idle, "waitingForRoom", -1), 0);
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "nodes"));
+    assert_has(out(w), "\nserver 'srv2_88' is being drained and waits for room: no other server "
+                       "can take 4 of its replicas; start another one, or undo it: lagoon nodes "
+                       "activate srv2_88\n");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "cluster", "status"));
+    assert_has(out(w), "server 'srv2_88' is being drained and waits for room");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "cluster", "status", "--check")); /* Nothing hurts. */
+    /* There is room again. */
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "nodes", "activate", "srv1_88"));
+    settle(w);
+    w->notes = 0;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "nodes", "drain", "srv2_88", "--yes", "--wait"));
+    assert_has(out(w), "\"waitingForRoom\": 0");
+    assert_int_equal(w->notes, 0);
     world_free(w);
 }
 
@@ -313,6 +377,7 @@ int main(void)
         cmocka_unit_test(programs_read_who_holds_what),
         cmocka_unit_test(a_server_that_is_gone_is_seen_everywhere),
         cmocka_unit_test(a_server_is_emptied_and_filled_again),
+        cmocka_unit_test(a_drain_that_waits_for_room_says_so),
         cmocka_unit_test(a_replica_that_failed_is_named_and_begins_again),
         cmocka_unit_test(a_push_is_told_by_server),
     };

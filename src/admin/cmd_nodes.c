@@ -1,5 +1,6 @@
 /* lagoon nodes: who the cluster is made of; and remove, drain, activate, removable. */
-#include "admin/admin.h"
+#include "admin/cmd_nodes.h"
+
 #include "admin/table.h"
 #include "admin/words.h"
 #include "base/str.h"
@@ -38,6 +39,23 @@ static void server_row(struct lg_table *table, const struct lg_json *row)
     lg_table_cell(table, gone_ms > 0 ? lg_slice_str(lg_words_time(text, gone_ms)) : LG_SLICE_NULL);
 }
 
+/* Those that are drained and can go no further by themselves. */
+static void print_waiting(struct lg_buf *out, const struct lg_json *rows)
+{
+    for (size_t i = 0; i < LG_MIN(lg_json_size(rows), NODES_MAX); i++) {
+        const struct lg_json *row = lg_json_at(rows, i);
+        const char *id = lg_json_get_str(row, "id", "");
+        long long n = (long long)lg_json_get_int(row, "waitingForRoom", 0);
+
+        if (n > 0)
+            lg_buf_appendf(out,
+                           "server '%s' is being drained and waits for room: no other server can "
+                           "take %lld of its replicas; start another one, or undo it: lagoon nodes "
+                           "activate %s\n",
+                           id, n, id);
+    }
+}
+
 static void print_servers(struct lg_buf *out, const struct lg_json *rows)
 {
     static const char *const names[] = {"SERVER", "STATE",  "ZONE",    "REPLICAS", "LEADERS",
@@ -52,6 +70,7 @@ static void print_servers(struct lg_buf *out, const struct lg_json *rows)
     for (size_t i = 0; i < LG_MIN(lg_json_size(rows), NODES_MAX); i++)
         server_row(table, lg_json_at(rows, i));
     lg_table_write(out, table);
+    print_waiting(out, rows);
 }
 
 static void print_controllers(struct lg_buf *out, const struct lg_json *rows)
@@ -87,9 +106,8 @@ static void print_routers(struct lg_buf *out, const struct lg_json *rows)
     lg_table_write(out, table);
 }
 
-/* The server that is named, borrowed. */
-static enum lg_rc find_server(const struct lg_json *rows, const char *id,
-                              const struct lg_json **out, struct lg_error *err)
+enum lg_rc lg_admin_find_server(const struct lg_json *rows, const char *id,
+                                const struct lg_json **out, struct lg_error *err)
 {
     size_t n = LG_MIN(lg_json_size(rows), NODES_MAX);
     const char **ids = lg_new_array(const char *, n + 1);
@@ -117,7 +135,7 @@ static enum lg_rc print_one(struct lg_admin *a, const struct lg_json *answer, co
 {
     LG_AUTO(lg_json) *alone = lg_json_new_array();
     const struct lg_json *row;
-    enum lg_rc rc = find_server(lg_json_get(answer, "nodes"), id, &row, err);
+    enum lg_rc rc = lg_admin_find_server(lg_json_get(answer, "nodes"), id, &row, err);
 
     if (rc == LG_OK && a->output != LG_OUTPUT_TABLE) {
         lg_admin_print_json(a, row);
@@ -165,9 +183,12 @@ static char *question_of(enum lg_command_kind kind, const char *id)
                : lg_strf("every replica of server '%s' will be moved to others", id);
 }
 
-static const char *done_text(enum lg_command_kind kind)
+static const char *done_text(enum lg_command_kind kind, bool waited)
 {
     return kind == LG_COMMAND_NODES_REMOVE  ? "is removed; others take over what it held"
+           : waited                         ? "holds no replica any more; stop it and run `lagoon "
+                                              "nodes remove`, or fill it again with `lagoon nodes "
+                                              "activate`"
            : kind == LG_COMMAND_NODES_DRAIN ? "is being drained; `lagoon nodes` shows when it "
                                               "holds no replica any more, `lagoon nodes "
                                               "activate` undoes it"
@@ -188,10 +209,11 @@ enum lg_rc lg_admin_nodes_change(struct lg_admin *a, const struct lg_command *c,
     LG_AUTO_STR char *question = question_of(c->kind, id);
     struct lg_api_call list = {0}, call = {0};
     const struct lg_json *row;
+    bool waits = c->flags[LG_FLAG_WAIT] != NULL; /* Only a drain can. */
     enum lg_rc rc = lg_admin_call(a, LG_API_nodes, &list, err);
 
     if (rc == LG_OK) /* Its existence is checked before anybody is asked. */
-        rc = find_server(lg_json_get(list.answer, "nodes"), id, &row, err);
+        rc = lg_admin_find_server(lg_json_get(list.answer, "nodes"), id, &row, err);
     lg_api_call_done(&list);
     if (rc == LG_OK && c->kind != LG_COMMAND_NODES_ACTIVATE)
         rc = lg_admin_may_change(a, c, question, id, err);
@@ -199,8 +221,10 @@ enum lg_rc lg_admin_nodes_change(struct lg_admin *a, const struct lg_command *c,
         return rc;
     lg_api_call_param(&call, "node_id", id);
     rc = lg_admin_call(a, route_of(c->kind), &call, err);
+    if (rc == LG_OK && waits)
+        rc = lg_admin_drain_wait(a, c, call.answer, err);
     if (rc == LG_OK && a->output == LG_OUTPUT_TABLE)
-        lg_buf_appendf(a->out, "server '%s' %s\n", id, done_text(c->kind));
+        lg_buf_appendf(a->out, "server '%s' %s\n", id, done_text(c->kind, waits));
     else if (rc == LG_OK)
         lg_admin_print_json(a, call.answer);
     lg_api_call_done(&call);

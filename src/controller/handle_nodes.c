@@ -10,9 +10,10 @@
 
 struct holding {
     uint64_t replicas, leaders, ready, errors;
+    uint64_t no_room; /* that stay although it is drained */
 };
 
-static struct holding holding_of(const struct lg_controller *c, const char *id)
+static struct holding holding_of(const struct lg_controller *c, const char *id, bool drains)
 {
     const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
     struct holding h = {0};
@@ -35,6 +36,7 @@ static struct holding holding_of(const struct lg_controller *c, const char *id)
             h.leaders += lg_placement_leads(part, id);
             h.ready += lg_transition_is_ready(view);
             h.errors += view.reported && view.state == LG_REPLICA_ERROR;
+            h.no_room += drains && lg_ctl_place_lacks_room(c, t, p, id);
         }
     }
     return h;
@@ -54,7 +56,8 @@ static struct lg_json *node_json(const struct lg_controller *c, const char *id)
     const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
     const struct lg_catalog_instance *live = s == NULL ? NULL : lg_catalog_instance(s, id, NULL);
     const struct lg_ctl_node *node = lg_ctl_state_node(c->state, id);
-    struct holding h = holding_of(c, id);
+    const char *state = state_of(node, live != NULL);
+    struct holding h = holding_of(c, id, strcmp(state, "DRAINING") == 0);
     struct lg_json *json = lg_json_new_object();
     struct lg_slice host = LG_SLICE_NULL;
     struct lg_error ignored;
@@ -67,13 +70,14 @@ static struct lg_json *node_json(const struct lg_controller *c, const char *id)
                              : lg_json_new_string(host));
     lg_json_set_int(json, "port", live != NULL ? live->port : port);
     lg_json_set_str(json, "zone", live != NULL ? live->zone : node->record.zone);
-    lg_json_set_str(json, "state", state_of(node, live != NULL));
+    lg_json_set_str(json, "state", state);
     lg_json_set_str(json, "release", live != NULL ? live->release : "");
     lg_json_set_int(json, "goneForMs", live != NULL ? 0 : lg_ctl_place_gone_ms(c, &node->record));
     lg_json_set_int(json, "replicas", (int64_t)h.replicas);
     lg_json_set_int(json, "leaders", (int64_t)h.leaders);
     lg_json_set_int(json, "ready", (int64_t)h.ready);
     lg_json_set_int(json, "errors", (int64_t)h.errors);
+    lg_json_set_int(json, "waitingForRoom", (int64_t)h.no_room);
     return json;
 }
 

@@ -447,6 +447,28 @@ static uint32_t keep_irreplaceable(const struct plan *plan, const struct lg_ctl_
     return n;
 }
 
+/* A live server that is not drained and holds nothing of the partition could take it. */
+bool lg_ctl_place_lacks_room(const struct lg_controller *c, const struct lg_ctl_topic *t,
+                             uint32_t partition, const char *id)
+{
+    const struct lg_placement_partition *part = &t->placement.parts[partition];
+    const struct lg_catalog_snapshot *s = lg_ctl_snapshot(c);
+    uint32_t goal_count;
+    char *const *goal = goal_of(part, &goal_count);
+    bool stays = false;
+
+    for (uint32_t i = 0; i < goal_count; i++)
+        stays = stays || strcmp(goal[i], id) == 0;
+    for (size_t i = 0; stays && s != NULL && i < s->instances.size; i++) {
+        const char *other = s->instances.data[i].id;
+        const struct lg_ctl_node *node = lg_ctl_state_node(c->state, other);
+
+        stays = lg_placement_lists(part, other) ||
+                (node != NULL && node->record.state != LG_NODE_ACTIVE);
+    }
+    return stays;
+}
+
 /* A partition that has to go elsewhere, or to another leader. Only so many go at once; one that has
  * nobody yet, or is on its way already, does not wait. */
 static bool set_goal(struct plan *plan, struct lg_placement_partition *part,

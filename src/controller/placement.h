@@ -67,6 +67,9 @@ struct lg_ctl_census lg_ctl_place_census(const struct lg_controller *c,
                                          void (*each)(void *ctx, const struct lg_ctl_topic *t,
                                                       uint32_t partition, uint32_t ready),
                                          void *ctx);
+/* Must a server that is drained go on holding this replica, as no other one may take it? */
+bool lg_ctl_place_lacks_room(const struct lg_controller *c, const struct lg_ctl_topic *t,
+                             uint32_t partition, const char *id);
 /* How long a server is gone, by the leaders' clock; 0: it is there. */
 int64_t lg_ctl_place_gone_ms(const struct lg_controller *c, const struct lg_node_record *record);
 /* Is this the topic of its store's current version? */

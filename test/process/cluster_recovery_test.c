@@ -218,6 +218,24 @@ static void records_that_retention_has_removed_are_told_and_never_skipped(void *
     reads_were_right();
 }
 
+/* One of three servers is emptied; to a second one's replicas no room is left. */
+static void servers_are_drained(void)
+{
+    assert_run(&c->rig, 0, "nodes", "drain", "server-3", "--wait", "--yes");
+    lg_rig_assert_out(&c->rig, "server 'server-3' holds no replica any more; ");
+    assert_run(&c->rig, 0, "nodes", "replicas", "server-3");
+    lg_rig_assert_out(&c->rig, "holds no replica");
+    assert_run(&c->rig, 5, "nodes", "drain", "server-2", "--wait", "--yes", "--timeout", "2s");
+    lg_rig_assert_err(&c->rig, "server 'server-2' waits for room: no other server can take the 3 ");
+    lg_rig_assert_err(&c->rig, "server 'server-2' still holds 3 replicas after 2 s, and waits ");
+    assert_run(&c->rig, 0, "cluster", "status", "--check");
+    lg_rig_assert_out(&c->rig, "server 'server-2' is being drained and waits for room");
+    assert_run(&c->rig, 0, "nodes", "activate", "server-2");
+    assert_run(&c->rig, 0, "nodes", "activate", "server-3");
+    wait_node("server-3", "LIVE", 2);
+    lg_cluster_wait_replicated(c);
+}
+
 static void a_new_server_joins_and_takes_its_share(void **state)
 {
     struct lg_cluster_options options = {.session_timeout_ms = SESSION_MS};
@@ -228,6 +246,7 @@ static void a_new_server_joins_and_takes_its_share(void **state)
     lg_cluster_restart(c, LG_CLUSTER_SERVER, lg_cluster_add(c, LG_CLUSTER_SERVER, &options));
     wait_node("server-3", "LIVE", 2); /* Of 6 replicas on 3 servers. */
     lg_cluster_wait_replicated(c);
+    servers_are_drained();
     push_next();
     reads_were_right();
 }
