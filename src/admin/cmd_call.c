@@ -1,5 +1,6 @@
 /* lagoon call: any route of the controller, by its name, for what no verb shows. */
 #include "admin/admin.h"
+#include "admin/json_table.h"
 #include "base/str.h"
 
 /* Of "NAME=VALUE". The route must have such a parameter: a mistyped one would be passed over. */
@@ -41,12 +42,12 @@ enum lg_rc lg_admin_call_route(struct lg_admin *a, const struct lg_command *c, s
         rc = add_param(&call, route, c->arguments[i], err);
     if (rc == LG_OK)
         rc = lg_admin_call(a, route, &call, err);
+    if (rc == LG_OK && c->flags[LG_FLAG_OUTPUT] == NULL && a->output == LG_OUTPUT_TABLE)
+        a->output = LG_OUTPUT_JSON; /* Tables are for whoever asks for them. */
     if (rc == LG_OK && a->output == LG_OUTPUT_TABLE)
-        lg_json_write(a->out, call.answer, /* pretty= */ true);
+        lg_json_table_write(a->out, call.answer);
     else if (rc == LG_OK)
         lg_admin_print_json(a, call.answer);
-    if (rc == LG_OK && a->output == LG_OUTPUT_TABLE)
-        lg_buf_append_byte(a->out, '\n');
     lg_api_call_done(&call);
     return rc;
 }

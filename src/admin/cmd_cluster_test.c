@@ -367,6 +367,15 @@ static void a_route_is_called_by_its_name_with_its_parameters(void **state)
                          "to_be_stopped_instances=h2_88,h3_88"));
     assert_string_equal(lg_script_out(w), "{\n  \"removable\": true,\n  \"details\": null\n}\n");
     assert_has(asked(w), "/node_removable?storage_node_id=h1_88&to_be_stopped_instances=h2_88");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "call", "node_removable", "storage_node_id=h1_88",
+                         "to_be_stopped_instances=h2_88,h3_88", "--output", "table"));
+    assert_string_equal(lg_script_out(w), "NAME       VALUE\nremovable  true\n");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "call", "/v1/nodes", "--output", "table"));
+    assert_has(lg_script_out(w), "nodes\nID ");
+    assert_has(lg_script_out(w), "\nrouters\nURL\n");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "call", "node_removable", "storage_node_id=h1_88",
+                         "to_be_stopped_instances=h2_88,h3_88", "--compact"));
+    assert_string_equal(lg_script_out(w), "{\"removable\":true,\"details\":null}\n");
     assert_rc(LG_OK,
               RUN(w, LG_OUTPUT_JSON, "call", "/v1/remove_node", "node_id=h1_88", "--compact"));
     assert_string_equal(lg_script_out(w), "{\"cluster\":\"main\"}\n");
