@@ -192,6 +192,41 @@ static void watching_a_push_ends_with_it_and_fails_if_it_does(void **state)
     lg_script_world_free(w);
 }
 
+static const struct lg_script_line asked_for[] = {
+    {"/v1/push_status", 200,
+     "{\"push\":{\"store\":\"cities\",\"version\":0,\"pushJobId\":\"p8\",\"state\":\"asked\","
+     "\"status\":\"NOT_CREATED\",\"running\":true,\"records\":0,\"waitingFor\":\"its turn\"}}"},
+    {NULL, 0, NULL},
+};
+
+static void previous_again(void *ctx)
+{
+    static const struct lg_script_line previous[] = {
+        {"/v1/push_status", 200,
+         "{\"push\":{\"version\":7,\"pushJobId\":\"p7\",\"state\":\"served\",\"records\":5,"
+         "\"running\":false}}"},
+        {NULL, 0, NULL},
+    };
+
+    ((struct lg_script_world *)ctx)->script = previous;
+}
+
+static void a_push_without_a_version_is_shown_and_its_refusal_told(void **state)
+{
+    struct lg_script_world *w = lg_script_world_new(asked_for);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "push", "status", "cities"));
+    assert_has(lg_script_out(w), "version      none yet\npush id      p8\nstate        asked\n"
+                                 "waiting for  its turn\n");
+    /* What was there before it is not taken for its end. */
+    lg_sim_at(w->sim, lg_sim_now_us(w->sim) + LG_SEC, NULL, previous_again, w);
+    assert_rc(LG_ERR_FAILED, RUN(w, LG_OUTPUT_TABLE, "push", "status", "cities", "--watch"));
+    assert_has(lg_script_out(w), "push p8 asked for, waiting for its turn\n");
+    assert_has(w->err.text, "push 'p8' did not begin");
+    lg_script_world_free(w);
+}
+
 static void pushes_are_listed_of_one_store_or_all(void **state)
 {
     struct lg_script_world *w = lg_script_world_new(healthy);
@@ -425,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_swap_names_its_version_so_that_it_happens_once),
         cmocka_unit_test(the_status_of_a_push_says_how_far_it_is_and_what_it_waits_for),
         cmocka_unit_test(watching_a_push_ends_with_it_and_fails_if_it_does),
+        cmocka_unit_test(a_push_without_a_version_is_shown_and_its_refusal_told),
         cmocka_unit_test(pushes_are_listed_of_one_store_or_all),
         cmocka_unit_test(a_store_is_made_from_its_schema_files),
         cmocka_unit_test(errors_are_passed_on_with_their_code),

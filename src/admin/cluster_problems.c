@@ -265,6 +265,19 @@ static bool is_newest(const struct lg_json *rows, const struct lg_json *push)
     return true;
 }
 
+/* It may have no number yet. */
+static void tell_waiting(struct findings *f, const struct lg_json *push, const char *next)
+{
+    const char *store = text_of(push, "store"), *what = text_of(push, "waitingFor");
+
+    if (strcmp(text_of(push, "state"), "asked") == 0)
+        foundf(f, NOTE, "push_waits", next, "a push to store '%s' is asked for and waits for %s",
+               store, what);
+    else
+        foundf(f, NOTE, "push_waits", next, "the push of version %lld of store '%s' waits for %s",
+               number_of(push, "version"), store, what);
+}
+
 static void look_at_pushes(struct findings *f)
 {
     const struct lg_json *rows = lg_json_get(f->pushes, "pushes");
@@ -275,13 +288,13 @@ static void look_at_pushes(struct findings *f)
         const char *store = text_of(push, "store");
         long long version = number_of(push, "version");
         bool runs = lg_json_get_bool(push, "running", false);
+        bool asked = runs && strcmp(text_of(push, "state"), "asked") == 0;
         LG_AUTO_STR char *next =
-            lg_strf("lagoon push status %s %lld --partitions --servers", store, version);
+            asked ? lg_strf("lagoon push status %s %s", store, text_of(push, "pushJobId"))
+                  : lg_strf("lagoon push status %s %lld --partitions --servers", store, version);
 
         if (runs && *text_of(push, "waitingFor") != '\0' && waiting++ < LG_CLUSTER_PROBLEMS_EACH)
-            foundf(f, NOTE, "push_waits", next,
-                   "the push of version %lld of store '%s' waits for %s", version, store,
-                   text_of(push, "waitingFor"));
+            tell_waiting(f, push, next);
         else if (strcmp(text_of(push, "state"), "failed") == 0 && is_newest(rows, push) &&
                  failed++ < LG_CLUSTER_PROBLEMS_EACH)
             foundf(f, NOTE, "push_failed", next,

@@ -165,6 +165,10 @@ static void pushes_that_wait_or_failed_are_notes(void **state)
         "\"error\":\"old\"},{\"store\":\"t\",\"version\":9,\"state\":\"failed\",\"error\":\"24 "
         "h\"},"
         "{\"store\":\"u\",\"version\":1,\"running\":true,\"state\":\"loading\"}]}");
+    LG_AUTO(lg_json) *asked =
+        problems_of("{" HEALTHY "," SERVERS("3", "0") "}", "{}",
+                    "{\"pushes\":[{\"store\":\"s\",\"version\":0,\"running\":true,\"state\":"
+                    "\"asked\",\"waitingFor\":\"x\",\"pushJobId\":\"p8\"}]}");
 
     (void)state;
     assert_problem(all, 0, "note", "push_waits",
@@ -172,6 +176,8 @@ static void pushes_that_wait_or_failed_are_notes(void **state)
     assert_problem(all, 1, "note", "push_failed", "store 't' (version 9) failed: 24 h",
                    "lagoon push status t 9");
     assert_int_equal(lg_json_size(all), 2);
+    assert_problem(asked, 0, "note", "push_waits",
+                   "a push to store 's' is asked for and waits for x", "lagoon push status s p8");
 }
 
 static void many_of_a_kind_are_counted(void **state)

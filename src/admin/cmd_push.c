@@ -127,8 +127,11 @@ static void print_status(struct lg_buf *out, const struct lg_json *push, const s
 
     lg_log_time(time, (uint64_t)lg_json_get_int(push, "startedTime", 0));
     lg_buf_appendf(out, "store        %s\n", text_of(push, "store"));
-    lg_buf_appendf(out, "version      %lld (%s)\n", (long long)lg_json_get_int(push, "version", 0),
-                   text_of(push, "status"));
+    if (lg_json_get_int(push, "version", 0) > 0)
+        lg_buf_appendf(out, "version      %lld (%s)\n",
+                       (long long)lg_json_get_int(push, "version", 0), text_of(push, "status"));
+    else
+        lg_buf_append_str(out, "version      none yet\n");
     lg_buf_appendf(out, "push id      %s\n", text_of(push, "pushJobId"));
     lg_buf_appendf(out, "state        %s\n", text_of(push, "state"));
     if (*text_of(push, "waitingFor") != 0)
@@ -148,6 +151,12 @@ static void print_status(struct lg_buf *out, const struct lg_json *push, const s
         print_servers(out, lg_json_get(push, "servers"));
 }
 
+/* Has it no version yet? */
+static bool is_asked(const struct lg_json *push)
+{
+    return strcmp(text_of(push, "state"), "asked") == 0;
+}
+
 /* One line of --watch. */
 static void print_line(struct lg_buf *out, const struct lg_json *push)
 {
@@ -155,6 +164,11 @@ static void print_line(struct lg_buf *out, const struct lg_json *push)
     int64_t eta_ms = lg_json_get_int(push, "etaMs", -1);
     char text[LG_WORDS_MAX];
 
+    if (is_asked(push)) {
+        lg_buf_appendf(out, "push %s asked for, waiting for %s\n", text_of(push, "pushJobId"),
+                       text_of(push, "waitingFor"));
+        return;
+    }
     lg_buf_appendf(out, "version %lld %s, %lld", (long long)lg_json_get_int(push, "version", 0),
                    text_of(push, "state"), (long long)lg_json_get_int(push, "records", 0));
     if (total >= 0)
@@ -199,10 +213,26 @@ static enum lg_rc how_it_ended(const struct lg_json *push, struct lg_error *err)
                                                      : text_of(push, "error"));
 }
 
+/* A push that was asked for and never got a version is followed by whichever was there before. */
+static enum lg_rc same_push(const struct lg_json *push, char **asked, struct lg_error *err)
+{
+    const char *id = text_of(push, "pushJobId");
+
+    if (*asked != NULL && strcmp(*asked, id) != 0)
+        return lg_error_set(err, LG_ERR_FAILED,
+                            "push '%.128s' did not begin: its request was refused or given up; "
+                            "whoever pushed was told why",
+                            *asked);
+    lg_free(*asked);
+    *asked = is_asked(push) ? lg_strdup(id) : NULL;
+    return LG_OK;
+}
+
 /* Shows lines while they change, until the push has ended. */
 static enum lg_rc watch(struct lg_admin *a, const struct lg_command *c, struct lg_error *err)
 {
     LG_SCOPED(lg_buf) shown = {0};
+    LG_AUTO_STR char *asked = NULL; /* the push that was shown last, if it had no version */
     bool runs = true;
     enum lg_rc rc = LG_OK;
 
@@ -213,6 +243,8 @@ static enum lg_rc watch(struct lg_admin *a, const struct lg_command *c, struct l
 
         rc = get_push(a, c, &call, err);
         push = rc == LG_OK ? lg_json_get(call.answer, "push") : NULL;
+        if (rc == LG_OK)
+            rc = same_push(push, &asked, err);
         runs = lg_json_get_bool(push, "running", false);
         if (rc == LG_OK && a->output == LG_OUTPUT_TABLE) {
             print_line(&line, push);

@@ -112,6 +112,7 @@ struct lg_change {
     int64_t lease_ms;
     int64_t *counts; /* by partition */
     bool start_of_push, sorted, empty;
+    int64_t asked_ms; /* of a push that is asked for, in wall time */
     enum lg_push_type push_type;
     LG_VEC(struct lg_setting_choice) choices;
     enum lg_compat_mode compat_mode;
@@ -272,6 +273,10 @@ void lg_change_fail_push(struct lg_controller *c, struct lg_ctl_topic *topic);
 /* Ends a running push as `to` (ERROR or KILLED) for a reason of the controller's own; copied. */
 void lg_change_stop_push(struct lg_controller *c, struct lg_ctl_topic *topic,
                          enum lg_version_status to, const char *reason);
+/* The newest push of the store (and of this id, unless NULL) that somebody asks for and waits, and
+ * of which there is no version yet. NULL: there is none. */
+const struct lg_change *lg_change_asked_push(const struct lg_controller *c,
+                                             const struct lg_store *store, const char *push_job_id);
 /* Retires what may go of a store, if its current version is still `current`. */
 void lg_change_retire(struct lg_controller *c, const char *store, int32_t current);
 

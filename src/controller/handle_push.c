@@ -22,6 +22,32 @@ input_of(const struct lg_controller *c, const struct lg_store *store, const stru
     };
 }
 
+static struct lg_json *asked_json(const struct lg_store *store, const struct lg_change *ch)
+{
+    const struct lg_ctl_topic *t = ch->topics.size > 0 ? ch->topics.data[0] : NULL;
+
+    return lg_push_report_asked(&(struct lg_push_asked){
+        .store = store,
+        .push_job_id = ch->text,
+        .pusher = t != NULL ? t->pusher : ch->pusher, /* It has moved there. */
+        .topic = ch->topic_name,
+        .version = ch->version,
+        .partitions = (uint32_t)store->partition_count,
+        .asked_ms = ch->asked_ms,
+        .swap_deferred = ch->swap_deferred,
+    });
+}
+
+/* One of which nobody knows a version is the newest; so it has no number to be asked for by. */
+static const struct lg_change *choose_asked(const struct lg_controller *c,
+                                            struct lg_http_request *rq,
+                                            const struct lg_store *store)
+{
+    return lg_front_param(rq, "version") != NULL
+               ? NULL
+               : lg_change_asked_push(c, store, lg_front_param(rq, "push_job_id"));
+}
+
 /* Which one is meant: by number, by push id, or the newest. At most one of the two is not NULL. */
 static enum lg_rc choose(struct lg_http_request *rq, const struct lg_store *store,
                          const struct lg_version **out, const struct lg_past_push **out_past,
@@ -65,21 +91,26 @@ static enum lg_rc choose(struct lg_http_request *rq, const struct lg_store *stor
 
 void lg_handle_push_status(struct lg_controller *c, struct lg_http_request *rq)
 {
-    const struct lg_past_push *past;
-    const struct lg_version *v;
+    const struct lg_change *asked = NULL;
+    const struct lg_past_push *past = NULL;
+    const struct lg_version *v = NULL;
     struct lg_ctl_store *entry;
     struct lg_json *json;
     struct lg_error err;
     enum lg_rc rc = lg_ctl_state_find(c->state, lg_front_param(rq, "store_name"), &entry, &err);
 
     if (rc == LG_OK)
+        asked = choose_asked(c, rq, entry->store);
+    if (rc == LG_OK && asked == NULL)
         rc = choose(rq, entry->store, &v, &past, &err);
     if (rc != LG_OK) {
         lg_answer_error(c, rq, 0, &err);
         return;
     }
     json = lg_answer_base(c, entry->store->name);
-    if (v != NULL) {
+    if (asked != NULL) {
+        lg_json_set(json, "push", asked_json(entry->store, asked));
+    } else if (v != NULL) {
         struct lg_push_report_input in = input_of(c, entry->store, v);
 
         lg_json_set(json, "push", lg_push_report(&in, /* partitions= */ true));
@@ -93,8 +124,9 @@ struct row {
     int64_t started_ms;
     const struct lg_store *store;
     int32_t version;
-    const struct lg_version *v; /* NULL: a past one */
+    const struct lg_version *v; /* NULL: a past one, or one that is asked for */
     const struct lg_past_push *past;
+    const struct lg_change *asked;
 };
 
 /* The newest first; by name and number among equals. */
@@ -115,17 +147,22 @@ struct rows {
     LG_VEC(struct row) list;
 };
 
-static void add_rows(struct rows *rows, const struct lg_store *store)
+static void add_rows(const struct lg_controller *c, struct rows *rows, const struct lg_store *store)
 {
+    const struct lg_change *asked = lg_change_asked_push(c, store, NULL);
+
+    if (asked != NULL)
+        LG_VEC_PUSH(&rows->list,
+                    (struct row){asked->asked_ms, store, INT32_MAX, NULL, NULL, asked});
     for (size_t i = 0; i < store->versions.size; i++) {
         const struct lg_version *v = &store->versions.data[i];
 
-        LG_VEC_PUSH(&rows->list, (struct row){v->created_ms, store, v->number, v, NULL});
+        LG_VEC_PUSH(&rows->list, (struct row){v->created_ms, store, v->number, v, NULL, NULL});
     }
     for (size_t i = 0; i < store->past_pushes.size; i++) {
         const struct lg_past_push *p = &store->past_pushes.data[i];
 
-        LG_VEC_PUSH(&rows->list, (struct row){p->created_ms, store, p->version, NULL, p});
+        LG_VEC_PUSH(&rows->list, (struct row){p->created_ms, store, p->version, NULL, p, NULL});
     }
 }
 
@@ -145,10 +182,10 @@ void lg_handle_list_pushes(struct lg_controller *c, struct lg_http_request *rq)
         return;
     }
     if (name != NULL)
-        add_rows(&rows, entry->store);
+        add_rows(c, &rows, entry->store);
     for (size_t at = 0; name == NULL && lg_map_next(c->state->stores, &at, &key, &value);)
         if (((struct lg_ctl_store *)value)->store->deleted_ms == 0)
-            add_rows(&rows, ((struct lg_ctl_store *)value)->store);
+            add_rows(c, &rows, ((struct lg_ctl_store *)value)->store);
     if (rows.list.size > 0)
         qsort(rows.list.data, rows.list.size, sizeof(rows.list.data[0]), by_age);
     for (size_t i = 0; i < rows.list.size && i < LIST_MAX; i++) {
@@ -157,8 +194,9 @@ void lg_handle_list_pushes(struct lg_controller *c, struct lg_http_request *rq)
 
         if (r->v != NULL)
             in = input_of(c, r->store, r->v);
-        lg_json_push(list, r->v != NULL ? lg_push_report(&in, /* partitions= */ false)
-                                        : lg_push_report_past(r->store, r->past));
+        lg_json_push(list, r->v != NULL       ? lg_push_report(&in, /* partitions= */ false)
+                           : r->asked != NULL ? asked_json(r->store, r->asked)
+                                              : lg_push_report_past(r->store, r->past));
     }
     LG_VEC_DONE(&rows.list);
     json = lg_answer_base(c, name);

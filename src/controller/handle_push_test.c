@@ -1,4 +1,6 @@
 /* What is told of pushes: /v1/push_status and /v1/list_pushes. */
+#include <stdio.h>
+
 #include "base/str.h"
 #include "test/lib/controller_world.h"
 #include "test/test.h"
@@ -184,6 +186,122 @@ static void pushes_are_listed_the_newest_first_also_when_their_version_is_gone(v
     lg_cw_free(w);
 }
 
+static const struct lg_http_header form_headers[] = {
+    {{(const uint8_t *)"Content-Type", 12},
+     {(const uint8_t *)"application/x-www-form-urlencoded", 33}}};
+
+struct asking { /* A pusher that waits. */
+    struct lg_http_call call;
+    char form[200];
+    bool done;
+};
+
+static void asked(struct lg_http_call *call)
+{
+    LG_CONTAINER_OF(call, struct asking, call)->done = true;
+}
+
+static bool is_answered(void *asking)
+{
+    return ((struct asking *)asking)->done;
+}
+
+static void ask_for(struct lg_cw *w, struct asking *who, const char *id, uint64_t patience_us)
+{
+    *who = (struct asking){0};
+    (void)snprintf(who->form, sizeof who->form,
+                   "store_name=cities&push_type=BATCH&push_job_id=%s&lagoon_pusher=me@host&"
+                   "lagoon_lease_ms=30000",
+                   id);
+    who->call = (struct lg_http_call){.host = "ctl",
+                                      .port = 5555,
+                                      .method = LG_HTTP_POST,
+                                      .target = LG_LIT("/request_topic"),
+                                      .headers = form_headers,
+                                      .header_count = 1,
+                                      .body = lg_slice_str(who->form),
+                                      .deadline_us = lg_lane_now_us(w->client_lane) + patience_us,
+                                      .response_bytes_max = 1 << 16,
+                                      .done = asked};
+    lg_http_call_submit(w->http, &who->call);
+    lg_sim_run_us(w->sim, LG_SEC / 10);
+}
+
+static void a_push_that_is_asked_for_is_told_before_it_has_a_version(void **state)
+{
+    struct lg_cw *w = lg_cw_start(6);
+    struct asking first, second;
+    const struct lg_json *push;
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_push(w, "p1"), 1);
+    w->log.silent = true;
+    ask_for(w, &first, "p2", 60 * LG_SEC);
+    push = status(w, "");
+    assert_string_equal(lg_json_get_str(push, "pushJobId", ""), "p2");
+    assert_string_equal(lg_json_get_str(push, "state", ""), "asked");
+    assert_string_equal(lg_json_get_str(push, "status", ""), "NOT_CREATED");
+    assert_int_equal(number(push, "version"), 2);
+    assert_true(lg_json_get_bool(push, "running", false));
+    expect_text(push, "waitingFor", "the log to make its topic cities_v2");
+    expect_text(push, "pusher", "me@host");
+    assert_true(number(push, "startedTime") > 0);
+    assert_int_equal(number(push, "partitionCount"), LG_CW_PARTITIONS);
+    push = status(w, "&push_job_id=p2");
+    assert_string_equal(lg_json_get_str(push, "state", ""), "asked");
+    push = status(w, "&push_job_id=p1"); /* By their names the others are told as ever. */
+    assert_string_equal(lg_json_get_str(push, "state", ""), "served");
+    push = status(w, "&version=1");
+    assert_string_equal(lg_json_get_str(push, "state", ""), "served");
+    assert_int_equal(lg_cw_get(w, "/v1/list_pushes"), 200);
+    assert_int_equal(lg_json_size(lg_json_get(w->answer, "pushes")), 2);
+    push = lg_json_at(lg_json_get(w->answer, "pushes"), 0);
+    assert_string_equal(lg_json_get_str(push, "state", ""), "asked");
+    /* Another one waits behind it: it is the newest, and nobody knows its number. */
+    ask_for(w, &second, "p3", 60 * LG_SEC);
+    push = status(w, "");
+    assert_string_equal(lg_json_get_str(push, "pushJobId", ""), "p3");
+    assert_int_equal(number(push, "version"), 0);
+    expect_text(push, "waitingFor", "its turn");
+    /* The first gets its version; so the second one is refused. */
+    lg_cw_log_goes_on(w);
+    assert_true(lg_sim_run_until(w->sim, is_answered, &second, 10 * LG_SEC));
+    assert_true(first.done);
+    assert_int_equal(first.call.status, 200);
+    assert_int_equal(second.call.status, 400);
+    push = status(w, "");
+    assert_string_equal(lg_json_get_str(push, "pushJobId", ""), "p2");
+    assert_string_equal(lg_json_get_str(push, "state", ""), "writing");
+    lg_http_call_done(&first.call);
+    lg_http_call_done(&second.call);
+    lg_cw_free(w);
+}
+
+static void a_push_whose_pusher_went_away_is_not_told_any_more(void **state)
+{
+    struct lg_cw *w = lg_cw_start(7);
+    struct asking who;
+    const struct lg_json *push;
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_push(w, "p1"), 1);
+    w->log.silent = true;
+    ask_for(w, &who, "p2", 2 * LG_SEC);
+    push = status(w, "");
+    assert_string_equal(lg_json_get_str(push, "pushJobId", ""), "p2");
+    assert_true(lg_sim_run_until(w->sim, is_answered, &who, 10 * LG_SEC));
+    lg_http_call_done(&who.call);
+    lg_sim_run_us(w->sim, LG_SEC); /* The controller hears of it. */
+    push = status(w, "");
+    assert_string_equal(lg_json_get_str(push, "pushJobId", ""), "p1");
+    assert_int_equal(lg_cw_get(w, "/v1/push_status?store_name=cities&push_job_id=p2"), 404);
+    lg_cw_log_goes_on(w);
+    lg_sim_run_us(w->sim, LG_SEC);
+    lg_cw_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +310,8 @@ int main(void)
         cmocka_unit_test(asking_does_not_keep_a_silent_push_alive),
         cmocka_unit_test(a_missing_server_and_a_pending_swap_are_waited_for_by_name),
         cmocka_unit_test(pushes_are_listed_the_newest_first_also_when_their_version_is_gone),
+        cmocka_unit_test(a_push_that_is_asked_for_is_told_before_it_has_a_version),
+        cmocka_unit_test(a_push_whose_pusher_went_away_is_not_told_any_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

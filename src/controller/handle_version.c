@@ -257,6 +257,24 @@ static void begin_push(struct lg_change *ch)
     lg_change_end(ch, rc, &err);
 }
 
+const struct lg_change *lg_change_asked_push(const struct lg_controller *c,
+                                             const struct lg_store *store, const char *push_job_id)
+{
+    const struct lg_change *found = NULL;
+
+    LG_LIST_EACH(link, &c->changes)
+    {
+        const struct lg_change *ch = LG_CONTAINER_OF(link, struct lg_change, link);
+
+        if (ch->begin == begin_push && ch->rq != NULL && (ch->empty || !ch->rq->peer_gone) &&
+            strcmp(ch->store_name, store->name) == 0 &&
+            (push_job_id == NULL || strcmp(ch->text, push_job_id) == 0) &&
+            lg_store_version_of_push(store, ch->text) == NULL)
+            found = ch;
+    }
+    return found;
+}
+
 void lg_handle_request_topic(struct lg_controller *c, struct lg_http_request *rq)
 {
     struct lg_change *ch = lg_change_new(c, rq, begin_push);
@@ -265,6 +283,7 @@ void lg_handle_request_topic(struct lg_controller *c, struct lg_http_request *rq
 
     ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
     ch->text = lg_strdup(lg_front_param(rq, "push_job_id"));
+    ch->asked_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
     if (rc == LG_OK)
         (void)lg_change_submit(ch);
     else
@@ -280,6 +299,7 @@ void lg_handle_empty_push(struct lg_controller *c, struct lg_http_request *rq)
 
     ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
     ch->text = lg_strdup(lg_front_param(rq, "push_job_id"));
+    ch->asked_ms = (int64_t)lg_lane_wall_ms(c->o.lane);
     ch->push_type = LG_PUSH_TYPE_BATCH;
     ch->start_of_push = ch->sorted = ch->empty = true;
     if (pusher != NULL)

@@ -255,6 +255,36 @@ struct lg_json *lg_push_report(const struct lg_push_report_input *in, bool parti
     return json;
 }
 
+struct lg_json *lg_push_report_asked(const struct lg_push_asked *asked)
+{
+    struct lg_json *json = lg_json_new_object();
+    LG_AUTO_STR char *waiting = asked->topic != NULL
+                                    ? lg_strf("the log to make its topic %s", asked->topic)
+                                    : lg_strdup("its turn: other changes are made first");
+
+    lg_json_set_str(json, "store", asked->store->name);
+    lg_json_set_int(json, "version", asked->version);
+    lg_json_set_str(json, "pushJobId", asked->push_job_id);
+    lg_json_set_str(json, "state", "asked");
+    lg_json_set_str(json, "status", lg_version_status_name(LG_VERSION_NOT_CREATED));
+    lg_json_set_bool(json, "running", true);
+    set_text(json, "error", NULL);
+    set_text(json, "waitingFor", waiting);
+    set_text(json, "pusher", asked->pusher);
+    lg_json_set_int(json, "startedTime", asked->asked_ms);
+    lg_json_set_int(json, "completedTime", 0);
+    lg_json_set_bool(json, "endOfPush", false);
+    lg_json_set_bool(json, "swapDeferred", asked->swap_deferred);
+    lg_json_set_int(json, "recordsTotal", -1);
+    lg_json_set_int(json, "recordsWritten", -1);
+    lg_json_set_int(json, "records", 0);
+    lg_json_set_int(json, "bytes", 0);
+    lg_json_set_int(json, "etaMs", -1);
+    lg_json_set_int(json, "partitionsCompleted", 0);
+    lg_json_set_int(json, "partitionCount", asked->partitions);
+    return json;
+}
+
 struct lg_json *lg_push_report_past(const struct lg_store *store, const struct lg_past_push *p)
 {
     struct lg_json *json = lg_json_new_object();

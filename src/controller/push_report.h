@@ -20,6 +20,18 @@ struct lg_push_report_input {
 /* The caller owns the value; docs/reference/routes.md names its members. With `partitions` also one
  * row per partition and replica. */
 struct lg_json *lg_push_report(const struct lg_push_report_input *in, bool partitions);
+struct lg_push_asked {
+    const struct lg_store *store;
+    const char *push_job_id, *pusher; /* the pusher may be NULL */
+    const char *topic;                /* that is being made; NULL: its turn has not come */
+    int32_t version;                  /* that it will have; 0: not known yet */
+    uint32_t partitions;
+    int64_t asked_ms;
+    bool swap_deferred;
+};
+
+/* The same of a push that is asked for and has no version yet. */
+struct lg_json *lg_push_report_asked(const struct lg_push_asked *asked);
 /* The same of a push whose version is gone. */
 struct lg_json *lg_push_report_past(const struct lg_store *store, const struct lg_past_push *push);
 
