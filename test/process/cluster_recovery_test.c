@@ -273,6 +273,18 @@ static void a_server_is_removed_for_good_and_the_others_take_over(void **state)
 }
 
 /* --- Engines. --------------------------------------------------------------------------------- */
+/* Is the push that waits for Kafka told, not the one before? */
+static bool tells_asked(struct lg_cluster *cluster, void *ctx)
+{
+    LG_AUTO(lg_json) *json =
+        lg_ledger_ask_leader(&f, "/v1/push_status?store_name=" LG_ORACLE_STORE);
+    const struct lg_json *push = lg_json_get(json, "push");
+
+    (void)cluster;
+    return strcmp(lg_json_get_str(push, "pushJobId", ""), ctx) == 0 &&
+           strcmp(lg_json_get_str(push, "state", ""), "asked") == 0;
+}
+
 /* Its topic could not be made while it lived: no version is left that would keep the next one out.
  */
 static void a_push_that_dies_while_kafka_is_away_holds_nothing(void)
@@ -284,7 +296,10 @@ static void a_push_that_dies_while_kafka_is_away_holds_nothing(void)
 
     lg_kafka_server_kill(lg_cluster_kafka());
     lg_ledger_push_start(&f, file, doomed_id, &doomed);
-    (void)lg_process_ended(&doomed, f.push_ms);
+    lg_cluster_until(c, tells_asked, doomed_id, "a push that waits for Kafka is told as asked for");
+    assert_run(&c->rig, 0, "push", "status", LG_ORACLE_STORE);
+    lg_rig_assert_out(&c->rig, doomed_id);
+    lg_rig_assert_out(&c->rig, "waiting for  the log to make its topic " LG_ORACLE_STORE "_v");
     lg_process_kill(&doomed);
     assert_false(lg_oracle_push_ended(&f.oracle, &doomed));
     lg_process_done(&doomed);
