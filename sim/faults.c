@@ -357,11 +357,31 @@ static void lose_zone(struct lg_world *w)
         lg_world_crash(lg_world_node(w, LG_ROLE_SERVER, i), power_cut, down_us);
 }
 
+/* The metadata were away from them for long: all go on to serve, routers hear of all at once, and
+ * no read may notice. */
+static void expire_servers(struct lg_world *w)
+{
+    lg_sim_trace(w->sim, "expire_servers", LG_WORLD_SERVERS);
+    lg_log(LG_LOG_INFO, "fault_expire_servers", "servers=%u", (unsigned)LG_WORLD_SERVERS);
+    lg_world_excuse_changes(w, EXCUSED_AFTER_US);
+    for (unsigned i = 0; i < LG_WORLD_SERVERS; i++) {
+        struct lg_world_node *n = lg_world_node(w, LG_ROLE_SERVER, i);
+
+        lg_meta_sim_expire(w->meta, n->name);
+        lg_check_server_over(&w->history, i);
+        if (lg_sim_node_alive(n->node))
+            n->up_since_us = lg_sim_now_us(w->sim); /* as the others know it */
+    }
+}
+
 /* A server without room may hold the one replica that is late: while that may be, no other server
  * crashes. */
 static void mild_fault(struct lg_world *w, struct lg_world_node *ground)
 {
-    switch (below(w, 6)) {
+    switch (below(w, 7)) {
+    case 6:
+        expire_servers(w);
+        break;
     case 0:
         crowd(w, ground);
         break;

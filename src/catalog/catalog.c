@@ -2,6 +2,7 @@
  * current. When to read, hold and try again is the mirror's. */
 #include "catalog/catalog.h"
 
+#include "base/str.h"
 #include "catalog/metrics.h"
 #include "catalog/mirror.h"
 #include "catalog/state.h"
@@ -17,6 +18,7 @@ struct lg_catalog {
     struct lg_mirror *mirror;
     struct lg_catalog_state *state;
     struct lg_catalog_snapshot *snapshot;
+    struct lg_timer forget; /* Something is held. */
     void (*stopped)(void *ctx);
     void *stopped_ctx;
 };
@@ -38,11 +40,37 @@ static void leaf(void *ctx, size_t root, const char *path, const struct lg_blob 
         lg_catalog_state_reports(c->state, strrchr(path, '/') + 1, read_report_also, c->mirror);
 }
 
+static void forget(struct lg_timer *timer)
+{
+    struct lg_catalog *c = LG_CONTAINER_OF(timer, struct lg_catalog, forget);
+    LG_AUTO_STR char *path = NULL;
+    const char *instance;
+
+    if (lg_catalog_state_forget_at_us(c->state, &instance) == 0)
+        return;
+    /* After a reading only: nothing is dropped while nobody knows what the metastore says. */
+    path = lg_strf("/instances/%s", instance);
+    lg_mirror_read_again(c->mirror, LG_CATALOG_INSTANCES, path);
+}
+
+static void arm_forget(struct lg_catalog *c)
+{
+    const char *ignored;
+    uint64_t now_us = lg_lane_now_us(c->o.lane);
+    uint64_t at_us = lg_catalog_state_forget_at_us(c->state, &ignored);
+
+    lg_timer_stop(c->o.lane, &c->forget);
+    if (at_us != 0)
+        lg_timer_start(c->o.lane, &c->forget, at_us > now_us ? at_us - now_us : 0, forget);
+}
+
 static void current(void *ctx)
 {
     struct lg_catalog *c = ctx;
     struct lg_catalog_snapshot *before = c->snapshot;
 
+    lg_catalog_state_forget(c->state);
+    arm_forget(c);
     if (!lg_catalog_state_changed(c->state))
         return;
     c->snapshot = lg_catalog_state_snapshot(c->state);
@@ -65,7 +93,7 @@ struct lg_catalog *lg_catalog_start(const struct lg_catalog_options *options)
     struct lg_catalog *c = lg_new(struct lg_catalog);
 
     c->o = *options;
-    c->state = lg_catalog_state_new();
+    c->state = lg_catalog_state_new(options->last_resort ? options->lane : NULL);
     c->mirror = lg_mirror_start(&(struct lg_mirror_options){
         .metastore = options->metastore,
         .lane = options->lane,
@@ -101,5 +129,6 @@ void lg_catalog_stop(struct lg_catalog *c, void (*stopped)(void *ctx), void *ctx
 {
     c->stopped = stopped;
     c->stopped_ctx = ctx;
+    lg_timer_stop(c->o.lane, &c->forget);
     lg_mirror_stop(c->mirror, mirror_stopped, c);
 }

@@ -26,6 +26,10 @@
 
 #define LG_CATALOG_REPLICAS_MAX 16u /* of one partition */
 #define LG_CATALOG_HOLD_MS 2000u
+/* How long a replica whose server's session ended may still be asked when there is no other: as
+ * long as controllers keep it for its server (the default of delay.to.rebalance.ms). When they give
+ * it up earlier, the assignment says so. */
+#define LG_CATALOG_LAST_RESORT_MS 1800000u
 
 struct lg_catalog_value_schema {
     int32_t id;
@@ -63,6 +67,10 @@ struct lg_catalog_replica {
 struct lg_catalog_partition {
     struct lg_catalog_replica *replicas; /* of live instances only; into the topic's */
     uint32_t count;
+    /* Who may be asked when nobody is ready (lg_catalog_last_resort): indexes into the snapshot's
+     * holders; into the topic's. */
+    uint32_t *held;
+    uint32_t held_count;
 };
 
 struct lg_catalog_topic { /* Shared by snapshots while it does not change. */
@@ -71,6 +79,7 @@ struct lg_catalog_topic { /* Shared by snapshots while it does not change. */
     uint32_t partition_count;
     struct lg_catalog_partition *partitions;
     struct lg_catalog_replica *replicas; /* of all partitions */
+    uint32_t *held;                      /* of all partitions */
 };
 
 /* state.h */
@@ -90,7 +99,7 @@ struct lg_catalog_snapshot {
     size_t junk; /* nodes that make no sense: left out, and told once */
     /* snapshot.c only; NULL is an empty one. */
     struct lg_catalog_index *store_by_name, *deleted_by_name, *topic_by_name, *instance_by_id;
-    struct lg_catalog_instances *shared_instances;
+    struct lg_catalog_instances *shared_instances, *holders;
 };
 
 struct lg_catalog_snapshot *lg_catalog_snapshot_ref(struct lg_catalog_snapshot *s);
@@ -120,11 +129,21 @@ LG_MUST_CHECK enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot 
 /* The ready replicas of a partition (COMPLETED on a live instance): indexes of instances. */
 size_t lg_catalog_ready(const struct lg_catalog_topic *topic, uint32_t partition,
                         uint32_t out[LG_CATALOG_REPLICAS_MAX]);
+/* A server whose session ends has lost its nodes, not its replicas: when ZooKeeper was away for
+ * long, all servers lose theirs together, and go on to serve. So whom to ask when no ready replica
+ * is left: those that were ready when their server's session ended, while the assignment gives them
+ * to it, until it says anything else of them, withdraws them or begins another life, and for at
+ * most LG_CATALOG_LAST_RESORT_MS. In no particular order. Only catalogs with `last_resort` know
+ * any. */
+size_t lg_catalog_last_resort(const struct lg_catalog_snapshot *s,
+                              const struct lg_catalog_topic *topic, uint32_t partition,
+                              const struct lg_catalog_instance *out[LG_CATALOG_REPLICAS_MAX]);
 /* Has every partition of this version a ready replica? `*out_missing` is the first without. */
 bool lg_catalog_version_ready(const struct lg_catalog_snapshot *s, const char *store,
                               int32_t version, uint32_t *out_missing);
 /* The version a reader should be given: the current one when it is ready; else the one served
- * before (0: none), if that is; else LG_ERR_UNREADY naming what is missing, or LG_ERR_UNREADY for a
+ * before (0: none), if that is; else the first of the two of whose every partition somebody can be
+ * asked, even as a last resort; else LG_ERR_UNREADY naming what is missing, or LG_ERR_UNREADY for a
  * store that was never pushed. Pure. */
 LG_MUST_CHECK enum lg_rc lg_catalog_served_version(const struct lg_catalog_snapshot *s,
                                                    const struct lg_catalog_store *store,
@@ -138,6 +157,7 @@ struct lg_catalog; /* Opaque. */
 struct lg_catalog_options {
     struct lg_metastore *metastore;
     struct lg_lane *lane;
+    bool last_resort; /* It is for whom reads matter: remembers whom to ask when nobody is ready. */
     /* A new snapshot is there; on the lane. May be NULL. */
     void (*changed)(void *ctx, struct lg_catalog_snapshot *snapshot);
     /* As of lg_meta_watch; on the lane. May be NULL. */

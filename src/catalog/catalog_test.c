@@ -128,6 +128,7 @@ static void start_catalog(struct world *w)
 {
     w->catalog = lg_catalog_start(&(struct lg_catalog_options){.metastore = &w->shaky.ms,
                                                                .lane = w->lane,
+                                                               .last_resort = true,
                                                                .changed = changed,
                                                                .session_lost = session_lost,
                                                                .ctx = w});
@@ -396,6 +397,48 @@ static void a_server_that_comes_back_is_asked_again(void **state)
     world_down(&w);
 }
 
+static size_t last_resorts(struct world *w)
+{
+    const struct lg_catalog_snapshot *s = lg_catalog_current(w->catalog);
+    const struct lg_catalog_instance *instances[LG_CATALOG_REPLICAS_MAX];
+
+    return lg_catalog_last_resort(s, lg_catalog_topic(s, LG_LIT("cities_v1")), 0, instances);
+}
+
+/* Nobody takes a replica away while nobody can say that it is to be. */
+static void a_last_resort_ends_with_a_reading(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w);
+    put(&w, LG_META_CREATE, "/instances/a_1", "{\"host\":\"a\",\"port\":1}");
+    put(&w, LG_META_CREATE, "/instances/b_1", "{\"host\":\"b\",\"port\":1}");
+    put(&w, LG_META_CREATE, "/assignment/cities_v1", "{\"partitions\":[[\"a_1\",\"b_1\"]]}");
+    put(&w, LG_META_CREATE, "/replicas/cities_v1/a_1", "{\"0\":{\"status\":\"COMPLETED\"}}");
+    put(&w, LG_META_CREATE, "/replicas/cities_v1/b_1", "{\"0\":{\"status\":\"COMPLETED\"}}");
+    put(&w, LG_META_REMOVE, "/instances/a_1", NULL);
+    put(&w, LG_META_REMOVE, "/replicas/cities_v1/a_1", NULL);
+    assert_int_equal(last_resorts(&w), 1);
+    lg_sim_run_us(w.sim, 10 * LG_SEC);
+    put(&w, LG_META_REMOVE, "/instances/b_1", NULL);
+    put(&w, LG_META_REMOVE, "/replicas/cities_v1/b_1", NULL);
+    assert_int_equal(last_resorts(&w), 2);
+    lg_sim_run_us(w.sim, LG_CATALOG_LAST_RESORT_MS * LG_MS - 15 * LG_SEC);
+    assert_int_equal(last_resorts(&w), 2);
+    lg_sim_run_us(w.sim, 10 * LG_SEC);
+    assert_int_equal(last_resorts(&w), 1);
+    w.shaky.down = true;
+    lg_sim_run_us(w.sim, 60 * LG_SEC);
+    assert_int_equal(last_resorts(&w), 1);
+    w.shaky.down = false;
+    lg_sim_run_us(w.sim, LG_SEC);
+    assert_int_equal(last_resorts(&w), 0);
+    put(&w, LG_META_CREATE, "/instances/a_1", "{\"host\":\"a\",\"port\":1}");
+    assert_int_equal(lg_catalog_current(w.catalog)->instances.size, 1);
+    world_down(&w);
+}
+
 static int quiet(void **state)
 {
     (void)state;
@@ -411,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_change_elsewhere_makes_no_snapshot),
         cmocka_unit_test(the_last_good_snapshot_is_kept_while_reading_fails),
         cmocka_unit_test(it_stops_in_the_middle_of_a_read_and_of_a_pause),
+        cmocka_unit_test(a_last_resort_ends_with_a_reading),
         cmocka_unit_test(a_server_that_comes_back_is_asked_again),
         cmocka_unit_test(after_a_lost_session_the_last_snapshot_is_kept_for_a_while),
     };

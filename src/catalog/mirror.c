@@ -328,6 +328,13 @@ void lg_mirror_read_also(struct lg_mirror *m, size_t root, const char *path)
     (void)lg_meta_names_add(&m->roots[root].now, path, /* below= */ false);
 }
 
+void lg_mirror_read_again(struct lg_mirror *m, size_t root, const char *path)
+{
+    (void)lg_meta_names_add(&m->roots[root].next, path, /* below= */ false);
+    if (!lg_timer_armed(&m->pause))
+        begin(m);
+}
+
 bool lg_mirror_reads_all(const struct lg_mirror *m, size_t root)
 {
     return lg_meta_names_are_all(&m->roots[root].now);

@@ -48,7 +48,9 @@ struct lg_mirror; /* Opaque. */
 struct lg_mirror *lg_mirror_start(const struct lg_mirror_options *options);
 /* From `leaf`: this leaf of a later root is to be read in this round, too. */
 void lg_mirror_read_also(struct lg_mirror *m, size_t root, const char *path);
-/* From there, too: all of this later root will be read in this round. */
+/* Not from `leaf`: what stands at this path is to be read in the next round. */
+void lg_mirror_read_again(struct lg_mirror *m, size_t root, const char *path);
+/* From `leaf`, too: all of this later root will be read in this round. */
 bool lg_mirror_reads_all(const struct lg_mirror *m, size_t root);
 /* Nothing is told any more; `stopped` runs once on the lane, later; the mirror is gone then. */
 void lg_mirror_stop(struct lg_mirror *m, void (*stopped)(void *ctx), void *ctx);

@@ -383,6 +383,31 @@ static void a_leaf_can_ask_for_others_of_its_round(void **state)
     world_down(&w);
 }
 
+static void what_is_named_by_its_owner_is_read_again(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w, 0);
+    forget_counts(&w);
+    lg_mirror_read_again(w.mirror, 1, "/b/t2/i2");
+    lg_mirror_read_again(w.mirror, 0, "/a/nobody"); /* What is not there tells nothing. */
+    settle(&w);
+    assert_int_equal(w.counting.gets, 2);
+    assert_int_equal(w.told, 1);
+    assert_int_equal(w.rounds, 2); /* The first was under way. */
+    w.counting.refused = "/b/t3/i3";
+    put(&w, "/b/t3/i3");
+    settle(&w);
+    forget_counts(&w);
+    lg_mirror_read_again(w.mirror, 1, "/b/t2/i2"); /* It waits with the others. */
+    assert_int_equal(w.counting.gets, 0);
+    w.counting.refused = NULL;
+    settle(&w);
+    assert_int_equal(w.told, 2);
+    world_down(&w);
+}
+
 static int quiet(void **state)
 {
     (void)state;
@@ -401,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_node_that_cannot_be_read_is_gone),
         cmocka_unit_test(after_a_lost_session_everything_is_read_again_when_it_was_held),
         cmocka_unit_test(a_leaf_can_ask_for_others_of_its_round),
+        cmocka_unit_test(what_is_named_by_its_owner_is_read_again),
     };
 
     return cmocka_run_group_tests(tests, quiet, NULL);

@@ -60,7 +60,7 @@ static void put_store(struct lg_catalog_state *state, const char *name, int32_t 
 
 static struct lg_catalog_state *two_servers(void)
 {
-    struct lg_catalog_state *state = lg_catalog_state_new();
+    struct lg_catalog_state *state = lg_catalog_state_new(NULL);
 
     put(state, LG_CATALOG_INSTANCES, "/instances/a_1", "{\"host\":\"a\",\"port\":1}");
     put(state, LG_CATALOG_INSTANCES, "/instances/b_2", "{\"host\":\"b\",\"port\":2}");

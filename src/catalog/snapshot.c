@@ -1,4 +1,4 @@
-/* Snapshots: made by state.c, then only read. */
+/* Snapshots: made by state_build.c, then only read. */
 #include "base/str.h"
 #include "catalog/state.h"
 #include "lane/mutant.h"
@@ -29,6 +29,7 @@ void lg_catalog_topic_unref(struct lg_catalog_topic *t)
             lg_free(t->partitions[p].replicas[i].error);
     lg_free(t->partitions);
     lg_free(t->replicas);
+    lg_free(t->held);
     lg_free(t->name);
     lg_free(t);
 }
@@ -85,6 +86,7 @@ void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s)
     LG_VEC_DONE(&s->routers);
     LG_VEC_DONE(&s->controllers);
     lg_catalog_instances_unref(s->shared_instances);
+    lg_catalog_instances_unref(s->holders);
     lg_catalog_index_unref(s->store_by_name);
     lg_catalog_index_unref(s->deleted_by_name);
     lg_catalog_index_unref(s->topic_by_name);
@@ -212,8 +214,21 @@ size_t lg_catalog_ready(const struct lg_catalog_topic *topic, uint32_t partition
     return n;
 }
 
-bool lg_catalog_version_ready(const struct lg_catalog_snapshot *s, const char *store,
-                              int32_t version, uint32_t *out_missing)
+size_t lg_catalog_last_resort(const struct lg_catalog_snapshot *s,
+                              const struct lg_catalog_topic *topic, uint32_t partition,
+                              const struct lg_catalog_instance *out[LG_CATALOG_REPLICAS_MAX])
+{
+    const struct lg_catalog_partition *p = &topic->partitions[partition];
+
+    assert(partition < topic->partition_count);
+    for (uint32_t i = 0; i < p->held_count; i++)
+        out[i] = &s->holders->list.data[p->held[i]];
+    return p->held_count;
+}
+
+/* `held`: those that may be asked as a last resort count, too. */
+static bool has_all_partitions(const struct lg_catalog_snapshot *s, const char *store,
+                               int32_t version, bool held, uint32_t *out_missing)
 {
     char name[LG_NAMES_TOPIC_MAX + 1];
     const struct lg_catalog_topic *topic;
@@ -225,11 +240,18 @@ bool lg_catalog_version_ready(const struct lg_catalog_snapshot *s, const char *s
     if (topic == NULL)
         return false;
     for (uint32_t p = 0; p < topic->partition_count; p++)
-        if (lg_catalog_ready(topic, p, ready) == 0) {
+        if (lg_catalog_ready(topic, p, ready) == 0 &&
+            (!held || topic->partitions[p].held_count == 0)) {
             *out_missing = p;
             return false;
         }
     return true;
+}
+
+bool lg_catalog_version_ready(const struct lg_catalog_snapshot *s, const char *store,
+                              int32_t version, uint32_t *out_missing)
+{
+    return has_all_partitions(s, store, version, /* held= */ false, out_missing);
 }
 
 /* For a planted bug: the newest version that servers were given, in whatever state it is. */
@@ -259,15 +281,17 @@ enum lg_rc lg_catalog_served_version(const struct lg_catalog_snapshot *s,
     if (current == 0)
         return lg_error_set(err, LG_ERR_UNREADY, "store '%s' has no version to serve yet; push one",
                             store->store->name);
-    if (lg_catalog_version_ready(s, store->store->name, current, &missing)) {
-        *out = current;
-        return LG_OK;
-    }
-    if (served_before > 0 && served_before != current &&
-        lg_store_version(store->store, served_before) != NULL &&
-        lg_catalog_version_ready(s, store->store->name, served_before, &ignored)) {
-        *out = served_before;
-        return LG_OK;
+    for (int held = 0; held < 2; held++) {
+        if (has_all_partitions(s, store->store->name, current, held != 0, &missing)) {
+            *out = current;
+            return LG_OK;
+        }
+        if (served_before > 0 && served_before != current &&
+            lg_store_version(store->store, served_before) != NULL &&
+            has_all_partitions(s, store->store->name, served_before, held != 0, &ignored)) {
+            *out = served_before;
+            return LG_OK;
+        }
     }
     return lg_error_set(err, LG_ERR_UNREADY,
                         "version %d of store '%s' has no ready server for partition %u; try again",

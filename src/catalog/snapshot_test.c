@@ -29,7 +29,7 @@ static void node(struct nodes *read, const char *path, const char *value)
     LG_AUTO(lg_blob) *blob = lg_blob_new(value == NULL ? LG_SLICE_NULL : lg_slice_str(value));
 
     if (read->state == NULL)
-        read->state = lg_catalog_state_new();
+        read->state = lg_catalog_state_new(NULL);
     assert_int_not_equal(root_of(path), LG_CATALOG_ROOTS);
     lg_catalog_state_put(read->state, root_of(path), path, blob);
     LG_VEC_PUSH(&read->now, lg_strdup(path));

@@ -25,7 +25,8 @@ enum lg_catalog_root {
 
 struct lg_catalog_state; /* Opaque. */
 
-struct lg_catalog_state *lg_catalog_state_new(void);
+/* `lane`: by its clock, reports whose server's session ended are held for a while; NULL: none. */
+struct lg_catalog_state *lg_catalog_state_new(struct lg_lane *lane);
 /* Snapshots live on. */
 void lg_catalog_state_free(struct lg_catalog_state *state);
 /* What stands at a path below this root ("/replicas/cities_v1/a_1"); NULL: nothing. A node that
@@ -35,12 +36,18 @@ void lg_catalog_state_put(struct lg_catalog_state *state, enum lg_catalog_root r
 /* The paths of what this instance says of its replicas. */
 void lg_catalog_state_reports(const struct lg_catalog_state *state, const char *instance,
                               void (*each)(void *ctx, const char *path), void *ctx);
-/* Was anything put since the last snapshot? */
+/* Drops what was held for LG_CATALOG_LAST_RESORT_MS. */
+void lg_catalog_state_forget(struct lg_catalog_state *state);
+/* When there will be something to drop, by the lane's clock, and the instance of which; 0: nothing
+ * is held. Borrowed until the next call of any kind. */
+uint64_t lg_catalog_state_forget_at_us(const struct lg_catalog_state *state,
+                                       const char **out_instance);
+/* Was anything put or dropped since the last snapshot? */
 bool lg_catalog_state_changed(const struct lg_catalog_state *state);
 /* Owned by the caller. */
 struct lg_catalog_snapshot *lg_catalog_state_snapshot(struct lg_catalog_state *state);
 
-/* --- state.c and snapshot.c only: what snapshots share. --------------------------------------- */
+/* --- state*.c and snapshot.c only: what snapshots share. ------------------------------------- */
 
 struct lg_catalog_index { /* name -> place + 1, as a pointer */
     unsigned refs;

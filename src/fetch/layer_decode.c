@@ -242,7 +242,8 @@ static bool start_asking(struct version *v, const struct lg_read *read)
 
     if (lg_names_parse_version_topic(lg_slice_str(read->topic), &store, &number, NULL) != LG_OK)
         return false;
-    v->host_count = l->source.ready(l->source.ctx, read->topic, read->keys[0]->partition, v->hosts);
+    v->host_count =
+        lg_replica_source_any(&l->source, read->topic, read->keys[0]->partition, v->hosts);
     v->host_next = 0;
     if (v->host_count == 0)
         return false;

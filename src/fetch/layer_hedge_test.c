@@ -16,6 +16,7 @@ struct fleet {
     struct lg_host_table *hosts;
     struct lg_host *host[HOSTS];
     bool holds[HOSTS][2]; /* by partition */
+    bool held[HOSTS];     /* all partitions, as a last resort */
     uint64_t delay_ms[HOSTS];
     enum lg_rc says[HOSTS];
     unsigned asked[HOSTS], cancelled, open;
@@ -38,6 +39,20 @@ struct pending {
     struct lg_timer timer;
     struct lg_task task;
 };
+
+static size_t last_resort(void *ctx, const char *topic, uint32_t partition,
+                          struct lg_host *out[LG_REPLICAS_MAX])
+{
+    const struct fleet *f = ctx;
+    size_t n = 0;
+
+    (void)topic;
+    (void)partition;
+    for (size_t i = 0; i < HOSTS; i++)
+        if (f->held[i])
+            out[n++] = f->host[i];
+    return n;
+}
 
 static size_t ready(void *ctx, const char *topic, uint32_t partition,
                     struct lg_host *out[LG_REPLICAS_MAX])
@@ -120,7 +135,7 @@ static const struct lg_layer_ops bottom_ops = {"bottom", submit_bottom};
 static int make_fleet(void **state)
 {
     struct fleet *f = lg_new(struct fleet);
-    struct lg_replica_source source = {ready, f};
+    struct lg_replica_source source = {.ready = ready, .last_resort = last_resort, .ctx = f};
 
     f->sim = lg_sim_new(1);
     f->lane = lg_sim_lane_new(f->sim, NULL, "test");
@@ -136,7 +151,7 @@ static int make_fleet(void **state)
     lg_retry_layer_init(&f->retry, f->lane, &f->hedge.base, LG_READ_TRIES_MAX, &f->counters);
     lg_hedge_layer_init(&f->hedge, f->lane, &f->route, LG_READ_TRIES_MAX,
                         &(struct lg_hedge_options){0}, &f->counters);
-    lg_route_layer_init(&f->route, f->lane, &f->bottom, &source);
+    lg_route_layer_init(&f->route, f->lane, &f->bottom, &source, &f->counters);
     lg_sim_run_us(f->sim, LG_SEC);
     *state = f;
     return 0;
@@ -250,6 +265,24 @@ static void a_slow_answer_is_overtaken(void **state)
     assert_int_equal(f->cancelled, 1);
     assert_int_equal(f->counters.hedges, 1);
     assert_int_equal(f->counters.hedges_won, 1);
+}
+
+/* Two that are not ready any more are as good as two that are. */
+static void a_last_resort_that_is_silent_is_overtaken(void **state)
+{
+    struct fleet *f = *state;
+    struct asked a;
+
+    for (size_t i = 0; i < 2; i++) {
+        f->holds[i][0] = f->holds[i][1] = false;
+        f->held[i] = true;
+    }
+    f->delay_ms[0] = NEVER;
+    read_from_first(f, &a);
+    assert_rc(LG_OK, a.read.rc);
+    assert_int_equal(a.took_ms, 254);
+    assert_int_equal(a.keys[0].schema_id, 1);
+    assert_int_equal(f->counters.last_resorts, 2);
 }
 
 static void the_first_may_still_be_the_first_to_answer(void **state)
@@ -483,6 +516,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_quick_answer_is_asked_for_once),
         TEST(a_slow_answer_is_overtaken),
+        TEST(a_last_resort_that_is_silent_is_overtaken),
         TEST(the_first_may_still_be_the_first_to_answer),
         TEST(when_both_fail_the_read_fails_with_what_a_server_said),
         TEST(the_second_may_fail_while_the_first_answers),

@@ -109,7 +109,7 @@ static uint32_t order_of(struct lg_host *host, struct lg_host **seen, uint32_t *
 static struct lg_host *best_host(struct lg_scatter_layer *l, const char *topic, uint32_t partition)
 {
     struct lg_host *ready[LG_REPLICAS_MAX];
-    size_t n = l->source.ready(l->source.ctx, topic, partition, ready);
+    size_t n = lg_replica_source_any(&l->source, topic, partition, ready);
 
     return lg_replica_pick(ready, n, NULL, 0, lg_lane_now_us(l->base.lane));
 }

@@ -18,6 +18,7 @@ struct fleet {
     struct lg_host_table *hosts;
     struct lg_host *host[2];
     bool holds[2][PARTITIONS];
+    bool held[2][PARTITIONS]; /* It did, as far as anybody knows. */
     bool down[2];
     uint64_t delay_us[2];
     bool watched;      /* Reads want to be told of their keys. */
@@ -53,6 +54,19 @@ static size_t ready(void *ctx, const char *topic, uint32_t partition,
     return n;
 }
 
+static size_t last_resort(void *ctx, const char *topic, uint32_t partition,
+                          struct lg_host *out[LG_REPLICAS_MAX])
+{
+    const struct fleet *f = ctx;
+    size_t n = 0;
+
+    (void)topic;
+    for (size_t i = 0; i < 2; i++)
+        if (f->held[i][partition])
+            out[n++] = f->host[i];
+    return n;
+}
+
 static void answer(struct lg_timer *timer)
 {
     struct pending *p = LG_CONTAINER_OF(timer, struct pending, timer);
@@ -62,7 +76,8 @@ static void answer(struct lg_timer *timer)
     for (size_t i = 0; i < read->key_count; i++) {
         struct lg_read_key *key = read->keys[i];
 
-        assert_true(p->fleet->holds[server][key->partition]);
+        assert_true(p->fleet->holds[server][key->partition] ||
+                    p->fleet->held[server][key->partition]);
         key->rc = p->fleet->down[server] ? LG_ERR_UNAVAILABLE
                   : key->index % 2 == 0  ? LG_OK
                                          : LG_ERR_NOT_FOUND;
@@ -90,7 +105,7 @@ static const struct lg_layer_ops bottom_ops = {"bottom", submit_bottom};
 static int make_fleet(void **state)
 {
     struct fleet *f = lg_new(struct fleet);
-    struct lg_replica_source source = {ready, f};
+    struct lg_replica_source source = {.ready = ready, .last_resort = last_resort, .ctx = f};
 
     f->sim = lg_sim_new(1);
     f->lane = lg_sim_lane_new(f->sim, NULL, "test");
@@ -107,7 +122,7 @@ static int make_fleet(void **state)
     lg_limit_layer_init(&f->limit, f->lane, &f->scatter.base, 2, &f->counters);
     lg_scatter_layer_init(&f->scatter, f->lane, &f->retry.base, &source);
     lg_retry_layer_init(&f->retry, f->lane, &f->route.base, LG_READ_TRIES_MAX, &f->counters);
-    lg_route_layer_init(&f->route, f->lane, &f->bottom, &source);
+    lg_route_layer_init(&f->route, f->lane, &f->bottom, &source, &f->counters);
     *state = f;
     return 0;
 }
@@ -336,6 +351,68 @@ static void a_partition_without_a_server_is_named(void **state)
     lg_arena_free(a.read.arena);
 }
 
+static void who_is_not_ready_any_more_is_asked_when_nobody_is(void **state)
+{
+    struct fleet *f = *state;
+    struct asked a;
+
+    for (size_t p = 0; p < PARTITIONS; p++) {
+        f->holds[0][p] = f->holds[1][p] = false;
+        f->held[0][p] = f->held[1][p] = true;
+    }
+    f->down[0] = true; /* There is another one of those, too. */
+    ask(f, &a, KEYS);
+    finish(&a);
+    expect_all_answered(&a);
+    assert_true(f->asked[1] > 0);
+    assert_true(f->counters.last_resorts >= 2);
+    lg_arena_free(a.read.arena);
+}
+
+static void who_is_ready_is_asked_before_who_is_not_any_more(void **state)
+{
+    struct fleet *f = *state;
+    struct asked a;
+
+    for (size_t p = 0; p < PARTITIONS; p++) {
+        f->holds[0][p] = false;
+        f->held[0][p] = true;
+    }
+    for (int i = 0; i < 5; i++) {
+        ask(f, &a, KEYS);
+        finish(&a);
+        expect_all_answered(&a);
+        lg_arena_free(a.read.arena);
+    }
+    assert_int_equal(f->asked[0], 0);
+    assert_int_equal(f->counters.last_resorts, 0);
+    f->down[1] = true; /* Then all that are ready have been asked. */
+    ask(f, &a, 1);
+    finish(&a);
+    expect_all_answered(&a);
+    assert_int_equal(f->asked[0], 1);
+    assert_int_equal(f->counters.last_resorts, 1);
+    lg_arena_free(a.read.arena);
+}
+
+/* One partition has a ready replica there, of the other one it is the last resort. */
+static void ready_and_not_ready_any_more_go_together(void **state)
+{
+    struct fleet *f = *state;
+    struct asked a;
+
+    for (size_t p = 0; p < PARTITIONS; p++) {
+        f->holds[1][p] = false;
+        f->holds[0][p] = p % 2 == 0;
+        f->held[0][p] = p % 2 != 0;
+    }
+    ask(f, &a, KEYS);
+    finish(&a);
+    expect_all_answered(&a);
+    assert_int_equal(f->asked[0], 1);
+    lg_arena_free(a.read.arena);
+}
+
 static void reads_over_the_limit_are_refused_at_once(void **state)
 {
     struct fleet *f = *state;
@@ -387,6 +464,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_failed_part_is_split_by_partition, make_fleet,
                                         free_fleet),
         cmocka_unit_test_setup_teardown(a_partition_without_a_server_is_named, make_fleet,
+                                        free_fleet),
+        cmocka_unit_test_setup_teardown(who_is_not_ready_any_more_is_asked_when_nobody_is,
+                                        make_fleet, free_fleet),
+        cmocka_unit_test_setup_teardown(who_is_ready_is_asked_before_who_is_not_any_more,
+                                        make_fleet, free_fleet),
+        cmocka_unit_test_setup_teardown(ready_and_not_ready_any_more_go_together, make_fleet,
                                         free_fleet),
         cmocka_unit_test_setup_teardown(reads_over_the_limit_are_refused_at_once, make_fleet,
                                         free_fleet),

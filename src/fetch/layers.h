@@ -6,7 +6,7 @@
  *   scatter  splits the keys of a read by server, gathers the answers
  *   retry    asks another replica when one cannot answer
  *   hedge    asks a second replica when the first stays silent; the first good answer wins
- *   route    picks the replica
+ *   route    picks the replica; one of a server that is not there any more only as a last resort
  *   send     asks it over HTTP, in Venice's words
  */
 #ifndef LG_FETCH_LAYERS_H
@@ -23,6 +23,10 @@ struct lg_replica_source {
     /* The hosts that serve `partition` of `topic` now, at most LG_REPLICAS_MAX, into `out`. */
     size_t (*ready)(void *ctx, const char *topic, uint32_t partition,
                     struct lg_host *out[LG_REPLICAS_MAX]);
+    /* The hosts that may still serve it, though nobody says so now: asked when no other is left.
+     * NULL: there are none. */
+    size_t (*last_resort)(void *ctx, const char *topic, uint32_t partition,
+                          struct lg_host *out[LG_REPLICAS_MAX]);
     void *ctx;
 };
 
@@ -34,6 +38,7 @@ struct lg_fetch_counters {
     uint64_t hedges;           /* second tries while the first was under way */
     uint64_t hedges_won;       /* whose answer was the first */
     uint64_t refused;          /* over the limit */
+    uint64_t last_resorts;     /* tries of hosts that were not ready any more */
 };
 
 #define LG_FETCH_READS_MAX 10000u
@@ -58,6 +63,10 @@ struct lg_fetch_options {
     uint32_t reads_max; /* 0: LG_FETCH_READS_MAX */
     struct lg_hedge_options hedge;
 };
+
+/* The hosts that are ready; when there is none, those of the last resort. */
+size_t lg_replica_source_any(const struct lg_replica_source *source, const char *topic,
+                             uint32_t partition, struct lg_host *out[LG_REPLICAS_MAX]);
 
 /* The router's stack. Submit reads to its top. */
 struct lg_fetch_stack;
@@ -118,11 +127,13 @@ void lg_retry_layer_init(struct lg_retry_layer *l, struct lg_lane *lane, struct 
 struct lg_route_layer {
     struct lg_layer base;
     struct lg_replica_source source;
+    struct lg_fetch_counters *counters;
 };
 /* Whom route would choose now; NULL: nobody that was not tried. */
 struct lg_host *lg_route_pick(struct lg_route_layer *l, const struct lg_read *read);
 void lg_route_layer_init(struct lg_route_layer *l, struct lg_lane *lane, struct lg_layer *below,
-                         const struct lg_replica_source *source);
+                         const struct lg_replica_source *source,
+                         struct lg_fetch_counters *counters);
 
 struct lg_hedge_layer {
     struct lg_layer base;

@@ -29,7 +29,7 @@ struct lg_fetch_stack *lg_fetch_stack_new(const struct lg_fetch_options *o)
     lg_scatter_layer_init(&s->scatter, o->lane, &s->retry.base, &o->source);
     lg_retry_layer_init(&s->retry, o->lane, &s->hedge.base, tries_max, &s->counters);
     lg_hedge_layer_init(&s->hedge, o->lane, &s->route, tries_max, &o->hedge, &s->counters);
-    lg_route_layer_init(&s->route, o->lane, &s->send.base, &o->source);
+    lg_route_layer_init(&s->route, o->lane, &s->send.base, &o->source, &s->counters);
     lg_send_layer_init(&s->send, o->lane, o->hosts, s->client);
     return s;
 }

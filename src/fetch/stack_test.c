@@ -122,7 +122,7 @@ static int rig_up(void **state)
         lg_fetch_stack_new(&(struct lg_fetch_options){.lane = r->lane,
                                                       .transport = lg_net_sim_transport(r->net),
                                                       .hosts = r->hosts,
-                                                      .source = {ready, r}});
+                                                      .source = {.ready = ready, .ctx = r}});
     *state = r;
     return 0;
 }

@@ -38,6 +38,23 @@ static size_t ready(void *ctx, const char *topic, uint32_t partition,
     return n;
 }
 
+static size_t last_resort(void *ctx, const char *topic, uint32_t partition,
+                          struct lg_host *out[LG_REPLICAS_MAX])
+{
+    struct lg_router *r = ctx;
+    const struct lg_catalog_snapshot *s = lg_catalog_current(r->catalog);
+    const struct lg_catalog_topic *t = lg_catalog_topic(s, lg_slice_str(topic));
+    const struct lg_catalog_instance *instances[LG_CATALOG_REPLICAS_MAX];
+    size_t n;
+
+    if (t == NULL || partition >= t->partition_count)
+        return 0;
+    n = lg_catalog_last_resort(s, t, partition, instances);
+    for (size_t i = 0; i < n; i++)
+        out[i] = lg_host_table_get(r->hosts, instances[i]->host, instances[i]->port);
+    return n;
+}
+
 /* --- Versions. ---------------------------------------------------------------------------------
  */
 
@@ -235,7 +252,7 @@ enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_ro
         &(struct lg_fetch_options){.lane = options->lane,
                                    .transport = options->transport,
                                    .hosts = r->hosts,
-                                   .source = {ready, r},
+                                   .source = {ready, last_resort, r},
                                    .hedge = {.after_us = options->hedge_after_ms * LG_MS,
                                              .silence_us = options->silence_ms * LG_MS,
                                              .percent = options->hedge_percent}});
@@ -249,6 +266,7 @@ enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_ro
     r->leader = lg_leader_watch_start(options->metastore, options->lane);
     r->catalog = lg_catalog_start(&(struct lg_catalog_options){.metastore = options->metastore,
                                                                .lane = options->lane,
+                                                               .last_resort = true,
                                                                .changed = catalog_changed,
                                                                .ctx = r});
     *out = r;

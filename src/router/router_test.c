@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "read/wire.h"
+#include "router/router_impl.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
 
@@ -280,6 +281,94 @@ static void no_read_fails_while_versions_swap_and_servers_die(void **state)
     lg_clw_free(w);
 }
 
+static uint64_t last_resorts(const struct lg_clw *w)
+{
+    return lg_fetch_stack_counters(w->router.router->stack)->last_resorts;
+}
+
+static bool is_announced(struct lg_clw *w, const char *server)
+{
+    LG_AUTO_STR char *path = lg_strf("/instances/%s_8888", server);
+    LG_AUTO_STR char *value = lg_clw_meta_get(w, path);
+
+    return value != NULL;
+}
+
+static void expect_reads(const struct readers *all, bool last_resort)
+{
+    uint64_t before = last_resorts(all->w);
+    unsigned seen = all->seen[1];
+
+    lg_clw_run_ms(all->w, 3000);
+    assert_true(all->seen[1] > seen + 100);
+    assert_int_equal(last_resorts(all->w) > before, last_resort);
+}
+
+/* The servers go on to serve, the router goes on to hear: ZooKeeper was away from the servers for
+ * longer than their sessions last. */
+static void reads_go_on_when_every_server_loses_its_session(void **state)
+{
+    struct lg_clw *w = lg_clw_new(66, /* with_controller= */ true);
+    struct readers all;
+
+    (void)state;
+    lg_clw_server_start(w, 0);
+    lg_clw_server_start(w, 1);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_new_store(w, "cities", "\"string\"", PARTITIONS, 2);
+    assert_int_equal(push(w, 1), 1);
+    readers_start(&all, w);
+    settle(&all, 1);
+    for (int i = 0; i < 5; i++) { /* They are back at once, one after the other. */
+        lg_meta_sim_expire(w->meta, "s0");
+        lg_meta_sim_expire(w->meta, "s1");
+        lg_clw_run_ms(w, 5000);
+    }
+    lg_meta_sim_cut(w->meta, "s0", true); /* Who is there is asked, not who is not. */
+    lg_clw_run_ms(w, 10000);
+    assert_false(is_announced(w, "s0"));
+    expect_reads(&all, /* last_resort= */ false);
+    lg_meta_sim_cut(w->meta, "s1", true); /* Nobody is. */
+    lg_clw_run_ms(w, 20000);
+    assert_false(is_announced(w, "s1"));
+    expect_reads(&all, /* last_resort= */ true);
+    assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 200);
+    lg_meta_sim_heal(w->meta);
+    lg_clw_run_ms(w, 15000);
+    assert_true(is_announced(w, "s0") && is_announced(w, "s1"));
+    expect_reads(&all, /* last_resort= */ false);
+    readers_stop(&all);
+    lg_clw_free(w);
+}
+
+/* Another process under its name has yet to say what it holds. */
+static void a_server_that_began_anew_is_no_last_resort(void **state)
+{
+    struct lg_clw *w = lg_clw_new(67, /* with_controller= */ true);
+    uint64_t before;
+
+    (void)state;
+    lg_clw_server_start(w, 0);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_new_store(w, "cities", "\"string\"", PARTITIONS, 1);
+    assert_int_equal(push(w, 1), 1);
+    lg_clw_server_kill(w, 0);
+    lg_clw_run_ms(w, 10000);
+    before = last_resorts(w);
+    assert_int_equal(lg_clw_get(w, &w->router, "/v1/stores/cities/num001"), 503);
+    assert_true(last_resorts(w) > before); /* It was asked, and is dead. */
+    before = last_resorts(w);
+    lg_clw_meta(w, LG_META_PUT, "/instances/s0_8888",
+                "{\"host\":\"s0\",\"port\":8888,\"life\":\"another\"}");
+    lg_clw_run_ms(w, 100);
+    assert_int_equal(lg_clw_get(w, &w->router, "/v1/stores/cities/num001"), 503);
+    assert_non_null(strstr(lg_json_get_str(w->json, "error", ""), "no ready server"));
+    assert_int_equal(last_resorts(w), before);
+    lg_clw_free(w);
+}
+
 /* --- Announcement. -----------------------------------------------------------------------------
  */
 
@@ -425,6 +514,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_read_fails_while_versions_swap_and_servers_die),
+        cmocka_unit_test(reads_go_on_when_every_server_loses_its_session),
+        cmocka_unit_test(a_server_that_began_anew_is_no_last_resort),
         cmocka_unit_test(it_announces_itself_once_it_has_read_what_exists),
         cmocka_unit_test(it_announces_itself_again_after_a_lost_session),
         cmocka_unit_test(it_withdraws_at_any_moment_of_its_start),

@@ -35,7 +35,9 @@ static struct lg_json *describe_one(const struct lg_held *h)
     return report;
 }
 
-/* Nothing when there is nothing to tell. */
+/* Nothing when there is nothing to tell. Who withdraws tells just that, by an empty object: a node
+ * that is gone might have gone with the session, and routers may come back to it as a last resort.
+ * The empty ones end with the session. */
 static void describe(const struct lg_held_topic *t, struct lg_buf *out)
 {
     LG_AUTO(lg_json) *json = lg_json_new_object();
@@ -48,7 +50,7 @@ static void describe(const struct lg_held_topic *t, struct lg_buf *out)
         (void)snprintf(number, sizeof number, "%u", p);
         lg_json_set(json, number, describe_one(t->held[p]));
     }
-    if (lg_json_size(json) > 0)
+    if (lg_json_size(json) > 0 || t->manager->withdrawing)
         lg_json_write(out, json, /* pretty= */ false);
 }
 

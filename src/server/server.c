@@ -63,10 +63,13 @@ static char *make_value(const struct lg_server *s, const char *host, uint16_t po
 {
     LG_AUTO(lg_json) *json = lg_json_new_object();
     LG_SCOPED(lg_buf) text = {0};
+    char life[LG_ANNOUNCE_IDENTITY_MAX];
 
     lg_json_set_str(json, "host", host);
     lg_json_set_int(json, "port", port);
     lg_json_set_str(json, "identity", lg_identity_text(s->identity));
+    lg_announce_make_identity(s->o.lane, life);
+    lg_json_set_str(json, "life", life); /* of this process: the same after a lost session */
     if (s->o.zone != NULL)
         lg_json_set_str(json, "zone", s->o.zone);
     lg_json_set_str(json, "release", s->o.release == NULL ? LAGOON_VERSION : s->o.release);
