@@ -78,7 +78,7 @@ static void current_version(struct lg_router *r, struct lg_http_request *rq,
     int32_t version = 0;
 
     if (store->store->current_version != 0 &&
-        lg_router_version(r, s, store, &version, &err) != LG_OK) {
+        lg_router_ready_version(r, s, store, &version, &err) != LG_OK) {
         lg_reply_text(rq, &err);
         return;
     }

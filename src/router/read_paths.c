@@ -698,7 +698,8 @@ static void people_list(struct lg_router *r, struct lg_http_request *rq)
     lg_reply_json(rq, 200, json);
 }
 
-/* 200 when every store that has a current version is served; else 503 naming one that is not. */
+/* 200 when every store that has a current version is served by servers that are ready; else 503
+ * naming one that is not. */
 static void health(struct lg_router *r, struct lg_http_request *rq)
 {
     struct lg_error err = {0};
@@ -708,7 +709,7 @@ static void health(struct lg_router *r, struct lg_http_request *rq)
 
     for (size_t i = 0; s != NULL && err.rc == LG_OK && i < s->stores.size; i++)
         if (s->stores.data[i]->store->current_version != 0)
-            (void)!lg_router_version(r, s, s->stores.data[i], &version, &err);
+            (void)!lg_router_ready_version(r, s, s->stores.data[i], &version, &err);
     if (err.rc != LG_OK) {
         lg_reply_error_json(rq, &err);
         return;

@@ -99,6 +99,26 @@ enum lg_rc lg_router_version(struct lg_router *r, const struct lg_catalog_snapsh
     return LG_OK;
 }
 
+enum lg_rc lg_router_ready_version(struct lg_router *r, const struct lg_catalog_snapshot *snapshot,
+                                   const struct lg_catalog_store *store, int32_t *out,
+                                   struct lg_error *err)
+{
+    int32_t version;
+    uint32_t missing;
+    enum lg_rc rc = lg_router_version(r, snapshot, store, &version, err);
+
+    if (rc != LG_OK)
+        return rc;
+    if (!lg_catalog_version_ready(snapshot, store->store->name, version, &missing))
+        return lg_error_set(err, LG_ERR_UNREADY,
+                            "version %d of store '%s' has no ready server for partition %u: its "
+                            "servers lost their sessions; they are asked as long as they answer; "
+                            "see that they run and reach ZooKeeper",
+                            version, store->store->name, missing);
+    *out = version;
+    return LG_OK;
+}
+
 uint32_t lg_router_store_metric(const struct lg_router *r, const char *store)
 {
     const struct served *served = lg_map_get(r->served, lg_slice_str(store));

@@ -43,6 +43,13 @@ LG_MUST_CHECK enum lg_rc lg_router_version(struct lg_router *r,
                                            const struct lg_catalog_store *store, int32_t *out,
                                            struct lg_error *err);
 
+/* The same for who asks whether all is well: LG_ERR_UNREADY also when it is read only as a last
+ * resort (lg_catalog_last_resort). */
+LG_MUST_CHECK enum lg_rc lg_router_ready_version(struct lg_router *r,
+                                                 const struct lg_catalog_snapshot *snapshot,
+                                                 const struct lg_catalog_store *store, int32_t *out,
+                                                 struct lg_error *err);
+
 /* The store's index on metrics, once lg_router_version has found it. */
 uint32_t lg_router_store_metric(const struct lg_router *r, const char *store);
 

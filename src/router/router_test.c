@@ -333,7 +333,10 @@ static void reads_go_on_when_every_server_loses_its_session(void **state)
     lg_clw_run_ms(w, 20000);
     assert_false(is_announced(w, "s1"));
     expect_reads(&all, /* last_resort= */ true);
-    assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 200);
+    assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 503); /* It is not well for that. */
+    assert_non_null(
+        strstr(lg_json_get_str(w->json, "error", ""), "its servers lost their session"));
+    assert_int_equal(lg_clw_get(w, &w->router, "/current_version/cities"), 503);
     lg_meta_sim_heal(w->meta);
     lg_clw_run_ms(w, 15000);
     assert_true(is_announced(w, "s0") && is_announced(w, "s1"));
