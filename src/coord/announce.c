@@ -11,7 +11,8 @@
 
 struct lg_announce {
     struct lg_announce_options o;
-    char *path, *value, *identity; /* identity: "" for none */
+    char *path, *value, *identity, *life; /* identity, life: "" for none */
+    struct lg_json *json;                 /* of the value */
     struct lg_meta_watch watch;
     struct lg_meta_op op;
     struct lg_meta_change changes[2];
@@ -90,6 +91,8 @@ static void end_if_idle(struct lg_announce *a)
     lg_free(a->path);
     lg_free(a->value);
     lg_free(a->identity);
+    lg_free(a->life);
+    lg_json_unref(a->json);
     lg_free(a);
     done(ctx);
 }
@@ -97,43 +100,85 @@ static void end_if_idle(struct lg_announce *a)
 /* --- Reading what is there. --------------------------------------------------------------------
  */
 
-/* Who holds the path, and as what, for a sentence. */
-static char *holder(const struct lg_blob *value, char **out_identity)
-{
-    struct lg_json *json = NULL;
-    struct lg_error ignored;
-    char *text;
+enum holder {
+    HOLDER_SELF,   /* this process, or one of its identity that says no more */
+    HOLDER_FORMER, /* an earlier process at our address: it cannot be alive */
+    HOLDER_COPY,   /* a process of our identity at another address */
+    HOLDER_OTHER,  /* another identity */
+    HOLDER_NOBODY, /* what is there names no process */
+};
 
-    if (value == NULL || lg_json_parse(value->bytes, &json, &ignored) != LG_OK)
-        json = NULL;
-    *out_identity = lg_strdup(json == NULL ? "" : lg_json_get_str(json, "identity", ""));
-    text = value == NULL ? lg_strdup("(empty)")
-                         : lg_strndup((const char *)value->bytes.data,
-                                      LG_MIN(value->bytes.size, (size_t)160));
-    lg_json_unref(json);
-    return text;
+static bool same_member(const struct lg_json *a, const struct lg_json *b, const char *name)
+{
+    const struct lg_json *in_a = lg_json_get(a, name), *in_b = lg_json_get(b, name);
+
+    return in_a == NULL || in_b == NULL ? in_a == in_b : lg_json_equal(in_a, in_b);
 }
 
-static void conflict(struct lg_announce *a, const char *by)
+static enum holder who_holds(const struct lg_announce *a, const struct lg_blob *value)
 {
-    uint64_t now_us = lg_lane_now_us(a->o.lane);
-    struct lg_error err;
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error ignored;
+    const char *life;
 
-    set_there(a, false);
-    if (a->waiting_us == 0)
-        a->waiting_us = now_us;
-    (void)lg_error_set(&err, LG_ERR_CONFLICT,
-                       "another process is announced as %s: it says %s, this one is %s; give one "
-                       "of the two another address, or stop it",
-                       a->path, by, a->value);
-    if (now_us - a->waiting_us < a->o.conflict_ms * LG_MS) {
-        waits(a, &err);
-        return;
-    }
-    lg_log(LG_LOG_ERROR, "announce_conflict", "path=%s reason=\"%s\"", a->path, err.text);
+    if (value == NULL || lg_json_parse(value->bytes, &json, &ignored) != LG_OK ||
+        lg_json_type(json) != LG_JSON_OBJECT)
+        return HOLDER_NOBODY;
+    if (strcmp(lg_json_get_str(json, "identity", ""), a->identity) != 0)
+        return HOLDER_OTHER;
+    life = lg_json_get_str(json, "life", "");
+    if (life[0] == '\0' || strcmp(life, a->life) == 0)
+        return HOLDER_SELF;
+    return same_member(json, a->json, "host") && same_member(json, a->json, "port") ? HOLDER_FORMER
+                                                                                    : HOLDER_COPY;
+}
+
+/* What is at the path, for a sentence. */
+static char *quote(const struct lg_blob *value)
+{
+    return value == NULL ? lg_strdup("(empty)")
+                         : lg_strndup((const char *)value->bytes.data,
+                                      LG_MIN(value->bytes.size, (size_t)160));
+}
+
+static void set_conflict(const struct lg_announce *a, enum holder holder, const char *by,
+                         struct lg_error *err)
+{
+    if (holder == HOLDER_NOBODY)
+        (void)lg_error_set(err, LG_ERR_CONFLICT,
+                           "the node %s holds what is of no process: %s; it is written anew if "
+                           "nobody else does so",
+                           a->path, by);
+    else if (holder == HOLDER_OTHER)
+        (void)lg_error_set(err, LG_ERR_CONFLICT,
+                           "another process is announced as %s: it says %s, this one is %s; give "
+                           "one of the two another address, or stop it",
+                           a->path, by, a->value);
+    else
+        (void)lg_error_set(err, LG_ERR_CONFLICT,
+                           "another process with the identity of this one is announced as %s: it "
+                           "says %s, this one is %s; the two have copies of one data directory: "
+                           "stop one, and empty its directory before it starts again",
+                           a->path, by, a->value);
+}
+
+static void give_up(struct lg_announce *a, const struct lg_error *err)
+{
+    lg_log(LG_LOG_ERROR, "announce_conflict", "path=%s reason=\"%s\"", a->path, err->text);
     a->failed = true;
     if (a->o.failed != NULL)
-        a->o.failed(a->o.ctx, &err);
+        a->o.failed(a->o.ctx, err);
+}
+
+/* While our session lived: whoever it is, it is there now. */
+static void replaced(struct lg_announce *a, enum holder holder, const char *by)
+{
+    struct lg_error err;
+
+    set_conflict(a, holder, by, &err);
+    a->written = false;
+    set_there(a, false);
+    give_up(a, &err);
 }
 
 static void written(struct lg_meta_op *op);
@@ -148,6 +193,25 @@ static void take_over(struct lg_announce *a)
                                             .version = LG_META_ANY_VERSION};
     a->written = true;
     submit(a, 2, written);
+}
+
+/* The path is not ours: wait for whoever has it, for a while. */
+static void conflict(struct lg_announce *a, enum holder holder, const char *by)
+{
+    uint64_t now_us = lg_lane_now_us(a->o.lane);
+    struct lg_error err;
+
+    a->written = false;
+    set_there(a, false);
+    if (a->waiting_us == 0)
+        a->waiting_us = now_us;
+    set_conflict(a, holder, by, &err);
+    if (now_us - a->waiting_us < a->o.conflict_ms * LG_MS)
+        waits(a, &err);
+    else if (holder == HOLDER_NOBODY)
+        take_over(a);
+    else
+        give_up(a, &err);
 }
 
 static void create(struct lg_announce *a)
@@ -174,8 +238,8 @@ static void holder_read(struct lg_meta_op *op)
 {
     struct lg_announce *a = LG_CONTAINER_OF(op, struct lg_announce, op);
     LG_AUTO(lg_blob) *value = LG_TAKE(op->value);
-    LG_AUTO_STR char *identity = NULL;
-    LG_AUTO_STR char *text = NULL;
+    LG_AUTO_STR char *text = quote(value);
+    enum holder holder;
 
     if (!goes_on(a))
         return;
@@ -188,17 +252,22 @@ static void holder_read(struct lg_meta_op *op)
         waits(a, &op->err);
         return;
     }
-    text = holder(value, &identity);
-    if (strcmp(identity, a->identity) != 0) {
-        a->written = false;
-        conflict(a, text);
-        return;
+    holder = who_holds(a, value);
+    if (a->there && (holder == HOLDER_FORMER || holder == HOLDER_COPY)) {
+        replaced(a, holder, text);
+    } else if (holder == HOLDER_COPY || holder == HOLDER_OTHER ||
+               (holder == HOLDER_NOBODY && !a->there)) {
+        conflict(a, holder, text);
+    } else {
+        a->waiting_us = 0;
+        if (holder == HOLDER_NOBODY)
+            lg_log(LG_LOG_WARN, "announcement_damaged", "path=%s", a->path);
+        /* Of an earlier session, or process, or of a write whose end we do not know. */
+        if (holder != HOLDER_SELF || !a->there)
+            take_over(a);
+        else if (a->dirty)
+            step(a);
     }
-    a->waiting_us = 0;
-    if (!a->there) /* Of an earlier session, or of a write whose end we do not know. */
-        take_over(a);
-    else if (a->dirty)
-        step(a);
 }
 
 static void written(struct lg_meta_op *op)
@@ -286,6 +355,8 @@ static void session_lost(struct lg_meta_watch *watch)
 struct lg_announce *lg_announce_start(const struct lg_announce_options *options)
 {
     struct lg_announce *a = lg_new(struct lg_announce);
+    struct lg_error err = {0};
+    enum lg_rc must_parse;
 
     a->o = *options;
     if (a->o.conflict_ms == 0)
@@ -293,6 +364,10 @@ struct lg_announce *lg_announce_start(const struct lg_announce_options *options)
     a->path = lg_strdup(options->path);
     a->value = lg_strdup(options->value);
     a->identity = lg_strdup(options->identity == NULL ? "" : options->identity);
+    a->life = lg_strdup(options->life == NULL ? "" : options->life);
+    must_parse = lg_json_parse(lg_slice_str(a->value), &a->json, &err);
+    assert(must_parse == LG_OK && "the value is a JSON object");
+    (void)must_parse;
     a->wanted = !options->by_hand;
     a->watch = (struct lg_meta_watch){
         .lane = options->lane, .path = a->path, .changed = changed, .session_lost = session_lost};

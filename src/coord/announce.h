@@ -6,8 +6,12 @@
  *                  WAITING: another process has the path ──conflict_ms──▶ FAILED
  *
  * A path that the same identity holds (the same process in an earlier session, or an earlier
- * process with the same data) is taken over at once. One that another identity holds is never
- * taken: two processes would believe that they are the same one.
+ * process with the same data at the same address) is taken over at once. One that another identity
+ * holds is never taken: two processes would believe that they are the same one. Nor is that of the
+ * same identity at another address: an earlier process that has died goes with its session, one
+ * that stays runs with a copy of the data. Whoever finds its own path taken over ends at once. What
+ * names no process, as a hand may have written it, is put right: at once by the process that is
+ * there, by one that comes when nobody has done so for conflict_ms.
  *
  * Owned by one lane; all calls come from it.
  */
@@ -29,7 +33,10 @@ struct lg_announce_options {
     /* The member "identity" of the value: who this is across restarts. NULL: the value has none,
      * which is what v0.1 writes; two without are the same. Copied. */
     const char *identity;
-    uint64_t conflict_ms; /* how long it waits for another identity to go; 0: the default */
+    /* The member "life" of the value: unlike that of any other process with this identity. NULL:
+     * the value has none, and processes of one identity are not told apart. Copied. */
+    const char *life;
+    uint64_t conflict_ms; /* how long it waits for another process to go; 0: the default */
     /* Announces only after lg_announce_now, and after a lost session only when that is called
      * again: for who must know something first. */
     bool by_hand;

@@ -230,17 +230,118 @@ static void a_path_that_another_took_meanwhile_is_not_taken_back(void **state)
     lg_clw_free(p.w);
 }
 
-static void junk_at_the_path_is_another(void **state)
+static void junk_that_nobody_puts_right_is_written_over(void **state)
+{
+    static const char *const junk[] = {"[junk", "[]", "7", ""};
+    struct part p;
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(junk); i++) {
+        up(&p, 9 + i, MINE, "me", false);
+        lg_clw_meta(p.w, LG_META_PUT, PATH, junk[i]);
+        run(&p, begin); /* Another process may be about to. */
+        assert_false(lg_announce_is_there(p.announce));
+        expect(&p, junk[i]);
+        lg_clw_run_ms(p.w, 4000);
+        assert_true(lg_announce_is_there(p.announce));
+        assert_string_equal(p.failed, "");
+        expect(&p, MINE);
+        down(&p);
+    }
+}
+
+static void junk_in_its_own_node_is_put_right_at_once(void **state)
 {
     struct part p;
 
     (void)state;
-    up(&p, 9, MINE, "me", false);
-    lg_clw_meta(p.w, LG_META_PUT, PATH, "[junk");
+    up(&p, 14, MINE, "me", false);
     run(&p, begin);
+    lg_clw_meta(p.w, LG_META_PUT, PATH, "junk");
+    lg_clw_run_ms(p.w, 1000);
+    expect(&p, MINE);
+    assert_true(lg_announce_is_there(p.announce));
+    assert_int_equal(p.changed, 1);
+    down(&p);
+    up(&p, 15, MINE, "me", false); /* And it still goes with its session. */
+    run(&p, begin);
+    lg_clw_meta(p.w, LG_META_PUT, PATH, "junk");
+    lg_clw_run_ms(p.w, 1000);
+    lg_meta_sim_cut(p.w->meta, "router", true);
+    lg_clw_run_ms(p.w, 10000);
+    expect(&p, NULL);
+    lg_meta_sim_heal(p.w->meta);
+    lg_clw_run_ms(p.w, 10000);
+    expect(&p, MINE);
+    down(&p);
+}
+
+#define HERE "{\"host\":\"h\",\"port\":1,\"identity\":\"me\",\"life\":\"now\"}"
+#define FORMER "{\"host\":\"h\",\"port\":1,\"identity\":\"me\",\"life\":\"before\"}"
+#define COPY "{\"host\":\"h\",\"port\":2,\"identity\":\"me\",\"life\":\"copy\"}"
+
+static void up_as(struct part *p, uint64_t seed, const char *there)
+{
+    up(p, seed, HERE, "me", false);
+    p->o.life = "now";
+    if (there != NULL)
+        lg_clw_meta(p->w, LG_META_PUT, PATH, there);
+    run(p, begin);
+}
+
+static void a_former_process_at_its_address_is_taken_over_at_once(void **state)
+{
+    struct part p;
+
+    (void)state;
+    up_as(&p, 16, FORMER);
+    expect(&p, HERE);
+    down(&p);
+    up_as(&p, 17, MINE); /* Of a release that does not name its processes. */
+    expect(&p, HERE);
+    down(&p);
+}
+
+static void a_copy_elsewhere_is_waited_for_and_then_told(void **state)
+{
+    struct part p;
+
+    (void)state;
+    up_as(&p, 18, COPY);
+    assert_false(lg_announce_is_there(p.announce));
+    lg_clw_meta(p.w, LG_META_REMOVE, PATH, ""); /* It was an earlier process after all. */
+    lg_clw_run_ms(p.w, 1000);
+    expect(&p, HERE);
+    down(&p);
+    up_as(&p, 19, COPY);
     lg_clw_run_ms(p.w, 4000);
     assert_rc(LG_ERR_CONFLICT, p.failed_rc);
+    assert_non_null(strstr(p.failed, PATH));
+    assert_non_null(strstr(p.failed, "it says " COPY ", this one is " HERE));
+    assert_non_null(strstr(p.failed, "copies of one data directory"));
+    expect(&p, COPY);
     down(&p);
+}
+
+static void who_is_replaced_ends_and_leaves_the_path(void **state)
+{
+    static const char *const by[] = {COPY, FORMER};
+    struct part p;
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(by); i++) {
+        up_as(&p, 20 + i, NULL);
+        expect(&p, HERE);
+        lg_clw_meta(p.w, LG_META_PUT, PATH, by[i]);
+        lg_clw_run_ms(p.w, 1000);
+        assert_rc(LG_ERR_CONFLICT, p.failed_rc);
+        assert_non_null(strstr(p.failed, "copies of one data directory"));
+        assert_false(lg_announce_is_there(p.announce));
+        lg_sim_node_run(p.w->router.node, stop, &p);
+        assert_true(lg_sim_run_until(p.w->sim, is_stopped, &p, 60 * LG_SEC));
+        expect(&p, by[i]);
+        lg_clw_free(p.w);
+    }
 }
 
 static void now(void *ctx)
@@ -324,7 +425,11 @@ int main(void)
         cmocka_unit_test(another_identity_is_waited_for_and_then_told),
         cmocka_unit_test(another_identity_that_goes_makes_room),
         cmocka_unit_test(a_path_that_another_took_meanwhile_is_not_taken_back),
-        cmocka_unit_test(junk_at_the_path_is_another),
+        cmocka_unit_test(junk_that_nobody_puts_right_is_written_over),
+        cmocka_unit_test(junk_in_its_own_node_is_put_right_at_once),
+        cmocka_unit_test(a_former_process_at_its_address_is_taken_over_at_once),
+        cmocka_unit_test(a_copy_elsewhere_is_waited_for_and_then_told),
+        cmocka_unit_test(who_is_replaced_ends_and_leaves_the_path),
         cmocka_unit_test(by_hand_it_waits_for_the_word_at_first_and_after_a_lost_session),
         cmocka_unit_test(it_may_be_stopped_at_any_moment),
         cmocka_unit_test(identities_differ),

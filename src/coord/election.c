@@ -31,7 +31,6 @@ struct lg_election {
     bool dirty;          /* something moved since it began */
     bool watch_open;     /* until it was closed */
     bool tell_posted;    /* `changed` is on its way */
-    bool junk_told;      /* of /leader */
     bool term_junk_told; /* until it wins */
     bool failing;        /* the last operation failed, and it was told */
     bool resigns;        /* as soon as no operation is under way */
@@ -69,6 +68,8 @@ enum lg_election_step lg_election_decide(const struct lg_election_self *self,
     if (self->leads)
         return LG_ELECTION_LOST;
     if (ours) /* Of a session that is over, or of a claim of which we do not know the end. */
+        return LG_ELECTION_RECLAIM;
+    if (seen->is_junk && !self->yields) /* Whoever it was is fenced off by the new term. */
         return LG_ELECTION_RECLAIM;
     return seen->has_leader || self->yields ? LG_ELECTION_FOLLOW : LG_ELECTION_CLAIM;
 }
@@ -282,15 +283,7 @@ static void claim(struct lg_election *e, bool again)
 
 static void follow(struct lg_election *e)
 {
-    bool is_junk = e->seen.has_leader && e->seen_id == NULL;
-
-    if (is_junk && !e->junk_told)
-        lg_log(LG_LOG_ERROR, "leader_unreadable",
-               "path=" LG_ELECTION_LEADER_PATH
-               " reason=\"it names nobody; remove the node, so that "
-               "a controller can be elected\"");
-    e->junk_told = is_junk;
-    if (e->seen.has_leader)
+    if (e->seen.has_leader && !e->seen.is_junk)
         set_leader(e, e->seen_id, e->seen_url);
     else
         set_leader(e, NULL, NULL);
@@ -321,6 +314,10 @@ static void act(struct lg_election *e)
         claim(e, /* again= */ false);
         return;
     case LG_ELECTION_RECLAIM:
+        if (e->seen.is_junk)
+            lg_log(LG_LOG_ERROR, "leader_unreadable",
+                   "path=" LG_ELECTION_LEADER_PATH
+                   " reason=\"it names nobody: a controller that may lead writes it anew\"");
         claim(e, /* again= */ true);
         return;
     case LG_ELECTION_KEEP:
@@ -386,6 +383,7 @@ static void leader_read(struct lg_meta_op *op)
     replace(&e->seen_url, json == NULL ? NULL : lg_json_get_str(json, "url", NULL));
     replace(&e->seen_identity, json == NULL ? "" : lg_json_get_str(json, "identity", ""));
     e->seen.leader_identity = e->seen_identity;
+    e->seen.is_junk = e->seen.has_leader && e->seen_id == NULL;
     act(e);
 }
 

@@ -66,6 +66,7 @@ struct lg_election_seen {
     uint64_t term;               /* its value; 0: unreadable */
     uint64_t leader_term;        /* of /leader; 0: unreadable */
     const char *leader_identity; /* of /leader; "": unreadable */
+    bool is_junk;                /* /leader is there and names nobody */
 };
 struct lg_election_self {
     const char *identity;
@@ -76,8 +77,8 @@ struct lg_election_self {
 enum lg_election_step {
     LG_ELECTION_FOLLOW,  /* somebody else leads, or may go first */
     LG_ELECTION_CLAIM,   /* nobody leads: write /term and /leader */
-    LG_ELECTION_RECLAIM, /* /leader is of an earlier session or an unknown write of ours: replace it
-                            in a new term */
+    LG_ELECTION_RECLAIM, /* /leader is of an earlier session or an unknown write of ours, or names
+                            nobody: replace it in a new term */
     LG_ELECTION_KEEP,    /* it leads, and that is what is there */
     LG_ELECTION_LOST,    /* it led; that is over */
 };

@@ -17,24 +17,25 @@
 static void only_one_who_sees_its_own_term_and_node_keeps_leading(void **state)
 {
     (void)state;
-    /* leads, has /term, /term is as it was when it won, /leader: 0 none 1 ours 2 another's, yields
-     */
-    for (unsigned bits = 0; bits < 2 * 2 * 2 * 3 * 2; bits++) {
+    /* leads, has /term, /term is as it was when it won, /leader: 0 none 1 ours 2 another's 3
+     * junk, yields */
+    for (unsigned bits = 0; bits < 2 * 2 * 2 * 4 * 2; bits++) {
         bool leads = bits % 2, has_term = bits / 2 % 2, same_term = bits / 4 % 2;
-        unsigned leader = bits / 8 % 3;
-        bool yields = bits / 24;
+        unsigned leader = bits / 8 % 4;
+        bool yields = bits / 32;
         struct lg_election_self self = {"me", leads, 7, yields};
         struct lg_election_seen seen = {.has_term = has_term,
                                         .has_leader = leader != 0,
                                         .term_version = same_term ? 7 : 8,
-                                        .leader_identity = leader == 1 ? "me" : ""};
+                                        .leader_identity = leader == 1 ? "me" : "",
+                                        .is_junk = leader == 3};
         enum lg_election_step step = lg_election_decide(&self, &seen), want;
 
         if (leads)
             want = has_term && same_term && leader == 1 ? LG_ELECTION_KEEP : LG_ELECTION_LOST;
-        else if (leader == 1)
+        else if (leader == 1 || (leader == 3 && !yields))
             want = LG_ELECTION_RECLAIM;
-        else if (leader == 2 || yields)
+        else if (leader != 0 || yields)
             want = LG_ELECTION_FOLLOW;
         else
             want = LG_ELECTION_CLAIM;
@@ -549,8 +550,9 @@ static void a_leader_whose_node_is_removed_by_hand_is_elected_anew(void **state)
     world_down(&w);
 }
 
-static void junk_in_the_nodes_crashes_nobody_and_terms_still_grow(void **state)
+static void junk_in_place_of_the_leader_is_written_over_in_a_new_term(void **state)
 {
+    static const char *const junk[] = {"[junk", "", "{}", "7", "{\"id\":7}"};
     struct world w;
     struct hand h = {.w = &w};
     struct candidate *c;
@@ -558,14 +560,12 @@ static void junk_in_the_nodes_crashes_nobody_and_terms_still_grow(void **state)
     (void)state;
     world_up(&w, 9, 2);
     (void)await_leader(&w);
-    /* The last claim knows the term from memory, though /term is unreadable. */
-    by_hand(&h, LG_META_PUT, LG_ELECTION_LEADER_PATH, "[junk");
-    lg_sim_run_us(w.sim, LG_SEC);
-    assert_null(leader(&w)); /* Nobody knows whose it is, so nobody takes it. */
-    by_hand(&h, LG_META_REMOVE, LG_ELECTION_LEADER_PATH, "");
-    lg_sim_run_us(w.sim, LG_SEC);
-    c = await_leader(&w);
-    assert_int_equal(lg_election_term(c->election), 2);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(junk); i++) {
+        by_hand(&h, LG_META_PUT, LG_ELECTION_LEADER_PATH, junk[i]);
+        lg_sim_run_us(w.sim, 3 * LG_SEC);
+        c = await_leader(&w);
+        assert_int_equal(lg_election_term(c->election), i + 2);
+    }
     world_down(&w);
 }
 
@@ -736,7 +736,7 @@ int main(void)
         cmocka_unit_test(who_resigns_alone_leads_again_after_a_while),
         cmocka_unit_test(a_leader_that_stops_withdraws_and_gives_its_memory_back),
         cmocka_unit_test(a_leader_whose_node_is_removed_by_hand_is_elected_anew),
-        cmocka_unit_test(junk_in_the_nodes_crashes_nobody_and_terms_still_grow),
+        cmocka_unit_test(junk_in_place_of_the_leader_is_written_over_in_a_new_term),
         cmocka_unit_test(a_term_out_of_range_is_written_anew),
         cmocka_unit_test(no_write_of_a_deposed_leader_is_applied_and_one_leads_soon),
         cmocka_unit_test(without_the_fence_writes_of_deposed_leaders_are_applied),

@@ -27,6 +27,7 @@ struct lg_server {
     struct lg_http_server *http;
 
     char *announce_path, *announce_value;
+    char life[LG_ANNOUNCE_IDENTITY_MAX]; /* of this process: the same after a lost session */
     struct lg_announce *announce;
     bool stopping, withdrawn;
     struct lg_timer pause; /* the steps of the end */
@@ -63,13 +64,11 @@ static char *make_value(const struct lg_server *s, const char *host, uint16_t po
 {
     LG_AUTO(lg_json) *json = lg_json_new_object();
     LG_SCOPED(lg_buf) text = {0};
-    char life[LG_ANNOUNCE_IDENTITY_MAX];
 
     lg_json_set_str(json, "host", host);
     lg_json_set_int(json, "port", port);
     lg_json_set_str(json, "identity", lg_identity_text(s->identity));
-    lg_announce_make_identity(s->o.lane, life);
-    lg_json_set_str(json, "life", life); /* of this process: the same after a lost session */
+    lg_json_set_str(json, "life", s->life);
     if (s->o.zone != NULL)
         lg_json_set_str(json, "zone", s->o.zone);
     lg_json_set_str(json, "release", s->o.release == NULL ? LAGOON_VERSION : s->o.release);
@@ -159,6 +158,7 @@ static void announce(struct lg_server *s)
                                                         .path = s->announce_path,
                                                         .value = s->announce_value,
                                                         .identity = lg_identity_text(s->identity),
+                                                        .life = s->life,
                                                         .conflict_ms = s->o.conflict_ms,
                                                         .changed = announce_changed,
                                                         .failed = announce_failed,
@@ -188,6 +188,7 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
     enum lg_rc rc;
 
     s->o = *options;
+    lg_announce_make_identity(options->lane, s->life);
     rc = open_state(s, err);
     if (rc == LG_OK)
         rc = listen_on(s, err);
