@@ -373,6 +373,7 @@ struct lg_replica_manager *lg_replica_manager_start(const struct lg_replica_mana
                                       .changed = assignment_changed,
                                       .session_lost = session_lost};
     lg_metastore_watch(o->metastore, &m->watch);
+    lg_replica_audit_start(m);
     lg_replica_sweep_list(m);
     return m;
 }
@@ -391,7 +392,7 @@ void lg_replica_manager_end_if_idle(struct lg_replica_manager *m)
     void *ctx = m->stopped_ctx;
 
     if (!m->stopping || m->watching || m->reading || m->publishing || m->sweep.busy ||
-        m->replicas > 0)
+        m->replicas > 0 || !lg_replica_audit_is_idle(m))
         return;
     LG_LIST_EACH(it, &m->topics)
     topic_free(LG_CONTAINER_OF(it, struct lg_held_topic, link));
@@ -455,6 +456,7 @@ void lg_replica_manager_stop(struct lg_replica_manager *m, void (*stopped)(void 
     if (!was_withdrawn)
         lg_replica_report_touch_all(m);
     close_all(m);
+    lg_replica_audit_stop(m);
     lg_metastore_unwatch(m->o.metastore, &m->watch, watch_closed);
 }
 

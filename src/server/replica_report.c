@@ -92,6 +92,8 @@ static void topic_published(struct lg_held_topic *t, bool ok)
 {
     t->in_publish = false;
     t->dirty |= !ok;
+    if (ok)
+        t->told = t->telling;
     for (uint32_t p = 0; p < t->partition_count; p++) {
         struct lg_held *h = t->held[p];
 
@@ -144,6 +146,7 @@ static size_t add_changes(struct lg_replica_manager *m, struct lg_held_topic *t)
         if (t->held[p] != NULL)
             t->held[p]->withdrawing = t->held[p]->life.sm.now == LG_LIFE_IS_LEAVING;
     describe(t, &value);
+    t->telling = lg_replica_report_digest(lg_buf_slice(&value));
     m->changes[m->change_count++] = (struct lg_meta_change){
         .kind = LG_META_REMOVE_TREE, .path = path, .version = LG_META_ANY_VERSION};
     m->changes[m->change_count++] = (struct lg_meta_change){

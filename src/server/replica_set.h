@@ -1,9 +1,10 @@
 /* What the parts of the replica manager share: its replicas, by topic. For replica_manager.c,
- * replica_drive.c, replica_report.c and replica_sweep.c only.
+ * replica_drive.c, replica_report.c, replica_audit.c and replica_sweep.c only.
  *
  *   replica_manager   reads the assignment, tells each replica what is wanted of it, finds them
  *   replica_drive     does what a replica's life (replica_state) says is next
  *   replica_report    writes /replicas/<topic>/<instance>
+ *   replica_audit     sees to it that what was written stays
  *   replica_sweep     removes from the disk what is not ours
  *
  * Owned by the server's lane.
@@ -45,12 +46,14 @@ struct lg_held_topic {
     struct lg_replica_manager *manager;
     char *name;
     uint32_t partition_count;
-    struct lg_held **held; /* by partition; NULL: not ours */
-    uint32_t count;        /* of them */
-    bool dirty;            /* what is published is not what is */
-    bool awaited;          /* the assignment has another shape of it: read again when it is gone */
-    bool looked_at;        /* it stays meanwhile, whatever happens to its replicas */
-    bool in_publish;       /* the write that is under way speaks of it */
+    struct lg_held **held;  /* by partition; NULL: not ours */
+    uint32_t count;         /* of them */
+    bool dirty;             /* what is published is not what is */
+    bool awaited;           /* the assignment has another shape of it: read again when it is gone */
+    bool looked_at;         /* it stays meanwhile, whatever happens to its replicas */
+    bool in_publish;        /* the write that is under way speaks of it */
+    uint64_t told, telling; /* digest of what was written last, and of that write; 0: nothing */
+    bool suspected;         /* the node may not be what was written */
     struct lg_list link;
 };
 
@@ -71,6 +74,14 @@ struct lg_replica_sweep {
     struct lg_timer pause;
     enum lg_rc rc;
     struct lg_error err;
+};
+
+struct lg_replica_audit {
+    struct lg_meta_watch watch;
+    bool watching, reading;
+    struct lg_timer pause;
+    struct lg_meta_op op;
+    char *topic, *path; /* that are being read */
 };
 
 struct lg_replica_manager {
@@ -103,6 +114,7 @@ struct lg_replica_manager {
     struct lg_timer progress;
 
     struct lg_replica_sweep sweep;
+    struct lg_replica_audit audit;
 
     bool withdrawing; /* nothing of ours is told any more */
     void (*withdrawn)(void *ctx);
@@ -136,6 +148,13 @@ void lg_replica_report_touch(struct lg_held_topic *t, bool now);
 void lg_replica_report_touch_all(struct lg_replica_manager *m);
 void lg_replica_report_publish(struct lg_replica_manager *m);
 void lg_replica_report_due(struct lg_timer *progress); /* of the manager's timer */
+
+/* --- replica_audit.c -------------------------------------------------------------------------- */
+void lg_replica_audit_start(struct lg_replica_manager *m);
+void lg_replica_audit_stop(struct lg_replica_manager *m);
+bool lg_replica_audit_is_idle(const struct lg_replica_manager *m);
+/* Of a report as it is written; 0: there is none. */
+uint64_t lg_replica_report_digest(struct lg_slice value);
 
 /* --- replica_sweep.c -------------------------------------------------------------------------- */
 /* Lists what a former life left; the assignment is read afterwards. */

@@ -99,7 +99,6 @@ static void wait_answer(uint16_t port, const char *target, const char *part, con
 static const char *const junk_paths[] = {"/instances/junk", "/routers/junk", "/controllers/junk",
                                          "/stores/junk", "/assignment/junk_v1"};
 #define LEADERS_JUNK_PATH "/nodes/junk"
-#define SERVERS_JUNK_PATH "/replicas/" STORE "_v1/server-1" /* over what it says itself */
 
 /* `text` NULL: removes them. */
 static void set_junk(const char *text)
@@ -110,7 +109,7 @@ static void set_junk(const char *text)
                    text == NULL ? "remove" : "set", lg_cluster_zookeeper()->address, c->name,
                    LEADERS_JUNK_PATH);
     if (text != NULL)
-        lg_buf_appendf(&line, " '%s' /lagoon/%s%s", text, c->name, SERVERS_JUNK_PATH);
+        lg_buf_appendf(&line, " '%s'", text);
     for (size_t i = 0; i < LG_ARRAY_SIZE(junk_paths); i++)
         lg_buf_appendf(&line, " /lagoon/%s%s", c->name, junk_paths[i]);
     lg_buf_append_byte(&line, 0);
@@ -160,10 +159,9 @@ static void nodes_of_zookeeper_with_junk_are_left_out_counted_and_told_once(void
     wait_junk_count(0);
     for (size_t n = 0; n < LG_ARRAY_SIZE(junk); n++) {
         set_junk(junk[n]);
-        wait_junk_count(LG_ARRAY_SIZE(junk_paths) + 1);
+        wait_junk_count(LG_ARRAY_SIZE(junk_paths));
     }
     for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
-        expect_told_once(&c->nodes[role][0], SERVERS_JUNK_PATH);
         for (size_t i = 0; i < LG_ARRAY_SIZE(junk_paths); i++)
             expect_told_once(&c->nodes[role][0], junk_paths[i]);
     }
@@ -174,9 +172,56 @@ static void nodes_of_zookeeper_with_junk_are_left_out_counted_and_told_once(void
         lg_cluster_stop(c, (enum lg_cluster_role)role, 0);
         lg_cluster_restart(c, (enum lg_cluster_role)role, 0);
     }
-    wait_junk_count(LG_ARRAY_SIZE(junk_paths)); /* server-1 has said its own again. */
+    wait_junk_count(LG_ARRAY_SIZE(junk_paths));
     lg_cluster_wait_replicated(c);
     set_junk(NULL);
+    wait_junk_count(0);
+    all_is_well();
+}
+
+static char *node_text(const char *path);
+static void set_node(const char *path, const char *text);
+
+static bool is_what_it_was(struct lg_cluster *cluster, void *ctx)
+{
+    char *const *path_and_text = ctx;
+    LG_AUTO_STR char *text = node_text(path_and_text[0]);
+
+    (void)cluster;
+    return strcmp(text, path_and_text[1]) == 0;
+}
+
+/* Who leads is in a new term. */
+static bool names_a_leader(struct lg_cluster *cluster, void *ctx)
+{
+    LG_AUTO_STR char *text = node_text(ctx);
+
+    (void)cluster;
+    return strstr(text, "\"identity\"") != NULL;
+}
+
+static void what_a_process_says_of_itself_is_put_right(void **state)
+{
+    LG_AUTO_STR char *router =
+        lg_strf("/routers/127.0.0.1_%u", c->nodes[LG_CLUSTER_ROUTER][0].port);
+    const char *const paths[] = {"/instances/server-1", router, "/replicas/" STORE "_v1/server-1"};
+    char leader[] = "/leader";
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++) {
+        LG_AUTO_STR char *path = lg_strdup(paths[i]);
+        LG_AUTO_STR char *before = node_text(path);
+        LG_AUTO_STR char *remove =
+            lg_strf("/usr/bin/python3 test/process/cluster_break.py remove %s /lagoon/%s%s",
+                    lg_cluster_zookeeper()->address, c->name, path);
+
+        set_node(path, "junk");
+        lg_cluster_until(c, is_what_it_was, (char *[]){path, before}, path);
+        run_line(remove);
+        lg_cluster_until(c, is_what_it_was, (char *[]){path, before}, path);
+    }
+    set_node(leader, "junk");
+    lg_cluster_until(c, names_a_leader, leader, "a leader is named again");
     wait_junk_count(0);
     all_is_well();
 }
@@ -269,6 +314,8 @@ static void of_two_servers_with_one_name_the_second_is_refused(void **state)
     LG_AUTO_STR char *conf = lg_rig_path(&c->rig, "server-1.conf");
     LG_AUTO_STR char *data = lg_rig_path(&c->rig, "other-data");
     LG_AUTO_STR char *base = lg_strf("--data-base-path=%s", data);
+    LG_AUTO_STR char *original = lg_rig_path(&c->rig, "server-1");
+    LG_AUTO_STR char *copy = lg_strf("rm -rf %s && cp -r %s %s", data, original, data);
     struct lg_process second = {0};
 
     (void)state;
@@ -280,6 +327,12 @@ static void of_two_servers_with_one_name_the_second_is_refused(void **state)
                      (const char *const[]){"server", "--config", conf, "--listener-port=0", NULL},
                      NULL);
     expect_refusal(&second, "server-1", "in use");
+    run_line(copy);
+    lg_process_start(
+        &second, (const char *const[]){"server", "--config", conf, "--listener-port=0", base, NULL},
+        NULL);
+    expect_refusal(&second, "server-1", "copies of one data directory");
+    lg_cluster_wait_replicated(c);
     all_is_well();
 }
 
@@ -491,6 +544,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(nodes_of_zookeeper_with_junk_are_left_out_counted_and_told_once),
+        TEST(what_a_process_says_of_itself_is_put_right),
         TEST(a_topic_deleted_by_hand_is_told_by_who_needs_it_and_the_others_serve_on),
         TEST(a_topic_deleted_in_the_middle_of_a_push_ends_the_push),
         TEST(records_that_nobody_may_take_end_the_push_with_their_position),
