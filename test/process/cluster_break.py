@@ -4,7 +4,7 @@
     cluster_break.py trim BROKER TOPIC PARTITIONS N    removes the records before offset N, as retention would; -1: all
     cluster_break.py delete BROKER TOPIC               deletes the topic
     cluster_break.py set ADDRESS PATH TEXT [PATH…]     writes nodes of ZooKeeper, made when they are not there
-    cluster_break.py get ADDRESS PATH                  prints it
+    cluster_break.py get ADDRESS PATH                  prints it; nothing when it is not there
     cluster_break.py remove ADDRESS PATH…              removes them, with what lies below
     cluster_break.py expire ADDRESS PATH               ends the sessions that own the nodes below it, all at once
     cluster_break.py foreign ADDRESS PATH FILE         as one who lacks the user:password in FILE: fails unless that one
@@ -57,11 +57,15 @@ def delete(broker, topic):
 
 def zookeeper(address, what, paths, value):
     import kazoo.client
+    import kazoo.exceptions
     client = kazoo.client.KazooClient(hosts=address, timeout=4)
     client.start(timeout=60)
     for path in paths:
         if what == "get":
-            sys.stdout.write(client.get(path)[0].decode())
+            try:
+                sys.stdout.write(client.get(path)[0].decode())
+            except kazoo.exceptions.NoNodeError:
+                pass
         elif what == "remove":
             client.delete(path, recursive=True)
         elif client.exists(path):
