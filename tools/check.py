@@ -47,12 +47,16 @@ def bad(name, text):
     print(f"FAILED {name}\n{text}\n", flush=True)
 
 
-def build(preset, targets=(), extra=()):
-    """Configures and builds a preset; a build that fails counts as one failed test and ends the ring."""
-    step = run(["cmake", "--preset", preset, *extra])
+def run_build(preset, targets=(), nice=0):
+    words = ["nice", "-n", str(nice)]
+    step = run(words + ["cmake", "--preset", preset])
     if step.returncode == 0:
-        command = ["cmake", "--build", "--preset", preset, "-j", str(JOBS)]
+        command = words + ["cmake", "--build", "--preset", preset, "-j", str(JOBS)]
         step = run(command + (["--target", *targets] if targets else []))
+    return preset, step
+
+
+def built(preset, step):
     if step.returncode != 0:
         bad(f"build {preset}", step.stdout + step.stderr)
         return False
@@ -60,8 +64,14 @@ def build(preset, targets=(), extra=()):
     return True
 
 
+def build(preset, targets=()):
+    """Configures and builds a preset; a build that fails counts as one failed test and ends the ring."""
+    return built(*run_build(preset, targets))
+
+
 def run_test_program(program):
     """One cmocka program: its own lines say how many tests passed."""
+    start = time.monotonic()
     try:
         step = run([program], timeout=600)
         text = step.stdout + step.stderr
@@ -70,20 +80,27 @@ def run_test_program(program):
         text, code = f"timed out after {e.timeout} s\n{e.stdout or ''}{e.stderr or ''}", -1
     good = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", text))
     wrong = re.findall(r"\[  FAILED  \] (\w+)$", text, re.M)
-    return program, code, good, wrong, text
+    return program, code, good, wrong, text, round(time.monotonic() - start)
 
 
-def run_test_programs(preset, pattern, jobs=JOBS, but="^$"):
-    global passed
+def test_programs(preset, pattern, but="^$"):
+    """Of a preset that is configured; those that take longest come first, so that none of them is waited for at the end."""
     listing = run(["ctest", "--test-dir", f"build/{preset}", "-N", "-R", pattern, "-E", but])
     names = re.findall(r"Test\s+#\d+: (\S+)", listing.stdout)
     if not names:
         bad(f"{preset} {pattern}", "no test program matches")
+    return sorted(names, key=lambda name: LONGEST.index(name) if name in LONGEST else len(LONGEST))
+
+
+def run_test_programs(preset, pattern, jobs=JOBS, but="^$"):
+    global passed
+    names = test_programs(preset, pattern, but)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for program, code, good, wrong, text in pool.map(
+        for program, code, good, wrong, text, seconds in pool.map(
                 run_test_program, [f"{ROOT}/build/{preset}/{name}" for name in names]):
             passed += good
             facts.setdefault("programs", {})[f"{preset}/{os.path.basename(program)}"] = good
+            facts.setdefault("seconds", {})[f"{preset}/{os.path.basename(program)}"] = seconds
             if code != 0 or good == 0:
                 bad(f"{preset}/{os.path.basename(program)} {' '.join(sorted(set(wrong)))}", text)
 
@@ -109,9 +126,13 @@ def ring_contract():
 
 def ring_tsan():
     listing = ["base", "lane", "drivers", "pubsub", "metastore", "net", "lib"]
-    if build("tsan"):
-        # librdkafka is not built for ThreadSanitizer and synchronises in ways that it cannot see.
-        run_test_programs("tsan", "^(" + "|".join(listing) + r")\.", but=r"^drivers\.kafka\.")
+    # librdkafka is not built for ThreadSanitizer and synchronises in ways that it cannot see.
+    which = {"pattern": "^(" + "|".join(listing) + r")\.", "but": r"^drivers\.kafka\."}
+    step = run(["cmake", "--preset", "tsan"])
+    if step.returncode != 0:
+        bad("build tsan", step.stdout + step.stderr)
+    elif build("tsan", test_programs("tsan", **which)):
+        run_test_programs("tsan", **which)
 
 
 def sim(binary, *args):
@@ -161,19 +182,28 @@ def ring_sim():
             ok("mutant") if caught else bad(f"mutant {mutant} not caught", step.stdout[-2000:] + step.stderr)
 
 
+# What the clusters of the process tests take longest for, in this order; the others take about as long as each other.
+LONGEST = []
+
 CLUSTER = r"^test\.process\.cluster"  # each starts ZooKeeper, Kafka and whole clusters
 
 
 def ring_cluster():
-    if not build("release") or not build("asan"):
+    """Its programs mostly wait; each has engines of its own, on ports that were free. What no other ring compiles is
+    compiled meanwhile, by whoever else does not want a processor: both compilers warn of nothing."""
+    if not build("release", ["lagoon"]) or not build("asan"):
         return
-    run_test_programs("asan", CLUSTER, jobs=1)
-    dev = run(["tools/dev_cluster_test.sh"], timeout=600)
-    ok("dev_cluster") if dev.returncode == 0 else bad("tools/dev_cluster.sh", dev.stdout + dev.stderr)
+    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+        all_of_it = [beside.submit(run_build, preset, nice=19) for preset in ("release", "clang")]
+        run_test_programs("asan", CLUSTER, jobs=2)
+        dev = run(["tools/dev_cluster_test.sh"], timeout=600)
+        ok("dev_cluster") if dev.returncode == 0 else bad("tools/dev_cluster.sh", dev.stdout + dev.stderr)
+        for one in all_of_it:
+            built(*one.result())
 
 
 def ring_process():
-    if build("release") and build("asan"):
+    if build("release", ["lagoon"]) and build("asan"):
         run_test_programs("asan", r"^test\.process\.", but=CLUSTER)
         docs = run(["tools/readme_test.sh"], timeout=1200)
         ok("readme") if docs.returncode == 0 else bad("README commands", docs.stdout + docs.stderr)
@@ -182,9 +212,9 @@ def ring_process():
 
 
 def ring_fuzz():
-    if not build("fuzz"):
+    targets = sorted(".".join(p.relative_to(ROOT / "src").with_suffix("").parts) for p in (ROOT / "src").rglob("*_fuzz.c"))
+    if not build("fuzz", targets):
         return
-    targets = sorted(p.stem for p in (ROOT / "src").rglob("*_fuzz.c"))
     programs = sorted(p for p in (ROOT / "build/fuzz").glob("*_fuzz") if p.is_file())
     if len(programs) != len(targets):
         bad("fuzz targets", f"{len(programs)} built of {len(targets)}")
