@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "test/test.h"
 
-#define TICK_MS 200u /* sessions of 400 ms to 4 s */
+#define TICK_MS 200u /* sessions of 400 ms and more */
 #define SESSION_MS 2000u
 #define STOP_MS 60000u
 #define POLL_MS 10u

@@ -28,7 +28,7 @@ enum lg_cluster_role {
 
 struct lg_cluster_options {
     unsigned controllers, routers, servers;
-    unsigned session_timeout_ms;          /* 0: 2000; ZooKeeper here takes 400 to 4000 */
+    unsigned session_timeout_ms;          /* 0: 2000; ZooKeeper here takes 400 and more */
     const char *config[LG_CLUSTER_ROLES]; /* more lines of each role's file; NULL: none */
     const char *common;                   /* more lines of every file; NULL: none */
     bool secure; /* of engines with security: SASL_SSL to Kafka, a digest to ZooKeeper */

@@ -10,7 +10,7 @@
 #include "drivers/uv/lane_uv.h"
 
 #define POLL_US (1 * LG_MS)
-#define GIVE_UP_US (60 * LG_SEC)
+#define GIVE_UP_US (120 * LG_SEC)
 #define SIM_GIVE_UP_US (600 * LG_SEC)
 
 struct poll { /* Asks a condition on the test's lane, again and again. */

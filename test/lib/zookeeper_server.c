@@ -64,6 +64,7 @@ static void write_config(const struct lg_zookeeper_server *z)
 {
     LG_AUTO_STR char *path = lg_strf("%s/zoo.cfg", z->folder);
     LG_AUTO_STR char *text = lg_strf("tickTime=%u\n"
+                                     "maxSessionTimeout=%u\n"
                                      "initLimit=10\n"
                                      "syncLimit=5\n"
                                      "dataDir=%s/data\n"
@@ -74,7 +75,7 @@ static void write_config(const struct lg_zookeeper_server *z)
                                      "4lw.commands.whitelist=ruok\n"
                                      "extendedTypesEnabled=true\n"
                                      "forceSync=no\n",
-                                     z->tick_ms, z->folder, z->port);
+                                     z->tick_ms, LG_ZOOKEEPER_SESSION_MS_MAX, z->folder, z->port);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     assert_true(fd >= 0);

@@ -7,10 +7,12 @@
 
 #include "test/lib/process.h"
 
+#define LG_ZOOKEEPER_SESSION_MS_MAX 60000u
+
 struct lg_zookeeper_server {
     struct lg_process process;
     char folder[64];
-    unsigned tick_ms; /* sessions take from 2 to 20 of these */
+    unsigned tick_ms; /* sessions take from 2 of these to LG_ZOOKEEPER_SESSION_MS_MAX */
     unsigned port;
     size_t packet_bytes_max; /* jute.maxbuffer; 0: as it comes */
     char address[32];        /* "127.0.0.1:port" */

@@ -86,6 +86,7 @@ void lg_zkw_init(struct lg_zkw *w, unsigned session_ms)
         (struct lg_metastore_zk_options){.address = lg_zkw_server.address,
                                          .root = w->root,
                                          .session_ms = session_ms,
+                                         .connect_ms = LG_ZOOKEEPER_SESSION_MS_MAX,
                                          .create_root = true,
                                          .packet_bytes_max = LG_METASTORE_ZK_PACKET_BYTES_WANTED};
     lg_log_env_init_uv(&w->env);

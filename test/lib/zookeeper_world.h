@@ -1,7 +1,7 @@
 /* What the tests of the ZooKeeper driver share: one real server per test program, a home lane and a
  * lane of the test, sessions, operations that are waited for, watches that count.
  *
- * Each world has a root of its own. Sessions of the server take from 1 to 10 s.
+ * Each world has a root of its own. Sessions of the server take from 1 s to a minute.
  */
 #ifndef LG_TEST_LIB_ZOOKEEPER_WORLD_H
 #define LG_TEST_LIB_ZOOKEEPER_WORLD_H
@@ -12,8 +12,8 @@
 #include "test/lib/log_env.h"
 #include "test/lib/zookeeper_server.h"
 
-#define LG_ZKW_SHORT_MS 1000u
-#define LG_ZKW_LONG_MS 10000u
+#define LG_ZKW_SHORT_MS 2000u /* of tests that wait for the end of a session */
+#define LG_ZKW_LONG_MS 30000u /* it outlives a restart of the server on a busy machine */
 
 extern struct lg_zookeeper_server lg_zkw_server;
 /* For cmocka_run_group_tests. */

@@ -122,21 +122,22 @@ static void a_server_that_stands_still_ends_the_session(void **state)
     struct lg_zkw_call late;
     struct lg_zkw_watcher x;
     uint64_t epoch;
-    unsigned before;
+    unsigned before, lost;
     struct silence silence;
     struct lg_zkw w;
 
     lg_zkw_init(&w, LG_ZKW_SHORT_MS);
     s = lg_zkw_open(&w);
-    assert_int_equal(lg_metastore_zk_epoch(s), 1);
     until_heard(&w, s);
     assert_ok(lg_zkw_change(&w, s, LG_META_CREATE_EPHEMERAL, "/live/me", "here"));
     assert_ok(lg_zkw_put(&w, s, "/stays", "1"));
     lg_zkw_watch(&w, s, &x, "/live");
+    lost = x.lost; /* On a busy machine it may have been lost before. */
+    epoch = lg_metastore_zk_epoch(s);
     lg_zookeeper_server_stop(&lg_zkw_server);
     lg_zkw_call_change(&late, LG_META_PUT, "/stays", LG_LIT("2"));
     lg_zkw_call_begin(&w, s, &late);
-    lg_zkw_await_state(&w, s, /* connected= */ false, /* epoch= */ 2);
+    lg_zkw_await_state(&w, s, /* connected= */ false, epoch + 1);
     lg_log_env_run_until(&w.env, lg_zkw_call_is_done, &late);
     assert_int_equal(late.ended, 1);
     assert_rc(LG_ERR_UNAVAILABLE, late.op.rc);
@@ -149,15 +150,15 @@ static void a_server_that_stands_still_ends_the_session(void **state)
     assert_rc(LG_ERR_UNAVAILABLE, silence.err.rc);
     assert_non_null(strstr(silence.err.text, lg_zkw_server.address));
     assert_non_null(strstr(silence.err.text, "changes are refused until it does"));
-    assert_int_equal(x.lost, 0); /* There is no new session yet. */
-    x.want_lost = 1;
+    assert_int_equal(x.lost, lost); /* There is no new session yet. */
+    x.want_lost = lost + 1;
     x.want_told = x.told + 1;
     lg_zookeeper_server_continue(&lg_zkw_server);
     lg_log_env_run_until(&w.env, lg_zkw_is_told, &x);
-    assert_int_equal(x.lost, 1);
+    assert_true(x.lost > lost);
     assert_true(x.told > x.lost_at); /* `changed` follows. */
+    assert_true(lg_metastore_zk_epoch(s) > epoch);
     epoch = lg_metastore_zk_epoch(s);
-    assert_true(epoch >= 2);
     until_heard(&w, s);
     lg_zkw_assert_value(&w, s, "/live/me", NULL);
     before = x.told;
@@ -353,7 +354,7 @@ static void closing_ends_every_operation_once(void **state)
 /* --- What it says about itself -------------------------------------------------------------- */
 
 static struct {
-    unsigned ours, theirs;
+    unsigned connected, lost, theirs;
 } lines;
 
 static void count_line(void *ctx, enum lg_log_level level, const char *line)
@@ -362,7 +363,9 @@ static void count_line(void *ctx, enum lg_log_level level, const char *line)
     if (strstr(line, "zookeeper_client") != NULL)
         (void)__atomic_add_fetch(&lines.theirs, 1, __ATOMIC_RELAXED);
     if (strstr(line, "zookeeper_disconnected") != NULL)
-        (void)__atomic_add_fetch(&lines.ours, 1, __ATOMIC_RELAXED);
+        (void)__atomic_add_fetch(&lines.lost, 1, __ATOMIC_RELAXED);
+    if (strstr(line, "zookeeper_connected") != NULL)
+        (void)__atomic_add_fetch(&lines.connected, 1, __ATOMIC_RELAXED);
 }
 
 static bool health_says(void *ctx)
@@ -394,7 +397,9 @@ static void log_and_health_tell_of_the_connection(void **state)
     assert_true(health_says((void *)(uintptr_t) "[+]zookeeper"));
     lg_zkw_close(&w, s);
     lg_log_set_sink(NULL, NULL);
-    assert_int_equal(lines.ours, 1);
+    /* Once for each connection that was lost, however often another one was tried in vain. */
+    assert_in_range(lines.lost, 1, lines.connected);
+    assert_in_range(lines.connected, 2, lines.lost + 1);
     assert_true(lines.theirs > 0); /* The client's own words come through our log. */
     assert_false(health_says((void *)(uintptr_t) "zookeeper"));
     lg_zkw_done(&w);

@@ -7,6 +7,8 @@
 
 #include "base/str.h"
 
+#define CHANGES_MAX 10u
+
 /* --- Watches -------------------------------------------------------------------------------- */
 
 /* The whole tree as text, as a catalog reads it. */
@@ -94,6 +96,30 @@ static void a_storm_of_changes_loses_no_last_state(void **state)
     lg_zkw_done(&w);
 }
 
+static bool is_named_or_all(void *ctx)
+{
+    return lg_zkw_is_named(ctx) || ((const struct lg_zkw_watcher *)ctx)->told_all > 0;
+}
+
+/* After a lost connection all is told, as on a busy machine: then it is changed again. */
+static void assert_named_alone(struct lg_zkw *w, struct lg_metastore *s, struct lg_zkw_watcher *x,
+                               const char *path)
+{
+    struct lg_error err = {0};
+
+    x->want_name = path;
+    for (unsigned times = 0; times < CHANGES_MAX; times++) {
+        x->told_all = 0;
+        x->is_named = false;
+        assert_ok(lg_zkw_put(w, s, path, "new"));
+        lg_log_env_run_until(&w->env, is_named_or_all, x);
+        if (x->told_all == 0)
+            break;
+    }
+    assert_true(lg_zkw_is_named(x));
+    assert_int_equal(x->told_all, 0);
+}
+
 /* More than two one-shot watches each would have had room for in a packet: each by its name. */
 static void a_change_among_many_nodes_is_told_by_name(void **state)
 {
@@ -124,15 +150,8 @@ static void a_change_among_many_nodes_is_told_by_name(void **state)
     }
     lg_zkw_watch(&w, s, &x, "/many");
     assert_true(x.told_all > 0);
-    for (int i = 0; i < NODES; i += NODES / 3 - 1) {
-        x.told_all = 0;
-        x.is_named = false;
-        x.want_name = paths[i];
-        assert_ok(lg_zkw_put(&w, s, paths[i], "new"));
-        lg_log_env_run_until(&w.env, lg_zkw_is_named, &x);
-        assert_true(lg_zkw_is_named(&x));
-        assert_int_equal(x.told_all, 0);
-    }
+    for (int i = 0; i < NODES; i += NODES / 3 - 1)
+        assert_named_alone(&w, s, &x, paths[i]);
     lg_zkw_unwatch(&w, &x);
     lg_zkw_close(&w, s);
     lg_zkw_done(&w);
