@@ -110,6 +110,9 @@ def ring_tidy():
     ok("tidy") if step.returncode == 0 else bad("tidy", step.stdout + step.stderr)
 
 
+# Those that take longest, in this order; the others take about as long as each other.
+LONGEST = ["test.process.cluster_" + name for name in ("recovery_test", "bad_test", "test", "security_test", "push_test",
+                                                       "walk_test", "topics_test")]
 REAL_SERVERS = r"^drivers\.(zookeeper|kafka)\."  # drivers whose tests start servers: a JVM each
 
 
@@ -119,9 +122,8 @@ def ring_unit():
 
 
 def ring_contract():
-    """One program after the other: what real servers do depends on how long they are kept waiting."""
     if build("asan"):
-        run_test_programs("asan", REAL_SERVERS, jobs=1)
+        run_test_programs("asan", REAL_SERVERS)
 
 
 def ring_tsan():
@@ -182,9 +184,6 @@ def ring_sim():
             ok("mutant") if caught else bad(f"mutant {mutant} not caught", step.stdout[-2000:] + step.stderr)
 
 
-# What the clusters of the process tests take longest for, in this order; the others take about as long as each other.
-LONGEST = []
-
 CLUSTER = r"^test\.process\.cluster"  # each starts ZooKeeper, Kafka and whole clusters
 
 
@@ -194,9 +193,10 @@ def ring_cluster():
     if not build("release", ["lagoon"]) or not build("asan"):
         return
     with concurrent.futures.ThreadPoolExecutor(1) as beside:
+        dev = beside.submit(run, ["tools/dev_cluster_test.sh"], timeout=600)
         all_of_it = [beside.submit(run_build, preset, nice=19) for preset in ("release", "clang")]
         run_test_programs("asan", CLUSTER, jobs=2)
-        dev = run(["tools/dev_cluster_test.sh"], timeout=600)
+        dev = dev.result()
         ok("dev_cluster") if dev.returncode == 0 else bad("tools/dev_cluster.sh", dev.stdout + dev.stderr)
         for one in all_of_it:
             built(*one.result())
