@@ -13,7 +13,7 @@
 #include "test/lib/zookeeper_server.h"
 
 #define LG_ZKW_SHORT_MS 2000u /* of tests that wait for the end of a session */
-#define LG_ZKW_LONG_MS 30000u /* it outlives a restart of the server on a busy machine */
+#define LG_ZKW_LONG_MS 15000u /* it outlives a restart of the server on a busy machine */
 
 extern struct lg_zookeeper_server lg_zkw_server;
 /* For cmocka_run_group_tests. */
