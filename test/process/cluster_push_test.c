@@ -560,6 +560,7 @@ static int set_up(void **state)
                                              "keep.backups = 1\n"
                                              "controller.backup.version.default.retention.ms = 0\n"
                                              "trash_grace = 100ms\n"
+                                             "failed_push_keep = 1h\n" /* one is asked late */
                                              "push.timeout.ms = 30000\n"});
     key_schema = lg_rig_file(&c.rig, "key.avsc", LG_LIT("\"long\""));
     value_schema =
