@@ -382,6 +382,7 @@ static void reload(unsigned role, const char *lines, const char *said)
     LG_AUTO_STR char *path = lg_rig_file(&c.rig, name, lg_slice_str(text));
     struct said wish = {&n->process, said};
 
+    assert_non_null(path);
     lg_process_signal(&n->process, SIGHUP);
     lg_cluster_until(&c, has_said, &wish, said);
 }
