@@ -94,13 +94,16 @@ static void look_at_warnings(struct findings *f)
     for (size_t i = 0; i < LG_MIN(lg_json_size(rows), ROWS_MAX); i++) {
         const struct lg_json *row = lg_json_at(rows, i);
         const char *name = text_of(row, "name");
-        bool kafka = strcmp(name, "kafka") == 0;
+        const char *next = "/readyz?verbose of the controller says more";
 
-        foundf(f, WARNING, name,
-               kafka ? "bring Kafka back, or correct kafka.bootstrap.servers; pushes go on by "
-                       "themselves then"
-                     : "/readyz?verbose of the controller says more",
-               "the leading controller says of %s: %s", name, text_of(row, "reason"));
+        if (strcmp(name, "kafka") == 0)
+            next = "bring Kafka back, or correct kafka.bootstrap.servers; pushes go on by "
+                   "themselves then";
+        else if (strcmp(name, "nodes") == 0)
+            next = "write back what the nodes of ZooKeeper held, or remove them: who has read them "
+                   "before goes on with that, who starts now cannot";
+        foundf(f, WARNING, name, next, "the leading controller says of %s: %s", name,
+               text_of(row, "reason"));
     }
 }
 

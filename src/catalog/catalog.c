@@ -2,6 +2,7 @@
  * current. When to read, hold and try again is the mirror's. */
 #include "catalog/catalog.h"
 
+#include "base/health.h"
 #include "base/str.h"
 #include "catalog/metrics.h"
 #include "catalog/mirror.h"
@@ -19,6 +20,7 @@ struct lg_catalog {
     struct lg_catalog_state *state;
     struct lg_catalog_snapshot *snapshot;
     struct lg_timer forget; /* Something is held. */
+    bool junk_told;         /* on the board of /readyz */
     void (*stopped)(void *ctx);
     void *stopped_ctx;
 };
@@ -64,6 +66,24 @@ static void arm_forget(struct lg_catalog *c)
         lg_timer_start(c->o.lane, &c->forget, at_us > now_us ? at_us - now_us : 0, forget);
 }
 
+/* For /readyz?verbose, and `lagoon cluster status`. */
+static void tell_junk(struct lg_catalog *c)
+{
+    LG_SCOPED(lg_buf) paths = {0};
+
+    if (c->snapshot->junk == 0 && !c->junk_told)
+        return;
+    c->junk_told = c->snapshot->junk > 0;
+    lg_catalog_state_tell_junk(c->state, &paths);
+    if (c->junk_told)
+        lg_health_warn(
+            "nodes", false,
+            "%zu of the metadata make no sense: %.*s; write back what they held, or remove them",
+            c->snapshot->junk, LG_FMT(lg_buf_slice(&paths)));
+    else
+        lg_health_forget("nodes");
+}
+
 static void current(void *ctx)
 {
     struct lg_catalog *c = ctx;
@@ -76,6 +96,7 @@ static void current(void *ctx)
     c->snapshot = lg_catalog_state_snapshot(c->state);
     lg_catalog_snapshot_unref(before);
     lg_metric_set(&lg_metric_catalog_junk_nodes, 0, c->snapshot->junk);
+    tell_junk(c);
     if (c->o.changed != NULL)
         c->o.changed(c->o.ctx, c->snapshot);
 }

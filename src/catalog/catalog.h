@@ -96,7 +96,9 @@ struct lg_catalog_snapshot {
     LG_VEC(struct lg_catalog_topic *) topics;         /* by name */
     LG_VEC(char *) routers;                           /* URLs of the live ones */
     LG_VEC(struct lg_catalog_controller) controllers; /* live ones, by id */
-    size_t junk; /* nodes that make no sense: left out, and told once */
+    size_t junk; /* nodes that make no sense: left out, or as they were when they did */
+    LG_VEC(char *)
+    unreadable; /* names of stores of which no value ever made sense; the first few */
     /* snapshot.c only; NULL is an empty one. */
     struct lg_catalog_index *store_by_name, *deleted_by_name, *topic_by_name, *instance_by_id;
     struct lg_catalog_instances *shared_instances, *holders;
@@ -120,8 +122,8 @@ bool lg_catalog_is_deleted(const struct lg_catalog_snapshot *s, struct lg_slice 
 const struct lg_catalog_topic *lg_catalog_topic(const struct lg_catalog_snapshot *s,
                                                 struct lg_slice name);
 const struct lg_schema *lg_catalog_value_schema(const struct lg_catalog_store *store, int32_t id);
-/* LG_ERR_NO_STORE "no store named 'citys'; did you mean 'cities'?", or that it was deleted; or the
- * store. */
+/* LG_ERR_NO_STORE "no store named 'citys'; did you mean 'cities'?", or that it was deleted;
+ * LG_ERR_UNREADY when its node makes no sense; or the store. */
 LG_MUST_CHECK enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s,
                                                struct lg_slice name,
                                                const struct lg_catalog_store **out,

@@ -84,6 +84,9 @@ void lg_catalog_snapshot_unref(struct lg_catalog_snapshot *s)
     LG_VEC_DONE(&s->deleted);
     LG_VEC_DONE(&s->topics);
     LG_VEC_DONE(&s->routers);
+    for (size_t i = 0; i < s->unreadable.size; i++)
+        lg_free(s->unreadable.data[i]);
+    LG_VEC_DONE(&s->unreadable);
     LG_VEC_DONE(&s->controllers);
     lg_catalog_instances_unref(s->shared_instances);
     lg_catalog_instances_unref(s->holders);
@@ -185,6 +188,12 @@ enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s, struct lg_
     }
     if (lg_catalog_is_deleted(s, name))
         return say_deleted(name, err);
+    for (size_t i = 0; i < s->unreadable.size; i++)
+        if (lg_slice_eq_str(name, s->unreadable.data[i]))
+            return lg_error_set(err, LG_ERR_UNREADY,
+                                "the node /stores/%s of the metadata makes no sense: write back "
+                                "what it held, or remove it",
+                                s->unreadable.data[i]);
     names = lg_new_array(const char *, s->stores.size + 1);
     for (size_t i = 0; i < s->stores.size; i++)
         names[i] = s->stores.data[i]->store->name;

@@ -210,6 +210,8 @@ static void nodes_that_make_no_sense_are_left_out(void **state)
 {
     LG_SCOPED(nodes) read = {0};
     struct lg_catalog_snapshot *s;
+    const struct lg_catalog_store *store;
+    struct lg_error err = {0};
 
     (void)state;
     store_node(&read, "cities", 1, 1);
@@ -242,7 +244,12 @@ static void nodes_that_make_no_sense_are_left_out(void **state)
     assert_int_equal(s->topics.size, 1);
     assert_int_equal(s->topics.data[0]->partitions[0].count, 1);
     assert_int_equal(s->topics.data[0]->partitions[1].count, 0);
-    assert_int_equal(s->junk, 13);
+    assert_int_equal(s->junk, 14);
+    /* What is there is not said to be absent. */
+    assert_int_equal(s->unreadable.size, 4);
+    assert_rc(LG_ERR_UNREADY, lg_catalog_find_store(s, LG_LIT("nothing"), &store, &err));
+    assert_non_null(strstr(err.text, "/stores/nothing"));
+    assert_rc(LG_ERR_NO_STORE, lg_catalog_find_store(s, LG_LIT("nothin"), &store, &err));
     lg_catalog_snapshot_unref(s);
 }
 

@@ -7,6 +7,9 @@
 #include "lane/mutant.h"
 #include "model/placement.h"
 
+#define JUNK_TOLD_MAX 5u /* paths in one sentence */
+#define UNREADABLE_MAX 100u
+
 /* --- Nodes that make no sense. -----------------------------------------------------------------
  */
 
@@ -21,6 +24,42 @@ void lg_catalog_state_makes_sense(struct lg_catalog_state *s, const char *path)
 {
     if (lg_map_size(s->junk) > 0)
         (void)lg_map_remove(s->junk, lg_slice_str(path));
+}
+
+void lg_catalog_state_tell_junk(const struct lg_catalog_state *s, struct lg_buf *out)
+{
+    size_t at = 0, told = 0;
+    struct lg_slice path;
+    void *ignored;
+
+    while (told < JUNK_TOLD_MAX && lg_map_next(s->junk, &at, &path, &ignored))
+        lg_buf_appendf(out, "%s%.*s", told++ == 0 ? "" : ", ", LG_FMT(path));
+    if (lg_map_size(s->junk) > told)
+        lg_buf_appendf(out, " and %zu more", lg_map_size(s->junk) - told);
+}
+
+void lg_catalog_state_add_unreadable(const struct lg_catalog_state *s,
+                                     struct lg_catalog_snapshot *out)
+{
+    static const char stores[] = "/stores/";
+    size_t at = 0;
+    struct lg_slice path;
+    void *ignored;
+
+    while (out->unreadable.size < UNREADABLE_MAX && lg_map_next(s->junk, &at, &path, &ignored)) {
+        struct lg_slice name = lg_slice_skip(path, sizeof stores - 1);
+        LG_AUTO_STR char *text = lg_strf("%.*s", LG_FMT(name));
+
+        if (lg_slice_starts(path, LG_LIT(stores)) && lg_directory_get(&s->stores, text) == NULL)
+            LG_VEC_PUSH(&out->unreadable, LG_TAKE(text));
+    }
+}
+
+/* The node that is put now makes no sense, and a former value of it did: that one counts on. A
+ * mistake at one node is no reason to take away what is read. */
+static bool keeps_former(const struct lg_catalog_state *s, bool has_former)
+{
+    return s->left_out && has_former;
 }
 
 static const char *name_of(const char *path)
@@ -75,7 +114,7 @@ static struct lg_catalog_store *store_parse(struct lg_catalog_state *state, cons
     struct lg_error err = {0};
     enum lg_rc rc;
 
-    if (value == NULL || value->bytes.size == 0)
+    if (value == NULL)
         return NULL;
     s = lg_new(struct lg_catalog_store);
     s->refs = 1;
@@ -105,6 +144,8 @@ static void put_store(struct lg_catalog_state *s, const char *path, const struct
     if (before != NULL && value != NULL && lg_slice_eq(before->text->bytes, value->bytes))
         return;
     now = store_parse(s, path, value);
+    if (keeps_former(s, before != NULL))
+        return;
     if (before == NULL || now == NULL ||
         lg_catalog_store_is_deleted(before) != lg_catalog_store_is_deleted(now))
         s->stores_moved = true;
@@ -237,14 +278,17 @@ static void put_instance(struct lg_catalog_state *s, const char *path, const str
     LG_AUTO(lg_json) *json = node_json(s, path, value);
     int64_t port = lg_json_get_int(json, "port", 0);
     struct lg_instance_state *i = instance_of(s, name_of(path));
+    bool good = json != NULL && lg_json_get_str(json, "host", NULL) != NULL && port >= 1 &&
+                port <= UINT16_MAX;
 
+    if (json != NULL && !good)
+        lg_catalog_state_leave_out(s, path, "no \"host\" or no \"port\"");
+    if (keeps_former(s, i->live))
+        return;
     s->instances_changed = true;
     i->live = false;
-    if (json != NULL && lg_json_get_str(json, "host", NULL) != NULL && port >= 1 &&
-        port <= UINT16_MAX)
+    if (good)
         announced(s, i, json);
-    else if (json != NULL)
-        lg_catalog_state_leave_out(s, path, "no \"host\" or no \"port\"");
     lg_instance_state_end_if_unused(s, i);
 }
 
@@ -315,6 +359,8 @@ static void put_assignment(struct lg_catalog_state *s, const char *path,
         partitions = 0;
     if (json != NULL && partitions == 0)
         lg_catalog_state_leave_out(s, path, "no \"partitions\"");
+    if (keeps_former(s, t->partition_count > 0))
+        return;
     if (partitions != t->partition_count) {
         s->topics_moved |= partitions == 0 || t->partition_count == 0;
         t->partition_count = (uint32_t)partitions;

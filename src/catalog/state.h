@@ -30,9 +30,12 @@ struct lg_catalog_state *lg_catalog_state_new(struct lg_lane *lane);
 /* Snapshots live on. */
 void lg_catalog_state_free(struct lg_catalog_state *state);
 /* What stands at a path below this root ("/replicas/cities_v1/a_1"); NULL: nothing. A node that
- * makes no sense is left out, counted, and logged once. */
+ * makes no sense is counted, and logged once; of a store, an assignment or an instance the last
+ * value that did make sense counts on, all else is left out. */
 void lg_catalog_state_put(struct lg_catalog_state *state, enum lg_catalog_root root,
                           const char *path, const struct lg_blob *value);
+/* The paths of nodes that make no sense, the first few of them, for a sentence. */
+void lg_catalog_state_tell_junk(const struct lg_catalog_state *state, struct lg_buf *out);
 /* The paths of what this instance says of its replicas. */
 void lg_catalog_state_reports(const struct lg_catalog_state *state, const char *instance,
                               void (*each)(void *ctx, const char *path), void *ctx);

@@ -298,6 +298,7 @@ struct lg_catalog_snapshot *lg_catalog_state_snapshot(struct lg_catalog_state *s
     out->topic_by_name = index_ref(s->topic_by_name);
     out->instance_by_id = index_ref(s->instance_by_id);
     out->junk = lg_map_size(s->junk);
+    lg_catalog_state_add_unreadable(s, out);
     s->changed = false;
     return out;
 }

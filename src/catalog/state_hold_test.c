@@ -183,7 +183,9 @@ static void what_was_withdrawn_is_not(void **state)
     expect(w, 0, "");
     put(w, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"b_1\"]]}");
     expect(w, 0, "a_1");
-    put(w, "/assignment/x_v1", "junk");
+    put(w, "/assignment/x_v1", "junk"); /* says nothing */
+    expect(w, 0, "a_1");
+    put(w, "/assignment/x_v1", NULL);
     assert_null(look(w));
     put(w, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"b_1\"]]}");
     expect(w, 0, ""); /* It was gone meanwhile. */

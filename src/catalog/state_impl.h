@@ -69,6 +69,9 @@ struct lg_catalog_state {
 /* A node that makes no sense stops nobody: it is counted, and told once until it makes sense. */
 void lg_catalog_state_leave_out(struct lg_catalog_state *s, const char *path, const char *reason);
 void lg_catalog_state_makes_sense(struct lg_catalog_state *s, const char *path);
+/* The stores that are there, but never made sense. */
+void lg_catalog_state_add_unreadable(const struct lg_catalog_state *s,
+                                     struct lg_catalog_snapshot *out);
 bool lg_catalog_store_is_deleted(const struct lg_catalog_store *store);
 /* It is built anew with the next snapshot. */
 void lg_topic_state_changed(struct lg_topic_state *t);

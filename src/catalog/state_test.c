@@ -66,6 +66,41 @@ static void nodes_make_sense_again(void **state)
     lg_catalog_state_free(s);
 }
 
+#define STORE "{\"name\":\"s\",\"owner\":\"me\",\"lagoon\":{\"keySchema\":\"\\\"string\\\"\"}}"
+
+/* One mistake at a node takes away nothing that is read; that it is gone does. */
+static void what_made_sense_once_counts_until_another_value_does(void **state)
+{
+    static const char *const junk[] = {"", "noise", "[]", "{}"};
+    struct lg_catalog_state *s = two_topics();
+    struct lg_catalog_snapshot *snapshot;
+
+    (void)state;
+    put(s, LG_CATALOG_STORES, "/stores/s", STORE);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(junk); i++) {
+        put(s, LG_CATALOG_STORES, "/stores/s", junk[i]);
+        put(s, LG_CATALOG_ASSIGNMENT, "/assignment/x_v1", junk[i]);
+        put(s, LG_CATALOG_INSTANCES, "/instances/b_1", junk[i]);
+        snapshot = lg_catalog_state_snapshot(s);
+        assert_int_equal(snapshot->junk, 3);
+        assert_int_equal(snapshot->unreadable.size, 0);
+        assert_non_null(lg_catalog_store(snapshot, LG_LIT("s")));
+        assert_non_null(lg_catalog_topic(snapshot, LG_LIT("x_v1")));
+        assert_non_null(lg_catalog_instance(snapshot, "b_1", NULL));
+        lg_catalog_snapshot_unref(snapshot);
+    }
+    put(s, LG_CATALOG_STORES, "/stores/s", NULL);
+    put(s, LG_CATALOG_ASSIGNMENT, "/assignment/x_v1", NULL);
+    put(s, LG_CATALOG_INSTANCES, "/instances/b_1", NULL);
+    snapshot = lg_catalog_state_snapshot(s);
+    assert_int_equal(snapshot->junk, 0);
+    assert_null(lg_catalog_store(snapshot, LG_LIT("s")));
+    assert_null(lg_catalog_topic(snapshot, LG_LIT("x_v1")));
+    assert_null(lg_catalog_instance(snapshot, "b_1", NULL));
+    lg_catalog_snapshot_unref(snapshot);
+    lg_catalog_state_free(s);
+}
+
 static unsigned lines; /* of the log */
 
 static void count_line(void *ctx, enum lg_log_level level, const char *line)
@@ -145,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_make_sense_again),
+        cmocka_unit_test(what_made_sense_once_counts_until_another_value_does),
         cmocka_unit_test(junk_is_told_once_until_it_makes_sense),
         cmocka_unit_test(reports_of_an_instance_are_known),
     };

@@ -343,6 +343,9 @@ static void end_unwritten(struct lg_change *ch, const struct lg_meta_op *op)
                           c->cluster);
     else if (rc == LG_ERR_UNAVAILABLE)
         (void)lg_error_wrap(&err, "it is not known whether the change was made; ask again");
+    else if (rc == LG_ERR_CONFLICT)
+        (void)lg_error_wrap(&err, "nothing was changed, as somebody else has written into the "
+                                  "metadata, which are read anew; ask again");
     lg_ctl_load(c);
     lg_change_end(ch, rc, &err);
 }

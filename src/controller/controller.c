@@ -53,6 +53,7 @@ static void end_if_stopped(struct lg_controller *c)
         return;
     assert(c->change_count == 0);
     lg_timer_stop(c->o.lane, &c->load_pause);
+    lg_timer_stop(c->o.lane, &c->reload);
     lg_cleanup_free(c->cleanup);
     lg_ctl_state_free(c->state);
     lg_free(c->host);
@@ -340,6 +341,7 @@ void lg_controller_stop(struct lg_controller *c, void (*done)(void *ctx), void *
     c->done_ctx = ctx;
     lg_timer_stop(c->o.lane, &c->look);
     lg_timer_stop(c->o.lane, &c->load_pause);
+    lg_timer_stop(c->o.lane, &c->reload);
     (void)lg_error_set(&err, LG_ERR_UNAVAILABLE, "the controller is stopping; ask again later");
     lg_changes_refuse(c, &err);
     lg_cleanup_stop(c->cleanup);

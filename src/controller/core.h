@@ -58,6 +58,7 @@ struct lg_controller {
     uint64_t load_term; /* in which it began */
     uint64_t load_began_us;
     struct lg_timer load_pause;
+    struct lg_timer reload; /* Some nodes made no sense. */
     bool loaded, load_open, load_told;
     uint64_t seen_us;    /* When the catalog was read first; 0: not yet. */
     uint64_t settled_us; /* When all routers should be known; 0: nothing is loaded yet. */

@@ -295,10 +295,15 @@ static char *held_back_by(const struct lg_controller *c, const struct lg_ctl_top
 /* Why a server may not go; NULL: it may. The caller frees it. */
 static char *why_not(const struct lg_controller *c, const char *id, const char *others)
 {
+    LG_AUTO_STR char *unreadable = lg_ctl_state_unreadable_below(c->state, "/assignment");
     char *reason = NULL;
     struct lg_slice key;
     void *value;
 
+    if (unreadable != NULL)
+        return lg_strf("WILL_LOSE_DATA: who holds what is not known while the node %s of the "
+                       "metadata makes no sense; write back what it held",
+                       unreadable);
     for (size_t at = 0; reason == NULL && lg_map_next(c->state->topics, &at, &key, &value);) {
         const struct lg_ctl_topic *t = value;
 

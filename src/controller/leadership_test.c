@@ -108,6 +108,30 @@ static void what_one_leader_made_the_next_one_knows(void **state)
     lg_clw_free(w);
 }
 
+static void what_a_leader_could_not_read_it_knows_once_it_is_put_right(void **state)
+{
+    struct lg_clw *w = pair_up(20);
+    unsigned first = leader(w, true, true), second = 1 - first;
+    LG_AUTO_STR char *good = NULL;
+
+    (void)state;
+    assert_int_equal(make_store(w, first, "cities"), 200);
+    good = lg_clw_meta_get(w, "/stores/cities");
+    lg_clw_meta(w, LG_META_PUT, "/stores/cities", "junk");
+    lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v7", "junk");
+    lg_clw_controller_kill(w, first);
+    assert_int_equal(leader(w, first == 1, first == 0), second);
+    lg_clw_run_ms(w, 12000); /* It tries again, and that is no secret: */
+    assert_int_equal(lg_clw_get(w, &w->controllers[second], "/store?store_name=cities"), 503);
+    assert_non_null(strstr(text(w, "error"), "/stores/cities"));
+    assert_int_equal(lg_clw_get(w, &w->controllers[second], "/store?store_name=citie"), 404);
+    assert_int_equal(make_store(w, second, "rivers"), 200);
+    lg_clw_meta(w, LG_META_PUT, "/stores/cities", good);
+    lg_clw_run_ms(w, 12000);
+    assert_int_equal(lg_clw_get(w, &w->controllers[second], "/store?store_name=cities"), 200);
+    lg_clw_free(w);
+}
+
 /* It is woken at the moment at which it still believes that it leads. */
 static void a_leader_that_was_stopped_changes_nothing_any_more(void **state)
 {
@@ -413,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_of_two_leads_and_the_other_names_it),
         cmocka_unit_test(what_one_leader_made_the_next_one_knows),
+        cmocka_unit_test(what_a_leader_could_not_read_it_knows_once_it_is_put_right),
         cmocka_unit_test(a_leader_that_was_stopped_changes_nothing_any_more),
         cmocka_unit_test(a_leader_that_was_stopped_deletes_no_topic_of_the_next),
         cmocka_unit_test(a_leader_whose_session_is_lost_reads_everything_before_it_leads_again),

@@ -1,10 +1,14 @@
 /* Reads the metadata into memory. First names and values of all nodes, then each store once more
- * alone, because only that tells its node's version. */
+ * alone, because only that tells its node's version. Nodes that make no sense are passed over, told
+ * once, and while there are any everything is read again from time to time: somebody may put them
+ * right. */
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/core.h"
 
 #define LOAD_PAUSE_US (200 * LG_MS)
+#define RELOAD_US (5 * LG_SEC)
+#define RELOAD_SHARE 20u /* at most this part of the time goes into reading again */
 
 static const char *const roots[] = {"/stores",    "/assignment", "/pushes",        "/trash",
                                     "/graveyard", "/nodes",      LG_CTL_CLOCK_ROOT};
@@ -16,6 +20,32 @@ static void pause_ended(struct lg_timer *timer)
     struct lg_controller *c = LG_CONTAINER_OF(timer, struct lg_controller, load_pause);
 
     lg_ctl_load(c);
+}
+
+static void reload_is_due(struct lg_timer *timer)
+{
+    struct lg_controller *c = LG_CONTAINER_OF(timer, struct lg_controller, reload);
+
+    if (c->loaded)
+        lg_ctl_load(c);
+    lg_ctl_wake(c);
+}
+
+static void reload_later(struct lg_controller *c)
+{
+    uint64_t took_us = lg_lane_now_us(c->o.lane) - c->load_began_us;
+
+    if (lg_map_size(c->state->unreadable) > 0 && !c->stopping)
+        lg_timer_start(c->o.lane, &c->reload, LG_MAX(RELOAD_US, took_us * RELOAD_SHARE),
+                       reload_is_due);
+}
+
+static void unreadable(struct lg_controller *c, const char *event, const char *path,
+                       const struct lg_error *err)
+{
+    if (!lg_ctl_state_is_unreadable(c->state, path))
+        lg_log(LG_LOG_ERROR, event, "path=%s reason=\"%s\"", path, err->text);
+    lg_ctl_state_put_unreadable(c->loading, path);
 }
 
 static void finish(struct lg_controller *c, enum lg_rc rc, const struct lg_error *err)
@@ -36,6 +66,7 @@ static void finish(struct lg_controller *c, enum lg_rc rc, const struct lg_error
             c->settled_us =
                 (c->seen_us == 0 ? lg_lane_now_us(c->o.lane) : c->seen_us) +
                 (lg_map_size(c->state->stores) == 0 ? 0 : c->o.routers_settle_ms * LG_MS);
+        reload_later(c);
         lg_log(LG_LOG_INFO, "controller_loaded", "stores=%zu topics=%zu trash=%zu",
                lg_map_size(c->state->stores), lg_map_size(c->state->topics), c->state->trash.size);
     } else {
@@ -72,6 +103,8 @@ static struct lg_json *json_of(const struct lg_tree_node *node, struct lg_error 
 {
     struct lg_json *json = NULL;
 
+    if (node != NULL && node->value == NULL)
+        (void)lg_error_set(err, LG_ERR_BAD_DATA, "it is empty");
     if (node == NULL || node->value == NULL)
         return NULL;
     if (lg_json_parse(node->value->bytes, &json, err) != LG_OK)
@@ -83,12 +116,15 @@ static void load_topic(struct lg_controller *c, const struct lg_tree_node *node)
 {
     const char *name = lg_tree_node_name(node);
     struct lg_error err = {0};
+    const struct lg_tree_node *assigned = find(c, "/assignment", name);
     LG_AUTO(lg_json) *push = json_of(node, &err);
-    LG_AUTO(lg_json) *assignment = json_of(find(c, "/assignment", name), &err);
+    LG_AUTO(lg_json) *assignment = push == NULL ? NULL : json_of(assigned, &err);
     struct lg_ctl_topic *topic;
 
+    if (push != NULL && assigned != NULL && assignment == NULL)
+        unreadable(c, "assignment_unreadable", assigned->path, &err);
     if (push == NULL || lg_ctl_topic_from_json(name, push, assignment, &topic, &err) != LG_OK) {
-        lg_log(LG_LOG_ERROR, "push_unreadable", "path=%s reason=\"%s\"", node->path, err.text);
+        unreadable(c, "push_unreadable", node->path, &err);
         return;
     }
     lg_ctl_state_put_topic(c->loading, topic);
@@ -102,7 +138,7 @@ static void load_grave(struct lg_controller *c, const struct lg_tree_node *node)
     int64_t largest = grave == NULL ? -1 : lg_json_get_int(grave, "largestUsedVersionNumber", -1);
 
     if (largest < 0 || largest > INT32_MAX)
-        lg_log(LG_LOG_ERROR, "grave_unreadable", "path=%s reason=\"%s\"", node->path, err.text);
+        unreadable(c, "grave_unreadable", node->path, &err);
     else if (lg_ctl_state_store(c->loading, name) == NULL)
         lg_ctl_state_bury(c->loading, name, (int32_t)largest);
 }
@@ -114,7 +150,7 @@ static void load_node(struct lg_controller *c, const struct lg_tree_node *node)
     LG_SCOPED(lg_node_record) record = {0};
 
     if (json == NULL || lg_node_record_from_json(json, &record, &err) != LG_OK)
-        lg_log(LG_LOG_ERROR, "node_unreadable", "path=%s reason=\"%s\"", node->path, err.text);
+        unreadable(c, "node_unreadable", node->path, &err);
     else
         lg_ctl_state_put_node(c->loading, lg_tree_node_name(node), &record);
 }
@@ -188,7 +224,7 @@ static void got_store(struct lg_meta_op *op)
             renew_leases(c, store);
             lg_ctl_state_put_store(c->loading, store, op->version);
         } else {
-            lg_log(LG_LOG_ERROR, "store_unreadable", "path=%s reason=\"%s\"", op->path, err.text);
+            unreadable(c, "store_unreadable", op->path, &err);
         }
     }
     load_next_store(c);
@@ -232,6 +268,7 @@ void lg_ctl_load(struct lg_controller *c)
     if (c->load_open || c->stopping || c->change_open || !lg_ctl_leads(c))
         return;
     lg_timer_stop(c->o.lane, &c->load_pause);
+    lg_timer_stop(c->o.lane, &c->reload);
     c->load_open = true;
     c->load_term = c->term;
     c->load_began_us = lg_lane_now_us(c->o.lane);

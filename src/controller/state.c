@@ -14,6 +14,7 @@ struct lg_ctl_state *lg_ctl_state_new(void)
     s->topics = lg_map_new();
     s->graves = lg_map_new();
     s->nodes = lg_map_new();
+    s->unreadable = lg_map_new();
     return s;
 }
 
@@ -78,6 +79,7 @@ void lg_ctl_state_free(struct lg_ctl_state *s)
         node_free(value);
     lg_map_free(s->nodes);
     lg_map_free(s->graves);
+    lg_map_free(s->unreadable);
     lg_free(s);
 }
 
@@ -100,11 +102,34 @@ struct lg_ctl_topic *lg_ctl_state_version(const struct lg_ctl_state *s, const ch
     return lg_ctl_state_topic(s, topic);
 }
 
+void lg_ctl_state_put_unreadable(struct lg_ctl_state *s, const char *path)
+{
+    (void)lg_map_put(s->unreadable, lg_slice_str(path), s);
+}
+
+bool lg_ctl_state_is_unreadable(const struct lg_ctl_state *s, const char *path)
+{
+    return lg_map_get(s->unreadable, lg_slice_str(path)) != NULL;
+}
+
+char *lg_ctl_state_unreadable_below(const struct lg_ctl_state *s, const char *root)
+{
+    LG_AUTO_STR char *above = lg_strf("%s/", root);
+    struct lg_slice path;
+    void *ignored;
+
+    for (size_t at = 0; lg_map_next(s->unreadable, &at, &path, &ignored);)
+        if (lg_slice_starts(path, lg_slice_str(above)))
+            return lg_strf("%.*s", LG_FMT(path));
+    return NULL;
+}
+
 enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
                              struct lg_ctl_store **out, struct lg_error *err)
 {
     const char *names[LG_CONTROLLER_STORES_MAX], *nearest;
     struct lg_ctl_store *found = lg_ctl_state_store(s, name);
+    LG_AUTO_STR char *path = lg_strf("/stores/%s", name);
     struct lg_slice key;
     void *value;
     size_t n = 0;
@@ -117,6 +142,11 @@ enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
         return lg_error_set(err, LG_ERR_NO_STORE,
                             "store '%s' was deleted; `lagoon store undelete %s` brings it back",
                             name, name);
+    if (lg_ctl_state_is_unreadable(s, path))
+        return lg_error_set(err, LG_ERR_UNREADY,
+                            "the node %.200s of the metadata makes no sense: write back what it "
+                            "held, or remove it; it is read again every few seconds",
+                            path);
     for (size_t at = 0; n < LG_CONTROLLER_STORES_MAX && lg_map_next(s->stores, &at, &key, &value);)
         if (((struct lg_ctl_store *)value)->store->deleted_ms == 0)
             names[n++] = ((struct lg_ctl_store *)value)->store->name;

@@ -65,7 +65,8 @@ struct lg_ctl_state {
     struct lg_map *graves; /* name -> struct lg_ctl_grave, owned; none of a name that is a store */
     struct lg_map *nodes;  /* id -> struct lg_ctl_node, owned */
     LG_VEC(struct lg_ctl_trash) trash;
-    uint64_t generation; /* grows with each change of topics and nodes */
+    struct lg_map *unreadable; /* paths of nodes that made no sense when they were read */
+    uint64_t generation;       /* grows with each change of topics and nodes */
 };
 
 struct lg_ctl_state *lg_ctl_state_new(void);
@@ -77,7 +78,15 @@ struct lg_ctl_topic *lg_ctl_state_topic(const struct lg_ctl_state *s, const char
 /* Of a version; NULL when it is gone. */
 struct lg_ctl_topic *lg_ctl_state_version(const struct lg_ctl_state *s, const char *store,
                                           int32_t version);
-/* LG_ERR_NO_STORE, with the nearest name; also of a store that was deleted and could come back. */
+/* The node at this path made no sense, so what it says is not known here. */
+void lg_ctl_state_put_unreadable(struct lg_ctl_state *s, const char *path);
+bool lg_ctl_state_is_unreadable(const struct lg_ctl_state *s, const char *path);
+/* A path of those below this root ("/assignment"), as a string of the caller's; NULL: there is
+ * none. */
+char *lg_ctl_state_unreadable_below(const struct lg_ctl_state *s, const char *root);
+
+/* LG_ERR_NO_STORE, with the nearest name; also of a store that was deleted and could come back.
+ * LG_ERR_UNREADY when its node is unreadable. */
 LG_MUST_CHECK enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
                                            struct lg_ctl_store **out, struct lg_error *err);
 

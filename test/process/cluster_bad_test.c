@@ -226,6 +226,36 @@ static void what_a_process_says_of_itself_is_put_right(void **state)
     all_is_well();
 }
 
+static void junk_over_a_store_and_its_assignment_costs_no_read(void **state)
+{
+    static const char *const paths[] = {"/stores/" STORE, "/assignment/" STORE "_v1"};
+    char *before[LG_ARRAY_SIZE(paths)];
+    LG_SCOPED(lg_reply) reply = {0};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++) {
+        before[i] = node_text(paths[i]);
+        set_node(paths[i], "junk");
+        wait_answer(controller_port(), "/readyz?verbose", paths[i], "make no sense");
+    }
+    wait_junk_count(LG_ARRAY_SIZE(paths));
+    lg_ledger_check_routers(&f);
+    /* Who leads finds the store unreadable when it is to write it. */
+    assert_int_equal(lg_ask_post(controller_port(), "/update_store",
+                                 "store_name=" STORE "&owner=somebody", &reply),
+                     409);
+    assert_non_null(strstr(lg_reply_text(&reply), "ask again"));
+    wait_answer(controller_port(), "/store?store_name=" STORE, paths[0], "makes no sense");
+    lg_ledger_check_routers(&f);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++) {
+        set_node(paths[i], before[i]);
+        lg_free(before[i]);
+    }
+    wait_junk_count(0);
+    wait_answer(controller_port(), "/store?store_name=" STORE, "\"owner\"", NULL);
+    all_is_well();
+}
+
 /* --- Topics. ---------------------------------------------------------------------------------- */
 static void delete_topic(const char *topic)
 {
@@ -545,6 +575,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nodes_of_zookeeper_with_junk_are_left_out_counted_and_told_once),
         TEST(what_a_process_says_of_itself_is_put_right),
+        TEST(junk_over_a_store_and_its_assignment_costs_no_read),
         TEST(a_topic_deleted_by_hand_is_told_by_who_needs_it_and_the_others_serve_on),
         TEST(a_topic_deleted_in_the_middle_of_a_push_ends_the_push),
         TEST(records_that_nobody_may_take_end_the_push_with_their_position),
