@@ -99,14 +99,20 @@ static char *secret_file(const struct lg_cluster *c, const char *name, const cha
 }
 
 /* What `secure` adds; the files with the secrets are the cluster's. */
-static void write_security(const struct lg_cluster *c, enum lg_cluster_role role,
+static void write_security(const struct lg_cluster *c, enum lg_cluster_role role, bool certificates,
                            struct lg_buf *text)
 {
     LG_AUTO_STR char *digest = secret_file(c, "digest", LG_CLUSTER_DIGEST "\n");
     LG_AUTO_STR char *password = secret_file(c, "password", LG_CLUSTER_PASSWORD "\n");
 
     lg_buf_appendf(text, "zookeeper.digest.file = %s\n", digest);
-    if (role != LG_CLUSTER_ROUTER)
+    if (role != LG_CLUSTER_ROUTER && certificates)
+        lg_buf_appendf(text,
+                       "security.protocol = ssl\nssl.ca.location = %s/ca.pem\n"
+                       "ssl.certificate.location = %s/client.pem\n"
+                       "ssl.key.location = %s/client.key\n",
+                       kafka.folder, kafka.folder, kafka.folder);
+    else if (role != LG_CLUSTER_ROUTER)
         lg_buf_appendf(text,
                        "security.protocol = sasl_ssl\nsasl.mechanism = SCRAM-SHA-512\n"
                        "sasl.username = lagoon\nsasl.password.file = %s\n"
@@ -120,14 +126,17 @@ static void write_words(const struct lg_cluster *c, enum lg_cluster_role role,
     LG_SCOPED(lg_buf) text = {0};
 
     lg_buf_appendf(&text,
-                   "cluster.name = %s\nzookeeper.address = %s\n"
+                   "cluster.name = %s\nzookeeper.address = %s%s\n"
                    "zookeeper.session.timeout.ms = %u\nstart.timeout.ms = 60000\n",
-                   c->name, zookeeper.address, c->session_ms);
+                   c->name, zookeeper.address, o->zookeeper_path == NULL ? "" : o->zookeeper_path,
+                   c->session_ms);
     if (role != LG_CLUSTER_ROUTER)
         lg_buf_appendf(&text, "kafka.bootstrap.servers = 127.0.0.1:%u\n",
-                       o->secure ? kafka.safe_port : kafka.port);
+                       o->certificates ? kafka.tls_port
+                       : o->secure     ? kafka.safe_port
+                                       : kafka.port);
     if (o->secure)
-        write_security(c, role, &text);
+        write_security(c, role, o->certificates, &text);
     if (role == LG_CLUSTER_CONTROLLER)
         lg_buf_append_str(&text, "kafka.replication.factor = 1\nkafka.min.in.sync.replicas = 1\n"
                                  "default.replica.factor = 2\n");
@@ -280,7 +289,8 @@ void lg_cluster_start(struct lg_cluster *c, const struct lg_cluster_options *o)
                        /* offset= */ 0);
     assert_true(c->troubles != MAP_FAILED);
     lg_rig_init(&c->rig);
-    c->name = lg_strf("test-%d-%u", (int)getpid(), clusters++);
+    c->name =
+        o->name != NULL ? lg_strdup(o->name) : lg_strf("test-%d-%u", (int)getpid(), clusters++);
     for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
         for (unsigned i = 0; i < wanted[role]; i++) {
             (void)lg_cluster_add(c, (enum lg_cluster_role)role, o);

@@ -32,6 +32,10 @@ struct lg_cluster_options {
     const char *config[LG_CLUSTER_ROLES]; /* more lines of each role's file; NULL: none */
     const char *common;                   /* more lines of every file; NULL: none */
     bool secure; /* of engines with security: SASL_SSL to Kafka, a digest to ZooKeeper */
+    /* Beside `secure`: no password but a certificate of its own lets each process in to Kafka. */
+    bool certificates;
+    const char *name;           /* of the cluster; NULL: one that no other has */
+    const char *zookeeper_path; /* behind ZooKeeper's address; NULL: none */
 };
 
 struct lg_cluster_node {

@@ -1,5 +1,7 @@
 /* The thin thread through a real cluster: controllers, routers and servers as processes, on a real
  * ZooKeeper and a real Kafka. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,6 +254,126 @@ static void an_engine_that_is_not_there_ends_the_start_by_name(void **state)
                "--start-timeout-ms=3000");
     lg_rig_assert_err(&c.rig, "Kafka at 127.0.0.1:1 did not answer");
     lg_rig_assert_err(&c.rig, "kafka.bootstrap.servers");
+}
+
+/* A listener that takes connections and never says anything; its port. */
+static unsigned deaf_listener(int *out_fd)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof a;
+
+    *out_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(*out_fd >= 0);
+    assert_int_equal(bind(*out_fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(*out_fd, 16), 0);
+    assert_int_equal(getsockname(*out_fd, (struct sockaddr *)&a, &size), 0);
+    return ntohs(a.sin_port);
+}
+
+/* Whether nobody listens there or somebody who does not answer; all roles at once. */
+static void without_zookeeper_each_role_gives_up_after_its_start_timeout(void **state)
+{
+    static const char *const roles[] = {"controller", "router", "server"};
+    int fd;
+    unsigned ports[] = {1, deaf_listener(&fd)};
+    struct lg_process p[LG_ARRAY_SIZE(ports)][LG_ARRAY_SIZE(roles)] = {0};
+
+    (void)state;
+    for (size_t k = 0; k < LG_ARRAY_SIZE(ports); k++) {
+        LG_AUTO_STR char *address = lg_strf("--zookeeper-address=127.0.0.1:%u", ports[k]);
+        LG_AUTO_STR char *base = lg_strf("--data-base-path=%s/unstarted-%zu", c.rig.folder, k);
+
+        for (size_t i = 0; i < LG_ARRAY_SIZE(roles); i++)
+            lg_process_start(
+                &p[k][i],
+                (const char *const[]){roles[i], "--cluster-name=absent", address,
+                                      "--start-timeout-ms=1500",
+                                      i == 0 ? "--admin-port=0" : "--listener-port=0",
+                                      i == 1 ? NULL : "--kafka-bootstrap-servers=127.0.0.1:1",
+                                      i == 2 ? base : NULL, "--instance-name=unstarted", NULL},
+                NULL);
+    }
+    for (size_t k = 0; k < LG_ARRAY_SIZE(ports); k++)
+        for (size_t i = 0; i < LG_ARRAY_SIZE(roles); i++) {
+            LG_AUTO_STR char *says = lg_strf("lagoon: no ZooKeeper answers at 127.0.0.1:%u after "
+                                             "1.5 s; check zookeeper.address\n",
+                                             ports[k]);
+            LG_SCOPED(lg_buf) said = {0};
+
+            assert_int_equal(lg_process_wait(&p[k][i], EARLY_END_MS), 5);
+            lg_process_stderr(&p[k][i], &said);
+            if (said.size == 0 || memmem(said.data, said.size, says, strlen(says)) == NULL)
+                fail_msg("%s should say '%s': %.*s", roles[i], says, LG_FMT(lg_buf_slice(&said)));
+            lg_process_done(&p[k][i]);
+        }
+    (void)close(fd);
+}
+
+/* --- Two on one ZooKeeper. ---------------------------------------------------------------------
+ */
+static bool knows_server(struct lg_cluster *of, void *ctx)
+{
+    (void)ctx;
+    return LG_RUN(&of->rig, "nodes", "server-1") == 0;
+}
+
+static void make_store(struct lg_cluster *of, const char *store)
+{
+    LG_AUTO_STR char *rows =
+        lg_rig_file(&of->rig, "rows.ndjson", LG_LIT("{\"id\":\"a\",\"n\":1}\n"));
+    LG_AUTO_STR char *key = lg_rig_file(&of->rig, "key.avsc", LG_LIT("\"string\""));
+    LG_AUTO_STR char *value = lg_rig_file(&of->rig, "value.avsc",
+                                          LG_LIT("{\"type\":\"record\",\"name\":\"V\",\"fields\":["
+                                                 "{\"name\":\"n\",\"type\":\"int\"}]}"));
+
+    assert_run(&of->rig, 0, "store", "create", store, "--key-schema", key, "--value-schema", value,
+               "--partitions", "1", "--replication", "1");
+    assert_run(&of->rig, 0, "push", store, rows, "--key-field", "id");
+    lg_cluster_wait_version(of, store, 1);
+}
+
+/* Clusters of one name, with servers of one name, below different paths behind the address. */
+static void two_clusters_below_two_paths_of_one_zookeeper_do_not_mix(void **state)
+{
+    static const char *const paths[] = {"/twin-a", "/twins/b"}, *const stores[] = {"apples",
+                                                                                   "pears"};
+    struct lg_cluster twins[2];
+    LG_AUTO_STR char *third =
+        lg_strf("--zookeeper-address=%s/twins", lg_cluster_zookeeper()->address);
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        lg_cluster_start(&twins[i], &(struct lg_cluster_options){.controllers = 1,
+                                                                 .routers = 1,
+                                                                 .servers = 1,
+                                                                 .name = "twin",
+                                                                 .zookeeper_path = paths[i]});
+    for (size_t i = 0; i < 2; i++)
+        make_store(&twins[i], stores[i]);
+    for (size_t i = 0; i < 2; i++) {
+        LG_SCOPED(lg_reply) reply = {0}, none = {0};
+        struct lg_cluster *twin = &twins[i];
+
+        assert_int_equal(lg_cluster_get(twin, 0, stores[i], "a", &reply), 200);
+        assert_int_equal(lg_cluster_get(twin, 0, stores[1 - i], "a", &none), 404);
+        assert_run(&twin->rig, 0, "store", "list", "--output", "json");
+        lg_rig_assert_out(&twin->rig, stores[i]);
+        assert_null(
+            memmem(twin->rig.out.data, twin->rig.out.size, stores[1 - i], strlen(stores[1 - i])));
+        assert_run(&twin->rig, 0, "cluster", "status");
+        lg_rig_assert_out(&twin->rig, "servers      1 live, 0 gone, 0 draining\n");
+    }
+    /* Between them there is none of that name, nor anywhere else. */
+    assert_run(&c.rig, 3, "router", "--cluster-name=twin", third, "--listener-port=0");
+    lg_rig_assert_err(&c.rig,
+                      "there is no cluster 'twin' below /lagoon of ZooKeeper at 127.0.0.1:");
+    lg_rig_assert_err(&c.rig, "/twins (there is no other)");
+    /* The end of one is not the end of the other. */
+    lg_cluster_done(&twins[0]);
+    lg_cluster_until(&twins[1], knows_server, NULL, "the other twin goes on");
+    assert_run(&twins[1].rig, 0, "push", "pears", "--empty");
+    lg_cluster_wait_version(&twins[1], "pears", 2);
+    lg_cluster_done(&twins[1]);
 }
 
 /* --- What systemd and probes see. --------------------------------------------------------------
@@ -555,6 +677,8 @@ int main(void)
         cmocka_unit_test(who_names_another_cluster_is_refused_with_those_that_are_there),
         cmocka_unit_test(a_name_or_a_file_that_cannot_be_used_is_told_at_the_start),
         cmocka_unit_test(an_engine_that_is_not_there_ends_the_start_by_name),
+        cmocka_unit_test(without_zookeeper_each_role_gives_up_after_its_start_timeout),
+        cmocka_unit_test(two_clusters_below_two_paths_of_one_zookeeper_do_not_mix),
         cmocka_unit_test(every_role_tells_systemd_how_it_is),
         cmocka_unit_test(sigterm_before_a_role_is_ready_ends_it_at_once),
         cmocka_unit_test(every_role_is_scraped_and_reloaded_under_load),
