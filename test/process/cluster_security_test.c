@@ -254,6 +254,84 @@ static void more_copies_than_brokers_are_refused_with_a_sentence(void **state)
         fail_msg("the push said: %s", (const char *)c->rig.err.data);
 }
 
+/* --- Certificates instead of passwords. --------------------------------------------------------
+ */
+/* `certificate` and `key` may be NULL: none is shown. */
+static char *certificate_lines(const char *certificate, const char *key)
+{
+    LG_SCOPED(lg_buf) text = {0};
+
+    lg_buf_appendf(&text, "security.protocol = ssl\nssl.ca.location = %s/ca.pem\n",
+                   lg_cluster_kafka()->folder);
+    if (certificate != NULL)
+        lg_buf_appendf(&text, "ssl.certificate.location = %s\nssl.key.location = %s\n", certificate,
+                       key);
+    return lg_buf_take_str(&text);
+}
+
+/* One that nobody vouches for, and its key. */
+static void make_stranger(const char *certificate, const char *key)
+{
+    LG_AUTO_STR char *line = lg_strf("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "
+                                     "/CN=stranger -keyout %s -out %s 2>/dev/null",
+                                     key, certificate);
+
+    assert_int_equal(system(line), 0); /* NOLINT(cert-env33-c) */
+}
+
+static void strangers_to_certificates_are_told_so_and_why(const char *own, const char *own_key)
+{
+    unsigned port = lg_cluster_kafka()->tls_port;
+    LG_AUTO_STR char *strange = lg_rig_path(&c->rig, "stranger.pem");
+    LG_AUTO_STR char *strange_key = lg_rig_path(&c->rig, "stranger.key");
+    LG_AUTO_STR char *none = certificate_lines(NULL, NULL);
+    LG_AUTO_STR char *stranger = certificate_lines(strange, strange_key);
+    LG_AUTO_STR char *other_key = certificate_lines(own, strange_key);
+    LG_AUTO_STR char *absent = certificate_lines(own, "/nowhere/client.key");
+    LG_AUTO_STR char *half = lg_strf("security.protocol = ssl\nssl.key.location = %s\n", own_key);
+    LG_AUTO_STR char *at = lg_strf("Kafka at 127.0.0.1:%u", port);
+
+    make_stranger(strange, strange_key);
+    expect_kafka(port, none, 4, SAYS(at, "wants a certificate", "ssl.certificate.location"));
+    expect_kafka(port, stranger, 4, SAYS(at, "does not accept the certificate", strange));
+    expect_kafka(port, other_key, 2, SAYS("ssl.key.location"));
+    expect_kafka(port, absent, 2, SAYS("ssl.key.location", "/nowhere/client.key"));
+    expect_kafka(port, half, 2, SAYS("ssl.certificate.location and ssl.key.location go together"));
+}
+
+static void a_certificate_of_its_own_lets_each_process_in(void **state)
+{
+    LG_AUTO_STR char *own = lg_strf("%s/client.pem", lg_cluster_kafka()->folder);
+    LG_AUTO_STR char *own_key = lg_strf("%s/client.key", lg_cluster_kafka()->folder);
+    LG_AUTO_STR char *lines = certificate_lines(own, own_key);
+    LG_AUTO_STR char *no_lines = certificate_lines(NULL, NULL);
+    LG_AUTO_STR char *push = file_of("certificate-push.conf", lines, 0600);
+    LG_AUTO_STR char *bare = file_of("bare-push.conf", no_lines, 0600);
+    LG_AUTO_STR char *rows = lg_rig_path(&c->rig, "rows.ndjson");
+    LG_AUTO_STR char *key = lg_rig_path(&c->rig, "key.avsc");
+    LG_AUTO_STR char *value = lg_rig_path(&c->rig, "value.avsc");
+    LG_SCOPED(lg_reply) reply = {0};
+    struct lg_cluster known;
+
+    (void)state;
+    lg_cluster_start(
+        &known,
+        &(struct lg_cluster_options){
+            .controllers = 1, .routers = 1, .servers = 1, .secure = true, .certificates = true});
+    assert_run(&known.rig, 0, "store", "create", "mutual", "--key-schema", key, "--value-schema",
+               value, "--partitions", "2", "--replication", "1");
+    assert_run(&known.rig, 0, "push", "mutual", rows, "--key-field", "id", "--kafka-config", push);
+    lg_cluster_wait_version(&known, "mutual", 1);
+    assert_int_equal(lg_cluster_get(&known, 0, "mutual", "b", &reply), 200);
+    /* The pusher, too, has to show one. */
+    assert_run(&known.rig, 4, "push", "mutual", rows, "--key-field", "id", "--kafka-config", bare,
+               "--timeout", "5s");
+    lg_rig_assert_err(&known.rig, "wants a certificate of who connects, and there is none: give "
+                                  "ssl.certificate.location and ssl.key.location");
+    strangers_to_certificates_are_told_so_and_why(own, own_key);
+    lg_cluster_done(&known);
+}
+
 /* --- Secrets. --------------------------------------------------------------------------------- */
 static void read_proc(const struct lg_process *p, const char *what, struct lg_buf *out)
 {
@@ -348,6 +426,7 @@ int main(void)
         cmocka_unit_test(whom_kafka_does_not_let_in_is_told_so_and_why),
         cmocka_unit_test(whom_zookeeper_does_not_let_in_is_told_so_and_why),
         cmocka_unit_test(a_push_that_kafka_does_not_let_in_ends_and_says_why),
+        cmocka_unit_test(a_certificate_of_its_own_lets_each_process_in),
         cmocka_unit_test(more_copies_than_brokers_are_refused_with_a_sentence),
         cmocka_unit_test(a_secret_that_everybody_may_read_is_warned_of),
         cmocka_unit_test(no_secret_is_in_a_log_a_listing_or_what_config_shows),

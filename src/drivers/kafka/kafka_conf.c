@@ -40,6 +40,26 @@ static void client_error(rd_kafka_t *rk, int code, const char *reason, void *opa
            rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);
 }
 
+/* Kafka answered in TLS that it does not take our certificate, or wants one. With TLS 1.3 that
+ * comes after the handshake and looks like any lost connection, but for its words (alerts of RFC
+ * 8446). */
+static bool wants_certificate(const char *reason)
+{
+    static const char words[] = "SSL alert number ";
+    static const int alerts[] = {42, 43, 44, 45, 46, 48, 49, 116};
+    const char *at = strstr(reason, words);
+    int number = 0;
+
+    if (at == NULL)
+        return false;
+    for (at += strlen(words); *at >= '0' && *at <= '9' && number < 1000; at++)
+        number = number * 10 + (*at - '0');
+    for (size_t i = 0; i < LG_ARRAY_SIZE(alerts); i++)
+        if (alerts[i] == number)
+            return true;
+    return false;
+}
+
 /* Of the clients whose opaque is the log itself; they make the first contact. "Disconnected while
  * requesting ApiVersion: might be caused by incorrect security.protocol configuration" is what
  * librdkafka says of a listener that speaks another protocol; a broker that goes down may look the
@@ -55,6 +75,8 @@ static void first_contact_error(rd_kafka_t *rk, int code, const char *reason, vo
     client_error(rk, code, reason, opaque);
     if (is_end)
         code = RD_KAFKA_RESP_ERR__TRANSPORT;
+    else if (wants_certificate(reason))
+        code = RD_KAFKA_RESP_ERR__SSL;
     else if (code != RD_KAFKA_RESP_ERR__AUTHENTICATION && code != RD_KAFKA_RESP_ERR__SSL)
         return;
     (void)pthread_mutex_lock(&k->lock);
@@ -213,6 +235,7 @@ static bool describe_refusal(struct lg_kafka *k, bool *out_proved, bool *out_met
                              struct lg_error *err)
 {
     const char *protocol = setting(k, "security.protocol", "plaintext");
+    const char *certificate = setting(k, "ssl.certificate.location", NULL);
     rd_kafka_resp_err_t code;
     char text[sizeof k->turned_text];
 
@@ -228,6 +251,16 @@ static bool describe_refusal(struct lg_kafka *k, bool *out_proved, bool *out_met
                      "sasl.password.file and sasl.mechanism (%s)",
                      k->servers, setting(k, "sasl.username", ""),
                      setting(k, "sasl.mechanism", "GSSAPI"), protocol, text);
+    else if (code == RD_KAFKA_RESP_ERR__SSL && wants_certificate(text) && certificate == NULL)
+        lg_error_set(err, LG_ERR_REFUSED,
+                     "Kafka at %s wants a certificate of who connects, and there is none: give "
+                     "ssl.certificate.location and ssl.key.location (%s)",
+                     k->servers, text);
+    else if (code == RD_KAFKA_RESP_ERR__SSL && wants_certificate(text))
+        lg_error_set(err, LG_ERR_REFUSED,
+                     "Kafka at %s does not accept the certificate %s: is it valid now, and of an "
+                     "authority that Kafka trusts? Check ssl.certificate.location (%s)",
+                     k->servers, certificate, text);
     else if (code == RD_KAFKA_RESP_ERR__SSL)
         lg_error_set(err, LG_ERR_REFUSED,
                      "no TLS with Kafka at %s over %s: check ssl.ca.location (%s), "

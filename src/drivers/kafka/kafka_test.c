@@ -503,6 +503,11 @@ static void it_speaks_tls(void **state)
     lg_kw_init(&w, servers, settings, 1); /* Nobody vouches for the broker. */
     assert_int_equal(lg_kw_run(&w, &list), LG_ERR_REFUSED);
     lg_kw_done(&w);
+    lg_kw_init(&w, servers, settings, 2); /* And nobody for us. */
+    list = (struct lg_kw_call){.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 10000};
+    assert_int_equal(lg_kw_run(&w, &list), LG_ERR_REFUSED);
+    assert_non_null(strstr(list.op.err.text, "wants a certificate of who connects"));
+    lg_kw_done(&w);
 }
 
 /* --- Another client of Kafka ---------------------------------------------------------------- */
