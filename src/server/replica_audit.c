@@ -57,6 +57,7 @@ static void was_read(struct lg_meta_op *op)
     LG_AUTO_STR char *topic = LG_TAKE(m->audit.topic);
     struct lg_held_topic *t = lg_map_get(m->by_name, lg_slice_str(topic));
 
+    (void)path; /* The operation has it until here. */
     m->audit.reading = false;
     if (m->stopping) {
         lg_blob_unref(LG_TAKE(op->value));
