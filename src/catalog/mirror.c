@@ -140,6 +140,12 @@ static void got_value(struct lg_mirror *m, const struct lg_meta_op *op)
     struct lg_slice key = lg_slice_str(op->path);
 
     /* One that somebody else made, which nobody can read, never stops the others. */
+    if (op->rc != LG_OK && op->rc != LG_ERR_NOT_FOUND && m->o.unreadable != NULL) {
+        (void)lg_map_put(r->leaves, key, (void *)m->round);
+        if (!m->stopping)
+            m->o.unreadable(m->o.ctx, m->root, op->path, &op->err);
+        return;
+    }
     if (op->rc == LG_ERR_TOO_LARGE || op->rc == LG_ERR_INVALID)
         lg_log(LG_LOG_ERROR, "catalog_node_unreadable", "path=%s reason=\"%s\"", op->path,
                op->err.text);
@@ -250,7 +256,9 @@ static void end_round(struct lg_mirror *m)
     if (m->failed) {
         for (size_t i = m->root; i < m->o.root_count; i++)
             lg_meta_names_move(&m->roots[i].next, &m->roots[i].now);
-        if (!m->told) /* Once per series of failures. */
+        if (m->o.failed != NULL)
+            m->o.failed(m->o.ctx, &m->err);
+        else if (!m->told) /* Once per series of failures. */
             lg_log(LG_LOG_WARN, "catalog_read_failed", "reason=\"%s\"", m->err.text);
         m->told = true;
         lg_timer_start(m->o.lane, &m->pause, PAUSE_US, pause_ended);

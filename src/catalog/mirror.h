@@ -26,7 +26,7 @@
 
 struct lg_mirror_root {
     const char *path; /* "/replicas" */
-    unsigned depth;   /* of its leaves below it, at least 1 */
+    unsigned depth;   /* of its leaves below it; 0: the root is the only one */
 };
 
 struct lg_mirror_options {
@@ -37,9 +37,13 @@ struct lg_mirror_options {
     uint64_t hold_us; /* after a lost session; 0: not at all */
     /* A leaf was read; NULL: it is gone. Borrowed. The same value may come again. */
     void (*leaf)(void *ctx, size_t root, const char *path, const struct lg_blob *value);
+    /* A leaf is there, and nobody can read it. NULL: it is logged, and counts as gone. */
+    void (*unreadable)(void *ctx, size_t root, const char *path, const struct lg_error *err);
     /* A round ended well. Not called for one that failed, nor while holding. */
     void (*current)(void *ctx);
     void (*session_lost)(void *ctx); /* May be NULL. */
+    /* A round failed, and is tried again. NULL: it is logged. */
+    void (*failed)(void *ctx, const struct lg_error *err);
     void *ctx;
 };
 

@@ -79,6 +79,7 @@ struct world {
     struct lg_map *leaves; /* as the mirror told them: path -> the world */
     unsigned told, rounds, losses;
     const char *with; /* is read with every leaf of the first root */
+    unsigned unreadable, failed;
     bool written, stopped;
     struct lg_meta_op op;
     struct lg_task lose;
@@ -100,6 +101,22 @@ static void leaf(void *ctx, size_t root, const char *path, const struct lg_blob 
 static void current(void *ctx)
 {
     ((struct world *)ctx)->rounds++;
+}
+
+static void unreadable(void *ctx, size_t root, const char *path, const struct lg_error *err)
+{
+    struct world *w = ctx;
+
+    assert_int_equal(root, 1);
+    assert_string_equal(path, w->counting.junk);
+    assert_rc(LG_ERR_TOO_LARGE, err->rc);
+    w->unreadable++;
+}
+
+static void failed(void *ctx, const struct lg_error *err)
+{
+    assert_rc(LG_ERR_UNAVAILABLE, err->rc);
+    ((struct world *)ctx)->failed++;
 }
 
 static void session_lost(void *ctx)
@@ -154,7 +171,7 @@ static void settle(struct world *w)
 
 enum { TOPICS = 20, PER_TOPIC = 10, STORES = 30 };
 
-static void world_up(struct world *w, uint64_t hold_us)
+static void world_up_so(struct world *w, uint64_t hold_us, bool keeps_unreadable)
 {
     struct lg_metafile_options o = {.dir = "meta"};
     struct lg_error err = {0};
@@ -180,16 +197,24 @@ static void world_up(struct world *w, uint64_t hold_us)
 
         put(w, path);
     }
-    w->mirror = lg_mirror_start(&(struct lg_mirror_options){.metastore = &w->counting.ms,
-                                                            .lane = w->lane,
-                                                            .roots = roots,
-                                                            .root_count = 2,
-                                                            .hold_us = hold_us,
-                                                            .leaf = leaf,
-                                                            .current = current,
-                                                            .session_lost = session_lost,
-                                                            .ctx = w});
+    w->mirror = lg_mirror_start(
+        &(struct lg_mirror_options){.metastore = &w->counting.ms,
+                                    .lane = w->lane,
+                                    .roots = roots,
+                                    .root_count = 2,
+                                    .hold_us = hold_us,
+                                    .leaf = leaf,
+                                    .current = current,
+                                    .session_lost = session_lost,
+                                    .unreadable = keeps_unreadable ? unreadable : NULL,
+                                    .failed = failed,
+                                    .ctx = w});
     settle(w);
+}
+
+static void world_up(struct world *w, uint64_t hold_us)
+{
+    world_up_so(w, hold_us, /* keeps_unreadable= */ false);
 }
 
 static bool is_stopped(void *ctx)
@@ -310,6 +335,7 @@ static void what_failed_is_read_again_and_nothing_else(void **state)
     put(&w, "/b/t1/i1");
     settle(&w);
     assert_true(w.counting.gets > 2);
+    assert_true(w.failed > 1);
     assert_int_equal(w.told, 0);
     assert_int_equal(w.rounds, 0);
     forget_counts(&w);
@@ -336,6 +362,65 @@ static void a_node_that_cannot_be_read_is_gone(void **state)
     assert_false(has(&w, "/b/t1/i1"));
     assert_true(has(&w, "/b/t1/i2"));
     assert_true(w.rounds > 0);
+    world_down(&w);
+}
+
+/* Unless its owner wants to know of it: then it stays until it is gone indeed. */
+static void a_node_that_cannot_be_read_is_told(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up_so(&w, 0, /* keeps_unreadable= */ true);
+    w.counting.junk = "/b/t1/i1";
+    put(&w, "/b/t1/i1");
+    settle(&w);
+    assert_true(has(&w, "/b/t1/i1"));
+    assert_int_equal(w.unreadable, 1);
+    put(&w, "/b/t1/i2");
+    settle(&w);
+    assert_int_equal(w.unreadable, 1);
+    w.counting.junk = NULL;
+    write_one(&w, LG_META_REMOVE, "/b/t1/i1");
+    settle(&w);
+    assert_false(has(&w, "/b/t1/i1"));
+    world_down(&w);
+}
+
+/* Nothing lies below it that matters. */
+static void a_root_may_be_its_only_leaf(void **state)
+{
+    static const struct lg_mirror_root only[] = {{"/a", 0}, {"/c", 0}};
+    struct world w;
+
+    (void)state;
+    world_up(&w, 0);
+    w.stopped = false;
+    lg_mirror_stop(w.mirror, stopped, &w);
+    assert_true(lg_sim_run_until(w.sim, is_stopped, &w, LG_SEC));
+    lg_map_free(w.leaves);
+    w.leaves = lg_map_new();
+    w.stopped = false;
+    w.mirror = lg_mirror_start(&(struct lg_mirror_options){.metastore = &w.counting.ms,
+                                                           .lane = w.lane,
+                                                           .roots = only,
+                                                           .root_count = 2,
+                                                           .leaf = leaf,
+                                                           .current = current,
+                                                           .ctx = &w});
+    settle(&w);
+    assert_true(has(&w, "/a"));
+    assert_int_equal(lg_map_size(w.leaves), 1);
+    forget_counts(&w);
+    put(&w, "/a/s1");
+    settle(&w);
+    assert_int_equal(w.counting.gets + w.counting.lists, 0);
+    put(&w, "/c");
+    settle(&w);
+    assert_true(has(&w, "/c"));
+    write_one(&w, LG_META_REMOVE, "/c");
+    settle(&w);
+    assert_false(has(&w, "/c"));
     world_down(&w);
 }
 
@@ -424,6 +509,8 @@ int main(void)
         cmocka_unit_test(changes_while_it_reads_are_read_together),
         cmocka_unit_test(what_failed_is_read_again_and_nothing_else),
         cmocka_unit_test(a_node_that_cannot_be_read_is_gone),
+        cmocka_unit_test(a_node_that_cannot_be_read_is_told),
+        cmocka_unit_test(a_root_may_be_its_only_leaf),
         cmocka_unit_test(after_a_lost_session_everything_is_read_again_when_it_was_held),
         cmocka_unit_test(a_leaf_can_ask_for_others_of_its_round),
         cmocka_unit_test(what_is_named_by_its_owner_is_read_again),

@@ -1,4 +1,5 @@
-/* The replicas of one server: the assignment is read, each replica is told what is wanted of it. */
+/* The replicas of one server: what of the assignment changes is read, each replica is told what is
+ * wanted of it. */
 #include "server/replica_manager.h"
 
 #include "base/json.h"
@@ -12,7 +13,6 @@
 #include "server/metrics.h"
 #include "server/replica_set.h"
 
-#define PAUSE_US (200 * LG_MS)
 #define JUNK_MAX 1000u
 #define ASSIGNMENT "/assignment"
 
@@ -36,7 +36,7 @@ static struct lg_held_topic *topic_new(struct lg_replica_manager *m, const char 
 static void topic_free(struct lg_held_topic *t)
 {
     if (t->awaited)
-        lg_replica_manager_read(t->manager);
+        lg_replica_manager_read(t->manager, t->name);
     (void)lg_map_remove(t->manager->by_name, lg_slice_str(t->name));
     lg_list_remove(&t->link);
     lg_free(t->held);
@@ -60,20 +60,23 @@ bool lg_held_has(const struct lg_replica_manager *m, const char *topic, uint32_t
 /* --- What the assignment says. -----------------------------------------------------------------
  */
 
-/* Said once of each node, however often it is read. */
-static void tell_junk(struct lg_replica_manager *m, const struct lg_tree_node *node,
-                      const char *why)
+/* Of "/assignment/cities_v1". */
+static const char *topic_of(const char *path)
 {
-    struct lg_slice path = lg_slice_str(node->path);
+    return path + strlen(ASSIGNMENT "/");
+}
 
-    if (lg_map_get(m->junk, path) != NULL || lg_map_size(m->junk) >= JUNK_MAX)
+/* Said once of each node, however often it is read. */
+static void tell_junk(struct lg_replica_manager *m, const char *path, const char *why)
+{
+    if (lg_map_get(m->junk, lg_slice_str(path)) != NULL || lg_map_size(m->junk) >= JUNK_MAX)
         return;
-    (void)lg_map_put(m->junk, path, m);
-    lg_log(LG_LOG_ERROR, "assignment_unreadable", "path=%s reason=\"%s\"", node->path, why);
+    (void)lg_map_put(m->junk, lg_slice_str(path), m);
+    lg_log(LG_LOG_ERROR, "assignment_unreadable", "path=%s reason=\"%s\"", path, why);
 }
 
 /* False when it cannot be read: then what we have of it stays as it is. */
-static bool read_node(struct lg_replica_manager *m, const struct lg_tree_node *node,
+static bool read_node(struct lg_replica_manager *m, const char *path, const struct lg_blob *value,
                       struct lg_placement *out)
 {
     LG_AUTO(lg_json) *json = NULL;
@@ -81,12 +84,12 @@ static bool read_node(struct lg_replica_manager *m, const struct lg_tree_node *n
     struct lg_slice store;
     int32_t version;
     enum lg_rc rc =
-        lg_names_parse_version_topic(lg_slice_str(lg_tree_node_name(node)), &store, &version, &err);
+        lg_names_parse_version_topic(lg_slice_str(topic_of(path)), &store, &version, &err);
 
-    if (rc == LG_OK && node->value == NULL)
+    if (rc == LG_OK && value->bytes.size == 0)
         rc = lg_error_set(&err, LG_ERR_BAD_DATA, "it is empty");
     if (rc == LG_OK)
-        rc = lg_json_parse(node->value->bytes, &json, &err);
+        rc = lg_json_parse(value->bytes, &json, &err);
     if (rc == LG_OK)
         rc = lg_placement_from_json(json, out, &err);
     if (rc == LG_OK && out->partitions == 0) {
@@ -94,9 +97,9 @@ static bool read_node(struct lg_replica_manager *m, const struct lg_tree_node *n
         rc = lg_error_set(&err, LG_ERR_BAD_DATA, "it has no partitions");
     }
     if (rc != LG_OK)
-        tell_junk(m, node, err.text);
+        tell_junk(m, path, err.text);
     else
-        (void)lg_map_remove(m->junk, lg_slice_str(node->path));
+        (void)lg_map_remove(m->junk, lg_slice_str(path));
     return rc == LG_OK;
 }
 
@@ -152,13 +155,13 @@ static void leave(struct lg_held_topic *t)
     lg_held_topic_free_if_gone(t);
 }
 
-static void follow(struct lg_replica_manager *m, const struct lg_tree_node *node)
+static void follow(struct lg_replica_manager *m, const char *path, const struct lg_blob *value)
 {
-    const char *name = lg_tree_node_name(node);
+    const char *name = topic_of(path);
     struct lg_held_topic *t = lg_map_get(m->by_name, lg_slice_str(name));
     LG_SCOPED(lg_placement) placement = {0};
 
-    if (!read_node(m, node, &placement))
+    if (!read_node(m, path, value, &placement))
         return;
     if (t != NULL && t->partition_count != placement.partitions) {
         t->awaited = true; /* Its end comes back here. */
@@ -182,52 +185,115 @@ static void follow(struct lg_replica_manager *m, const struct lg_tree_node *node
     lg_held_topic_free_if_gone(t);
 }
 
-bool lg_replica_manager_may_be_ours(struct lg_replica_manager *m, const struct lg_tree_read *read,
+bool lg_replica_manager_may_be_ours(struct lg_replica_manager *m, const struct lg_map *news,
                                     const struct lg_leftover *l)
 {
-    for (size_t i = 0; i < read->nodes.size; i++) {
-        LG_SCOPED(lg_placement) placement = {0};
+    LG_AUTO_STR char *path = lg_strf(ASSIGNMENT "/%s", l->topic);
+    const struct lg_news *said = lg_map_get(news, lg_slice_str(path));
+    LG_SCOPED(lg_placement) placement = {0};
 
-        if (strcmp(lg_tree_node_name(&read->nodes.data[i]), l->topic) != 0)
-            continue;
-        if (!read_node(m, &read->nodes.data[i], &placement))
-            return true;
-        return l->partition < placement.partitions &&
-               lg_placement_lists(&placement.parts[l->partition], m->instance);
-    }
-    return false;
+    if (said == NULL || said->value == NULL)
+        return said != NULL && said->unreadable;
+    if (!read_node(m, path, said->value, &placement))
+        return true;
+    return l->partition < placement.partitions &&
+           lg_placement_lists(&placement.parts[l->partition], m->instance);
 }
 
 /* --- Reading it. -------------------------------------------------------------------------------
  */
 
-static bool is_assigned(const struct lg_map *assigned, const struct lg_held_topic *t)
+/* What the mirror follows, in this order: when a topic's assignment is gone, is there still one at
+ * all; and whose is it? Had it been emptied before, that is gone, too, or another one. */
+enum root { TOPICS, ALL_OF_THEM, ORIGIN, ROOTS };
+
+static const struct lg_mirror_root roots[ROOTS] = {
+    [TOPICS] = {ASSIGNMENT, 1}, [ALL_OF_THEM] = {ASSIGNMENT, 0}, [ORIGIN] = {LG_CLUSTER_PATH, 0}};
+
+static void news_free(struct lg_map *news)
 {
-    return lg_map_get(assigned, lg_slice_str(t->name)) != NULL;
+    struct lg_slice path;
+    void *said;
+    size_t at = 0;
+
+    while (lg_map_next(news, &at, &path, &said)) {
+        lg_blob_unref(((struct lg_news *)said)->value);
+        lg_free(said);
+    }
+    lg_map_free(news);
 }
 
-static void follow_all(struct lg_replica_manager *m, struct lg_tree_read *read)
+/* It waits for the end of the round, and until the metadata are ours. */
+static void hear(struct lg_replica_manager *m, const char *path, const struct lg_blob *value,
+                 bool unreadable)
 {
-    LG_AUTO(lg_map) *assigned = lg_map_new();
+    struct lg_news *said = lg_map_get(m->news, lg_slice_str(path));
 
-    for (size_t i = 0; i < read->nodes.size; i++) {
-        (void)lg_map_put(assigned, lg_slice_str(lg_tree_node_name(&read->nodes.data[i])), read);
-        follow(m, &read->nodes.data[i]);
+    if (said == NULL) {
+        said = lg_new(struct lg_news);
+        (void)lg_map_put(m->news, lg_slice_str(path), said);
     }
-    LG_LIST_EACH(it, &m->topics)
-    {
-        struct lg_held_topic *t = LG_CONTAINER_OF(it, struct lg_held_topic, link);
-
-        if (!is_assigned(assigned, t))
-            leave(t);
-    }
-    lg_replica_sweep_judge(m, read);
-    m->settled |= lg_list_empty(&m->queue) && m->opening == 0;
+    lg_blob_unref(said->value);
+    said->value = value == NULL ? NULL : lg_blob_new(value->bytes);
+    said->unreadable = unreadable;
 }
 
-static void pause_ended(struct lg_timer *timer)
+static void leaf(void *ctx, size_t root, const char *path, const struct lg_blob *value)
 {
-    lg_replica_manager_read(LG_CONTAINER_OF(timer, struct lg_replica_manager, pause));
+    struct lg_replica_manager *m = ctx;
+
+    switch ((enum root)root) {
+    case TOPICS:
+        hear(m, path, value, /* unreadable= */ false);
+        m->there |= value != NULL;
+        if (value == NULL)
+            lg_mirror_read_also(m->mirror, ALL_OF_THEM, ASSIGNMENT);
+        if (m->cluster_id != NULL)
+            lg_mirror_read_also(m->mirror, ORIGIN, LG_CLUSTER_PATH);
+        break;
+    case ALL_OF_THEM:
+        m->there = value != NULL;
+        break;
+    default:
+        lg_blob_unref(m->origin);
+        m->origin = value == NULL ? NULL : lg_blob_new(value->bytes);
+        break;
+    }
+}
+
+/* Whatever it says, nothing is removed for it. */
+static void unreadable(void *ctx, size_t root, const char *path, const struct lg_error *err)
+{
+    struct lg_replica_manager *m = ctx;
+
+    if (root == TOPICS) {
+        tell_junk(m, path, err->text);
+        hear(m, path, NULL, /* unreadable= */ true);
+    } else if (root == ORIGIN) {
+        lg_blob_unref(m->origin);
+        m->origin = lg_blob_new(LG_SLICE_NULL);
+    }
+    m->there |= root != ORIGIN;
+}
+
+static enum lg_rc judge_origin(const struct lg_replica_manager *m, struct lg_error *err)
+{
+    char id[LG_CLUSTER_ID_CHARS + 1] = "";
+
+    if (m->cluster_id == NULL)
+        return LG_OK;
+    if (m->origin == NULL)
+        return lg_error_set(err, LG_ERR_CONFLICT,
+                            "the metadata of the cluster are gone from ZooKeeper, "
+                            "even " LG_CLUSTER_PATH "; restore it");
+    if (lg_cluster_id_check(m->origin->bytes, m->cluster, id, err) != LG_OK)
+        return err->rc = LG_ERR_CONFLICT;
+    if (strcmp(id, m->cluster_id) != 0)
+        return lg_error_set(err, LG_ERR_CONFLICT,
+                            "the replicas here are of the cluster %s with the id %s, but the "
+                            "one in ZooKeeper has the id %s; restore ZooKeeper",
+                            m->cluster, m->cluster_id, id[0] == '\0' ? "(none)" : id);
+    return LG_OK;
 }
 
 /* What makes a reading one that must not be followed, although it came through. */
@@ -236,115 +302,98 @@ static void judge_reading(struct lg_replica_manager *m)
     bool holds = m->replicas > 0 || (!m->sweep.judged && m->sweep.waiting.size > 0);
 
     m->not_ours = (struct lg_error){0};
-    if (m->read.rc == LG_OK && m->read.roots_absent > 0 && holds)
-        m->read.rc = lg_error_set(&m->read.err, LG_ERR_CONFLICT,
-                                  "the metadata hold no assignment at all, not even " ASSIGNMENT
-                                  ", which no controller removes: restore ZooKeeper, or make that "
-                                  "node if nothing is to be assigned");
-    if (m->read.rc == LG_ERR_CONFLICT)
-        m->not_ours = m->read.err;
+    if (judge_origin(m, &m->not_ours) == LG_OK && !m->there && holds)
+        (void)lg_error_set(&m->not_ours, LG_ERR_CONFLICT,
+                           "the metadata hold no assignment at all, not even " ASSIGNMENT
+                           ", which no controller removes: restore ZooKeeper, or make that "
+                           "node if nothing is to be assigned");
 }
 
-static void use_reading(struct lg_replica_manager *m)
+static void follow_news(struct lg_replica_manager *m)
 {
-    struct lg_tree_read *read = &m->read;
+    struct lg_map *news = m->news;
+    struct lg_slice path;
+    void *value;
+    size_t at = 0;
 
-    m->reading = false;
-    if (m->stopping) {
-        lg_tree_read_done(read);
-        lg_replica_manager_end_if_idle(m);
-        return;
+    m->news = lg_map_new();
+    while (lg_map_next(news, &at, &path, &value)) {
+        LG_AUTO_STR char *text = lg_strf("%.*s", LG_FMT(path));
+        const struct lg_news *said = value;
+        struct lg_held_topic *t = lg_map_get(m->by_name, lg_slice_str(topic_of(text)));
+
+        if (said->unreadable)
+            continue;
+        if (said->value != NULL)
+            follow(m, text, said->value);
+        else
+            (void)lg_map_remove(m->junk, path);
+        if (said->value == NULL && t != NULL)
+            leave(t);
     }
+    lg_replica_sweep_judge(m, news);
+    news_free(news);
+    m->settled |= lg_list_empty(&m->queue) && m->opening == 0;
+}
+
+static void not_read(struct lg_replica_manager *m, const struct lg_error *why)
+{
+    if (!m->read_failed)
+        lg_log(LG_LOG_WARN, "assignment_not_read", "reason=\"%s\"", why->text);
+    m->read_failed = true;
+}
+
+static void reading_failed(void *ctx, const struct lg_error *err)
+{
+    not_read(ctx, err);
+}
+
+static void current(void *ctx)
+{
+    struct lg_replica_manager *m = ctx;
+
     judge_reading(m);
-    if (read->rc == LG_OK) {
-        if (m->read_failed)
-            lg_log(LG_LOG_INFO, "assignment_read_again", "instance=%s", m->instance);
-        m->read_failed = false;
-        m->read_once = true;
-        follow_all(m, read);
-    } else {
-        if (!m->read_failed)
-            lg_log(LG_LOG_WARN, "assignment_not_read", "reason=\"%s\"", read->err.text);
-        m->read_failed = true;
+    if (m->not_ours.rc != LG_OK) { /* Until any of it changes. */
+        not_read(m, &m->not_ours);
         /* A standalone gets its assignment with the next push; one server of a cluster would be
          * taken for complete, and the next one restarted. */
-        m->settled |= m->not_ours.rc != LG_OK && m->cluster_id == NULL;
-        lg_timer_start(m->o.lane, &m->pause, PAUSE_US, pause_ended);
-    }
-    lg_tree_read_done(read);
-    if (m->read_again)
-        lg_replica_manager_read(m);
-}
-
-/* Read after the assignment: had that been emptied before, this is gone, too, or another one. */
-static void origin_read(struct lg_meta_op *op)
-{
-    struct lg_replica_manager *m = LG_CONTAINER_OF(op, struct lg_replica_manager, origin);
-    struct lg_tree_read *read = &m->read;
-    LG_AUTO(lg_blob) *value = LG_TAKE(op->value);
-    char id[LG_CLUSTER_ID_CHARS + 1] = "";
-
-    if (op->rc == LG_ERR_NOT_FOUND) {
-        read->rc = lg_error_set(
-            &read->err, LG_ERR_CONFLICT,
-            "the metadata of the cluster are gone from ZooKeeper, even " LG_CLUSTER_PATH
-            "; restore it");
-    } else if (op->rc != LG_OK) {
-        read->rc = op->rc;
-        read->err = op->err;
-    } else if (lg_cluster_id_check(value == NULL ? LG_SLICE_NULL : value->bytes, m->cluster, id,
-                                   &read->err) != LG_OK) {
-        read->rc = read->err.rc = LG_ERR_CONFLICT;
-    } else if (strcmp(id, m->cluster_id) != 0) {
-        read->rc = lg_error_set(&read->err, LG_ERR_CONFLICT,
-                                "the replicas here are of the cluster %s with the id %s, but the "
-                                "one in ZooKeeper has the id %s; restore ZooKeeper",
-                                m->cluster, m->cluster_id, id[0] == '\0' ? "(none)" : id);
-    }
-    use_reading(m);
-}
-
-static void assignment_read(struct lg_tree_read *read)
-{
-    struct lg_replica_manager *m = LG_CONTAINER_OF(read, struct lg_replica_manager, read);
-
-    if (m->stopping || read->rc != LG_OK || m->cluster_id == NULL) {
-        use_reading(m);
+        m->settled |= m->cluster_id == NULL;
         return;
     }
-    m->origin = (struct lg_meta_op){
-        .kind = LG_META_GET, .lane = m->o.lane, .path = LG_CLUSTER_PATH, .done = origin_read};
-    lg_metastore_submit(m->o.metastore, &m->origin);
-}
-
-void lg_replica_manager_read(struct lg_replica_manager *m)
-{
-    static const char *const root[] = {ASSIGNMENT};
-
-    if (m->stopping || !m->sweep.listed)
-        return;
-    m->read_again = m->reading;
-    if (m->reading)
-        return;
-    lg_timer_stop(m->o.lane, &m->pause);
-    m->reading = true;
-    m->read = (struct lg_tree_read){.metastore = m->o.metastore,
-                                    .lane = m->o.lane,
-                                    .roots = root,
-                                    .root_count = 1,
-                                    .done = assignment_read};
-    lg_tree_read_submit(&m->read);
+    if (m->read_failed)
+        lg_log(LG_LOG_INFO, "assignment_read_again", "instance=%s", m->instance);
+    m->read_failed = false;
+    m->read_once = true;
+    follow_news(m);
 }
 
 /* What we published is gone with the session. What is being published may belong to it. */
-static void session_lost(struct lg_meta_watch *watch)
+static void session_lost(void *ctx)
 {
-    lg_replica_report_touch_all(LG_CONTAINER_OF(watch, struct lg_replica_manager, watch));
+    lg_replica_report_touch_all(ctx);
 }
 
-static void assignment_changed(struct lg_meta_watch *watch)
+void lg_replica_manager_begin(struct lg_replica_manager *m)
 {
-    lg_replica_manager_read(LG_CONTAINER_OF(watch, struct lg_replica_manager, watch));
+    m->mirror = lg_mirror_start(
+        &(struct lg_mirror_options){.metastore = m->o.metastore,
+                                    .lane = m->o.lane,
+                                    .roots = roots,
+                                    .root_count = m->cluster_id == NULL ? ORIGIN : ROOTS,
+                                    .leaf = leaf,
+                                    .unreadable = unreadable,
+                                    .current = current,
+                                    .session_lost = session_lost,
+                                    .failed = reading_failed,
+                                    .ctx = m});
+}
+
+void lg_replica_manager_read(struct lg_replica_manager *m, const char *topic)
+{
+    LG_AUTO_STR char *path = lg_strf(ASSIGNMENT "/%s", topic);
+
+    if (!m->stopping)
+        lg_mirror_read_again(m->mirror, TOPICS, path);
 }
 
 /* --- Life. -------------------------------------------------------------------------------------
@@ -367,22 +416,17 @@ struct lg_replica_manager *lg_replica_manager_start(const struct lg_replica_mana
     m->junk = lg_map_new();
     lg_list_init(&m->topics);
     lg_list_init(&m->queue);
-    m->watching = true;
-    m->watch = (struct lg_meta_watch){.lane = o->lane,
-                                      .path = ASSIGNMENT,
-                                      .changed = assignment_changed,
-                                      .session_lost = session_lost};
-    lg_metastore_watch(o->metastore, &m->watch);
+    m->news = lg_map_new();
     lg_replica_audit_start(m);
     lg_replica_sweep_list(m);
     return m;
 }
 
-static void watch_closed(struct lg_meta_watch *watch)
+static void mirror_stopped(void *ctx)
 {
-    struct lg_replica_manager *m = LG_CONTAINER_OF(watch, struct lg_replica_manager, watch);
+    struct lg_replica_manager *m = ctx;
 
-    m->watching = false;
+    m->mirror = NULL;
     lg_replica_manager_end_if_idle(m);
 }
 
@@ -391,8 +435,8 @@ void lg_replica_manager_end_if_idle(struct lg_replica_manager *m)
     void (*stopped)(void *ctx) = m->stopped;
     void *ctx = m->stopped_ctx;
 
-    if (!m->stopping || m->watching || m->reading || m->publishing || m->sweep.busy ||
-        m->replicas > 0 || !lg_replica_audit_is_idle(m))
+    if (!m->stopping || m->mirror != NULL || m->publishing || m->sweep.busy || m->replicas > 0 ||
+        !lg_replica_audit_is_idle(m))
         return;
     LG_LIST_EACH(it, &m->topics)
     topic_free(LG_CONTAINER_OF(it, struct lg_held_topic, link));
@@ -400,6 +444,8 @@ void lg_replica_manager_end_if_idle(struct lg_replica_manager *m)
     lg_timer_stop(m->o.lane, &m->progress);
     lg_map_free(m->by_name);
     lg_map_free(m->junk);
+    news_free(m->news);
+    lg_blob_unref(m->origin);
     lg_free(m->instance);
     lg_free(m->cluster);
     lg_free(m->cluster_id);
@@ -450,14 +496,14 @@ void lg_replica_manager_stop(struct lg_replica_manager *m, void (*stopped)(void 
     m->stopped = stopped;
     m->stopped_ctx = ctx;
     m->withdrawn = NULL;
-    lg_timer_stop(m->o.lane, &m->pause);
     lg_timer_stop(m->o.lane, &m->progress);
     lg_replica_sweep_stop(m);
     if (!was_withdrawn)
         lg_replica_report_touch_all(m);
     close_all(m);
     lg_replica_audit_stop(m);
-    lg_metastore_unwatch(m->o.metastore, &m->watch, watch_closed);
+    if (m->mirror != NULL)
+        lg_mirror_stop(m->mirror, mirror_stopped, m);
 }
 
 /* --- Finding. ----------------------------------------------------------------------------------

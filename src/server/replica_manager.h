@@ -1,6 +1,7 @@
 /* The replicas of one server: those that the assignment gives it, and no others.
  *
- *   /assignment changes ─▶ read it ─▶ each replica does what its life says is next (replica_state)
+ *   /assignment changes ─▶ what changed is read (catalog/mirror)
+ *                       ─▶ each replica of it does what its life says is next (replica_state)
  *   a replica changes   ─▶ /replicas/<topic>/<instance> is written (one write at a time)
  *
  * Owned by the server's lane. Nothing is removed before the assignment was read well once: a server

@@ -14,7 +14,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
-#include "catalog/tree_read.h"
+#include "catalog/mirror.h"
 #include "model/enums.h"
 #include "server/replica_manager.h"
 #include "server/replica_state.h"
@@ -84,6 +84,11 @@ struct lg_replica_audit {
     char *topic, *path; /* that are being read */
 };
 
+struct lg_news {           /* What a node of the assignment says now. */
+    struct lg_blob *value; /* owned; NULL: it is gone, or */
+    bool unreadable;
+};
+
 struct lg_replica_manager {
     struct lg_replica_manager_options o;
     char *instance;
@@ -92,12 +97,11 @@ struct lg_replica_manager {
     struct lg_list topics;
     uint32_t replicas;
 
-    struct lg_meta_watch watch;
-    bool watching, reading, read_again;
-    struct lg_tree_read read;
-    struct lg_timer pause;
+    struct lg_mirror *mirror; /* NULL before a former life's replicas are listed, and in the end */
+    struct lg_map *news;      /* path -> struct lg_news: what was not followed yet */
+    bool there;               /* /assignment is */
+    struct lg_blob *origin;   /* /cluster; NULL: it is not there */
     bool read_failed, read_once, settled;
-    struct lg_meta_op origin; /* reads whose assignment it is */
     struct lg_error not_ours; /* rc LG_OK: the one that was read last is */
     struct lg_map *junk;      /* paths that were told to be unreadable */
 
@@ -125,12 +129,15 @@ struct lg_replica_manager {
 };
 
 /* --- replica_manager.c ------------------------------------------------------------------------ */
-void lg_replica_manager_read(struct lg_replica_manager *m);
+/* Follows the assignment from now on; once. */
+void lg_replica_manager_begin(struct lg_replica_manager *m);
+/* Reads what is assigned of this topic once more. */
+void lg_replica_manager_read(struct lg_replica_manager *m, const char *topic);
 void lg_replica_manager_end_if_idle(struct lg_replica_manager *m);
 /* Frees a topic that holds nothing, once everybody was told so. */
 void lg_held_topic_free_if_gone(struct lg_held_topic *t);
-/* May the assignment that was read give it to us? One that cannot be read might. */
-bool lg_replica_manager_may_be_ours(struct lg_replica_manager *m, const struct lg_tree_read *read,
+/* May the assignment give it to us? A node that cannot be read might. `news` are all that are. */
+bool lg_replica_manager_may_be_ours(struct lg_replica_manager *m, const struct lg_map *news,
                                     const struct lg_leftover *l);
 bool lg_held_has(const struct lg_replica_manager *m, const char *topic, uint32_t partition);
 
@@ -159,8 +166,8 @@ uint64_t lg_replica_report_digest(struct lg_slice value);
 /* --- replica_sweep.c -------------------------------------------------------------------------- */
 /* Lists what a former life left; the assignment is read afterwards. */
 void lg_replica_sweep_list(struct lg_replica_manager *m);
-/* Of what was listed, what the assignment does not give us goes; once. */
-void lg_replica_sweep_judge(struct lg_replica_manager *m, const struct lg_tree_read *read);
+/* Of what was listed, what the assignment does not give us goes; once, with the first reading. */
+void lg_replica_sweep_judge(struct lg_replica_manager *m, const struct lg_map *news);
 void lg_replica_sweep_add(struct lg_replica_manager *m, const char *topic, uint32_t partition);
 /* Is it being removed at this moment? */
 bool lg_replica_sweep_is_at(const struct lg_replica_manager *m, const char *topic,

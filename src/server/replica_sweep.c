@@ -45,7 +45,7 @@ static void listed(struct lg_offload *offload)
     if (m->stopping)
         lg_replica_manager_end_if_idle(m);
     else
-        lg_replica_manager_read(m);
+        lg_replica_manager_begin(m);
 }
 
 void lg_replica_sweep_list(struct lg_replica_manager *m)
@@ -96,6 +96,8 @@ static void swept(struct lg_offload *offload)
     s->now = (struct lg_leftover){0};
     s->busy = false;
     s->awaited = false;
+    if (awaited)
+        lg_replica_manager_read(m, l.topic);
     if (s->rc != LG_OK && !m->stopping) {
         put_back(m, &l);
         lg_timer_start(m->o.lane, &s->pause, PAUSE_US, pause_over);
@@ -104,8 +106,6 @@ static void swept(struct lg_offload *offload)
             lg_log(LG_LOG_INFO, "leftover_removed", "topic=%s partition=%u", l.topic, l.partition);
         lg_free(l.topic);
     }
-    if (awaited)
-        lg_replica_manager_read(m);
     if (!lg_timer_armed(&s->pause))
         sweep_next(m);
 }
@@ -134,14 +134,14 @@ static void sweep_next(struct lg_replica_manager *m)
     }
 }
 
-void lg_replica_sweep_judge(struct lg_replica_manager *m, const struct lg_tree_read *read)
+void lg_replica_sweep_judge(struct lg_replica_manager *m, const struct lg_map *news)
 {
     struct lg_replica_sweep *s = &m->sweep;
     size_t kept = 0;
 
     if (!s->judged)
         for (size_t i = 0; i < s->waiting.size; i++) {
-            if (lg_replica_manager_may_be_ours(m, read, &s->waiting.data[i]))
+            if (lg_replica_manager_may_be_ours(m, news, &s->waiting.data[i]))
                 lg_free(s->waiting.data[i].topic);
             else
                 s->waiting.data[kept++] = s->waiting.data[i];

@@ -229,6 +229,7 @@ static void proxy_submit(struct lg_metastore *ms, struct lg_meta_op *op)
     struct pending *w = lg_new(struct pending);
 
     assert(op->lane == p->lane && "a proxy serves one lane");
+    p->link->net->reads += op->kind != LG_META_WRITE;
     op->rc = LG_OK;
     op->err = (struct lg_error){0};
     op->value = NULL;
@@ -424,6 +425,11 @@ void lg_meta_sim_on_write(struct lg_meta_sim *net,
 {
     net->written = written;
     net->written_ctx = ctx;
+}
+
+uint64_t lg_meta_sim_reads(const struct lg_meta_sim *net)
+{
+    return net->reads;
 }
 
 uint64_t lg_meta_sim_losses(const struct lg_meta_sim *net)

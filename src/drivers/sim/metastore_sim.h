@@ -62,6 +62,8 @@ struct lg_metastore *lg_meta_sim_session(struct lg_meta_sim *net, struct lg_lane
 /* From the code of that node: its operations are done, its watches closed. Its ephemeral nodes go
  * when the server hears of it. */
 void lg_meta_sim_session_close(struct lg_metastore *session);
+/* Reads of all sessions: how often a value or names were asked for. */
+uint64_t lg_meta_sim_reads(const struct lg_meta_sim *net);
 /* How often sessions were lost, all in all. */
 uint64_t lg_meta_sim_losses(const struct lg_meta_sim *net);
 

@@ -75,7 +75,7 @@ struct lg_meta_sim {
     struct lg_sim_node *server_node;
     unsigned server_incarnation;
     struct lg_meta_server *server; /* of the server's code */
-    uint64_t epochs, losses;
+    uint64_t epochs, losses, reads;
     void (*written)(void *ctx, struct lg_sim_node *node, const struct lg_meta_change *changes,
                     size_t count);
     void *written_ctx;
