@@ -143,6 +143,10 @@ static void write_words(const struct lg_cluster *c, enum lg_cluster_role role,
     if (role == LG_CLUSTER_SERVER)
         lg_buf_appendf(&text, "data.base.path = %s/%s\ninstance.name = %s\n", c->rig.folder,
                        n->name, n->name);
+    if (!o->graceful)
+        lg_buf_append_str(&text, "shutdown_grace = 0ms\n");
+    if (!o->graceful && role == LG_CLUSTER_SERVER)
+        lg_buf_append_str(&text, "server.shutdown.grace = 0ms\n");
     lg_buf_appendf(&text, "%s\n%s\n", o->common == NULL ? "" : o->common,
                    o->config[role] == NULL ? "" : o->config[role]);
     n->words = lg_buf_take_str(&text);

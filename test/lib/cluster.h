@@ -31,7 +31,8 @@ struct lg_cluster_options {
     unsigned session_timeout_ms;          /* 0: 2000; ZooKeeper here takes 400 and more */
     const char *config[LG_CLUSTER_ROLES]; /* more lines of each role's file; NULL: none */
     const char *common;                   /* more lines of every file; NULL: none */
-    bool secure; /* of engines with security: SASL_SSL to Kafka, a digest to ZooKeeper */
+    bool graceful; /* SIGTERM leaves readers and load balancers the time that is the default */
+    bool secure;   /* of engines with security: SASL_SSL to Kafka, a digest to ZooKeeper */
     /* Beside `secure`: no password but a certificate of its own lets each process in to Kafka. */
     bool certificates;
     const char *name;           /* of the cluster; NULL: one that no other has */

@@ -489,7 +489,11 @@ static void a_router_that_stood_still_beyond_its_session_reads_what_is_new(void 
 static void every_process_is_restarted_in_turn_and_no_read_fails(void **state)
 {
     (void)state;
-    begin(2, 2, 3, NULL);
+    lg_ledger_begin(&f, &(struct lg_cluster_options){.controllers = 2,
+                                                     .routers = 2,
+                                                     .servers = 3,
+                                                     .session_timeout_ms = SESSION_MS,
+                                                     .graceful = true});
     read_on(ALL_ROUTERS);
     for (unsigned role = 0; role < LG_CLUSTER_ROLES; role++) {
         for (unsigned i = 0; i < c->count[role]; i++) {

@@ -216,11 +216,11 @@ static void a_dry_run_tells_all_and_changes_nothing(void **state)
     assert_run(&rig, 7, "push", "places", twice, "--key-field", "id", "--dry-run");
     assert_int_equal(versions_of("places"), before);
     /* An Avro file says much even to nobody. */
-    assert_run(&rig, 0, "push", "places", CITIES, "--key-field", "id", "--dry-run", "--controller",
-               "http://127.0.0.1:1");
+    assert_run(&rig, 0, "push", "places", CITIES, "--key-field", "id", "--dry-run", "--timeout",
+               "1s", "--controller", "http://127.0.0.1:1");
     lg_rig_assert_out(&rig, "the controller cannot be reached");
-    assert_run(&rig, 5, "push", "places", csv, "--key-field", "id", "--dry-run", "--controller",
-               "http://127.0.0.1:1");
+    assert_run(&rig, 5, "push", "places", csv, "--key-field", "id", "--dry-run", "--timeout", "1s",
+               "--controller", "http://127.0.0.1:1");
 }
 
 static void a_file_of_another_schema_is_resolved_or_refused(void **state)
