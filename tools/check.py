@@ -204,7 +204,7 @@ def ring_cluster():
 
 def ring_process():
     if build("release", ["lagoon"]) and build("asan"):
-        run_test_programs("asan", r"^test\.process\.", but=CLUSTER)
+        run_test_programs("asan", r"^test\.process\.", jobs=JOBS + 1, but=CLUSTER)  # half of the time they wait
         docs = run(["tools/readme_test.sh"], timeout=1200)
         ok("readme") if docs.returncode == 0 else bad("README commands", docs.stdout + docs.stderr)
         deb = run(["tools/package_test.sh"], timeout=1200)
