@@ -16,7 +16,9 @@
  * TIME in a compacted topic may answer a position too early: START when Kafka finds no record, as
  * it overlooks some (3.9).
  *
- * LG_ERR_UNAVAILABLE: no broker answered in time, or the records may or may not be in the log;
+ * LG_ERR_UNAVAILABLE: no broker answered in time (CREATE, DELETE, DESCRIBE and CONFIGURE do not
+ * wait for their deadline once no broker has answered anything for LG_KAFKA_SILENT_US_MAX), or the
+ * records may or may not be in the log;
  * LG_ERR_BUSY: more than LG_KAFKA_WAITING_BYTES_MAX wait for the producer; LG_ERR_REFUSED: the
  * broker's access rules.
  */
@@ -37,6 +39,8 @@ struct lg_kafka;
 #define LG_KAFKA_PREFETCH_KBYTES_DEFAULT 1024u      /* per cursor, on top of one fetch of as much */
 #define LG_KAFKA_CURSORS_MAX 8192u
 #define LG_KAFKA_CURSOR_IDLE_US (30 * LG_SEC)
+#define LG_KAFKA_SILENT_US_MAX (10 * LG_SEC) /* CREATE, DELETE, DESCRIBE, CONFIGURE give up then   \
+                                              */
 #define LG_KAFKA_CONSUMERS_MAX 8u /* clients, and so cursors that one partition can have */
 
 struct lg_kafka_setting {

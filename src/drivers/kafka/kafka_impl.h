@@ -39,6 +39,7 @@ struct k_request {
     int64_t timestamp_ms;
     struct lg_pubsub_config config;
     uint64_t deadline_us, wait_until_us, begun_us; /* lg_clock_mono_us */
+    uint64_t silent_since_us; /* Of its job: nobody has answered since; 0: somebody has. */
     size_t max_bytes;
     struct lg_list all_link;  /* In lg_kafka.requests. */
     struct lg_list link;      /* Where it waits. */

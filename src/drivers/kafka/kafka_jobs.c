@@ -39,10 +39,33 @@ static void fail(struct k_request *r, rd_kafka_resp_err_t code)
     r->job_rc = k_error(r->k, &r->job_err, code, r->topic);
 }
 
+/* A broker has answered. */
+static void heard(struct k_request *r)
+{
+    r->silent_since_us = 0;
+    k_met(r->k);
+}
+
+/* Has nobody answered for so long that an administrative request is given up? Whoever asked for it
+ * holds others up meanwhile, and asks again. */
+static bool is_silent(struct k_request *r, rd_kafka_resp_err_t code)
+{
+    uint64_t now_us = lg_clock_mono_us();
+
+    if ((code != RD_KAFKA_RESP_ERR__TIMED_OUT && code != RD_KAFKA_RESP_ERR__TRANSPORT &&
+         code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && code != RD_KAFKA_RESP_ERR__RESOLVE) ||
+        (r->kind != LG_PUBSUB_CREATE && r->kind != LG_PUBSUB_DELETE &&
+         r->kind != LG_PUBSUB_DESCRIBE && r->kind != LG_PUBSUB_CONFIGURE))
+        return false;
+    if (r->silent_since_us == 0)
+        r->silent_since_us = now_us;
+    return now_us - r->silent_since_us > LG_KAFKA_SILENT_US_MAX;
+}
+
 /* May the step be tried again? */
 static bool again(struct k_request *r, rd_kafka_resp_err_t code)
 {
-    bool late = left_ms(r) < (int)(2 * PAUSE_NS / 1000000) ||
+    bool late = left_ms(r) < (int)(2 * PAUSE_NS / 1000000) || is_silent(r, code) ||
                 (code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR &&
                  lg_clock_mono_us() - r->begun_us > FEW_BROKERS_US);
 
@@ -90,7 +113,7 @@ static rd_kafka_resp_err_t ask_topic(struct k_request *r, struct topic_facts *ou
     rd_kafka_topic_destroy(rkt);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return code;
-    k_met(r->k);
+    heard(r);
     *out = (struct topic_facts){.brokers = (uint32_t)m->broker_cnt};
     if (m->topic_cnt != 1) {
         code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
@@ -316,6 +339,21 @@ static void find_place(struct k_request *r)
 
 /* --- Administration ------------------------------------------------------------------------- */
 
+/* While an administrative request waits for a connection to a broker that is gone, librdkafka 2.0
+ * asks for the next attempt as soon as one was refused, thousands of times a second, whatever
+ * reconnect.backoff.ms says. So nothing is asked of brokers that did not answer just before. */
+static bool somebody_answers(struct k_request *r)
+{
+    const struct rd_kafka_metadata *m = NULL;
+
+    if (rd_kafka_metadata(r->k->admin, 0, NULL, &m, LG_MAX(left_ms(r), 1)) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    rd_kafka_metadata_destroy(m);
+    heard(r);
+    return true;
+}
+
 /* One request to the brokers; its answer is the caller's to destroy, NULL when none came. */
 static rd_kafka_event_t *ask(struct k_request *r, rd_kafka_admin_op_t kind,
                              void (*send)(rd_kafka_t *rk, const void *what,
@@ -323,12 +361,17 @@ static rd_kafka_event_t *ask(struct k_request *r, rd_kafka_admin_op_t kind,
                                           rd_kafka_queue_t *queue),
                              const void *what)
 {
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(r->k->admin);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(r->k->admin, kind);
-    int timeout_ms = LG_MAX(left_ms(r), 1);
+    rd_kafka_AdminOptions_t *options;
+    rd_kafka_queue_t *queue;
     rd_kafka_event_t *event;
     char reason[128];
+    int timeout_ms;
 
+    if (!somebody_answers(r))
+        return NULL;
+    queue = rd_kafka_queue_new(r->k->admin);
+    options = rd_kafka_AdminOptions_new(r->k->admin, kind);
+    timeout_ms = LG_MAX(left_ms(r), 1);
     (void)rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, reason, sizeof reason);
     if (kind == RD_KAFKA_ADMIN_OP_CREATETOPICS || kind == RD_KAFKA_ADMIN_OP_DELETETOPICS)
         (void)rd_kafka_AdminOptions_set_operation_timeout(options, timeout_ms, reason,
@@ -725,7 +768,7 @@ static const struct rd_kafka_metadata *ask_cluster(struct k_request *r, bool all
     } while (code != RD_KAFKA_RESP_ERR_NO_ERROR && again(r, code));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return NULL;
-    k_met(r->k);
+    heard(r);
     return m;
 }
 

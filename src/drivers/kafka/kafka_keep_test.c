@@ -10,6 +10,7 @@
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -618,6 +619,49 @@ static void a_thousand_partitions_are_read_by_one_driver(void **state)
     print_message(", closed after %u ms\n", ms_since(begun_us));
 }
 
+/* --- A broker that is gone ------------------------------------------------------------------ */
+
+static uint64_t cpu_ms(void)
+{
+    struct timespec t;
+
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* It was there a moment ago: neither is its absence waited for to the end of the deadline, nor does
+ * waiting take a processor. */
+static void who_administers_a_broker_that_is_gone_gives_up_and_costs_little(void **state)
+{
+    (void)state;
+    LG_AUTO_STR char *sentence =
+        lg_strf("no Kafka broker answers at %s; check kafka.bootstrap.servers", broker.url + 8);
+    struct lg_kw_call calls[] = {
+        {.op = {.kind = LG_PUBSUB_DELETE, .topic = "gone_v1"}, .deadline_ms = 600000},
+        {.op = {.kind = LG_PUBSUB_CREATE, .topic = "gone_v2", .partitions = 3},
+         .deadline_ms = 600000},
+        {.op = {.kind = LG_PUBSUB_DESCRIBE, .topic = "gone_v1"}, .deadline_ms = 600000}};
+    struct lg_kw w;
+    uint64_t before_ms;
+
+    init(&w);
+    lg_kw_create(&w, "gone_v1", 1);
+    lg_kw_produce(&w, "gone_v1", 0, 1);
+    lg_kafka_server_kill(&broker);
+    before_ms = cpu_ms();
+    for (size_t i = 0; i < LG_ARRAY_SIZE(calls); i++)
+        lg_kw_start(&w, &calls[i]);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(calls); i++) {
+        assert_int_equal(lg_kw_finish(&w, &calls[i]), LG_ERR_UNAVAILABLE);
+        if (strstr(calls[i].op.err.text, sentence) == NULL)
+            fail_msg("not \"%s\": %s", sentence, calls[i].op.err.text);
+    }
+    print_message("%u ms of processor time in %u s\n", (unsigned)(cpu_ms() - before_ms),
+                  (unsigned)(LG_KAFKA_SILENT_US_MAX / LG_SEC));
+    assert_in_range(cpu_ms() - before_ms, 0, 2000);
+    lg_kw_done(&w);
+}
+
 static int start_broker(void **state)
 {
     (void)state;
@@ -642,6 +686,8 @@ int main(void)
         cmocka_unit_test(a_topic_that_is_made_anew_is_written_on),
         cmocka_unit_test(a_thousand_partitions_are_read_by_one_driver),
         cmocka_unit_test(a_broker_that_lost_its_disk_is_written_on),
+        /* The last: the broker does not come back. */
+        cmocka_unit_test(who_administers_a_broker_that_is_gone_gives_up_and_costs_little),
     };
 
     return cmocka_run_group_tests(tests, start_broker, stop_broker);
