@@ -36,6 +36,12 @@ for role in controller router server; do
         fail "the sample configuration of the $role is refused"
 done
 
+# A server may write below its state directory only: the data directory that its sample names is that one.
+state=$(sed -n 's/^StateDirectory=//p' "$work/root/lib/systemd/system/lagoon-server.service")
+data=$(sed -n 's/^#\{0,1\}data\.base\.path *= *//p' "$work/root/etc/lagoon/server.conf")
+[ -n "$state" ] && [ "$data" = "/var/lib/$state" ] ||
+    fail "server.conf names the data directory '$data', lagoon-server.service lets it write /var/lib/$state only"
+
 # Installed by dpkg itself, into a root of its own: the name of Venice's tool and the completion of it.
 installed=$work/installed
 mkdir -p "$installed/var/lib/dpkg/info" "$installed/var/lib/dpkg/updates"

@@ -283,6 +283,29 @@ static void every_command_that_a_page_names_exists(void **state)
     assert_in_range(n, 50, 1000);
 }
 
+/* Keys between backticks are ours, or those of Kafka and ZooKeeper that are named here. */
+static void every_key_that_a_page_names_exists(void **state)
+{
+    static const char foreign[] =
+        "auto.create.topics.enable cleanup.policy client.id compression.type jute.maxbuffer "
+        "max.message.bytes message.timestamp.type min.compaction.lag.ms min.insync.replicas "
+        "retention.ms sasl.password ssl.key.password";
+    LG_AUTO_STR char *script = lg_strf(
+        "named() { grep -ohE '`[a-z]+([.][a-z_0-9-]+)+( ?= ?[^`]*)?`' docs/operations/*.md "
+        "| tr -d '`' | sed 's/ *=.*//' | grep -vE '[.](md|json|[a-z_]*_test)$' | sort -u; }\n"
+        "ours() { cat docs/reference/*-options.md | "
+        "grep -oE '^[|] [a-z][a-z.0-9_-]* [|]' | tr -d '| '; }\n"
+        "[ $(named | wc -l) -ge 20 ] && [ $(ours | wc -l) -ge 50 ] || echo too few\n"
+        "comm -23 <(named) <({ ours; tr ' ' '\\n' <<<'%s'; } | sort -u)",
+        foreign);
+    LG_SCOPED(lg_buf) unknown = {0};
+
+    (void)state;
+    run_script("bash", script, &unknown);
+    if (strlen((const char *)unknown.data) > 0)
+        fail_msg("docs/operations names keys that there are not: %s", (const char *)unknown.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +319,7 @@ int main(void)
         cmocka_unit_test(every_command_has_help_with_an_example),
         cmocka_unit_test(a_group_of_commands_has_a_page_and_alone_is_a_mistake),
         cmocka_unit_test(every_command_that_a_page_names_exists),
+        cmocka_unit_test(every_key_that_a_page_names_exists),
         cmocka_unit_test(flat_json_of_a_list_is_all_of_it),
     };
 
