@@ -39,6 +39,19 @@ static void tell_age(struct lg_admin *a, const struct lg_api_call *call)
     a->note(a->ctx, text);
 }
 
+/* The last attempt may have been refused though the first one was made. */
+static enum lg_rc tell_uncertain(const struct lg_api_call *call, struct lg_error *err)
+{
+    static const char said[] = "it is not known whether the change was made";
+
+    *err = call->err;
+    if (!call->may_be_made)
+        return err->rc;
+    if (strncmp(err->text, said, sizeof(said) - 1) == 0)
+        return err->rc;
+    return lg_error_wrap(err, "%s, look before you ask again", said);
+}
+
 enum lg_rc lg_admin_call(struct lg_admin *a, enum lg_api_route route, struct lg_api_call *call,
                          struct lg_error *err)
 {
@@ -50,8 +63,8 @@ enum lg_rc lg_admin_call(struct lg_admin *a, enum lg_api_route route, struct lg_
     lg_api_call_submit(a->api, call);
     a->wait(a->ctx);
     if (call->rc != LG_OK)
-        *err = call->err;
-    else if (call->age_ms >= 0)
+        return tell_uncertain(call, err);
+    if (call->age_ms >= 0)
         tell_age(a, call);
     return call->rc;
 }

@@ -444,6 +444,36 @@ static void a_schema_that_does_not_fit_prints_its_report(void **state)
     lg_script_world_free(w);
 }
 
+/* The first attempt may have been made, whatever the last one was answered. */
+static void a_switch_of_which_nobody_knows_says_how_to_see_whether_it_happened(void **state)
+{
+#define UNSURE(flag)                                                                               \
+    {                                                                                              \
+        {"/store?", 200, "{\"store\":{\"name\":\"cities\",\"currentVersion\":2}}"},                \
+            {"/rollback_to_backup_version", 503,                                                   \
+             "{\"error\":\"ZooKeeper at zk:2181 has not answered for 9 s: changes are refused\","  \
+             "\"lagoonCode\":\"ERR_UNAVAILABLE\",\"lagoonUncertain\":" flag                        \
+             ",\"lagoonMetadata\":{\"reachable\":false,\"silentMs\":9000}}"},                      \
+        {                                                                                          \
+            NULL, 0, NULL                                                                          \
+        }                                                                                          \
+    }
+    static const struct lg_script_line unsure[] = UNSURE("true"), refused[] = UNSURE("false");
+#undef UNSURE
+    struct lg_script_world *w = lg_script_world_new(unsure);
+
+    (void)state;
+    assert_rc(LG_ERR_UNAVAILABLE, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities"));
+    assert_has(w->err.text,
+               "`lagoon versions cities` shows whether it happened: it is not known whether the "
+               "change was made, look before you ask again: ZooKeeper at zk:2181 has not answered");
+    lg_script_world_free(w);
+    w = lg_script_world_new(refused);
+    assert_rc(LG_ERR_UNAVAILABLE, RUN(w, LG_OUTPUT_TABLE, "rollback", "cities"));
+    assert_null(strstr(w->err.text, "not known"));
+    lg_script_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +494,7 @@ int main(void)
         cmocka_unit_test(pushes_are_listed_of_one_store_or_all),
         cmocka_unit_test(a_store_is_made_from_its_schema_files),
         cmocka_unit_test(errors_are_passed_on_with_their_code),
+        cmocka_unit_test(a_switch_of_which_nobody_knows_says_how_to_see_whether_it_happened),
         cmocka_unit_test(output_formats_are_known_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

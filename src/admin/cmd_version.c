@@ -97,6 +97,8 @@ static enum lg_rc switch_version(struct lg_admin *a, const struct lg_command *c,
     if (c->flags[LG_FLAG_WAIT] != NULL && c->flags[LG_FLAG_NO_WAIT] != NULL)
         return lg_error_set(err, LG_ERR_INVALID, "--wait and --no-wait exclude each other");
     rc = lg_admin_call(a, route, call, err);
+    if (rc != LG_OK && call->may_be_made)
+        return lg_error_wrap(err, "`lagoon versions %s` shows whether it happened", store);
     if (rc == LG_OK)
         after = lg_json_get_int(call->answer, "version", 0);
     if (rc == LG_OK)

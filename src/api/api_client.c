@@ -114,6 +114,7 @@ void lg_api_call_done(struct lg_api_call *call)
     call->answer = call->held = NULL;
     call->age_reason = NULL;
     call->age_ms = 0;
+    call->may_be_made = false;
     call->term = 0;
     call->rc = LG_OK;
     call->err = (struct lg_error){0};
@@ -148,6 +149,7 @@ static enum lg_rc code_of(const struct lg_json *answer, int status)
 struct told { /* What an answer says besides. */
     int64_t term;
     int64_t silent_ms; /* how long the metadata cannot be reached; -1: they can */
+    bool is_uncertain; /* the change may have been made */
 };
 
 static enum lg_rc read_answer(int status, struct lg_slice body, struct lg_json **out,
@@ -163,6 +165,7 @@ static enum lg_rc read_answer(int status, struct lg_slice body, struct lg_json *
                             "the controller answered %d without JSON: %.*s", status,
                             (int)LG_MIN(body.size, (size_t)200), (const char *)body.data);
     told->term = lg_json_get_int(json, "lagoonTerm", 0);
+    told->is_uncertain = lg_json_get_bool(json, "lagoonUncertain", false);
     metadata = lg_json_get(json, "lagoonMetadata");
     if (lg_json_type(metadata) == LG_JSON_OBJECT && !lg_json_get_bool(metadata, "reachable", true))
         told->silent_ms = LG_MAX(lg_json_get_int(metadata, "silentMs", 0), (int64_t)0);
@@ -212,12 +215,17 @@ static void ask_another_later(struct lg_api_call *call)
 
 static void remember(struct lg_api_call *call, const char *reason)
 {
+    uint32_t bit = UINT32_C(1) << call->asked;
+
+    call->sent_away =
+        call->rc == LG_ERR_MISDIRECTED ? call->sent_away | bit : call->sent_away & ~bit;
     lg_free(call->said[call->asked]);
     call->said[call->asked] = lg_strdup(reason);
 }
 
 /* "http://c1:5555: connection refused; ..." of all but one (LG_API_CONTROLLERS_MAX: of all);
- * `reason` is its, and not told twice. */
+ * `reason` is its, and not told twice. Who only says that another one leads explains nothing, but
+ * why there is no answer when all say so. */
 static void append_said(const struct lg_api_call *call, size_t but, const char *reason,
                         struct lg_buf *out)
 {
@@ -228,7 +236,8 @@ static void append_said(const struct lg_api_call *call, size_t but, const char *
             lg_strf("%s:%u", client->controllers[i].host, client->controllers[i].port);
         const char *said = call->said[i];
 
-        if (i == but || said == NULL)
+        if (i == but || said == NULL ||
+            (call->rc != LG_ERR_MISDIRECTED && (call->sent_away & (UINT32_C(1) << i)) != 0))
             continue;
         said = strcmp(said, reason) == 0 ? "the same" : said;
         lg_buf_append_str(out, out->size == 0 ? "" : "; ");
@@ -337,7 +346,8 @@ static void tell_nobody(struct lg_api_call *call)
 }
 
 /* The end. "Ask that one" helps nobody once that one has said why it cannot; nor does it that the
- * last of several questions was cut off, or that another one is not there. */
+ * last of several questions was cut off, or that another one is not there; and who is named may be
+ * the one that did not answer in time. */
 static void finish(struct lg_api_call *call)
 {
     bool unreachable = call->http.rc == LG_ERR_UNAVAILABLE || call->http.rc == LG_ERR_TIMEOUT;
@@ -349,6 +359,10 @@ static void finish(struct lg_api_call *call)
         call->err = call->leader_said;
         call->rc = call->err.rc;
         tell_others(call, call->leader_said_by);
+    } else if (call->rc == LG_ERR_MISDIRECTED && call->timed_out.rc != LG_OK) {
+        call->err = call->timed_out;
+        call->rc = call->err.rc;
+        tell_others(call, call->timed_out_by);
     } else if (unreachable && call->client->named > 1) {
         tell_nobody(call);
     } else {
@@ -433,6 +447,13 @@ static void answered(struct lg_http_call *http)
         call->leader_said = call->err;
         call->leader_said_by = call->asked;
     }
+    if (http->rc == LG_ERR_TIMEOUT) {
+        call->timed_out = call->err;
+        call->timed_out_by = call->asked;
+    }
+    if (lg_api_method(call->route) == LG_HTTP_POST &&
+        (http->rc == LG_ERR_TIMEOUT || told.is_uncertain))
+        call->may_be_made = true;
     call->term = told.term;
     if (is_cut_off(call, told.silent_ms) || is_outdated(call))
         return;
@@ -506,8 +527,9 @@ void lg_api_call_submit(struct lg_api_client *client, struct lg_api_call *call)
     call->client = client;
     call->hops = 0;
     call->timeouts = 0;
-    call->leader_said = call->cut_off = (struct lg_error){0};
-    call->tried = 0;
+    call->leader_said = call->cut_off = call->timed_out = (struct lg_error){0};
+    call->tried = call->sent_away = 0;
+    call->may_be_made = false;
     call->age_ms = -1;
     call->asks_who_leads = false;
     forget_said(call);

@@ -42,6 +42,9 @@ struct lg_api_call {
      * answer; -1 and NULL: it is of now. */
     int64_t age_ms;
     const char *age_reason;
+    /* A change that failed may have been made all the same: somebody who was asked for it did not
+     * answer in time, or does not know. */
+    bool may_be_made;
 
     /* api_client.c only. */
     struct lg_api_client *client;
@@ -53,7 +56,9 @@ struct lg_api_call {
     uint32_t tried;              /* controllers that were asked since the last pause, a bit each */
     struct lg_json *held;        /* an answer from memory; owned */
     struct lg_error cut_off;     /* why nobody can do it; LG_OK: nobody said so */
-    size_t leader_said_by, cut_off_by; /* indexes of the controllers */
+    struct lg_error timed_out;   /* of the last one that did not answer; LG_OK: all did */
+    size_t leader_said_by, cut_off_by, timed_out_by; /* indexes of the controllers */
+    uint32_t sent_away; /* controllers that said that another one leads, a bit each */
     char
         *said[LG_API_CONTROLLERS_MAX]; /* the last reason of each not to do it; NULL: none; owned */
     unsigned hops;                     /* since the last pause */

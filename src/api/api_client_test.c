@@ -498,8 +498,46 @@ static void what_the_named_leader_said_is_told_in_the_end(void **state)
         assert_ok(lg_http_server_start(&o, &p.other, &err));
         ask(&p.r, LG_API_job, ms * LG_MS);
         assert_rc(LG_ERR_UNAVAILABLE, p.r.call.rc);
-        assert_string_equal(p.r.call.err.text,
-                            "no metadata (also asked: http://world:5555: not me)");
+        assert_string_equal(p.r.call.err.text, "no metadata");
+        pair_down(&p);
+    }
+}
+
+static void silent_leader(void *ctx, struct lg_http_request *rq)
+{
+    struct pair *p = ctx;
+
+    assert_true(p->held_count < LG_ARRAY_SIZE(p->held));
+    p->held[p->held_count++] = rq;
+}
+
+/* The leader works on it for too long, and the others send everybody to it. */
+static void a_leader_that_does_not_answer_in_time_is_told_and_not_who_sends_to_it(void **state)
+{
+    (void)state;
+    for (uint64_t ms = 6000; ms < 20000; ms += 1700) {
+        struct pair p = {0};
+        struct lg_error err = {0};
+        struct lg_http_server_options o = {.port = 5555, .ctx = &p, .host = "world"};
+
+        rig_up(&p.r, NULL, 0);
+        lg_api_client_free(p.r.api);
+        assert_ok(lg_api_client_new(p.r.http, p.r.lane, "http://world:5556,http://world:5555",
+                                    &p.r.api, &err));
+        o.transport = lg_net_sim_transport(p.r.net);
+        o.lane = p.r.lane;
+        o.handler = confused_first;
+        assert_ok(lg_http_server_start(&o, &p.r.server, &err));
+        o.port = 5556;
+        o.handler = silent_leader;
+        assert_ok(lg_http_server_start(&o, &p.other, &err));
+        ask(&p.r, LG_API_update_store, ms * LG_MS);
+        assert_rc(LG_ERR_TIMEOUT, p.r.call.rc);
+        assert_non_null(strstr(p.r.call.err.text, "world:5556"));
+        assert_non_null(strstr(p.r.call.err.text, "did not answer"));
+        assert_null(strstr(p.r.call.err.text, "not me"));
+        assert_true(p.r.call.may_be_made);
+        assert_true(p.held_count > 1); /* The call went back to it. */
         pair_down(&p);
     }
 }
@@ -746,6 +784,32 @@ static void a_controller_that_is_away_does_not_hide_what_another_one_said(void *
     }
 }
 
+#define UNSURE                                                                                     \
+    "{\"error\":\"nobody knows\",\"lagoonCode\":\"ERR_UNAVAILABLE\",\"lagoonUncertain\":true,"     \
+    "\"lagoonMetadata\":{\"reachable\":false,\"silentMs\":5000}}"
+
+/* The last refusal is certain; that the first attempt came to nothing is not. */
+static void a_change_of_which_nobody_knows_is_told_as_such(void **state)
+{
+    static const struct step unsure[] = {{503, UNSURE}, {503, REFUSAL(5000)}};
+    static const struct step refused[] = {{503, REFUSAL(5000)}};
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct rig r;
+
+        rig_up(&r, i % 2 == 0 ? unsure : refused, i % 2 == 0 ? 2 : 1);
+        serve(&r);
+        r.call.impatient = i >= 2;
+        (void)ask(&r, LG_API_update_store, 2 * LG_SEC);
+        assert_rc(LG_ERR_UNAVAILABLE, r.call.rc);
+        assert_int_equal(r.call.may_be_made, i % 2 == 0);
+        lg_api_call_done(&r.call);
+        assert_false(r.call.may_be_made);
+        rig_down(&r);
+    }
+}
+
 static void go_away(void *ctx)
 {
     struct rig *r = ctx;
@@ -841,6 +905,8 @@ int main(void)
         cmocka_unit_test(a_controller_that_is_away_is_passed_over),
         cmocka_unit_test(controllers_that_name_each_other_are_not_asked_without_end),
         cmocka_unit_test(what_the_named_leader_said_is_told_in_the_end),
+        cmocka_unit_test(a_leader_that_does_not_answer_in_time_is_told_and_not_who_sends_to_it),
+        cmocka_unit_test(a_change_of_which_nobody_knows_is_told_as_such),
         cmocka_unit_test(a_leader_of_an_older_term_is_asked_again),
         cmocka_unit_test(
             an_impatient_change_without_metadata_ends_at_once_and_a_patient_one_goes_on),

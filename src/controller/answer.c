@@ -75,8 +75,8 @@ static const char *exception_type(const char *error_type)
     return error_type;
 }
 
-void lg_answer_error(const struct lg_controller *c, struct lg_http_request *rq, int status,
-                     const struct lg_error *err)
+static struct lg_json *error_json(const struct lg_controller *c, struct lg_http_request *rq,
+                                  const struct lg_error *err)
 {
     struct lg_json *json = lg_answer_base(c, lg_front_param(rq, "store_name"));
     struct lg_json *text = lg_json_new_string(lg_slice_str(err->text));
@@ -89,6 +89,23 @@ void lg_answer_error(const struct lg_controller *c, struct lg_http_request *rq, 
     lg_json_set_str(json, "exceptionType", exception_type(lg_rc_venice(err->rc)));
     lg_json_set_str(json, "lagoonCode", lg_rc_name(err->rc)); /* Ours. */
     lg_json_set_bool(json, "lagoonRetriable", lg_rc_retry(err->rc) != LG_RETRY_NEVER);
+    return json;
+}
+
+void lg_answer_error(const struct lg_controller *c, struct lg_http_request *rq, int status,
+                     const struct lg_error *err)
+{
+    struct lg_json *json = error_json(c, rq, err);
+
     /* Venice's controller answers 404 to a POST too: the column for GET. */
     respond(rq, status != 0 ? status : lg_rc_http(err->rc, /* is_post= */ false), json);
+}
+
+void lg_answer_uncertain(const struct lg_controller *c, struct lg_http_request *rq,
+                         const struct lg_error *err)
+{
+    struct lg_json *json = error_json(c, rq, err);
+
+    lg_json_set_bool(json, "lagoonUncertain", true);
+    respond(rq, lg_rc_http(err->rc, /* is_post= */ false), json);
 }

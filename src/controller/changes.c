@@ -77,7 +77,10 @@ static void respond(struct lg_change *ch, enum lg_rc rc, const struct lg_error *
     }
     told = *err;
     told.rc = rc;
-    lg_answer_error(ch->c, LG_TAKE(ch->rq), 0, &told);
+    if (ch->is_uncertain)
+        lg_answer_uncertain(ch->c, LG_TAKE(ch->rq), &told);
+    else
+        lg_answer_error(ch->c, LG_TAKE(ch->rq), 0, &told);
 }
 
 bool lg_change_submit(struct lg_change *ch)
@@ -152,6 +155,7 @@ void lg_changes_cut_off(struct lg_controller *c, const struct lg_error *why)
         return;
     running = LG_CONTAINER_OF(c->changes.next, struct lg_change, link);
     (void)lg_error_wrap(&err, "it is not known whether the change was made");
+    running->is_uncertain = true;
     if (running->rq != NULL)
         respond(running, err.rc, &err);
 }
@@ -341,11 +345,13 @@ static void end_unwritten(struct lg_change *ch, const struct lg_meta_op *op)
                           "this controller does not lead cluster '%s' any more, nothing was "
                           "changed; ask again",
                           c->cluster);
-    else if (rc == LG_ERR_UNAVAILABLE)
+    else if (rc == LG_ERR_UNAVAILABLE) {
         (void)lg_error_wrap(&err, "it is not known whether the change was made; ask again");
-    else if (rc == LG_ERR_CONFLICT)
+        ch->is_uncertain = true;
+    } else if (rc == LG_ERR_CONFLICT) {
         (void)lg_error_wrap(&err, "nothing was changed, as somebody else has written into the "
                                   "metadata, which are read anew; ask again");
+    }
     lg_ctl_load(c);
     lg_change_end(ch, rc, &err);
 }

@@ -117,8 +117,9 @@ struct lg_change {
     enum lg_push_type push_type;
     LG_VEC(struct lg_setting_choice) choices;
     enum lg_compat_mode compat_mode;
-    bool dry_run;    /* only tells what it would change */
-    bool is_enabled; /* a store may be deleted though reads or writes are enabled */
+    bool dry_run;      /* only tells what it would change */
+    bool is_enabled;   /* a store may be deleted though reads or writes are enabled */
+    bool is_uncertain; /* it is not known whether it was made */
     int64_t deleted_ms;
     int64_t clock_ms;
 
@@ -237,6 +238,9 @@ void lg_answer_json(struct lg_http_request *rq, struct lg_json *take_json);
 /* Answers an error: base fields, and ours: lagoonCode. `status` 0: the code's. */
 void lg_answer_error(const struct lg_controller *c, struct lg_http_request *rq, int status,
                      const struct lg_error *err);
+/* Answers that it is not known whether a change was made: an error with lagoonUncertain. */
+void lg_answer_uncertain(const struct lg_controller *c, struct lg_http_request *rq,
+                         const struct lg_error *err);
 
 /* --- front.c ---------------------------------------------------------------------------------- */
 
@@ -275,7 +279,8 @@ void lg_change_fail_push(struct lg_controller *c, struct lg_ctl_topic *topic);
 void lg_change_stop_push(struct lg_controller *c, struct lg_ctl_topic *topic,
                          enum lg_version_status to, const char *reason);
 /* The newest push of the store (and of this id, unless NULL) that somebody asks for and waits, and
- * of which there is no version yet. NULL: there is none. */
+ * of which there is no version yet. NULL: there is none. Who names the id is told also when who
+ * asked for it has gone away. */
 const struct lg_change *lg_change_asked_push(const struct lg_controller *c,
                                              const struct lg_store *store, const char *push_job_id);
 /* Retires what may go of a store, if its current version is still `current`. */

@@ -22,7 +22,8 @@ input_of(const struct lg_controller *c, const struct lg_store *store, const stru
     };
 }
 
-static struct lg_json *asked_json(const struct lg_store *store, const struct lg_change *ch)
+static struct lg_json *asked_json(const struct lg_controller *c, const struct lg_store *store,
+                                  const struct lg_change *ch)
 {
     const struct lg_ctl_topic *t = ch->topics.size > 0 ? ch->topics.data[0] : NULL;
 
@@ -31,6 +32,7 @@ static struct lg_json *asked_json(const struct lg_store *store, const struct lg_
         .push_job_id = ch->text,
         .pusher = t != NULL ? t->pusher : ch->pusher, /* It has moved there. */
         .topic = ch->topic_name,
+        .log = lg_answer_bootstrap_servers(c),
         .version = ch->version,
         .partitions = (uint32_t)store->partition_count,
         .asked_ms = ch->asked_ms,
@@ -109,7 +111,7 @@ void lg_handle_push_status(struct lg_controller *c, struct lg_http_request *rq)
     }
     json = lg_answer_base(c, entry->store->name);
     if (asked != NULL) {
-        lg_json_set(json, "push", asked_json(entry->store, asked));
+        lg_json_set(json, "push", asked_json(c, entry->store, asked));
     } else if (v != NULL) {
         struct lg_push_report_input in = input_of(c, entry->store, v);
 
@@ -195,7 +197,7 @@ void lg_handle_list_pushes(struct lg_controller *c, struct lg_http_request *rq)
         if (r->v != NULL)
             in = input_of(c, r->store, r->v);
         lg_json_push(list, r->v != NULL       ? lg_push_report(&in, /* partitions= */ false)
-                           : r->asked != NULL ? asked_json(r->store, r->asked)
+                           : r->asked != NULL ? asked_json(c, r->store, r->asked)
                                               : lg_push_report_past(r->store, r->past));
     }
     LG_VEC_DONE(&rows.list);

@@ -278,10 +278,10 @@ static void a_push_that_is_asked_for_is_told_before_it_has_a_version(void **stat
     lg_cw_free(w);
 }
 
-static void a_push_whose_pusher_went_away_is_not_told_any_more(void **state)
+static void a_push_whose_pusher_went_away_is_told_only_to_who_names_it(void **state)
 {
     struct lg_cw *w = lg_cw_start(7);
-    struct asking who;
+    struct asking who, again;
     const struct lg_json *push;
 
     (void)state;
@@ -296,9 +296,19 @@ static void a_push_whose_pusher_went_away_is_not_told_any_more(void **state)
     lg_sim_run_us(w->sim, LG_SEC); /* The controller hears of it. */
     push = status(w, "");
     assert_string_equal(lg_json_get_str(push, "pushJobId", ""), "p1");
-    assert_int_equal(lg_cw_get(w, "/v1/push_status?store_name=cities&push_job_id=p2"), 404);
+    /* It asks once more what became of it: the controller still waits for the log. */
+    push = status(w, "&push_job_id=p2");
+    assert_string_equal(lg_json_get_str(push, "state", ""), "asked");
+    expect_text(push, "waitingFor", "the log to make its topic cities_v2");
+    assert_non_null(lg_json_get_str(push, "log", NULL));
+    /* Of all its requests nothing is left. */
+    ask_for(w, &again, "p2", 2 * LG_SEC);
+    assert_true(lg_sim_run_until(w->sim, is_answered, &again, 10 * LG_SEC));
+    lg_http_call_done(&again.call);
+    lg_sim_run_us(w->sim, LG_SEC);
     lg_cw_log_goes_on(w);
     lg_sim_run_us(w->sim, LG_SEC);
+    assert_int_equal(lg_cw_get(w, "/v1/push_status?store_name=cities&push_job_id=p2"), 404);
     lg_cw_free(w);
 }
 
@@ -311,7 +321,7 @@ int main(void)
         cmocka_unit_test(a_missing_server_and_a_pending_swap_are_waited_for_by_name),
         cmocka_unit_test(pushes_are_listed_the_newest_first_also_when_their_version_is_gone),
         cmocka_unit_test(a_push_that_is_asked_for_is_told_before_it_has_a_version),
-        cmocka_unit_test(a_push_whose_pusher_went_away_is_not_told_any_more),
+        cmocka_unit_test(a_push_whose_pusher_went_away_is_told_only_to_who_names_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,9 +91,14 @@ static bool is_asked_again(const struct lg_change *ch)
 
 /* Whoever asked went away while the log kept it waiting: a version that nobody knows of would only
  * stand in the way of the next push. The topic is made anew by whichever push gets the number. */
+static bool is_left_alone(const struct lg_change *ch)
+{
+    return ch->rq != NULL && ch->rq->peer_gone && !ch->empty;
+}
+
 static bool is_for_nobody(const struct lg_change *ch)
 {
-    return ch->rq != NULL && ch->rq->peer_gone && !ch->empty && !is_asked_again(ch);
+    return is_left_alone(ch) && !is_asked_again(ch);
 }
 
 static void topic_ready(struct lg_topic_writer *writer)
@@ -231,8 +236,14 @@ static void begin_push(struct lg_change *ch)
     };
     bool is_new = false;
     struct lg_error err;
-    enum lg_rc rc = lg_change_take_store(ch, ch->store_name, &err);
+    enum lg_rc rc;
 
+    if (is_left_alone(ch)) { /* If it asks again, that request waits, too. */
+        lg_change_end(ch, lg_error_set(&err, LG_ERR_CANCELLED, "who asked for the push went away"),
+                      &err);
+        return;
+    }
+    rc = lg_change_take_store(ch, ch->store_name, &err);
     if (rc == LG_OK)
         rc = lg_version_lifecycle_admit(ch->store, &push, &ch->version, &is_new, &ch->replaced,
                                         &err);
@@ -266,7 +277,8 @@ const struct lg_change *lg_change_asked_push(const struct lg_controller *c,
     {
         const struct lg_change *ch = LG_CONTAINER_OF(link, struct lg_change, link);
 
-        if (ch->begin == begin_push && ch->rq != NULL && (ch->empty || !ch->rq->peer_gone) &&
+        if (ch->begin == begin_push && ch->rq != NULL &&
+            (ch->empty || !ch->rq->peer_gone || push_job_id != NULL) &&
             strcmp(ch->store_name, store->name) == 0 &&
             (push_job_id == NULL || strcmp(ch->text, push_job_id) == 0) &&
             lg_store_version_of_push(store, ch->text) == NULL)

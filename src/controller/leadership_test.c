@@ -349,6 +349,7 @@ static void who_waits_for_a_change_when_the_metadata_go_away_is_told_soon(void *
     assert_int_equal(make_store(w, who, "cities"), 503);
     assert_true(lg_sim_now_us(w->sim) - begun_us < (GRACE_MS + 1000) * LG_MS);
     assert_non_null(strstr(text(w, "error"), "it is not known whether the change was made"));
+    assert_true(lg_json_get_bool(w->json, "lagoonUncertain", false));
     lg_clw_run_ms(w, TAKEOVER_MS);
     who = 1 - who;
     assert_true(leads(w, who));

@@ -270,6 +270,7 @@ struct lg_json *lg_push_report_asked(const struct lg_push_asked *asked)
     lg_json_set_bool(json, "running", true);
     set_text(json, "error", NULL);
     set_text(json, "waitingFor", waiting);
+    set_text(json, "log", asked->log);
     set_text(json, "pusher", asked->pusher);
     lg_json_set_int(json, "startedTime", asked->asked_ms);
     lg_json_set_int(json, "completedTime", 0);

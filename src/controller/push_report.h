@@ -24,6 +24,7 @@ struct lg_push_asked {
     const struct lg_store *store;
     const char *push_job_id, *pusher; /* the pusher may be NULL */
     const char *topic;                /* that is being made; NULL: its turn has not come */
+    const char *log;                  /* where that is made */
     int32_t version;                  /* that it will have; 0: not known yet */
     uint32_t partitions;
     int64_t asked_ms;

@@ -101,6 +101,7 @@ static void produce(struct lg_topic_writer *w, struct lg_topic_writer_slot *slot
         .topic = w->topic,
         .partition = partition,
         .blob = messages(w, partition),
+        .deadline_us = lg_lane_now_us(w->lane) + LG_TOPIC_WRITER_PRODUCE_MS * LG_MS,
         .done = produced,
     };
     w->in_flight++;

@@ -11,6 +11,9 @@
 #include "pubsub/pubsub.h"
 
 #define LG_TOPIC_WRITER_IN_FLIGHT 8u
+/* A log that does not take messages for so long is given up: other changes wait meanwhile, and who
+ * asked asks again. */
+#define LG_TOPIC_WRITER_PRODUCE_MS 10000u
 
 enum lg_topic_writer_kind {
     LG_TOPIC_WRITE_START, /* Deletes and makes the topic, then SOS and SOP. */

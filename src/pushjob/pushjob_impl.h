@@ -51,6 +51,7 @@ struct lg_pushjob {
     struct lg_pubsub *log;
     struct lg_spread *spread;
     bool spread_open;
+    struct lg_error held_up; /* why the controller could not do what is asked for; LG_OK: nothing */
 
     struct lg_serving_wait serving;
     bool serving_open;

@@ -15,6 +15,18 @@
 #include "server/server.h"
 #include "test/test.h"
 
+struct world;
+
+struct refused { /* an operation that the log is asked for while it is away */
+    struct lg_timer timer;
+    struct lg_pubsub_op *op;
+};
+
+struct away { /* The controller's log: the real one, unless that is away. */
+    struct lg_pubsub head, *inner;
+    struct world *world;
+};
+
 struct world {
     struct lg_sim *sim;
     struct lg_net_sim *net;
@@ -33,6 +45,10 @@ struct world {
     enum lg_push_phase act_at; /* the phase in which `act` is called, once */
     void (*act)(struct world *w);
     bool finished;
+    struct away away;
+    uint64_t away_until_us, refuses_after_us; /* how long the log is away, and lets others wait */
+    struct refused refused[32];
+    size_t refused_count;
     bool empty, defer_swap, no_wait; /* of the pushes to come */
 
     struct lg_http_client *client; /* Of an operator beside the push. */
@@ -44,6 +60,46 @@ static void log_request(void *ctx, struct lg_http_request *rq)
     if (!lg_log_front_handle(((struct world *)ctx)->front, rq))
         lg_http_respond_text(rq, 404, "no such path");
 }
+
+#define LOG_AWAY "no Kafka broker answers at k:9092; check kafka.bootstrap.servers"
+
+static void refuse(struct lg_timer *timer)
+{
+    struct refused *r = LG_CONTAINER_OF(timer, struct refused, timer);
+
+    r->op->rc = lg_error_set(&r->op->err, LG_ERR_UNAVAILABLE, LOG_AWAY);
+    r->op->done(r->op);
+}
+
+static void away_submit(struct lg_pubsub *ps, struct lg_pubsub_op *op)
+{
+    struct away *a = LG_CONTAINER_OF(ps, struct away, head);
+    struct world *w = a->world;
+    struct refused *r;
+
+    if (lg_sim_now_us(w->sim) >= w->away_until_us) {
+        lg_pubsub_submit(a->inner, op);
+        return;
+    }
+    assert_true(w->refused_count < LG_ARRAY_SIZE(w->refused));
+    r = &w->refused[w->refused_count++];
+    r->op = op;
+    lg_timer_start(op->lane, &r->timer, w->refuses_after_us, refuse);
+}
+
+static void away_cancel(struct lg_pubsub *ps, struct lg_pubsub_op *op)
+{
+    lg_pubsub_cancel(LG_CONTAINER_OF(ps, struct away, head)->inner, op);
+}
+
+static int away_compare(struct lg_pubsub *ps, const struct lg_position *a,
+                        const struct lg_position *b)
+{
+    return lg_pubsub_compare(LG_CONTAINER_OF(ps, struct away, head)->inner, a, b);
+}
+
+static const struct lg_pubsub_ops away_ops = {
+    .name = "away", .submit = away_submit, .cancel = away_cancel, .compare = away_compare};
 
 static void node_main(void *ctx)
 {
@@ -79,6 +135,8 @@ static void node_main(void *ctx)
     assert_ok(lg_seglog_open(&log, &seglog, &err));
     controller.pubsub = server.pubsub = lg_seglog_pubsub(seglog);
     w->front = lg_log_front_new(controller.pubsub, lane);
+    w->away = (struct away){{&away_ops, controller.pubsub->url}, controller.pubsub, w};
+    controller.pubsub = &w->away.head;
     controller.metastore = lg_metafile_session_new(metafile);
     server.metastore = lg_metafile_session_new(metafile);
     server.driver = lg_memkv_new(w->disk, "engines");
@@ -502,6 +560,72 @@ static void an_answer_that_never_came_is_no_version_left_behind(void **state)
     world_free(w);
 }
 
+/* --- A log that is away. ------------------------------------------------------------------------
+ */
+
+static void lose_log(struct world *w)
+{
+    w->away_until_us = lg_sim_now_us(w->sim) + 50 * LG_SEC;
+}
+
+static void a_push_waits_for_a_log_that_is_away_and_goes_on(void **state)
+{
+    static const enum lg_push_phase phases[] = {LG_PUSH_REQUESTING, LG_PUSH_ENDING};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(phases); i++) {
+        struct world *w = world_new(false);
+        LG_SCOPED(lg_buf) file = {0};
+
+        write_file(&file, 50, false);
+        w->refuses_after_us = 10 * LG_SEC;
+        w->act_at = phases[i];
+        w->act = lose_log;
+        if (push(w, "p1", lg_buf_slice(&file), 300000) != LG_OK)
+            fail_msg("%s: %s", lg_push_phase_name(phases[i]), w->outcome.err.text);
+        assert_true(w->refused_count > 2);
+        assert_int_equal(w->outcome.version, 1);
+        world_free(w);
+    }
+}
+
+/* However its time is divided among questions: never that the last one of them was cut off. */
+static void a_push_whose_time_ends_while_the_log_is_away_says_so(void **state)
+{
+    (void)state;
+    for (uint64_t ms = 16000; ms < 45000; ms += 3700) {
+        struct world *w = world_new(false);
+        LG_SCOPED(lg_buf) file = {0};
+
+        write_file(&file, 50, false);
+        w->refuses_after_us = 10 * LG_SEC;
+        w->act_at = LG_PUSH_REQUESTING;
+        w->act = lose_log;
+        assert_rc(LG_ERR_UNAVAILABLE, push(w, "p1", lg_buf_slice(&file), ms));
+        if (strstr(w->outcome.err.text, LOG_AWAY) == NULL)
+            fail_msg("%llu ms: %s", (unsigned long long)ms, w->outcome.err.text);
+        world_free(w);
+    }
+}
+
+static void a_push_with_too_little_time_to_be_told_learns_what_is_waited_for(void **state)
+{
+    struct world *w = world_new(false);
+    LG_SCOPED(lg_buf) file = {0};
+
+    (void)state;
+    write_file(&file, 50, false);
+    w->refuses_after_us = 600 * LG_SEC;
+    w->act_at = LG_PUSH_REQUESTING;
+    w->act = lose_log;
+    assert_rc(LG_ERR_TIMEOUT, push(w, "p1", lg_buf_slice(&file), 8000));
+    if (strstr(w->outcome.err.text,
+               ": the controller waits for the log to make its topic cities_v1; see whether the "
+               "log at lagoon+http://all:5555 answers") == NULL)
+        fail_msg("%s", w->outcome.err.text);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,6 +642,9 @@ int main(void)
         cmocka_unit_test(a_lost_answer_is_asked_for_again_under_the_same_id),
         cmocka_unit_test(a_push_that_gives_up_asking_drops_what_it_may_have_begun),
         cmocka_unit_test(an_answer_that_never_came_is_no_version_left_behind),
+        cmocka_unit_test(a_push_waits_for_a_log_that_is_away_and_goes_on),
+        cmocka_unit_test(a_push_whose_time_ends_while_the_log_is_away_says_so),
+        cmocka_unit_test(a_push_with_too_little_time_to_be_told_learns_what_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,6 @@
 static void step_wait(struct lg_pushjob *job);
 static void step_write(struct lg_pushjob *job);
 static void request(struct lg_pushjob *job);
-static bool request_again(struct lg_pushjob *job, const struct lg_api_call *call);
 
 /* --- The version. ------------------------------------------------------------------------------
  */
@@ -89,9 +88,37 @@ static bool wait_and(struct lg_pushjob *job, const struct lg_error *why,
 {
     if (job->cancelled || lg_lane_now_us(job->o.lane) + ASK_AGAIN_US >= job->deadline_us)
         return false;
+    if (why->rc != LG_ERR_TIMEOUT)
+        job->held_up = *why;
     wait_for_log(job, why);
     lg_timer_start(job->o.lane, &job->poll_timer, ASK_AGAIN_US, due);
     return true;
+}
+
+/* Was it perhaps done, though no answer came? Or not, because the log or the metadata are away? */
+static bool is_uncertain(enum lg_rc rc)
+{
+    return rc == LG_ERR_TIMEOUT || rc == LG_ERR_UNAVAILABLE || rc == LG_ERR_BUSY ||
+           rc == LG_ERR_CANCELLED;
+}
+
+/* What is to be asked for again while there is time: an answer that was lost, a controller whose
+ * log or metadata are away. Both questions may be asked twice: the push id gives the same version,
+ * and an end that was written is not written again. At the end of the time the reason that was told
+ * last says more than that the last question was cut off. */
+static bool waits(struct lg_pushjob *job, struct lg_api_call *call, void (*due)(struct lg_timer *))
+{
+    if (call->rc == LG_ERR_NO_SPACE || is_uncertain(call->rc)) {
+        if (wait_and(job, &call->err, due))
+            return true;
+        if (call->rc == LG_ERR_TIMEOUT && job->held_up.rc != LG_OK && !job->cancelled) {
+            call->err = job->held_up;
+            call->rc = call->err.rc;
+        }
+    } else {
+        job->held_up = (struct lg_error){0};
+    }
+    return false;
 }
 
 /* The number of rows per partition, which each server compares with what it took in. */
@@ -116,16 +143,17 @@ static void request_end(struct lg_pushjob *job)
 
 static void end_due(struct lg_timer *timer)
 {
-    request_end(LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer));
+    struct lg_pushjob *job = LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer);
+
+    if (!lg_pushjob_went_wrong(job, NULL))
+        request_end(job);
 }
 
 static void end_requested(struct lg_api_call *call)
 {
     struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
 
-    if (call->rc == LG_ERR_NO_SPACE && wait_and(job, &call->err, end_due))
-        return;
-    if (lg_pushjob_went_wrong(job, call))
+    if (waits(job, call, end_due) || lg_pushjob_went_wrong(job, call))
         return;
     loading(job);
 }
@@ -208,7 +236,10 @@ static bool is_settled(struct lg_pushjob *job, const struct lg_json *ours)
 
 static void request_due(struct lg_timer *timer)
 {
-    request(LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer));
+    struct lg_pushjob *job = LG_CONTAINER_OF(timer, struct lg_pushjob, poll_timer);
+
+    if (!lg_pushjob_went_wrong(job, NULL))
+        request(job);
 }
 
 static void version_given(struct lg_api_call *call)
@@ -217,9 +248,7 @@ static void version_given(struct lg_api_call *call)
     const char *topic, *url;
     struct lg_error err = {0};
 
-    if (call->rc == LG_ERR_NO_SPACE && wait_and(job, &call->err, request_due))
-        return;
-    if (request_again(job, call) || (call->rc != LG_OK && lg_pushjob_went_wrong(job, call)))
+    if (waits(job, call, request_due) || (call->rc != LG_OK && lg_pushjob_went_wrong(job, call)))
         return;
     job->outcome.version = (int32_t)lg_json_get_int(call->answer, "version", 0);
     topic = lg_json_get_str(call->answer, "kafkaTopic", "");
@@ -278,24 +307,6 @@ static void request(struct lg_pushjob *job)
     lg_pushjob_ask(job, LG_API_request_topic, version_given);
 }
 
-/* Was it perhaps done, though no answer came? */
-static bool is_uncertain(enum lg_rc rc)
-{
-    return rc == LG_ERR_TIMEOUT || rc == LG_ERR_UNAVAILABLE || rc == LG_ERR_BUSY ||
-           rc == LG_ERR_CANCELLED;
-}
-
-/* An answer that was lost is asked for again: the push id gives the same version. */
-static bool request_again(struct lg_pushjob *job, const struct lg_api_call *call)
-{
-    if (!is_uncertain(call->rc) || job->cancelled ||
-        lg_lane_now_us(job->o.lane) >= job->deadline_us)
-        return false;
-    wait_for_log(job, &call->err);
-    request(job);
-    return true;
-}
-
 void lg_pushjob_request(struct lg_pushjob *job)
 {
     lg_pushjob_enter(job, LG_PUSH_REQUESTING);
@@ -326,11 +337,42 @@ static void kill_version(struct lg_pushjob *job)
     lg_pushjob_ask(job, LG_API_kill_offline_push_job, killed);
 }
 
+/* Its version is still being made: for nobody any more, so that none will be left. */
+static bool is_asked(const struct lg_json *answer)
+{
+    return strcmp(lg_json_get_str(lg_json_get(answer, "push"), "state", ""), "asked") == 0;
+}
+
+/* No answer came in the time of the push; the controller that is asked what became of it may know
+ * why. */
+static void explain_timeout(struct lg_pushjob *job, const struct lg_api_call *call)
+{
+    const struct lg_json *push = lg_json_get(call->answer, "push");
+    struct lg_error before = job->outcome.err;
+    const char *why = NULL;
+
+    if (before.rc != LG_ERR_TIMEOUT)
+        return;
+    if (call->rc == LG_ERR_UNAVAILABLE)
+        why = call->err.text;
+    else if (call->rc == LG_OK && call->age_ms >= 0)
+        why = call->age_reason;
+    if (why != NULL)
+        (void)lg_error_set(&job->outcome.err, before.rc, "%s: %s", before.text, why);
+    else if (call->rc == LG_OK && is_asked(call->answer))
+        (void)lg_error_set(&job->outcome.err, before.rc,
+                           "%s: the controller waits for %s; see whether the log%s%s answers",
+                           before.text, lg_json_get_str(push, "waitingFor", "its turn"),
+                           lg_json_get_str(push, "log", NULL) == NULL ? "" : " at ",
+                           lg_json_get_str(push, "log", ""));
+}
+
 static void version_found(struct lg_api_call *call)
 {
     struct lg_pushjob *job = LG_CONTAINER_OF(call, struct lg_pushjob, call);
 
-    if (call->rc == LG_OK)
+    explain_timeout(job, call);
+    if (call->rc == LG_OK && (job->o.empty || !is_asked(call->answer)))
         job->outcome.version =
             (int32_t)lg_json_get_int(lg_json_get(call->answer, "push"), "version", 0);
     if (job->outcome.version == 0)
