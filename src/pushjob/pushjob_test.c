@@ -620,7 +620,7 @@ static void a_push_with_too_little_time_to_be_told_learns_what_is_waited_for(voi
     w->act = lose_log;
     assert_rc(LG_ERR_TIMEOUT, push(w, "p1", lg_buf_slice(&file), 8000));
     if (strstr(w->outcome.err.text,
-               ": the controller waits for the log to make its topic cities_v1; see whether the "
+               ": it waits for the log to make its topic cities_v1; see whether the "
                "log at lagoon+http://all:5555 answers") == NULL)
         fail_msg("%s", w->outcome.err.text);
     world_free(w);

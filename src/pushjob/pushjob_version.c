@@ -361,8 +361,8 @@ static void explain_timeout(struct lg_pushjob *job, const struct lg_api_call *ca
         (void)lg_error_set(&job->outcome.err, before.rc, "%s: %s", before.text, why);
     else if (call->rc == LG_OK && is_asked(call->answer))
         (void)lg_error_set(&job->outcome.err, before.rc,
-                           "%s: the controller waits for %s; see whether the log%s%s answers",
-                           before.text, lg_json_get_str(push, "waitingFor", "its turn"),
+                           "%s: it waits for %s; see whether the log%s%s answers", before.text,
+                           lg_json_get_str(push, "waitingFor", "its turn"),
                            lg_json_get_str(push, "log", NULL) == NULL ? "" : " at ",
                            lg_json_get_str(push, "log", ""));
 }

@@ -39,9 +39,8 @@ struct lg_kafka;
 #define LG_KAFKA_PREFETCH_KBYTES_DEFAULT 1024u      /* per cursor, on top of one fetch of as much */
 #define LG_KAFKA_CURSORS_MAX 8192u
 #define LG_KAFKA_CURSOR_IDLE_US (30 * LG_SEC)
-#define LG_KAFKA_SILENT_US_MAX                                                                     \
-    (10 * LG_SEC)                 /* CREATE, DELETE, DESCRIBE, CONFIGURE give up then              \
-                                   */
+/* CREATE, DELETE, DESCRIBE and CONFIGURE give up when no broker has answered for so long. */
+#define LG_KAFKA_SILENT_US_MAX (5 * LG_SEC)
 #define LG_KAFKA_CONSUMERS_MAX 8u /* clients, and so cursors that one partition can have */
 
 struct lg_kafka_setting {
