@@ -71,13 +71,10 @@ static void first_contact_error(rd_kafka_t *rk, int code, const char *reason, vo
     bool is_end = strstr(reason, "unexpected eof") != NULL ||
                   strstr(reason, "security.protocol") != NULL ||
                   strstr(reason, "PLAINTEXT broker") != NULL;
-
     bool is_gone =
         strncmp(reason, "Connect to ", 11) == 0 || strstr(reason, ": Connect to ") != NULL;
 
     client_error(rk, code, reason, opaque);
-    if (is_end && strstr(reason, "in state UP") != NULL)
-        return; /* It had let us in: it went down. */
     if (is_end)
         code = RD_KAFKA_RESP_ERR__TRANSPORT;
     else if (wants_certificate(reason))
@@ -89,6 +86,8 @@ static void first_contact_error(rd_kafka_t *rk, int code, const char *reason, vo
     (void)pthread_mutex_lock(&k->lock);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR && k->turned != RD_KAFKA_RESP_ERR__TRANSPORT)
         code = k->turned; /* What was proved stays. */
+    else if (is_end && k->met && strstr(reason, "in state UP") != NULL)
+        code = k->turned; /* It had let us in: it went down. */
     else
         (void)snprintf(k->turned_text, sizeof k->turned_text, "%s", reason);
     k->turned = (rd_kafka_resp_err_t)code;
