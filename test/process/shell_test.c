@@ -289,7 +289,7 @@ static void every_key_that_a_page_names_exists(void **state)
     static const char foreign[] =
         "auto.create.topics.enable cleanup.policy client.id compression.type jute.maxbuffer "
         "max.message.bytes message.timestamp.type min.compaction.lag.ms min.insync.replicas "
-        "retention.ms sasl.password ssl.key.password";
+        "retention.ms sasl.password ssl.client.auth ssl.key.password";
     LG_AUTO_STR char *script = lg_strf(
         "named() { grep -ohE '`[a-z]+([.][a-z_0-9-]+)+( ?= ?[^`]*)?`' docs/operations/*.md "
         "| tr -d '`' | sed 's/ *=.*//' | grep -vE '[.](md|json|[a-z_]*_test)$' | sort -u; }\n"
