@@ -14,6 +14,7 @@ enum { ERROR, WARNING, NOTE, SEVERITIES };
 
 struct findings {
     const struct lg_json *status, *nodes, *pushes;
+    size_t full; /* servers whose disk is low */
     struct lg_json *by_severity[SEVERITIES];
 };
 
@@ -167,6 +168,40 @@ static void tell_draining(struct findings *f, const struct lg_json *row)
                replicas, replicas == 1 ? "replica" : "replicas");
 }
 
+/* It keeps what it holds; the controller gives the rest to others as far as there are any. */
+static void tell_full(struct findings *f, const struct lg_json *row)
+{
+    const char *id = text_of(row, "id");
+    long long waiting = number_of(row, "replicas") - number_of(row, "ready");
+    LG_AUTO_STR char *next = lg_strf(
+        "make room there (other files; stores: lagoon store delete, lagoon store purge), or "
+        "start another server and: lagoon nodes drain %s. It goes on by itself, and is "
+        "given replicas again when it has had room for a minute",
+        id);
+
+    if (waiting > 0)
+        foundf(f, WARNING, "disk", next,
+               "the disk of server '%s' is low (disk_low_watermark): it takes in nothing, and %lld "
+               "of its replicas %s for room; what is complete is read",
+               id, waiting, waiting == 1 ? "waits" : "wait");
+    else
+        foundf(f, WARNING, "disk", next,
+               "the disk of server '%s' is low (disk_low_watermark): it takes in nothing; what it "
+               "holds is read",
+               id);
+}
+
+static void look_at_disks(struct findings *f)
+{
+    const struct lg_json *rows = lg_json_get(f->nodes, "nodes");
+
+    for (size_t i = 0; i < LG_MIN(lg_json_size(rows), ROWS_MAX); i++)
+        if (lg_json_get_bool(lg_json_at(rows, i), "diskLow", false) &&
+            f->full++ < LG_CLUSTER_PROBLEMS_EACH)
+            tell_full(f, lg_json_at(rows, i));
+    more(f, WARNING, "disk", f->full, "servers whose disk is low", "lagoon nodes");
+}
+
 static void look_at_servers(struct findings *f)
 {
     const struct lg_json *rows = lg_json_get(f->nodes, "nodes");
@@ -233,6 +268,8 @@ static const char *next_for_missing(const struct findings *f)
         return "see the servers that are gone";
     if (number_of(replicas, "error") > 0)
         return "see the replicas that failed";
+    if (f->full > 0)
+        return "see the servers whose disk is low";
     return "they are being loaded: lagoon replicas STORE --watch";
 }
 
@@ -319,6 +356,7 @@ struct lg_json *lg_cluster_problems(const struct lg_json *status, const struct l
     for (int s = 0; s < SEVERITIES; s++)
         f.by_severity[s] = lg_json_new_array();
     look_at_roles(&f);
+    look_at_disks(&f);
     look_at_missing(&f);
     look_at_servers(&f);
     look_at_failed(&f);

@@ -124,6 +124,27 @@ static void why_replicas_are_missing_decides_what_helps(void **state)
                    "lagoon replicas reset s --version 3 --partition 7 (with --wipe");
 }
 
+static void a_server_whose_disk_is_low_is_named(void **state)
+{
+    LG_AUTO(lg_json) *all = problems_of(
+        "{" HEALTHY "," SERVERS("3", "0") ",\"underReplicatedCount\":1,"
+                                          "\"underReplicated\":[{\"ready\":1,\"factor\":2}]}",
+        "{\"nodes\":[{\"id\":\"a_1\",\"state\":\"LIVE\",\"diskLow\":true,\"replicas\":5,"
+        "\"ready\":4},{\"id\":\"b_1\",\"state\":\"LIVE\",\"diskLow\":true,\"replicas\":2,"
+        "\"ready\":2},{\"id\":\"c_1\",\"state\":\"LIVE\",\"diskLow\":false}]}",
+        "{}");
+
+    (void)state;
+    assert_problem(all, 0, "warning", "disk",
+                   "the disk of server 'a_1' is low (disk_low_watermark): it takes in nothing, and "
+                   "1 of its replicas waits for room",
+                   "lagoon nodes drain a_1");
+    assert_problem(all, 1, "warning", "disk", "the disk of server 'b_1' is low", "make room");
+    assert_problem(all, 2, "warning", "under_replicated", "1 partition is",
+                   "see the servers whose disk is low");
+    assert_int_equal(lg_json_size(all), 3);
+}
+
 static void servers_that_come_and_go_are_notes(void **state)
 {
     LG_AUTO(lg_json) *all = problems_of(
@@ -205,6 +226,7 @@ int main(void)
         cmocka_unit_test(who_is_missing_is_an_error),
         cmocka_unit_test(what_cannot_be_read_comes_before_what_is_merely_thin),
         cmocka_unit_test(why_replicas_are_missing_decides_what_helps),
+        cmocka_unit_test(a_server_whose_disk_is_low_is_named),
         cmocka_unit_test(servers_that_come_and_go_are_notes),
         cmocka_unit_test(pushes_that_wait_or_failed_are_notes),
         cmocka_unit_test(many_of_a_kind_are_counted),

@@ -39,6 +39,18 @@ static void server_row(struct lg_table *table, const struct lg_json *row)
     lg_table_cell(table, gone_ms > 0 ? lg_slice_str(lg_words_time(text, gone_ms)) : LG_SLICE_NULL);
 }
 
+/* Those that take in nothing until somebody makes room. */
+static void print_full(struct lg_buf *out, const struct lg_json *rows)
+{
+    for (size_t i = 0; i < LG_MIN(lg_json_size(rows), NODES_MAX); i++)
+        if (lg_json_get_bool(lg_json_at(rows, i), "diskLow", false))
+            lg_buf_appendf(out,
+                           "the disk of server '%s' is low (disk_low_watermark): it takes in "
+                           "nothing, and is given replicas only if nobody else can take them; make "
+                           "room there\n",
+                           lg_json_get_str(lg_json_at(rows, i), "id", ""));
+}
+
 /* Those that are drained and can go no further by themselves. */
 static void print_waiting(struct lg_buf *out, const struct lg_json *rows)
 {
@@ -71,6 +83,7 @@ static void print_servers(struct lg_buf *out, const struct lg_json *rows)
         server_row(table, lg_json_at(rows, i));
     lg_table_write(out, table);
     print_waiting(out, rows);
+    print_full(out, rows);
 }
 
 static void print_controllers(struct lg_buf *out, const struct lg_json *rows)

@@ -49,6 +49,7 @@ struct lg_catalog_instance {
     char *host;
     uint16_t port;
     char *zone, *identity, *release; /* "" when it does not say */
+    bool disk_low;                   /* It takes in nothing: its disk is below the watermark. */
 };
 
 struct lg_catalog_controller {

@@ -262,7 +262,8 @@ static void who_is_there_says_zone_release_and_state(void **state)
 
     (void)state;
     node(&read, "/instances/a_1",
-         "{\"host\":\"a\",\"port\":1,\"zone\":\"east\",\"identity\":\"i\",\"release\":\"0.2\"}");
+         "{\"host\":\"a\",\"port\":1,\"zone\":\"east\",\"identity\":\"i\",\"release\":\"0.2\","
+         "\"diskLow\":true}");
     node(&read, "/instances/b_2", "{\"host\":\"b\",\"port\":2}");
     node(&read, "/controllers/c_5", "{\"url\":\"http://c:5\",\"release\":\"0.2\"}");
     node(&read, "/controllers/c_6", "{\"url\":7}");
@@ -274,7 +275,9 @@ static void who_is_there_says_zone_release_and_state(void **state)
     assert_string_equal(lg_catalog_instance(s, "a_1", &index)->zone, "east");
     assert_int_equal(index, 0);
     assert_string_equal(lg_catalog_instance(s, "a_1", NULL)->release, "0.2");
+    assert_true(lg_catalog_instance(s, "a_1", NULL)->disk_low);
     assert_string_equal(lg_catalog_instance(s, "b_2", NULL)->zone, "");
+    assert_false(lg_catalog_instance(s, "b_2", NULL)->disk_low);
     assert_null(lg_catalog_instance(s, "c_3", NULL));
     assert_int_equal(s->controllers.size, 1);
     assert_string_equal(s->controllers.data[0].url, "http://c:5");

@@ -270,6 +270,7 @@ static void announced(struct lg_catalog_state *s, struct lg_instance_state *i,
         .zone = text_of(json, "zone"),
         .identity = text_of(json, "identity"),
         .release = text_of(json, "release"),
+        .disk_low = lg_json_get_bool(json, "diskLow", false),
     };
 }
 

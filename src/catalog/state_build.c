@@ -139,6 +139,7 @@ static void add_instance(struct lg_catalog_instances *to, const struct lg_catalo
                                .zone = lg_strdup(says->zone),
                                .identity = lg_strdup(says->identity),
                                .release = lg_strdup(says->release),
+                               .disk_low = says->disk_low,
                            });
 }
 

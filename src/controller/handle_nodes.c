@@ -78,6 +78,7 @@ static struct lg_json *node_json(const struct lg_controller *c, const char *id)
     lg_json_set_int(json, "ready", (int64_t)h.ready);
     lg_json_set_int(json, "errors", (int64_t)h.errors);
     lg_json_set_int(json, "waitingForRoom", (int64_t)h.no_room);
+    lg_json_set_bool(json, "diskLow", live != NULL && live->disk_low);
     return json;
 }
 

@@ -228,6 +228,25 @@ struct where { /* The input of the assignment, and what it was made of. */
     LG_VEC(struct lg_ctl_topic *) of;
 };
 
+static bool disk_is_low(const struct lg_catalog_snapshot *s, const char *id)
+{
+    const struct lg_catalog_instance *i = s == NULL ? NULL : lg_catalog_instance(s, id, NULL);
+
+    return i != NULL && i->disk_low;
+}
+
+/* Would it be complete long since, had its server room? What that says nothing of yet may be. */
+static bool waits_for_room(const struct lg_catalog_snapshot *s,
+                           const struct lg_catalog_topic *topic, uint32_t partition, const char *id)
+{
+    struct lg_transition_view view;
+
+    if (!disk_is_low(s, id))
+        return false;
+    view = lg_ctl_place_view(s, topic, partition, id);
+    return view.reported && !lg_transition_is_ready(view);
+}
+
 static void where_nodes(struct where *w, const struct lg_controller *c,
                         const struct lg_catalog_snapshot *s)
 {
@@ -243,6 +262,7 @@ static void where_nodes(struct where *w, const struct lg_controller *c,
                                    .zone = node->record.zone,
                                    .live = live,
                                    .leaves = node->record.state != LG_NODE_ACTIVE,
+                                   .full = disk_is_low(s, node->id),
                                    .gone_since_ms = gone_clock_ms(c, &node->record),
                                });
     }
@@ -250,8 +270,10 @@ static void where_nodes(struct where *w, const struct lg_controller *c,
         const struct lg_catalog_instance *instance = &s->instances.data[i];
 
         if (lg_ctl_state_node(c->state, instance->id) == NULL)
-            LG_VEC_PUSH(&w->nodes, (struct lg_assignment_node){
-                                       .id = instance->id, .zone = instance->zone, .live = true});
+            LG_VEC_PUSH(&w->nodes, (struct lg_assignment_node){.id = instance->id,
+                                                               .zone = instance->zone,
+                                                               .live = true,
+                                                               .full = instance->disk_low});
     }
     w->places = lg_new_array(uint32_t, w->nodes.size);
     w->node_at = lg_map_new();
@@ -268,9 +290,12 @@ static char *const *goal_of(const struct lg_placement_partition *part, uint32_t 
     return part->wanted_count > 0 ? part->wanted : part->ids;
 }
 
-static void where_topic(struct where *w, const char *name, const struct lg_placement *placement,
-                        struct lg_ctl_topic *of)
+/* What waits for room where there is none is wanted elsewhere, if anybody can take it. */
+static void where_topic(struct where *w, const struct lg_catalog_snapshot *s, const char *name,
+                        const struct lg_placement *placement, struct lg_ctl_topic *of)
 {
+    const struct lg_catalog_topic *topic =
+        s == NULL ? NULL : lg_catalog_topic(s, lg_slice_str(name));
     size_t n = (size_t)placement->partitions * placement->factor;
     uint32_t *current = lg_new_array(uint32_t, n);
 
@@ -279,7 +304,9 @@ static void where_topic(struct where *w, const char *name, const struct lg_place
         char *const *ids = goal_of(&placement->parts[p], &count);
 
         for (uint32_t r = 0; r < placement->factor; r++) {
-            const uint32_t *at = r < count ? lg_map_get(w->node_at, lg_slice_str(ids[r])) : NULL;
+            const uint32_t *at = r < count && !waits_for_room(s, topic, p, ids[r])
+                                     ? lg_map_get(w->node_at, lg_slice_str(ids[r]))
+                                     : NULL;
 
             current[p * placement->factor + r] = at == NULL ? LG_ASSIGNMENT_NONE : *at;
         }
@@ -316,7 +343,7 @@ static void where_all(struct where *w, const struct lg_controller *c,
         struct lg_ctl_topic *t = value;
 
         if (t->placement.partitions > 0) /* Else its assignment is missing or makes no sense. */
-            where_topic(w, t->name, &t->placement, t);
+            where_topic(w, s, t->name, &t->placement, t);
     }
 }
 
@@ -371,7 +398,7 @@ enum lg_rc lg_ctl_place_version(struct lg_controller *c, const char *topic,
     if (live >= lg_assignment_min_active(factor)) /* Else it waits for servers. */
         rc = lg_assignment_check(live, held, placement.partitions, factor, err);
     if (rc == LG_OK && live >= lg_assignment_min_active(factor)) {
-        where_topic(&w, topic, &placement, NULL);
+        where_topic(&w, s, topic, &placement, NULL);
         (void)where_compute(&w, c);
         for (uint32_t p = 0; p < placement.partitions; p++) {
             const char *ids[LG_ASSIGNMENT_FACTOR_MAX];
@@ -423,7 +450,8 @@ static bool can_wait(const struct plan *plan, char *const *goal, uint32_t goal_c
 
         if (has(wanted, n, goal[i]))
             is_away = is_away || !live;
-        else if (!live || (node != NULL && node->record.state != LG_NODE_ACTIVE))
+        else if (!live || (node != NULL && node->record.state != LG_NODE_ACTIVE) ||
+                 disk_is_low(plan->snapshot, goal[i]))
             return false;
     }
     return is_away && n == goal_count;
@@ -592,10 +620,27 @@ static uint64_t mix(uint64_t digest, const char *text, uint64_t number)
     return digest;
 }
 
+/* How many replicas of a topic wait for room. */
+static uint64_t count_waiting(const struct lg_catalog_snapshot *s, const struct lg_ctl_topic *t)
+{
+    const struct lg_catalog_topic *topic = lg_catalog_topic(s, lg_slice_str(t->name));
+    uint64_t n = 0;
+
+    for (uint32_t p = 0; p < t->placement.partitions; p++) {
+        uint32_t count;
+        char *const *ids = goal_of(&t->placement.parts[p], &count);
+
+        for (uint32_t i = 0; i < count; i++)
+            n += waits_for_room(s, topic, p, ids[i]);
+    }
+    return n;
+}
+
 /* Of all that decides where replicas are wanted, but time. */
 static uint64_t digest_of(const struct lg_controller *c, const struct lg_catalog_snapshot *s)
 {
     uint64_t digest = UINT64_C(14695981039346656037);
+    bool any_low = false;
     struct lg_slice key;
     void *value;
 
@@ -605,10 +650,17 @@ static uint64_t digest_of(const struct lg_controller *c, const struct lg_catalog
         digest = mix(digest, node->id, (uint64_t)node->record.state);
         digest = mix(digest, node->record.zone, (uint64_t)node->record.gone_clock_ms);
     }
-    for (size_t i = 0; i < s->instances.size; i++)
-        digest = mix(digest, s->instances.data[i].id, 1);
-    for (size_t at = 0; lg_map_next(c->state->topics, &at, &key, &value);)
-        digest = mix(digest, ((struct lg_ctl_topic *)value)->name, 2);
+    for (size_t i = 0; i < s->instances.size; i++) {
+        bool low = disk_is_low(s, s->instances.data[i].id);
+
+        any_low = any_low || low;
+        digest = mix(digest, s->instances.data[i].id, low ? 3 : 1);
+    }
+    for (size_t at = 0; lg_map_next(c->state->topics, &at, &key, &value);) {
+        const struct lg_ctl_topic *t = value;
+
+        digest = mix(digest, t->name, any_low ? 4 + count_waiting(s, t) : 2);
+    }
     return digest;
 }
 

@@ -358,6 +358,112 @@ static void a_server_is_drained_removed_and_activated(void **state)
     lg_cw_free(w);
 }
 
+static void disk_of(struct lg_cw *w, int n, bool low)
+{
+    LG_AUTO_STR char *path = lg_strf("/instances/srv%d_88", n);
+
+    lg_cw_put(w, path,
+              low ? "{\"host\":\"world\",\"port\":88,\"diskLow\":true}"
+                  : "{\"host\":\"world\",\"port\":88}");
+}
+
+static bool has_low_disk(struct lg_cw *w, const char *id)
+{
+    const struct lg_json *nodes;
+
+    assert_int_equal(lg_cw_get(w, "/v1/nodes"), 200);
+    nodes = lg_json_get(w->answer, "nodes");
+    for (size_t i = 0; i < lg_json_size(nodes); i++)
+        if (strcmp(lg_json_get_str(lg_json_at(nodes, i), "id", ""), id) == 0)
+            return lg_json_get_bool(lg_json_at(nodes, i), "diskLow", false);
+    return false;
+}
+
+static void a_server_whose_disk_is_low_keeps_what_it_has_and_is_given_no_more(void **state)
+{
+    struct lg_cw *w = world_of(31, 3, 2);
+    LG_AUTO_STR char *before = NULL, *after = NULL;
+
+    (void)state;
+    push(w, 3);
+    before = picture_of(w);
+    assert_false(has_low_disk(w, "srv1_88"));
+    disk_of(w, 1, true);
+    settle(w, 3);
+    assert_true(has_low_disk(w, "srv1_88"));
+    after = picture_of(w);
+    assert_string_equal(before, after);
+    assert_int_equal(lg_cw_request(w, "p2", 0), 200);
+    lg_sim_run_us(w->sim, 5 * LG_SEC);
+    assert_int_equal(node_number(w, "srv1_88", "replicas"), 4); /* Those of version 1. */
+    assert_int_equal(node_number(w, "srv2_88", "replicas"), 4 + 6);
+    disk_of(w, 1, false);
+    lg_sim_run_us(w->sim, 5 * LG_SEC);
+    assert_int_equal(status_number(w, "replicas", "moving"), 4); /* It takes its share. */
+    lg_cw_free(w);
+}
+
+/* What all servers say of the replicas that they hold: those of server 1 have begun only. */
+static void one_lags(struct lg_cw *w, int servers)
+{
+    const struct lg_json *partitions = partitions_of(w), *replica;
+    LG_SCOPED(lg_buf) value = {0};
+
+    servers_follow(w, servers);
+    partitions = partitions_of(w);
+    lg_buf_append_str(&value, "{");
+    for (size_t p = 0; p < lg_json_size(partitions); p++)
+        if (lists(lg_json_at(partitions, p), "srv1_88", &replica))
+            lg_buf_appendf(&value, "%s\"%zu\":{\"status\":\"STARTED\",\"state\":\"STANDBY\"}",
+                           value.size > 1 ? "," : "", p);
+    lg_buf_appendf(&value, "}%c", 0);
+    lg_cw_put(w, "/replicas/" TOPIC "/srv1_88", (const char *)value.data);
+}
+
+static void what_waits_for_room_is_given_to_others(void **state)
+{
+    struct lg_cw *w = world_of(32, 3, 2);
+
+    (void)state;
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    lg_cw_end(w, 1);
+    for (int i = 0; i < 3; i++) {
+        one_lags(w, 3);
+        lg_sim_run_us(w->sim, LG_SEC);
+    }
+    assert_int_equal(node_number(w, "srv1_88", "replicas"), 4);
+    disk_of(w, 1, true);
+    lg_sim_run_us(w->sim, 5 * LG_SEC);
+    for (int i = 0; i < 12; i++) {
+        one_lags(w, 3);
+        lg_sim_run_us(w->sim, LG_SEC);
+    }
+    assert_int_equal(node_number(w, "srv1_88", "replicas"), 0);
+    assert_int_equal(status_number(w, "replicas", "ready"), 2 * PARTITIONS);
+    assert_string_equal(status_text(w, "rebalance"), "idle");
+    assert_int_equal(lg_cw_current(w), 1);
+    lg_cw_free(w);
+}
+
+/* With nobody else to take them they stay, and wait. */
+static void what_nobody_else_can_take_stays_where_there_is_no_room(void **state)
+{
+    struct lg_cw *w = world_of(33, 2, 2);
+
+    (void)state;
+    disk_of(w, 1, true);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    lg_cw_end(w, 1);
+    for (int i = 0; i < 12; i++) {
+        one_lags(w, 2);
+        lg_sim_run_us(w->sim, LG_SEC);
+    }
+    assert_int_equal(node_number(w, "srv1_88", "replicas"), PARTITIONS);
+    assert_int_equal(node_number(w, "srv2_88", "leaders"), PARTITIONS);
+    assert_string_equal(status_text(w, "rebalance"), "idle");
+    lg_cw_free(w);
+}
+
 static void zones_hold_one_replica_each(void **state)
 {
     struct lg_cw *w = world_of(8, 0, 2);
@@ -585,6 +691,9 @@ int main(void)
         cmocka_unit_test(a_leader_that_is_gone_is_followed_with_a_higher_term),
         cmocka_unit_test(a_push_is_complete_only_with_its_leaders),
         cmocka_unit_test(a_server_is_drained_removed_and_activated),
+        cmocka_unit_test(a_server_whose_disk_is_low_keeps_what_it_has_and_is_given_no_more),
+        cmocka_unit_test(what_waits_for_room_is_given_to_others),
+        cmocka_unit_test(what_nobody_else_can_take_stays_where_there_is_no_room),
         cmocka_unit_test(zones_hold_one_replica_each),
         cmocka_unit_test(a_failed_replica_is_begun_again_once_and_then_on_request),
         cmocka_unit_test(a_push_that_is_never_complete_fails_in_the_end),

@@ -12,7 +12,8 @@
 struct lg_announce {
     struct lg_announce_options o;
     char *path, *value, *identity, *life; /* identity, life: "" for none */
-    struct lg_json *json;                 /* of the value */
+    char *next;           /* the value after the operation under way; NULL: the same */
+    struct lg_json *json; /* of the value */
     struct lg_meta_watch watch;
     struct lg_meta_op op;
     struct lg_meta_change changes[2];
@@ -21,6 +22,7 @@ struct lg_announce {
     bool wanted;     /* it shall be there */
     bool there;      /* it is, as far as we know */
     bool written;    /* it may be: to be withdrawn at the end */
+    bool told;       /* what is there is our value, as far as we know */
     bool op_open;    /* one is under way */
     bool dirty;      /* the node, or the session, changed meanwhile */
     bool watch_open; /* until it was closed */
@@ -90,6 +92,7 @@ static void end_if_idle(struct lg_announce *a)
         return;
     lg_free(a->path);
     lg_free(a->value);
+    lg_free(a->next);
     lg_free(a->identity);
     lg_free(a->life);
     lg_json_unref(a->json);
@@ -187,6 +190,7 @@ static void take_over(struct lg_announce *a)
 {
     a->changes[0] = (struct lg_meta_change){
         .kind = LG_META_REMOVE, .path = a->path, .version = LG_META_ANY_VERSION};
+    a->told = true;
     a->changes[1] = (struct lg_meta_change){.kind = LG_META_CREATE_EPHEMERAL,
                                             .path = a->path,
                                             .value = lg_slice_str(a->value),
@@ -214,8 +218,18 @@ static void conflict(struct lg_announce *a, enum holder holder, const char *by)
         give_up(a, &err);
 }
 
+/* Ours, and we say another thing by now. Whoever takes the path meanwhile keeps it. */
+static void say_again(struct lg_announce *a, int64_t version)
+{
+    a->changes[0] = (struct lg_meta_change){
+        .kind = LG_META_SET, .path = a->path, .value = lg_slice_str(a->value), .version = version};
+    a->told = true;
+    submit(a, 1, written);
+}
+
 static void create(struct lg_announce *a)
 {
+    a->told = true;
     a->changes[0] = (struct lg_meta_change){.kind = LG_META_CREATE_EPHEMERAL,
                                             .path = a->path,
                                             .value = lg_slice_str(a->value),
@@ -224,10 +238,21 @@ static void create(struct lg_announce *a)
     submit(a, 1, written);
 }
 
+/* What an operation writes stays as it is until that has ended. */
+static void take_next(struct lg_announce *a)
+{
+    if (a->next == NULL)
+        return;
+    lg_free(a->value);
+    a->value = LG_TAKE(a->next);
+    a->told = false;
+}
+
 /* False when a step was taken instead. */
 static bool goes_on(struct lg_announce *a)
 {
     a->op_open = false;
+    take_next(a);
     if (!a->stopping && a->wanted)
         return true;
     step(a);
@@ -265,6 +290,8 @@ static void holder_read(struct lg_meta_op *op)
         /* Of an earlier session, or process, or of a write whose end we do not know. */
         if (holder != HOLDER_SELF || !a->there)
             take_over(a);
+        else if (!a->told && value != NULL && !lg_slice_eq(value->bytes, lg_slice_str(a->value)))
+            say_again(a, op->version);
         else if (a->dirty)
             step(a);
     }
@@ -280,11 +307,13 @@ static void written(struct lg_meta_op *op)
         a->failing = false;
         a->waiting_us = 0;
         set_there(a, true);
-        if (a->dirty && !a->op_open)
+        if ((a->dirty || !a->told) && !a->op_open)
             step(a);
     } else if (op->rc == LG_OK || op->rc == LG_ERR_CONFLICT || op->rc == LG_ERR_NOT_FOUND) {
+        a->told = false;
         submit(a, 0, holder_read); /* Whose is it? */
     } else {
+        a->told = false;
         waits(a, &op->err);
     }
 }
@@ -304,6 +333,7 @@ static void step(struct lg_announce *a)
 {
     if (a->op_open || (a->losses > 0 && lg_mutant(LG_MUTANT_announced_once)))
         return;
+    take_next(a);
     lg_timer_stop(a->o.lane, &a->pause);
     if ((a->stopping || !a->wanted) && a->written) {
         a->written = false;
@@ -388,6 +418,14 @@ void lg_announce_now(struct lg_announce *a)
 bool lg_announce_is_there(const struct lg_announce *a)
 {
     return a->there;
+}
+
+void lg_announce_say(struct lg_announce *a, const char *value)
+{
+    lg_free(a->next);
+    a->next = lg_strdup(value);
+    if (a->there && !a->stopping)
+        step(a);
 }
 
 void lg_announce_withdraw(struct lg_announce *a)

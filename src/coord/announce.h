@@ -52,6 +52,9 @@ struct lg_announce *lg_announce_start(const struct lg_announce_options *options)
 void lg_announce_now(struct lg_announce *a);
 /* Has it announced itself, as far as it knows? */
 bool lg_announce_is_there(const struct lg_announce *a);
+/* It says another thing from now on, of the same identity and life: a JSON object, copied. What is
+ * there already is changed in its place, and nobody takes it for gone meanwhile. */
+void lg_announce_say(struct lg_announce *a, const char *value);
 /* The node goes, now; it comes back with lg_announce_now only. */
 void lg_announce_withdraw(struct lg_announce *a);
 /* Withdraws; `done` runs once on the lane, and it is gone then. `changed` and `failed` do not run

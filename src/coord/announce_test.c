@@ -151,6 +151,69 @@ static void it_comes_back_when_its_node_was_removed(void **state)
     down(&p);
 }
 
+static void say(struct part *p, const char *value)
+{
+    p->o.value = value;
+    lg_announce_say(p->announce, value);
+}
+
+static void say_two_things(void *ctx)
+{
+    say(ctx, "{\"identity\":\"me\",\"n\":1}");
+    say(ctx, "{\"identity\":\"me\",\"n\":2}");
+}
+
+static void say_mine(void *ctx)
+{
+    say(ctx, MINE);
+}
+
+static void begin_and_say(void *ctx)
+{
+    begin(ctx);
+    say_two_things(ctx);
+}
+
+/* In its place: nobody takes it for gone. */
+static void it_says_another_thing_in_the_same_place(void **state)
+{
+    struct part p;
+
+    (void)state;
+    up(&p, 3, MINE, "me", false);
+    run(&p, begin);
+    run(&p, say_two_things);
+    expect(&p, "{\"identity\":\"me\",\"n\":2}");
+    assert_int_equal(p.changed, 1);
+    run(&p, say_mine);
+    expect(&p, MINE);
+    assert_int_equal(p.changed, 1);
+    lg_clw_meta(p.w, LG_META_REMOVE, PATH, NULL);
+    run(&p, say_two_things); /* Whatever is there, or not. */
+    expect(&p, "{\"identity\":\"me\",\"n\":2}");
+    down(&p);
+}
+
+static void what_it_says_meanwhile_is_not_lost(void **state)
+{
+    struct part p;
+
+    (void)state;
+    up(&p, 4, MINE, "me", false);
+    run(&p, begin_and_say); /* While its first word is under way. */
+    expect(&p, "{\"identity\":\"me\",\"n\":2}");
+    lg_meta_sim_cut(p.w->meta, "router", true);
+    lg_clw_run_ms(p.w, 500);
+    run(&p, say_mine); /* While its session is lost. */
+    lg_clw_run_ms(p.w, 10000);
+    expect(&p, NULL); /* It is still of that session. */
+    lg_meta_sim_heal(p.w->meta);
+    lg_clw_run_ms(p.w, 10000);
+    expect(&p, MINE);
+    assert_true(lg_announce_is_there(p.announce));
+    down(&p);
+}
+
 static void what_the_same_identity_left_is_taken_over_at_once(void **state)
 {
     struct part p;
@@ -420,6 +483,8 @@ int main(void)
         cmocka_unit_test(it_is_there_until_it_stops),
         cmocka_unit_test(it_comes_back_after_a_lost_session),
         cmocka_unit_test(it_comes_back_when_its_node_was_removed),
+        cmocka_unit_test(it_says_another_thing_in_the_same_place),
+        cmocka_unit_test(what_it_says_meanwhile_is_not_lost),
         cmocka_unit_test(what_the_same_identity_left_is_taken_over_at_once),
         cmocka_unit_test(what_has_no_identity_is_taken_over_by_one_without),
         cmocka_unit_test(another_identity_is_waited_for_and_then_told),

@@ -98,7 +98,7 @@ static void take_nodes(struct work *w)
         w->caller_at[i] = names[i].at;
         w->sorted_at[names[i].at] = i;
         w->nodes[i] = (struct node){.in = n,
-                                    .takes = n->live && !n->leaves,
+                                    .takes = n->live && !n->leaves && !n->full,
                                     .keeps = !n->leaves && (n->live || waits),
                                     .blinks = !n->live && gone_ms < in->blink_ms};
     }
@@ -309,6 +309,22 @@ static void spread_zones(struct work *w, uint32_t *list, uint32_t n, uint32_t p)
     }
 }
 
+/* Who holds what nobody else can: of the full nodes the one that holds least. */
+static uint32_t last_resort(const struct work *w, const uint32_t *list, uint32_t n)
+{
+    uint32_t best = NONE;
+
+    for (uint32_t i = 0; i < w->node_count; i++) {
+        const struct node *node = &w->nodes[i];
+
+        if (node->in->full && node->in->live && !node->in->leaves && !holds(list, n, i) &&
+            node->total < LG_ASSIGNMENT_REPLICAS_MAX &&
+            (best == NONE || node->total < w->nodes[best].total))
+            best = i;
+    }
+    return best;
+}
+
 static void begin_topic(struct work *w, uint32_t t)
 {
     const struct lg_assignment_topic *topic = topic_of(w, t);
@@ -338,6 +354,8 @@ static void fill_topic(struct work *w, uint32_t t)
         for (; n < topic->factor; n++) {
             uint32_t to = lightest(w, list, n, NONE, /* only_new_zone= */ false, p);
 
+            if (to == NONE)
+                to = last_resort(w, list, n);
             if (to == NONE)
                 break;
             put_slot(w, list, n, to);

@@ -3,7 +3,8 @@
  * In this order: the replicas of a partition are on different nodes; on different zones while there
  * are enough; balanced within one, of each topic and of all together, replicas and preferred
  * leaders; and as few replicas move as these allow. A node that is gone keeps its replicas for the
- * delay, unless that leaves a partition with fewer live ones than must be active. Deterministic:
+ * delay, unless that leaves a partition with fewer live ones than must be active. A full node is
+ * given nothing that another one can hold. Deterministic:
  * nodes and topics may be given in any order, the same input gives the same answer everywhere.
  */
 #ifndef LG_COORD_ASSIGNMENT_H
@@ -21,6 +22,7 @@ struct lg_assignment_node {
     const char *zone; /* NULL or "": a zone of its own */
     bool live;
     bool leaves;           /* removed or draining: is to hold nothing */
+    bool full;             /* keeps what it holds, and takes only what nobody else can */
     int64_t gone_since_ms; /* unless live */
 };
 

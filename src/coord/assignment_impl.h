@@ -11,8 +11,8 @@
 struct node {
     const struct lg_assignment_node *in;
     uint32_t zone;
-    bool takes;         /* live, and it stays */
-    bool keeps;         /* ... or it is gone for less than the delay */
+    bool takes;         /* live, it stays, and it is not full */
+    bool keeps;         /* it stays: live, or gone for less than the delay */
     bool blinks;        /* gone for so short that nobody counts it as lost */
     uint32_t total;     /* replicas */
     uint32_t of_topic;  /* replicas, of the topic at hand */

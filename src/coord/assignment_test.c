@@ -390,6 +390,45 @@ static void a_node_that_leaves_is_emptied_and_one_that_comes_takes_its_share(voi
     cluster_free(&c);
 }
 
+static uint32_t held_by(const struct cluster *c, uint32_t t, uint32_t node)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < c->topics[t].partitions * c->topics[t].factor; i++)
+        n += c->topics[t].wanted[i] == node;
+    return n;
+}
+
+static void a_full_node_keeps_what_it_holds_and_takes_what_nobody_else_can(void **state)
+{
+    struct cluster c;
+
+    (void)state;
+    cluster_make(&c, 4, 0, 2);
+    topic_make(&c, 0, 12, 2);
+    c.topic_count = 1;
+    (void)compute(&c);
+    accept_answer(&c);
+    assert_int_equal(held_by(&c, 0, 1), 6);
+    c.nodes[1].full = true;
+    topic_make(&c, 1, 12, 2);
+    c.topic_count = 2;
+    assert_int_equal(compute(&c).moves, 24); /* The new ones; none of the others. */
+    assert_int_equal(held_by(&c, 0, 1), 6);
+    assert_int_equal(held_by(&c, 1, 1), 0);
+    replicas_are_apart(&c);
+    accept_answer(&c);
+    assert_int_equal(compute(&c).moves, 0);
+    for (uint32_t i = 0; i < 4; i++)
+        c.nodes[i].full = i < 3; /* One is left, and two replicas are wanted. */
+    for (uint32_t i = 0; i < 24; i++)
+        ((uint32_t *)(uintptr_t)c.topics[1].current)[i] = NONE;
+    assert_int_equal(compute(&c).missing, 0);
+    assert_int_equal(held_by(&c, 1, 3), 12);
+    replicas_are_apart(&c);
+    cluster_free(&c);
+}
+
 static void missing_replicas_are_told_and_lists_stay_short(void **state)
 {
     struct cluster c;
@@ -466,6 +505,7 @@ int main(void)
         cmocka_unit_test(below_the_minimum_a_gone_node_is_followed_before_its_delay_ends),
         cmocka_unit_test(the_only_replica_stays_where_nobody_else_is),
         cmocka_unit_test(a_node_that_leaves_is_emptied_and_one_that_comes_takes_its_share),
+        cmocka_unit_test(a_full_node_keeps_what_it_holds_and_takes_what_nobody_else_can),
         cmocka_unit_test(missing_replicas_are_told_and_lists_stay_short),
         cmocka_unit_test(no_node_is_given_more_than_it_may_hold),
         cmocka_unit_test(too_few_servers_and_too_many_replicas_are_refused_by_name),

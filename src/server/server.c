@@ -17,6 +17,9 @@
 
 #define STOP_WITHDRAW_MS 3000u /* The metastore may be away: its session ends without us. */
 #define STOP_GRACE_MS 5000u
+#define DISK_LOOK_MS 1000u
+/* Room must last so long: else what is given is taken back again and again. */
+#define DISK_HOLD_MS 60000u
 
 struct lg_server {
     struct lg_server_options o;
@@ -29,6 +32,11 @@ struct lg_server {
     char *announce_path, *announce_value;
     char life[LG_ANNOUNCE_IDENTITY_MAX]; /* of this process: the same after a lost session */
     struct lg_announce *announce;
+    char *address;        /* the host of the announcement */
+    uint16_t port;        /* ... and its port */
+    bool disk_low;        /* ... and whether it says that the disk is low */
+    uint64_t has_room_us; /* since when it has not been; 0: it is low */
+    struct lg_timer look; /* at the disk */
     bool stopping, withdrawn;
     struct lg_timer pause; /* the steps of the end */
     struct lg_offload close;
@@ -60,18 +68,20 @@ static void session_lost(void *ctx)
     lg_log(LG_LOG_WARN, "server_session_lost", "instance=%s", s->instance);
 }
 
-static char *make_value(const struct lg_server *s, const char *host, uint16_t port)
+static char *make_value(const struct lg_server *s)
 {
     LG_AUTO(lg_json) *json = lg_json_new_object();
     LG_SCOPED(lg_buf) text = {0};
 
-    lg_json_set_str(json, "host", host);
-    lg_json_set_int(json, "port", port);
+    lg_json_set_str(json, "host", s->address);
+    lg_json_set_int(json, "port", s->port);
     lg_json_set_str(json, "identity", lg_identity_text(s->identity));
     lg_json_set_str(json, "life", s->life);
     if (s->o.zone != NULL)
         lg_json_set_str(json, "zone", s->o.zone);
     lg_json_set_str(json, "release", s->o.release == NULL ? LAGOON_VERSION : s->o.release);
+    if (s->disk_low)
+        lg_json_set_bool(json, "diskLow", true);
     lg_json_write(&text, json, /* pretty= */ false);
     return lg_strndup((const char *)text.data, text.size);
 }
@@ -101,7 +111,10 @@ static enum lg_rc listen_on(struct lg_server *s, struct lg_error *err)
     if (rc != LG_OK)
         return rc;
     s->announce_path = lg_strf("/instances/%s", s->instance);
-    s->announce_value = make_value(s, host, port);
+    s->address = lg_strdup(host);
+    s->port = port;
+    s->disk_low = lg_disk_space_is_low(s->o.space);
+    s->announce_value = make_value(s);
     return lg_identity_keep(s->identity, s->instance, err);
 }
 
@@ -165,6 +178,28 @@ static void announce(struct lg_server *s)
                                                         .ctx = s});
 }
 
+/* Whether the disk is low is told when it changes: at once when it is, and when it has had room for
+ * a while, as a controller fills it again then. */
+static void look_at_disk(struct lg_timer *timer)
+{
+    struct lg_server *s = LG_CONTAINER_OF(timer, struct lg_server, look);
+    uint64_t now_us = lg_lane_now_us(s->o.lane);
+    bool low = lg_disk_space_is_low(s->o.space);
+
+    if (low || !s->disk_low)
+        s->has_room_us = 0;
+    else if (s->has_room_us == 0)
+        s->has_room_us = now_us;
+    if (low != s->disk_low && (low || now_us - s->has_room_us >= DISK_HOLD_MS * LG_MS)) {
+        s->disk_low = low;
+        lg_free(s->announce_value);
+        s->announce_value = make_value(s);
+        s->front.announced = s->announce_value;
+        lg_announce_say(s->announce, s->announce_value);
+    }
+    lg_timer_start(s->o.lane, &s->look, DISK_LOOK_MS * LG_MS, look_at_disk);
+}
+
 static void nothing_left(void *ctx)
 {
     (void)ctx;
@@ -176,6 +211,7 @@ static void start_failed(struct lg_server *s)
         lg_http_server_stop(s->http, 0, nothing_left, NULL);
     lg_free(s->announce_path);
     lg_free(s->announce_value);
+    lg_free(s->address);
     lg_checkpoint_store_close(s->checkpoints);
     lg_identity_free(s->identity);
     lg_free(s);
@@ -219,6 +255,8 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
     s->front.instance = s->instance;
     s->front.announced = s->announce_value;
     announce(s);
+    if (s->o.space != NULL)
+        lg_timer_start(s->o.lane, &s->look, DISK_LOOK_MS * LG_MS, look_at_disk);
     *out = s;
     return LG_OK;
 }
@@ -285,6 +323,7 @@ static void closed(struct lg_offload *offload)
     lg_key_profiler_free(s->front.profiler);
     lg_free(s->announce_path);
     lg_free(s->announce_value);
+    lg_free(s->address);
     lg_free(s);
     stopped(ctx);
 }
@@ -357,6 +396,7 @@ void lg_server_stop(struct lg_server *s, void (*stopped)(void *ctx), void *ctx)
     s->stopping = true;
     s->stopped = stopped;
     s->stopped_ctx = ctx;
+    lg_timer_stop(s->o.lane, &s->look);
     lg_timer_start(s->o.lane, &s->pause, STOP_WITHDRAW_MS * LG_MS, not_withdrawn);
     lg_replica_manager_withdraw(s->front.replicas, withdrawn, s);
     lg_announce_withdraw(s->announce);

@@ -256,6 +256,46 @@ static void two_servers_of_one_name_are_not_mixed_up(void **state)
     lg_clw_free(w);
 }
 
+static bool says_low(struct lg_clw *w)
+{
+    LG_AUTO_STR char *value = lg_clw_meta_get(w, "/instances/s1_8888");
+
+    assert_non_null(value);
+    assert_non_null(strstr(value, "\"port\":8888"));
+    return strstr(value, "\"diskLow\":true") != NULL;
+}
+
+/* So that a controller gives it nothing more, and people are told. */
+static void it_announces_that_its_disk_is_low(void **state)
+{
+    struct lg_clw *w = world_with_a_push(41, 1);
+    struct lg_disk *disk = w->servers[1].disk;
+    struct lg_disk_space *space = lg_disk_space_new(
+        &(struct lg_disk_space_options){.disk = disk, .folder = "/data", .low_bytes = 1000});
+    struct own own = {.w = w, .node = 1, .with_disk = true};
+
+    (void)state;
+    own.o.space = space;
+    own_start(&own);
+    assert_int_equal(own.rc, LG_OK);
+    lg_clw_run_ms(w, 3000);
+    assert_false(says_low(w));
+    lg_disk_sim_set_capacity(disk, 1);
+    lg_clw_run_ms(w, 2000);
+    assert_true(says_low(w));
+    assert_true(lg_server_ready(own.server));
+    lg_disk_sim_set_capacity(disk, 0);
+    lg_clw_run_ms(w, 50000);
+    assert_true(says_low(w)); /* Room that comes and goes would be filled each time. */
+    lg_clw_run_ms(w, 15000);
+    assert_false(says_low(w));
+    lg_sim_node_run(w->servers[1].node, own_stop, &own);
+    lg_clw_run_ms(w, 10000);
+    assert_true(own.stopped);
+    lg_disk_space_free(space);
+    lg_clw_free(w);
+}
+
 static void a_directory_of_another_cluster_is_refused(void **state)
 {
     struct lg_clw *w = world_with_a_push(36, 1);
@@ -411,6 +451,7 @@ int main(void)
         cmocka_unit_test(it_may_be_stopped_at_any_moment_of_its_start),
         cmocka_unit_test(it_says_why_it_cannot_start),
         cmocka_unit_test(two_servers_of_one_name_are_not_mixed_up),
+        cmocka_unit_test(it_announces_that_its_disk_is_low),
         cmocka_unit_test(a_directory_of_another_cluster_is_refused),
         cmocka_unit_test(replicas_without_an_identity_are_not_for_a_cluster),
         cmocka_unit_test(it_is_withdrawn_before_it_stops_to_answer),
