@@ -220,6 +220,27 @@ static enum lg_rc tell_holder(const struct lg_change *ch, struct lg_error *err)
                         until, ch->store_name, v->number);
 }
 
+/* A push that is continued says again whether its swap waits: what it said first holds. */
+static enum lg_rc check_deferral(const struct lg_change *ch, const struct lg_version *v,
+                                 struct lg_error *err)
+{
+    if (v->swap_deferred == ch->swap_deferred ||
+        (v->status != LG_VERSION_STARTED && v->status != LG_VERSION_PUSHED))
+        return LG_OK;
+    if (v->swap_deferred)
+        return lg_error_set(err, LG_ERR_CONFLICT,
+                            "push %.100s of store %s (version %d) was begun with --defer-swap; "
+                            "continue it with --defer-swap, and when it is complete swap it in "
+                            "with `lagoon swap %s %d`",
+                            v->push_job_id, ch->store_name, v->number, ch->store_name, v->number);
+    return lg_error_set(
+        err, LG_ERR_CONFLICT,
+        "push %.100s of store %s (version %d) was begun without --defer-swap, and "
+        "is served as soon as it is complete; continue it without --defer-swap, or "
+        "end it with `lagoon push kill %s %d` and push anew under another --push-id",
+        v->push_job_id, ch->store_name, v->number, ch->store_name, v->number);
+}
+
 static void begin_push(struct lg_change *ch)
 {
     int64_t now_ms = (int64_t)lg_lane_wall_ms(ch->c->o.lane);
@@ -260,6 +281,8 @@ static void begin_push(struct lg_change *ch)
         if (rc == LG_OK)
             return;
     }
+    if (rc == LG_OK && !is_new)
+        rc = check_deferral(ch, version_of(ch), &err);
     if (rc == LG_OK) { /* The same push again. */
         lg_ctl_hear(ch->c, lg_store_version(lg_ctl_state_store(ch->c->state, ch->store_name)->store,
                                             ch->version));

@@ -401,6 +401,32 @@ static void a_deferred_version_waits_for_its_swap_through_power_cuts(void **stat
     lg_cw_free(w);
 }
 
+static void a_push_that_is_continued_may_not_change_its_mind_on_its_swap(void **state)
+{
+    struct lg_cw *w = lg_cw_start(30);
+
+    (void)state;
+    lg_cw_store_up(w);
+    assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+    assert_int_equal(request_with(w, "p1", "defer_version_swap=true"), 409);
+    assert_non_null(strstr(lg_cw_text(w, "error"), "was begun without --defer-swap"));
+    assert_int_equal(request_with(w, "p1", "defer_version_swap=false"), 200);
+    assert_int_equal(lg_cw_version(w), 1);
+    lg_cw_end(w, 1);
+    lg_cw_report(w, "cities_v1", 1, "COMPLETED", NULL);
+    lg_sim_run_us(w->sim, LG_SEC);
+    assert_int_equal(lg_cw_current(w), 1);
+    assert_int_equal(push_deferred(w, "p2"), 2);
+    assert_int_equal(lg_cw_request(w, "p2", 0), 409);
+    assert_non_null(strstr(lg_cw_text(w, "error"), "was begun with --defer-swap"));
+    assert_non_null(strstr(lg_cw_text(w, "error"), "lagoon swap cities 2"));
+    assert_int_equal(request_with(w, "p2", "defer_version_swap=true"), 200);
+    assert_int_equal(swap(w, 2), 200);
+    assert_int_equal(request_with(w, "p2", "defer_version_swap=true"), 200); /* It is over. */
+    assert_int_equal(lg_cw_version(w), 2);
+    lg_cw_free(w);
+}
+
 static void a_newer_version_supersedes_one_that_waits(void **state)
 {
     struct lg_cw *w = lg_cw_start(28);
@@ -612,6 +638,7 @@ int main(void)
         cmocka_unit_test(a_change_by_somebody_else_is_noticed),
         cmocka_unit_test(an_empty_push_completes_by_itself),
         cmocka_unit_test(a_deferred_version_waits_for_its_swap_through_power_cuts),
+        cmocka_unit_test(a_push_that_is_continued_may_not_change_its_mind_on_its_swap),
         cmocka_unit_test(a_newer_version_supersedes_one_that_waits),
         cmocka_unit_test(a_push_over_the_quota_is_refused_or_fails),
         cmocka_unit_test(an_abandoned_push_can_be_continued_for_a_while_and_is_then_dropped),
