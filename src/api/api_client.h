@@ -1,8 +1,10 @@
 /* Calls to a controller by the table of routes. Runs on one lane.
  *
  * A call that found nobody, or a controller that is not the leader, is repeated after a pause until
- * its deadline. Every route is safe to repeat: a push id makes its version once, and the rest
- * change nothing the second time or are refused as a conflict.
+ * its deadline. So what is called must be safe to repeat: a push id makes its version once, and
+ * nearly all of the rest changes nothing the second time or is refused as a conflict. A roll-back
+ * or roll-forward is so only with `lagoon_from_version`: from a version that is not the current one
+ * any more it changes nothing. Without it a second one would go a version further.
  *
  * A controller that cannot reach the metadata refuses changes, and answers questions from what it
  * remembers. Then the other controllers that are named are asked at once. If none of them knows

@@ -269,8 +269,10 @@ enum lg_rc lg_input_schemas(const struct lg_input *in, char **out_key, char **ou
         return lg_error_set(
             err, LG_ERR_UNSUPPORTED,
             "%s is %s and defines no schema; make the store first: `lagoon file schema %s > "
-            "value.avsc`, then `lagoon store create NAME --key-schema FILE --value-schema FILE`",
-            file_name(in), in->format == LG_INPUT_CSV ? "CSV" : "NDJSON", file_name(in));
+            "value.avsc`, `lagoon file schema %s --field %s > key.avsc`, then `lagoon store create "
+            "NAME --key-schema key.avsc --value-schema value.avsc`",
+            file_name(in), in->format == LG_INPUT_CSV ? "CSV" : "NDJSON", file_name(in),
+            file_name(in), in->o.key_field == NULL ? "FIELD" : in->o.key_field);
     rc = lg_schema_part_text(lg_input_avro_key(in), &key, err);
     if (rc == LG_OK)
         rc = lg_schema_part_text(lg_input_avro_value(in), &value, err);

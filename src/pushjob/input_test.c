@@ -417,6 +417,7 @@ static void the_schemas_for_a_new_store_come_from_the_container(void **state)
     assert_ok(open_pieces(&p, "id", NULL, &lines, &err));
     assert_rc(LG_ERR_UNSUPPORTED, lg_input_schemas(lines, &key, &value, &err));
     assert_non_null(strstr(err.text, "lagoon store create"));
+    assert_non_null(strstr(err.text, "--field id > key.avsc"));
 }
 
 static void the_offset_reaches_the_size_of_the_file(void **state)
