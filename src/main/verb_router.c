@@ -2,6 +2,9 @@
 #include "main/cli.h"
 #include "main/roles.h"
 
+/* Clients that keep connections alive go elsewhere within it; the others are gone already. */
+#define DRAIN_MS 1000u
+
 static enum lg_rc start_router(struct lg_roles *r, struct lg_error *err)
 {
     const struct lg_role_options *o = r->o;
@@ -21,6 +24,7 @@ static enum lg_rc start_router(struct lg_roles *r, struct lg_error *err)
                                                     .hedge_percent = o->read_hedge_percent,
                                                     .connections_max = o->common.connections,
                                                     .idle_ms = o->common.idle_timeout,
+                                                    .drain_ms = DRAIN_MS,
                                                     .conflict_ms = lg_roles_conflict_ms(r),
                                                     .failed = lg_roles_fail,
                                                     .failed_ctx = r},

@@ -79,7 +79,7 @@ struct lg_http_server {
     struct lg_list conns, orphans, spare;
     size_t conn_count, spare_count;
     struct lg_buf scratch; /* Where answers are written. */
-    bool stopping, grace_over, stopped_posted;
+    bool draining, stopping, grace_over, stopped_posted;
     struct lg_timer grace;
     struct lg_task stopped_task;
     void (*stopped)(void *ctx);
@@ -634,6 +634,11 @@ static void grace_ended(struct lg_timer *t)
     check_stopped(s);
 }
 
+void lg_http_server_drain(struct lg_http_server *s)
+{
+    s->draining = true;
+}
+
 void lg_http_server_stop(struct lg_http_server *s, uint64_t grace_ms, void (*stopped)(void *ctx),
                          void *ctx)
 {
@@ -674,6 +679,20 @@ static void count_answer(const struct lg_http_server *s, const struct lg_http_re
                (unsigned long long)took_us, rq->peer);
 }
 
+/* Is this the connection's last answer? While the server drains it is, unless the peer has sent
+ * more requests already: those are answered, too. */
+static bool ends_connection(const struct slot *slot)
+{
+    struct server_conn *c = slot->conn;
+
+    if (slot->server->stopping)
+        return true;
+    if (!slot->server->draining || slot->link.next != &c->slots || c->input.size > 0)
+        return false;
+    c->last_request = true; /* send_ready closes it. */
+    return true;
+}
+
 struct lg_buf lg_http_request_take_body(struct lg_http_request *rq)
 {
     struct slot *slot = LG_CONTAINER_OF(rq, struct slot, rq);
@@ -707,7 +726,7 @@ void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *
             check_stopped(s);
         return;
     }
-    if (s->stopping)
+    if (ends_connection(slot))
         a.keep_alive = false;
     slot->answered = true;
     c->active_us = lg_lane_now_us(s->options.lane);
@@ -757,7 +776,7 @@ void lg_http_stream_begin(struct lg_http_request *rq, const struct lg_http_respo
     slot->room_ctx = ctx;
     if (slot->conn == NULL)
         return;
-    if (slot->server->stopping)
+    if (ends_connection(slot))
         a.keep_alive = false;
     lg_http1_write_response(&slot->response, &a);
     if (is_its_turn(slot))

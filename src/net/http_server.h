@@ -64,6 +64,9 @@ struct lg_http_server_options {
 LG_MUST_CHECK enum lg_rc lg_http_server_start(const struct lg_http_server_options *options,
                                               struct lg_http_server **out, struct lg_error *err);
 uint16_t lg_http_server_port(const struct lg_http_server *s);
+/* It will stop soon: each connection's next answer says `Connection: close` and ends it, so that
+ * whoever keeps one alive goes elsewhere with nothing lost. New connections are still taken. */
+void lg_http_server_drain(struct lg_http_server *s);
 /* Stops accepting, closes idle connections, lets requests in flight finish for at most `grace_ms`,
  * then calls `stopped` once on the lane; the server is freed when it returns. */
 void lg_http_server_stop(struct lg_http_server *s, uint64_t grace_ms, void (*stopped)(void *ctx),

@@ -9,6 +9,15 @@
 #define READ_TIMEOUT_MS_DEFAULT 10000u
 #define REQUEST_BYTES_MAX ((size_t)16 << 20)
 
+#define EARLY_READS_MAX ((size_t)10000)
+
+/* A read that came before the metadata was read; in the request's arena. */
+struct early_read {
+    struct lg_list link;
+    struct lg_http_request *rq;
+    struct lg_router_path path;
+};
+
 struct served {
     int32_t version;
     uint32_t metric; /* The store's index there. */
@@ -169,6 +178,62 @@ static void prepare_announcement(struct lg_router *r)
                                                                   .ctx = r});
 }
 
+static void dispatch(struct lg_router *r, struct lg_http_request *rq,
+                     const struct lg_router_path *path)
+{
+    switch (path->type) {
+    case LG_ROUTER_STORAGE:
+        lg_router_storage(r, rq, path);
+        break;
+    case LG_ROUTER_V1:
+        lg_router_v1(r, rq, path);
+        break;
+    default:
+        lg_router_meta(r, rq, path);
+        break;
+    }
+}
+
+/* Those that waited go on, whatever is known by now. */
+static void release_early(struct lg_router *r)
+{
+    r->patient_until_us = 0;
+    lg_timer_stop(r->o.lane, &r->patience);
+    while (!lg_list_empty(&r->early)) {
+        struct early_read *early =
+            LG_CONTAINER_OF(lg_list_pop_front(&r->early), struct early_read, link);
+
+        r->early_count--;
+        dispatch(r, early->rq, &early->path);
+    }
+}
+
+static void patience_ended(struct lg_timer *timer)
+{
+    release_early(LG_CONTAINER_OF(timer, struct lg_router, patience));
+}
+
+/* Clients of a router that was restarted are here before it knows anything: they need not hear of
+ * that. Who asks how it is hears it. */
+static bool keep_early(struct lg_router *r, struct lg_http_request *rq,
+                       const struct lg_router_path *path)
+{
+    bool reads = path->type == LG_ROUTER_STORAGE ||
+                 (path->type == LG_ROUTER_V1 && !lg_slice_eq(path->resource, LG_LIT("health")));
+    struct early_read *early;
+
+    if (!reads || r->stopping || r->early_count >= EARLY_READS_MAX ||
+        lg_catalog_current(r->catalog) != NULL || lg_lane_now_us(r->o.lane) >= r->patient_until_us)
+        return false;
+    early = lg_arena_alloc(rq->arena, sizeof *early);
+    if (early == NULL) /* Its path took all the room: it is answered as it is. */
+        return false;
+    *early = (struct early_read){.rq = rq, .path = *path};
+    lg_list_push_back(&r->early, &early->link);
+    r->early_count++;
+    return true;
+}
+
 static void catalog_changed(void *ctx, struct lg_catalog_snapshot *s)
 {
     struct lg_router *r = ctx;
@@ -181,6 +246,7 @@ static void catalog_changed(void *ctx, struct lg_catalog_snapshot *s)
 
         (void)!lg_router_version(r, s, s->stores.data[i], &version, &err);
     }
+    release_early(r);
     if (!r->stopping)
         lg_announce_now(r->announce);
 }
@@ -202,17 +268,8 @@ static void handle(void *ctx, struct lg_http_request *rq)
         lg_reply_text(rq, &err);
         return;
     }
-    switch (path.type) {
-    case LG_ROUTER_STORAGE:
-        lg_router_storage(r, rq, &path);
-        break;
-    case LG_ROUTER_V1:
-        lg_router_v1(r, rq, &path);
-        break;
-    default:
-        lg_router_meta(r, rq, &path);
-        break;
-    }
+    if (!keep_early(r, rq, &path))
+        dispatch(r, rq, &path);
 }
 
 /* --- Life. -------------------------------------------------------------------------------------
@@ -266,6 +323,8 @@ enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_ro
     r->cluster = lg_strdup(options->cluster == NULL ? "lagoon-0" : options->cluster);
     if (options->controller_url != NULL)
         r->controller_url = lg_strdup(options->controller_url);
+    lg_list_init(&r->early);
+    r->patient_until_us = lg_lane_now_us(options->lane) + LG_ROUTER_PATIENCE_MS * LG_MS;
     r->served = lg_map_new();
     r->hosts = lg_host_table_new();
     r->stack = lg_fetch_stack_new(
@@ -283,6 +342,7 @@ enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_ro
     }
     lg_announce_make_identity(options->lane, r->identity);
     prepare_announcement(r);
+    lg_timer_start(options->lane, &r->patience, LG_ROUTER_PATIENCE_MS * LG_MS, patience_ended);
     r->leader = lg_leader_watch_start(options->metastore, options->lane);
     r->catalog = lg_catalog_start(&(struct lg_catalog_options){.metastore = options->metastore,
                                                                .lane = options->lane,
@@ -340,12 +400,24 @@ static void idle(void *ctx)
     lg_leader_watch_stop(r->leader, part_stopped, r);
 }
 
+static void drained(struct lg_timer *timer)
+{
+    struct lg_router *r = LG_CONTAINER_OF(timer, struct lg_router, drain);
+
+    lg_http_server_stop(r->http, STOP_GRACE_MS, idle, r);
+}
+
 void lg_router_stop(struct lg_router *r, void (*stopped)(void *ctx), void *ctx)
 {
     r->stopping = true;
     r->stopped = stopped;
     r->stopped_ctx = ctx;
     r->parts = 2;
+    release_early(r);
     lg_announce_stop(r->announce, idle, r);
-    lg_http_server_stop(r->http, STOP_GRACE_MS, idle, r);
+    lg_http_server_drain(r->http);
+    if (r->o.drain_ms > 0)
+        lg_timer_start(r->o.lane, &r->drain, r->o.drain_ms * LG_MS, drained);
+    else
+        lg_http_server_stop(r->http, STOP_GRACE_MS, idle, r);
 }

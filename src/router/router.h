@@ -12,6 +12,8 @@
 
 struct lg_router; /* Opaque. */
 
+#define LG_ROUTER_PATIENCE_MS 2000u
+
 struct lg_router_options {
     struct lg_lane *lane;
     struct lg_metastore *metastore; /* a session of its own */
@@ -32,13 +34,17 @@ struct lg_router_options {
     uint32_t hedge_percent; /* of reads that a slow server may cause to be asked twice; 0: 10 */
     size_t connections_max; /* of the listener; 0: its default */
     uint64_t idle_ms;       /* of its connections; 0: its default */
-    uint64_t conflict_ms;   /* as of lg_announce_options */
+    /* Before it stops to answer, so long its answers end their connections; 0: not at all. */
+    uint64_t drain_ms;
+    uint64_t conflict_ms; /* as of lg_announce_options */
     /* Another router has its address and does not go: the process should end. May be NULL. */
     void (*failed)(void *ctx, const struct lg_error *err);
     void *failed_ctx;
 };
 
-/* Listens at once; answers 503 until it has read the metadata. LG_ERR_IN_USE, LG_ERR_INVALID. */
+/* Listens at once. A read that comes before it has read the metadata waits for that, for at most
+ * LG_ROUTER_PATIENCE_MS after the start; then, and to all other requests, the answer is 503.
+ * LG_ERR_IN_USE, LG_ERR_INVALID. */
 LG_MUST_CHECK enum lg_rc lg_router_start(const struct lg_router_options *options,
                                          struct lg_router **out, struct lg_error *err);
 uint16_t lg_router_port(const struct lg_router *router);

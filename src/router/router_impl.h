@@ -2,6 +2,7 @@
 #ifndef LG_ROUTER_ROUTER_IMPL_H
 #define LG_ROUTER_ROUTER_IMPL_H
 
+#include "base/list.h"
 #include "catalog/catalog.h"
 #include "coord/announce.h"
 #include "coord/leader_watch.h"
@@ -28,6 +29,10 @@ struct lg_router {
     uint64_t told_serial; /* of the snapshot whose replication is on the board */
     unsigned parts;       /* that a stop still waits for */
     bool stopping;
+    struct lg_list early; /* struct early_read: they wait for the metadata */
+    size_t early_count;
+    uint64_t patient_until_us; /* so long they do */
+    struct lg_timer patience, drain;
     bool read_throttling_off; /* by /admin/readQuotaThrottle */
     void (*stopped)(void *ctx);
     void *stopped_ctx;

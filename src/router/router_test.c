@@ -391,14 +391,18 @@ static void expect_announced(struct lg_clw *w, bool want)
 static void it_announces_itself_once_it_has_read_what_exists(void **state)
 {
     struct lg_clw *w = lg_clw_new(62, /* with_controller= */ true);
+    uint64_t asked_us, took_ms;
 
     (void)state;
-    lg_meta_sim_cut(w->meta, "router", true);
     lg_clw_router_start(w);
+    lg_meta_sim_cut(w->meta, "router", true);
     assert_int_equal(lg_router_port(w->router.router), LG_CLW_ROUTER_PORT);
     assert_false(lg_router_ready(w->router.router));
     /* It listens, and says that it is not ready, in the words of the asker. */
+    asked_us = lg_sim_now_us(w->sim);
     assert_int_equal(lg_clw_get(w, &w->router, "/storage/cities/AmE=?f=b64"), 503);
+    took_ms = (lg_sim_now_us(w->sim) - asked_us) / LG_MS;
+    assert_true(took_ms >= 1000 && took_ms <= LG_ROUTER_PATIENCE_MS + 100);
     assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 503);
     lg_clw_expect_text(w, "{\"error\":\"the router has not read the metadata yet; try again\","
                           "\"code\":\"ERR_UNREADY\"}");
@@ -414,6 +418,24 @@ static void it_announces_itself_once_it_has_read_what_exists(void **state)
         w, "{\"cluster\":\"lagoon-0\",\"name\":null,\"error\":null,\"errorType\":null,"
            "\"exceptionType\":null,\"lagoonTerm\":1,\"routers\":[\"http://router:7777\"]}");
     assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 200);
+    lg_clw_free(w);
+}
+
+/* A router that was restarted has clients before it knows anything. */
+static void reads_before_the_metadata_is_read_wait_for_it(void **state)
+{
+    struct lg_clw *w = lg_clw_new(66, /* with_controller= */ false);
+
+    (void)state;
+    lg_clw_store(w, "cities", 1, 1, 1);
+    lg_clw_router_start(w);
+    assert_false(lg_router_ready(w->router.router));
+    assert_int_equal(lg_clw_get(w, &w->router, "/v1/stores"), 200);
+    assert_non_null(strstr(
+        lg_json_get_str(lg_json_at(lg_json_get(w->json, "stores"), 0), "name", ""), "cities"));
+    lg_clw_router_stop(w);
+    lg_clw_router_start(w); /* And one that stops meanwhile owes no answer. */
+    lg_clw_router_stop(w);
     lg_clw_free(w);
 }
 
@@ -520,6 +542,7 @@ int main(void)
         cmocka_unit_test(reads_go_on_when_every_server_loses_its_session),
         cmocka_unit_test(a_server_that_began_anew_is_no_last_resort),
         cmocka_unit_test(it_announces_itself_once_it_has_read_what_exists),
+        cmocka_unit_test(reads_before_the_metadata_is_read_wait_for_it),
         cmocka_unit_test(it_announces_itself_again_after_a_lost_session),
         cmocka_unit_test(it_withdraws_at_any_moment_of_its_start),
         cmocka_unit_test(it_says_why_it_cannot_start),
