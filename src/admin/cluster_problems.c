@@ -191,15 +191,27 @@ static void tell_full(struct findings *f, const struct lg_json *row)
                id);
 }
 
+/* A standalone says more of its disk itself: it is the controller's, too. */
+static bool leader_warns_of(const struct findings *f, const char *name)
+{
+    const struct lg_json *rows = lg_json_get(f->status, "warnings");
+
+    for (size_t i = 0; i < LG_MIN(lg_json_size(rows), ROWS_MAX); i++)
+        if (strcmp(text_of(lg_json_at(rows, i), "name"), name) == 0)
+            return true;
+    return false;
+}
+
 static void look_at_disks(struct findings *f)
 {
     const struct lg_json *rows = lg_json_get(f->nodes, "nodes");
+    bool told = leader_warns_of(f, "disk");
 
     for (size_t i = 0; i < LG_MIN(lg_json_size(rows), ROWS_MAX); i++)
         if (lg_json_get_bool(lg_json_at(rows, i), "diskLow", false) &&
-            f->full++ < LG_CLUSTER_PROBLEMS_EACH)
+            f->full++ < LG_CLUSTER_PROBLEMS_EACH && !told)
             tell_full(f, lg_json_at(rows, i));
-    more(f, WARNING, "disk", f->full, "servers whose disk is low", "lagoon nodes");
+    more(f, WARNING, "disk", told ? 0 : f->full, "servers whose disk is low", "lagoon nodes");
 }
 
 static void look_at_servers(struct findings *f)

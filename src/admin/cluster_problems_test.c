@@ -134,7 +134,14 @@ static void a_server_whose_disk_is_low_is_named(void **state)
         "\"ready\":2},{\"id\":\"c_1\",\"state\":\"LIVE\",\"diskLow\":false}]}",
         "{}");
 
+    LG_AUTO(lg_json) *standalone = problems_of(
+        "{" HEALTHY
+        "," SERVERS("1", "0") ",\"warnings\":[{\"name\":\"disk\",\"reason\":\"low: 3\"}]}",
+        "{\"nodes\":[{\"id\":\"a_1\",\"state\":\"LIVE\",\"diskLow\":true}]}", "{}");
+
     (void)state;
+    assert_problem(standalone, 0, "warning", "disk", "says of disk: low: 3", "");
+    assert_int_equal(lg_json_size(standalone), 1);
     assert_problem(all, 0, "warning", "disk",
                    "the disk of server 'a_1' is low (disk_low_watermark): it takes in nothing, and "
                    "1 of its replicas waits for room",
