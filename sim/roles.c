@@ -155,6 +155,7 @@ void lg_world_server_main(void *ctx)
                                   .disk = n->disk,
                                   .checkpoint_path = LG_WORLD_CHECKPOINTS,
                                   .drop_grace_ms = LG_HISTORY_GRACE_MS,
+                                  .disk_hold_ms = 5000, /* Well within the time to heal. */
                                   .host = n->name,
                                   .port = LG_WORLD_SERVER_PORT};
     unsigned zones = n->world->history.zones;

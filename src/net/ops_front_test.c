@@ -188,6 +188,26 @@ static void other_paths_go_to_the_handler(void **state)
     assert_int_equal(r->handled, 3);
 }
 
+static struct lg_slice connection_header(struct rig *r)
+{
+    return lg_http_header(&r->call.response_headers, "Connection");
+}
+
+/* Its one connection is kept, while it drains one per answer is taken, and then none is lost. */
+static void while_it_drains_answers_end_their_connections(void **state)
+{
+    struct rig *r = *state;
+
+    assert_int_equal(ask(r, "/a"), 404);
+    assert_int_equal(connection_header(r).size, 0);
+    lg_http_server_drain(r->server);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ask(r, "/a"), 404);
+        assert_slice_equal(connection_header(r), LG_LIT("close"));
+    }
+    assert_int_equal(r->handled, 4);
+}
+
 static uint64_t requests(uint32_t class)
 {
     return lg_metric_value(&lg_metric_http_requests_total, LG_HTTP_LISTENER_ROUTER * 5 + class);
@@ -235,6 +255,7 @@ int main(void)
         TEST(livez_asks_only_who_must_give_a_sign_of_life),
         TEST(metrics_are_text_for_prometheus),
         TEST(other_paths_go_to_the_handler),
+        TEST(while_it_drains_answers_end_their_connections),
         TEST(a_listener_counts_requests_bytes_and_refusals),
     };
 

@@ -203,8 +203,10 @@ static void release_early(struct lg_router *r)
         struct early_read *early =
             LG_CONTAINER_OF(lg_list_pop_front(&r->early), struct early_read, link);
 
+        struct lg_router_path path = early->path; /* The arena goes with the answer. */
+
         r->early_count--;
-        dispatch(r, early->rq, &early->path);
+        dispatch(r, early->rq, &path);
     }
 }
 

@@ -18,8 +18,7 @@
 #define STOP_WITHDRAW_MS 3000u /* The metastore may be away: its session ends without us. */
 #define STOP_GRACE_MS 5000u
 #define DISK_LOOK_MS 1000u
-/* Room must last so long: else what is given is taken back again and again. */
-#define DISK_HOLD_MS 60000u
+#define DISK_HOLD_MS_DEFAULT 60000u
 
 struct lg_server {
     struct lg_server_options o;
@@ -190,7 +189,7 @@ static void look_at_disk(struct lg_timer *timer)
         s->has_room_us = 0;
     else if (s->has_room_us == 0)
         s->has_room_us = now_us;
-    if (low != s->disk_low && (low || now_us - s->has_room_us >= DISK_HOLD_MS * LG_MS)) {
+    if (low != s->disk_low && (low || now_us - s->has_room_us >= s->o.disk_hold_ms * LG_MS)) {
         s->disk_low = low;
         lg_free(s->announce_value);
         s->announce_value = make_value(s);
@@ -224,6 +223,8 @@ enum lg_rc lg_server_start(const struct lg_server_options *options, struct lg_se
     enum lg_rc rc;
 
     s->o = *options;
+    if (s->o.disk_hold_ms == 0)
+        s->o.disk_hold_ms = DISK_HOLD_MS_DEFAULT;
     lg_announce_make_identity(options->lane, s->life);
     rc = open_state(s, err);
     if (rc == LG_OK)

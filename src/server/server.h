@@ -26,6 +26,9 @@ struct lg_server_options {
     struct lg_transport *transport;
     struct lg_engine_driver *driver;
     struct lg_disk_space *space; /* of the driver's disk; NULL: never low */
+    /* How long it must have had room until it is told that it is not low any more: else what is
+     * given is taken back again and again. 0: a minute. */
+    uint64_t disk_hold_ms;
     const char *checkpoint_path; /* of the engine with the checkpoints, below the driver's root */
     const char *host;            /* where to listen */
     uint16_t port;               /* 0 picks one */
