@@ -371,7 +371,7 @@ static void stop_router(void *ctx)
 {
     struct lg_standalone *s = ctx;
 
-    lg_router_stop(s->router, lg_stage_done, &s->stage);
+    lg_router_stop(s->router, /* drain_ms= */ 0, lg_stage_done, &s->stage);
 }
 
 static void stop_server(void *ctx)

@@ -2,8 +2,7 @@
 #include "main/cli.h"
 #include "main/roles.h"
 
-/* Clients that keep connections alive go elsewhere within it; the others are gone already. */
-#define DRAIN_MS 1000u
+#define DRAIN_MS_MAX 1000u /* Enough for clients; a grace may be longer than a stop may take. */
 
 static enum lg_rc start_router(struct lg_roles *r, struct lg_error *err)
 {
@@ -24,7 +23,6 @@ static enum lg_rc start_router(struct lg_roles *r, struct lg_error *err)
                                                     .hedge_percent = o->read_hedge_percent,
                                                     .connections_max = o->common.connections,
                                                     .idle_ms = o->common.idle_timeout,
-                                                    .drain_ms = DRAIN_MS,
                                                     .conflict_ms = lg_roles_conflict_ms(r),
                                                     .failed = lg_roles_fail,
                                                     .failed_ctx = r},
@@ -38,9 +36,10 @@ static enum lg_rc start_router(struct lg_roles *r, struct lg_error *err)
     return LG_OK;
 }
 
+/* Load balancers had the grace to go elsewhere; now clients that keep connections alive have it. */
 static void stop_router(struct lg_roles *r, void (*done)(void *ctx), void *ctx)
 {
-    lg_router_stop(r->part, done, ctx);
+    lg_router_stop(r->part, LG_MIN(r->o->common.shutdown_grace, (uint64_t)DRAIN_MS_MAX), done, ctx);
 }
 
 static enum lg_rc start(struct lg_run *run, const void *values, void **out, struct lg_error *err)

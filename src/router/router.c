@@ -409,7 +409,7 @@ static void drained(struct lg_timer *timer)
     lg_http_server_stop(r->http, STOP_GRACE_MS, idle, r);
 }
 
-void lg_router_stop(struct lg_router *r, void (*stopped)(void *ctx), void *ctx)
+void lg_router_stop(struct lg_router *r, uint64_t drain_ms, void (*stopped)(void *ctx), void *ctx)
 {
     r->stopping = true;
     r->stopped = stopped;
@@ -418,8 +418,8 @@ void lg_router_stop(struct lg_router *r, void (*stopped)(void *ctx), void *ctx)
     release_early(r);
     lg_announce_stop(r->announce, idle, r);
     lg_http_server_drain(r->http);
-    if (r->o.drain_ms > 0)
-        lg_timer_start(r->o.lane, &r->drain, r->o.drain_ms * LG_MS, drained);
+    if (drain_ms > 0)
+        lg_timer_start(r->o.lane, &r->drain, drain_ms * LG_MS, drained);
     else
         lg_http_server_stop(r->http, STOP_GRACE_MS, idle, r);
 }

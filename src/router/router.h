@@ -34,9 +34,7 @@ struct lg_router_options {
     uint32_t hedge_percent; /* of reads that a slow server may cause to be asked twice; 0: 10 */
     size_t connections_max; /* of the listener; 0: its default */
     uint64_t idle_ms;       /* of its connections; 0: its default */
-    /* Before it stops to answer, so long its answers end their connections; 0: not at all. */
-    uint64_t drain_ms;
-    uint64_t conflict_ms; /* as of lg_announce_options */
+    uint64_t conflict_ms;   /* as of lg_announce_options */
     /* Another router has its address and does not go: the process should end. May be NULL. */
     void (*failed)(void *ctx, const struct lg_error *err);
     void *failed_ctx;
@@ -52,7 +50,9 @@ uint16_t lg_router_port(const struct lg_router *router);
 bool lg_router_ready(const struct lg_router *router);
 /* Puts on the board of this process (base/health.h) what it knows of the cluster: "replication". */
 void lg_router_health(struct lg_router *router);
-/* Withdraws, lets requests finish; `stopped` comes once on the lane and the router is gone then. */
-void lg_router_stop(struct lg_router *router, void (*stopped)(void *ctx), void *ctx);
+/* Withdraws, goes on for `drain_ms` with answers that end their connections, lets requests finish;
+ * `stopped` comes once on the lane and the router is gone then. */
+void lg_router_stop(struct lg_router *router, uint64_t drain_ms, void (*stopped)(void *ctx),
+                    void *ctx);
 
 #endif

@@ -305,7 +305,7 @@ static void router_stop(void *ctx)
 {
     struct lg_clw_node *n = ctx;
 
-    lg_router_stop(n->router, stopped, n);
+    lg_router_stop(n->router, /* drain_ms= */ 300, stopped, n);
 }
 
 static void let_go(void *ctx)
