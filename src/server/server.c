@@ -31,11 +31,11 @@ struct lg_server {
     char *announce_path, *announce_value;
     char life[LG_ANNOUNCE_IDENTITY_MAX]; /* of this process: the same after a lost session */
     struct lg_announce *announce;
-    char *address;        /* the host of the announcement */
-    uint16_t port;        /* ... and its port */
-    bool disk_low;        /* ... and whether it says that the disk is low */
-    uint64_t has_room_us; /* since when it has not been; 0: it is low */
-    struct lg_timer look; /* at the disk */
+    char *address, *zone, *release; /* of the announcement; zone may be NULL */
+    uint16_t port;                  /* ... and its port */
+    bool disk_low;                  /* ... and whether it says that the disk is low */
+    uint64_t has_room_us;           /* since when it has not been; 0: it is low */
+    struct lg_timer look;           /* at the disk */
     bool stopping, withdrawn;
     struct lg_timer pause; /* the steps of the end */
     struct lg_offload close;
@@ -76,9 +76,9 @@ static char *make_value(const struct lg_server *s)
     lg_json_set_int(json, "port", s->port);
     lg_json_set_str(json, "identity", lg_identity_text(s->identity));
     lg_json_set_str(json, "life", s->life);
-    if (s->o.zone != NULL)
-        lg_json_set_str(json, "zone", s->o.zone);
-    lg_json_set_str(json, "release", s->o.release == NULL ? LAGOON_VERSION : s->o.release);
+    if (s->zone != NULL)
+        lg_json_set_str(json, "zone", s->zone);
+    lg_json_set_str(json, "release", s->release);
     if (s->disk_low)
         lg_json_set_bool(json, "diskLow", true);
     lg_json_write(&text, json, /* pretty= */ false);
@@ -111,6 +111,8 @@ static enum lg_rc listen_on(struct lg_server *s, struct lg_error *err)
         return rc;
     s->announce_path = lg_strf("/instances/%s", s->instance);
     s->address = lg_strdup(host);
+    s->zone = s->o.zone == NULL ? NULL : lg_strdup(s->o.zone);
+    s->release = lg_strdup(s->o.release == NULL ? LAGOON_VERSION : s->o.release);
     s->port = port;
     s->disk_low = lg_disk_space_is_low(s->o.space);
     s->announce_value = make_value(s);
@@ -211,6 +213,8 @@ static void start_failed(struct lg_server *s)
     lg_free(s->announce_path);
     lg_free(s->announce_value);
     lg_free(s->address);
+    lg_free(s->zone);
+    lg_free(s->release);
     lg_checkpoint_store_close(s->checkpoints);
     lg_identity_free(s->identity);
     lg_free(s);
@@ -325,6 +329,8 @@ static void closed(struct lg_offload *offload)
     lg_free(s->announce_path);
     lg_free(s->announce_value);
     lg_free(s->address);
+    lg_free(s->zone);
+    lg_free(s->release);
     lg_free(s);
     stopped(ctx);
 }

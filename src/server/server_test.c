@@ -262,6 +262,7 @@ static bool says_low(struct lg_clw *w)
 
     assert_non_null(value);
     assert_non_null(strstr(value, "\"port\":8888"));
+    assert_non_null(strstr(value, "\"zone\":\"rack-3\""));
     return strstr(value, "\"diskLow\":true") != NULL;
 }
 
@@ -273,10 +274,13 @@ static void it_announces_that_its_disk_is_low(void **state)
     struct lg_disk_space *space = lg_disk_space_new(
         &(struct lg_disk_space_options){.disk = disk, .folder = "/data", .low_bytes = 1000});
     struct own own = {.w = w, .node = 1, .with_disk = true};
+    char zone[] = "rack-3";
 
     (void)state;
     own.o.space = space;
+    own.o.zone = zone;
     own_start(&own);
+    memset(zone, 'x', sizeof zone - 1); /* It has its own. */
     assert_int_equal(own.rc, LG_OK);
     lg_clw_run_ms(w, 3000);
     assert_false(says_low(w));
