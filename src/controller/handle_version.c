@@ -220,12 +220,13 @@ static enum lg_rc tell_holder(const struct lg_change *ch, struct lg_error *err)
                         until, ch->store_name, v->number);
 }
 
-/* A push that is continued says again whether its swap waits: what it said first holds. */
+/* A push that is continued says again whether its swap waits: what it said first holds, and who
+ * says another thing is told before a version is served, or is not, against his word. One that is
+ * complete is told of as it is. */
 static enum lg_rc check_deferral(const struct lg_change *ch, const struct lg_version *v,
                                  struct lg_error *err)
 {
-    if (v->swap_deferred == ch->swap_deferred ||
-        (v->status != LG_VERSION_STARTED && v->status != LG_VERSION_PUSHED))
+    if (v->swap_deferred == ch->swap_deferred || v->status != LG_VERSION_STARTED)
         return LG_OK;
     if (v->swap_deferred)
         return lg_error_set(err, LG_ERR_CONFLICT,

@@ -416,11 +416,13 @@ static void a_push_that_is_continued_may_not_change_its_mind_on_its_swap(void **
     lg_cw_report(w, "cities_v1", 1, "COMPLETED", NULL);
     lg_sim_run_us(w->sim, LG_SEC);
     assert_int_equal(lg_cw_current(w), 1);
-    assert_int_equal(push_deferred(w, "p2"), 2);
+    assert_int_equal(request_with(w, "p2", "defer_version_swap=true"), 200);
     assert_int_equal(lg_cw_request(w, "p2", 0), 409);
     assert_non_null(strstr(lg_cw_text(w, "error"), "was begun with --defer-swap"));
     assert_non_null(strstr(lg_cw_text(w, "error"), "lagoon swap cities 2"));
-    assert_int_equal(request_with(w, "p2", "defer_version_swap=true"), 200);
+    assert_int_equal(push_deferred(w, "p2"), 2);
+    assert_int_equal(lg_cw_request(w, "p2", 0), 200); /* Complete: it is told that it waits. */
+    assert_int_equal(lg_cw_current(w), 1);
     assert_int_equal(swap(w, 2), 200);
     assert_int_equal(request_with(w, "p2", "defer_version_swap=true"), 200); /* It is over. */
     assert_int_equal(lg_cw_version(w), 2);
