@@ -72,7 +72,8 @@ struct lg_sim_store { /* What is known of one store. */
 /* What the metadata say of the replicas of a version; sets of servers are bits. */
 struct lg_sim_topic {
     bool known;
-    bool done; /* The push was seen to be complete. */
+    bool unsure; /* Somebody may have written while the metadata went down, unseen. */
+    bool done;   /* The push was seen to be complete. */
     unsigned listed[LG_HISTORY_PARTITIONS], led_by[LG_HISTORY_PARTITIONS]; /* as assigned */
     unsigned goal[LG_HISTORY_PARTITIONS];     /* where it is going, or is */
     unsigned complete[LG_HISTORY_PARTITIONS]; /* reported it at some time */

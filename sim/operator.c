@@ -50,10 +50,11 @@ struct actor { /* In the node's memory. */
 
 static void look(struct actor *a);
 
-/* Of a leader that was deposed and does not know it: it tells what it knew. */
+/* Of a leader that was deposed and does not know it, or of a controller that cannot reach the
+ * metadata, and says so: it tells what it knew. */
 static bool is_outdated(const struct actor *a)
 {
-    return a->call.term != 0 && a->call.term < a->w->history.term;
+    return a->call.age_ms >= 0 || (a->call.term != 0 && a->call.term < a->w->history.term);
 }
 
 static struct lg_sim_store *store_of(const struct actor *a)

@@ -51,6 +51,8 @@ void lg_world_start(struct lg_world_node *n)
         return;
     if (n->role == LG_ROLE_SERVER)
         lg_check_server_over(&n->world->history, n->number);
+    if (n->role == LG_ROLE_GROUND)
+        lg_check_metadata_over(&n->world->history);
     if (n->power_gone)
         lg_disk_sim_crash(n->disk);
     n->power_gone = false;

@@ -93,6 +93,8 @@ void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice v
                        uint64_t now_us);
 /* ... or one below /nodes. */
 void lg_check_gone(struct lg_history *h, const char *path, struct lg_slice value, uint64_t now_us);
+/* The metadata begin anew: a write of which nobody heard the end may stand in them. */
+void lg_check_metadata_over(struct lg_history *h);
 /* A server begins or ends: what it told is not judged any more. */
 void lg_check_server_over(struct lg_history *h, unsigned server);
 /* A server removes what lies at the path of its disk, below the folder of its replicas. */

@@ -114,6 +114,17 @@ void lg_check_removed(struct lg_history *h, unsigned server, const char *topic, 
         t->gone[partition] |= 1u << server;
 }
 
+void lg_check_metadata_over(struct lg_history *h)
+{
+    for (unsigned s = 0; s < LG_HISTORY_STORES; s++)
+        for (unsigned v = 0; v < LG_HISTORY_VERSIONS_MAX; v++) {
+            struct lg_sim_topic *t = &h->topics[s][v];
+
+            t->unsure = true;
+            memset(t->led_by, 0, sizeof t->led_by);
+        }
+}
+
 void lg_check_server_over(struct lg_history *h, unsigned server)
 {
     for (unsigned s = 0; s < LG_HISTORY_STORES; s++)
@@ -167,7 +178,8 @@ void lg_check_drained(struct lg_history *h, unsigned server)
     for (unsigned s = 0; s < LG_HISTORY_STORES; s++)
         for (unsigned v = 0; v < LG_HISTORY_VERSIONS_MAX; v++)
             for (unsigned p = 0; p < LG_HISTORY_PARTITIONS; p++)
-                if (h->topics[s][v].known && (h->topics[s][v].listed[p] & 1u << server) != 0)
+                if (h->topics[s][v].known && !h->topics[s][v].unsure &&
+                    (h->topics[s][v].listed[p] & 1u << server) != 0)
                     lg_history_violate(h, ME,
                                        "server%u is drained and said to hold nothing, and has "
                                        "partition %u of version %u of store '%s'",
@@ -290,7 +302,7 @@ void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice v
                          .factor = placement.factor};
 
         v.goal_after = part->wanted_count > 0 ? set_of(part->wanted, part->wanted_count) : v.after;
-        if (t->known)
+        if (t->known && !t->unsure)
             check_move(h, &v);
         else
             check_zones(h, &v);
@@ -299,6 +311,7 @@ void lg_check_assigned(struct lg_history *h, const char *path, struct lg_slice v
         t->led_by[p] = v.led_by;
     }
     t->known = true;
+    t->unsure = false;
 }
 
 static void check_leaders(struct lg_history *h, const char *store, int64_t version,
