@@ -401,21 +401,30 @@ static bool read_part(struct lg_report *r, const char *key, const struct lg_json
     return true;
 }
 
-static void report_read(struct lg_report *r, const struct lg_blob *value)
+/* NULL: nobody can tell what it says, and why is told. */
+static struct lg_json *report_json(struct lg_report *r, const struct lg_blob *value)
 {
-    LG_AUTO(lg_json) *json = NULL;
+    struct lg_json *json = NULL;
     struct lg_error err = {0};
+
+    if (value->bytes.size == 0) {
+        report_wrong(r, "it is empty");
+    } else if (lg_json_parse(value->bytes, &json, &err) != LG_OK) {
+        report_wrong(r, err.text);
+    } else if (lg_json_type(json) != LG_JSON_OBJECT) {
+        report_wrong(r, "it is no JSON object");
+        lg_json_unref(LG_TAKE(json));
+    }
+    return json;
+}
+
+static void report_read(struct lg_report *r, const struct lg_json *json)
+{
     const char *key;
     struct lg_json *said;
     size_t i = 0;
 
-    if (value->bytes.size == 0)
-        report_wrong(r, "it is empty");
-    else if (lg_json_parse(value->bytes, &json, &err) != LG_OK)
-        report_wrong(r, err.text);
-    else if (lg_json_type(json) != LG_JSON_OBJECT)
-        report_wrong(r, "it is no JSON object");
-    while (json != NULL && lg_json_next(json, &i, &key, &said))
+    while (lg_json_next(json, &i, &key, &said))
         if (!read_part(r, key, said))
             report_wrong(r, "a replica of no partition, or without a known status");
     if (r->parts.size > 0) { /* There are a hundred thousand of them: no room to spare. */
@@ -484,9 +493,13 @@ static void put_report(struct lg_catalog_state *s, const char *path, const struc
     if (r != NULL)
         lg_topic_state_changed(t);
     if (r != NULL && value != NULL) {
+        LG_AUTO(lg_json) *json = report_json(r, value);
+
         lg_report_release(s, r);
-        report_clear(r);
-        report_read(r, value);
+        if (json != NULL) { /* Else what it said before counts on: its server puts it right. */
+            report_clear(r);
+            report_read(r, json);
+        }
         r->life = i->lives;
         s->instances_changed |= !i->live; /* It may be their last resort. */
     } else if (r != NULL && !r->held && !lg_report_hold(s, r)) {

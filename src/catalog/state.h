@@ -30,8 +30,8 @@ struct lg_catalog_state *lg_catalog_state_new(struct lg_lane *lane);
 /* Snapshots live on. */
 void lg_catalog_state_free(struct lg_catalog_state *state);
 /* What stands at a path below this root ("/replicas/cities_v1/a_1"); NULL: nothing. A node that
- * makes no sense is counted, and logged once; of a store, an assignment or an instance the last
- * value that did make sense counts on, all else is left out. */
+ * makes no sense is counted, and logged once; of a store, an assignment, an instance or a report
+ * the last value that did make sense counts on, all else is left out. */
 void lg_catalog_state_put(struct lg_catalog_state *state, enum lg_catalog_root root,
                           const char *path, const struct lg_blob *value);
 /* The paths of nodes that make no sense, the first few of them, for a sentence. */

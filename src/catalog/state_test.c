@@ -74,6 +74,7 @@ static void what_made_sense_once_counts_until_another_value_does(void **state)
     static const char *const junk[] = {"", "noise", "[]", "{}"};
     struct lg_catalog_state *s = two_topics();
     struct lg_catalog_snapshot *snapshot;
+    uint32_t ready[LG_CATALOG_REPLICAS_MAX];
 
     (void)state;
     put(s, LG_CATALOG_STORES, "/stores/s", STORE);
@@ -81,8 +82,13 @@ static void what_made_sense_once_counts_until_another_value_does(void **state)
         put(s, LG_CATALOG_STORES, "/stores/s", junk[i]);
         put(s, LG_CATALOG_ASSIGNMENT, "/assignment/x_v1", junk[i]);
         put(s, LG_CATALOG_INSTANCES, "/instances/b_1", junk[i]);
+        if (strcmp(junk[i], "{}") != 0) /* It says that there is nothing. */
+            put(s, LG_CATALOG_REPLICAS, "/replicas/x_v1/b_1", junk[i]);
+        else
+            put(s, LG_CATALOG_REPLICAS, "/replicas/x_v1/b_1", ONE_DONE);
         snapshot = lg_catalog_state_snapshot(s);
-        assert_int_equal(snapshot->junk, 3);
+        assert_int_equal(snapshot->junk, strcmp(junk[i], "{}") != 0 ? 4 : 3);
+        assert_int_equal(lg_catalog_ready(lg_catalog_topic(snapshot, LG_LIT("x_v1")), 0, ready), 1);
         assert_int_equal(snapshot->unreadable.size, 0);
         assert_non_null(lg_catalog_store(snapshot, LG_LIT("s")));
         assert_non_null(lg_catalog_topic(snapshot, LG_LIT("x_v1")));

@@ -12,12 +12,12 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "catalog/replication.h"
 #include "controller/core.h"
 #include "controller/metrics.h"
 #include "coord/assignment.h"
 #include "lane/mutant.h"
 
+#define MISSING_US LG_SEC /* An assignment that was written is known by then. */
 #define TOPICS_PER_CHANGE 64u
 #define BYTES_PER_CHANGE ((size_t)256 << 10) /* A write of the metastore is at most about 1 MB. */
 
@@ -27,7 +27,8 @@ struct plan {
     struct lg_change *change; /* NULL until something is to be written */
     size_t bytes;
     uint32_t moving;
-    bool full; /* the rest follows with the next change */
+    bool full;        /* the rest follows with the next change */
+    bool looks_again; /* soon, whatever happens meanwhile */
 };
 
 static void begin_change(struct lg_change *ch);
@@ -581,14 +582,29 @@ static bool reset_failed(struct plan *plan, struct lg_ctl_topic *t, uint32_t p)
     return changed;
 }
 
+/* Somebody has removed the assignment, which only the leader does: it is written again. */
+static bool is_missing(struct plan *plan, struct lg_ctl_topic *t)
+{
+    uint64_t now_us = lg_lane_now_us(plan->c->o.lane);
+
+    if (t->placement.partitions == 0 || lg_catalog_topic(plan->snapshot, lg_slice_str(t->name)))
+        t->missing_us = 0;
+    else if (t->missing_us == 0)
+        t->missing_us = now_us; /* Else it has just been made. */
+    plan->looks_again = plan->looks_again || t->missing_us != 0;
+    return t->missing_us != 0 && now_us - t->missing_us >= MISSING_US;
+}
+
 /* `where` is NULL when no new places are wanted. */
 static void plan_topic(struct plan *plan, struct lg_ctl_topic *t, const struct where *where,
                        size_t at)
 {
     struct lg_ctl_topic *after = lg_ctl_topic_copy(t);
     size_t bytes = (size_t)t->placement.partitions * (t->placement.factor + 2) * 64;
-    bool changed = false;
+    bool changed = is_missing(plan, t);
 
+    if (changed)
+        lg_log(LG_LOG_WARN, "assignment_restored", "topic=%s", t->name);
     after->deciding = t->deciding;
     for (uint32_t p = 0; p < after->placement.partitions; p++) {
         struct lg_placement_partition *part = &after->placement.parts[p];
@@ -745,45 +761,6 @@ static void begin_change(struct lg_change *ch)
     lg_change_commit(ch);
 }
 
-static void add_under_replicated(void *ctx, const struct lg_ctl_topic *t, uint32_t partition,
-                                 uint32_t ready)
-{
-    lg_replication_add(ctx, t->store, t->version, partition, ready, t->placement.factor);
-}
-
-static void tell_census(const struct lg_controller *c)
-{
-    struct lg_replication r = {0};
-    struct lg_ctl_census n = lg_ctl_place_census(c, add_under_replicated, &r);
-
-    lg_metric_set(&lg_metric_controller_nodes, 0, n.live);
-    lg_metric_set(&lg_metric_controller_nodes, 1, n.gone);
-    lg_metric_set(&lg_metric_controller_nodes, 2, n.draining);
-    lg_metric_set(&lg_metric_controller_underreplicated_partitions, 0, n.underreplicated);
-    lg_metric_set(&lg_metric_controller_moving_partitions, 0, n.moving);
-    lg_replication_tell(&r);
-}
-
-/* One that leads tells what it counts itself, whenever it looks. */
-void lg_controller_health(const struct lg_controller *c)
-{
-    struct lg_replication r = {0};
-
-    if (c->stopping || lg_ctl_leads(c) || lg_ctl_snapshot(c) == NULL)
-        return;
-    lg_replication_count(&r, lg_ctl_snapshot(c));
-    lg_replication_tell(&r);
-}
-
-void lg_ctl_place_end(void)
-{
-    for (uint32_t i = 0; i < 3; i++)
-        lg_metric_set(&lg_metric_controller_nodes, i, 0);
-    lg_metric_set(&lg_metric_controller_underreplicated_partitions, 0, 0);
-    lg_metric_set(&lg_metric_controller_moving_partitions, 0, 0);
-    lg_replication_forget();
-}
-
 void lg_ctl_place_forget(struct lg_controller *c)
 {
     uint64_t loads = c->placer.loads + 1;
@@ -814,7 +791,9 @@ void lg_ctl_place_look(struct lg_controller *c)
     see_servers(&plan);
     if (plan.change == NULL) /* Places are wanted of servers that are known. */
         plan_topics(&plan);
-    tell_census(c);
+    lg_ctl_place_tell(c);
+    if (plan.looks_again)
+        placer->seen_serial = 0;
     if (plan.change == NULL)
         return;
     plan.change->generation = c->state->generation;

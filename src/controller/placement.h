@@ -45,6 +45,8 @@ void lg_ctl_place_look(struct lg_controller *c);
 void lg_ctl_place_forget(struct lg_controller *c);
 /* It leads no more, or the controller stops: what it said of the cluster is taken back. */
 void lg_ctl_place_end(void);
+/* Metrics and /readyz of a leader. */
+void lg_ctl_place_tell(const struct lg_controller *c);
 /* Places a new version beside all others; with too few servers lists stay short or empty, and are
  * filled when servers come. LG_ERR_TOO_LARGE. `out` must be empty. */
 LG_MUST_CHECK enum lg_rc lg_ctl_place_version(struct lg_controller *c, const char *topic,

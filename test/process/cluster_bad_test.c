@@ -256,6 +256,26 @@ static void junk_over_a_store_and_its_assignment_costs_no_read(void **state)
     all_is_well();
 }
 
+/* Nobody but the leader removes an assignment. Until it is there again its version is not read. */
+static void an_assignment_removed_by_hand_is_written_again(void **state)
+{
+    LG_AUTO_STR char *before = node_text("/assignment/" STORE "_v1");
+    LG_AUTO_STR char *remove = lg_strf(
+        "/usr/bin/python3 test/process/cluster_break.py remove %s /lagoon/%s/assignment/" STORE
+        "_v1",
+        lg_cluster_zookeeper()->address, c->name);
+    char path[] = "/assignment/" STORE "_v1";
+
+    (void)state;
+    lg_ledger_reads_were_right(&f);
+    run_line(remove);
+    lg_cluster_until(c, is_what_it_was, (char *[]){path, before}, path);
+    lg_cluster_wait_replicated(c);
+    lg_ledger_check_routers(&f);
+    (void)lg_ledger_check_replicas(&f);
+    push_next();
+}
+
 /* --- Topics. ---------------------------------------------------------------------------------- */
 static void delete_topic(const char *topic)
 {
@@ -576,6 +596,7 @@ int main(void)
         TEST(nodes_of_zookeeper_with_junk_are_left_out_counted_and_told_once),
         TEST(what_a_process_says_of_itself_is_put_right),
         TEST(junk_over_a_store_and_its_assignment_costs_no_read),
+        TEST(an_assignment_removed_by_hand_is_written_again),
         TEST(a_topic_deleted_by_hand_is_told_by_who_needs_it_and_the_others_serve_on),
         TEST(a_topic_deleted_in_the_middle_of_a_push_ends_the_push),
         TEST(records_that_nobody_may_take_end_the_push_with_their_position),

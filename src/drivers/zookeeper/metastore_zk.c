@@ -306,8 +306,9 @@ static bool zk_silence(struct lg_metastore *ms, uint64_t *out_us, struct lg_erro
     else
         (void)lg_error_set(err, LG_ERR_UNAVAILABLE,
                            "ZooKeeper at %s has not answered for %llu s: changes are refused until "
-                           "it does, reads of data go on; check that it runs and "
-                           "zookeeper.address, and ask again",
+                           "it does, reads of data go on; check that it runs, that it was not "
+                           "emptied or put back to an older state (it takes no session of before "
+                           "then), and zookeeper.address, and ask again",
                            s->address, (unsigned long long)(silent_us / LG_SEC));
     return true;
 }
