@@ -36,8 +36,8 @@ struct lg_ctl_topic {
     bool end_of_push;
     struct lg_placement placement; /* /assignment/<topic> */
     uint64_t missing_us; /* Since when its assignment is not there; 0: it is. Memory only. */
-    uint64_t failed_us; /* When it failed; 0: not, or before the last start. Memory only. */
-    bool deciding;      /* A change that ends this push waits for its turn. Memory only. */
+    uint64_t failed_us;  /* When it failed; 0: not, or before the last start. Memory only. */
+    bool deciding;       /* A change that ends this push waits for its turn. Memory only. */
     struct lg_ctl_report report; /* Memory only. */
     struct lg_ctl_rate rate;     /* Memory only. */
     struct lg_ctl_rate *rates;   /* by partition; NULL: not measured yet. Owned. Memory only. */
