@@ -282,6 +282,7 @@ static void room_is_back(void *ctx)
     struct lg_world_node *n = ctx;
 
     n->crowded = 0;
+    n->room_back_us = lg_sim_now_us(n->world->sim);
     lg_disk_sim_set_capacity(n->disk, 0);
 }
 

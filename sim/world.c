@@ -7,6 +7,7 @@
 #define FAULTS_US (25 * LG_SEC)
 #define FAULTS_SPREAD_US (10 * LG_SEC)
 #define CALM_US (5 * LG_SEC)    /* A server that is up for so long is known to be. */
+#define ROOMY_US (8 * LG_SEC)   /* Who has room again has said so. */
 #define SETTLED_US (8 * LG_SEC) /* ... and has got its share */
 #define BLINK_US (LG_WORLD_DELAY_MS * LG_MS - LG_SEC) /* The delay, but for what a write takes. */
 #define REMOVED_US (10 * LG_SEC)   /* until what a removed server held is elsewhere */
@@ -166,6 +167,7 @@ static void look_around(struct lg_world *w)
 {
     uint64_t now_us = lg_sim_now_us(w->sim);
     unsigned well = 0, settled = 0, away = 0;
+    bool roomy = true; /* A server whose disk is low is given nothing. */
 
     w->history.calm = w->history.blinks = w->history.all = 0;
     if (!w->mild || w->quiet || lg_world_node(w, LG_ROLE_GROUND, 0)->slowed != 0)
@@ -177,13 +179,15 @@ static void look_around(struct lg_world *w)
         uint64_t since_us = now_us - (alive ? n->up_since_us : n->down_since_us);
 
         well |= alive && since_us > CALM_US ? 1u << i : 0;
+        roomy = roomy && n->crowded == 0 &&
+                (n->room_back_us == 0 || now_us > n->room_back_us + ROOMY_US);
         settled += alive && since_us > SETTLED_US;
         away |= !alive && known_us != 0 && now_us < known_us + BLINK_US ? 1u << i : 0;
     }
     w->history.calm = well;
     if (w->drain_asked)
         return; /* What it holds moves, whoever blinks. */
-    if (well == (1u << LG_WORLD_SERVERS) - 1)
+    if (well == (1u << LG_WORLD_SERVERS) - 1 && roomy)
         w->history.all = well;
     if (settled == LG_WORLD_SERVERS - 1 && !w->history.clocks_differ)
         w->history.blinks = away;

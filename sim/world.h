@@ -52,12 +52,13 @@ struct lg_world_node {
     unsigned number; /* within its role */
     char name[16];
     struct lg_sim_node *node;
-    struct lg_disk *disk; /* ground and servers */
-    uint64_t restart;     /* event; 0: none */
-    bool power_gone;      /* The disk has yet to lose what was not synced. */
-    uint64_t crowded;     /* event: others give the disk's room back; 0: none */
-    uint64_t stopped;     /* event: the node goes on; 0: it runs */
-    uint64_t slowed;      /* event: the disk is fast again; 0: it is */
+    struct lg_disk *disk;  /* ground and servers */
+    uint64_t restart;      /* event; 0: none */
+    bool power_gone;       /* The disk has yet to lose what was not synced. */
+    uint64_t crowded;      /* event: others give the disk's room back; 0: none */
+    uint64_t room_back_us; /* when they did so last; 0: never */
+    uint64_t stopped;      /* event: the node goes on; 0: it runs */
+    uint64_t slowed;       /* event: the disk is fast again; 0: it is */
     uint64_t up_since_us, down_since_us;
     bool gone_for_good;
 };

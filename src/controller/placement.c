@@ -459,7 +459,8 @@ static bool can_wait(const struct plan *plan, char *const *goal, uint32_t goal_c
 }
 
 /* Where too few servers are left to hold all replicas, those that leave (drained) go on holding
- * theirs until somebody comes: being emptied never costs a complete replica. */
+ * theirs until somebody comes: being emptied never costs a replica, nor one of which it is not
+ * heard yet that it is complete. */
 static uint32_t keep_irreplaceable(const struct plan *plan, const struct lg_ctl_topic *t,
                                    uint32_t p, const char **wanted, uint32_t n)
 {
@@ -468,9 +469,12 @@ static uint32_t keep_irreplaceable(const struct plan *plan, const struct lg_ctl_
 
     for (uint32_t i = 0; n > 0 && topic != NULL && i < part->count; i++) {
         const char *id = part->ids[i];
+        struct lg_transition_view view;
 
-        if (n < t->placement.factor && !has(wanted, n, id) &&
-            lg_transition_is_ready(lg_ctl_place_view(plan->snapshot, topic, p, id)))
+        if (n >= t->placement.factor || has(wanted, n, id))
+            continue;
+        view = lg_ctl_place_view(plan->snapshot, topic, p, id);
+        if (view.live && (!view.reported || view.state != LG_REPLICA_ERROR))
             wanted[n++] = id;
     }
     return n;
