@@ -268,6 +268,12 @@ static enum lg_rc add_record(struct k_request *r, const rd_kafka_message_t *m, s
 
 static void begin_again(struct k_request *r);
 
+/* Who waited so long at the end has seen it. */
+static bool is_patient(const struct k_request *r)
+{
+    return r->wait_until_us - r->begun_us >= QUIET_US;
+}
+
 /* The queue told of something other than a record. Returns false when the request has left. */
 static bool take_event(struct k_cursor *c, const rd_kafka_message_t *m)
 {
@@ -275,7 +281,7 @@ static bool take_event(struct k_cursor *c, const rd_kafka_message_t *m)
 
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         c->end_at = m->offset;
-        r->at_end = true;
+        r->at_end = is_patient(r); /* It may be old news: who does not wait must look itself. */
         return true;
     }
     lg_log(LG_LOG_DEBUG, "kafka_cursor_event", "topic=%s partition=%u code=%s", c->topic,
@@ -564,12 +570,6 @@ static void looked_up(struct k_request *r)
         k_answer(r, rc, &err);
     else
         attach(r, c);
-}
-
-/* Who waited so long at the end has seen it. */
-static bool is_patient(const struct k_request *r)
-{
-    return r->wait_until_us - r->begun_us >= QUIET_US;
 }
 
 static void begin_again(struct k_request *r)

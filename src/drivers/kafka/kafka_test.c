@@ -180,7 +180,9 @@ static void no_acknowledged_record_is_lost_when_the_broker_is_killed(void **stat
             assert_true(seen[i] >= 1);
         print_message("%u operations failed, %u records twice\n", failed, total - BATCHES * EACH);
         assert_true(failed > 0 || total == BATCHES * EACH);
-        assert_true(total <= (BATCHES + failed) * EACH);
+        /* What is repeated is written again; and what was under way at one of the two kills may
+         * be, by librdkafka, when it begins a new epoch. */
+        assert_true(total <= (BATCHES + failed + 2 * WINDOW) * EACH);
     }
     lg_kw_delete(&w, "killed_v1");
     lg_kw_done(&w);
