@@ -458,9 +458,9 @@ static bool can_wait(const struct plan *plan, char *const *goal, uint32_t goal_c
     return is_away && n == goal_count;
 }
 
-/* Where too few servers are left to hold all replicas, those that leave (drained) go on holding
- * theirs until somebody comes: being emptied never costs a replica, nor one of which it is not
- * heard yet that it is complete. */
+/* Where too few servers are left to hold all replicas, drained ones go on holding theirs until
+ * others come. One that has not said COMPLETED may be so by now: only one that failed, or whose
+ * server is gone, is let go. */
 static uint32_t keep_irreplaceable(const struct plan *plan, const struct lg_ctl_topic *t,
                                    uint32_t p, const char **wanted, uint32_t n)
 {

@@ -358,6 +358,46 @@ static void a_server_is_drained_removed_and_activated(void **state)
     lg_cw_free(w);
 }
 
+/* With nobody to take over, a drained server goes on holding its replicas: which of them are
+ * complete may be older news than the drain. One that failed, or is gone, is of no use to anybody.
+ */
+static void a_drain_costs_no_replica_that_is_of_use(void **state)
+{
+    static const struct {
+        const char *status; /* of all on server 3; NULL: nothing is heard of them */
+        bool dies;
+        int64_t kept;
+    } cases[] = {{NULL, false, PARTITIONS},
+                 {"STARTED", false, PARTITIONS},
+                 {"COMPLETED", false, PARTITIONS},
+                 {"ERROR", false, 0},
+                 {"COMPLETED", true, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(cases); i++) {
+        struct lg_cw *w = world_of(40 + i, 3, 3);
+
+        assert_int_equal(lg_cw_request(w, "p1", 0), 200);
+        lg_cw_end(w, 1);
+        if (cases[i].status != NULL)
+            all_are(w, 3, cases[i].status);
+        settle(w, 2); /* The others are complete. */
+        assert_int_equal(node_number(w, "srv3_88", "replicas"), PARTITIONS);
+        assert_int_equal(lg_cw_post(w, "/v1/drain_node", "node_id=srv3_88"), 200);
+        if (cases[i].dies)
+            server_down(w, 3);
+        settle(w, 2);
+        assert_int_equal(node_number(w, "srv3_88", "replicas"), cases[i].kept);
+        settle(w, 3); /* What it told late is there. */
+        assert_int_equal(node_number(w, "srv3_88", "ready"), cases[i].kept);
+        server_up(w, 4, "");
+        settle(w, 4);
+        assert_int_equal(node_number(w, "srv3_88", "replicas"), 0);
+        assert_int_equal(node_number(w, "srv4_88", "ready"), PARTITIONS);
+        lg_cw_free(w);
+    }
+}
+
 static void disk_of(struct lg_cw *w, int n, bool low)
 {
     LG_AUTO_STR char *path = lg_strf("/instances/srv%d_88", n);
@@ -691,6 +731,7 @@ int main(void)
         cmocka_unit_test(a_leader_that_is_gone_is_followed_with_a_higher_term),
         cmocka_unit_test(a_push_is_complete_only_with_its_leaders),
         cmocka_unit_test(a_server_is_drained_removed_and_activated),
+        cmocka_unit_test(a_drain_costs_no_replica_that_is_of_use),
         cmocka_unit_test(a_server_whose_disk_is_low_keeps_what_it_has_and_is_given_no_more),
         cmocka_unit_test(what_waits_for_room_is_given_to_others),
         cmocka_unit_test(what_nobody_else_can_take_stays_where_there_is_no_room),
@@ -699,7 +740,6 @@ int main(void)
         cmocka_unit_test(a_push_that_is_never_complete_fails_in_the_end),
         cmocka_unit_test(which_of_several_servers_may_go_is_told_one_after_the_other),
         cmocka_unit_test(a_question_of_several_servers_that_makes_no_sense_is_refused),
-
         cmocka_unit_test(a_gone_server_is_replaced_at_once_below_the_active_minimum),
         cmocka_unit_test(whether_a_server_may_go_is_told_with_the_reason),
         cmocka_unit_test(under_replication_is_a_warning_with_numbers),
