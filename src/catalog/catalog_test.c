@@ -1,9 +1,9 @@
 /* The catalog of a lane follows what is written into the real metadata store. */
-#include "base/log.h"
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "drivers/metafile/metafile.h"
 #include "drivers/sim/disk_sim.h"
+#include "test/lib/quiet.h"
 #include "test/test.h"
 
 /* --- A session whose reads can be made to fail. ------------------------------------------------
@@ -439,13 +439,6 @@ static void a_last_resort_ends_with_a_reading(void **state)
     world_down(&w);
 }
 
-static int quiet(void **state)
-{
-    (void)state;
-    lg_log_set_level(LG_LOG_OFF);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,5 +451,5 @@ int main(void)
         cmocka_unit_test(a_server_that_comes_back_is_asked_again),
         cmocka_unit_test(after_a_lost_session_the_last_snapshot_is_kept_for_a_while),
     };
-    return cmocka_run_group_tests(tests, quiet, NULL);
+    return cmocka_run_group_tests(tests, lg_test_quiet, NULL);
 }

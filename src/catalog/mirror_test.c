@@ -1,11 +1,11 @@
 /* A mirror reads what changed and nothing else: counted on the real metadata store. */
 #include "catalog/mirror.h"
 
-#include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "drivers/metafile/metafile.h"
 #include "drivers/sim/disk_sim.h"
+#include "test/lib/quiet.h"
 #include "test/test.h"
 
 /* --- A session that counts reads and can be made to fail. --------------------------------------
@@ -493,13 +493,6 @@ static void what_is_named_by_its_owner_is_read_again(void **state)
     world_down(&w);
 }
 
-static int quiet(void **state)
-{
-    (void)state;
-    lg_log_set_level(LG_LOG_OFF);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,5 +509,5 @@ int main(void)
         cmocka_unit_test(what_is_named_by_its_owner_is_read_again),
     };
 
-    return cmocka_run_group_tests(tests, quiet, NULL);
+    return cmocka_run_group_tests(tests, lg_test_quiet, NULL);
 }

@@ -3,56 +3,24 @@
 
 #include "base/health.h"
 #include "base/str.h"
-#include "catalog/state.h"
+#include "test/lib/catalog_nodes.h"
 #include "test/test.h"
-
-static void put(struct lg_catalog_state *state, enum lg_catalog_root root, const char *path,
-                const char *value)
-{
-    LG_AUTO(lg_blob) *blob = lg_blob_new(lg_slice_str(value));
-
-    lg_catalog_state_put(state, root, path, blob);
-}
-
-static void place(struct lg_catalog_state *state, const char *store, int32_t version)
-{
-    LG_AUTO_STR char *path = lg_strf("/assignment/%s_v%d", store, version);
-
-    put(state, LG_CATALOG_ASSIGNMENT, path,
-        "{\"partitions\":[[\"a_1\",\"b_2\"],[\"b_2\",\"a_1\"]]}");
-}
 
 /* A store of two partitions and two replicas, with so many versions. */
 static void put_store(struct lg_catalog_state *state, const char *name, int32_t versions,
                       int32_t current)
 {
-    LG_AUTO(lg_store) *store = lg_store_new(name, "me", "\"string\"", 1);
-    LG_AUTO(lg_json) *json = NULL;
+    struct lg_cn_store store = {
+        .name = name, .partitions = 2, .factor = 2, .versions = versions, .current = current};
     LG_AUTO_STR char *path = lg_strf("/stores/%s", name);
-    LG_AUTO_STR char *text = NULL;
-    LG_SCOPED(lg_buf) out = {0};
-    struct lg_error err = {0};
-    int32_t id;
+    LG_AUTO_STR char *text = lg_cn_store_text(&store);
 
-    store->partition_count = 2;
-    store->replication_factor = 2;
-    assert_ok(lg_store_add_value_schema(store, "\"long\"", &id, &err));
     for (int32_t v = 1; v <= versions; v++) {
-        struct lg_store_push p = {.push_job_id = "push", .now_ms = v};
-        LG_AUTO_STR char *push = lg_strf("push%d", v);
-        struct lg_version *made;
-        bool is_new, swapped;
+        LG_AUTO_STR char *topic = lg_strf("/assignment/%s_v%d", name, v);
 
-        p.push_job_id = push;
-        assert_ok(lg_store_add_version(store, &p, &made, &is_new, &err));
-        assert_ok(lg_store_complete_version(store, v, 2, &swapped, &err));
-        place(state, name, v);
+        lg_cn_put(state, topic, "{\"partitions\":[[\"a_1\",\"b_2\"],[\"b_2\",\"a_1\"]]}");
     }
-    store->current_version = current;
-    json = lg_store_to_json(store, LG_STORE_JSON_PERSISTENT);
-    lg_json_write(&out, json, false);
-    text = lg_buf_take_str(&out);
-    put(state, LG_CATALOG_STORES, path, text);
+    lg_cn_put(state, path, text);
 }
 
 #define ZERO "{\"0\":{\"status\":\"COMPLETED\"},\"1\":{\"status\":\"STARTED\"}}"
@@ -62,8 +30,8 @@ static struct lg_catalog_state *two_servers(void)
 {
     struct lg_catalog_state *state = lg_catalog_state_new(NULL);
 
-    put(state, LG_CATALOG_INSTANCES, "/instances/a_1", "{\"host\":\"a\",\"port\":1}");
-    put(state, LG_CATALOG_INSTANCES, "/instances/b_2", "{\"host\":\"b\",\"port\":2}");
+    lg_cn_put(state, "/instances/a_1", "{\"host\":\"a\",\"port\":1}");
+    lg_cn_put(state, "/instances/b_2", "{\"host\":\"b\",\"port\":2}");
     return state;
 }
 
@@ -97,13 +65,13 @@ static void a_replica_that_still_loads_is_missing(void **state)
 
     (void)state;
     put_store(tree, "cities", 1, 1);
-    put(tree, LG_CATALOG_REPLICAS, "/replicas/cities_v1/a_1", BOTH);
-    put(tree, LG_CATALOG_REPLICAS, "/replicas/cities_v1/b_2", ZERO);
+    lg_cn_put(tree, "/replicas/cities_v1/a_1", BOTH);
+    lg_cn_put(tree, "/replicas/cities_v1/b_2", ZERO);
     r = counted(tree);
     assert_int_equal(r.partitions, 1);
     assert_says(&r, "[-]replication under-replicated: 1 partition of current versions: cities "
                     "version 1 partition 1 (1 of 2 ready); `lagoon cluster status` lists them\n");
-    put(tree, LG_CATALOG_REPLICAS, "/replicas/cities_v1/b_2", BOTH);
+    lg_cn_put(tree, "/replicas/cities_v1/b_2", BOTH);
     r = counted(tree);
     assert_int_equal(r.partitions, 0);
     assert_says(&r, "[+]replication ok: every partition that is read has all its replicas\n");
@@ -117,10 +85,10 @@ static void a_server_that_is_gone_takes_its_replicas_along(void **state)
 
     (void)state;
     put_store(tree, "cities", 1, 1);
-    put(tree, LG_CATALOG_REPLICAS, "/replicas/cities_v1/a_1", BOTH);
-    put(tree, LG_CATALOG_REPLICAS, "/replicas/cities_v1/b_2", BOTH);
+    lg_cn_put(tree, "/replicas/cities_v1/a_1", BOTH);
+    lg_cn_put(tree, "/replicas/cities_v1/b_2", BOTH);
     assert_int_equal(counted(tree).partitions, 0);
-    lg_catalog_state_put(tree, LG_CATALOG_INSTANCES, "/instances/b_2", NULL);
+    lg_cn_put(tree, "/instances/b_2", NULL);
     r = counted(tree);
     assert_int_equal(r.partitions, 2);
     assert_says(&r, "[-]replication under-replicated: 2 partitions of current versions: cities "
@@ -136,8 +104,8 @@ static void only_current_versions_count(void **state)
     (void)state;
     put_store(tree, "new", 0, 0);
     put_store(tree, "cities", 2, 1); /* 2 is not served yet, and nobody has any of it. */
-    put(tree, LG_CATALOG_REPLICAS, "/replicas/cities_v1/a_1", BOTH);
-    put(tree, LG_CATALOG_REPLICAS, "/replicas/cities_v1/b_2", BOTH);
+    lg_cn_put(tree, "/replicas/cities_v1/a_1", BOTH);
+    lg_cn_put(tree, "/replicas/cities_v1/b_2", BOTH);
     assert_int_equal(counted(tree).partitions, 0);
     lg_catalog_state_free(tree);
 }

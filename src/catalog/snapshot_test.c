@@ -1,8 +1,9 @@
 /* Snapshots of what nodes say, and the questions that readers ask of them. */
-#include "base/log.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "catalog/state.h"
+#include "test/lib/catalog_nodes.h"
+#include "test/lib/quiet.h"
 #include "test/test.h"
 
 /* --- Nodes by hand. ----------------------------------------------------------------------------
@@ -13,53 +14,21 @@ struct nodes { /* The whole tree. */
     LG_VEC(char *) now, before; /* paths */
 };
 
-static enum lg_catalog_root root_of(const char *path)
-{
-    static const char *const roots[] = {"/stores/",   "/instances/", "/assignment/",
-                                        "/replicas/", "/routers/",   "/controllers/"};
-    size_t i = 0;
-
-    while (i < LG_ARRAY_SIZE(roots) && strncmp(path, roots[i], strlen(roots[i])) != 0)
-        i++;
-    return (enum lg_catalog_root)i;
-}
-
 static void node(struct nodes *read, const char *path, const char *value)
 {
-    LG_AUTO(lg_blob) *blob = lg_blob_new(value == NULL ? LG_SLICE_NULL : lg_slice_str(value));
-
     if (read->state == NULL)
         read->state = lg_catalog_state_new(NULL);
-    assert_int_not_equal(root_of(path), LG_CATALOG_ROOTS);
-    lg_catalog_state_put(read->state, root_of(path), path, blob);
+    lg_cn_put(read->state, path, value == NULL ? "" : value);
     LG_VEC_PUSH(&read->now, lg_strdup(path));
 }
 
 static void store_node(struct nodes *read, const char *name, int32_t versions, int32_t current)
 {
-    LG_AUTO(lg_store) *store = lg_store_new(name, "me", "\"string\"", 1);
-    LG_AUTO(lg_json) *json = NULL;
+    struct lg_cn_store store = {
+        .name = name, .partitions = 2, .versions = versions, .current = current};
     LG_AUTO_STR char *path = lg_strf("/stores/%s", name);
-    LG_AUTO_STR char *text = NULL;
-    LG_SCOPED(lg_buf) out = {0};
-    struct lg_error err = {0};
-    int32_t id;
+    LG_AUTO_STR char *text = lg_cn_store_text(&store);
 
-    store->partition_count = 2;
-    assert_ok(lg_store_add_value_schema(store, "\"long\"", &id, &err));
-    for (int32_t v = 1; v <= versions; v++) {
-        LG_AUTO_STR char *push = lg_strf("push%d", v);
-        struct lg_store_push p = {.push_job_id = push, .now_ms = 1};
-        struct lg_version *made;
-        bool is_new, swapped;
-
-        assert_ok(lg_store_add_version(store, &p, &made, &is_new, &err));
-        assert_ok(lg_store_complete_version(store, v, 2, &swapped, &err));
-    }
-    store->current_version = current; /* Whatever led to it. */
-    json = lg_store_to_json(store, LG_STORE_JSON_PERSISTENT);
-    lg_json_write(&out, json, false);
-    text = lg_buf_take_str(&out);
     node(read, path, text);
 }
 
@@ -84,8 +53,7 @@ static struct lg_catalog_snapshot *built(struct nodes *read)
 {
     for (size_t i = 0; i < read->before.size; i++) {
         if (!is_among(read->now.data, read->now.size, read->before.data[i]))
-            lg_catalog_state_put(read->state, root_of(read->before.data[i]), read->before.data[i],
-                                 NULL);
+            lg_cn_put(read->state, read->before.data[i], NULL);
         lg_free(read->before.data[i]);
     }
     read->before.size = 0;
@@ -487,13 +455,6 @@ static void an_unknown_store_names_the_nearest(void **state)
     lg_catalog_snapshot_unref(s);
 }
 
-static int quiet(void **state)
-{
-    (void)state;
-    lg_log_set_level(LG_LOG_OFF);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,5 +471,5 @@ int main(void)
         cmocka_unit_test(a_store_that_was_never_pushed_says_so),
         cmocka_unit_test(an_unknown_store_names_the_nearest),
     };
-    return cmocka_run_group_tests(tests, quiet, NULL);
+    return cmocka_run_group_tests(tests, lg_test_quiet, NULL);
 }

@@ -1,37 +1,9 @@
 /* What snapshots share, and what is built anew. */
 #include "catalog/state.h"
 
-#include "base/log.h"
-#include "base/str.h"
+#include "test/lib/catalog_nodes.h"
+#include "test/lib/quiet.h"
 #include "test/test.h"
-
-static void put(struct lg_catalog_state *s, enum lg_catalog_root root, const char *path,
-                const char *value)
-{
-    LG_AUTO(lg_blob) *blob = value == NULL ? NULL : lg_blob_new(lg_slice_str(value));
-
-    lg_catalog_state_put(s, root, path, blob);
-}
-
-#define ONE_DONE "{\"0\":{\"status\":\"COMPLETED\"}}"
-
-static void put_instance(struct lg_catalog_state *s, const char *path)
-{
-    put(s, LG_CATALOG_INSTANCES, path, "{\"host\":\"h\",\"port\":1}");
-}
-
-static struct lg_catalog_state *two_topics(void)
-{
-    struct lg_catalog_state *s = lg_catalog_state_new(NULL);
-
-    put_instance(s, "/instances/b_1");
-    put_instance(s, "/instances/c_1");
-    put(s, LG_CATALOG_ASSIGNMENT, "/assignment/x_v1", "{\"partitions\":[[\"b_1\"]]}");
-    put(s, LG_CATALOG_ASSIGNMENT, "/assignment/y_v1", "{\"partitions\":[[\"c_1\"]]}");
-    put(s, LG_CATALOG_REPLICAS, "/replicas/x_v1/b_1", ONE_DONE);
-    put(s, LG_CATALOG_REPLICAS, "/replicas/y_v1/c_1", ONE_DONE);
-    return s;
-}
 
 static const struct lg_catalog_topic *topic(const struct lg_catalog_snapshot *s, const char *name)
 {
@@ -40,14 +12,14 @@ static const struct lg_catalog_topic *topic(const struct lg_catalog_snapshot *s,
 
 static void what_did_not_change_is_shared(void **state)
 {
-    struct lg_catalog_state *s = two_topics();
+    struct lg_catalog_state *s = lg_cn_two_topics();
     struct lg_catalog_snapshot *first, *second;
 
     (void)state;
     assert_true(lg_catalog_state_changed(s));
     first = lg_catalog_state_snapshot(s);
     assert_false(lg_catalog_state_changed(s));
-    put(s, LG_CATALOG_REPLICAS, "/replicas/x_v1/b_1", "{\"0\":{\"status\":\"STARTED\"}}");
+    lg_cn_put(s, "/replicas/x_v1/b_1", "{\"0\":{\"status\":\"STARTED\"}}");
     assert_true(lg_catalog_state_changed(s));
     second = lg_catalog_state_snapshot(s);
     assert_int_equal(second->serial, first->serial + 1);
@@ -67,20 +39,20 @@ static void what_did_not_change_is_shared(void **state)
 
 static void an_instance_that_comes_moves_the_places_of_others(void **state)
 {
-    struct lg_catalog_state *s = two_topics();
+    struct lg_catalog_state *s = lg_cn_two_topics();
     struct lg_catalog_snapshot *first = lg_catalog_state_snapshot(s), *second, *third;
     uint32_t place;
 
     (void)state;
     assert_int_equal(topic(first, "y_v1")->partitions[0].replicas[0].instance, 1);
-    put_instance(s, "/instances/a_1");
+    lg_cn_put(s, "/instances/a_1", "{\"host\":\"h\",\"port\":1}");
     second = lg_catalog_state_snapshot(s);
     assert_int_equal(second->instances.size, 3);
     assert_non_null(lg_catalog_instance(second, "c_1", &place));
     assert_int_equal(place, 2);
     assert_int_equal(topic(second, "y_v1")->partitions[0].replicas[0].instance, 2);
     assert_int_equal(topic(first, "y_v1")->partitions[0].replicas[0].instance, 1);
-    put(s, LG_CATALOG_INSTANCES, "/instances/c_1", NULL); /* What it said does not count. */
+    lg_cn_put(s, "/instances/c_1", NULL); /* What it said does not count. */
     third = lg_catalog_state_snapshot(s);
     assert_int_equal(topic(third, "y_v1")->partitions[0].count, 0);
     assert_int_equal(topic(third, "x_v1")->partitions[0].replicas[0].instance, 1);
@@ -93,11 +65,11 @@ static void an_instance_that_comes_moves_the_places_of_others(void **state)
 /* Same id, new address: the replicas stay where they are. */
 static void an_instance_that_moves_keeps_its_place(void **state)
 {
-    struct lg_catalog_state *s = two_topics();
+    struct lg_catalog_state *s = lg_cn_two_topics();
     struct lg_catalog_snapshot *first = lg_catalog_state_snapshot(s), *second;
 
     (void)state;
-    put(s, LG_CATALOG_INSTANCES, "/instances/c_1", "{\"host\":\"new\",\"port\":2}");
+    lg_cn_put(s, "/instances/c_1", "{\"host\":\"new\",\"port\":2}");
     second = lg_catalog_state_snapshot(s);
     assert_string_equal(lg_catalog_instance(second, "c_1", NULL)->host, "new");
     assert_string_equal(lg_catalog_instance(first, "c_1", NULL)->host, "h");
@@ -109,16 +81,16 @@ static void an_instance_that_moves_keeps_its_place(void **state)
 
 static void topics_come_and_go(void **state)
 {
-    struct lg_catalog_state *s = two_topics();
+    struct lg_catalog_state *s = lg_cn_two_topics();
     struct lg_catalog_snapshot *snapshot;
 
     (void)state;
-    put(s, LG_CATALOG_REPLICAS, "/replicas/z_v1/b_1", ONE_DONE); /* Before it is assigned. */
+    lg_cn_put(s, "/replicas/z_v1/b_1", LG_CN_ONE_DONE); /* Before it is assigned. */
     snapshot = lg_catalog_state_snapshot(s);
     assert_null(topic(snapshot, "z_v1"));
     lg_catalog_snapshot_unref(snapshot);
-    put(s, LG_CATALOG_ASSIGNMENT, "/assignment/z_v1", "{\"partitions\":[[\"b_1\"]]}");
-    put(s, LG_CATALOG_ASSIGNMENT, "/assignment/x_v1", NULL);
+    lg_cn_put(s, "/assignment/z_v1", "{\"partitions\":[[\"b_1\"]]}");
+    lg_cn_put(s, "/assignment/x_v1", NULL);
     snapshot = lg_catalog_state_snapshot(s);
     assert_int_equal(topic(snapshot, "z_v1")->partitions[0].count, 1);
     assert_null(topic(snapshot, "x_v1"));
@@ -126,19 +98,12 @@ static void topics_come_and_go(void **state)
     assert_string_equal(snapshot->topics.data[1]->name, "z_v1");
     lg_catalog_snapshot_unref(snapshot);
     /* More partitions than before. */
-    put(s, LG_CATALOG_ASSIGNMENT, "/assignment/z_v1", "{\"partitions\":[[],[]]}");
+    lg_cn_put(s, "/assignment/z_v1", "{\"partitions\":[[],[]]}");
     snapshot = lg_catalog_state_snapshot(s);
     assert_int_equal(topic(snapshot, "z_v1")->partition_count, 2);
     assert_int_equal(topic(snapshot, "z_v1")->partitions[1].count, 0);
     lg_catalog_snapshot_unref(snapshot);
     lg_catalog_state_free(s);
-}
-
-static int quiet(void **state)
-{
-    (void)state;
-    lg_log_set_level(LG_LOG_OFF);
-    return 0;
 }
 
 int main(void)
@@ -150,5 +115,5 @@ int main(void)
         cmocka_unit_test(topics_come_and_go),
     };
 
-    return cmocka_run_group_tests(tests, quiet, NULL);
+    return cmocka_run_group_tests(tests, lg_test_quiet, NULL);
 }

@@ -1,8 +1,8 @@
 /* Who may be asked as a last resort, and what ends it. */
 #include "base/log.h"
 #include "base/str.h"
-#include "catalog/state.h"
 #include "drivers/sim/lane_sim.h"
+#include "test/lib/catalog_nodes.h"
 #include "test/test.h"
 
 #define DONE "{\"status\":\"COMPLETED\"}"
@@ -14,22 +14,6 @@ struct world {
     struct lg_catalog_snapshot *snapshot; /* the last one */
 };
 
-static void put(struct world *w, const char *path, const char *value)
-{
-    static const struct {
-        const char *below;
-        enum lg_catalog_root root;
-    } roots[] = {{"/instances/", LG_CATALOG_INSTANCES},
-                 {"/assignment/", LG_CATALOG_ASSIGNMENT},
-                 {"/replicas/", LG_CATALOG_REPLICAS},
-                 {"/stores/", LG_CATALOG_STORES}};
-    LG_AUTO(lg_blob) *blob = value == NULL ? NULL : lg_blob_new(lg_slice_str(value));
-
-    for (size_t i = 0; i < LG_ARRAY_SIZE(roots); i++)
-        if (strncmp(path, roots[i].below, strlen(roots[i].below)) == 0)
-            lg_catalog_state_put(w->state, roots[i].root, path, blob);
-}
-
 static void announce(struct world *w, const char *id, const char *life)
 {
     LG_AUTO_STR char *path = lg_strf("/instances/%s", id);
@@ -37,7 +21,7 @@ static void announce(struct world *w, const char *id, const char *life)
         lg_strf("{\"host\":\"%s\",\"port\":1%s%s%s}", id, life == NULL ? "" : ",\"life\":\"",
                 life == NULL ? "" : life, life == NULL ? "" : "\"");
 
-    put(w, path, value);
+    lg_cn_put(w->state, path, value);
 }
 
 static int up(void **state)
@@ -49,9 +33,9 @@ static int up(void **state)
     w->state = lg_catalog_state_new(lg_sim_lane_new(w->sim, NULL, "lane"));
     announce(w, "a_1", "first");
     announce(w, "b_1", "first");
-    put(w, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"b_1\",\"a_1\"]]}");
-    put(w, "/replicas/x_v1/a_1", "{\"0\":" DONE ",\"1\":" DONE "}");
-    put(w, "/replicas/x_v1/b_1", "{\"1\":" DONE "}");
+    lg_cn_put(w->state, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"b_1\",\"a_1\"]]}");
+    lg_cn_put(w->state, "/replicas/x_v1/a_1", "{\"0\":" DONE ",\"1\":" DONE "}");
+    lg_cn_put(w->state, "/replicas/x_v1/b_1", "{\"1\":" DONE "}");
     *state = w;
     return 0;
 }
@@ -103,8 +87,8 @@ static void end_session(struct world *w, const char *id)
     LG_AUTO_STR char *path = lg_strf("/instances/%s", id);
     LG_AUTO_STR char *report = lg_strf("/replicas/x_v1/%s", id);
 
-    put(w, path, NULL);
-    put(w, report, NULL);
+    lg_cn_put(w->state, path, NULL);
+    lg_cn_put(w->state, report, NULL);
 }
 
 static void who_was_ready_when_its_session_ended_is_a_last_resort(void **state)
@@ -112,9 +96,9 @@ static void who_was_ready_when_its_session_ended_is_a_last_resort(void **state)
     struct world *w = *state;
 
     expect(w, 0, "");
-    put(w, "/instances/a_1", NULL); /* Heard of first; what it told is still there. */
+    lg_cn_put(w->state, "/instances/a_1", NULL); /* Heard of first; what it told is still there. */
     expect(w, 0, "a_1");
-    put(w, "/replicas/x_v1/a_1", NULL);
+    lg_cn_put(w->state, "/replicas/x_v1/a_1", NULL);
     expect(w, 0, "a_1");
     expect(w, 1, "a_1");
     assert_int_equal(ready(w, 0), 0);
@@ -134,14 +118,14 @@ static void the_same_process_comes_back(void **state)
     expect(w, 0, "a_1");
     announce(w, "a_1", "first"); /* What it holds is told a moment later. */
     expect(w, 0, "a_1");
-    put(w, "/replicas/x_v1/a_1", "{\"0\":" DONE ",\"1\":{\"status\":\"ERROR\"}}");
+    lg_cn_put(w->state, "/replicas/x_v1/a_1", "{\"0\":" DONE ",\"1\":{\"status\":\"ERROR\"}}");
     expect(w, 0, "");
     expect(w, 1, "");
     assert_int_equal(ready(w, 0), 1);
     assert_int_equal(ready(w, 1), 1);
     /* Both at once, the next time. */
     announce(w, "a_1", "first");
-    put(w, "/replicas/x_v1/a_1", NULL);
+    lg_cn_put(w->state, "/replicas/x_v1/a_1", NULL);
     expect(w, 0, "a_1");
     expect(w, 1, ""); /* It had failed. */
 }
@@ -157,13 +141,13 @@ static void another_process_of_the_same_name_does_not(void **state)
             expect(w, 0, "a_1");
         announce(w, "a_1", lives[i]);
         expect(w, 0, "");
-        put(w, "/replicas/x_v1/a_1", "{\"0\":" DONE "}");
+        lg_cn_put(w->state, "/replicas/x_v1/a_1", "{\"0\":" DONE "}");
         assert_int_equal(ready(w, 0), 1);
     }
     /* It began anew before anybody heard that the one before was gone. */
     announce(w, "b_1", "second");
-    put(w, "/replicas/x_v1/b_1", NULL);
-    put(w, "/instances/b_1", NULL);
+    lg_cn_put(w->state, "/replicas/x_v1/b_1", NULL);
+    lg_cn_put(w->state, "/instances/b_1", NULL);
     expect(w, 1, "");
 }
 
@@ -171,23 +155,23 @@ static void what_was_withdrawn_is_not(void **state)
 {
     struct world *w = *state;
 
-    put(w, "/replicas/x_v1/b_1", "{}");
+    lg_cn_put(w->state, "/replicas/x_v1/b_1", "{}");
     end_session(w, "b_1");
     expect(w, 1, "");
     /* By those who assign: before and after. */
-    put(w, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"b_1\"]]}");
+    lg_cn_put(w->state, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"b_1\"]]}");
     end_session(w, "a_1");
     expect(w, 0, "a_1");
     expect(w, 1, "");
-    put(w, "/assignment/x_v1", "{\"partitions\":[[\"b_1\"],[\"b_1\"]]}");
+    lg_cn_put(w->state, "/assignment/x_v1", "{\"partitions\":[[\"b_1\"],[\"b_1\"]]}");
     expect(w, 0, "");
-    put(w, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"b_1\"]]}");
+    lg_cn_put(w->state, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"b_1\"]]}");
     expect(w, 0, "a_1");
-    put(w, "/assignment/x_v1", "junk"); /* says nothing */
+    lg_cn_put(w->state, "/assignment/x_v1", "junk"); /* says nothing */
     expect(w, 0, "a_1");
-    put(w, "/assignment/x_v1", NULL);
+    lg_cn_put(w->state, "/assignment/x_v1", NULL);
     assert_null(look(w));
-    put(w, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"b_1\"]]}");
+    lg_cn_put(w->state, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"b_1\"]]}");
     expect(w, 0, ""); /* It was gone meanwhile. */
 }
 
@@ -200,7 +184,7 @@ static void the_last_word_counts(void **state)
     for (size_t i = 0; i < LG_ARRAY_SIZE(words); i++) {
         LG_AUTO_STR char *report = lg_strf("{\"0\":%s,\"1\":%s}", words[i], words[i]);
 
-        put(w, "/replicas/x_v1/a_1", report);
+        lg_cn_put(w->state, "/replicas/x_v1/a_1", report);
         expect(w, 0, "");
         end_session(w, "a_1");
         expect(w, 0, "");
@@ -217,7 +201,7 @@ static void a_version_that_is_gone_is_forgotten(void **state)
     end_session(w, "b_1");
     expect(w, 1, "a_1 b_1");
     assert_int_not_equal(lg_catalog_state_forget_at_us(w->state, &ignored), 0);
-    put(w, "/assignment/x_v1", NULL);
+    lg_cn_put(w->state, "/assignment/x_v1", NULL);
     assert_int_equal(lg_catalog_state_forget_at_us(w->state, &ignored), 0);
     assert_null(look(w));
 }
@@ -263,13 +247,13 @@ static void a_version_is_served_by_them_when_no_other_is_ready(void **state)
     version.number = 2;
     LG_VEC_PUSH(&store->versions, version);
     store->current_version = 2;
-    put(w, "/assignment/x_v2", "{\"partitions\":[[\"b_1\"],[\"b_1\"]]}");
-    put(w, "/replicas/x_v2/b_1", "{\"0\":" DONE ",\"1\":" DONE "}");
+    lg_cn_put(w->state, "/assignment/x_v2", "{\"partitions\":[[\"b_1\"],[\"b_1\"]]}");
+    lg_cn_put(w->state, "/replicas/x_v2/b_1", "{\"0\":" DONE ",\"1\":" DONE "}");
     (void)look(w);
     assert_ok(lg_catalog_served_version(w->snapshot, &entry, 1, &served, &err));
     assert_int_equal(served, 2);
     end_session(w, "b_1");
-    put(w, "/replicas/x_v2/b_1", NULL);
+    lg_cn_put(w->state, "/replicas/x_v2/b_1", NULL);
     (void)look(w);
     assert_false(lg_catalog_version_ready(w->snapshot, "x", 2, &missing));
     assert_ok(lg_catalog_served_version(w->snapshot, &entry, 2, &served, &err));
@@ -281,7 +265,7 @@ static void a_version_is_served_by_them_when_no_other_is_ready(void **state)
     (void)look(w);
     assert_ok(lg_catalog_served_version(w->snapshot, &entry, 1, &served, &err));
     assert_int_equal(served, 2);
-    put(w, "/assignment/x_v2", "{\"partitions\":[[\"c_1\"],[\"b_1\"]]}");
+    lg_cn_put(w->state, "/assignment/x_v2", "{\"partitions\":[[\"c_1\"],[\"b_1\"]]}");
     (void)look(w);
     assert_ok(lg_catalog_served_version(w->snapshot, &entry, 1, &served, &err));
     assert_int_equal(served, 1);
@@ -298,11 +282,11 @@ static void without_a_lane_nobody_is(void **state)
     lg_catalog_state_free(w->state);
     w->state = lg_catalog_state_new(NULL);
     announce(w, "a_1", "first");
-    put(w, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"a_1\"]]}");
-    put(w, "/replicas/x_v1/a_1", "{\"0\":" DONE "}");
-    put(w, "/instances/a_1", NULL);
+    lg_cn_put(w->state, "/assignment/x_v1", "{\"partitions\":[[\"a_1\"],[\"a_1\"]]}");
+    lg_cn_put(w->state, "/replicas/x_v1/a_1", "{\"0\":" DONE "}");
+    lg_cn_put(w->state, "/instances/a_1", NULL);
     expect(w, 0, "");
-    put(w, "/replicas/x_v1/a_1", NULL);
+    lg_cn_put(w->state, "/replicas/x_v1/a_1", NULL);
     expect(w, 0, "");
     assert_int_equal(lg_catalog_state_forget_at_us(w->state, &ignored), 0);
 }

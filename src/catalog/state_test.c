@@ -3,62 +3,35 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "test/lib/catalog_nodes.h"
+#include "test/lib/quiet.h"
 #include "test/test.h"
-
-static void put(struct lg_catalog_state *s, enum lg_catalog_root root, const char *path,
-                const char *value)
-{
-    LG_AUTO(lg_blob) *blob = value == NULL ? NULL : lg_blob_new(lg_slice_str(value));
-
-    lg_catalog_state_put(s, root, path, blob);
-}
-
-#define ONE_DONE "{\"0\":{\"status\":\"COMPLETED\"}}"
-
-static void put_instance(struct lg_catalog_state *s, const char *path)
-{
-    put(s, LG_CATALOG_INSTANCES, path, "{\"host\":\"h\",\"port\":1}");
-}
-
-static struct lg_catalog_state *two_topics(void)
-{
-    struct lg_catalog_state *s = lg_catalog_state_new(NULL);
-
-    put_instance(s, "/instances/b_1");
-    put_instance(s, "/instances/c_1");
-    put(s, LG_CATALOG_ASSIGNMENT, "/assignment/x_v1", "{\"partitions\":[[\"b_1\"]]}");
-    put(s, LG_CATALOG_ASSIGNMENT, "/assignment/y_v1", "{\"partitions\":[[\"c_1\"]]}");
-    put(s, LG_CATALOG_REPLICAS, "/replicas/x_v1/b_1", ONE_DONE);
-    put(s, LG_CATALOG_REPLICAS, "/replicas/y_v1/c_1", ONE_DONE);
-    return s;
-}
 
 static void nodes_make_sense_again(void **state)
 {
     static const struct {
-        enum lg_catalog_root root;
         const char *path, *bad, *good;
     } nodes[] = {
-        {LG_CATALOG_ROUTERS, "/routers/r", "[]", "{\"url\":\"u\"}"},
-        {LG_CATALOG_CONTROLLERS, "/controllers/c", "{}", "{\"url\":\"u\"}"},
-        {LG_CATALOG_INSTANCES, "/instances/b_1", "{}", "{\"host\":\"h\",\"port\":1}"},
-        {LG_CATALOG_ASSIGNMENT, "/assignment/x_v1", "{}", "{\"partitions\":[[]]}"},
-        {LG_CATALOG_REPLICAS, "/replicas/y_v1/c_1", "{\"7\":{\"status\":\"COMPLETED\"}}", ONE_DONE},
-        {LG_CATALOG_REPLICAS, "/replicas/y_v1/c_1", "{\"0\":{}}", "{}"},
-        {LG_CATALOG_REPLICAS, "/replicas/y_v1/c_1", "[", NULL},
-        {LG_CATALOG_STORES, "/stores/s", "{}", NULL},
+        {"/routers/r", "[]", "{\"url\":\"u\"}"},
+        {"/controllers/c", "{}", "{\"url\":\"u\"}"},
+        {"/instances/b_1", "{}", "{\"host\":\"h\",\"port\":1}"},
+        {"/assignment/x_v1", "{}", "{\"partitions\":[[]]}"},
+        {"/replicas/y_v1/c_1", "{\"7\":{\"status\":\"COMPLETED\"}}", LG_CN_ONE_DONE},
+        {"/replicas/y_v1/c_1", "{\"0\":{}}", "{}"},
+        {"/replicas/y_v1/c_1", "[", NULL},
+        {"/stores/s", "{}", NULL},
     };
-    struct lg_catalog_state *s = two_topics();
+    struct lg_catalog_state *s = lg_cn_two_topics();
 
     (void)state;
     for (size_t i = 0; i < LG_ARRAY_SIZE(nodes); i++) {
         struct lg_catalog_snapshot *snapshot;
 
-        put(s, nodes[i].root, nodes[i].path, nodes[i].bad);
+        lg_cn_put(s, nodes[i].path, nodes[i].bad);
         snapshot = lg_catalog_state_snapshot(s);
         assert_int_equal(snapshot->junk, 1);
         lg_catalog_snapshot_unref(snapshot);
-        put(s, nodes[i].root, nodes[i].path, nodes[i].good);
+        lg_cn_put(s, nodes[i].path, nodes[i].good);
         snapshot = lg_catalog_state_snapshot(s);
         assert_int_equal(snapshot->junk, 0);
         lg_catalog_snapshot_unref(snapshot);
@@ -72,20 +45,20 @@ static void nodes_make_sense_again(void **state)
 static void what_made_sense_once_counts_until_another_value_does(void **state)
 {
     static const char *const junk[] = {"", "noise", "[]", "{}"};
-    struct lg_catalog_state *s = two_topics();
+    struct lg_catalog_state *s = lg_cn_two_topics();
     struct lg_catalog_snapshot *snapshot;
     uint32_t ready[LG_CATALOG_REPLICAS_MAX];
 
     (void)state;
-    put(s, LG_CATALOG_STORES, "/stores/s", STORE);
+    lg_cn_put(s, "/stores/s", STORE);
     for (size_t i = 0; i < LG_ARRAY_SIZE(junk); i++) {
-        put(s, LG_CATALOG_STORES, "/stores/s", junk[i]);
-        put(s, LG_CATALOG_ASSIGNMENT, "/assignment/x_v1", junk[i]);
-        put(s, LG_CATALOG_INSTANCES, "/instances/b_1", junk[i]);
+        lg_cn_put(s, "/stores/s", junk[i]);
+        lg_cn_put(s, "/assignment/x_v1", junk[i]);
+        lg_cn_put(s, "/instances/b_1", junk[i]);
         if (strcmp(junk[i], "{}") != 0) /* It says that there is nothing. */
-            put(s, LG_CATALOG_REPLICAS, "/replicas/x_v1/b_1", junk[i]);
+            lg_cn_put(s, "/replicas/x_v1/b_1", junk[i]);
         else
-            put(s, LG_CATALOG_REPLICAS, "/replicas/x_v1/b_1", ONE_DONE);
+            lg_cn_put(s, "/replicas/x_v1/b_1", LG_CN_ONE_DONE);
         snapshot = lg_catalog_state_snapshot(s);
         assert_int_equal(snapshot->junk, strcmp(junk[i], "{}") != 0 ? 4 : 3);
         assert_int_equal(lg_catalog_ready(lg_catalog_topic(snapshot, LG_LIT("x_v1")), 0, ready), 1);
@@ -95,9 +68,9 @@ static void what_made_sense_once_counts_until_another_value_does(void **state)
         assert_non_null(lg_catalog_instance(snapshot, "b_1", NULL));
         lg_catalog_snapshot_unref(snapshot);
     }
-    put(s, LG_CATALOG_STORES, "/stores/s", NULL);
-    put(s, LG_CATALOG_ASSIGNMENT, "/assignment/x_v1", NULL);
-    put(s, LG_CATALOG_INSTANCES, "/instances/b_1", NULL);
+    lg_cn_put(s, "/stores/s", NULL);
+    lg_cn_put(s, "/assignment/x_v1", NULL);
+    lg_cn_put(s, "/instances/b_1", NULL);
     snapshot = lg_catalog_state_snapshot(s);
     assert_int_equal(snapshot->junk, 0);
     assert_null(lg_catalog_store(snapshot, LG_LIT("s")));
@@ -120,15 +93,11 @@ static void count_line(void *ctx, enum lg_log_level level, const char *line)
 static void junk_is_told_once_until_it_makes_sense(void **state)
 {
     static const char *const junk[] = {"noise", "{", "[1,2]", "{\"url\":7,\"port\":-1}"};
-    static const char *const paths[] = {
-        [LG_CATALOG_STORES] = "/stores/s",
-        [LG_CATALOG_INSTANCES] = "/instances/x_1",
-        [LG_CATALOG_ASSIGNMENT] = "/assignment/z_v1",
-        [LG_CATALOG_REPLICAS] = "/replicas/x_v1/b_1",
-        [LG_CATALOG_ROUTERS] = "/routers/r",
-        [LG_CATALOG_CONTROLLERS] = "/controllers/c",
+    static const char *const paths[LG_CATALOG_ROOTS] = {
+        "/stores/s",          "/instances/x_1", "/assignment/z_v1", /* one below each root */
+        "/replicas/x_v1/b_1", "/routers/r",     "/controllers/c",
     };
-    struct lg_catalog_state *s = two_topics();
+    struct lg_catalog_state *s = lg_cn_two_topics();
 
     (void)state;
     lg_log_set_level(LG_LOG_ERROR);
@@ -138,17 +107,17 @@ static void junk_is_told_once_until_it_makes_sense(void **state)
         struct lg_catalog_snapshot *snapshot;
 
         for (size_t root = 0; root < LG_CATALOG_ROOTS; root++)
-            put(s, (enum lg_catalog_root)root, paths[root], junk[i]);
+            lg_cn_put(s, paths[root], junk[i]);
         snapshot = lg_catalog_state_snapshot(s);
         assert_int_equal(snapshot->junk, LG_CATALOG_ROOTS);
         lg_catalog_snapshot_unref(snapshot);
     }
     assert_int_equal(lines, LG_CATALOG_ROOTS);
-    put(s, LG_CATALOG_ROUTERS, "/routers/r", "{\"url\":\"u\"}");
-    put(s, LG_CATALOG_ROUTERS, "/routers/r", "noise");
+    lg_cn_put(s, "/routers/r", "{\"url\":\"u\"}");
+    lg_cn_put(s, "/routers/r", "noise");
     assert_int_equal(lines, LG_CATALOG_ROOTS + 1);
     for (size_t root = 0; root < LG_CATALOG_ROOTS; root++)
-        put(s, (enum lg_catalog_root)root, paths[root], NULL);
+        lg_cn_put(s, paths[root], NULL);
     lg_catalog_snapshot_unref(lg_catalog_state_snapshot(s));
     lg_log_set_sink(NULL, NULL);
     lg_log_set_level(LG_LOG_OFF);
@@ -162,24 +131,17 @@ static void count_path(void *ctx, const char *path)
 
 static void reports_of_an_instance_are_known(void **state)
 {
-    struct lg_catalog_state *s = two_topics();
+    struct lg_catalog_state *s = lg_cn_two_topics();
     LG_SCOPED(lg_buf) paths = {0};
 
     (void)state;
-    put(s, LG_CATALOG_REPLICAS, "/replicas/y_v1/b_1", ONE_DONE);
+    lg_cn_put(s, "/replicas/y_v1/b_1", LG_CN_ONE_DONE);
     lg_catalog_state_reports(s, "b_1", count_path, &paths);
     assert_true(lg_slice_eq_str(lg_buf_slice(&paths), "/replicas/x_v1/b_1 /replicas/y_v1/b_1 "));
     lg_buf_clear(&paths);
     lg_catalog_state_reports(s, "nobody", count_path, &paths);
     assert_int_equal(paths.size, 0);
     lg_catalog_state_free(s);
-}
-
-static int quiet(void **state)
-{
-    (void)state;
-    lg_log_set_level(LG_LOG_OFF);
-    return 0;
 }
 
 int main(void)
@@ -191,5 +153,5 @@ int main(void)
         cmocka_unit_test(reports_of_an_instance_are_known),
     };
 
-    return cmocka_run_group_tests(tests, quiet, NULL);
+    return cmocka_run_group_tests(tests, lg_test_quiet, NULL);
 }

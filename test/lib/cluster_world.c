@@ -13,13 +13,13 @@
 #include "drivers/sim/pubsub_wide.h"
 #include "lane/fault.h"
 #include "model/partitioner.h"
-#include "model/store.h"
 #include "pubsub/batch.h"
 #include "pubsub/log_front.h"
 #include "record/headers.h"
 #include "record/value_codec.h"
 #include "router/router.h"
 #include "server/server.h"
+#include "test/lib/catalog_nodes.h"
 #include "test/test.h"
 #include "writer/chunk_writer.h"
 
@@ -550,29 +550,11 @@ char *lg_clw_meta_get(struct lg_clw *w, const char *path)
 void lg_clw_store(struct lg_clw *w, const char *name, int32_t versions, int32_t current,
                   int32_t partitions)
 {
-    LG_AUTO(lg_store) *store = lg_store_new(name, "me", "\"string\"", 1);
-    LG_AUTO(lg_json) *json = NULL;
+    struct lg_cn_store store = {
+        .name = name, .partitions = partitions, .versions = versions, .current = current};
     LG_AUTO_STR char *path = lg_strf("/stores/%s", name);
-    LG_AUTO_STR char *text = NULL;
-    LG_SCOPED(lg_buf) out = {0};
-    struct lg_error err = {0};
-    int32_t id;
+    LG_AUTO_STR char *text = lg_cn_store_text(&store);
 
-    store->partition_count = partitions;
-    assert_ok(lg_store_add_value_schema(store, "\"long\"", &id, &err));
-    for (int32_t v = 1; v <= versions; v++) {
-        LG_AUTO_STR char *push = lg_strf("push%d", v);
-        struct lg_store_push p = {.push_job_id = push, .now_ms = 1};
-        struct lg_version *made;
-        bool is_new, swapped;
-
-        assert_ok(lg_store_add_version(store, &p, &made, &is_new, &err));
-        assert_ok(lg_store_complete_version(store, v, 2, &swapped, &err));
-    }
-    store->current_version = current;
-    json = lg_store_to_json(store, LG_STORE_JSON_PERSISTENT);
-    lg_json_write(&out, json, false);
-    text = lg_buf_take_str(&out);
     lg_clw_meta(w, LG_META_PUT, path, text);
 }
 
