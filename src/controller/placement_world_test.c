@@ -56,6 +56,16 @@ static int64_t under_replicated(struct lg_clw *w)
     return lg_json_get_int(w->json, "underReplicatedCount", -1);
 }
 
+/* Ten seconds long: all is read, and nothing lacks a replica. */
+static void nothing_is_missed(struct lg_clw *w)
+{
+    for (int i = 0; i < 20; i++) {
+        lg_clw_run_ms(w, 500);
+        all_is_read(w);
+        assert_int_equal(under_replicated(w), 0);
+    }
+}
+
 static void a_server_that_comes_takes_its_share_while_all_is_read(void **state)
 {
     struct lg_clw *w = world_of(71, 2, 2);
@@ -64,11 +74,7 @@ static void a_server_that_comes_takes_its_share_while_all_is_read(void **state)
     assert_int_equal(node_number(w, 0, "ready"), PARTITIONS);
     assert_int_equal(node_number(w, 1, "ready"), PARTITIONS);
     lg_clw_server_start(w, 2);
-    for (int i = 0; i < 20; i++) {
-        lg_clw_run_ms(w, 500);
-        all_is_read(w);
-        assert_int_equal(under_replicated(w), 0);
-    }
+    nothing_is_missed(w);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(node_number(w, i, "replicas"), 4);
         assert_int_equal(node_number(w, i, "ready"), 4);
@@ -126,11 +132,7 @@ static void a_drained_server_can_be_stopped_and_removed(void **state)
 
     (void)state;
     assert_int_equal(lg_clw_post(w, "/v1/drain_node", "node_id=s2_8888"), 200);
-    for (int i = 0; i < 20; i++) {
-        lg_clw_run_ms(w, 500);
-        all_is_read(w);
-        assert_int_equal(under_replicated(w), 0);
-    }
+    nothing_is_missed(w);
     assert_int_equal(node_number(w, 2, "replicas"), 0);
     lg_clw_server_stop(w, 2);
     lg_clw_run_ms(w, 12000);
@@ -148,11 +150,7 @@ static void a_server_that_nobody_can_replace_is_not_emptied_yet(void **state)
 
     (void)state;
     assert_int_equal(lg_clw_post(w, "/v1/drain_node", "node_id=s2_8888"), 200);
-    for (int i = 0; i < 20; i++) {
-        lg_clw_run_ms(w, 500);
-        all_is_read(w);
-        assert_int_equal(under_replicated(w), 0);
-    }
+    nothing_is_missed(w);
     assert_int_equal(node_number(w, 2, "replicas"), PARTITIONS);
     lg_clw_server_start(w, 3);
     lg_clw_run_ms(w, 20000);

@@ -29,6 +29,20 @@ static int push(struct lg_clw *w, int version)
     return lg_clw_push(w, "cities", PARTITIONS, rows, ROWS);
 }
 
+/* So many servers, each with a replica of every partition, a router, and version 1. */
+static struct lg_clw *cluster_of(uint64_t seed, unsigned servers)
+{
+    struct lg_clw *w = lg_clw_new(seed, /* with_controller= */ true);
+
+    for (unsigned i = 0; i < servers; i++)
+        lg_clw_server_start(w, i);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_new_store(w, "cities", "\"string\"", PARTITIONS, servers);
+    assert_int_equal(push(w, 1), 1);
+    return w;
+}
+
 /* --- Readers that never pause for long. --------------------------------------------------------
  */
 
@@ -247,16 +261,10 @@ static void swap(struct readers *all, const char *path, int version)
 
 static void no_read_fails_while_versions_swap_and_servers_die(void **state)
 {
-    struct lg_clw *w = lg_clw_new(61, /* with_controller= */ true);
+    struct lg_clw *w = cluster_of(61, 2);
     struct readers all;
 
     (void)state;
-    lg_clw_server_start(w, 0);
-    lg_clw_server_start(w, 1);
-    lg_clw_router_start(w);
-    lg_clw_run_ms(w, 2000);
-    lg_clw_new_store(w, "cities", "\"string\"", PARTITIONS, 2);
-    assert_int_equal(push(w, 1), 1);
     readers_start(&all, w);
     assert_int_equal(push(w, 2), 2); /* The first swap is a push's. */
     settle(&all, 2);
@@ -308,16 +316,10 @@ static void expect_reads(const struct readers *all, bool last_resort)
  * longer than their sessions last. */
 static void reads_go_on_when_every_server_loses_its_session(void **state)
 {
-    struct lg_clw *w = lg_clw_new(66, /* with_controller= */ true);
+    struct lg_clw *w = cluster_of(66, 2);
     struct readers all;
 
     (void)state;
-    lg_clw_server_start(w, 0);
-    lg_clw_server_start(w, 1);
-    lg_clw_router_start(w);
-    lg_clw_run_ms(w, 2000);
-    lg_clw_new_store(w, "cities", "\"string\"", PARTITIONS, 2);
-    assert_int_equal(push(w, 1), 1);
     readers_start(&all, w);
     settle(&all, 1);
     for (int i = 0; i < 2; i++) { /* They are back at once, one after the other. */
@@ -348,15 +350,10 @@ static void reads_go_on_when_every_server_loses_its_session(void **state)
 /* Another process under its name has yet to say what it holds. */
 static void a_server_that_began_anew_is_no_last_resort(void **state)
 {
-    struct lg_clw *w = lg_clw_new(67, /* with_controller= */ true);
+    struct lg_clw *w = cluster_of(67, 1);
     uint64_t before;
 
     (void)state;
-    lg_clw_server_start(w, 0);
-    lg_clw_router_start(w);
-    lg_clw_run_ms(w, 2000);
-    lg_clw_new_store(w, "cities", "\"string\"", PARTITIONS, 1);
-    assert_int_equal(push(w, 1), 1);
     lg_clw_server_kill(w, 0);
     lg_clw_run_ms(w, 10000);
     before = last_resorts(w);
