@@ -14,7 +14,7 @@ struct part { /* One announcement, on the router's node. */
     struct lg_announce *announce;
     struct lg_announce_options o;
     size_t bytes_before;
-    unsigned changed;
+    unsigned changed, failures;
     bool stopped;
     char failed[LG_ERROR_TEXT_MAX];
     enum lg_rc failed_rc;
@@ -31,6 +31,7 @@ static void failed(void *ctx, const struct lg_error *err)
 
     (void)snprintf(p->failed, sizeof p->failed, "%s", err->text);
     p->failed_rc = err->rc;
+    p->failures++;
 }
 
 static void begin(void *ctx)
@@ -98,6 +99,19 @@ static void expect(struct part *p, const char *value)
         assert_null(there);
     else
         assert_string_equal(there == NULL ? "(nothing)" : there, value);
+}
+
+/* Nothing more is tried, whatever happens. */
+static void stays_failed(struct part *p)
+{
+    lg_clw_meta(p->w, LG_META_REMOVE, PATH, "");
+    lg_clw_run_ms(p->w, 1000);
+    expect(p, NULL);
+    lg_meta_sim_expire(p->w->meta, "router");
+    lg_clw_run_ms(p->w, 10000);
+    expect(p, NULL);
+    assert_false(lg_announce_is_there(p->announce));
+    assert_int_equal(p->failures, 1);
 }
 
 #define MINE "{\"identity\":\"me\"}"
@@ -256,6 +270,7 @@ static void another_identity_is_waited_for_and_then_told(void **state)
     expect(&p, OTHER);
     assert_false(lg_announce_is_there(p.announce));
     lg_clw_run_ms(p.w, 5000);
+    stays_failed(&p);
     down(&p);
 }
 
@@ -400,6 +415,8 @@ static void who_is_replaced_ends_and_leaves_the_path(void **state)
         assert_rc(LG_ERR_CONFLICT, p.failed_rc);
         assert_non_null(strstr(p.failed, "copies of one data directory"));
         assert_false(lg_announce_is_there(p.announce));
+        stays_failed(&p);
+        lg_clw_meta(p.w, LG_META_PUT, PATH, by[i]);
         lg_sim_node_run(p.w->router.node, stop, &p);
         assert_true(lg_sim_run_until(p.w->sim, is_stopped, &p, 60 * LG_SEC));
         expect(&p, by[i]);

@@ -453,6 +453,28 @@ static void it_announces_itself_again_after_a_lost_session(void **state)
     lg_clw_free(w);
 }
 
+/* Its process does, once it is told so. */
+static void it_takes_no_part_when_another_process_stays_in_its_place(void **state)
+{
+    static const char other[] = "{\"url\":\"http://other:1\",\"identity\":\"another\"}";
+    struct lg_clw *w = lg_clw_new(68, /* with_controller= */ false);
+    LG_AUTO_STR char *there = NULL;
+
+    (void)state;
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_meta(w, LG_META_PUT, "/routers/router_7777", other);
+    lg_clw_run_ms(w, 15000);
+    assert_string_equal(w->router_failed, ""); /* It might go. */
+    lg_clw_run_ms(w, 10000);
+    assert_non_null(
+        strstr(w->router_failed, "another process is announced as /routers/router_7777"));
+    lg_clw_router_stop(w);
+    there = lg_clw_meta_get(w, "/routers/router_7777");
+    assert_string_equal(there == NULL ? "(nothing)" : there, other);
+    lg_clw_free(w);
+}
+
 static void it_withdraws_at_any_moment_of_its_start(void **state)
 {
     struct lg_clw *w = lg_clw_new(64, /* with_controller= */ false);
@@ -541,6 +563,7 @@ int main(void)
         cmocka_unit_test(it_announces_itself_once_it_has_read_what_exists),
         cmocka_unit_test(reads_before_the_metadata_is_read_wait_for_it),
         cmocka_unit_test(it_announces_itself_again_after_a_lost_session),
+        cmocka_unit_test(it_takes_no_part_when_another_process_stays_in_its_place),
         cmocka_unit_test(it_withdraws_at_any_moment_of_its_start),
         cmocka_unit_test(it_says_why_it_cannot_start),
         cmocka_unit_test(it_names_the_controller_that_the_metadata_says_leads),

@@ -127,6 +127,13 @@ static void server_main(void *ctx)
     assert_ok(lg_server_start(&o, &n->server, &err));
 }
 
+static void router_failed(void *ctx, const struct lg_error *err)
+{
+    struct lg_clw *w = ctx;
+
+    (void)snprintf(w->router_failed, sizeof w->router_failed, "%s", err->text);
+}
+
 static void router_main(void *ctx)
 {
     struct lg_clw_node *n = ctx;
@@ -138,7 +145,9 @@ static void router_main(void *ctx)
                                   .host = n->name,
                                   .port = LG_CLW_ROUTER_PORT,
                                   .controller_url = GROUND_URL,
-                                  .read_timeout_ms = 2000};
+                                  .read_timeout_ms = 2000,
+                                  .failed = router_failed,
+                                  .failed_ctx = w};
     struct lg_error err = {0};
 
     n->bytes_before = lg_sim_node_bytes(n->node);

@@ -60,8 +60,9 @@ struct lg_clw {
     struct lg_meta_sim *meta;
     struct lg_clw_node ground, hand, router, servers[LG_CLW_SERVERS_MAX];
     struct lg_clw_node controllers[LG_CLW_CONTROLLERS_MAX];
-    /* What controllers on nodes of their own tell when they can take no part; "" else. */
-    char controller_failed[LG_ERROR_TEXT_MAX];
+    /* What the router, and controllers on nodes of their own, tell when they can take no part; ""
+     * else. */
+    char router_failed[LG_ERROR_TEXT_MAX], controller_failed[LG_ERROR_TEXT_MAX];
     const char *server_cluster, *server_cluster_id; /* of servers from now on; NULL: none */
     uint64_t conflict_ms;                           /* of these; 0: the default */
     uint64_t push_timeout_ms;                       /* of controllers from now on; 0: the default */
