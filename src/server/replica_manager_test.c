@@ -549,29 +549,6 @@ static void junk_in_the_assignment_changes_nothing(void **state)
     assert_int_equal(on_disk(w), 0);
 }
 
-static void a_report_that_is_lost_or_written_over_is_told_anew(void **state)
-{
-    struct lg_clw *w = *state;
-
-    assign(w, BOTH);
-    expect_report(w, "COMPLETED", "COMPLETED");
-    lg_clw_meta(w, LG_META_REMOVE, REPORT, "");
-    lg_clw_run_ms(w, 2500);
-    expect_report(w, "COMPLETED", "COMPLETED");
-    lg_clw_meta(w, LG_META_PUT, REPORT, "junk");
-    lg_clw_run_ms(w, 2500);
-    expect_report(w, "COMPLETED", "COMPLETED");
-    lg_clw_meta(w, LG_META_PUT, REPORT, "{}");
-    lg_clw_run_ms(w, 2500);
-    expect_report(w, "COMPLETED", "COMPLETED");
-    lg_clw_meta(w, LG_META_REMOVE_TREE, "/replicas", "");
-    lg_clw_run_ms(w, 2500);
-    expect_report(w, "COMPLETED", "COMPLETED");
-    assign(w, NEITHER); /* What was taken back is not told again. */
-    lg_clw_run_ms(w, 5000);
-    expect_report(w, "", "");
-}
-
 static void another_number_of_partitions_begins_anew(void **state)
 {
     struct lg_clw *w = *state;
@@ -867,7 +844,6 @@ int main(void)
         TEST(a_topic_that_was_deleted_by_hand_is_told_and_what_is_complete_is_served),
         TEST(a_disk_that_fails_once_is_tried_again_until_it_works),
         TEST(junk_in_the_assignment_changes_nothing),
-        TEST(a_report_that_is_lost_or_written_over_is_told_anew),
         TEST(another_number_of_partitions_begins_anew),
         TEST(what_leaves_is_withdrawn_first_and_still_read_for_a_while),
         TEST(a_replica_that_comes_back_in_its_grace_was_never_closed),
