@@ -56,7 +56,7 @@ static void begin_new_store(struct lg_change *ch)
                           LG_CONTROLLER_STORES_MAX);
     ch->store_is_new = true;
     if (rc == LG_OK && !lg_mutant(LG_MUTANT_graveyard_ignored))
-        ch->store->largest_used_version = lg_ctl_state_grave(c->state, ch->store_name);
+        rc = lg_ctl_state_grave(c->state, ch->store_name, &ch->store->largest_used_version, &err);
     if (rc == LG_OK)
         rc = lg_change_write_store(ch, &err);
     if (rc != LG_OK) {

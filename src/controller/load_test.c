@@ -6,6 +6,8 @@
 #include "test/lib/controller_world.h"
 #include "test/test.h"
 
+#define TOWNS "store_name=towns&key_schema=%22long%22&value_schema=%22string%22&owner=me"
+
 struct lines { /* of the log */
     const char *told;
     unsigned tellings, loads;
@@ -139,13 +141,12 @@ static void a_grave_that_makes_no_sense_is_read_again_until_it_does(void **state
     lg_cw_restart(w);
     listen(&lines, "grave_unreadable path=/graveyard/towns reason=");
     lg_cw_until_ready(w);
+    assert_int_equal(lg_cw_post(w, "/new_store", TOWNS), 503);
+    assert_non_null(strstr(lg_cw_text(w, "error"), "/graveyard/towns"));
     lg_cw_put(w, "/graveyard/towns", "{\"largestUsedVersionNumber\":7}");
     lg_sim_run_us(w->sim, 6 * LG_SEC);
     assert_int_equal(lines.tellings, 1);
-    assert_int_equal(lg_cw_post(w, "/new_store",
-                                "store_name=towns&key_schema=%22long%22&value_schema=%22string%22&"
-                                "owner=me"),
-                     200);
+    assert_int_equal(lg_cw_post(w, "/new_store", TOWNS), 200);
     assert_true(says(w, "/store?store_name=towns", "\"largestUsedVersionNumber\":7,"));
     lg_cw_free(w);
 }

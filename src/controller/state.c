@@ -195,11 +195,21 @@ void lg_ctl_state_bury(struct lg_ctl_state *s, const char *store, int32_t larges
     grave_free(lg_map_put(s->graves, lg_slice_str(grave->name), grave));
 }
 
-int32_t lg_ctl_state_grave(const struct lg_ctl_state *s, const char *store)
+enum lg_rc lg_ctl_state_grave(const struct lg_ctl_state *s, const char *store, int32_t *out,
+                              struct lg_error *err)
 {
     const struct lg_ctl_grave *grave = lg_map_get(s->graves, lg_slice_str(store));
+    LG_AUTO_STR char *path = lg_strf("/graveyard/%s", store);
 
-    return grave == NULL ? 0 : grave->largest_used_version;
+    if (lg_ctl_state_is_unreadable(s, path))
+        return lg_error_set(
+            err, LG_ERR_UNREADY,
+            "the node %.200s of the metadata, which keeps the largest version number "
+            "that was used under this name, makes no sense: write back what it "
+            "held; it is read again every few seconds",
+            path);
+    *out = grave == NULL ? 0 : grave->largest_used_version;
+    return LG_OK;
 }
 
 void lg_ctl_state_unbury(struct lg_ctl_state *s, const char *store)

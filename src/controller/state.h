@@ -98,8 +98,10 @@ void lg_ctl_state_put_store(struct lg_ctl_state *s, struct lg_store *take_store,
 void lg_ctl_state_put_topic(struct lg_ctl_state *s, struct lg_ctl_topic *take_topic);
 /* The store's entry goes; its name and largest version number lie in the graveyard. */
 void lg_ctl_state_bury(struct lg_ctl_state *s, const char *store, int32_t largest_used_version);
-/* The largest version number ever used under a name without a store; 0: none. */
-int32_t lg_ctl_state_grave(const struct lg_ctl_state *s, const char *store);
+/* The largest version number ever used under a name without a store; 0: none. LG_ERR_UNREADY when
+ * its node is unreadable. */
+LG_MUST_CHECK enum lg_rc lg_ctl_state_grave(const struct lg_ctl_state *s, const char *store,
+                                            int32_t *out, struct lg_error *err);
 void lg_ctl_state_unbury(struct lg_ctl_state *s, const char *store); /* Absent is fine. */
 /* The topic's entry goes, and it lies in the trash. */
 void lg_ctl_state_trash(struct lg_ctl_state *s, const char *topic, uint64_t now_us);
