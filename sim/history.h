@@ -78,6 +78,7 @@ struct lg_sim_topic {
     unsigned goal[LG_HISTORY_PARTITIONS];     /* where it is going, or is */
     unsigned complete[LG_HISTORY_PARTITIONS]; /* reported it at some time */
     unsigned told[LG_HISTORY_PARTITIONS];     /* tell now that they are complete */
+    uint64_t both_us[LG_HISTORY_PARTITIONS];  /* since when two have told so; 0: never yet */
     unsigned gone[LG_HISTORY_PARTITIONS];     /* have yet to tell that the log lacks something */
     uint64_t untold_us[LG_HISTORY_PARTITIONS][LG_HISTORY_SERVERS_MAX]; /* ... did so until then */
     unsigned leads[LG_HISTORY_PARTITIONS];                             /* reported it last */

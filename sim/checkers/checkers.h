@@ -9,6 +9,8 @@
 #include "metastore/metastore.h"
 #include "sim/history.h"
 
+#define LG_CHECK_HEARD_US UINT64_C(3000000) /* until when every router must have heard of it */
+
 /* --- pushes_complete.c: every push ends, and what is acknowledged is readable everywhere. ------
  */
 
@@ -86,6 +88,10 @@ void lg_check_written(struct lg_history *h, const char *node, const struct lg_me
 /* --- make_before_break.c: how replicas move. ----------------------------------------------------
  */
 
+/* May the router serve a version of which it knows one replica of a partition only? Then the death
+ * of a server costs reads: that none does is promised once two are ready. */
+bool lg_check_is_thin(const struct lg_history *h, unsigned store, unsigned router,
+                      uint64_t begun_us);
 /* A server wrote a node below /replicas, a controller one below /assignment. */
 void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice value, bool removed,
                        uint64_t now_us);

@@ -100,10 +100,27 @@ void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice v
         if (known && report.status == LG_PUSH_COMPLETED) {
             t->complete[p] |= bit;
             t->told[p] |= bit;
+            if (t->both_us[p] == 0 && count(t->told[p]) > 1)
+                t->both_us[p] = LG_MAX(now_us, UINT64_C(1));
         } else {
             untell(t, p, bit, now_us);
         }
     }
+}
+
+bool lg_check_is_thin(const struct lg_history *h, unsigned store, unsigned router,
+                      uint64_t begun_us)
+{
+    const struct lg_sim_store *s = &h->stores[store];
+
+    for (int32_t v = LG_MAX(s->served[router], 1); v <= s->version_max; v++) {
+        const struct lg_sim_topic *t = &h->topics[store][v];
+
+        for (unsigned p = 0; t->done && p < LG_HISTORY_PARTITIONS; p++)
+            if (t->both_us[p] == 0 || begun_us < t->both_us[p] + LG_CHECK_HEARD_US)
+                return true;
+    }
+    return false;
 }
 
 void lg_check_removed(struct lg_history *h, unsigned server, const char *topic, uint32_t partition)

@@ -110,7 +110,7 @@ static void check_failed(struct lg_history *h, const struct lg_check_read *r)
 
     h->reads_failed++;
     if (r->excused || lg_check_is_away(h, r->store, r->begun_us) || s->served_since_us == 0 ||
-        r->begun_us <= s->served_since_us)
+        r->begun_us <= s->served_since_us || lg_check_is_thin(h, r->store, r->router, r->begun_us))
         return;
     lg_history_violate(h, ME,
                        "a read of store '%s' at router %u failed though nothing is broken: status "

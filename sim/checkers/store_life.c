@@ -5,13 +5,12 @@
 #include <stdio.h>
 
 #define ME "store_life"
-#define HEARD_US UINT64_C(3000000) /* until when every router must have heard of it */
 
 void lg_check_served(struct lg_history *h, unsigned store, unsigned router, uint64_t begun_us)
 {
     const struct lg_sim_store *s = &h->stores[store];
 
-    if (s->deleted && begun_us > s->deleted_us + HEARD_US)
+    if (s->deleted && begun_us > s->deleted_us + LG_CHECK_HEARD_US)
         lg_history_violate(h, ME, "router %u serves store '%s', which was deleted", router,
                            lg_history_store_name(store));
 }
@@ -20,7 +19,7 @@ bool lg_check_is_away(const struct lg_history *h, unsigned store, uint64_t begun
 {
     const struct lg_sim_store *s = &h->stores[store];
 
-    return s->away || (s->back_us != 0 && begun_us < s->back_us + HEARD_US);
+    return s->away || (s->back_us != 0 && begun_us < s->back_us + LG_CHECK_HEARD_US);
 }
 
 void lg_check_life_seen(struct lg_history *h, unsigned store, const struct lg_json *info)
