@@ -187,7 +187,17 @@ static enum lg_rc block_size(struct lg_decoder *d, struct lg_error *err)
         return lg_error_set(err, LG_ERR_BAD_DATA,
                             "at byte %zu: a block of %lld bytes, but the data ends at byte %zu",
                             start, (long long)size, d->in.size);
+    d->block_end = d->at + (size_t)size;
     return LG_OK;
+}
+
+enum lg_rc lg_decode_block_end(const struct lg_decoder *d, struct lg_error *err)
+{
+    if (d->block_end == 0 || d->block_end == d->at)
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_BAD_DATA,
+                        "at byte %zu: a block ends that says it ends at byte %zu", d->at,
+                        d->block_end);
 }
 
 enum lg_rc lg_decode_block(struct lg_decoder *d, size_t item_bytes_min, uint64_t *out_count,
@@ -200,6 +210,7 @@ enum lg_rc lg_decode_block(struct lg_decoder *d, size_t item_bytes_min, uint64_t
 
     if (rc != LG_OK)
         return rc;
+    d->block_end = 0;
     count = signed_count < 0 ? 0 - (uint64_t)signed_count : (uint64_t)signed_count;
     if (signed_count < 0) {
         rc = block_size(d, err);

@@ -21,6 +21,7 @@ struct lg_decoder { /* {.in = bytes} starts at the first byte. */
     struct lg_slice in;
     size_t at;            /* next byte to read; in.size at the end */
     uint64_t empty_items; /* items of 0 bytes seen so far */
+    size_t block_end;     /* where the last block says that it ends; 0: it does not say */
 };
 
 static inline struct lg_decoder lg_decoder_of(struct lg_slice in)
@@ -60,6 +61,9 @@ LG_MUST_CHECK enum lg_rc lg_decode_index(struct lg_decoder *d, size_t count, siz
  * understood; the size is checked against the input. */
 LG_MUST_CHECK enum lg_rc lg_decode_block(struct lg_decoder *d, size_t item_bytes_min,
                                          uint64_t *out_count, struct lg_error *err);
+/* All items of that block were read, and none holds blocks itself: does it end where it says? For
+ * who keeps the bytes of an array or map as they stand. LG_ERR_BAD_DATA. */
+LG_MUST_CHECK enum lg_rc lg_decode_block_end(const struct lg_decoder *d, struct lg_error *err);
 
 /* Steps over one datum of `schema`, checking all of it: UTF-8, indexes, counts, depth. */
 LG_MUST_CHECK enum lg_rc lg_avro_skip(const struct lg_schema *schema, struct lg_decoder *d,

@@ -85,6 +85,8 @@ static enum lg_rc read_keys(struct lg_decoder *d, struct lg_sequence *keys, stru
                               LG_CHUNKS_MAX);
         for (uint64_t i = 0; rc == LG_OK && i < in_block; i++)
             rc = lg_decode_bytes(d, &key, err);
+        if (rc == LG_OK)
+            rc = lg_decode_block_end(d, err);
         count += in_block;
     } while (rc == LG_OK && in_block > 0);
     if (rc != LG_OK)

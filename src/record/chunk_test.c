@@ -152,6 +152,9 @@ static void a_manifest_that_cannot_be_is_refused(void **state)
     refused("\x02\x02z\x00\x00\x02", 6, "names schema id 0");
     refused("\x02\x02z\x00\x02\x01", 6, "announces -1 bytes");
     refused("\x02\x02z\x00\x02\x82\x80\x80\x14", 9, "announces 20971521 bytes");
+    /* A block that gives its size: right, and larger than it is. */
+    assert_ok(lg_manifest_decode(LG_LIT("\x01\x04\x02z\x00\x02\x02"), &m, &err));
+    refused("\x01\x06\x02z\x00\x02\x02", 7, "a block ends that says it ends at byte 5");
     lg_buf_append(&many, "\x82\x01", 2); /* 65 keys */
     for (int i = 0; i < 65; i++)
         lg_buf_append(&many, "\x02z", 2);

@@ -77,8 +77,7 @@ static void several_blocks_are_one_sequence(void **state)
     assert_false(lg_sequence_next_bytes(&at, &item));
 }
 
-/* Count -1 with a size of 40 bytes, though the item takes 2: what the envelope's decoder accepted
- * is read back. */
+/* Count -1 with a size of 40 bytes, though the item takes 2: decoders refuse that before. */
 static void a_wrong_block_size_does_no_harm(void **state)
 {
     struct lg_sequence_cursor at = {.encoded = LG_LIT("\x01\x50\x02"

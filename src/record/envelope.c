@@ -164,6 +164,8 @@ static enum lg_rc decode_sequence(struct lg_decoder *d, enum item item, struct l
         total += n;
         for (uint64_t i = 0; i < n && rc == LG_OK; i++)
             rc = decode_item(d, item, err);
+        if (rc == LG_OK) /* The bytes stay as they are: they must make sense wherever they stand. */
+            rc = lg_decode_block_end(d, err);
         if (rc != LG_OK)
             return rc;
     } while (n != 0);

@@ -358,6 +358,12 @@ static void malformed_envelopes_are_refused_with_their_fault(void **state)
                    "negative");
     assert_refused(LG_ERR_BAD_DATA, "170e02" GUID_HEX "0006" TIME_HEX "0304010100" FOOTER_HEX "00",
                    "1 bytes follow");
+    /* A map of one pair in a block of 11 bytes, of which it has 2: the rest only fits by chance. */
+    assert_refused(LG_ERR_BAD_DATA,
+                   "170e0400600e020f01fdf2ffd200000000000000"
+                   "4a62010600011600000000000000002680"
+                   "00",
+                   "a block ends that says it ends");
 }
 
 static void every_truncation_is_refused(void **state)
