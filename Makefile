@@ -17,7 +17,7 @@ fuzz:
 	cmake --preset fuzz > /dev/null && cmake --build --preset fuzz --target $(T)
 	mkdir -p test/corpus/$(T) && build/fuzz/$(T) -max_total_time=60 test/corpus/$(T)
 judge: all
-	tools/judge.py build/release/avro_judge --seed $(or $(SEED),1)
+	tools/judge.py build/release/avro_judge build/release/proto_judge --seed $(or $(SEED),1)
 docs:
 	python3 tools/gen_reference.py
 format:

@@ -1,16 +1,16 @@
 # liblagoon: what applications link. src/lib over the client's modules and the uv driver; nothing of
-# RocksDB, no C++. Three forms: lg_lib for our own programs and tests, the shared library that
+# RocksDB, no C++; TLS by OpenSSL. Three forms: lg_lib for our own programs and tests, the shared library that
 # exports lagoon_* and nothing else, and a static one whose other symbols are local.
 
 lg_sources(${CMAKE_SOURCE_DIR}/src/lib lg_lib_sources)
 add_library(lg_lib STATIC ${lg_lib_sources})
 target_include_directories(lg_lib PUBLIC ${CMAKE_SOURCE_DIR}/include)
-target_link_libraries(lg_lib PUBLIC lg_client lg_drv_uv lg_flags)
+target_link_libraries(lg_lib PUBLIC lg_client lg_drv_uv lg_drv_openssl lg_flags)
 
 set(LG_LIB_SOVERSION 0)
 add_library(liblagoon SHARED ${lg_lib_sources})
 target_include_directories(liblagoon PUBLIC ${CMAKE_SOURCE_DIR}/include)
-target_link_libraries(liblagoon PRIVATE lg_client lg_drv_uv lg_flags)
+target_link_libraries(liblagoon PRIVATE lg_client lg_drv_uv lg_drv_openssl lg_flags)
 set_target_properties(liblagoon PROPERTIES OUTPUT_NAME lagoon VERSION ${PROJECT_VERSION}
                       SOVERSION ${LG_LIB_SOVERSION}
                       LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/liblagoon.map)
@@ -28,7 +28,7 @@ foreach(module ${LG_MODULES})
     break()
   endif()
 endforeach()
-list(APPEND lg_lib_archives lg_drv_uv llhttp)
+list(APPEND lg_lib_archives lg_drv_uv lg_drv_openssl llhttp)
 set(lg_lib_files "")
 foreach(archive ${lg_lib_archives})
   list(APPEND lg_lib_files $<TARGET_FILE:${archive}>)

@@ -147,3 +147,46 @@ macro(lg_benches)
     target_link_libraries(${bench_name} PRIVATE ${LG_DRIVERS} ${LG_LAST})
   endforeach()
 endmacro()
+
+# What bench/read_load is compared with. It needs Debian's libgrpc++-dev, protobuf-compiler and
+# protobuf-compiler-grpc; without them there is no such target.
+macro(lg_peers)
+  pkg_check_modules(GRPCPP QUIET IMPORTED_TARGET grpc++ protobuf)
+  find_program(PROTOC protoc)
+  find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin)
+  if(GRPCPP_FOUND AND PROTOC AND GRPC_CPP_PLUGIN AND NOT LAGOON_SANITIZE)
+    set(peer_folder ${CMAKE_BINARY_DIR}/peers)
+    file(MAKE_DIRECTORY ${peer_folder})
+    set(peer_sources ${peer_folder}/VeniceReadService.pb.cc
+                     ${peer_folder}/VeniceReadService.grpc.pb.cc)
+    add_custom_command(OUTPUT ${peer_sources}
+      COMMAND ${PROTOC} -I ${CMAKE_SOURCE_DIR}/proto --cpp_out ${peer_folder} --grpc_out ${peer_folder}
+              --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN} ${CMAKE_SOURCE_DIR}/proto/VeniceReadService.proto
+      DEPENDS ${CMAKE_SOURCE_DIR}/proto/VeniceReadService.proto)
+    add_executable(bench.peers.grpc_rocksdb EXCLUDE_FROM_ALL bench/peers/grpc_rocksdb.cc ${peer_sources})
+    target_include_directories(bench.peers.grpc_rocksdb PRIVATE ${peer_folder})
+    target_link_libraries(bench.peers.grpc_rocksdb PRIVATE PkgConfig::GRPCPP ${ROCKSDB_LIBRARY})
+  endif()
+endmacro()
+
+# The C++ one of the clients that tools/clients.py reads a server with; the packages are the above's.
+macro(lg_clients)
+  if(GRPCPP_FOUND AND PROTOC AND GRPC_CPP_PLUGIN AND NOT LAGOON_SANITIZE)
+    set(client_folder ${CMAKE_BINARY_DIR}/clients)
+    file(MAKE_DIRECTORY ${client_folder})
+    set(client_sources "")
+    foreach(proto VeniceReadService lagoon/read/v1/read grpc/health/v1/health grpc/reflection/v1/reflection
+            grpc/reflection/v1alpha/reflection)
+      set(stubs ${client_folder}/${proto}.pb.cc ${client_folder}/${proto}.grpc.pb.cc)
+      add_custom_command(OUTPUT ${stubs}
+        COMMAND ${PROTOC} -I ${CMAKE_SOURCE_DIR}/proto --cpp_out ${client_folder} --grpc_out ${client_folder}
+                --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN} ${CMAKE_SOURCE_DIR}/proto/${proto}.proto
+        DEPENDS ${CMAKE_SOURCE_DIR}/proto/${proto}.proto)
+      list(APPEND client_sources ${stubs})
+    endforeach()
+    add_executable(clients.read EXCLUDE_FROM_ALL test/clients/cpp/read.cc ${client_sources})
+    target_include_directories(clients.read PRIVATE ${client_folder})
+    target_compile_options(clients.read PRIVATE -O0 -g0)
+    target_link_libraries(clients.read PRIVATE PkgConfig::GRPCPP PkgConfig::OPENSSL)
+  endif()
+endmacro()

@@ -509,7 +509,8 @@ static void node_removed(struct lg_api_call *call)
 {
     struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
 
-    a->w->removed_told = call->rc == LG_OK;
+    /* One that came late and held nothing is forgotten with its session. */
+    a->w->removed_told = call->rc == LG_OK || call->rc == LG_ERR_NOT_FOUND;
     look_soon(a, LG_SEC);
 }
 

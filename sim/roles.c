@@ -156,14 +156,19 @@ void lg_world_server_main(void *ctx)
                                   .checkpoint_path = LG_WORLD_CHECKPOINTS,
                                   .drop_grace_ms = LG_HISTORY_GRACE_MS,
                                   .disk_hold_ms = 5000, /* Well within the time to heal. */
+                                  .read_index_bytes = LG_WORLD_READ_INDEX_BYTES,
                                   .host = n->name,
                                   .port = LG_WORLD_SERVER_PORT};
+    struct lg_lane *readers[] = {lg_sim_lane_new(n->world->sim, n->node, "read-0"),
+                                 lg_sim_lane_new(n->world->sim, n->node, "read-1")};
     unsigned zones = n->world->history.zones;
     LG_AUTO_STR char *zone = lg_strf("zone%u", zones == 0 ? 0 : n->number % zones);
     struct lg_server *server;
     struct lg_error err = {0};
     enum lg_rc rc = open_log(n, lane, &n->world->server_log_faults, &o.pubsub, &err);
 
+    o.read_lanes = readers;
+    o.read_lane_count = LG_ARRAY_SIZE(readers);
     if (zones > 0)
         o.zone = zone;
     if (rc == LG_OK) {

@@ -27,6 +27,7 @@
 #define LG_WORLD_CONTROLLER_PORT 5555
 #define LG_WORLD_ROUTER_PORT 7777
 #define LG_WORLD_SERVER_PORT 8888
+#define LG_WORLD_READ_INDEX_BYTES ((uint64_t)300 << 10) /* not enough for all */
 #define LG_WORLD_LOG_PORT 9092
 #define LG_WORLD_CONTROLLER_URL "http://controller0:5555"
 #define LG_WORLD_CONTROLLER_URLS "http://controller0:5555,http://controller1:5555"

@@ -9,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 import zlib
 
@@ -17,29 +18,38 @@ LONG = "--long" in sys.argv[1:]
 FIXED_SEEDS, FRESH_SEEDS, COMPARED_SEEDS, MUTANT_SEEDS = 400, 10_000 if LONG else 100, 20, 200
 SEEDS_AT_ONCE = 100  # of one process, so that each ends within its time even on a slow machine
 FUZZ_SECONDS = 600 if LONG else 30
+INDEX_OPERATIONS = 10_000_000
 JOBS = os.cpu_count() or 2
 ENV = dict(os.environ, TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1",
            ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1")
-passed, failed = 0, []
+passed, failed = {}, []  # how many of each ring; which ones
 facts = {}  # of each ring, for build/check.json
+building = {preset: threading.Lock() for preset in ("asan", "tsan", "fuzz", "release", "debug", "clang", "clang-release")}
+here = threading.local()  # `ring`: the one that this thread runs; `nice`: how it asks for a processor
 
 
 def run(command, **kw):
-    return subprocess.run(command, cwd=ROOT, env=ENV, stdin=subprocess.DEVNULL, capture_output=True,
+    nice = ["nice", "-n", str(getattr(here, "nice", 0))] if getattr(here, "nice", 0) else []
+    return subprocess.run(nice + command, cwd=ROOT, env=ENV, stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, errors="replace", **kw)
 
 
-def ok(name):
-    global passed
-    passed += 1
+def ok(name, count=1):
+    passed[here.ring] = passed.get(here.ring, 0) + count
 
 
 REASON = re.compile(r"\[  ERROR   \]|^ERROR: |FAILED|: error: |runtime error|Sanitizer|^repeat: |timed out|Assertion")
 
 
+def pool(jobs):
+    """Threads that ask for processors as this one does."""
+    nice = getattr(here, "nice", 0)
+    return concurrent.futures.ThreadPoolExecutor(jobs, initializer=lambda: setattr(here, "nice", nice))
+
+
 def bad(name, text):
     """What a long text says of the fault comes first: reports of leaks or other seeds often end it."""
-    failed.append(name)
+    failed.append((here.ring, name))
     text = text.strip()
     if len(text) > 6000:
         reasons = [line[:600] for line in text.splitlines() if REASON.search(line)]
@@ -47,12 +57,14 @@ def bad(name, text):
     print(f"FAILED {name}\n{text}\n", flush=True)
 
 
-def run_build(preset, targets=(), nice=0):
-    words = ["nice", "-n", str(nice)]
-    step = run(words + ["cmake", "--preset", preset])
-    if step.returncode == 0:
-        command = words + ["cmake", "--build", "--preset", preset, "-j", str(JOBS)]
-        step = run(command + (["--target", *targets] if targets else []))
+def run_build(preset, targets=(), nice=None):
+    if nice is not None:
+        here.nice = nice
+    with building[preset]:
+        step = run(["cmake", "--preset", preset])
+        if step.returncode == 0:
+            command = ["cmake", "--build", "--preset", preset, "-j", str(JOBS)]
+            step = run(command + (["--target", *targets] if targets else []))
     return preset, step
 
 
@@ -93,12 +105,11 @@ def test_programs(preset, pattern, but="^$"):
 
 
 def run_test_programs(preset, pattern, jobs=JOBS, but="^$"):
-    global passed
     names = test_programs(preset, pattern, but)
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for program, code, good, wrong, text, seconds in pool.map(
+    with pool(jobs) as threads:
+        for program, code, good, wrong, text, seconds in threads.map(
                 run_test_program, [f"{ROOT}/build/{preset}/{name}" for name in names]):
-            passed += good
+            ok(program, good)
             facts.setdefault("programs", {})[f"{preset}/{os.path.basename(program)}"] = good
             facts.setdefault("seconds", {})[f"{preset}/{os.path.basename(program)}"] = seconds
             if code != 0 or good == 0:
@@ -127,9 +138,12 @@ def ring_contract():
 
 
 def ring_tsan():
-    listing = ["base", "lane", "drivers", "pubsub", "metastore", "net", "lib"]
+    listing = [module + r"\." for module in ("base", "lane", "drivers", "pubsub", "metastore", "net", "read", "lib")]
+    # What readers on other threads look into.
+    listing += [r"storage\.(read_index|warmer)_test$", r"server\.(serving|server|front_rest|read_group)_test$", r"fetch\.quota"]
+    listing += [r"authz\."]
     # librdkafka is not built for ThreadSanitizer and synchronises in ways that it cannot see.
-    which = {"pattern": "^(" + "|".join(listing) + r")\.", "but": r"^drivers\.kafka\."}
+    which = {"pattern": "^(" + "|".join(listing) + ")", "but": r"^drivers\.kafka\."}
     step = run(["cmake", "--preset", "tsan"])
     if step.returncode != 0:
         bad("build tsan", step.stdout + step.stderr)
@@ -153,8 +167,8 @@ def ring_sim():
     extra = [int(s) for s in (ROOT / "sim/seeds.txt").read_text().split() if s.isdigit()]
     jobs = [(first + at, min(SEEDS_AT_ONCE, count - at)) for first, count in spans for at in range(0, count, SEEDS_AT_ONCE)]
     jobs += [(seed, 1) for seed in extra]
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        steps = pool.map(lambda j: (j, sim("release", "--seed", str(j[0]), "--count", str(j[1]))), jobs)
+    with pool(JOBS) as threads:
+        steps = threads.map(lambda j: (j, sim("release", "--seed", str(j[0]), "--count", str(j[1]))), jobs)
         for (first, count), step in steps:
             good = step.stdout.count(" ok ")
             for _ in range(good):
@@ -162,7 +176,7 @@ def ring_sim():
             if step.returncode != 0 or good != count:
                 bad(f"sim seeds {first}..{first + count - 1}", step.stdout + step.stderr)
         hashes = {}
-        for preset, step in zip(builds, pool.map(
+        for preset, step in zip(builds, threads.map(
                 lambda p: sim(p, "--seed", "1", "--count", str(COMPARED_SEEDS)), builds)):
             hashes[preset] = re.findall(r"seed=(\d+) ok .*trace=(\w+)", step.stdout)
     facts["seeds"] = {"fixed": FIXED_SEEDS, "fresh from": fresh, "fresh": FRESH_SEEDS, "that once failed": len(extra),
@@ -175,8 +189,8 @@ def ring_sim():
     mutants = [line.split()[0] for line in listed if line.strip()]
     if len(mutants) < 35:
         bad("mutants", f"only {len(mutants)} planted bugs: {mutants}")
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for mutant, step in zip(mutants, pool.map(
+    with pool(JOBS) as threads:
+        for mutant, step in zip(mutants, threads.map(
                 lambda m: sim("release", f"--mutant={m}", "--seed", "1", "--count", str(MUTANT_SEEDS),
                               "--until-caught"), mutants)):
             caught = step.returncode == 1 and "caught" in step.stdout
@@ -192,7 +206,7 @@ def ring_cluster():
     compiled meanwhile, by whoever else does not want a processor: both compilers warn of nothing."""
     if not build("release", ["lagoon"]) or not build("asan"):
         return
-    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+    with pool(1) as beside:
         dev = beside.submit(run, ["tools/dev_cluster_test.sh"], timeout=600)
         all_of_it = [beside.submit(run_build, preset, nice=19) for preset in ("release", "clang")]
         run_test_programs("asan", CLUSTER, jobs=2)
@@ -209,6 +223,11 @@ def ring_process():
         ok("readme") if docs.returncode == 0 else bad("README commands", docs.stdout + docs.stderr)
         deb = run(["tools/package_test.sh"], timeout=1200)
         ok("package") if deb.returncode == 0 else bad("Debian packages", deb.stdout + deb.stderr)
+
+
+# What strangers send to the read path: 5 million inputs each, or what a minute allows.
+STRANGERS = r"^(net|read|server)\."
+STRANGERS_INPUTS = 5_000_000
 
 
 def ring_fuzz():
@@ -228,11 +247,14 @@ def ring_fuzz():
         # A change is judged by the same walk each time; --long draws other ones.
         seed = 0 if LONG else zlib.crc32(program.name.encode())
         dirs += [f"-dict={words}"] if words.is_file() else []
-        return program.name, run([str(program), f"-max_total_time={FUZZ_SECONDS}", f"-seed={seed}", "-rss_limit_mb=1024",
+        long = re.match(STRANGERS, program.name) and not LONG
+        dirs += [f"-runs={STRANGERS_INPUTS}"] if long else []
+        seconds = 2 * FUZZ_SECONDS if long else FUZZ_SECONDS
+        return program.name, run([str(program), f"-max_total_time={seconds}", f"-seed={seed}", "-rss_limit_mb=1024",
                                   "-timeout=5", f"-artifact_prefix={work}/crash-", "-print_final_stats=1", *dirs])
 
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for name, step in pool.map(fuzz, programs):
+    with pool(JOBS) as threads:
+        for name, step in threads.map(fuzz, programs):
             runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", step.stderr)
             good = step.returncode == 0 and runs and int(runs[1]) > 0
             facts.setdefault("fuzz", {})[name] = int(runs[1]) if runs else 0
@@ -240,10 +262,11 @@ def ring_fuzz():
 
 
 def ring_judge():
-    """Our Avro beside other implementations of it; each judge counts as one test."""
-    if not build("release", ["avro_judge"]):
+    """Our Avro and protobuf beside other implementations of them; each judge counts as one test."""
+    if not build("release", ["avro_judge", "proto_judge"]):
         return
-    step = run([sys.executable, "tools/judge.py", f"{ROOT}/build/release/avro_judge"], timeout=900)
+    step = run([sys.executable, "tools/judge.py", f"{ROOT}/build/release/avro_judge", f"{ROOT}/build/release/proto_judge"],
+               timeout=900)
     lines = re.findall(r"^(PASS|FAIL) (\S+): (.*(?:\n(?!PASS |FAIL ).*)*)", step.stdout, re.M)
     facts["judge"] = {name: text.strip() for verdict, name, text in lines if verdict == "PASS"}
     for verdict, name, text in lines:
@@ -252,8 +275,26 @@ def ring_judge():
         bad("judge", step.stdout + step.stderr)
 
 
+def ring_clients():
+    """A server in the hands of clients that are not ours; each counts as one test."""
+    if not build("release", ["lagoon", "clients.read"]):
+        return
+    step = run([sys.executable, "tools/clients.py", f"{ROOT}/build/release/lagoon", f"{ROOT}/build/release/clients.read"], timeout=900)
+    lines = re.findall(r"^(PASS|FAIL) (\S+): (.*(?:\n(?!PASS |FAIL ).*)*)", step.stdout, re.M)
+    facts["clients"] = {name: text.strip() for verdict, name, text in lines if verdict == "PASS"}
+    for verdict, name, text in lines:
+        ok(name) if verdict == "PASS" else bad(f"client {name}", text)
+    if step.returncode != 0 and not any(verdict == "FAIL" for verdict, _, _ in lines) or not lines:
+        bad("clients", step.stdout + step.stderr)
+
+
 def ring_models():
-    """The election and the swap of versions as models; each search counts as one test."""
+    """The election and the swap of versions as models; each search counts as one test. And the read index beside a model
+    of it, ten million random operations long."""
+    if build("release", ["storage.read_index_test"]):
+        step = run(["env", f"LAGOON_READ_INDEX_OPERATIONS={INDEX_OPERATIONS}", f"{ROOT}/build/release/storage.read_index_test"],
+                   timeout=600)
+        ok("read index") if step.returncode == 0 else bad("read index against a model", step.stdout + step.stderr)
     step = run([sys.executable, "tools/models.py"], timeout=900)
     lines = [line for line in step.stdout.splitlines() if re.match(r"\w+: (assertion|cycle)", line)]
     wrong = [line for line in lines if "FOUND" in line]
@@ -264,9 +305,26 @@ def ring_models():
         bad("models", step.stdout + step.stderr)
 
 
+def ring_cost():
+    """What a get costs, in instructions: the same on every machine of the kind, busy or not."""
+    if not build("release", ["lagoon", "bench.read_load.read_load", "bench.bulk_load.bulk_file"]):
+        return
+    step = run([sys.executable, "tools/instructions.py", f"{ROOT}/build/release"], timeout=300)
+    lines = re.findall(r"^(\w+): (\d+ instructions per get.*)$", step.stdout, re.M)
+    facts["cost"] = dict(lines)
+    for engine, text in lines:
+        print(f"         {engine}: {text}", flush=True)
+        ok(engine) if ": ok" in text else bad(f"cost of a get, {engine}", text)
+    if step.returncode != 0 and all(": ok" in text for _, text in lines) or not lines:
+        bad("cost of a get", step.stdout + step.stderr)
+
+
 RINGS = [("tidy", ring_tidy, 30), ("unit", ring_unit, 420), ("contract", ring_contract, 240),
-         ("tsan", ring_tsan, 420), ("sim", ring_sim, 600), ("process", ring_process, 900), ("cluster", ring_cluster, 600),
-         ("fuzz", ring_fuzz, 900), ("judge", ring_judge, 180), ("models", ring_models, 60)]
+         ("tsan", ring_tsan, 420), ("process", ring_process, 900), ("cluster", ring_cluster, 600), ("sim", ring_sim, 900),
+         ("fuzz", ring_fuzz, 900), ("judge", ring_judge, 180), ("clients", ring_clients, 120),
+         ("models", ring_models, 60), ("cost", ring_cost, 60)]
+# One that waits most of its time, and one that only computes and measures nothing: that one gets what the other leaves.
+BESIDE = {"cluster": "sim"}
 
 
 def load_facts():
@@ -283,30 +341,45 @@ def save_facts():
     (ROOT / "build/check.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
 
 
+def run_ring(name, ring, budget_s, nice=0):
+    here.ring, here.nice = name, nice
+    start = time.monotonic()
+    print(f"{name:8} ...", flush=True)
+    try:
+        ring()
+    except Exception as e:  # pylint: disable=broad-except
+        bad(f"ring {name}", f"{type(e).__name__}: {e}")
+    took = time.monotonic() - start
+    good, wrong = passed.get(name, 0), sum(of == name for of, _ in failed)
+    facts.setdefault("rings", {})[name] = {"passed": good, "failed": wrong, "seconds": round(took), "budget": budget_s,
+                                           "commit": run(["git", "rev-parse", "--short=9", "HEAD"]).stdout.strip()}
+    print(f"{name:8} {good} passed, {wrong} failed   {took:.0f} s of {budget_s} s"
+          f"{'   OVER BUDGET' if took > budget_s else ''}", flush=True)
+
+
 def main():
-    global passed
     wanted = [word for word in sys.argv[1:] if word != "--long"] or [name for name, _, _ in RINGS]
     unknown = set(wanted) - {name for name, _, _ in RINGS}
     if unknown:
         sys.exit(f"unknown ring {', '.join(unknown)}; there are: {' '.join(n for n, _, _ in RINGS)}")
     if len(wanted) < len(RINGS):
         load_facts()
-    for name, ring, budget_s in RINGS:
-        if name not in wanted:
+    done = set()
+    for ring in RINGS:
+        if ring[0] not in wanted or ring[0] in done:
             continue
-        before, wrong, start = passed, len(failed), time.monotonic()
-        print(f"{name:8} ...", flush=True)
-        ring()
-        took = time.monotonic() - start
-        facts.setdefault("rings", {})[name] = {"passed": passed - before, "failed": len(failed) - wrong,
-                                               "seconds": round(took), "budget": budget_s,
-                                               "commit": run(["git", "rev-parse", "--short=9", "HEAD"]).stdout.strip()}
-        print(f"{name:8} {passed - before} passed, {len(failed) - wrong} failed   {took:.0f} s of {budget_s} s"
-              f"{'   OVER BUDGET' if took > budget_s else ''}", flush=True)
+        others = [other for other in RINGS if other[0] == BESIDE.get(ring[0]) and other[0] in wanted]
+        threads = [threading.Thread(target=run_ring, args=ring)]
+        threads += [threading.Thread(target=run_ring, args=(*other, 19)) for other in others]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        done.update(other[0] for other in others)
         save_facts()
-    for name in failed:
+    for _, name in failed:
         print(f"failed: {name}")
-    print(f"{passed} passed, {len(failed)} failed", flush=True)
+    print(f"{sum(passed.values())} passed, {len(failed)} failed", flush=True)
     sys.exit(bool(failed))
 
 

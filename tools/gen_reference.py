@@ -10,8 +10,8 @@ OUT = ROOT / "docs/reference"
 # page, table, title, names of the columns in the table, columns shown
 PAGES = [
     ("errors", "src/base/errors.def", "Errors",
-     ["code", "HTTP", "HTTP to a POST", "exit code", "Venice's error type", "retry", "meaning"],
-     ["code", "HTTP", "HTTP to a POST", "exit code", "Venice's error type", "retry", "meaning"]),
+     ["code", "HTTP", "HTTP to a POST", "gRPC", "exit code", "Venice's error type", "retry", "meaning"],
+     ["code", "HTTP", "HTTP to a POST", "gRPC", "exit code", "Venice's error type", "retry", "meaning"]),
     ("routes", "src/api/routes.def", "Routes of the controller",
      ["id", "method", "path", "required", "optional"], ["method", "path", "required", "optional"]),
     ("commands", "src/admin/commands.def", "Commands",

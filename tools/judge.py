@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Judges our Avro by other implementations of it: `tools/judge.py AVRO_JUDGE [--seed N] [--pairs N]`.
+"""Judges our Avro and protobuf by other implementations of them: `tools/judge.py AVRO_JUDGE PROTO_JUDGE [--seed N] [--pairs N]`.
 
 AVRO_JUDGE is our side (test/judge/avro_judge.c). 10,000 random pairs of schemas with data, the same for a seed, go to
 
@@ -7,6 +7,10 @@ AVRO_JUDGE is our side (test/judge/avro_judge.c). 10,000 random pairs of schemas
     avsc-encoding        npm's avsc: bytes to value to bytes
     python-encoding      Debian's python3-avro: the same, and our JSON text there and back
     python-containers    files of every codec, written by one and read by the other
+
+PROTO_JUDGE is our side of protobuf (test/judge/proto_judge.c), with random messages of proto/ and test/judge/every.proto:
+
+    python-protobuf      Debian's python3-protobuf: verdict on the bytes, values understood, bytes written
 
 Prints one line for each, "PASS name: ..." or "FAIL name: ..." with what differs, and exits with 1 when one failed. What the
 pins name is fetched once by its ordinary client into a cache outside the tree ($LAGOON_CACHE, else ~/.cache/lagoon); with
@@ -97,11 +101,13 @@ def judge(name, command):
     if not good:
         return f"FAIL {name}: {(step.stdout + step.stderr).strip()[-5000:]}", False
     explained = ", ".join(" ".join(e) for e in re.findall(r"^explained (\S+) (\d+)$", step.stdout, re.M))
-    return (f"PASS {name}: {compared[1]} compared, 0 different" + (f", explained in docs/formats/avro.md: {explained}"
+    page = "grpc" if name == "python-protobuf" else "avro"
+    return (f"PASS {name}: {compared[1]} compared, 0 different" + (f", explained in docs/formats/{page}.md: {explained}"
                                                                    if explained else "")), True
 
 
-def judges(program, work, paths):
+def judges(args, work, paths):
+    program = args.program
     pairs, answers = str(work / "pairs.jsonl"), str(work / "answers.jsonl")
     jars = os.pathsep.join(str(p) for p in paths["maven"])
     with tarfile.open(paths["npm"][0]) as tar:
@@ -111,12 +117,15 @@ def judges(program, work, paths):
                                 str(HERE / "Judge.java"), pairs, answers],
             "avsc-encoding": ["node", str(HERE / "avsc.js"), str(work / "package"), pairs],
             "python-encoding": [*python, "encoding", pairs, answers],
-            "python-containers": [*python, "containers", program, pairs]}
+            "python-containers": [*python, "containers", program, pairs],
+            "python-protobuf": [PYTHON, str(HERE / "python_proto.py"), args.proto_program, str(work / "every.bin"), args.seed,
+                                str(max(args.pairs // 5, 1))]}
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Judges our Avro by other implementations of it.")
-    parser.add_argument("program", help="our side, build/release/avro_judge")
+    parser = argparse.ArgumentParser(description="Judges our Avro and protobuf by other implementations of them.")
+    parser.add_argument("program", help="our side of Avro, build/release/avro_judge")
+    parser.add_argument("proto_program", help="our side of protobuf, build/release/proto_judge")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--pairs", type=int, default=10000)
     args = parser.parse_args()
@@ -124,10 +133,11 @@ def main():
     try:
         paths = pinned()
         run_to(work / "pairs.jsonl", [sys.executable, str(HERE / "generate.py"), args.seed, str(args.pairs)])
+        run_to(work / "protoc.out", ["protoc", "-I", str(HERE), f"--descriptor_set_out={work / 'every.bin'}", "every.proto"])
         with open(work / "pairs.jsonl", "rb") as pairs:
             run_to(work / "answers.jsonl", [args.program, "resolve"], stdin=pairs)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-            lines = list(pool.map(lambda item: judge(*item), judges(args.program, work, paths).items()))
+            lines = list(pool.map(lambda item: judge(*item), judges(args, work, paths).items()))
     except Failure as e:
         lines = [(f"FAIL avro-judge: {e}", False)]
     finally:

@@ -110,6 +110,12 @@ LG_MUST_CHECK enum lg_rc lg_admin_store_update(struct lg_admin *a, const struct 
                                                struct lg_error *err);
 /* A line for each setting in a StoreInfo. */
 void lg_admin_print_settings(struct lg_admin *a, const struct lg_json *info);
+LG_MUST_CHECK enum lg_rc lg_admin_acl_show(struct lg_admin *a, const struct lg_command *c,
+                                           struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_acl_change(struct lg_admin *a, const struct lg_command *c,
+                                             struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_acl_clear(struct lg_admin *a, const struct lg_command *c,
+                                            struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_store_delete(struct lg_admin *a, const struct lg_command *c,
                                                struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_store_undelete(struct lg_admin *a, const struct lg_command *c,
@@ -155,6 +161,8 @@ LG_MUST_CHECK enum lg_rc lg_admin_nodes_replicas(struct lg_admin *a, const struc
 LG_MUST_CHECK enum lg_rc lg_admin_replicas(struct lg_admin *a, const struct lg_command *c,
                                            struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_replicas_reset(struct lg_admin *a, const struct lg_command *c,
+                                                 struct lg_error *err);
+LG_MUST_CHECK enum lg_rc lg_admin_cluster_update(struct lg_admin *a, const struct lg_command *c,
                                                  struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_admin_cluster_status(struct lg_admin *a, const struct lg_command *c,
                                                  struct lg_error *err);

@@ -17,6 +17,7 @@
 static const struct lg_script_line healthy[] = {
     {"/list_stores", 200, "{\"stores\":[\"cities\"]}"},
     {"/store?", 200, STORE},
+    {"/discover_cluster", 200, "{\"lagoonClientProtocols\":\"grpc\"}"},
     {"/get_key_schema", 200, "{\"id\":1,\"schemaStr\":\"\\\"long\\\"\"}"},
     {"/get_all_value_schema", 200, "{\"schemas\":[{\"id\":1,\"schemaStr\":\"\\\"string\\\"\"}]}"},
     {"/rollback_to_backup_version", 200, "{\"name\":\"cities\",\"version\":1}"},
@@ -67,6 +68,7 @@ static void a_store_is_described_with_schemas_and_versions(void **state)
     assert_has(lg_script_out(w), "current version      2\n");
     assert_has(lg_script_out(w), "compression          NO_OP\n");
     assert_has(lg_script_out(w), "storage-quota        none\n");
+    assert_has(lg_script_out(w), "clients are told     grpc\n");
     assert_has(lg_script_out(w), "key schema           \"long\"\n");
     assert_has(lg_script_out(w), "value schema 1       \"string\"\n");
     assert_has(lg_script_out(w), "VERSION");
@@ -307,9 +309,9 @@ static void every_setting_has_a_flag_of_its_name(void **state)
         bool found = false;
 
         for (size_t f = 0; f < LG_FLAG_COUNT; f++)
-            found =
-                found || (strcmp(lg_flag_row((enum lg_flag)f)->name, lg_settings[i].name) == 0 &&
-                          lg_command_has_flag(LG_COMMAND_STORE_UPDATE, (enum lg_flag)f));
+            found = found ||
+                    (strcmp(lg_flag_row((enum lg_command_flag)f)->name, lg_settings[i].name) == 0 &&
+                     lg_command_has_flag(LG_COMMAND_STORE_UPDATE, (enum lg_command_flag)f));
         if (!found)
             fail_msg("no flag --%s", lg_settings[i].name);
     }

@@ -109,6 +109,7 @@ static void print_status(struct lg_buf *out, const struct lg_json *j)
     if (lg_json_get(j, "pushesRunning") != NULL)
         lg_buf_appendf(out, LEFT "%lld running\n", "pushes", number_of(j, "pushesRunning"));
     put_text(out, "rebalance", j, "rebalance");
+    put_text(out, "clients", j, "clientProtocols");
     print_problems(out, j);
     print_short(out, j);
 }
@@ -163,6 +164,25 @@ static enum lg_rc show(struct lg_admin *a, const struct lg_command *c, struct lg
     lg_api_call_done(&call);
     lg_api_call_done(&nodes);
     lg_api_call_done(&pushes);
+    return rc;
+}
+
+enum lg_rc lg_admin_cluster_update(struct lg_admin *a, const struct lg_command *c,
+                                   struct lg_error *err)
+{
+    struct lg_api_call call = {0};
+    enum lg_rc rc;
+
+    if (c->flags[LG_FLAG_CLIENT_PROTOCOLS] == NULL)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "nothing to change; the setting is --client-protocols");
+    lg_api_call_param(&call, "client_protocols", c->flags[LG_FLAG_CLIENT_PROTOCOLS]);
+    rc = lg_admin_call(a, LG_API_update_cluster, &call, err);
+    if (rc == LG_OK && a->output != LG_OUTPUT_TABLE)
+        lg_admin_print_json(a, call.answer);
+    else if (rc == LG_OK)
+        lg_buf_appendf(a->out, "clients are told: %s\n", lg_json_get_str(call.answer, "to", ""));
+    lg_api_call_done(&call);
     return rc;
 }
 

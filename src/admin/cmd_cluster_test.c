@@ -2,18 +2,18 @@
 #include "test/lib/script_world.h"
 #include "test/test.h"
 
-#define SERVER(id, state, gone)                                                                    \
+#define SERVER(id, state, gone, grpc)                                                              \
     "{\"id\":\"" id "\",\"host\":\"h\",\"port\":88,\"zone\":\"z1\",\"state\":\"" state             \
-    "\",\"release\":\"0.2.0\",\"goneForMs\":" gone                                                 \
+    "\",\"release\":\"0.2.0\",\"goneForMs\":" gone ",\"grpcPort\":" grpc                           \
     ",\"replicas\":4,\"leaders\":2,\"ready\":3,\"errors\":1}"
 #define NODES                                                                                      \
-    "{\"nodes\":[" SERVER("h1_88", "LIVE", "0") "," SERVER(                                        \
-        "h2_88", "GONE",                                                                           \
-        "75000") "],"                                                                              \
-                 "\"controllers\":[{\"id\":\"c1\",\"url\":\"http://c1:5555\",\"leads\":false,"     \
-                 "\"release\":\"0.2.0\"},{\"id\":\"c2\",\"url\":\"http://"                         \
-                 "c2:5555\",\"leads\":true,"                                                       \
-                 "\"release\":\"0.2.0\"}],\"routers\":[{\"url\":\"http://r1:7777\"}]}"
+    "{\"nodes\":[" SERVER("h1_88", "LIVE", "0", "8889") "," SERVER(                                \
+        "h2_88", "GONE", "75000",                                                                  \
+        "0") "],"                                                                                  \
+             "\"controllers\":[{\"id\":\"c1\",\"url\":\"http://c1:5555\",\"leads\":false,"         \
+             "\"release\":\"0.2.0\"},{\"id\":\"c2\",\"url\":\"http://"                             \
+             "c2:5555\",\"leads\":true,"                                                           \
+             "\"release\":\"0.2.0\"}],\"routers\":[{\"url\":\"http://r1:7777\"}]}"
 #define STATUS(leader, count, rows)                                                                \
     "{\"cluster\":\"main\",\"leader\":" leader ",\"term\":7,\"metastore\":\"zookeeper://z:2181\"," \
     "\"log\":\"kafka://k:9092\",\"controllers\":2,\"routers\":1,\"servers\":{\"live\":3,"          \
@@ -30,7 +30,8 @@
     "\"state\":\"STANDBY\",\"status\":\"STARTED\",\"records\":0,\"bytes\":0,\"error\":null,"       \
     "\"live\":false}]}]}]}"
 
-#define WELL "{\"nodes\":[" SERVER("h1_88", "LIVE", "0") "],\"controllers\":[],\"routers\":[]}"
+#define WELL                                                                                       \
+    "{\"nodes\":[" SERVER("h1_88", "LIVE", "0", "8889") "],\"controllers\":[],\"routers\":[]}"
 #define PUSHES                                                                                     \
     "{\"pushes\":[{\"store\":\"s\",\"version\":4,\"state\":\"loading\",\"running\":true,"          \
     "\"waitingFor\":\"the disk of h1_88\"}]}"
@@ -40,6 +41,7 @@ static const struct lg_script_line script[] = {
     {"/v1/list_pushes", 200, PUSHES},
     {"/v1/cluster_status", 200, STATUS("\"c2\"", "0", "")},
     {"/v1/replicas", 200, REPLICAS},
+    {"/v1/update_cluster", 200, "{\"cluster\":\"main\",\"from\":\"both\",\"to\":\"grpc\"}"},
     {"/v1/remove_node", 200, "{\"cluster\":\"main\"}"},
     {"/v1/drain_node", 200, "{\"cluster\":\"main\"}"},
     {"/v1/activate_node", 200, "{\"cluster\":\"main\"}"},
@@ -67,9 +69,9 @@ static void nodes_lists_servers_controllers_and_routers(void **state)
     assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "nodes"));
     assert_string_equal(
         lg_script_out(w),
-        "SERVER  STATE  ZONE  REPLICAS  LEADERS  READY  ERRORS  RELEASE  GONE FOR\n"
-        "h1_88   LIVE   z1           4        2      3       1    0.2.0  \n"
-        "h2_88   GONE   z1           4        2      3       1    0.2.0  1 min 15 s\n"
+        "SERVER  STATE  ZONE  REPLICAS  LEADERS  READY  ERRORS  RELEASE  GRPC  GONE FOR\n"
+        "h1_88   LIVE   z1           4        2      3       1    0.2.0  8889  \n"
+        "h2_88   GONE   z1           4        2      3       1    0.2.0  off   1 min 15 s\n"
         "\n"
         "CONTROLLER  LEADS  URL             RELEASE\n"
         "c1                 http://c1:5555    0.2.0\n"
@@ -77,6 +79,19 @@ static void nodes_lists_servers_controllers_and_routers(void **state)
         "\n"
         "ROUTER\n"
         "http://r1:7777\n");
+    lg_script_world_free(w);
+}
+
+static void cluster_update_tells_what_clients_are_told(void **state)
+{
+    struct lg_script_world *w = lg_script_world_new(script);
+
+    (void)state;
+    assert_rc(LG_ERR_INVALID, RUN(w, LG_OUTPUT_TABLE, "cluster", "update"));
+    assert_has(w->err.text, "--client-protocols");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "cluster", "update", "--client-protocols", "grpc"));
+    assert_string_equal(lg_script_out(w), "clients are told: grpc\n");
+    assert_has(asked(w), "client_protocols=grpc");
     lg_script_world_free(w);
 }
 
@@ -481,6 +496,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_lists_servers_controllers_and_routers),
+        cmocka_unit_test(cluster_update_tells_what_clients_are_told),
         cmocka_unit_test(nodes_as_json_is_the_controller_s_answer),
         cmocka_unit_test(one_node_is_shown_by_its_name),
         cmocka_unit_test(nothing_is_removed_unless_somebody_says_yes),

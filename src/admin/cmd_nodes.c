@@ -26,6 +26,7 @@ static void text_cell(struct lg_table *table, const struct lg_json *row, const c
 static void server_row(struct lg_table *table, const struct lg_json *row)
 {
     int64_t gone_ms = lg_json_get_int(row, "goneForMs", -1);
+    int64_t grpc_port = lg_json_get_int(row, "grpcPort", 0);
     char text[LG_WORDS_MAX];
 
     text_cell(table, row, "id");
@@ -36,6 +37,10 @@ static void server_row(struct lg_table *table, const struct lg_json *row)
     number_cell(table, row, "ready");
     number_cell(table, row, "errors");
     text_cell(table, row, "release");
+    if (grpc_port > 0)
+        lg_table_cellf(table, "%lld", (long long)grpc_port);
+    else
+        lg_table_cell(table, LG_LIT("off"));
     lg_table_cell(table, gone_ms > 0 ? lg_slice_str(lg_words_time(text, gone_ms)) : LG_SLICE_NULL);
 }
 
@@ -71,7 +76,7 @@ static void print_waiting(struct lg_buf *out, const struct lg_json *rows)
 static void print_servers(struct lg_buf *out, const struct lg_json *rows)
 {
     static const char *const names[] = {"SERVER", "STATE",  "ZONE",    "REPLICAS", "LEADERS",
-                                        "READY",  "ERRORS", "RELEASE", "GONE FOR"};
+                                        "READY",  "ERRORS", "RELEASE", "GRPC",     "GONE FOR"};
     LG_AUTO(lg_table) *table = lg_table_new(LG_ARRAY_SIZE(names));
 
     if (lg_json_size(rows) == 0) {

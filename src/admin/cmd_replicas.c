@@ -49,7 +49,7 @@ static void print_version(struct lg_buf *out, const struct lg_json *version)
 }
 
 static enum lg_rc put_number(struct lg_api_call *call, const struct lg_command *c,
-                             enum lg_flag flag, int64_t least, struct lg_error *err)
+                             enum lg_command_flag flag, int64_t least, struct lg_error *err)
 {
     const char *text = c->flags[flag], *name = lg_flag_row(flag)->name;
     int64_t number;

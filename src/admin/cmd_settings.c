@@ -11,7 +11,7 @@
 static const char *flag_of(const struct lg_command *c, const struct lg_setting *setting)
 {
     for (size_t f = 0; f < LG_FLAG_COUNT; f++)
-        if (strcmp(lg_flag_row((enum lg_flag)f)->name, setting->name) == 0)
+        if (strcmp(lg_flag_row((enum lg_command_flag)f)->name, setting->name) == 0)
             return c->flags[f];
     return NULL;
 }

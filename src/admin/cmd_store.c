@@ -161,6 +161,22 @@ static enum lg_rc print_schemas(struct lg_admin *a, const char *store, struct lg
     return rc;
 }
 
+/* What comes of the store's word and its cluster's. */
+static enum lg_rc print_told(struct lg_admin *a, const char *store, struct lg_error *err)
+{
+    struct lg_api_call call = {0};
+    const char *told;
+    enum lg_rc rc;
+
+    lg_api_call_param(&call, "store_name", store);
+    rc = lg_admin_call(a, LG_API_discover_cluster, &call, err);
+    told = rc == LG_OK ? lg_json_get_str(call.answer, "lagoonClientProtocols", "") : "";
+    if (*told != 0)
+        lg_buf_appendf(a->out, "%-20s %s\n", "clients are told", told);
+    lg_api_call_done(&call);
+    return rc;
+}
+
 enum lg_rc lg_admin_store_describe(struct lg_admin *a, const struct lg_command *c,
                                    struct lg_error *err)
 {
@@ -175,6 +191,9 @@ enum lg_rc lg_admin_store_describe(struct lg_admin *a, const struct lg_command *
         lg_buf_appendf(a->out, "%-20s %lld\n", "current version",
                        (long long)lg_json_get_int(store, "currentVersion", 0));
         lg_admin_print_settings(a, store);
+        rc = print_told(a, c->arguments[0], err);
+    }
+    if (rc == LG_OK && a->output == LG_OUTPUT_TABLE) {
         rc = print_schemas(a, c->arguments[0], err);
     }
     lg_api_call_done(&call);

@@ -16,8 +16,9 @@ static const struct lg_command_row commands[] = {
 #undef X
 };
 
-_Static_assert(LG_COMMAND_COUNT <= 64, "a set of commands is one word");
-#define C(name) (UINT64_C(1) << LG_COMMAND_##name)
+_Static_assert(LG_COMMAND_COUNT <= 128, "a set of commands is one number");
+#define BIT(kind) ((unsigned __int128)1 << (kind))
+#define C(name) BIT(LG_COMMAND_##name)
 static const struct lg_flag_row flags[] = {
 #define X(name, flag, value, kinds, commands, help) {flag, value, help, kinds, commands},
 #include "admin/flags.def"
@@ -30,15 +31,15 @@ const struct lg_command_row *lg_command_row(enum lg_command_kind kind)
     return &commands[kind];
 }
 
-const struct lg_flag_row *lg_flag_row(enum lg_flag flag)
+const struct lg_flag_row *lg_flag_row(enum lg_command_flag flag)
 {
     return &flags[flag];
 }
 
-bool lg_command_has_flag(enum lg_command_kind kind, enum lg_flag flag)
+bool lg_command_has_flag(enum lg_command_kind kind, enum lg_command_flag flag)
 {
     return (flags[flag].kinds & commands[kind].kinds) != 0 ||
-           (flags[flag].commands & (UINT64_C(1) << kind)) != 0;
+           (flags[flag].commands & BIT(kind)) != 0;
 }
 
 bool lg_command_runs_role(enum lg_command_kind kind)
@@ -132,7 +133,7 @@ void lg_command_help(struct lg_buf *out, enum lg_command_kind kind)
     lg_buf_appendf(out, "%s\n\nusage: lagoon %s %s\n", commands[kind].help, commands[kind].words,
                    commands[kind].arguments);
     for (size_t i = 0; i < LG_FLAG_COUNT; i++) {
-        if (!lg_command_has_flag(kind, (enum lg_flag)i))
+        if (!lg_command_has_flag(kind, (enum lg_command_flag)i))
             continue;
         lg_buf_append_str(out, any ? "" : "\nflags:\n");
         any = true;
@@ -233,7 +234,7 @@ bool lg_command_flag_owners(struct lg_buf *out, struct lg_slice name)
 
     for (size_t f = 0; f < LG_FLAG_COUNT; f++)
         for (size_t i = 0; lg_slice_eq_str(name, flags[f].name) && i < LG_COMMAND_COUNT; i++)
-            if (lg_command_has_flag((enum lg_command_kind)i, (enum lg_flag)f))
+            if (lg_command_has_flag((enum lg_command_kind)i, (enum lg_command_flag)f))
                 owners[n++] = (enum lg_command_kind)i;
     named = n > OWNERS_NAMED_MAX ? OWNERS_NAMED_MAX - 1 : n;
     for (size_t i = 0; i < named; i++) {
@@ -265,7 +266,7 @@ static enum lg_rc unknown_flag(enum lg_command_kind kind, const char *word, lg_o
                             commands[kind].words);
 
     for (size_t i = 0; i < LG_FLAG_COUNT; i++)
-        if (lg_command_has_flag(kind, (enum lg_flag)i))
+        if (lg_command_has_flag(kind, (enum lg_command_flag)i))
             names[n++] = flags[i].name;
     near = lg_nearest(given, names, n);
     return lg_error_set(err, LG_ERR_INVALID,
@@ -289,8 +290,8 @@ static enum lg_rc take_flag(struct lg_command *c, size_t count, const char *cons
     size_t length = equals == NULL ? strlen(word) : (size_t)(equals - word);
 
     for (size_t f = 0; f < LG_FLAG_COUNT; f++) {
-        if (!lg_command_has_flag(c->kind, (enum lg_flag)f) || strlen(flags[f].name) != length - 2 ||
-            memcmp(flags[f].name, word + 2, length - 2) != 0)
+        if (!lg_command_has_flag(c->kind, (enum lg_command_flag)f) ||
+            strlen(flags[f].name) != length - 2 || memcmp(flags[f].name, word + 2, length - 2) != 0)
             continue;
         if (c->flags[f] != NULL)
             return lg_error_set(err, LG_ERR_INVALID, "--%s is given twice", flags[f].name);

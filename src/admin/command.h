@@ -12,7 +12,7 @@ enum lg_command_kind {
     LG_COMMAND_COUNT
 };
 
-enum lg_flag {
+enum lg_command_flag {
 #define X(name, ...) LG_FLAG_##name,
 #include "admin/flags.def"
 #undef X
@@ -45,11 +45,11 @@ struct lg_flag_row {   /* of flags.def */
     const char *value; /* "FILE", or the choices "a|b|c"; NULL: it takes none */
     const char *help;
     unsigned kinds;
-    uint64_t commands;
+    unsigned __int128 commands; /* a set: bit `kind` of each */
 };
 const struct lg_command_row *lg_command_row(enum lg_command_kind kind);
-const struct lg_flag_row *lg_flag_row(enum lg_flag flag);
-bool lg_command_has_flag(enum lg_command_kind kind, enum lg_flag flag);
+const struct lg_flag_row *lg_flag_row(enum lg_command_flag flag);
+bool lg_command_has_flag(enum lg_command_kind kind, enum lg_command_flag flag);
 /* One that runs until a signal ends it, with the flags of its table of options. */
 bool lg_command_runs_role(enum lg_command_kind kind);
 /* The verb whose words begin the line; `*out_used` is how many words it took. */

@@ -140,9 +140,9 @@ static struct lg_slice argument_word(const char *arguments, size_t at)
 static const struct lg_flag_row *flag_with_value(enum lg_command_kind kind, const char *word)
 {
     for (size_t f = 0; strncmp(word, "--", 2) == 0 && f < LG_FLAG_COUNT; f++) {
-        const struct lg_flag_row *row = lg_flag_row((enum lg_flag)f);
+        const struct lg_flag_row *row = lg_flag_row((enum lg_command_flag)f);
 
-        if (lg_command_has_flag(kind, (enum lg_flag)f) && row->value != NULL &&
+        if (lg_command_has_flag(kind, (enum lg_command_flag)f) && row->value != NULL &&
             strcmp(row->name, word + 2) == 0)
             return row;
     }
@@ -161,10 +161,11 @@ static void flag_names(struct lg_buf *out, enum lg_command_kind kind, size_t cou
                        const char *const *words)
 {
     for (size_t f = 0; f < LG_FLAG_COUNT; f++) {
-        const struct lg_flag_row *row = lg_flag_row((enum lg_flag)f);
+        const struct lg_flag_row *row = lg_flag_row((enum lg_command_flag)f);
         LG_AUTO_STR char *name = lg_strf("--%s", row->name);
 
-        if (lg_command_has_flag(kind, (enum lg_flag)f) && !was_given(name, count - 1, words))
+        if (lg_command_has_flag(kind, (enum lg_command_flag)f) &&
+            !was_given(name, count - 1, words))
             lg_complete_candidate(out, words[count - 1], name, row->help);
     }
     lg_complete_candidate(out, words[count - 1], "--help", "Show this command's page.");

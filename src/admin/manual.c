@@ -178,13 +178,14 @@ void lg_manual_command(struct lg_buf *out, enum lg_command_kind kind,
     lg_buf_append_str(out, *row->arguments == '\0' ? "" : " ");
     line(out, row->arguments);
     for (size_t f = 0; f < LG_FLAG_COUNT; f++) {
-        LG_AUTO_STR char *flag = lg_strf("--%s", lg_flag_row((enum lg_flag)f)->name);
+        LG_AUTO_STR char *flag = lg_strf("--%s", lg_flag_row((enum lg_command_flag)f)->name);
 
-        if (!lg_command_has_flag(kind, (enum lg_flag)f))
+        if (!lg_command_has_flag(kind, (enum lg_command_flag)f))
             continue;
         lg_buf_append_str(out, any ? "" : ".SH OPTIONS\n");
         any = true;
-        item(out, flag, lg_flag_row((enum lg_flag)f)->value, lg_flag_row((enum lg_flag)f)->help);
+        item(out, flag, lg_flag_row((enum lg_command_flag)f)->value,
+             lg_flag_row((enum lg_command_flag)f)->help);
     }
     if (lg_command_runs_role(kind)) {
         lg_buf_append_str(out, ".SH OPTIONS\n");

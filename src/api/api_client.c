@@ -1,6 +1,7 @@
 #include "api/api_client.h"
 
 #include "base/str.h"
+#include "net/tls.h"
 
 #define ATTEMPT_LEAST_MS 3000u
 #define TIMEOUTS_MAX 12u /* After so many, patience does not double any more. */
@@ -232,8 +233,8 @@ static void append_said(const struct lg_api_call *call, size_t but, const char *
     const struct lg_api_client *client = call->client;
 
     for (size_t i = 0; i < client->count; i++) {
-        LG_AUTO_STR char *at =
-            lg_strf("%s:%u", client->controllers[i].host, client->controllers[i].port);
+        LG_AUTO_STR char *at = lg_strf("%s:%u", lg_tls_plain_host(client->controllers[i].host),
+                                       client->controllers[i].port);
         const char *said = call->said[i];
 
         if (i == but || said == NULL ||
@@ -242,7 +243,7 @@ static void append_said(const struct lg_api_call *call, size_t but, const char *
         said = strcmp(said, reason) == 0 ? "the same" : said;
         lg_buf_append_str(out, out->size == 0 ? "" : "; ");
         if (strstr(said, at) == NULL)
-            lg_buf_appendf(out, "http://%s: ", at);
+            lg_buf_appendf(out, "%s://%s: ", lg_tls_host_scheme(client->controllers[i].host), at);
         lg_buf_append_str(out, said);
     }
 }
@@ -441,7 +442,8 @@ static void answered(struct lg_http_call *http)
         call->rc = http->rc;
         call->err = http->err;
         remember(call, http->err.text);
-        (void)lg_error_wrap(&call->err, "the controller at %s:%u", asked->host, asked->port);
+        (void)lg_error_wrap(&call->err, "the controller at %s:%u", lg_tls_plain_host(asked->host),
+                            asked->port);
     }
     if (call->rc == LG_ERR_UNAVAILABLE && http->rc == LG_OK) {
         call->leader_said = call->err;

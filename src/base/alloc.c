@@ -229,6 +229,11 @@ struct lg_alloc_domain *lg_alloc_domain_new(void)
     return domain;
 }
 
+bool lg_alloc_in_domain(void)
+{
+    return current != NULL;
+}
+
 struct lg_alloc_domain *lg_alloc_domain_enter(struct lg_alloc_domain *domain)
 {
     struct lg_alloc_domain *before = current;

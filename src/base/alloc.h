@@ -8,6 +8,7 @@
 #ifndef LG_BASE_ALLOC_H
 #define LG_BASE_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/macros.h"
@@ -51,6 +52,8 @@ struct lg_alloc_domain;
 struct lg_alloc_domain *lg_alloc_domain_new(void);
 /* Makes `domain` (NULL: none) current on this thread; returns the one before. */
 struct lg_alloc_domain *lg_alloc_domain_enter(struct lg_alloc_domain *domain);
+/* Is one current on this thread? */
+bool lg_alloc_in_domain(void);
 /* Frees every allocation that is still alive in the domain, as the end of a process would. */
 void lg_alloc_domain_wipe(struct lg_alloc_domain *domain);
 /* Wipes and frees the domain itself. NULL is allowed. */

@@ -13,16 +13,18 @@
 struct row {
     const char *name, *venice, *text;
     int http, post, exit;
+    enum lg_grpc_status grpc;
     enum lg_retry retry;
 };
 
 static const struct row rows[LG_RC_COUNT] = {
-#define X(name_, http_, post_, exit_, venice_, retry_, text_)                                      \
+#define X(name_, http_, post_, grpc_, exit_, venice_, retry_, text_)                               \
     [LG_##name_] = {.name = #name_,                                                                \
                     .venice = #venice_,                                                            \
                     .text = (text_),                                                               \
                     .http = (http_),                                                               \
                     .post = (post_),                                                               \
+                    .grpc = LG_GRPC_##grpc_,                                                       \
                     .exit = (exit_),                                                               \
                     .retry = LG_RETRY_##retry_},
 #include "base/errors.def"
@@ -111,6 +113,11 @@ const char *lg_rc_text(enum lg_rc rc)
 int lg_rc_http(enum lg_rc rc, bool is_post)
 {
     return is_post ? row_of(rc)->post : row_of(rc)->http;
+}
+
+enum lg_grpc_status lg_rc_grpc(enum lg_rc rc)
+{
+    return row_of(rc)->grpc;
 }
 
 int lg_rc_exit(enum lg_rc rc)

@@ -12,10 +12,18 @@
 #include "base/macros.h"
 
 enum lg_rc {
-#define X(name, http, post, exit, venice, retry, text) LG_##name,
+#define X(name, http, post, grpc, exit, venice, retry, text) LG_##name,
 #include "base/errors.def"
 #undef X
     LG_RC_COUNT
+};
+
+/* Statuses of gRPC: LG_GRPC_OK, LG_GRPC_NOT_FOUND, ... */
+enum lg_grpc_status {
+#define X(name, number, text) LG_GRPC_##name = (number),
+#include "base/grpc_status.def"
+#undef X
+    LG_GRPC_STATUS_COUNT
 };
 
 /* What a caller may do about an error. */
@@ -40,6 +48,7 @@ enum lg_rc lg_error_errno(struct lg_error *err, int errnum, const char *fmt, ...
 const char *lg_rc_name(enum lg_rc rc);
 const char *lg_rc_text(enum lg_rc rc);
 int lg_rc_http(enum lg_rc rc, bool is_post);
+enum lg_grpc_status lg_rc_grpc(enum lg_rc rc);
 int lg_rc_exit(enum lg_rc rc);
 enum lg_retry lg_rc_retry(enum lg_rc rc);
 const char *lg_rc_venice(enum lg_rc rc); /* "STORE_NOT_FOUND" */

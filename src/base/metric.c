@@ -6,6 +6,9 @@
  * nothing on the machines we know. When a thread ends its shard waits for the next new thread,
  * which goes on counting in it: sums never go backwards. Values that are set, not counted, stand in
  * one shared shard.
+ *
+ * What was counted under the number of a store that is gone is taken away again in a shard of its
+ * own, `gone`, since only owners write their words: so the next store of that number begins at 0.
  */
 #include "base/metric.h"
 
@@ -25,10 +28,13 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* All below but `mine
 static const struct lg_metric *rows[LG_METRICS_MAX];
 static size_t row_count;
 static uint32_t series_count; /* 0: nothing is registered. Series 0 belongs to nobody. */
-static struct shard *shards, *shared;
+static struct shard *shards, *shared, *gone;
 static struct lg_map *store_indexes; /* name -> index, as a pointer */
-static char **store_names;
-static uint32_t store_count, store_limit;
+static char **store_names;           /* NULL: forgotten */
+static bool *store_free;             /* Forgotten, and nobody counts under it any more. */
+static uint32_t store_count, store_limit, free_count;
+static uint64_t forgotten;                                 /* Atomic. */
+static pthread_mutex_t scrape = PTHREAD_MUTEX_INITIALIZER; /* Before `mutex`. */
 static struct lg_metric_collector *collectors;
 
 static _Thread_local struct shard *mine;
@@ -94,10 +100,19 @@ static bool is_by_store(const char *labels)
 }
 
 /* --- Registry --------------------------------------------------------------------------------- */
+
+/* Counts are the process's, also those that a node of a simulation counts: memory of none. */
+static struct lg_alloc_domain *leave_domain(void)
+{
+    return lg_alloc_domain_enter(NULL);
+}
+
 static struct shard *shard_new(void)
 {
+    struct lg_alloc_domain *before = leave_domain();
     struct shard *s = lg_zalloc(sizeof *s + series_count * sizeof s->series[0]);
 
+    (void)lg_alloc_domain_enter(before);
     s->taken = true;
     s->next = shards;
     shards = s;
@@ -129,10 +144,12 @@ void lg_metrics_register(const struct lg_metric_table *const *tables, size_t n, 
     }
     store_limit = stores_max + 1;
     store_names = lg_new_array(char *, store_limit);
+    store_free = lg_new_array(bool, store_limit);
     store_indexes = lg_map_new();
     store_names[LG_METRIC_STORE_OTHER] = lg_strdup("other");
     store_count = 1;
     shared = shard_new();
+    gone = shard_new();
     pthread_mutex_unlock(&mutex);
 }
 
@@ -157,16 +174,18 @@ void lg_metrics_reset(void)
             lg_free(s->series[i]);
         lg_free(s);
     }
-    shared = NULL;
+    shared = gone = NULL;
     for (size_t i = 0; i < row_count; i++)
         ((struct lg_metric *)(uintptr_t)rows[i])->first = 0;
     for (uint32_t i = 0; i < store_count; i++)
         lg_free(store_names[i]);
     lg_free(store_names);
+    lg_free(store_free);
     lg_map_free(store_indexes);
     store_names = NULL;
+    store_free = NULL;
     store_indexes = NULL;
-    store_count = series_count = 0;
+    store_count = series_count = free_count = 0;
     row_count = 0;
     collectors = NULL;
     __atomic_add_fetch(&generation, 1, __ATOMIC_RELAXED);
@@ -215,20 +234,38 @@ static uint64_t *words_of(struct shard *s, const struct lg_metric *m, uint32_t l
     uint64_t **at = &s->series[m->first + label], *words = *at;
 
     if (words == NULL) {
-        words = lg_new_array(uint64_t, m->kind == LG_METRIC_HISTOGRAM ? LG_METRIC_HISTOGRAM_WORDS
-                                                                      : (size_t)1);
+        struct lg_alloc_domain *before = leave_domain();
+
+        words = lg_new_array(uint64_t,
+                             lg_metric_is_histogram(m) ? LG_METRIC_HISTOGRAM_WORDS : (size_t)1);
+        (void)lg_alloc_domain_enter(before);
         __atomic_store_n(at, words, __ATOMIC_RELEASE); /* The scraper sees zeroes behind it. */
     }
     return words;
 }
 
-static uint64_t *my_words(const struct lg_metric *m, uint32_t label)
+__attribute__((noinline, cold)) static uint64_t *my_first_words(const struct lg_metric *m,
+                                                                uint32_t label)
 {
     struct shard *s = mine;
 
     if (s == NULL || my_generation != __atomic_load_n(&generation, __ATOMIC_RELAXED))
         s = take_shard();
     return words_of(s, m, label);
+}
+
+/* On hot paths: all but the first time no more than these loads. */
+static inline uint64_t *my_words(const struct lg_metric *m, uint32_t label)
+{
+    const struct shard *s = mine;
+
+    if (LG_LIKELY(s != NULL && my_generation == __atomic_load_n(&generation, __ATOMIC_RELAXED))) {
+        uint64_t *words = s->series[m->first + label];
+
+        if (LG_LIKELY(words != NULL))
+            return words;
+    }
+    return my_first_words(m, label);
 }
 
 static void bump(uint64_t *word, uint64_t n)
@@ -272,15 +309,36 @@ void lg_metric_clear(const struct lg_metric *m)
     pthread_mutex_unlock(&mutex);
 }
 
+struct lg_histogram *lg_metric_histogram(const struct lg_metric *m, uint32_t label)
+{
+    assert(lg_metric_is_histogram(m));
+    return m->first == 0 ? NULL : (struct lg_histogram *)(void *)my_words(m, label);
+}
+
 void lg_metric_observe(const struct lg_metric *m, uint32_t label, uint64_t value)
 {
-    uint64_t *words;
+    struct lg_histogram *h = lg_metric_histogram(m, label);
 
-    if (m->first == 0)
-        return;
-    words = my_words(m, label);
-    bump(&words[lg_metric_cell(value)], 1);
-    bump(&words[LG_METRIC_CELLS], value);
+    if (h != NULL)
+        lg_histogram_add(h, value);
+}
+
+/* --- Stores ----------------------------------------------------------------------------------- */
+
+/* The mutex is held. `other`: there is none any more. */
+static uint32_t take_number(void)
+{
+    uint32_t i = 1;
+
+    if (store_count < store_limit)
+        return store_count++;
+    if (free_count == 0)
+        return LG_METRIC_STORE_OTHER;
+    while (!store_free[i])
+        i++;
+    store_free[i] = false;
+    free_count--;
+    return i;
 }
 
 uint32_t lg_metric_store(const char *name)
@@ -292,51 +350,26 @@ uint32_t lg_metric_store(const char *name)
     pthread_mutex_lock(&mutex);
     if (store_indexes != NULL) {
         found = (uintptr_t)lg_map_get(store_indexes, key);
-        if (found != 0) {
-            index = (uint32_t)found;
-        } else if (store_count < store_limit) {
-            index = store_count++;
+        index = found != 0 ? (uint32_t)found : take_number();
+        if (found == 0 && index != LG_METRIC_STORE_OTHER) {
+            struct lg_alloc_domain *before = leave_domain();
+
             store_names[index] = lg_strdup(name);
             (void)lg_map_put(store_indexes, key, (void *)(uintptr_t)index);
+            (void)lg_alloc_domain_enter(before);
         }
     }
     pthread_mutex_unlock(&mutex);
     return index;
 }
 
-/* --- Cells ------------------------------------------------------------------------------------ */
-size_t lg_metric_cell(uint64_t value)
+/* The mutex is held. False: never touched. */
+static bool sum_up(const struct lg_metric *m, uint32_t label, uint64_t *out)
 {
-    uint64_t x = value == 0 ? 0 : value - 1;
-    unsigned top;
-    size_t cell;
-
-    if (x < 8)
-        return (size_t)x;
-    top = 63 - (unsigned)__builtin_clzll(x);
-    cell = (top - 2) * (size_t)8 + ((x >> (top - 3)) & 7);
-    return LG_MIN(cell, (size_t)LG_METRIC_CELLS - 1);
-}
-
-uint64_t lg_metric_cell_high(size_t cell)
-{
-    size_t top = cell / 8 + 2;
-
-    if (cell < 8)
-        return cell + 1;
-    return ((uint64_t)1 << top) + ((uint64_t)(cell % 8 + 1) << (top - 3));
-}
-
-/* --- Reading ---------------------------------------------------------------------------------- */
-bool lg_metric_sum(const struct lg_metric *m, uint32_t label, uint64_t *out)
-{
-    size_t n = m->kind == LG_METRIC_HISTOGRAM ? LG_METRIC_HISTOGRAM_WORDS : 1;
+    size_t n = lg_metric_is_histogram(m) ? LG_METRIC_HISTOGRAM_WORDS : 1;
     bool any = false;
 
     memset(out, 0, n * sizeof *out);
-    if (m->first == 0)
-        return false;
-    pthread_mutex_lock(&mutex);
     for (struct shard *s = shards; s != NULL; s = s->next) {
         uint64_t *words = __atomic_load_n(&s->series[m->first + label], __ATOMIC_ACQUIRE);
 
@@ -344,6 +377,94 @@ bool lg_metric_sum(const struct lg_metric *m, uint32_t label, uint64_t *out)
         for (size_t i = 0; words != NULL && i < n; i++)
             out[i] += __atomic_load_n(&words[i], __ATOMIC_RELAXED);
     }
+    if (any && gone->series[m->first + label] != NULL) { /* Perhaps by a store that is gone. */
+        any = false;
+        for (size_t i = 0; i < n && !any; i++)
+            any = out[i] != 0;
+    }
+    return any;
+}
+
+/* The mutex is held. */
+static void take_away(const struct lg_metric *m, uint32_t label)
+{
+    uint64_t sums[LG_METRIC_HISTOGRAM_WORDS], *words;
+    size_t n = lg_metric_is_histogram(m) ? LG_METRIC_HISTOGRAM_WORDS : 1;
+
+    lg_free(shared->series[m->first + label]);
+    shared->series[m->first + label] = NULL;
+    if (!sum_up(m, label, sums))
+        return;
+    words = words_of(gone, m, label);
+    for (size_t i = 0; i < n; i++)
+        words[i] -= sums[i];
+}
+
+/* The mutex is held. */
+static void set_free(uint32_t store)
+{
+    struct lg_alloc_domain *before = leave_domain();
+
+    for (size_t i = 0; i < row_count; i++)
+        for (uint32_t j = 0; rows[i]->by_store && j < rows[i]->values; j++)
+            take_away(rows[i], lg_metric_of_store(rows[i], store, j));
+    (void)lg_alloc_domain_enter(before);
+    store_free[store] = true;
+    free_count++;
+}
+
+/* The mutex is held. */
+static void forget(uint32_t store)
+{
+    struct lg_alloc_domain *before = leave_domain();
+
+    (void)lg_map_remove(store_indexes, lg_slice_str(store_names[store]));
+    lg_free(LG_TAKE(store_names[store]));
+    (void)lg_alloc_domain_enter(before);
+    __atomic_add_fetch(&forgotten, 1, __ATOMIC_RELEASE);
+}
+
+void lg_metric_stores_keep(bool (*exists)(void *ctx, const char *name), void *ctx)
+{
+    if (pthread_mutex_trylock(&scrape) != 0)
+        return;
+    pthread_mutex_lock(&mutex);
+    for (uint32_t i = 1; i < store_count; i++) {
+        if (store_names[i] == NULL && !store_free[i])
+            set_free(i);
+        else if (store_names[i] != NULL && !exists(ctx, store_names[i]))
+            forget(i);
+    }
+    pthread_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&scrape);
+}
+
+uint64_t lg_metric_stores_forgotten(void)
+{
+    return __atomic_load_n(&forgotten, __ATOMIC_ACQUIRE);
+}
+
+void lg_metrics_scrape_begin(void)
+{
+    pthread_mutex_lock(&scrape);
+}
+
+void lg_metrics_scrape_end(void)
+{
+    pthread_mutex_unlock(&scrape);
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+bool lg_metric_sum(const struct lg_metric *m, uint32_t label, uint64_t *out)
+{
+    bool any;
+
+    if (m->first == 0) {
+        memset(out, 0, (lg_metric_is_histogram(m) ? LG_METRIC_HISTOGRAM_WORDS : 1) * sizeof *out);
+        return false;
+    }
+    pthread_mutex_lock(&mutex);
+    any = sum_up(m, label, out);
     pthread_mutex_unlock(&mutex);
     return any;
 }
@@ -353,29 +474,20 @@ uint64_t lg_metric_value(const struct lg_metric *m, uint32_t label)
     uint64_t words[LG_METRIC_HISTOGRAM_WORDS], count = 0;
 
     (void)lg_metric_sum(m, label, words);
-    if (m->kind != LG_METRIC_HISTOGRAM)
+    if (!lg_metric_is_histogram(m))
         return words[0];
-    for (size_t i = 0; i < LG_METRIC_CELLS; i++)
+    for (size_t i = 0; i < LG_HISTOGRAM_CELLS; i++)
         count += words[i];
     return count;
 }
 
 uint64_t lg_metric_quantile(const struct lg_metric *m, uint32_t label, double share)
 {
-    uint64_t words[LG_METRIC_HISTOGRAM_WORDS], count = 0, seen = 0;
-    double wanted;
+    struct lg_histogram h;
 
-    assert(m->kind == LG_METRIC_HISTOGRAM);
-    (void)lg_metric_sum(m, label, words);
-    for (size_t i = 0; i < LG_METRIC_CELLS; i++)
-        count += words[i];
-    wanted = share * (double)count;
-    for (size_t i = 0; i < LG_METRIC_CELLS && count > 0; i++) {
-        seen += words[i];
-        if ((double)seen >= wanted && seen > 0)
-            return lg_metric_cell_high(i);
-    }
-    return 0;
+    assert(lg_metric_is_histogram(m));
+    (void)lg_metric_sum(m, label, (uint64_t *)(void *)&h);
+    return lg_histogram_quantile(&h, share);
 }
 
 const struct lg_metric *lg_metric_at(size_t i)

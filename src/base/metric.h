@@ -8,8 +8,8 @@
  * One row is one variable, lg_metric_<name>; the name outside is "lagoon_<name>" ("process_<...>"
  * stays as it is, as every Prometheus client spells it). `labels` lists labels with all their
  * values, at most two, and last, if at all, "store": a label whose values are found at run time, of
- * which only so many get series of their own; all further ones share `other`. Labels never hold
- * keys or values of users.
+ * which only so many get series of their own; all further ones share `other`, and those that are
+ * gone make room. Labels never hold keys or values of users.
  *
  * Each thread counts in memory of its own with plain additions; a scrape sums over all threads.
  * What a thread has counted outlives it. Nothing is counted, at the price of one branch, until the
@@ -20,15 +20,24 @@
 #define LG_BASE_METRIC_H
 
 #include "base/buf.h"
+#include "base/histogram.h"
 
 #define LG_METRIC_STORES_DEFAULT 100u
 #define LG_METRIC_STORES_MAX 10000u
 #define LG_METRIC_STORE_OTHER 0u
 #define LG_METRICS_MAX ((size_t)256)
 
-enum lg_metric_kind { LG_METRIC_COUNTER, LG_METRIC_GAUGE, LG_METRIC_HISTOGRAM };
-/* What the numbers in code count: a metric in SECONDS is fed microseconds. */
-enum lg_metric_unit { LG_METRIC_NONE, LG_METRIC_SECONDS, LG_METRIC_BYTES };
+/* A SUMMARY is a histogram that shows quantiles instead of buckets: those that have to be right
+ * within 1/32, of all that was observed since the start. */
+enum lg_metric_kind {
+    LG_METRIC_COUNTER,
+    LG_METRIC_GAUGE,
+    LG_METRIC_HISTOGRAM,
+    LG_METRIC_SUMMARY,
+};
+/* What the numbers in code count: a metric in SECONDS is fed microseconds, one in NANOSECONDS
+ * nanoseconds; both are told in seconds. */
+enum lg_metric_unit { LG_METRIC_NONE, LG_METRIC_SECONDS, LG_METRIC_BYTES, LG_METRIC_NANOSECONDS };
 
 struct lg_metric {
     const char *name, *labels, *help;
@@ -73,12 +82,23 @@ void lg_metric_add(const struct lg_metric *m, uint32_t label, uint64_t n);
 void lg_metric_sub(const struct lg_metric *m, uint32_t label, uint64_t n);
 /* Replaces what was set before. A metric is either added to or set. */
 void lg_metric_set(const struct lg_metric *m, uint32_t label, uint64_t value);
-/* Histograms only. */
+/* Histograms and summaries only. */
 void lg_metric_observe(const struct lg_metric *m, uint32_t label, uint64_t value);
+/* Where this thread counts them: for a lane that observes on a hot path and remembers it, so that
+ * an observation is lg_histogram_add and nothing else. Of this thread until it ends or
+ * lg_metrics_reset; it may allocate 8 KiB. NULL: nothing is counted. */
+struct lg_histogram *lg_metric_histogram(const struct lg_metric *m, uint32_t label);
 
 /* A store's index for the label "store": the same name gives the same one. It costs a lock and a
  * look into a table; callers remember it. */
 uint32_t lg_metric_store(const char *name);
+/* Stores come and go: those of which `exists` says no are told no more, and at a later call, when
+ * nobody counts under their numbers any more, these are free for other names, which begin at 0. To
+ * be called now and then by one thread, by no means twice within what a request may take. It does
+ * nothing while a scrape is under way. `exists` calls nothing here. */
+void lg_metric_stores_keep(bool (*exists)(void *ctx, const char *name), void *ctx);
+/* Grows when stores were forgotten: who remembers numbers for long asks for them anew. */
+uint64_t lg_metric_stores_forgotten(void);
 /* The `label` of a row with "store". */
 static inline uint32_t lg_metric_of_store(const struct lg_metric *m, uint32_t store, uint32_t label)
 {
@@ -87,9 +107,14 @@ static inline uint32_t lg_metric_of_store(const struct lg_metric *m, uint32_t st
 /* Sets every series of the row to 0: before a collector sets those that still exist. */
 void lg_metric_clear(const struct lg_metric *m);
 
+static inline bool lg_metric_is_histogram(const struct lg_metric *m)
+{
+    return m->kind == LG_METRIC_HISTOGRAM || m->kind == LG_METRIC_SUMMARY;
+}
+
 /* The sum over all threads; of a histogram the number of observations. */
 uint64_t lg_metric_value(const struct lg_metric *m, uint32_t label);
-/* The value below which that share (0 to 1) of a histogram's observations lie, within an eighth. */
+/* The value below which that share (0 to 1) of a histogram's observations lie, within 1/32. */
 uint64_t lg_metric_quantile(const struct lg_metric *m, uint32_t label, double share);
 
 /* Who is asked for fresh values before each scrape, on the scraping thread. The struct must live
@@ -106,23 +131,18 @@ void lg_metrics_collector_remove(struct lg_metric_collector *collector);
 #define LG_METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 void lg_metrics_write(struct lg_buf *out);
 
-/* --- Histograms: eight cells per power of two. A cell holds values in (low, high]. Two histograms
- * are merged by adding their cells. -------------------------------------------------------------
- */
-#define LG_METRIC_OCTAVES 40u
-#define LG_METRIC_CELLS ((LG_METRIC_OCTAVES - 2) * 8)
-size_t lg_metric_cell(uint64_t value);
-/* The largest value of the cell. */
-uint64_t lg_metric_cell_high(size_t cell);
-
 /* --- For metric_text.c. ------------------------------------------------------------------------
  */
-#define LG_METRIC_HISTOGRAM_WORDS (LG_METRIC_CELLS + 1) /* The sum comes last. */
+/* A struct lg_histogram as words: the sum comes last. */
+#define LG_METRIC_HISTOGRAM_WORDS (sizeof(struct lg_histogram) / sizeof(uint64_t))
 /* Adds up all threads into `out` (1 word, or LG_METRIC_HISTOGRAM_WORDS). False: never touched. */
 bool lg_metric_sum(const struct lg_metric *m, uint32_t label, uint64_t *out);
 /* Registered rows in order; NULL behind the last. */
 const struct lg_metric *lg_metric_at(size_t i);
-/* Names interned so far, `other` included; and each of them. */
+/* Between these no store is forgotten; one scrape at a time. */
+void lg_metrics_scrape_begin(void);
+void lg_metrics_scrape_end(void);
+/* Numbers given so far, that of `other` included; and the name of each, NULL: it was forgotten. */
 uint32_t lg_metric_store_count(void);
 const char *lg_metric_store_name(uint32_t store);
 void lg_metrics_collect(void);

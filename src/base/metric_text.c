@@ -1,10 +1,5 @@
 /* Prometheus' text format (0.0.4) from the registry. Any thread; one scrape at a time. */
-#include <pthread.h>
-
 #include "base/metric.h"
-
-/* A scrape reads and sets: two at once would show half of each. */
-static pthread_mutex_t scrape = PTHREAD_MUTEX_INITIALIZER;
 
 static void append_name(struct lg_buf *out, const struct lg_metric *m)
 {
@@ -27,26 +22,29 @@ static void append_escaped(struct lg_buf *out, struct lg_slice text, bool in_lab
     }
 }
 
-/* Microseconds become seconds with no more digits than they need. */
-static void append_number(struct lg_buf *out, const struct lg_metric *m, uint64_t v)
+/* In seconds with no more digits than they need. */
+static void append_seconds(struct lg_buf *out, uint64_t v, unsigned long long unit, int digits)
 {
-    unsigned long long whole = v / 1000000, rest = v % 1000000;
-    int digits = 6;
+    unsigned long long whole = v / unit, rest = v % unit;
 
-    if (m->kind == LG_METRIC_GAUGE && m->unit != LG_METRIC_SECONDS) {
-        lg_buf_appendf(out, "%lld", (long long)v); /* Sums of additions and subtractions. */
-        return;
-    }
-    if (m->unit != LG_METRIC_SECONDS) {
-        lg_buf_appendf(out, "%llu", (unsigned long long)v);
-        return;
-    }
     for (; digits > 0 && rest % 10 == 0; digits--)
         rest /= 10;
     if (digits == 0)
         lg_buf_appendf(out, "%llu", whole);
     else
         lg_buf_appendf(out, "%llu.%0*llu", whole, digits, rest);
+}
+
+static void append_number(struct lg_buf *out, const struct lg_metric *m, uint64_t v)
+{
+    if (m->unit == LG_METRIC_SECONDS)
+        append_seconds(out, v, 1000000, 6);
+    else if (m->unit == LG_METRIC_NANOSECONDS)
+        append_seconds(out, v, 1000000000, 9);
+    else if (m->kind == LG_METRIC_GAUGE) /* Sums of additions and subtractions. */
+        lg_buf_appendf(out, "%lld", (long long)v);
+    else
+        lg_buf_appendf(out, "%llu", (unsigned long long)v);
 }
 
 static void append_label(struct lg_buf *out, bool *any, struct lg_slice name, struct lg_slice value)
@@ -94,13 +92,37 @@ static void append_sample(struct lg_buf *out, const struct lg_metric *m, uint32_
 /* The edges are powers of two, where cells end too, so that the counts are exact. */
 static void edges_of(const struct lg_metric *m, unsigned *first, unsigned *last, unsigned *step)
 {
-    *step = m->unit == LG_METRIC_BYTES ? 2 : 1;
-    *first = m->unit == LG_METRIC_SECONDS ? 4
-             : m->unit == LG_METRIC_BYTES ? 6
-                                          : 3; /* 16 us, 64 B */
-    *last = m->unit == LG_METRIC_SECONDS ? 25
-            : m->unit == LG_METRIC_BYTES ? 30
-                                         : 14; /* 33 s, 1 G */
+    static const struct {
+        unsigned first, last, step;
+    } edges[] = {
+        [LG_METRIC_NONE] = {3, 14, 1},
+        [LG_METRIC_SECONDS] = {4, 25, 1},     /* 16 us to 33 s */
+        [LG_METRIC_BYTES] = {6, 30, 2},       /* 64 B to 1 G */
+        [LG_METRIC_NANOSECONDS] = {8, 35, 1}, /* 256 ns to 34 s */
+    };
+
+    *first = edges[m->unit].first;
+    *last = edges[m->unit].last;
+    *step = edges[m->unit].step;
+}
+
+static void append_summary(struct lg_buf *out, const struct lg_metric *m, uint32_t series,
+                           const struct lg_histogram *h)
+{
+    static const char *const shares[] = {"0.5", "0.9", "0.99", "0.999", "0.9999"};
+    static const double values[] = {0.5, 0.9, 0.99, 0.999, 0.9999};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(shares); i++) {
+        bool any;
+
+        append_name(out, m);
+        any = append_labels(out, m, series);
+        lg_buf_appendf(out, "%squantile=\"%s\"} ", any ? "," : "{", shares[i]);
+        append_number(out, m, lg_histogram_quantile(h, values[i]));
+        lg_buf_append_byte(out, '\n');
+    }
+    append_sample(out, m, series, "_sum", h->sum, /* is_count= */ false);
+    append_sample(out, m, series, "_count", lg_histogram_count(h), /* is_count= */ true);
 }
 
 static void append_bucket(struct lg_buf *out, const struct lg_metric *m, uint32_t series,
@@ -128,20 +150,20 @@ static void append_histogram(struct lg_buf *out, const struct lg_metric *m, uint
 
     edges_of(m, &first, &last, &step);
     for (unsigned power = first; power <= last; power += step) {
-        for (; cell < LG_METRIC_CELLS && lg_metric_cell_high(cell) <= (uint64_t)1 << power; cell++)
+        for (; cell < LG_HISTOGRAM_CELLS && lg_histogram_high(cell) <= (uint64_t)1 << power; cell++)
             count += words[cell];
         append_bucket(out, m, series, (uint64_t)1 << power, count);
     }
-    for (; cell < LG_METRIC_CELLS; cell++)
+    for (; cell < LG_HISTOGRAM_CELLS; cell++)
         count += words[cell];
     append_bucket(out, m, series, 0, count);
-    append_sample(out, m, series, "_sum", words[LG_METRIC_CELLS], /* is_count= */ false);
+    append_sample(out, m, series, "_sum", words[LG_HISTOGRAM_CELLS], /* is_count= */ false);
     append_sample(out, m, series, "_count", count, /* is_count= */ true);
 }
 
 static void append_metric(struct lg_buf *out, const struct lg_metric *m, uint32_t stores)
 {
-    static const char *const kinds[] = {"counter", "gauge", "histogram"};
+    static const char *const kinds[] = {"counter", "gauge", "histogram", "summary"};
     uint64_t words[LG_METRIC_HISTOGRAM_WORDS];
     uint32_t n = m->values * (m->by_store ? stores : 1);
 
@@ -153,10 +175,15 @@ static void append_metric(struct lg_buf *out, const struct lg_metric *m, uint32_
     append_name(out, m);
     lg_buf_appendf(out, " %s\n", kinds[m->kind]);
     for (uint32_t i = 0; i < n; i++) {
-        if (!lg_metric_sum(m, i, words) && m->by_store)
-            continue; /* A store that has none of this. */
+        if (m->by_store &&
+            (lg_metric_store_name(i / m->values) == NULL || !lg_metric_sum(m, i, words)))
+            continue; /* A store that is gone, or has none of this. */
+        if (!m->by_store)
+            (void)lg_metric_sum(m, i, words);
         if (m->kind == LG_METRIC_HISTOGRAM)
             append_histogram(out, m, i, words);
+        else if (m->kind == LG_METRIC_SUMMARY)
+            append_summary(out, m, i, (const struct lg_histogram *)(const void *)words);
         else
             append_sample(out, m, i, "", words[0], /* is_count= */ false);
     }
@@ -167,10 +194,10 @@ void lg_metrics_write(struct lg_buf *out)
     const struct lg_metric *m;
     uint32_t stores;
 
-    pthread_mutex_lock(&scrape);
+    lg_metrics_scrape_begin();
     lg_metrics_collect();
     stores = lg_metric_store_count();
     for (size_t i = 0; (m = lg_metric_at(i)) != NULL; i++)
         append_metric(out, m, stores);
-    pthread_mutex_unlock(&scrape);
+    lg_metrics_scrape_end();
 }

@@ -80,24 +80,49 @@ void lg_base64_encode(struct lg_buf *out, struct lg_slice bytes, bool url_safe)
     }
 }
 
-/* -1 when the byte belongs to neither alphabet. */
-static int base64_value(uint8_t c)
+/* What a character stands for, in either alphabet; 64 and more: nothing. A table, because keys come
+ * in base64. */
+static const uint8_t base64_values[256] = {
+#define NONE_8 64, 64, 64, 64, 64, 64, 64, 64
+    NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, 64,     64,     64,     62,     64,     62,     64,
+    63, /* + - / */
+    52,     53,     54,     55,     56,     57,     58,     59,     60,     61,     64,     64,
+    64,     64,     64,     64,     64,     0,      1,      2,      3,      4,      5,      6,
+    7,      8,      9,      10,     11,     12,     13,     14,     15,     16,     17,     18,
+    19,     20,     21,     22,     23,     24,     25,     64,     64,     64,     64,     63,
+    64,     26,     27,     28,     29,     30,     31,     32,     33,     34,     35,     36,
+    37,     38,     39,     40,     41,     42,     43,     44,     45,     46,     47,     48,
+    49,     50,     51,     64,     64,     64,     64,     64,     NONE_8, NONE_8, NONE_8, NONE_8,
+    NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8};
+
+/* Four characters as three bytes; false when one stands for nothing. */
+static inline bool decode_four(const uint8_t *text, uint8_t *out)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+' || c == '-')
-        return 62;
-    return c == '/' || c == '_' ? 63 : -1;
+    uint32_t a = base64_values[text[0]], b = base64_values[text[1]];
+    uint32_t c = base64_values[text[2]], d = base64_values[text[3]];
+    uint32_t bits = a << 18 | b << 12 | c << 6 | d;
+
+    out[0] = (uint8_t)(bits >> 16);
+    out[1] = (uint8_t)(bits >> 8);
+    out[2] = (uint8_t)bits;
+    return (a | b | c | d) < 64;
+}
+
+/* The `n` characters at the end, 2 or 3, as n - 1 bytes; A stands for no bits. */
+static bool decode_rest(const uint8_t *text, size_t n, uint8_t *out)
+{
+    uint8_t four[4] = {'A', 'A', 'A', 'A'}, three[3];
+
+    memcpy(four, text, n);
+    if (!decode_four(four, three))
+        return false;
+    memcpy(out, three, n - 1);
+    return true;
 }
 
 bool lg_base64_decode(struct lg_buf *out, struct lg_slice text)
 {
-    size_t size = text.size, n = 0;
-    uint32_t bits = 0;
+    size_t size = text.size, at = 0, n = 0;
     uint8_t *room;
 
     if (size > 0 && size % 4 == 0 && text.data[size - 1] == '=')
@@ -107,14 +132,13 @@ bool lg_base64_decode(struct lg_buf *out, struct lg_slice text)
     room = lg_buf_reserve(out, size / 4 * 3 + (size % 4 == 0 ? 0 : size % 4 - 1));
     if (room == NULL)
         return false;
-    for (size_t i = 0; i < size; i++) {
-        int value = base64_value(text.data[i]);
-
-        if (value < 0)
+    for (; at + 4 <= size; at += 4, n += 3)
+        if (!decode_four(text.data + at, room + n))
             return false;
-        bits = bits << 6 | (uint32_t)value;
-        if (i % 4 != 0)
-            room[n++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+    if (at < size) {
+        if (!decode_rest(text.data + at, size - at, room + n))
+            return false;
+        n += size - at - 1;
     }
     lg_buf_commit(out, n);
     return true;

@@ -12,6 +12,7 @@ static const struct lg_mirror_root roots[LG_CATALOG_ROOTS] = {
     [LG_CATALOG_STORES] = {"/stores", 1},         [LG_CATALOG_INSTANCES] = {"/instances", 1},
     [LG_CATALOG_ASSIGNMENT] = {"/assignment", 1}, [LG_CATALOG_REPLICAS] = {"/replicas", 2},
     [LG_CATALOG_ROUTERS] = {"/routers", 1},       [LG_CATALOG_CONTROLLERS] = {"/controllers", 1},
+    [LG_CATALOG_SETTINGS] = {"/settings", 1},
 };
 
 struct lg_catalog {

@@ -48,6 +48,7 @@ struct lg_catalog_instance {
     char *id; /* "127.0.0.1_8888" */
     char *host;
     uint16_t port;
+    uint16_t grpc_port;              /* where it answers calls of gRPC; 0: it does not */
     char *zone, *identity, *release; /* "" when it does not say */
     bool disk_low;                   /* It takes in nothing: its disk is below the watermark. */
 };
@@ -97,6 +98,7 @@ struct lg_catalog_snapshot {
     LG_VEC(struct lg_catalog_topic *) topics;         /* by name */
     LG_VEC(char *) routers;                           /* URLs of the live ones */
     LG_VEC(struct lg_catalog_controller) controllers; /* live ones, by id */
+    enum lg_client_protocols client_protocols;        /* of the cluster; never LG_CLIENTS_CLUSTER */
     size_t junk; /* nodes that make no sense: left out, or as they were when they did */
     LG_VEC(char *)
     unreadable; /* names of stores of which no value ever made sense; the first few */
@@ -115,6 +117,11 @@ const struct lg_catalog_store *lg_catalog_store(const struct lg_catalog_snapshot
  * LG_ERR_REFUSED. A store that is not known may. Cheap while there is no such store. */
 LG_MUST_CHECK enum lg_rc lg_catalog_check_reads(const struct lg_catalog_snapshot *s,
                                                 struct lg_slice name, struct lg_error *err);
+/* What clients of the store that read from servers are told to speak: LG_CLIENTS_BOTH,
+ * LG_CLIENTS_GRPC or LG_CLIENTS_HTTP. The store's own word goes before its cluster's; where the
+ * store's gRPC is off, or no live server answers it, nobody is told to come by it. */
+enum lg_client_protocols lg_catalog_told(const struct lg_catalog_snapshot *s,
+                                         const struct lg_catalog_store *store);
 /* A live instance; `*out_index` (may be NULL) is its place. NULL when it is not there. */
 const struct lg_catalog_instance *lg_catalog_instance(const struct lg_catalog_snapshot *s,
                                                       const char *id, uint32_t *out_index);

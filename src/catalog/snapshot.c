@@ -116,6 +116,19 @@ const struct lg_catalog_store *lg_catalog_store(const struct lg_catalog_snapshot
     return place == SIZE_MAX ? NULL : s->stores.data[place];
 }
 
+enum lg_client_protocols lg_catalog_told(const struct lg_catalog_snapshot *s,
+                                         const struct lg_catalog_store *store)
+{
+    bool can = s->instances.size == 0;
+
+    for (size_t i = 0; i < s->instances.size && !can; i++)
+        can = s->instances.data[i].grpc_port != 0;
+    if (!store->store->grpc_enabled || !can)
+        return LG_CLIENTS_HTTP;
+    return store->store->client_protocols == LG_CLIENTS_CLUSTER ? s->client_protocols
+                                                                : store->store->client_protocols;
+}
+
 const struct lg_catalog_instance *lg_catalog_instance(const struct lg_catalog_snapshot *s,
                                                       const char *id, uint32_t *out_index)
 {

@@ -204,6 +204,31 @@ static void put_controller(struct lg_catalog_state *s, const char *path,
     controller_free(lg_directory_put(&s->controllers, name_of(path), c));
 }
 
+/* --- Settings of the cluster. ------------------------------------------------------------------
+ */
+
+/* "/settings/clients"; others are of later releases. A word that is not known is left out: the last
+ * one that was counts on. */
+static void put_settings(struct lg_catalog_state *s, const char *path, const struct lg_blob *value)
+{
+    LG_AUTO(lg_json) *json = NULL;
+    enum lg_client_protocols protocols;
+
+    if (strcmp(name_of(path), "clients") != 0)
+        return;
+    json = node_json(s, path, value);
+    if (value == NULL)
+        s->client_protocols = LG_CLIENTS_BOTH;
+    else if (json == NULL)
+        return;
+    else if (lg_client_protocols_from_name(lg_slice_str(lg_json_get_str(json, "protocols", "")),
+                                           &protocols) &&
+             protocols != LG_CLIENTS_CLUSTER)
+        s->client_protocols = protocols;
+    else
+        lg_catalog_state_leave_out(s, path, "\"protocols\" is none of both, grpc and http");
+}
+
 /* --- Instances. --------------------------------------------------------------------------------
  */
 
@@ -270,6 +295,7 @@ static void announced(struct lg_catalog_state *s, struct lg_instance_state *i,
         .zone = text_of(json, "zone"),
         .identity = text_of(json, "identity"),
         .release = text_of(json, "release"),
+        .grpc_port = (uint16_t)lg_json_get_int(json, "grpcPort", 0),
         .disk_low = lg_json_get_bool(json, "diskLow", false),
     };
 }
@@ -534,6 +560,7 @@ void lg_catalog_state_put(struct lg_catalog_state *s, enum lg_catalog_root root,
         [LG_CATALOG_STORES] = put_store,          [LG_CATALOG_INSTANCES] = put_instance,
         [LG_CATALOG_ASSIGNMENT] = put_assignment, [LG_CATALOG_REPLICAS] = put_report,
         [LG_CATALOG_ROUTERS] = put_router,        [LG_CATALOG_CONTROLLERS] = put_controller,
+        [LG_CATALOG_SETTINGS] = put_settings,
     };
 
     s->changed = true;
@@ -561,6 +588,7 @@ struct lg_catalog_state *lg_catalog_state_new(struct lg_lane *lane)
     lg_directory_init(&s->controllers);
     lg_list_init(&s->held);
     s->junk = lg_map_new();
+    s->client_protocols = LG_CLIENTS_BOTH;
     s->changed = s->instances_changed = true; /* Nothing is something to tell, too. */
     return s;
 }

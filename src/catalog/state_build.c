@@ -136,6 +136,7 @@ static void add_instance(struct lg_catalog_instances *to, const struct lg_catalo
                                .id = lg_strdup(says->id),
                                .host = lg_strdup(says->host),
                                .port = says->port,
+                               .grpc_port = says->grpc_port,
                                .zone = lg_strdup(says->zone),
                                .identity = lg_strdup(says->identity),
                                .release = lg_strdup(says->release),
@@ -284,6 +285,7 @@ struct lg_catalog_snapshot *lg_catalog_state_snapshot(struct lg_catalog_state *s
 
     out->refs = 1;
     out->serial = ++s->serial;
+    out->client_protocols = s->client_protocols;
     renew_instances(s);
     add_stores(s, out);
     add_topics(s, out);

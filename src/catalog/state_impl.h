@@ -55,8 +55,9 @@ struct lg_catalog_state {
     /* Of struct lg_catalog_store, lg_topic_state, lg_instance_state, char (the URL),
      * lg_catalog_controller. */
     struct lg_directory stores, topics, instances, routers, controllers;
-    struct lg_map *junk; /* paths */
-    bool left_out;       /* The node that is put now makes no sense. */
+    enum lg_client_protocols client_protocols; /* of the cluster */
+    struct lg_map *junk;                       /* paths */
+    bool left_out;                             /* The node that is put now makes no sense. */
     bool changed, instances_changed, stores_moved, topics_moved;
     struct lg_list held; /* reports, the one that is held for longest first */
     uint64_t serial;

@@ -14,6 +14,7 @@ static void nodes_make_sense_again(void **state)
     } nodes[] = {
         {"/routers/r", "[]", "{\"url\":\"u\"}"},
         {"/controllers/c", "{}", "{\"url\":\"u\"}"},
+        {"/settings/clients", "{\"protocols\":\"cluster\"}", "{\"protocols\":\"grpc\"}"},
         {"/instances/b_1", "{}", "{\"host\":\"h\",\"port\":1}"},
         {"/assignment/x_v1", "{}", "{\"partitions\":[[]]}"},
         {"/replicas/y_v1/c_1", "{\"7\":{\"status\":\"COMPLETED\"}}", LG_CN_ONE_DONE},
@@ -36,6 +37,33 @@ static void nodes_make_sense_again(void **state)
         assert_int_equal(snapshot->junk, 0);
         lg_catalog_snapshot_unref(snapshot);
     }
+    lg_catalog_state_free(s);
+}
+
+static void expect_told(struct lg_catalog_state *s, enum lg_client_protocols want)
+{
+    struct lg_catalog_snapshot *snapshot = lg_catalog_state_snapshot(s);
+
+    assert_int_equal(snapshot->client_protocols, want);
+    lg_catalog_snapshot_unref(snapshot);
+}
+
+static void what_clients_are_told_is_the_last_word_that_made_sense(void **state)
+{
+    struct lg_catalog_state *s = lg_cn_two_topics();
+
+    (void)state;
+    expect_told(s, LG_CLIENTS_BOTH);
+    lg_cn_put(s, "/settings/later", "{\"protocols\":\"http\"}"); /* Not ours to read. */
+    expect_told(s, LG_CLIENTS_BOTH);
+    lg_cn_put(s, "/settings/clients", "{\"protocols\":\"grpc\"}");
+    expect_told(s, LG_CLIENTS_GRPC);
+    lg_cn_put(s, "/settings/clients", "{\"protocols\":\"quic\"}");
+    expect_told(s, LG_CLIENTS_GRPC);
+    lg_cn_put(s, "/settings/clients", "noise");
+    expect_told(s, LG_CLIENTS_GRPC);
+    lg_cn_put(s, "/settings/clients", NULL);
+    expect_told(s, LG_CLIENTS_BOTH);
     lg_catalog_state_free(s);
 }
 
@@ -95,7 +123,7 @@ static void junk_is_told_once_until_it_makes_sense(void **state)
     static const char *const junk[] = {"noise", "{", "[1,2]", "{\"url\":7,\"port\":-1}"};
     static const char *const paths[LG_CATALOG_ROOTS] = {
         "/stores/s",          "/instances/x_1", "/assignment/z_v1", /* one below each root */
-        "/replicas/x_v1/b_1", "/routers/r",     "/controllers/c",
+        "/replicas/x_v1/b_1", "/routers/r",     "/controllers/c",   "/settings/clients",
     };
     struct lg_catalog_state *s = lg_cn_two_topics();
 
@@ -148,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_make_sense_again),
+        cmocka_unit_test(what_clients_are_told_is_the_last_word_that_made_sense),
         cmocka_unit_test(what_made_sense_once_counts_until_another_value_does),
         cmocka_unit_test(junk_is_told_once_until_it_makes_sense),
         cmocka_unit_test(reports_of_an_instance_are_known),

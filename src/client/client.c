@@ -83,12 +83,20 @@ static void post_pump(struct lg_client *c);
 /* --- Life. -------------------------------------------------------------------------------------
  */
 
+static char *copy_text(const char *text)
+{
+    return text == NULL ? NULL : lg_strdup(text);
+}
+
 static void copy_options(struct lg_client_options *to, const struct lg_client_options *from)
 {
     *to = *from;
-    to->router = from->router == NULL ? NULL : lg_strdup(from->router);
-    to->store = from->store == NULL ? NULL : lg_strdup(from->store);
-    to->reader_schema = from->reader_schema == NULL ? NULL : lg_strdup(from->reader_schema);
+    to->router = copy_text(from->router);
+    to->store = copy_text(from->store);
+    to->reader_schema = copy_text(from->reader_schema);
+    to->tls_ca = copy_text(from->tls_ca);
+    to->tls_cert = copy_text(from->tls_cert);
+    to->tls_key = copy_text(from->tls_key);
 }
 
 static enum lg_rc check_options(struct lg_client *c, struct lg_error *err)

@@ -31,6 +31,7 @@ static void change_free(struct lg_change *ch)
     lg_free(ch->value_schema);
     lg_free(ch->counts);
     lg_free(ch->pusher);
+    lg_acl_done(&ch->acl);
     lg_buf_done(&ch->dictionary);
     for (size_t i = 0; i < ch->choices.size; i++)
         lg_free(ch->choices.data[i].text);
@@ -254,6 +255,14 @@ void lg_change_write_node(struct lg_change *ch, const char *id, struct lg_node_r
                   blob_of(lg_node_record_to_json(take_record)), LG_META_ANY_VERSION);
     LG_VEC_PUSH(&ch->nodes, (struct lg_ctl_node_change){lg_strdup(id), *take_record, gone});
     *take_record = (struct lg_node_record){0};
+}
+
+void lg_change_write_clients(struct lg_change *ch, enum lg_client_protocols protocols)
+{
+    struct lg_json *json = lg_json_new_object();
+
+    lg_json_set_str(json, "protocols", lg_client_protocols_name(protocols));
+    add_write(ch, LG_META_PUT, lg_strdup("/settings/clients"), blob_of(json), LG_META_ANY_VERSION);
 }
 
 void lg_change_write_clock(struct lg_change *ch, int64_t clock_ms)

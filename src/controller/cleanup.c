@@ -230,8 +230,8 @@ static void consider(struct lg_cleanup *k, char *take_name)
         LG_VEC_PUSH(&k->readers, lg_strdup(s->routers.data[i]));
     /* Fast clients ask servers: one that lags would send them to what is gone. */
     for (size_t i = 0; k->current != 0 && i < s->instances.size; i++)
-        LG_VEC_PUSH(&k->readers,
-                    lg_strf("http://%s:%u", s->instances.data[i].host, s->instances.data[i].port));
+        LG_VEC_PUSH(&k->readers, lg_strf("%s://%s:%u", lg_transport_scheme(k->c->o.transport),
+                                         s->instances.data[i].host, s->instances.data[i].port));
     if (k->readers.size > READERS_MAX) {
         lg_log(LG_LOG_ERROR, "retention_refused", "store=%s readers=%zu limit=%u", k->store,
                k->readers.size, READERS_MAX);

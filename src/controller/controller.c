@@ -195,7 +195,7 @@ static void catalog_changed(void *ctx, struct lg_catalog_snapshot *snapshot)
 {
     struct lg_controller *c = ctx;
 
-    (void)snapshot;
+    lg_authz_learn(c->authz, snapshot);
     if (c->seen_us == 0)
         c->seen_us = lg_lane_now_us(c->o.lane);
     lg_ctl_wake(c);
@@ -231,7 +231,8 @@ static void set_names(struct lg_controller *c)
     struct lg_error ignored;
 
     c->url = o->advertised_url != NULL ? lg_strdup(o->advertised_url)
-                                       : lg_strf("http://%s:%u", o->host, lg_controller_port(c));
+                                       : lg_strf("%s://%s:%u", lg_transport_scheme(o->transport),
+                                                 o->host, lg_controller_port(c));
     if (lg_http_parse_url(lg_slice_str(c->url), &c->url_host, &c->url_port, &ignored) != LG_OK)
         c->url_host = lg_strdup(o->host); /* A URL that nobody can use names no host. */
     if (o->log_url != NULL)
@@ -300,6 +301,7 @@ enum lg_rc lg_controller_start(const struct lg_controller_options *options,
     set_names(c);
     lg_list_init(&c->changes);
     c->state = lg_ctl_state_new();
+    c->authz = lg_authz_open(options->authz, options->lane, options->transport, /* epoch= */ NULL);
     c->catalog = lg_catalog_start(&(struct lg_catalog_options){
         .metastore = options->metastore,
         .lane = options->lane,
@@ -316,12 +318,19 @@ enum lg_rc lg_controller_start(const struct lg_controller_options *options,
 /* --- Stop. -------------------------------------------------------------------------------------
  */
 
-static void server_stopped(void *ctx)
+static void authz_stopped(void *ctx)
 {
     struct lg_controller *c = ctx;
 
     c->server_stopped = true;
     lg_ctl_wake(c);
+}
+
+static void server_stopped(void *ctx)
+{
+    struct lg_controller *c = ctx;
+
+    lg_authz_stop(LG_TAKE(c->authz), c->o.lane, authz_stopped, c);
 }
 
 static void catalog_stopped(void *ctx)

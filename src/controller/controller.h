@@ -8,6 +8,7 @@
 #ifndef LG_CONTROLLER_CONTROLLER_H
 #define LG_CONTROLLER_CONTROLLER_H
 
+#include "authz/config.h"
 #include "lane/disk_space.h"
 #include "metastore/metastore.h"
 #include "net/http_server.h"
@@ -34,6 +35,8 @@ struct lg_controller_options {
     const char *log_url;        /* NULL: the pubsub's url, or "lagoon+" and the advertised url */
     /* Requests below /log/ go here when it is not NULL; it answers them. They have passed the
      * checks of Host and Origin. */
+    const struct lg_authz_config
+        *authz; /* who may do what; NULL: everybody everything; borrowed for the call */
     lg_http_handler log_handler;
     void *log_ctx;
     uint64_t cleanup_interval_ms; /* between looks for old versions; 0: 1000 */

@@ -8,6 +8,7 @@
 #define LG_CONTROLLER_CORE_H
 
 #include "api/routes.h"
+#include "authz/authz.h"
 #include "catalog/tree_read.h"
 #include "controller/cleanup.h"
 #include "controller/clock.h"
@@ -35,6 +36,7 @@ struct lg_controller {
     uint16_t url_port;
     struct lg_http_server *server;
     struct lg_catalog *catalog;
+    struct lg_authz *authz;     /* NULL: everybody may everything */
     struct lg_ctl_state *state; /* empty until loaded, and again when it leads no more */
 
     /* Leadership. */
@@ -116,6 +118,8 @@ struct lg_change {
     int64_t asked_ms; /* of a push that is asked for, in wall time */
     enum lg_push_type push_type;
     LG_VEC(struct lg_setting_choice) choices;
+    struct lg_acl acl; /* as asked for */
+    enum { LG_CTL_ACL_SET, LG_CTL_ACL_GRANT, LG_CTL_ACL_REVOKE } acl_change;
     enum lg_compat_mode compat_mode;
     bool dry_run;      /* only tells what it would change */
     bool is_enabled;   /* a store may be deleted though reads or writes are enabled */
@@ -170,6 +174,8 @@ void lg_change_write_assignment(struct lg_change *ch, struct lg_ctl_topic *take_
 void lg_change_write_node(struct lg_change *ch, const char *id, struct lg_node_record *take_record,
                           bool gone);
 /* Adds how far the leaders' clock got. */
+/* What clients of the cluster are told to speak (lg_catalog_told). */
+void lg_change_write_clients(struct lg_change *ch, enum lg_client_protocols protocols);
 void lg_change_write_clock(struct lg_change *ch, int64_t clock_ms);
 /* Adds the end of a topic: its nodes go, it lies in the trash. */
 void lg_change_write_trash(struct lg_change *ch, const char *topic);
@@ -245,6 +251,10 @@ void lg_answer_uncertain(const struct lg_controller *c, struct lg_http_request *
 /* --- front.c ---------------------------------------------------------------------------------- */
 
 void lg_front_handle(void *ctx, struct lg_http_request *rq);
+/* Who may take it was asked: on with it. `route` LG_API_COUNT: the log's. */
+void lg_front_allowed(struct lg_controller *c, struct lg_http_request *rq, enum lg_api_route route);
+/* guard.c: asks who may; lg_front_allowed follows now, later, or never. */
+void lg_guard(struct lg_controller *c, struct lg_http_request *rq, enum lg_api_route route);
 /* A parameter as a C string in the request's arena; NULL when absent or empty. The front has
  * checked that required ones are there and that all are text. */
 const char *lg_front_param(struct lg_http_request *rq, const char *name);

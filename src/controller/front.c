@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "controller/core.h"
 #include "controller/origin.h"
+#include "net/tls.h"
 
 typedef void (*handler)(struct lg_controller *c, struct lg_http_request *rq);
 
@@ -90,6 +91,7 @@ static bool reads_memory(enum lg_api_route route)
     case LG_API_validate_store_deleted:
     case LG_API_check_resource_cleanup_for_store_creation:
     case LG_API_metadata:
+    case LG_API_delete_acl: /* Though it is a GET. */
         return false;
     case LG_API_get_value_schema_id: /* A POST, because schemas are long. */
     case LG_API_get_value_or_derived_schema_id:
@@ -119,10 +121,14 @@ static enum lg_rc check_ready(const struct lg_controller *c, enum lg_api_route r
     return err->rc;
 }
 
-static void dispatch(struct lg_controller *c, struct lg_http_request *rq, enum lg_api_route route)
+void lg_front_allowed(struct lg_controller *c, struct lg_http_request *rq, enum lg_api_route route)
 {
     struct lg_error err;
 
+    if (route == LG_API_COUNT) {
+        c->o.log_handler(c->o.log_ctx, rq);
+        return;
+    }
     if (rq->method != lg_api_method(route)) {
         (void)lg_error_set(&err, LG_ERR_INVALID, "%s answers %s, not %s", lg_api_path(route),
                            lg_http_method_name(lg_api_method(route)),
@@ -142,24 +148,27 @@ static void dispatch(struct lg_controller *c, struct lg_http_request *rq, enum l
     handlers[route](c, rq);
 }
 
+static bool is_from_here(struct lg_controller *c, struct lg_http_request *rq,
+                         enum lg_http_method as, struct lg_error *err)
+{
+    const char *names[] = {c->host, lg_tls_plain_host(c->url_host)};
+
+    return lg_origin_check(as, &rq->headers, names, LG_ARRAY_SIZE(names), err) == LG_OK;
+}
+
 void lg_front_handle(void *ctx, struct lg_http_request *rq)
 {
     struct lg_controller *c = ctx;
-    const char *names[] = {c->host, c->url_host};
-    enum lg_api_route route;
+    enum lg_api_route route = LG_API_COUNT;
     struct lg_error err;
+    bool ok = is_from_here(c, rq, rq->method, &err);
 
-    if (lg_origin_check(rq->method, &rq->headers, names, LG_ARRAY_SIZE(names), &err) != LG_OK) {
+    if (ok && (c->o.log_handler == NULL || !lg_slice_starts(rq->path, LG_LIT("/log/"))))
+        ok = lg_api_find(rq->path, &route, &err) == LG_OK;
+    if (ok && route == LG_API_delete_acl)
+        ok = is_from_here(c, rq, LG_HTTP_POST, &err);
+    if (ok)
+        lg_guard(c, rq, route);
+    else
         lg_answer_error(c, rq, 0, &err);
-        return;
-    }
-    if (c->o.log_handler != NULL && lg_slice_starts(rq->path, LG_LIT("/log/"))) {
-        c->o.log_handler(c->o.log_ctx, rq);
-        return;
-    }
-    if (lg_api_find(rq->path, &route, &err) != LG_OK) {
-        lg_answer_error(c, rq, 0, &err);
-        return;
-    }
-    dispatch(c, rq, route);
 }

@@ -1,4 +1,5 @@
 /* Routes of the cluster: who leads, who lives, where the replicas are. */
+#include "base/log.h"
 #include "controller/core.h"
 
 /* Venice's LeaderControllerResponse. */
@@ -52,6 +53,43 @@ void lg_handle_list_routers(struct lg_controller *c, struct lg_http_request *rq)
         lg_json_push(routers, lg_json_new_string(lg_slice_str(s->routers.data[i])));
     lg_json_set(json, "routers", routers);
     lg_answer_json(rq, json);
+}
+
+static void cluster_updated(struct lg_change *ch)
+{
+    lg_log(LG_LOG_INFO, "cluster_updated", "setting=client-protocols to=%s", ch->text);
+}
+
+static void begin_cluster_update(struct lg_change *ch)
+{
+    const struct lg_catalog_snapshot *s = lg_ctl_snapshot(ch->c);
+    enum lg_client_protocols protocols;
+    struct lg_error err;
+
+    if (!lg_client_protocols_from_name(lg_slice_str(ch->text), &protocols) ||
+        protocols == LG_CLIENTS_CLUSTER) {
+        lg_change_end(ch,
+                      lg_error_set(&err, LG_ERR_INVALID,
+                                   "client_protocols is both, grpc or http, not '%.80s'", ch->text),
+                      &err);
+        return;
+    }
+    ch->answer = lg_answer_base(ch->c, NULL);
+    lg_json_set_str(ch->answer, "from",
+                    s == NULL ? "" : lg_client_protocols_name(s->client_protocols));
+    lg_json_set_str(ch->answer, "to", ch->text);
+    lg_change_write_clients(ch, protocols);
+    ch->applied = cluster_updated;
+    lg_change_commit(ch);
+}
+
+/* Ours: what clients that read from servers are told. Stores may say otherwise. */
+void lg_handle_update_cluster(struct lg_controller *c, struct lg_http_request *rq)
+{
+    struct lg_change *ch = lg_change_new(c, rq, begin_cluster_update);
+
+    ch->text = lg_strdup(lg_front_param(rq, "client_protocols"));
+    (void)lg_change_submit(ch);
 }
 
 /* Ours: 200 when requests are taken. */

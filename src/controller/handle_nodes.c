@@ -69,6 +69,7 @@ static struct lg_json *node_json(const struct lg_controller *c, const char *id)
                 live != NULL ? lg_json_new_string(lg_slice_str(live->host))
                              : lg_json_new_string(host));
     lg_json_set_int(json, "port", live != NULL ? live->port : port);
+    lg_json_set_int(json, "grpcPort", live != NULL ? live->grpc_port : 0);
     lg_json_set_str(json, "zone", live != NULL ? live->zone : node->record.zone);
     lg_json_set_str(json, "state", state);
     lg_json_set_str(json, "release", live != NULL ? live->release : "");

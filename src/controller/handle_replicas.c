@@ -425,6 +425,8 @@ void lg_handle_cluster_status(struct lg_controller *c, struct lg_http_request *r
     lg_json_set(json, "warnings", warnings);
     lg_health_each(LG_HEALTH_READY, lg_lane_now_us(c->o.lane), add_warning, warnings);
     lg_json_set_str(json, "rebalance", rebalance);
+    lg_json_set_str(json, "clientProtocols",
+                    s == NULL ? "" : lg_client_protocols_name(s->client_protocols));
     lg_answer_json(rq, json);
 }
 

@@ -248,6 +248,7 @@ void lg_handle_get_all_replication_metadata_schemas(struct lg_controller *c,
 void lg_handle_discover_cluster(struct lg_controller *c, struct lg_http_request *rq)
 {
     const char *name = lg_front_param(rq, "store_name");
+    const struct lg_catalog_store *store;
     struct lg_json *json;
 
     if (strcmp(name, ENVELOPE_STORE) != 0 && find(c, rq) == NULL)
@@ -258,5 +259,10 @@ void lg_handle_discover_cluster(struct lg_controller *c, struct lg_http_request 
     lg_json_set_str(json, "serverD2Service", NULL);
     lg_json_set_str(json, "zkAddress", NULL);
     lg_json_set_str(json, "kafkaBootstrapServers", lg_answer_bootstrap_servers(c));
+    store = lg_ctl_snapshot(c) == NULL ? NULL
+                                       : lg_catalog_store(lg_ctl_snapshot(c), lg_slice_str(name));
+    if (store != NULL) /* Ours; others leave it unread. */
+        lg_json_set_str(json, "lagoonClientProtocols",
+                        lg_client_protocols_name(lg_catalog_told(lg_ctl_snapshot(c), store)));
     lg_answer_json(rq, json);
 }

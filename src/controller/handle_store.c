@@ -55,6 +55,10 @@ static void begin_new_store(struct lg_change *ch)
                           "there are %u stores, which is the limit stores; delete and purge one",
                           LG_CONTROLLER_STORES_MAX);
     ch->store_is_new = true;
+    if (rc == LG_OK) {
+        ch->store->acl = ch->acl;
+        ch->acl = (struct lg_acl){0};
+    }
     if (rc == LG_OK && !lg_mutant(LG_MUTANT_graveyard_ignored))
         rc = lg_ctl_state_grave(c->state, ch->store_name, &ch->store->largest_used_version, &err);
     if (rc == LG_OK)
@@ -83,6 +87,8 @@ static void choose(struct lg_change *ch, struct lg_http_request *rq, const char 
 void lg_handle_new_store(struct lg_controller *c, struct lg_http_request *rq)
 {
     struct lg_change *ch = lg_change_new(c, rq, begin_new_store);
+    const char *access = lg_front_param(rq, "access_permission");
+    struct lg_error err;
 
     ch->store_name = lg_strdup(lg_front_param(rq, "store_name"));
     ch->text = lg_strdup(lg_front_param(rq, "key_schema"));
@@ -94,7 +100,10 @@ void lg_handle_new_store(struct lg_controller *c, struct lg_http_request *rq)
         ch->replication_factor = lg_strf("%u", c->o.default_replication_factor);
     choose(ch, rq, "compression");
     choose(ch, rq, "chunking");
-    (void)lg_change_submit(ch);
+    if (access != NULL && lg_acl_parse(lg_slice_str(access), &ch->acl, &err) != LG_OK)
+        lg_change_abandon(ch, &err);
+    else
+        (void)lg_change_submit(ch);
 }
 
 void lg_handle_store(struct lg_controller *c, struct lg_http_request *rq)

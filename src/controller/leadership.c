@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "controller/core.h"
 #include "controller/metrics.h"
+#include "net/tls.h"
 
 bool lg_ctl_leads(const struct lg_controller *c)
 {
@@ -252,7 +253,7 @@ void lg_ctl_campaign(struct lg_controller *c)
     char id[LG_NAMES_INSTANCE_MAX + 1];
     struct lg_error ignored;
 
-    if (lg_names_instance(id, c->url_host, c->url_port, &ignored) != LG_OK)
+    if (lg_names_instance(id, lg_tls_plain_host(c->url_host), c->url_port, &ignored) != LG_OK)
         (void)snprintf(id, sizeof id, "controller_%u", c->url_port);
     c->id = lg_strdup(id);
     lg_announce_make_identity(c->o.lane, c->identity);

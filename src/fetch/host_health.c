@@ -2,6 +2,7 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "net/tls.h"
 
 struct lg_host_table {
     struct lg_map *hosts; /* name -> struct lg_host */
@@ -37,7 +38,7 @@ void lg_host_table_free(struct lg_host_table *table)
 
 struct lg_host *lg_host_table_get(struct lg_host_table *table, const char *address, uint16_t port)
 {
-    LG_AUTO_STR char *name = lg_strf("%s:%u", address, port);
+    LG_AUTO_STR char *name = lg_strf("%s:%u", lg_tls_plain_host(address), port);
     struct lg_host *host = lg_map_get(table->hosts, lg_slice_str(name));
 
     if (host != NULL)

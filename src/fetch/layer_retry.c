@@ -5,6 +5,8 @@
  *       └──┘ ELSEWHERE error and tries left
  *
  * What may be repeated elsewhere stands in the retry column of errors.def; there is no list here.
+ * But a server that is overloaded has its neighbour asked, and only once: else all are asked for
+ * more than they can do as soon as one is.
  */
 #include "fetch/layers.h"
 
@@ -14,11 +16,16 @@ struct attempts { /* One per read; in the read's arena. */
     struct lg_read copy;
 };
 
+static bool may_be_repeated(const struct lg_read *read)
+{
+    return lg_rc_retry(read->rc) == LG_RETRY_ELSEWHERE ||
+           (read->rc == LG_ERR_OVERLOADED && read->tries == 1);
+}
+
 static bool worth_another(const struct attempts *a)
 {
-    return a->copy.rc != LG_OK && lg_rc_retry(a->copy.rc) == LG_RETRY_ELSEWHERE &&
-           lg_read_is_wanted(&a->copy) && a->copy.tries > 0 &&
-           a->copy.tries < a->layer->tries_max &&
+    return a->copy.rc != LG_OK && may_be_repeated(&a->copy) && lg_read_is_wanted(&a->copy) &&
+           a->copy.tries > 0 && a->copy.tries < a->layer->tries_max &&
            lg_lane_now_us(a->layer->base.lane) < a->copy.deadline_us;
 }
 

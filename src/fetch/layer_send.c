@@ -37,9 +37,10 @@ static enum lg_rc rc_of_status(int status)
         return LG_ERR_UNREADY;
     case 413:
         return LG_ERR_TOO_LARGE;
-    case 429:
+    case 429: /* Another replica would spend of the same quota. */
+        return LG_ERR_QUOTA;
     case 529:
-        return LG_ERR_BUSY;
+        return LG_ERR_OVERLOADED;
     default:
         return LG_ERR_BAD_ANSWER;
     }
@@ -151,7 +152,8 @@ static void answered(struct lg_http_call *call)
     if (rc == LG_ERR_CANCELLED)
         lg_host_dropped(read->host);
     else
-        lg_host_answered(read->host, rc == LG_OK, lg_lane_now_us(x->layer->base.lane));
+        lg_host_answered(read->host, rc == LG_OK || rc == LG_ERR_QUOTA,
+                         lg_lane_now_us(x->layer->base.lane));
     if (rc != LG_OK)
         lg_read_fail(read, &err);
     exchange_free(x);

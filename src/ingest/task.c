@@ -11,6 +11,7 @@
 #include "lane/mutant.h"
 #include "lane/sm.h"
 #include "model/names.h"
+#include "storage/warmer.h"
 
 enum { OPENING, CONSUMING, ENDING, READY, FAILED, CLOSING, CLOSED };
 
@@ -44,6 +45,7 @@ struct lg_ingest_task {
 
     uint64_t records, bytes; /* Copies for the lane. */
     uint32_t metric_store;
+    uint64_t metric_stores_forgotten; /* when that was asked for */
     uint64_t records_reported;
     struct lg_replica replica;
 
@@ -117,14 +119,27 @@ static uint32_t metric_store_of(const char *topic)
     }
 }
 
+/* A task may live longer than a store's number: its store may be deleted and come back. */
+static uint32_t metric_store(struct lg_ingest_task *t)
+{
+    uint64_t forgotten = lg_metric_stores_forgotten() + 1; /* 0: not asked yet */
+
+    if (t->metric_stores_forgotten != forgotten)
+        t->metric_store = metric_store_of(t->topic);
+    t->metric_stores_forgotten = forgotten;
+    return t->metric_store;
+}
+
 static void count_progress(struct lg_ingest_task *t, uint64_t records, uint64_t bytes)
 {
     const struct lg_metric *m = &lg_metric_ingest_records_total;
 
     /* At the open of a replica all it has jumps into view; only growth after that is work. */
     if (t->sm.now != OPENING && records >= t->records && bytes >= t->bytes) {
-        lg_metric_add(m, lg_metric_of_store(m, t->metric_store, 0), records - t->records);
-        lg_metric_add(&lg_metric_ingest_bytes_total, lg_metric_of_store(m, t->metric_store, 0),
+        uint32_t store = metric_store(t);
+
+        lg_metric_add(m, lg_metric_of_store(m, store, 0), records - t->records);
+        lg_metric_add(&lg_metric_ingest_bytes_total, lg_metric_of_store(m, store, 0),
                       bytes - t->bytes);
     }
     t->records = records;
@@ -207,6 +222,9 @@ static void become_ready(struct lg_ingest_task *t)
     t->replica.chunked = shape.chunked;
     t->replica.compression = shape.compression;
     t->replica.dictionary = shape.dictionary;
+    if (t->o.warmer != NULL)
+        lg_warmer_add(t->o.warmer, &t->replica, lg_partition_records(t->partition),
+                      lg_partition_bytes(t->partition));
     if (t->sm.now == ENDING) /* Else it was complete when it was opened. */
         lg_metric_add(&lg_metric_ingest_replicas_total, 0, 1);
     set_waiting(t, false);
@@ -576,7 +594,6 @@ struct lg_ingest_task *lg_ingest_task_start(const struct lg_ingest_options *o)
 
     t->o = *o;
     t->topic = lg_strdup(o->topic);
-    t->metric_store = metric_store_of(t->topic);
     t->o.topic = t->topic;
     t->backoff_ms = LG_INGEST_BACKOFF_MS_MIN;
     lg_sm_start(&t->sm, states);
@@ -629,6 +646,11 @@ static void readers_gone(struct lg_replica *r)
     close_now(LG_CONTAINER_OF(r, struct lg_ingest_task, replica));
 }
 
+static void index_gone(struct lg_replica *r)
+{
+    lg_replica_retire(r, readers_gone);
+}
+
 void lg_ingest_task_stop(struct lg_ingest_task *t, bool destroy,
                          void (*stopped)(void *ctx, const struct lg_error *err), void *ctx)
 {
@@ -641,7 +663,9 @@ void lg_ingest_task_stop(struct lg_ingest_task *t, bool destroy,
     t->stopped_ctx = ctx;
     lg_sm_move(&t->sm, CLOSING);
     lg_timer_stop(t->o.lane, &t->pause);
-    if (was == READY)
+    if (was == READY && t->o.warmer != NULL)
+        lg_warmer_remove(t->o.warmer, &t->replica, index_gone);
+    else if (was == READY)
         lg_replica_retire(&t->replica, readers_gone);
     else if (!t->busy)
         close_now(t);
@@ -654,6 +678,12 @@ void lg_ingest_task_stop(struct lg_ingest_task *t, bool destroy,
 struct lg_replica *lg_ingest_task_replica(struct lg_ingest_task *t)
 {
     return t->sm.now == READY ? &t->replica : NULL;
+}
+
+void lg_ingest_task_want(struct lg_ingest_task *t, unsigned rank)
+{
+    if (t->sm.now == READY && t->o.warmer != NULL)
+        lg_warmer_want(t->o.warmer, &t->replica, rank);
 }
 
 const char *lg_ingest_task_topic(const struct lg_ingest_task *t)

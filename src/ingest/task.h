@@ -73,6 +73,7 @@ struct lg_ingest_options {
     struct lg_checkpoint_store *checkpoints; /* Borrowed, outlives the task. */
     struct lg_disk_space *space;             /* Borrowed; NULL: never low. */
     struct lg_ingest_group *group;           /* Borrowed; NULL: none. */
+    struct lg_warmer *warmer;                /* Borrowed; NULL: no read index. */
     const char *topic;                       /* Copied. */
     uint32_t partition;
     bool wipe;           /* What is on disk goes before it is opened. */
@@ -97,6 +98,8 @@ void lg_ingest_task_stop(struct lg_ingest_task *task, bool destroy,
 /* What readers read; NULL unless COMPLETED and not being stopped. Borrowed: a reader on this or
  * another lane takes its own reference first (lg_replica_ref), here on the task's lane. */
 struct lg_replica *lg_ingest_task_replica(struct lg_ingest_task *task);
+/* How much a read index of it is wanted (storage/warmer.h); nothing unless COMPLETED. */
+void lg_ingest_task_want(struct lg_ingest_task *task, unsigned rank);
 const char *lg_ingest_task_topic(const struct lg_ingest_task *task);
 uint32_t lg_ingest_task_partition(const struct lg_ingest_task *task);
 uint64_t lg_ingest_task_records(const struct lg_ingest_task *task);

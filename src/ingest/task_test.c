@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "drivers/memkv/engine_memkv.h"
 #include "drivers/sim/disk_sim.h"
+#include "ingest/metrics.h"
 #include "pubsub/batch.h"
 #include "record/headers.h"
 #include "storage/partition.h"
@@ -88,6 +89,44 @@ static void a_stop_in_the_middle_saves_where_it_stands(void **state)
     lg_ingest_rig_start_task(w);
     lg_ingest_rig_expect_complete(w);
     lg_ingest_rig_expect_rows(w, 30);
+}
+
+static bool is_gone(void *ctx, const char *name)
+{
+    (void)ctx;
+    (void)name;
+    return false;
+}
+
+static uint64_t records_of_cities(void)
+{
+    const struct lg_metric *m = &lg_metric_ingest_records_total;
+
+    return lg_metric_value(m, lg_metric_of_store(m, lg_metric_store("cities"), 0));
+}
+
+/* Its store was deleted, and came back. */
+static void a_task_outlives_the_number_of_its_store_on_metrics(void **state)
+{
+    const struct lg_metric_table *const tables[] = {&lg_ingest_metrics};
+    struct lg_ingest_rig *w = *state;
+    uint64_t before;
+
+    lg_metrics_register(tables, 1, 10);
+    w->log.per_fetch = 5;
+    lg_ingest_rig_begin_sorted_push(&w->log);
+    lg_ingest_rig_write_rows(&w->log, 30);
+    lg_ingest_rig_start_task(w);
+    while (records_of_cities() == 0)
+        assert_true(lg_sim_step(w->sim));
+    before = records_of_cities();
+    assert_in_range(before, 1, 29);
+    lg_metric_stores_keep(is_gone, NULL);
+    lg_metric_stores_keep(is_gone, NULL);
+    assert_int_equal(records_of_cities(), 0);
+    lg_sim_run_us(w->sim, 3 * LG_SEC);
+    assert_int_equal(records_of_cities(), 30 - before);
+    lg_metrics_reset();
 }
 
 /* The process dies after any amount of time; its successor completes the push with every row. */
@@ -611,6 +650,7 @@ int main(void)
         TEST(a_task_waits_for_what_is_not_written_yet),
         TEST(a_completed_replica_needs_no_log_after_a_restart),
         TEST(a_stop_in_the_middle_saves_where_it_stands),
+        TEST(a_task_outlives_the_number_of_its_store_on_metrics),
         TEST(a_crash_at_any_moment_loses_nothing),
         TEST(duplicates_are_dropped_and_passed),
         TEST(a_log_that_is_away_is_waited_for),

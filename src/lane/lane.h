@@ -43,12 +43,16 @@ struct lg_offload {
 
 struct lg_lane_ops {
     void (*post)(struct lg_lane *lane, struct lg_task *task);
+    void (*defer)(struct lg_lane *lane, struct lg_task *task);
     void (*timer_start)(struct lg_lane *lane, struct lg_timer *timer);
     void (*timer_stop)(struct lg_lane *lane, struct lg_timer *timer);
     void (*offload)(struct lg_lane *lane, struct lg_offload *offload);
     uint64_t (*now_us)(struct lg_lane *lane);
     uint64_t (*wall_ms)(struct lg_lane *lane);
     bool (*is_current)(const struct lg_lane *lane);
+    uint64_t (*waited_us)(struct lg_lane *lane); /* NULL: it does not know. */
+    void (*at_rest)(struct lg_lane *lane, struct lg_task *task);
+    uint64_t (*rested_us)(struct lg_lane *lane);
 };
 
 /* The head that every driver embeds first. */
@@ -65,11 +69,40 @@ static inline void lg_lane_post(struct lg_lane *lane, struct lg_task *task)
     lane->ops->post(lane, task);
 }
 
+/* Queues `task` to run on the calling lane at the end of this tick: behind everything that has come
+ * in it and what is deferred already, before what its connections send goes out. Costs no wake-up,
+ * unlike a post. A task that is deferred from one that was deferred runs in the same tick. */
+static inline void lg_lane_defer(struct lg_lane *lane, struct lg_task *task)
+{
+    lane->ops->defer(lane, task);
+}
+
 /* Microseconds since an arbitrary moment, the same for all lanes of a process; read once per tick,
  * so equal within one task. */
 static inline uint64_t lg_lane_now_us(struct lg_lane *lane)
 {
     return lane->ops->now_us(lane);
+}
+
+/* How long the lane has waited for work, all in all, up to the beginning of this tick: what passed
+ * besides it was busy, its connections among what it did. For differences. */
+#define LG_LANE_WAITED_UNKNOWN UINT64_MAX /* The driver does not know. */
+static inline uint64_t lg_lane_waited_us(struct lg_lane *lane)
+{
+    return lane->ops->waited_us == NULL ? LG_LANE_WAITED_UNKNOWN : lane->ops->waited_us(lane);
+}
+
+/* `task` runs once when all is done that was there to do, its bytes sent, and the lane is about to
+ * wait or to look for more; lg_lane_rested_us tells it when that was, without another look at the
+ * clock. It hands nothing on and asks nothing else of the lane. A lane keeps one: a later call
+ * replaces it, NULL takes it back. On the lane. */
+static inline void lg_lane_at_rest(struct lg_lane *lane, struct lg_task *task)
+{
+    lane->ops->at_rest(lane, task);
+}
+static inline uint64_t lg_lane_rested_us(struct lg_lane *lane)
+{
+    return lane->ops->rested_us(lane);
 }
 
 /* Milliseconds since 1970, for timestamps in records and metadata; may jump. */

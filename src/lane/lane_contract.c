@@ -1,12 +1,12 @@
 /* The contract of the lane port. A chain of clauses, each of which ends by posting `advance`:
  *
- *   posts in order ─▶ many posts ─▶ timers in order ─▶ stopped and restarted timers ─▶ offloads ─▶
- * done
+ *   posts in order ─▶ many posts ─▶ rest ─▶ deferred tasks ─▶ timers in order ─▶ stopped and
+ * restarted timers ─▶ offloads ─▶ done
  *
  * Owned by the lane under test; frees itself. */
 #include "lane/lane_contract.h"
 
-enum { POSTS = 1000, TIMERS = 5, OFFLOADS = 20 };
+enum { POSTS = 1000, DEFERS = 10, TIMERS = 5, OFFLOADS = 20 };
 
 struct numbered {
     struct lg_task task;
@@ -101,6 +101,73 @@ static void a_task_may_post_itself_without_starving_timers(struct lg_lane_contra
     lg_timer_start(c->lane, &c->timers[0].timer, 1, post_watch_expired);
     c->posts[0] = (struct numbered){.contract = c, .task.run = reposted_ran};
     lg_lane_post(c->lane, &c->posts[0].task);
+}
+
+/* --- Rest ------------------------------------------------------------------------------------ */
+
+static void rest_came(struct lg_task *task)
+{
+    struct lg_lane_contract *c = LG_CONTAINER_OF(task, struct numbered, task)->contract;
+
+    require(c, lg_lane_rested_us(c->lane) >= c->began_us, "a lane rests after its tick began");
+    c->seen++;
+}
+
+static void rest_is_over(struct lg_timer *timer)
+{
+    struct lg_lane_contract *c = LG_CONTAINER_OF(timer, struct timed, timer)->contract;
+
+    require(c, c->seen == 1, "a lane that rests says so, once");
+    next_clause(c);
+}
+
+static void a_lane_says_once_that_it_rests(struct lg_lane_contract *c)
+{
+    c->began_us = lg_lane_now_us(c->lane);
+    c->posts[0] = (struct numbered){.contract = c, .task.run = rest_came};
+    lg_lane_at_rest(c->lane, &c->posts[0].task);
+    require(c, c->seen == 0, "who asks for a rest is not told at once");
+    c->timers[0] = (struct timed){.contract = c};
+    lg_timer_start(c->lane, &c->timers[0].timer, 2 * LG_MS, rest_is_over);
+}
+
+/* --- What is deferred ------------------------------------------------------------------------ */
+
+static void deferred_ran(struct lg_task *task)
+{
+    struct numbered *n = LG_CONTAINER_OF(task, struct numbered, task);
+    struct lg_lane_contract *c = n->contract;
+
+    require(c, lg_lane_is_current(c->lane), "what is deferred runs on its lane");
+    require(c, n->number == c->seen, "what is deferred runs in its order, before later posts");
+    c->seen++;
+    if (n->number == 0) { /* Behind the others of the tick, before the post of the next. */
+        c->posts[DEFERS] =
+            (struct numbered){.contract = c, .number = DEFERS, .task.run = deferred_ran};
+        lg_lane_defer(c->lane, &c->posts[DEFERS].task);
+    }
+    if (n->number == DEFERS + 1)
+        next_clause(c);
+}
+
+static void deferred_post(struct lg_task *task)
+{
+    struct lg_lane_contract *c = LG_CONTAINER_OF(task, struct numbered, task)->contract;
+
+    c->posts[DEFERS + 1] =
+        (struct numbered){.contract = c, .number = DEFERS + 1, .task.run = deferred_ran};
+    lg_lane_post(c->lane, &c->posts[DEFERS + 1].task);
+}
+
+static void deferred_tasks_run_at_the_end_of_the_tick(struct lg_lane_contract *c)
+{
+    for (unsigned i = 0; i < DEFERS; i++) {
+        c->posts[i] = (struct numbered){.contract = c, .number = i, .task.run = deferred_ran};
+        lg_lane_defer(c->lane, &c->posts[i].task);
+    }
+    require(c, c->seen == 0, "what is deferred does not run at once");
+    c->posts[DEFERS + 2] = (struct numbered){.contract = c, .task.run = deferred_post};
+    lg_lane_defer(c->lane, &c->posts[DEFERS + 2].task);
 }
 
 /* --- Timers --------------------------------------------------------------------------------- */
@@ -206,6 +273,7 @@ static void advance(struct lg_task *task)
 {
     static void (*const clauses[])(struct lg_lane_contract *) = {
         tasks_run_in_the_order_of_their_posts, a_task_may_post_itself_without_starving_timers,
+        a_lane_says_once_that_it_rests,        deferred_tasks_run_at_the_end_of_the_tick,
         timers_expire_by_time_then_by_start,   timers_stop_and_restart,
         work_is_done_elsewhere_and_returns,
     };

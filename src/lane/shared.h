@@ -1,5 +1,5 @@
-/* The two things that threads of an application share with a lane: a bound on what is in flight,
- * and a flag that is raised once. Everything else crosses by lg_lane_post. */
+/* What threads share with a lane: a bound on what is in flight, a flag that is raised once, and
+ * words that one thread writes and others read. Everything else crosses by lg_lane_post. */
 #ifndef LG_LANE_SHARED_H
 #define LG_LANE_SHARED_H
 
@@ -47,5 +47,20 @@ static inline bool lg_flag_is_raised(const struct lg_flag *f)
 {
     return __atomic_load_n(&f->raised, __ATOMIC_ACQUIRE);
 }
+
+/* A word that is aligned, and what was written before it was stored is seen by whoever loads it. */
+static inline void lg_word_store(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline uint64_t lg_word_load(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+/* The same for a pointer and what it points to. */
+#define lg_pointer_store(place, pointer) __atomic_store_n((place), (pointer), __ATOMIC_RELEASE)
+#define lg_pointer_load(place) __atomic_load_n((place), __ATOMIC_ACQUIRE)
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/ref.h"
+#include "drivers/openssl/transport_tls.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/uv/latch_uv.h"
 #include "drivers/uv/transport_uv.h"
@@ -24,8 +25,8 @@ struct lagoon_client {
     struct lg_pool_uv *pool;
     struct lg_lane *lane;
     bool lane_runs;
-    struct lg_transport *transport;
-    struct lg_client *client; /* The lane's, once that runs. */
+    struct lg_transport *sockets, *transport; /* the same, or TLS over them */
+    struct lg_client *client;                 /* The lane's, once that runs. */
     struct lg_bound requests, bytes;
     uint32_t batch_keys_max;
     struct lg_flag closing;
@@ -166,11 +167,25 @@ static void client_free(struct lagoon_client *c)
         lg_lane_uv_join(c->lane);
     }
     lg_client_free(c->client);
-    lg_transport_uv_free(c->transport);
+    lg_transport_uv_free(c->sockets);
+    if (c->transport != c->sockets)
+        lg_transport_tls_free(c->transport);
     lg_lane_uv_free(c->lane);
     lg_pool_uv_free(c->pool);
     lg_schema_unref(c->key_schema);
     lg_free(c);
+}
+
+static enum lg_rc open_transport(const struct lg_client_options *o, struct lagoon_client *c,
+                                 struct lg_error *err)
+{
+    struct lg_tls_options tls = {.cert = o->tls_cert, .key = o->tls_key, .ca = o->tls_ca};
+
+    c->transport = c->sockets = lg_transport_uv_new();
+    if (o->tls_ca == NULL && o->tls_cert == NULL && o->tls_key == NULL &&
+        (o->router == NULL || strstr(o->router, "https://") == NULL))
+        return LG_OK;
+    return lg_transport_tls_new(c->sockets, &tls, &c->transport, err);
 }
 
 static enum lg_rc open_client(const struct lg_client_options *o, struct lagoon_client *c,
@@ -182,8 +197,9 @@ static enum lg_rc open_client(const struct lg_client_options *o, struct lagoon_c
         rc = lg_lane_uv_new("lagoon-client", c->pool, &c->lane, err);
     if (rc != LG_OK)
         return rc;
-    c->transport = lg_transport_uv_new();
-    rc = lg_client_new(o, c->lane, c->transport, &c->client, err);
+    rc = open_transport(o, c, err);
+    if (rc == LG_OK)
+        rc = lg_client_new(o, c->lane, c->transport, &c->client, err);
     if (rc == LG_OK)
         rc = lg_lane_uv_start(c->lane, err);
     c->lane_runs = rc == LG_OK;

@@ -7,6 +7,7 @@
 
 #include "api/api_client.h"
 #include "base/str.h"
+#include "drivers/openssl/transport_tls.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/uv/transport_uv.h"
 #include "main/address.h"
@@ -166,17 +167,41 @@ char *lg_cli_first_url(const char *urls)
     return lg_strndup(urls, strcspn(urls, ","));
 }
 
+static const char *flag_or_variable(const struct lg_command *command, unsigned flag,
+                                    const char *name)
+{
+    const char *value = command->flags[flag] != NULL ? command->flags[flag] : getenv(name);
+
+    return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+/* OpenSSL is only set up for those who need it. */
+static bool says_tls(const struct lg_cli *cli, const struct lg_address *address)
+{
+    return cli->tls.ca != NULL || cli->tls.cert != NULL || cli->tls.key != NULL ||
+           (address->controller != NULL && strstr(address->controller, "https://") != NULL) ||
+           (address->router != NULL && strstr(address->router, "https://") != NULL);
+}
+
 enum lg_rc lg_cli_open(struct lg_cli *cli, const struct lg_command *command, struct lg_error *err)
 {
     struct lg_address address = {0};
     enum lg_rc rc = lg_address_find(command, &address, err);
 
+    cli->tls = (struct lg_tls_options){
+        .ca = flag_or_variable(command, LG_FLAG_TLS_CA, "LAGOON_TLS_CA"),
+        .cert = flag_or_variable(command, LG_FLAG_TLS_CERT, "LAGOON_TLS_CERT"),
+        .key = flag_or_variable(command, LG_FLAG_TLS_KEY, "LAGOON_TLS_KEY")};
     if (rc == LG_OK)
         rc = lg_pool_uv_new(POOL_THREADS, &cli->pool, err);
     if (rc == LG_OK)
         rc = lg_lane_uv_new("cli", cli->pool, &cli->lane, err);
     if (rc == LG_OK) {
-        cli->transport = lg_transport_uv_new();
+        cli->transport = cli->sockets = lg_transport_uv_new();
+        if (says_tls(cli, &address))
+            rc = lg_transport_tls_new(cli->sockets, &cli->tls, &cli->transport, err);
+    }
+    if (rc == LG_OK) {
         cli->http = lg_http_client_new(cli->transport, cli->lane);
         cli->controller_url = address.controller == NULL ? NULL : lg_strdup(address.controller);
         cli->router_url = address.router == NULL ? NULL : lg_strdup(address.router);
@@ -190,7 +215,9 @@ void lg_cli_close(struct lg_cli *cli)
 {
     lg_reads_free(cli->reads);
     lg_http_client_free(cli->http);
-    lg_transport_uv_free(cli->transport);
+    lg_transport_uv_free(cli->sockets);
+    if (cli->transport != cli->sockets)
+        lg_transport_tls_free(cli->transport);
     lg_lane_uv_free(cli->lane);
     lg_pool_uv_free(cli->pool);
     lg_free(cli->controller_url);

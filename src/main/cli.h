@@ -6,11 +6,13 @@
 #include "base/option.h"
 #include "lane/lane.h"
 #include "net/http_client.h"
+#include "net/tls.h"
 
 struct lg_cli {
     struct lg_pool_uv *pool;
     struct lg_lane *lane;
-    struct lg_transport *transport;
+    struct lg_transport *sockets, *transport; /* the same, or TLS over them */
+    struct lg_tls_options tls;                /* of flags and variables */
     struct lg_http_client *http;
     char *controller_url;   /* NULL: the verb needs none */
     char *router_url;       /* one, or several separated by commas; NULL: the verb needs none */
@@ -60,6 +62,7 @@ int lg_verb_server(const struct lg_command *command);
 int lg_verb_push(const struct lg_command *command);
 int lg_verb_file(const struct lg_command *command);
 int lg_verb_admin(const struct lg_command *command);
+int lg_verb_bench(const struct lg_command *command);
 int lg_verb_limits(const struct lg_command *command);
 int lg_verb_doctor(const struct lg_command *command);
 int lg_verb_backup(const struct lg_command *command);

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "authz/metrics.h"
 #include "base/clock.h"
 #include "base/health.h"
 #include "base/log.h"
@@ -22,24 +23,30 @@
 #include "controller/metrics.h"
 #include "drivers/kafka/metrics.h"
 #include "drivers/metafile/metrics.h"
+#include "drivers/openssl/metrics.h"
 #include "drivers/seglog/metrics.h"
+#include "drivers/uring/metrics.h"
 #include "drivers/uv/metrics.h"
 #include "drivers/zookeeper/metrics.h"
 #include "ingest/metrics.h"
+#include "lane/metrics.h"
+#include "lane/pulse.h"
 #include "main/metrics.h"
 #include "model/names.h"
 #include "net/metrics.h"
 #include "router/metrics.h"
 #include "server/metrics.h"
+#include "storage/metrics.h"
 
 #define LOOK_US (500 * LG_MS)
 #define LOOK_EARLY_US (2 * LG_MS) /* while something is not ready yet */
+#define KEEP_US (5 * LG_SEC)      /* between two looks for stores that are gone */
 #define MEASURE_US (10 * LG_SEC)  /* between two measurements, at least */
 #define MEASURE_SHARE 50u         /* of the time, at most one part goes into measuring */
 #define DEPTH_MAX 8u              /* of folders below the data directory */
 #define ENTRIES_MAX 10000000u     /* of one measurement */
 
-enum { LANE_CONTROL, LANE_DATA };
+enum { LANE_CONTROL, LANE_DATA, LANE_READ };
 enum { PART_METADATA, PART_LOG, PART_REPLICAS, PARTS };
 enum { VERSION_NEWEST, VERSION_PREVIOUS, VERSION_OLDER, VERSIONS };
 
@@ -55,8 +62,10 @@ struct lg_observer {
     char *path;              /* "": there is no data directory */
     struct lg_lane *home;    /* where the process is measured */
     struct lg_timer look[2]; /* by lane */
+    struct lg_pulse *readers;
     struct lg_metric_collector collector;
     uint64_t started_wall_ms;
+    uint64_t keep_again_us;
 
     /* The measurement: of the home lane, except while it is offloaded. */
     struct lg_offload measure;
@@ -70,10 +79,11 @@ struct lg_observer {
 };
 
 static const struct lg_metric_table *const tables[] = {
-    &lg_main_metrics,     &lg_base_metrics,       &lg_net_metrics,     &lg_router_metrics,
-    &lg_server_metrics,   &lg_ingest_metrics,     &lg_uv_metrics,      &lg_seglog_metrics,
-    &lg_metafile_metrics, &lg_controller_metrics, &lg_catalog_metrics, &lg_zookeeper_metrics,
-    &lg_kafka_metrics};
+    &lg_main_metrics,    &lg_base_metrics,      &lg_net_metrics,      &lg_router_metrics,
+    &lg_authz_metrics,   &lg_server_metrics,    &lg_storage_metrics,  &lg_ingest_metrics,
+    &lg_uv_metrics,      &lg_seglog_metrics,    &lg_metafile_metrics, &lg_controller_metrics,
+    &lg_catalog_metrics, &lg_zookeeper_metrics, &lg_kafka_metrics,    &lg_lane_metrics,
+    &lg_uring_metrics,   &lg_openssl_metrics};
 
 void lg_observe_register(unsigned stores_max)
 {
@@ -307,6 +317,12 @@ static void look_again(struct lg_lane *lane, struct lg_timer *timer, uint32_t wh
     lg_timer_start(lane, timer, ready ? LOOK_US : LOOK_EARLY_US, look);
 }
 
+static void reader_came(void *ctx, uint64_t late_us)
+{
+    (void)ctx;
+    lg_metric_observe(&lg_metric_lane_late_seconds, LANE_READ, late_us);
+}
+
 /* --- The disk's room. ------------------------------------------------------------------------ */
 static void tend_work(struct lg_offload *offload)
 {
@@ -375,6 +391,25 @@ static void look_control(struct lg_timer *timer)
     look_again(ob->o.control, timer, LANE_CONTROL, loaded, look_control);
 }
 
+static bool is_known(void *ctx, const char *store)
+{
+    const struct lg_observer *ob = ctx;
+
+    return (ob->o.router != NULL && lg_router_has_store(ob->o.router, store)) ||
+           (ob->o.server != NULL && lg_server_has_store(ob->o.server, store));
+}
+
+/* Who counts under a store's number has left off long before this comes again. */
+static void forget_stores(struct lg_observer *ob)
+{
+    uint64_t now_us = lg_lane_now_us(ob->o.data);
+
+    if (now_us < ob->keep_again_us)
+        return;
+    ob->keep_again_us = now_us + KEEP_US;
+    lg_metric_stores_keep(is_known, ob);
+}
+
 static void look_data(struct lg_timer *timer)
 {
     struct lg_observer *ob = LG_CONTAINER_OF(timer, struct lg_observer, look[LANE_DATA]);
@@ -382,6 +417,8 @@ static void look_data(struct lg_timer *timer)
     bool server = ob->o.server == NULL || lg_server_ready(ob->o.server);
 
     lg_health_beat("lane data", lg_lane_now_us(ob->o.data));
+    if (ob->o.reader_count > 0) /* As alive as the one that is silent the longest. */
+        lg_health_beat("lanes read", lg_pulse_take(ob->readers));
     if (ob->o.router != NULL)
         lg_health_set("router", router, "%s", router ? "" : "has not announced itself");
     if (ob->o.router != NULL && ob->o.controller == NULL) /* Else that one tells it. */
@@ -390,6 +427,7 @@ static void look_data(struct lg_timer *timer)
         lg_server_health(ob->o.server);
     if (ob->home == ob->o.data)
         look_at_process(ob, router && server);
+    forget_stores(ob);
     look_again(ob->o.data, timer, LANE_DATA, router && server, look_data);
 }
 
@@ -418,6 +456,9 @@ struct lg_observer *lg_observer_start(const struct lg_observer_options *o)
     ob->o = *o;
     ob->path = lg_strdup(o->path == NULL ? "" : o->path);
     ob->home = o->control != NULL ? o->control : o->data;
+    if (o->data != NULL)
+        ob->readers = lg_pulse_new(&(struct lg_pulse_options){
+            .home = o->data, .lanes = o->readers, .count = o->reader_count, .late = reader_came});
     ob->started_wall_ms = lg_clock_wall_ms();
     ob->collector = (struct lg_metric_collector){.collect = collect, .ctx = ob};
     lg_metrics_collector_add(&ob->collector);
@@ -438,6 +479,7 @@ void lg_observer_stop_data(struct lg_observer *ob)
 {
     lg_timer_stop(ob->o.data, &ob->look[LANE_DATA]);
     lg_health_forget("lane data");
+    lg_health_forget("lanes read");
 }
 
 void lg_observer_free(struct lg_observer *ob)
@@ -445,6 +487,7 @@ void lg_observer_free(struct lg_observer *ob)
     if (ob == NULL)
         return;
     lg_metrics_collector_remove(&ob->collector);
+    lg_pulse_free(ob->readers);
     forget_versions(ob);
     LG_VEC_DONE(&ob->versions);
     lg_free(ob->path);

@@ -17,6 +17,9 @@ struct lg_observer;
 struct lg_observer_options {
     /* Lanes and roles that this process does not have are NULL. */
     struct lg_lane *control, *data;
+    /* Those that only read, watched from the data lane; borrowed for the call. */
+    struct lg_lane *const *readers;
+    size_t reader_count;
     const struct lg_controller *controller; /* on the control lane */
     struct lg_router *router;               /* on the data lane */
     const struct lg_server *server;         /* on the data lane */

@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "main/cli.h"
+#include "main/judge.h"
 #include "main/role.h"
 
 static const struct lg_option rows[] = {
@@ -85,6 +86,23 @@ enum lg_rc lg_common_options_check_text(const struct lg_option *o, struct lg_sli
 
         return lg_main_options_log_levels(copy, &levels, err);
     }
+    if (strcmp(o->name, "read_driver") == 0 && !lg_slice_eq_str(text, "auto") &&
+        !lg_slice_eq_str(text, "uring") && !lg_slice_eq_str(text, "uv"))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "'%.*s' is no driver; there are auto, uring and uv",
+                            (int)LG_MIN(text.size, (size_t)40), (const char *)text.data);
+    if (strcmp(o->name, "http2_engine") == 0 && !lg_slice_eq_str(text, "own") &&
+        !lg_slice_eq_str(text, "nghttp2"))
+        return lg_error_set(err, LG_ERR_INVALID, "'%.*s' is no engine; there are own and nghttp2",
+                            (int)LG_MIN(text.size, (size_t)40), (const char *)text.data);
+    if (strcmp(o->name, "tls_client_auth") == 0 && !lg_slice_eq_str(text, "require") &&
+        !lg_slice_eq_str(text, "request") && !lg_slice_eq_str(text, "off"))
+        return lg_error_set(err, LG_ERR_INVALID, "it is require, request or off");
+    if (strcmp(o->name, "authz") == 0)
+        return lg_judge_check_text(text, err);
+    if (strcmp(o->name, "tls_min_version") == 0 && !lg_slice_eq_str(text, "1.2") &&
+        !lg_slice_eq_str(text, "1.3"))
+        return lg_error_set(err, LG_ERR_INVALID, "it is 1.2 or 1.3");
     if (strcmp(o->name, "log_to") == 0 && !lg_slice_eq_str(text, "stderr") &&
         !lg_slice_eq_str(text, "file") && !lg_slice_eq_str(text, "journal"))
         return lg_error_set(err, LG_ERR_INVALID,
@@ -154,16 +172,66 @@ static bool is_loopback(const char *host)
            (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
 }
 
+bool lg_common_options_tls(const struct lg_common_options *o, struct lg_tls_options *out)
+{
+    *out = (struct lg_tls_options){
+        .cert = o->tls_cert,
+        .key = o->tls_key,
+        .client_ca = o->tls_client_ca,
+        .client_auth = strcmp(o->tls_client_auth, "require") == 0   ? LG_TLS_CLIENT_REQUIRE
+                       : strcmp(o->tls_client_auth, "request") == 0 ? LG_TLS_CLIENT_REQUEST
+                                                                    : LG_TLS_CLIENT_OFF,
+        .ca = o->tls_ca,
+        .min_version = strcmp(o->tls_min_version, "1.3") == 0 ? LG_TLS_1_3 : LG_TLS_1_2,
+        .always = true,
+        .handshake_ms = o->tls_handshake_timeout,
+        .handshakes_max = o->tls_handshakes};
+    return o->tls_cert != NULL || o->tls_ca != NULL;
+}
+
+static enum lg_rc check_authz(const struct lg_common_options *o, struct lg_error *err)
+{
+    bool is_off = strcmp(o->authz, "off") == 0;
+
+    if (is_off && (o->authz_admins[0] != '\0' || o->authz_trusted[0] != '\0'))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "authz_admins and authz_trusted do nothing while authz is off: say "
+                            "authz = acl, or leave them out");
+    if (!is_off && (o->tls_client_ca == NULL || strcmp(o->tls_client_auth, "off") == 0))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "authz needs tls_client_ca: without it nobody can show who they are");
+    if (strcmp(o->authz, "acl") == 0 && o->authz_admins[0] == '\0')
+        return lg_error_set(
+            err, LG_ERR_INVALID,
+            "authz = acl needs authz_admins: nobody could permit anything to anybody");
+    return LG_OK;
+}
+
+/* Is everybody who connects asked for a certificate, or let in only where somebody permitted it? */
+static bool knows_its_peers(const struct lg_common_options *o)
+{
+    return o->tls_cert != NULL && o->tls_client_ca != NULL &&
+           (strcmp(o->tls_client_auth, "require") == 0 || strcmp(o->authz, "off") != 0);
+}
+
 enum lg_rc lg_common_options_check(const struct lg_common_options *o, const char *host,
                                    struct lg_error *err)
 {
     if (strcmp(o->log_to, "file") == 0 && o->log_file == NULL)
         return lg_error_set(err, LG_ERR_INVALID,
                             "log_to = file needs log_file: the path of the file");
-    if (!is_loopback(host) && !o->insecure)
+    if ((o->tls_cert == NULL) != (o->tls_key == NULL))
+        return lg_error_set(err, LG_ERR_INVALID, "tls_cert and tls_key go together; %s is missing",
+                            o->tls_cert == NULL ? "tls_cert" : "tls_key");
+    if (o->tls_client_ca != NULL && o->tls_cert == NULL)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "tls_client_ca needs tls_cert: without TLS nobody shows a certificate");
+    if (check_authz(o, err) != LG_OK)
+        return err->rc;
+    if (!is_loopback(host) && !o->insecure && !knows_its_peers(o))
         return lg_error_set(err, LG_ERR_REFUSED,
-                            "listening on %s would let everybody in: there is no authentication "
-                            "yet; say --insecure if that is meant",
+                            "listening on %s would let everybody in: give tls_cert, tls_key and "
+                            "tls_client_ca, or say --insecure if that is meant",
                             host);
     return LG_OK;
 }
@@ -220,7 +288,9 @@ void lg_common_options_warn(const struct lg_common_options *o, const char *host,
 {
     if (o->insecure && is_loopback(host))
         warn(ctx, "insecure", "nothing is gained by it: the address to listen on is loopback");
-    if (!is_loopback(host) && o->insecure)
+    if (!is_loopback(host) && o->insecure && knows_its_peers(o))
+        warn(ctx, "insecure", "nothing is gained by it: whoever connects must show a certificate");
+    else if (!is_loopback(host) && o->insecure)
         warn(ctx, "insecure", "everybody who reaches the ports may read, push and delete");
     if (o->log_file != NULL && strcmp(o->log_to, "file") != 0)
         warn(ctx, "log_file", "it is not used: log_to is not file");

@@ -5,9 +5,10 @@
 
 #include "base/log.h"
 #include "base/option.h"
+#include "net/tls.h"
 
 #define LG_MAIN_OPTIONS_PREFIX "LAGOON_"
-#define LG_MAIN_OPTIONS_COUNT_MAX 60
+#define LG_MAIN_OPTIONS_COUNT_MAX 66
 
 /* What every running role has. */
 struct lg_common_options {
@@ -64,6 +65,9 @@ void lg_common_options_warn(const struct lg_common_options *o, const char *host,
 void lg_options_warn_folder(const char *key, const char *path,
                             void (*warn)(void *ctx, const char *name, const char *sentence),
                             void *ctx);
+
+/* What the rows tls_* say; false: there is no TLS. Paths are borrowed. */
+bool lg_common_options_tls(const struct lg_common_options *o, struct lg_tls_options *out);
 
 /* "ingest=debug,router=warn" as the log takes it. LG_ERR_INVALID names the part. */
 LG_MUST_CHECK enum lg_rc lg_main_options_log_levels(const char *text, struct lg_log_levels *out,

@@ -14,6 +14,7 @@
 struct lg_reads {
     char *router_url;
     uint64_t timeout_ms;
+    struct lg_tls_options tls;    /* its paths are borrowed */
     struct lagoon_client *client; /* NULL until it is opened */
     bool keys_are_strings;
     struct lg_buf input; /* from input_at on: read and not yet handed out */
@@ -27,11 +28,13 @@ static enum lg_rc failed(enum lagoon_rc rc, const char *why, struct lg_error *er
     return lg_error_set(err, lg_rc_from_name(lagoon_rc_name(rc) + strlen("LAGOON_")), "%s", why);
 }
 
-struct lg_reads *lg_reads_new(const char *router_url, uint64_t timeout_ms)
+struct lg_reads *lg_reads_new(const char *router_url, uint64_t timeout_ms,
+                              const struct lg_tls_options *tls)
 {
     struct lg_reads *r = lg_new(struct lg_reads);
 
     r->router_url = lg_strdup(router_url);
+    r->tls = *tls;
     r->timeout_ms = LG_MIN(timeout_ms, TIMEOUT_MS_MAX);
     return r;
 }
@@ -50,9 +53,9 @@ static enum lagoon_rc open_client(struct lg_reads *r, const char *store, const c
                                   char *why, size_t why_size)
 {
     LG_AUTO_STR char *timeout = lg_strf("%llu", (unsigned long long)r->timeout_ms);
-    const char *const settings[][2] = {{"router", r->router_url},
-                                       {"store", store},
-                                       {"timeout_ms", timeout},
+    const char *const settings[][2] = {{"router", r->router_url},       {"store", store},
+                                       {"timeout_ms", timeout},         {"tls_ca", r->tls.ca},
+                                       {"tls_cert", r->tls.cert},       {"tls_key", r->tls.key},
                                        {"reader_schema", reader_schema}};
     struct lagoon_client_options *options = lagoon_client_options_new();
     enum lagoon_rc rc = LAGOON_OK;

@@ -3,11 +3,13 @@
 #define LG_MAIN_READS_H
 
 #include "admin/admin.h"
+#include "net/tls.h"
 
 struct lg_reads; /* Opaque. */
 
 /* `router_url` is copied. Nothing is asked yet. */
-struct lg_reads *lg_reads_new(const char *router_url, uint64_t timeout_ms);
+struct lg_reads *lg_reads_new(const char *router_url, uint64_t timeout_ms,
+                              const struct lg_tls_options *tls);
 void lg_reads_free(struct lg_reads *reads); /* NULL is allowed. */
 
 /* As struct lg_admin says of open_store, read_keys and read_line. */

@@ -348,6 +348,7 @@ enum lg_rc lg_roles_start(const struct lg_roles_ops *ops, struct lg_run *run,
                           struct lg_error *err)
 {
     struct lg_roles *r = lg_new(struct lg_roles);
+    struct lg_tls_options tls;
     enum lg_rc rc;
 
     r->ops = ops;
@@ -356,9 +357,16 @@ enum lg_rc lg_roles_start(const struct lg_roles_ops *ops, struct lg_run *run,
     lg_health_set("startup", false, "starting");
     rc = ops->prepare == NULL ? LG_OK : ops->prepare(r, err);
     if (rc == LG_OK) {
-        rc = lg_stage_open(&r->stage, options->common.pool_threads, &ops->lane, 1, err);
+        struct lg_stage_reading reading = {0};
+
+        if (ops->reading != NULL)
+            reading = ops->reading(options);
+        rc = lg_stage_open(&r->stage, options->common.pool_threads, &ops->lane, 1,
+                           ops->reading == NULL ? NULL : &reading, err);
         r->lane = r->stage.lanes[0];
     }
+    if (rc == LG_OK && lg_common_options_tls(&options->common, &tls))
+        rc = lg_stage_use_tls(&r->stage, &tls, err);
     if (rc == LG_OK)
         rc = open_zookeeper(r, err);
     if (rc == LG_OK)
@@ -376,6 +384,11 @@ enum lg_rc lg_roles_start(const struct lg_roles_ops *ops, struct lg_run *run,
     lg_health_set("startup", true, "%s", "");
     *out = r;
     return LG_OK;
+}
+
+struct lg_stage *lg_roles_stage(void *running)
+{
+    return &((struct lg_roles *)running)->stage;
 }
 
 /* --- Where it is. ----------------------------------------------------------------------------- */

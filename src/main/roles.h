@@ -27,6 +27,8 @@ struct lg_roles_ops {
     bool creates_cluster; /* the one that may find nothing in ZooKeeper */
     /* Kafka's brokers; NULL: the role needs no Kafka. */
     const char *(*bootstrap)(const struct lg_role_options *o);
+    /* How reads are answered; NULL: there are none. */
+    struct lg_stage_reading (*reading)(const struct lg_role_options *o);
     /* Before anything else, on the main thread: the data directory. May be NULL. */
     enum lg_rc (*prepare)(struct lg_roles *r, struct lg_error *err);
     /* On the lane: starts, sets `port`, and says to `watched` what to look at. */
@@ -77,5 +79,6 @@ const char *lg_roles_announced_host(const struct lg_roles *r);
 /* The rest of struct lg_run_ops, whose `running` is a struct lg_roles. */
 void lg_roles_describe(const void *running, struct lg_buf *out);
 void lg_roles_stop(void *running);
+struct lg_stage *lg_roles_stage(void *running);
 
 #endif

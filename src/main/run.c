@@ -1,5 +1,6 @@
 #include "main/run.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,13 +8,19 @@
 
 #include "base/health.h"
 #include "base/str.h"
+#include "drivers/nghttp2/hpack_nghttp2.h"
+#include "drivers/nghttp2/http2_nghttp2.h"
 #include "drivers/posix/memory_posix.h"
 #include "drivers/uv/lane_uv.h"
 #include "main/cli.h"
+#include "main/judge.h"
 #include "main/notify.h"
 #include "main/observe.h"
+#include "main/stage.h"
+#include "net/h2_conn.h"
 
 #define EXIT_CUT_OFF 1
+#define READ_INDEX_SHARE 2u
 #define BLOCK_CACHE_SHARE 4u /* of the memory limit: at most one part is for the block cache */
 #define FREED_BYTES_KEPT ((size_t)64 << 20)
 
@@ -25,6 +32,7 @@ struct lg_run {
     int argc;
     char *const *argv;
     void *running;
+    struct lg_judge *judge; /* NULL: nobody says who may do what */
     struct lg_lane *lane;
     struct lg_timer grace, watchdog;
     struct lg_task failing;
@@ -108,6 +116,21 @@ static enum lg_rc load_again(struct lg_run *run, struct lg_buf *changed, struct 
     return rc;
 }
 
+/* Files may have changed where no option has. */
+static void reload_tls(struct lg_run *run)
+{
+    struct lg_tls_options tls;
+    struct lg_error err;
+
+    if (run->running == NULL || !lg_common_options_tls(run->o, &tls))
+        return;
+    if (lg_stage_reload_tls(run->ops->stage(run->running), &tls, &err) != LG_OK)
+        lg_log(LG_LOG_ERROR, "tls_not_reloaded", "reason=\"%s\" what=\"the old ones stay\"",
+               err.text);
+    else
+        lg_log(LG_LOG_INFO, "tls_reloaded", "cert=%s", tls.cert == NULL ? "" : tls.cert);
+}
+
 static void reload(void *ctx, int signo)
 {
     struct lg_run *run = ctx;
@@ -124,6 +147,7 @@ static void reload(void *ctx, int signo)
         lg_log(LG_LOG_ERROR, "config_not_reloaded", "reason=%s", err.text);
     } else {
         apply_live(run->o);
+        reload_tls(run);
         lg_log(LG_LOG_INFO, "config_reloaded", "changed=\"%.*s\"", LG_FMT(lg_buf_slice(&changed)));
         if (waiting.size > 0)
             lg_log(LG_LOG_WARN, "config_needs_restart", "keys=\"%.*s\"",
@@ -257,16 +281,52 @@ uint64_t lg_run_memory_limit(const struct lg_common_options *o)
     return o->memory_limit != 0 ? o->memory_limit : there_is - there_is / 10;
 }
 
-uint64_t lg_run_block_cache(const struct lg_common_options *o, uint64_t asked_bytes)
+/* At most one part in `share` of the memory; `event` tells that it is less than asked for. */
+static uint64_t share_of_memory(const struct lg_common_options *o, uint64_t asked_bytes,
+                                uint64_t share, const char *event)
 {
     uint64_t limit = lg_run_memory_limit(o);
 
-    if (limit == 0 || asked_bytes <= limit / BLOCK_CACHE_SHARE)
+    if (limit == 0 || asked_bytes <= limit / share)
         return asked_bytes;
-    lg_log(LG_LOG_WARN, "block_cache_lowered",
-           "asked_bytes=%llu bytes=%llu memory_limit_bytes=%llu", (unsigned long long)asked_bytes,
-           (unsigned long long)(limit / BLOCK_CACHE_SHARE), (unsigned long long)limit);
-    return limit / BLOCK_CACHE_SHARE;
+    lg_log(LG_LOG_WARN, event, "asked_bytes=%llu bytes=%llu memory_limit_bytes=%llu",
+           (unsigned long long)asked_bytes, (unsigned long long)(limit / share),
+           (unsigned long long)limit);
+    return limit / share;
+}
+
+uint64_t lg_run_block_cache(const struct lg_common_options *o, uint64_t asked_bytes)
+{
+    return share_of_memory(o, asked_bytes, BLOCK_CACHE_SHARE, "block_cache_lowered");
+}
+
+static struct lg_h2 *own_engine(const struct lg_h2_options *o)
+{
+    return lg_h2_own_new(o, &lg_hpack_nghttp2);
+}
+
+struct lg_h2 *(*lg_run_http2(const char *engine))(const struct lg_h2_options *options)
+{
+    return strcmp(engine, "nghttp2") == 0 ? lg_h2_nghttp2_new : own_engine;
+}
+
+unsigned lg_run_read_lanes(uint64_t asked)
+{
+    cpu_set_t set;
+
+    if (asked == 0)
+        asked = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
+    return (unsigned)LG_MIN(asked, (uint64_t)LG_STAGE_READERS_MAX) - 1;
+}
+
+uint64_t lg_run_read_index(const struct lg_common_options *o, uint64_t asked_bytes)
+{
+    return share_of_memory(o, asked_bytes, READ_INDEX_SHARE, "read_index_lowered");
+}
+
+const struct lg_authz_config *lg_run_authz(const struct lg_run *run)
+{
+    return lg_judge_config(run->judge);
 }
 
 /* "<role>_<what> controller=5555 ..." */
@@ -311,6 +371,8 @@ static enum lg_rc run_all(struct lg_run *run, struct lg_error *err)
     run->role->warn(run->values, warned, NULL);
     rc = lg_lane_uv_new("signals", NULL, &run->lane, err);
     if (rc == LG_OK)
+        rc = lg_judge_open(run->o, &run->judge, err);
+    if (rc == LG_OK)
         rc = start(run, err);
     if (rc == LG_OK) {
         serve(run);
@@ -323,6 +385,7 @@ static enum lg_rc run_all(struct lg_run *run, struct lg_error *err)
 
         lg_log(LG_LOG_ERROR, event, "reason=%s", err->text);
     }
+    lg_judge_close(run->judge);
     lg_lane_uv_free(run->lane);
     lg_log_close();
     return rc;

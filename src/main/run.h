@@ -12,7 +12,10 @@
 #define LG_MAIN_RUN_H
 
 #include "main/role.h"
+#include "net/http2.h"
 
+struct lg_authz_config;
+struct lg_stage;
 struct lg_run; /* Opaque: a role that runs. */
 
 struct lg_run_ops {
@@ -21,6 +24,8 @@ struct lg_run_ops {
     /* "controller=5555 router=7777": what the log says when it is ready. */
     void (*describe)(const void *running, struct lg_buf *out);
     void (*stop)(void *running);
+    /* What it stands on, for what SIGHUP has to tell it. */
+    struct lg_stage *(*stage)(void *running);
     /* A signal before the end of start ends the process at once; else it waits for that. */
     bool ends_early;
 };
@@ -29,6 +34,9 @@ struct lg_run_ops {
  * between the end of start and the end of stop. */
 void lg_run_fail(struct lg_run *run, const struct lg_error *err);
 
+/* Who says who may do what; NULL: nobody is asked. For the start of what it runs. */
+const struct lg_authz_config *lg_run_authz(const struct lg_run *run);
+
 /* The verb of a role; the exit status. */
 int lg_run(const struct lg_role *role, const struct lg_run_ops *ops,
            const struct lg_command *command);
@@ -36,5 +44,11 @@ int lg_run(const struct lg_role *role, const struct lg_run_ops *ops,
 uint64_t lg_run_memory_limit(const struct lg_common_options *o);
 /* What the block cache gets of it. Logs when that is less than was asked for. */
 uint64_t lg_run_block_cache(const struct lg_common_options *o, uint64_t asked_bytes);
+/* The engine of HTTP/2 (net/http_server.h) of this name: "own" or "nghttp2". */
+struct lg_h2 *(*lg_run_http2(const char *engine))(const struct lg_h2_options *options);
+/* How many threads read besides the first: of what was asked for, 0 for one per processor. */
+unsigned lg_run_read_lanes(uint64_t asked);
+/* The same for the read indexes. */
+uint64_t lg_run_read_index(const struct lg_common_options *o, uint64_t asked_bytes);
 
 #endif

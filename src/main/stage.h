@@ -10,28 +10,51 @@
 #define LG_MAIN_STAGE_H
 
 #include "lane/lane.h"
+#include "net/tls.h"
 #include "net/transport.h"
 
 #define LG_STAGE_LANES_MAX 2u
+#define LG_STAGE_READERS_MAX 64u
 
 struct lg_pool_uv;
 
+/* How reads are answered: by the last lane that has a name, and by lanes that do nothing else. */
+struct lg_stage_reading {
+    unsigned lanes;     /* of the latter */
+    const char *driver; /* "uring", "uv", or "auto": the former where the kernel allows it */
+    uint32_t spin_us;   /* how long a lane looks for work before it sleeps */
+};
+
 struct lg_stage { /* {0} is closed. */
     struct lg_pool_uv *pool;
-    struct lg_transport *transport;
-    struct lg_lane *main, *lanes[LG_STAGE_LANES_MAX];
-    bool runs[LG_STAGE_LANES_MAX];
+    /* The sockets; the second is a part of them, or NULL. */
+    struct lg_transport *sockets, *transport_uv;
+    struct lg_transport *transport; /* the sockets, or TLS over them */
+    struct lg_lane *main, *lanes[LG_STAGE_LANES_MAX + LG_STAGE_READERS_MAX];
+    bool runs[LG_STAGE_LANES_MAX + LG_STAGE_READERS_MAX];
     size_t lane_count;
+    struct lg_lane **readers; /* of `lanes`, the last ones: those that only read */
+    size_t reader_count;
+    char reader_names[LG_STAGE_READERS_MAX][12]; /* "read-1" */
 
     struct lg_task step; /* One thing done on another lane while the main lane waits. */
     void (*step_fn)(void *ctx);
     void *step_ctx;
 };
 
-/* `names` of the lanes, borrowed. What was made before a failure goes with lg_stage_close. */
+/* `names` of the lanes, borrowed; behind them come those that only read. NULL: nothing reads.
+ * LG_ERR_UNAVAILABLE when the kernel has not the driver that `reading` insists on. What was made
+ * before a failure goes with lg_stage_close. */
 LG_MUST_CHECK enum lg_rc lg_stage_open(struct lg_stage *stage, unsigned pool_threads,
                                        const char *const *names, size_t lane_count,
+                                       const struct lg_stage_reading *reading,
                                        struct lg_error *err);
+/* Right after it: TLS from here on, as `tls` says. Errors as lg_transport_tls_new. */
+LG_MUST_CHECK enum lg_rc lg_stage_use_tls(struct lg_stage *stage, const struct lg_tls_options *tls,
+                                          struct lg_error *err);
+/* Certificates are read again, if TLS is used (lg_transport_tls_reload). From any thread. */
+LG_MUST_CHECK enum lg_rc
+lg_stage_reload_tls(struct lg_stage *stage, const struct lg_tls_options *tls, struct lg_error *err);
 /* Runs the lanes. */
 LG_MUST_CHECK enum lg_rc lg_stage_start(struct lg_stage *stage, struct lg_error *err);
 /* Runs `fn` on `lane` and waits until lg_stage_done was called with the stage. Runs the lanes first

@@ -80,7 +80,8 @@ static enum lg_rc write_endpoints(struct lg_standalone *s, const char *host, str
         {"controller", s->controller_port}, {"router", s->router_port}, {"server", s->server_port}};
 
     for (size_t i = 0; i < LG_ARRAY_SIZE(roles); i++) {
-        LG_AUTO_STR char *url = lg_strf("http://%s:%u", host, roles[i].port);
+        LG_AUTO_STR char *url =
+            lg_strf("%s://%s:%u", lg_transport_scheme(s->stage.transport), host, roles[i].port);
 
         lg_json_set_str(json, roles[i].role, url);
     }
@@ -92,11 +93,15 @@ static enum lg_rc write_endpoints(struct lg_standalone *s, const char *host, str
 /* --- Putting it together. ----------------------------------------------------------------------
  */
 
-static enum lg_rc make_lanes(struct lg_standalone *s, unsigned pool_threads, struct lg_error *err)
+static enum lg_rc make_lanes(struct lg_standalone *s, const struct lg_standalone_options *o,
+                             struct lg_error *err)
 {
     static const char *const names[] = {"control", "data"};
-    enum lg_rc rc = lg_stage_open(&s->stage, pool_threads, names, LG_ARRAY_SIZE(names), err);
+    enum lg_rc rc =
+        lg_stage_open(&s->stage, o->pool_threads, names, LG_ARRAY_SIZE(names), &o->reading, err);
 
+    if (rc == LG_OK && o->tls != NULL)
+        rc = lg_stage_use_tls(&s->stage, o->tls, err);
     s->control = s->stage.lanes[0];
     s->data = s->stage.lanes[1];
     return rc;
@@ -136,6 +141,7 @@ static enum lg_rc start_control(struct lg_standalone *s, const struct lg_standal
                                         .port = o->controller_port,
                                         .connections_max = o->connections_max,
                                         .idle_ms = o->idle_ms,
+                                        .authz = o->authz,
                                         .space = s->space,
                                         .keep_backups = o->keep_backups,
                                         .cleanup_interval_ms = o->cleanup_interval_ms,
@@ -160,20 +166,30 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
         return rc;
     s->rocksdb = lg_rocksdb_new(&(struct lg_rocksdb_options){
         .disk = s->store_disk, .root = root, .block_cache_bytes = o->block_cache_bytes});
-    rc = lg_server_start(&(struct lg_server_options){.lane = s->data,
-                                                     .metastore = s->server_session,
-                                                     .pubsub = lg_seglog_pubsub(s->log),
-                                                     .transport = s->stage.transport,
-                                                     .driver = s->rocksdb,
-                                                     .space = s->space,
-                                                     .disk = s->store_disk,
-                                                     .checkpoint_path = "checkpoints",
-                                                     .host = o->host,
-                                                     .port = o->server_port,
-                                                     .connections_max = o->connections_max,
-                                                     .idle_ms = o->idle_ms,
-                                                     .instance = INSTANCE},
-                         &s->server, err);
+    rc = lg_server_start(
+        &(struct lg_server_options){.lane = s->data,
+                                    .read_lanes = s->stage.readers,
+                                    .read_lane_count = s->stage.reader_count,
+                                    .metastore = s->server_session,
+                                    .pubsub = lg_seglog_pubsub(s->log),
+                                    .transport = s->stage.transport,
+                                    .driver = s->rocksdb,
+                                    .space = s->space,
+                                    .disk = s->store_disk,
+                                    .checkpoint_path = "checkpoints",
+                                    .host = o->host,
+                                    .port = o->server_port,
+                                    .read_index_bytes = o->read_index_bytes,
+                                    .http2 = o->http2,
+                                    .grpc_off = o->grpc_off,
+                                    .grpc_port = o->grpc_port,
+                                    .node_rcu = o->node_rcu,
+                                    .shed_target_us = o->read_queue_target_ms * LG_MS,
+                                    .connections_max = o->connections_max,
+                                    .idle_ms = o->idle_ms,
+                                    .authz = o->authz,
+                                    .instance = INSTANCE},
+        &s->server, err);
     if (rc == LG_OK)
         rc = lg_router_start(
             &(struct lg_router_options){.lane = s->data,
@@ -183,6 +199,7 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
                                         .port = o->router_port,
                                         .connections_max = o->connections_max,
                                         .idle_ms = o->idle_ms,
+                                        .authz = o->authz,
                                         .read_timeout_ms = o->read_timeout_ms,
                                         .controller_url = lg_controller_url(s->controller)},
             &s->router, err);
@@ -296,7 +313,7 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
     lg_health_set("startup", false, "starting");
     if (rc == LG_OK) {
         watch_space(s, options);
-        rc = make_lanes(s, options->pool_threads, err);
+        rc = make_lanes(s, options, err);
     }
     if (rc == LG_OK)
         rc = start_control(s, options, err);
@@ -306,6 +323,8 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
         s->observer = lg_observer_start(
             &(struct lg_observer_options){.control = s->control,
                                           .data = s->data,
+                                          .readers = s->stage.readers,
+                                          .reader_count = s->stage.reader_count,
                                           .controller = s->controller,
                                           .router = s->router,
                                           .server = s->server,
@@ -331,6 +350,11 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
 const char *lg_standalone_data(const struct lg_standalone *s)
 {
     return s->path;
+}
+
+struct lg_stage *lg_standalone_stage(struct lg_standalone *s)
+{
+    return &s->stage;
 }
 
 uint16_t lg_standalone_controller_port(const struct lg_standalone *s)

@@ -8,7 +8,13 @@
 #define LG_MAIN_STANDALONE_H
 
 #include "lane/lane.h"
+#include "main/stage.h"
 
+struct lg_authz_config;
+struct lg_h2;
+struct lg_h2_options;
+struct lg_stage;
+struct lg_tls_options;
 struct lg_standalone; /* Opaque. */
 
 struct lg_standalone_options {
@@ -16,8 +22,16 @@ struct lg_standalone_options {
     const char *host;
     uint16_t controller_port, router_port, server_port; /* 0 picks one */
     uint64_t block_cache_bytes;
-    uint64_t memory_limit_bytes; /* 0: none */
+    uint64_t read_index_bytes;
+    uint64_t node_rcu, read_queue_target_ms;                     /* 0: none */
+    struct lg_h2 *(*http2)(const struct lg_h2_options *options); /* as of lg_server_options */
+    bool grpc_off; /* as of lg_server_options, and below */
+    uint16_t grpc_port;
+    const struct lg_tls_options *tls;    /* NULL: none; borrowed for the start */
+    const struct lg_authz_config *authz; /* as of the roles' options; borrowed for the start */
+    uint64_t memory_limit_bytes;         /* 0: none */
     unsigned pool_threads;
+    struct lg_stage_reading reading;
     /* Of every listener; of reads at the router; of the controller. 0: the role's own default. */
     size_t connections_max;
     uint64_t idle_ms, read_timeout_ms;
@@ -34,6 +48,8 @@ LG_MUST_CHECK enum lg_rc lg_standalone_start(const struct lg_standalone_options 
 uint16_t lg_standalone_controller_port(const struct lg_standalone *s);
 uint16_t lg_standalone_router_port(const struct lg_standalone *s);
 uint16_t lg_standalone_server_port(const struct lg_standalone *s);
+/* What it stands on. */
+struct lg_stage *lg_standalone_stage(struct lg_standalone *s);
 /* Its data directory; borrowed. */
 const char *lg_standalone_data(const struct lg_standalone *s);
 /* Stops everything in order and frees it. NULL is allowed. */

@@ -116,7 +116,7 @@ enum lg_rc lg_cli_admin(const struct lg_command *command, struct lg_buf *out, st
     admin.http = cli.http;
     if (cli.router_url != NULL) {
         admin.router_url = router = lg_cli_first_url(cli.router_url);
-        cli.reads = lg_reads_new(cli.router_url, admin.timeout_ms);
+        cli.reads = lg_reads_new(cli.router_url, admin.timeout_ms, &cli.tls);
     }
     if (cli.controller_url != NULL)
         rc = lg_api_client_new(cli.http, cli.lane, cli.controller_url, &admin.api, err);

@@ -7,8 +7,10 @@ static enum lg_rc start_controller(struct lg_roles *r, struct lg_error *err)
 {
     const struct lg_role_options *o = r->o;
     uint32_t port = o->announced_port != 0 ? o->announced_port : o->admin_port;
-    LG_AUTO_STR char *url =
-        port == 0 ? NULL : lg_strf("http://%s:%u", lg_roles_announced_host(r), port);
+    LG_AUTO_STR char *url = port == 0
+                                ? NULL
+                                : lg_strf("%s://%s:%u", lg_transport_scheme(r->stage.transport),
+                                          lg_roles_announced_host(r), port);
     struct lg_controller *controller = NULL;
     enum lg_rc rc = lg_controller_start(
         &(struct lg_controller_options){
@@ -20,6 +22,7 @@ static enum lg_rc start_controller(struct lg_roles *r, struct lg_error *err)
             .port = (uint16_t)o->admin_port,
             .cluster = o->cluster_name,
             .advertised_url = url,
+            .authz = lg_run_authz(r->run),
             .connections_max = o->common.connections,
             .idle_ms = o->common.idle_timeout,
             .keep_backups = o->keep_backups,
@@ -81,8 +84,11 @@ static enum lg_rc start(struct lg_run *run, const void *values, void **out, stru
 
 int lg_verb_controller(const struct lg_command *command)
 {
-    static const struct lg_run_ops ops = {
-        .start = start, .describe = lg_roles_describe, .stop = lg_roles_stop, .ends_early = true};
+    static const struct lg_run_ops ops = {.start = start,
+                                          .describe = lg_roles_describe,
+                                          .stop = lg_roles_stop,
+                                          .stage = lg_roles_stage,
+                                          .ends_early = true};
 
     return lg_run(&lg_role_controller, &ops, command);
 }

@@ -21,6 +21,7 @@ static enum lg_rc start_router(struct lg_roles *r, struct lg_error *err)
                                                     .hedge_after_ms = o->read_hedge_after,
                                                     .silence_ms = o->read_silence,
                                                     .hedge_percent = o->read_hedge_percent,
+                                                    .authz = lg_run_authz(r->run),
                                                     .connections_max = o->common.connections,
                                                     .idle_ms = o->common.idle_timeout,
                                                     .conflict_ms = lg_roles_conflict_ms(r),
@@ -56,8 +57,11 @@ static enum lg_rc start(struct lg_run *run, const void *values, void **out, stru
 
 int lg_verb_router(const struct lg_command *command)
 {
-    static const struct lg_run_ops ops = {
-        .start = start, .describe = lg_roles_describe, .stop = lg_roles_stop, .ends_early = true};
+    static const struct lg_run_ops ops = {.start = start,
+                                          .describe = lg_roles_describe,
+                                          .stop = lg_roles_stop,
+                                          .stage = lg_roles_stage,
+                                          .ends_early = true};
 
     return lg_run(&lg_role_router, &ops, command);
 }

@@ -39,12 +39,20 @@ static enum lg_rc prepare(struct lg_roles *r, struct lg_error *err)
     return rc;
 }
 
+static struct lg_stage_reading reading(const struct lg_role_options *o)
+{
+    return (struct lg_stage_reading){lg_run_read_lanes(o->read_threads), o->read_driver,
+                                     o->read_spin_us};
+}
+
 static enum lg_rc start_server(struct lg_roles *r, struct lg_error *err)
 {
     const struct lg_role_options *o = r->o;
     struct node *n = r->part;
     enum lg_rc rc = lg_server_start(
         &(struct lg_server_options){.lane = r->lane,
+                                    .read_lanes = r->stage.readers,
+                                    .read_lane_count = r->stage.reader_count,
                                     .metastore = r->metastore,
                                     .pubsub = lg_log_url_pubsub(r->log),
                                     .transport = r->stage.transport,
@@ -53,7 +61,15 @@ static enum lg_rc start_server(struct lg_roles *r, struct lg_error *err)
                                     .checkpoint_path = "checkpoints",
                                     .host = o->listen_host,
                                     .port = (uint16_t)o->server_port,
+                                    .http2 = lg_run_http2(o->http2_engine),
+                                    .grpc_off = !o->grpc,
+                                    .grpc_port = (uint16_t)o->grpc_port,
+                                    .read_index_bytes =
+                                        lg_run_read_index(&o->common, o->read_index),
+                                    .node_rcu = o->node_rcu,
+                                    .shed_target_us = o->read_queue_target * LG_MS,
                                     .announced_host = lg_roles_announced_host(r),
+                                    .authz = lg_run_authz(r->run),
                                     .connections_max = o->common.connections,
                                     .idle_ms = o->common.idle_timeout,
                                     .announced_port = (uint16_t)o->announced_port,
@@ -74,8 +90,12 @@ static enum lg_rc start_server(struct lg_roles *r, struct lg_error *err)
     if (rc != LG_OK)
         return rc;
     r->port = lg_server_port(n->server);
-    r->watched = (struct lg_observer_options){
-        .data = r->lane, .server = n->server, .space = n->space, .path = o->data};
+    r->watched = (struct lg_observer_options){.data = r->lane,
+                                              .readers = r->stage.readers,
+                                              .reader_count = r->stage.reader_count,
+                                              .server = n->server,
+                                              .space = n->space,
+                                              .path = o->data};
     return LG_OK;
 }
 
@@ -106,6 +126,7 @@ static enum lg_rc start(struct lg_run *run, const void *values, void **out, stru
                                             .lane = "data",
                                             .ready_ms = OPEN_MS_MAX,
                                             .bootstrap = bootstrap,
+                                            .reading = reading,
                                             .prepare = prepare,
                                             .start = start_server,
                                             .stop = stop_server,
@@ -120,8 +141,11 @@ static enum lg_rc start(struct lg_run *run, const void *values, void **out, stru
 
 int lg_verb_server(const struct lg_command *command)
 {
-    static const struct lg_run_ops ops = {
-        .start = start, .describe = lg_roles_describe, .stop = lg_roles_stop, .ends_early = true};
+    static const struct lg_run_ops ops = {.start = start,
+                                          .describe = lg_roles_describe,
+                                          .stop = lg_roles_stop,
+                                          .stage = lg_roles_stage,
+                                          .ends_early = true};
 
     return lg_run(&lg_role_server, &ops, command);
 }

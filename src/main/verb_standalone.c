@@ -7,29 +7,39 @@ static enum lg_rc start(struct lg_run *run, const void *values, void **out, stru
 {
     const struct lg_main_options *o = values;
     struct lg_standalone *s = NULL;
+    struct lg_tls_options tls;
+    bool uses_tls = lg_common_options_tls(&o->common, &tls);
     enum lg_rc rc = lg_standalone_start(
-        &(struct lg_standalone_options){.data = o->data,
-                                        .host = o->host,
-                                        .controller_port = (uint16_t)o->controller_port,
-                                        .router_port = (uint16_t)o->router_port,
-                                        .server_port = (uint16_t)o->server_port,
-                                        .block_cache_bytes =
-                                            lg_run_block_cache(&o->common, o->block_cache),
-                                        .memory_limit_bytes = lg_run_memory_limit(&o->common),
-                                        .pool_threads = o->common.pool_threads,
-                                        .connections_max = o->common.connections,
-                                        .idle_ms = o->common.idle_timeout,
-                                        .read_timeout_ms = o->read_timeout,
-                                        .keep_backups = o->keep_backups,
-                                        .disk_low_bytes = o->disk_low_watermark,
-                                        .disk_reserve_bytes = o->disk_reserve,
-                                        .cleanup_interval_ms = o->cleanup_interval,
-                                        .trash_grace_ms = o->trash_grace,
-                                        .failed_keep_ms = o->failed_push_keep,
-                                        .deleted_keep_ms = o->deleted_keep},
+        &(struct lg_standalone_options){
+            .data = o->data,
+            .host = o->host,
+            .controller_port = (uint16_t)o->controller_port,
+            .router_port = (uint16_t)o->router_port,
+            .server_port = (uint16_t)o->server_port,
+            .block_cache_bytes = lg_run_block_cache(&o->common, o->block_cache),
+            .read_index_bytes = lg_run_read_index(&o->common, o->read_index),
+            .node_rcu = o->node_rcu,
+            .read_queue_target_ms = o->read_queue_target,
+            .memory_limit_bytes = lg_run_memory_limit(&o->common),
+            .http2 = lg_run_http2(o->http2_engine),
+            .grpc_off = !o->grpc,
+            .grpc_port = (uint16_t)o->grpc_port,
+            .tls = uses_tls ? &tls : NULL,
+            .reading = {lg_run_read_lanes(o->read_threads), o->read_driver, o->read_spin_us},
+            .pool_threads = o->common.pool_threads,
+            .authz = lg_run_authz(run),
+            .connections_max = o->common.connections,
+            .idle_ms = o->common.idle_timeout,
+            .read_timeout_ms = o->read_timeout,
+            .keep_backups = o->keep_backups,
+            .disk_low_bytes = o->disk_low_watermark,
+            .disk_reserve_bytes = o->disk_reserve,
+            .cleanup_interval_ms = o->cleanup_interval,
+            .trash_grace_ms = o->trash_grace,
+            .failed_keep_ms = o->failed_push_keep,
+            .deleted_keep_ms = o->deleted_keep},
         &s, err);
 
-    (void)run; /* A standalone has nothing that could take its place. */
     if (rc == LG_OK)
         *out = s;
     return rc;
@@ -44,6 +54,11 @@ static void describe(const void *running, struct lg_buf *out)
                    lg_standalone_server_port(s), lg_standalone_data(s));
 }
 
+static struct lg_stage *stage(void *running)
+{
+    return lg_standalone_stage(running);
+}
+
 static void stop(void *running)
 {
     lg_standalone_stop(running);
@@ -51,7 +66,8 @@ static void stop(void *running)
 
 int lg_verb_standalone(const struct lg_command *command)
 {
-    static const struct lg_run_ops ops = {.start = start, .describe = describe, .stop = stop};
+    static const struct lg_run_ops ops = {
+        .start = start, .describe = describe, .stop = stop, .stage = stage};
 
     return lg_run(&lg_role_standalone, &ops, command);
 }

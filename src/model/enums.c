@@ -38,5 +38,6 @@ DEFINE(lg_compression, LG_COMPRESSION_TABLE)
 DEFINE(lg_push_strategy, LG_PUSH_STRATEGY_TABLE)
 DEFINE(lg_backup_strategy, LG_BACKUP_STRATEGY_TABLE)
 DEFINE(lg_replica_state, LG_REPLICA_STATE_TABLE)
+DEFINE(lg_client_protocols, LG_CLIENT_PROTOCOLS_TABLE)
 DEFINE(lg_push_status, LG_PUSH_STATUS_TABLE)
 /* clang-format on */

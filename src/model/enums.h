@@ -48,6 +48,13 @@
     X(LG_REPLICA_STANDBY, 11, "STANDBY")                                                           \
     X(LG_REPLICA_LEADER, 12, "LEADER")
 
+/* Ours: what clients that read from servers are told to speak; of a store, or of its cluster. */
+#define LG_CLIENT_PROTOCOLS_TABLE(X)                                                               \
+    X(LG_CLIENTS_CLUSTER, 0, "cluster") /* of a store: as its cluster says */                      \
+    X(LG_CLIENTS_BOTH, 1, "both")                                                                  \
+    X(LG_CLIENTS_GRPC, 2, "grpc")                                                                  \
+    X(LG_CLIENTS_HTTP, 3, "http")
+
 /* ExecutionStatus of a push, of a partition and of a replica. */
 #define LG_PUSH_STATUS_TABLE(X)                                                                    \
     X(LG_PUSH_NOT_CREATED, 0, "NOT_CREATED")                                                       \
@@ -90,6 +97,7 @@ LG_ENUM_DECLARE(lg_compression, LG_COMPRESSION_TABLE)
 LG_ENUM_DECLARE(lg_push_strategy, LG_PUSH_STRATEGY_TABLE)
 LG_ENUM_DECLARE(lg_backup_strategy, LG_BACKUP_STRATEGY_TABLE)
 LG_ENUM_DECLARE(lg_replica_state, LG_REPLICA_STATE_TABLE)
+LG_ENUM_DECLARE(lg_client_protocols, LG_CLIENT_PROTOCOLS_TABLE)
 LG_ENUM_DECLARE(lg_push_status, LG_PUSH_STATUS_TABLE)
 
 #endif

@@ -87,6 +87,9 @@ void lg_setting_range(const struct lg_setting *setting, struct lg_buf *out)
     case LG_SETTING_compression:
         lg_buf_append_str(out, "NO_OP, GZIP, ZSTD or ZSTD_WITH_DICT");
         return;
+    case LG_SETTING_protocols:
+        lg_buf_append_str(out, "both, grpc, http or cluster");
+        return;
     case LG_SETTING_text:
         lg_buf_appendf(out, "text of at most %lld bytes", (long long)setting->max);
         return;
@@ -169,6 +172,7 @@ enum lg_rc lg_setting_set(const struct lg_setting *setting, struct lg_store *s, 
                           struct lg_error *err)
 {
     void *member = member_of(setting, s);
+    enum lg_client_protocols protocols;
     enum lg_compression compression;
     int64_t number;
     bool flag;
@@ -185,6 +189,11 @@ enum lg_rc lg_setting_set(const struct lg_setting *setting, struct lg_store *s, 
         if (!lg_compression_from_name(lg_slice_str(text), &compression))
             return refuse(setting, text, err);
         memcpy(member, &compression, sizeof(compression));
+        return LG_OK;
+    case LG_SETTING_protocols:
+        if (!lg_client_protocols_from_name(lg_slice_str(text), &protocols))
+            return refuse(setting, text, err);
+        memcpy(member, &protocols, sizeof(protocols));
         return LG_OK;
     case LG_SETTING_i32:
     case LG_SETTING_i64:
@@ -226,6 +235,7 @@ static void number_text(const struct lg_setting *setting, int64_t n, struct lg_b
 void lg_setting_text(const struct lg_setting *setting, const struct lg_store *s, struct lg_buf *out)
 {
     const void *member = (const char *)s + setting->offset;
+    enum lg_client_protocols protocols;
     enum lg_compression compression;
     const char *text;
     bool flag;
@@ -242,6 +252,10 @@ void lg_setting_text(const struct lg_setting *setting, const struct lg_store *s,
     case LG_SETTING_compression:
         memcpy(&compression, member, sizeof(compression));
         lg_buf_append_str(out, lg_compression_name(compression));
+        return;
+    case LG_SETTING_protocols:
+        memcpy(&protocols, member, sizeof(protocols));
+        lg_buf_append_str(out, lg_client_protocols_name(protocols));
         return;
     case LG_SETTING_i32:
     case LG_SETTING_i64:

@@ -14,6 +14,7 @@ enum lg_setting_type {
     LG_SETTING_bytes,
     LG_SETTING_time,
     LG_SETTING_compression,
+    LG_SETTING_protocols,
     LG_SETTING_text,
 };
 enum lg_setting_when { LG_SETTING_NOW, LG_SETTING_NEXT_PUSH };

@@ -43,6 +43,7 @@ static void every_setting_comes_back_from_its_text(void **state)
         {"read-compute", "true", "true"},
         {"fast-client", "false", "false"},
         {"schema-auto-register", "true", "true"},
+        {"read-index", "false", "false"},
     };
     LG_AUTO(lg_store) *s = lg_store_new("cities", "me", NULL, 1);
     LG_SCOPED(lg_buf) out = {0};
@@ -56,6 +57,7 @@ static void every_setting_comes_back_from_its_text(void **state)
     }
     assert_string_equal(s->owner, "doge");
     assert_false(s->enable_reads);
+    assert_false(s->read_index_enabled);
     assert_int_equal(s->partition_count, 1000);
     assert_int_equal(s->storage_quota_bytes, 0);
     assert_int_equal(s->backup_retention_ms, -1);

@@ -19,6 +19,8 @@ struct lg_store *lg_store_new(const char *name, const char *owner, const char *k
     s->enable_writes = true;
     s->client_decompression_enabled = true;
     s->storage_node_read_quota_enabled = true;
+    s->read_index_enabled = true;
+    s->grpc_enabled = true;
     s->storage_quota_bytes = -1;
     s->read_quota = -1;
     s->backup_retention_ms = -1;
@@ -46,6 +48,7 @@ void lg_store_free(struct lg_store *s)
     for (size_t i = 0; i < s->versions.size; i++)
         lg_version_done(&s->versions.data[i]);
     LG_VEC_DONE(&s->versions);
+    lg_acl_done(&s->acl);
     lg_free(s->name);
     lg_free(s->owner);
     lg_free(s->key_schema);
@@ -59,6 +62,7 @@ struct lg_store *lg_store_copy(const struct lg_store *s)
     *copy = *s;
     copy->name = lg_strdup(s->name);
     copy->owner = lg_strdup(s->owner);
+    copy->acl = lg_acl_copy(&s->acl);
     copy->key_schema = s->key_schema == NULL ? NULL : lg_strdup(s->key_schema);
     memset(&copy->value_schemas, 0, sizeof(copy->value_schemas));
     memset(&copy->versions, 0, sizeof(copy->versions));

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/vec.h"
+#include "model/acl.h"
 #include "model/version.h"
 
 #define LG_STORE_VERSIONS_MAX 1000 /* versions that a store may hold at a time */
@@ -50,14 +51,18 @@ struct lg_store {
     bool chunking_enabled;
     bool client_decompression_enabled; /* clients may decompress themselves; true */
     bool read_compute_enabled;
-    bool storage_node_read_quota_enabled; /* true: the fast client insists on it */
-    bool schema_auto_register;            /* a push may bring a new value schema; false */
-    int64_t storage_quota_bytes;          /* of one version; -1: no limit */
-    int64_t read_quota;                   /* keys per second; -1: no limit */
-    int64_t backup_retention_ms;          /* -1: the cluster's rule */
-    int32_t latest_superset_schema_id;    /* -1: none */
+    bool storage_node_read_quota_enabled;      /* true: the fast client insists on it */
+    bool schema_auto_register;                 /* a push may bring a new value schema; false */
+    bool grpc_enabled;                         /* servers answer calls of gRPC for it; true */
+    enum lg_client_protocols client_protocols; /* what clients are told; LG_CLIENTS_CLUSTER */
+    bool read_index_enabled;           /* servers hold the values in memory, if they can; true */
+    int64_t storage_quota_bytes;       /* of one version; -1: no limit */
+    int64_t read_quota;                /* keys per second; -1: no limit */
+    int64_t backup_retention_ms;       /* -1: the cluster's rule */
+    int32_t latest_superset_schema_id; /* -1: none */
     int64_t latest_version_promote_to_current_ms;
     int64_t deleted_ms; /* when it was deleted, which can be undone for a while; 0: it was not */
+    struct lg_acl acl;  /* who may do what, where that is asked */
     char *key_schema;   /* owned; its id is always 1 */
     LG_VEC(struct lg_store_schema) value_schemas; /* by id, ascending */
     LG_VEC(struct lg_version) versions;           /* by number, ascending */

@@ -18,6 +18,7 @@ static void set_settings(struct lg_json *json, const struct lg_store *s)
     lg_json_set_int(json, "batchGetLimit", s->batch_get_limit);
     lg_json_set_bool(json, "enableStoreReads", s->enable_reads);
     lg_json_set_bool(json, "enableStoreWrites", s->enable_writes);
+    lg_json_set_bool(json, "accessControlled", !lg_acl_is_empty(&s->acl));
     lg_json_set_str(json, "compressionStrategy", lg_compression_name(s->compression));
     lg_json_set_bool(json, "chunkingEnabled", s->chunking_enabled);
     lg_json_set_bool(json, "clientDecompressionEnabled", s->client_decompression_enabled);
@@ -37,7 +38,6 @@ static void set_defaults(struct lg_json *json)
 {
     static const char *const off[] = {
         "hybridStoreOverheadBypass",
-        "accessControlled",
         "rmdChunkingEnabled",
         "singleGetRouterCacheEnabled",
         "batchGetRouterCacheEnabled",
@@ -132,10 +132,9 @@ static struct lg_json *past_pushes_json(const struct lg_store *s)
     return list;
 }
 
-/* The member "lagoon" of the persistent form. */
-static struct lg_json *ours_json(const struct lg_store *s)
+/* The member "lagoon" of the persistent form, which begins with what /store tells, too. */
+static void add_rest(struct lg_json *ours, const struct lg_store *s)
 {
-    struct lg_json *ours = lg_json_new_object();
     struct lg_json *schemas = lg_json_new_array();
 
     lg_json_set_int(ours, "createdTime", s->created_ms);
@@ -150,9 +149,10 @@ static struct lg_json *ours_json(const struct lg_store *s)
         lg_json_push(schemas, schema);
     }
     lg_json_set(ours, "valueSchemas", schemas);
+    if (!lg_acl_is_empty(&s->acl))
+        lg_json_set(ours, "accessPermissions", lg_acl_to_json(&s->acl));
     if (s->past_pushes.size > 0)
         lg_json_set(ours, "pastPushes", past_pushes_json(s));
-    return ours;
 }
 
 struct lg_json *lg_store_to_json(const struct lg_store *s, enum lg_store_json form)
@@ -160,15 +160,25 @@ struct lg_json *lg_store_to_json(const struct lg_store *s, enum lg_store_json fo
     bool persistent = form == LG_STORE_JSON_PERSISTENT;
     struct lg_json *json = lg_json_new_object();
     struct lg_json *versions = lg_json_new_array();
+    struct lg_json *ours = lg_json_new_object();
 
     set_settings(json, s);
     for (size_t i = 0; i < s->versions.size; i++)
         lg_json_push(versions, lg_version_to_json(&s->versions.data[i], s->name, persistent));
     lg_json_set(json, "versions", versions);
+    if (!s->read_index_enabled)
+        lg_json_set_bool(ours, "readIndexEnabled", false);
+    if (!s->grpc_enabled)
+        lg_json_set_bool(ours, "grpcEnabled", false);
+    if (s->client_protocols != LG_CLIENTS_CLUSTER)
+        lg_json_set_str(ours, "clientProtocols", lg_client_protocols_name(s->client_protocols));
     if (persistent)
-        lg_json_set(json, "lagoon", ours_json(s));
+        add_rest(ours, s);
     else
         set_defaults(json);
+    if (lg_json_size(ours) > 0)
+        lg_json_set(json, "lagoon", lg_json_ref(ours));
+    lg_json_unref(ours);
     return json;
 }
 
@@ -347,6 +357,11 @@ enum lg_rc lg_store_from_json(const struct lg_json *json, struct lg_store **out,
         return lg_error_set(err, LG_ERR_BAD_DATA, "store: member name is not a store name");
     s = lg_store_new(name, lg_json_get_str(json, "owner", ""), /* key_schema= */ NULL,
                      lg_json_get_int(ours, "createdTime", 0));
+    s->read_index_enabled = lg_json_get_bool(ours, "readIndexEnabled", true);
+    s->grpc_enabled = lg_json_get_bool(ours, "grpcEnabled", true);
+    /* What a later release may know is nothing to stop at: the cluster's then. */
+    (void)!lg_client_protocols_from_name(lg_slice_str(lg_json_get_str(ours, "clientProtocols", "")),
+                                         &s->client_protocols);
     rc = lg_json_get_number(ours, "deletedTime", 0, &s->deleted_ms, err);
     if (rc == LG_OK)
         rc = lg_json_get_number(json, "latestVersionPromoteToCurrentTimestamp", 0,
@@ -362,6 +377,10 @@ enum lg_rc lg_store_from_json(const struct lg_json *json, struct lg_store **out,
         rc = read_schemas(ours, s, err);
     if (rc == LG_OK)
         rc = read_versions(json, s, err);
+    if (rc == LG_OK &&
+        lg_acl_from_json(lg_json_get(ours, "accessPermissions"), &s->acl, err) != LG_OK)
+        rc = lg_error_set(err, LG_ERR_BAD_DATA, "store %s: member accessPermissions makes no sense",
+                          name);
     read_past_pushes(ours, s);
     if (rc != LG_OK)
         return rc;

@@ -35,10 +35,15 @@ static struct lg_store *rich_store(void)
     s->read_compute_enabled = true;
     s->storage_node_read_quota_enabled = false;
     s->schema_auto_register = true;
+    s->read_index_enabled = false;
+    s->grpc_enabled = false;
+    s->client_protocols = LG_CLIENTS_GRPC;
     s->storage_quota_bytes = INT64_C(1) << 40;
     s->read_quota = 1800;
     s->backup_retention_ms = 3600 * 1000;
     s->deleted_ms = 9500;
+    assert_ok(lg_acl_add(&s->acl, LG_ACL_READ, LG_LIT("CN=reader,O=x"), &err));
+    assert_ok(lg_acl_add(&s->acl, LG_ACL_ADMIN, LG_LIT("spiffe://x/owner"), &err));
     for (int i = 0; i < 2; i++) {
         struct lg_store_push push = {.push_job_id = i == 0 ? "gone-0" : "gone-1"};
 
@@ -81,6 +86,9 @@ static void a_store_comes_back_from_its_persistent_form(void **state)
     assert_true(back->read_compute_enabled);
     assert_false(back->storage_node_read_quota_enabled);
     assert_true(back->schema_auto_register);
+    assert_false(back->read_index_enabled);
+    assert_false(back->grpc_enabled);
+    assert_int_equal(back->client_protocols, LG_CLIENTS_GRPC);
     assert_true(back->storage_quota_bytes == INT64_C(1) << 40);
     assert_int_equal(back->read_quota, 1800);
     assert_int_equal(back->backup_retention_ms, 3600 * 1000);
@@ -182,10 +190,11 @@ static const char *const info_members[] = {
     "separateRealTimeTopicEnabled",
 };
 
-static void store_info_has_venices_names_and_nothing_of_ours(void **state)
+static void store_info_has_venices_names_and_little_of_ours(void **state)
 {
     LG_AUTO(lg_store) *s = rich_store();
     LG_AUTO(lg_json) *json = lg_store_to_json(s, LG_STORE_JSON_INFO);
+    LG_AUTO(lg_json) *usual = NULL;
     LG_AUTO(lg_store) *back = NULL;
     struct lg_error err = {0};
 
@@ -193,7 +202,8 @@ static void store_info_has_venices_names_and_nothing_of_ours(void **state)
     for (size_t i = 0; i < LG_ARRAY_SIZE(info_members); i++)
         if (lg_json_get(json, info_members[i]) == NULL)
             fail_msg("StoreInfo lacks %s", info_members[i]);
-    assert_null(lg_json_get(json, "lagoon"));
+    assert_int_equal(lg_json_size(lg_json_get(json, "lagoon")), 3); /* What is not as usual. */
+    assert_false(lg_json_get_bool(lg_json_get(json, "lagoon"), "readIndexEnabled", true));
     for (size_t i = 0; i < s->versions.size; i++) {
         const struct lg_json *version = lg_json_at(lg_json_get(json, "versions"), i);
 
@@ -205,6 +215,13 @@ static void store_info_has_venices_names_and_nothing_of_ours(void **state)
     assert_ok(lg_store_from_json(json, &back, &err));
     assert_int_equal(back->versions.size, 3);
     assert_null(back->key_schema);
+    assert_false(back->read_index_enabled); /* Who describes the store shows it. */
+    assert_false(back->grpc_enabled);
+    assert_int_equal(back->client_protocols, LG_CLIENTS_GRPC);
+    s->read_index_enabled = s->grpc_enabled = true;
+    s->client_protocols = LG_CLIENTS_CLUSTER;
+    usual = lg_store_to_json(s, LG_STORE_JSON_INFO);
+    assert_null(lg_json_get(usual, "lagoon"));
 }
 
 static void missing_members_take_their_defaults(void **state)
@@ -229,6 +246,9 @@ static void missing_members_take_their_defaults(void **state)
     assert_false(s->read_compute_enabled);
     assert_true(s->storage_node_read_quota_enabled);
     assert_false(s->schema_auto_register);
+    assert_true(s->read_index_enabled);
+    assert_true(s->grpc_enabled);
+    assert_int_equal(s->client_protocols, LG_CLIENTS_CLUSTER);
     assert_int_equal(s->storage_quota_bytes, -1);
     assert_int_equal(s->read_quota, -1);
     assert_int_equal(s->backup_retention_ms, -1);
@@ -257,6 +277,10 @@ static void members_that_make_no_sense_are_named(void **state)
         {"{\"name\":\"s\",\"lagoon\":{\"valueSchemas\":[{\"id\":2,\"schemaStr\":\"x\"},"
          "{\"id\":2,\"schemaStr\":\"y\"}]}}",
          "value schema 2"},
+        {"{\"name\":\"s\",\"lagoon\":{\"accessPermissions\":{\"Own\":[]}}}",
+         "member accessPermissions makes no sense"},
+        {"{\"name\":\"s\",\"lagoon\":{\"accessPermissions\":{\"Read\":[7]}}}",
+         "member accessPermissions makes no sense"},
     };
 
     (void)state;
@@ -273,13 +297,44 @@ static void members_that_make_no_sense_are_named(void **state)
     }
 }
 
+/* They come back, only in the form that is kept; and a store that lost them would be open or shut
+ * to the wrong ones, so what makes no sense is not read at all. */
+static void permissions_stay_with_the_store(void **state)
+{
+    LG_AUTO(lg_store) *s = rich_store();
+    LG_AUTO(lg_json) *kept = lg_store_to_json(s, LG_STORE_JSON_PERSISTENT);
+    LG_AUTO(lg_json) *told = lg_store_to_json(s, LG_STORE_JSON_INFO);
+    LG_AUTO(lg_store) *back = NULL;
+    LG_AUTO(lg_store) *copy = lg_store_copy(s);
+    LG_AUTO(lg_json) *none = NULL;
+    struct lg_error err = {0};
+
+    (void)state;
+    assert_ok(lg_store_from_json(kept, &back, &err));
+    for (unsigned i = 0; i < 2; i++) {
+        const struct lg_acl *acl = i == 0 ? &back->acl : &copy->acl;
+
+        assert_true(lg_acl_allows(acl, "CN=reader,O=x", LG_ACL_READ));
+        assert_false(lg_acl_allows(acl, "CN=reader,O=x", LG_ACL_WRITE));
+        assert_true(lg_acl_allows(acl, "spiffe://x/owner", LG_ACL_WRITE));
+        assert_false(lg_acl_allows(acl, NULL, LG_ACL_READ));
+    }
+    assert_true(lg_json_get_bool(told, "accessControlled", false));
+    assert_null(lg_json_get(lg_json_get(told, "lagoon"), "accessPermissions"));
+    lg_acl_done(&s->acl);
+    none = lg_store_to_json(s, LG_STORE_JSON_PERSISTENT);
+    assert_false(lg_json_get_bool(none, "accessControlled", true));
+    assert_null(lg_json_get(lg_json_get(none, "lagoon"), "accessPermissions"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_comes_back_from_its_persistent_form),
-        cmocka_unit_test(store_info_has_venices_names_and_nothing_of_ours),
+        cmocka_unit_test(store_info_has_venices_names_and_little_of_ours),
         cmocka_unit_test(missing_members_take_their_defaults),
         cmocka_unit_test(members_that_make_no_sense_are_named),
+        cmocka_unit_test(permissions_stay_with_the_store),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,7 @@ const char *lg_http_reason(int status)
         {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
         {507, "Insufficient Storage"},
+        {529, "Site is overloaded"},
     };
 
     for (size_t i = 0; i < LG_ARRAY_SIZE(reasons); i++)

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "lane/sm.h"
 #include "net/http1.h"
+#include "net/tls.h"
 
 #define IDLE_MAX 32       /* per host */
 #define OPEN_MAX 256      /* per host */
@@ -38,7 +39,8 @@ struct client_conn;
 
 struct host {
     struct lg_http_client *client;
-    char *key; /* "host:port" */
+    char *key;         /* "host:port" */
+    const char *shown; /* in it: what messages say */
     char *name;
     uint16_t port;
     struct lg_list conns;   /* All that are usable, idle or not. */
@@ -96,6 +98,7 @@ static struct host *host_get(struct lg_http_client *client, const char *name, ui
     h = lg_new(struct host);
     h->client = client;
     h->key = lg_strdup(key);
+    h->shown = lg_tls_plain_host(h->key);
     h->name = lg_strdup(name);
     h->port = port;
     lg_list_init(&h->conns);
@@ -292,7 +295,7 @@ static void parse_failed(struct client_conn *c)
     int status = lg_http1_fault(c->parser, &text);
     enum lg_rc rc = status == 413 || status == 431 ? LG_ERR_TOO_LARGE : LG_ERR_BAD_DATA;
 
-    (void)lg_error_set(&err, rc, "the answer of %s cannot be used: %s", c->host->key, text);
+    (void)lg_error_set(&err, rc, "the answer of %s cannot be used: %s", c->host->shown, text);
     fail(c, rc, err.text);
 }
 
@@ -352,9 +355,9 @@ static void closed_with_exchange(struct client_conn *c, enum lg_rc why)
     }
     if (c->is_open)
         (void)lg_error_set(&err, LG_ERR_UNAVAILABLE, "%s went away before its answer was whole: %s",
-                           c->host->key, fault);
+                           c->host->shown, fault);
     else
-        (void)lg_error_set(&err, LG_ERR_UNAVAILABLE, "cannot reach %s: %s", c->host->key, fault);
+        (void)lg_error_set(&err, LG_ERR_UNAVAILABLE, "cannot reach %s: %s", c->host->shown, fault);
     fail(c, LG_ERR_UNAVAILABLE, err.text);
 }
 
@@ -396,7 +399,7 @@ static struct lg_http1_ask ask_of(const struct lg_http_call *call)
 {
     return (struct lg_http1_ask){.method = call->method,
                                  .target = call->target,
-                                 .host = call->host,
+                                 .host = lg_tls_plain_host(call->host),
                                  .port = call->port,
                                  .headers = call->headers,
                                  .header_count = call->header_count,
@@ -471,10 +474,10 @@ static void deadline_passed(struct lg_timer *t)
     struct lg_http_exchange *x = LG_CONTAINER_OF(t, struct lg_http_exchange, deadline);
     struct lg_error err;
 
-    (void)lg_error_set(&err, LG_ERR_TIMEOUT, "%.200s:%u did not answer %s %.*s in time",
-                       x->call->host, x->call->port, lg_http_method_name(x->call->method),
-                       (int)LG_MIN(x->call->target.size, (size_t)100),
-                       (const char *)x->call->target.data);
+    (void)lg_error_set(
+        &err, LG_ERR_TIMEOUT, "%.200s:%u did not answer %s %.*s in time",
+        lg_tls_plain_host(x->call->host), x->call->port, lg_http_method_name(x->call->method),
+        (int)LG_MIN(x->call->target.size, (size_t)100), (const char *)x->call->target.data);
     withdraw(x);
     settle(x, LG_ERR_TIMEOUT, err.text);
     tell_done(x);
@@ -533,7 +536,8 @@ void lg_http_call_submit(struct lg_http_client *client, struct lg_http_call *cal
     }
     h = host_get(client, call->host, call->port);
     if (h->waiting_count >= WAITING_MAX) {
-        (void)lg_error_set(&err, LG_ERR_BUSY, "%d calls wait for %s already", WAITING_MAX, h->key);
+        (void)lg_error_set(&err, LG_ERR_BUSY, "%d calls wait for %s already", WAITING_MAX,
+                           h->shown);
         settle_soon(x, LG_ERR_BUSY, err.text);
         return;
     }
@@ -615,11 +619,12 @@ static bool is_host_name(struct lg_slice s)
 enum lg_rc lg_http_parse_url(struct lg_slice url, char **out_host, uint16_t *out_port,
                              struct lg_error *err)
 {
-    struct lg_slice rest = lg_slice_skip(url, 7), host, port;
+    bool tls = lg_slice_starts(url, LG_LIT("https://"));
+    struct lg_slice rest = lg_slice_skip(url, LG_MIN(url.size, tls ? (size_t)8 : 7)), host, port;
     const uint8_t *slash, *end;
-    uint64_t number = 80;
+    uint64_t number = tls ? 443 : 80;
 
-    if (!lg_slice_starts(url, LG_LIT("http://")) || rest.size == 0)
+    if ((!tls && !lg_slice_starts(url, LG_LIT("http://"))) || rest.size == 0)
         return bad_url(url, err);
     slash = (const uint8_t *)memchr(rest.data, '/', rest.size);
     if (slash != NULL)
@@ -643,7 +648,7 @@ enum lg_rc lg_http_parse_url(struct lg_slice url, char **out_host, uint16_t *out
         (port.data[0] != ':' || !lg_parse_u64(lg_slice_skip(port, 1), UINT16_MAX, &number) ||
          number == 0))
         return bad_url(url, err);
-    *out_host = lg_strndup((const char *)host.data, host.size);
+    *out_host = lg_strf("%s%.*s", tls ? LG_TLS_HOST : "", LG_FMT(host));
     *out_port = (uint16_t)number;
     return LG_OK;
 }

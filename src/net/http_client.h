@@ -52,7 +52,8 @@ void lg_http_call_cancel(struct lg_http_call *call);
 /* Frees what the answer owns; the struct may be submitted again. */
 void lg_http_call_done(struct lg_http_call *call);
 
-/* "http://host:port[/path]" -> parts; `out_host` is owned by the caller. LG_ERR_INVALID. */
+/* "http://host:port[/path]" -> parts; `out_host` is owned by the caller, and begins with
+ * LG_TLS_HOST (net/tls.h) for https://. LG_ERR_INVALID. */
 LG_MUST_CHECK enum lg_rc lg_http_parse_url(struct lg_slice url, char **out_host, uint16_t *out_port,
                                            struct lg_error *err);
 

@@ -737,9 +737,12 @@ static void urls_are_taken_apart(void **state)
         {"http://host/path:5", "host", 80},
         {"http://[::1]:65535/x", "::1", 65535},
         {"http://[::1]", "::1", 80},
+        {"https://host:5", "tls:host", 5},
+        {"https://host", "tls:host", 443},
+        {"https://[::1]:7/", "tls:::1", 7},
     };
     static const char *const bad[] = {
-        "",          "http://",        "https://a:1",   "a:1",          "http://a:0",
+        "",          "http://",        "https://",      "a:1",          "http://a:0",
         "http://a:", "http://a:65536", "http://a:x",    "http://:1",    "http://a b:1",
         "http:///x", "http://[::1",    "http://[::1]x", "http://u@a:1", "http://a:1:2",
     };

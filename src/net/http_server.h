@@ -1,5 +1,5 @@
-/* An HTTP/1.1 server on one lane: parses, bounds and dispatches requests, keeps connections alive,
- * answers pipelined requests in order.
+/* An HTTP server on one lane: parses, bounds and dispatches requests, keeps connections alive,
+ * answers pipelined requests in order. HTTP/1.1; on the same port HTTP/2 and calls of gRPC.
  *
  * The handler is called on the server's lane once a request is complete; it answers then or later,
  * exactly once, with lg_http_respond. Everything of the request lives in its arena until then.
@@ -12,9 +12,28 @@
 #include "net/http.h"
 #include "net/transport.h"
 
+struct lg_h2;
+struct lg_h2_options;
+struct lg_rpc_offer;
 struct lg_http_server;
+struct lg_http_request;
+struct lg_http_response;
+
+/* Who brought a request takes its answer: a connection of HTTP/1.1, or another lane
+ * (net/http_forward.h). The functions below say what each does. */
+struct lg_http_request_ops {
+    struct lg_buf (*take_body)(struct lg_http_request *rq);
+    void (*respond)(struct lg_http_request *rq, const struct lg_http_response *response);
+    bool (*can_stream)(const struct lg_http_request *rq);
+    void (*stream_begin)(struct lg_http_request *rq, const struct lg_http_response *response,
+                         void (*room)(void *ctx), void *ctx);
+    bool (*stream_is_full)(struct lg_http_request *rq);
+    void (*stream_write)(struct lg_http_request *rq, struct lg_slice bytes);
+    void (*stream_end)(struct lg_http_request *rq);
+};
 
 struct lg_http_request {
+    const struct lg_http_request_ops *ops;
     enum lg_http_method method;
     struct lg_slice target; /* As sent: "/storage/cities/AmE=?f=b64". */
     struct lg_slice path;   /* Before '?', not decoded. */
@@ -23,7 +42,10 @@ struct lg_http_request {
     struct lg_slice body;   /* Whole; chunked bodies are joined. */
     struct lg_arena *arena; /* Of this request; freed after the response is queued. */
     struct lg_lane *lane;
-    const char *peer;     /* "127.0.0.1:40312" */
+    const char *peer; /* "127.0.0.1:40312" */
+    /* Who the peer has shown to be (net/tls.h), as long as the request lives; NULL: nobody. */
+    const char *identity;
+    bool is_secure;       /* It came over TLS. */
     uint64_t received_us; /* Lane time of the last byte. */
     bool peer_gone;       /* The connection closed meanwhile; respond is still due. */
     void *user;           /* The handler's. */
@@ -52,11 +74,22 @@ struct lg_http_server_options {
     struct lg_transport *transport;
     struct lg_lane *lane;
     const char *host;
-    uint16_t port;          /* 0 picks one. */
-    size_t body_bytes_max;  /* 0: LG_HTTP_BODY_BYTES_DEFAULT; over it the answer is 413. */
-    size_t connections_max; /* 0: 10000; over it a connection is closed at once. */
-    uint64_t idle_ms;       /* 0: 60000; a connection silent this long is closed. */
+    uint16_t port; /* 0 picks one. */
+    /* NULL, or who listens on another lane already: its address is shared; host and port are not
+     * looked at. It is not stopped meanwhile. */
+    struct lg_http_server *with;
+    size_t body_bytes_max; /* 0: LG_HTTP_BODY_BYTES_DEFAULT; over it the answer is 413. */
+    /* 0: 10000; over it a connection is closed at once. Of `with`, when there is one: of all that
+     * share its address. */
+    size_t connections_max;
+    uint64_t idle_ms; /* 0: 60000; a connection silent this long is closed. */
     enum lg_http_listener listener;
+    /* Makes an engine of HTTP/2 for connections that begin with its preface (prior knowledge, RFC
+     * 9113 section 3.3); NULL: only HTTP/1.1 is spoken. */
+    struct lg_h2 *(*http2)(const struct lg_h2_options *options);
+    /* Methods of gRPC that are offered to who speaks HTTP/2; NULL: none. It outlives the server. */
+    const struct lg_rpc_offer *rpc;
+    void *rpc_ctx;
     lg_http_handler handler;
     void *ctx;
 };
@@ -74,26 +107,49 @@ void lg_http_server_stop(struct lg_http_server *s, uint64_t grace_ms, void (*sto
 
 /* Moves the body out, so that it needs no copy to outlive the request; `rq->body` is empty after.
  */
-struct lg_buf lg_http_request_take_body(struct lg_http_request *rq);
+static inline struct lg_buf lg_http_request_take_body(struct lg_http_request *rq)
+{
+    return rq->ops->take_body(rq);
+}
 /* Answers and releases the request: `rq` and its arena are gone when this returns. */
-void lg_http_respond(struct lg_http_request *rq, const struct lg_http_response *response);
+static inline void lg_http_respond(struct lg_http_request *rq,
+                                   const struct lg_http_response *response)
+{
+    rq->ops->respond(rq, response);
+}
 
 /* An answer in pieces, for bodies that come little by little: begin, write as long as there is
  * room, end. Only the connection's send queue holds what was written: a slow reader makes the
  * stream full, one that does not read at all is cut off after the idle time. Without
  * lg_http_can_stream (a HEAD, HTTP/1.0) the answer must be lg_http_respond. */
-bool lg_http_can_stream(const struct lg_http_request *rq);
+static inline bool lg_http_can_stream(const struct lg_http_request *rq)
+{
+    return rq->ops->can_stream(rq);
+}
 /* The response has no body. `room` comes on the lane when a full stream has room again, and when
  * the peer has gone (rq->peer_gone), never from inside these calls. */
-void lg_http_stream_begin(struct lg_http_request *rq, const struct lg_http_response *response,
-                          void (*room)(void *ctx), void *ctx);
+static inline void lg_http_stream_begin(struct lg_http_request *rq,
+                                        const struct lg_http_response *response,
+                                        void (*room)(void *ctx), void *ctx)
+{
+    rq->ops->stream_begin(rq, response, room, ctx);
+}
 /* True while earlier answers of the connection are not sent or its queue is over
  * LG_CONN_HIGH_BYTES. Never once the peer has gone: what is written then is dropped. */
-bool lg_http_stream_is_full(struct lg_http_request *rq);
+static inline bool lg_http_stream_is_full(struct lg_http_request *rq)
+{
+    return rq->ops->stream_is_full(rq);
+}
 /* A piece; it may be written to a full stream, but should not. Empty: nothing. */
-void lg_http_stream_write(struct lg_http_request *rq, struct lg_slice bytes);
+static inline void lg_http_stream_write(struct lg_http_request *rq, struct lg_slice bytes)
+{
+    rq->ops->stream_write(rq, bytes);
+}
 /* The end; releases the request as lg_http_respond does. */
-void lg_http_stream_end(struct lg_http_request *rq);
+static inline void lg_http_stream_end(struct lg_http_request *rq)
+{
+    rq->ops->stream_end(rq);
+}
 
 /* A text/plain answer; `status` as given. */
 void lg_http_respond_text(struct lg_http_request *rq, int status, const char *fmt, ...)

@@ -30,7 +30,7 @@ struct rig {
     struct lg_http_request *held[HELD_MAX]; /* Requests under /hold, in the order they came. */
     size_t held_count, requests, body_bytes;
     size_t big_bytes; /* What /big answers. */
-    bool stopped;
+    bool stopped, answering;
     void (*act)(struct rig *r, size_t i);
     size_t act_i;
     struct lg_task task;
@@ -56,6 +56,7 @@ static void handle(void *ctx, struct lg_http_request *rq)
 {
     struct rig *r = (struct rig *)ctx;
 
+    assert_false(r->answering && "nobody is asked from inside an answer");
     r->requests++;
     r->body_bytes += rq->body.size;
     if (lg_slice_starts(rq->path, LG_LIT("/hold"))) {
@@ -227,7 +228,9 @@ static size_t count(const struct lg_buf *got, const char *word)
 
 static void release_held(struct rig *r, size_t i)
 {
+    r->answering = true;
     lg_http_respond_text(r->held[i], 200, "%zu", i);
+    r->answering = false;
 }
 
 #define OK(length) "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " length "\r\n"

@@ -1,18 +1,23 @@
 /* Client and server over real sockets, each on a lane and thread of its own: what the simulator
- * cannot show, such as races between the two and the kernel's buffers. */
+ * cannot show, such as races between the two and the kernel's buffers. Both on libuv, then the
+ * server on io_uring, then both. */
 #include "base/hash.h"
+#include "drivers/uring/lane_uring.h"
+#include "drivers/uring/transport_uring.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/uv/transport_uv.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
+#include "test/lib/uring_here.h"
 #include "test/test.h"
 
 #define CALLS 64
 #define ROUNDS 40
+#define CALL_US (280 * LG_SEC) /* a slow machine is no fault of theirs */
 #define BIG_BYTES ((size_t)5 << 20)
 
 struct rig {
-    struct lg_transport *transport;
+    struct lg_transport *uv, *transport;
     struct lg_lane *server_lane, *client_lane;
     struct lg_http_server *server;
     struct lg_http_client *client;
@@ -24,6 +29,54 @@ struct rig {
 };
 
 static struct rig rig;
+
+/* --- Lanes of both drivers ---------------------------------------------------------------------
+ */
+
+static struct lg_lane *make_lane(const char *name, bool uring)
+{
+    const struct lg_lane_uring_options options = {0};
+    struct lg_lane *lane = NULL;
+    struct lg_error err;
+
+    assert_ok(uring ? lg_lane_uring_new(name, &options, &lane, &err)
+                    : lg_lane_uv_new(name, NULL, &lane, &err));
+    return lane;
+}
+
+static void start_lane(struct lg_lane *lane)
+{
+    struct lg_error err;
+
+    assert_ok(lg_lane_uring_is(lane) ? lg_lane_uring_start(lane, &err)
+                                     : lg_lane_uv_start(lane, &err));
+}
+
+static void stop_lane(struct lg_lane *lane)
+{
+    if (lg_lane_uring_is(lane))
+        lg_lane_uring_stop(lane);
+    else
+        lg_lane_uv_stop(lane);
+}
+
+static void join_lane(struct lg_lane *lane)
+{
+    if (lg_lane_uring_is(lane))
+        lg_lane_uring_join(lane);
+    else
+        lg_lane_uv_join(lane);
+}
+
+static void free_lane(struct lg_lane *lane)
+{
+    if (lg_lane_uring_is(lane))
+        lg_lane_uring_free(lane);
+    else
+        lg_lane_uv_free(lane);
+}
+
+/* --- Calls ------------------------------------------------------------------------------------ */
 
 /* /echo answers the body, everything else the path. */
 static void handle(void *ctx, struct lg_http_request *rq)
@@ -38,7 +91,7 @@ static void handle(void *ctx, struct lg_http_request *rq)
 
 static void server_stopped(void *ctx)
 {
-    lg_lane_uv_stop(((struct rig *)ctx)->server_lane);
+    stop_lane(((struct rig *)ctx)->server_lane);
 }
 
 static void stop_server(struct lg_task *task)
@@ -53,7 +106,7 @@ static void submit(struct lg_http_call *call);
 static void finish(struct rig *r)
 {
     lg_http_client_free(r->client);
-    lg_lane_uv_stop(r->client_lane);
+    stop_lane(r->client_lane);
     r->stop.run = stop_server;
     lg_lane_post(r->server_lane, &r->stop);
 }
@@ -85,6 +138,7 @@ static void submit(struct lg_http_call *call)
                                   .method = is_big ? LG_HTTP_POST : LG_HTTP_GET,
                                   .target = is_big ? LG_LIT("/echo") : LG_LIT("/small"),
                                   .body = is_big ? lg_buf_slice(&r->big) : LG_SLICE_NULL,
+                                  .deadline_us = lg_lane_now_us(r->client_lane) + CALL_US,
                                   .done = call_done};
     lg_http_call_submit(r->client, call);
 }
@@ -97,20 +151,22 @@ static void start_calls(struct lg_task *task)
         submit(&r->calls[i]);
 }
 
-static void many_calls_over_two_threads_all_come_back(void **state)
+static void all_calls_come_back(bool server_uring, bool client_uring)
 {
     struct lg_error err;
     struct rig *r = &rig;
-    uint8_t *room = lg_buf_reserve(&r->big, BIG_BYTES);
+    uint8_t *room;
 
-    (void)state;
+    *r = (struct rig){0};
+    room = lg_buf_reserve(&r->big, BIG_BYTES);
     for (size_t i = 0; i < BIG_BYTES; i++)
         room[i] = (uint8_t)(i * 2654435761u >> 17);
     lg_buf_commit(&r->big, BIG_BYTES);
     r->rounds = ROUNDS;
-    r->transport = lg_transport_uv_new();
-    assert_ok(lg_lane_uv_new("server", NULL, &r->server_lane, &err));
-    assert_ok(lg_lane_uv_new("client", NULL, &r->client_lane, &err));
+    r->uv = lg_transport_uv_new();
+    r->transport = lg_transport_uring_new(r->uv);
+    r->server_lane = make_lane("server", server_uring);
+    r->client_lane = make_lane("client", client_uring);
     struct lg_http_server_options options = {.transport = r->transport,
                                              .lane = r->server_lane,
                                              .host = "127.0.0.1",
@@ -120,17 +176,36 @@ static void many_calls_over_two_threads_all_come_back(void **state)
     r->client = lg_http_client_new(r->transport, r->client_lane);
     r->start.run = start_calls;
     lg_lane_post(r->client_lane, &r->start);
-    assert_ok(lg_lane_uv_start(r->server_lane, &err));
-    assert_ok(lg_lane_uv_start(r->client_lane, &err));
-    lg_lane_uv_join(r->client_lane);
-    lg_lane_uv_join(r->server_lane);
+    start_lane(r->server_lane);
+    start_lane(r->client_lane);
+    join_lane(r->client_lane);
+    join_lane(r->server_lane);
     assert_int_equal(r->done, CALLS * ROUNDS);
     assert_int_equal(r->wrong, 0);
     assert_int_equal(r->served, CALLS * ROUNDS);
-    lg_transport_uv_free(r->transport);
-    lg_lane_uv_free(r->client_lane);
-    lg_lane_uv_free(r->server_lane);
+    lg_transport_uring_free(r->transport);
+    lg_transport_uv_free(r->uv);
+    free_lane(r->client_lane);
+    free_lane(r->server_lane);
     lg_buf_done(&r->big);
+}
+
+static void many_calls_over_two_threads_all_come_back(void **state)
+{
+    (void)state;
+    all_calls_come_back(/* server_uring= */ false, /* client_uring= */ false);
+}
+
+static void all_come_back_from_a_server_on_io_uring(void **state)
+{
+    (void)state;
+    all_calls_come_back(/* server_uring= */ true, /* client_uring= */ false);
+}
+
+static void all_come_back_between_lanes_on_io_uring(void **state)
+{
+    (void)state;
+    all_calls_come_back(/* server_uring= */ true, /* client_uring= */ true);
 }
 
 int main(void)
@@ -138,6 +213,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_calls_over_two_threads_all_come_back),
     };
+    const struct CMUnitTest on_uring[] = {
+        cmocka_unit_test(all_come_back_from_a_server_on_io_uring),
+        cmocka_unit_test(all_come_back_between_lanes_on_io_uring),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return lg_uring_is_here() ? failed + cmocka_run_group_tests(on_uring, NULL, NULL) : failed;
 }

@@ -1,9 +1,12 @@
 /* The words inside a request: segments of its path and its parameters, decoded on demand into the
- * arena of the request. */
+ * arena of the request; and answers that are a sentence. */
+#include <stdio.h>
 #include <strings.h>
 
 #include "base/str.h"
 #include "net/http_server.h"
+
+#define TEXT_BYTES_MAX 1024
 
 /* Without an escape nothing is copied. NULL data on a bad escape or when the arena is full. */
 static struct lg_slice decode(struct lg_http_request *rq, struct lg_slice text, bool plus_is_space)
@@ -131,4 +134,23 @@ bool lg_http_param_next(struct lg_http_request *rq, size_t *at, struct lg_slice 
     *out_name = decode(rq, name, /* plus_is_space= */ true);
     *out_value = decode_value(rq, value);
     return true;
+}
+
+void lg_http_respond_text(struct lg_http_request *rq, int status, const char *fmt, ...)
+{
+    char text[TEXT_BYTES_MAX];
+    struct lg_http_response response = {.status = status, .content_type = "text/plain"};
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args); /* A longer text is cut. */
+    va_end(args);
+    response.body = lg_slice_str(text);
+    lg_http_respond(rq, &response);
+}
+
+void lg_http_respond_error(struct lg_http_request *rq, const struct lg_error *err)
+{
+    lg_http_respond_text(rq, lg_rc_http(err->rc, rq->method == LG_HTTP_POST), "%s\n",
+                         err->text[0] != '\0' ? err->text : lg_rc_text(err->rc));
 }

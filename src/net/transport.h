@@ -34,6 +34,9 @@ struct lg_transport_ops {
     enum lg_rc (*listen)(struct lg_transport *t, struct lg_lane *lane, const char *host,
                          uint16_t port, void (*accepted)(void *ctx, struct lg_conn *c), void *ctx,
                          struct lg_listener **out, struct lg_error *err);
+    enum lg_rc (*share)(struct lg_listener *with, struct lg_lane *lane,
+                        void (*accepted)(void *ctx, struct lg_conn *c), void *ctx,
+                        struct lg_listener **out, struct lg_error *err);
     uint16_t (*listener_port)(const struct lg_listener *l);
     void (*listener_close)(struct lg_listener *l);
     struct lg_conn *(*open)(struct lg_transport *t, struct lg_lane *lane, const char *host,
@@ -46,9 +49,11 @@ struct lg_transport_ops {
 
 struct lg_transport { /* The head that every driver embeds first. */
     const struct lg_transport_ops *ops;
+    bool is_secure; /* Those that listen speak TLS: their URLs begin with https. */
 };
 struct lg_listener {
     struct lg_transport *transport;
+    bool http2; /* The owner speaks HTTP/2 on its connections: TLS offers it then. Set at once. */
 };
 struct lg_conn {
     struct lg_transport *transport;
@@ -57,8 +62,16 @@ struct lg_conn {
     void *ctx;
     char peer[64];   /* "127.0.0.1:40312", for messages. */
     char fault[128]; /* Why it closed by a fault, for messages: "connection refused"; else "". */
+    bool is_secure;  /* TLS is spoken. */
+    const char
+        *identity; /* Who the peer has shown to be (net/tls.h), while it lives; NULL: nobody. */
 };
 
+/* "http" or "https": how URLs of those that listen begin. */
+static inline const char *lg_transport_scheme(const struct lg_transport *t)
+{
+    return t->is_secure ? "https" : "http";
+}
 /* Accepts on host:port (port 0 picks a free one) and calls `accepted` on `lane` for each: the owner
  * sets c->handler and c->ctx there. LG_ERR_IN_USE when somebody else has the port (names it),
  * LG_ERR_INVALID for a host that is no address. */
@@ -68,6 +81,15 @@ lg_transport_listen(struct lg_transport *t, struct lg_lane *lane, const char *ho
                     struct lg_listener **out, struct lg_error *err)
 {
     return t->ops->listen(t, lane, host, port, accepted, ctx, out, err);
+}
+/* One more listener on the address of `with`, for another lane: each connection comes to one of
+ * them. Nobody else gets the port. `with` is not closed meanwhile. Errors as above. */
+static inline LG_MUST_CHECK enum lg_rc
+lg_transport_share(struct lg_listener *with, struct lg_lane *lane,
+                   void (*accepted)(void *ctx, struct lg_conn *c), void *ctx,
+                   struct lg_listener **out, struct lg_error *err)
+{
+    return with->transport->ops->share(with, lane, accepted, ctx, out, err);
 }
 static inline uint16_t lg_listener_port(const struct lg_listener *l)
 {

@@ -23,7 +23,8 @@ struct side {
 
 struct scene {
     const struct lg_transport_contract *contract;
-    struct lg_listener *listener;
+    struct lg_listener *listener, *sharer;
+    unsigned shared; /* Connections that came by the sharer. */
     uint16_t port;
     struct side client, server;
     struct lg_task task;
@@ -235,13 +236,18 @@ static void close_listener_act(struct scene *s)
     s->listener = NULL;
 }
 
-static void drop_act(struct scene *s)
+static void close_conns_act(struct scene *s)
 {
-    close_listener_act(s);
     if (s->client.conn != NULL)
         close_side(&s->client, /* after_flush= */ false);
     if (s->server.conn != NULL)
         close_side(&s->server, /* after_flush= */ false);
+}
+
+static void drop_act(struct scene *s)
+{
+    close_listener_act(s);
+    close_conns_act(s);
 }
 
 static enum lg_rc finish(struct scene *s, struct lg_error *err)
@@ -508,6 +514,69 @@ static enum lg_rc listen_faults(const struct lg_transport_contract *contract, st
     return LG_OK;
 }
 
+static void accepted_by_sharer(void *ctx, struct lg_conn *c)
+{
+    ((struct scene *)ctx)->shared++;
+    accepted(ctx, c);
+}
+
+static void share_act(struct scene *s)
+{
+    struct lg_error err;
+
+    s->client.why =
+        lg_transport_share(s->listener, s->contract->lane, accepted_by_sharer, s, &s->sharer, &err);
+}
+
+static void close_sharer_act(struct scene *s)
+{
+    lg_listener_close(s->sharer);
+    s->sharer = NULL;
+}
+
+/* One connection that opens and closes; whether the sharer got it. */
+static enum lg_rc connect_once(struct scene *s, bool *out_shared, struct lg_error *err)
+{
+    unsigned before = s->shared;
+
+    s->client = s->server = (struct side){.scene = s};
+    REQUIRE(do_on_lane(s, open_act), "the lane runs what is posted");
+    REQUIRE(wait_for(s, both_open), "a connection to an address that is shared opens");
+    *out_shared = s->shared != before;
+    REQUIRE(do_on_lane(s, close_conns_act), "the lane runs what is posted");
+    REQUIRE(wait_for(s, both_closed), "a connection to an address that is shared closes");
+    return LG_OK;
+}
+
+static enum lg_rc shared_address(const struct lg_transport_contract *contract, struct lg_error *err)
+{
+    unsigned by_first = 0, by_sharer = 0;
+    struct scene s;
+    bool shared;
+
+    scene_init(&s, contract);
+    REQUIRE(do_on_lane(&s, listen_act) && s.port != 0, "listening on port 0 picks a port");
+    REQUIRE(do_on_lane(&s, share_act), "the lane runs what is posted");
+    REQUIRE(s.client.why == LG_OK && lg_listener_port(s.sharer) == s.port,
+            "a listener's address can be shared");
+    for (unsigned i = 0; i < 500 && (by_first == 0 || by_sharer == 0); i++) {
+        enum lg_rc rc = connect_once(&s, &shared, err);
+
+        if (rc != LG_OK)
+            return rc;
+        by_first += !shared;
+        by_sharer += shared;
+    }
+    REQUIRE(by_first > 0 && by_sharer > 0, "each of those that share gets connections");
+    REQUIRE(do_on_lane(&s, listen_twice_act), "the lane runs what is posted");
+    REQUIRE(s.client.why == LG_ERR_IN_USE, "nobody else gets a port that is shared");
+    REQUIRE(do_on_lane(&s, close_listener_act), "a listener closes");
+    REQUIRE(connect_once(&s, &shared, err) == LG_OK && shared,
+            "the one that is left gets all connections");
+    REQUIRE(do_on_lane(&s, close_sharer_act), "a listener closes");
+    return LG_OK;
+}
+
 enum lg_rc lg_transport_contract(const struct lg_transport_contract *contract, struct lg_error *err)
 {
     static enum lg_rc (*const scenes[])(struct scene *,
@@ -518,7 +587,7 @@ enum lg_rc lg_transport_contract(const struct lg_transport_contract *contract, s
                                                               close_inside_received,
                                                               close_with_unread_bytes};
     static enum lg_rc (*const others[])(const struct lg_transport_contract *, struct lg_error *) = {
-        send_before_opened, connect_refused, close_before_opened, listen_faults};
+        send_before_opened, connect_refused, close_before_opened, listen_faults, shared_address};
 
     for (size_t i = 0; i < LG_ARRAY_SIZE(scenes); i++) {
         enum lg_rc rc = play(contract, scenes[i], err);

@@ -290,6 +290,26 @@ static enum lg_rc parse_partition(struct job *j, size_t segments, struct lg_erro
     return no_such_route(j->rq, err);
 }
 
+static bool topic_of(struct lg_http_request *rq, struct lg_slice *out)
+{
+    return lg_http_path_segment(rq, 2, out) && out->data != NULL &&
+           out->size <= LG_TOPIC_NAME_MAX && memchr(out->data, 0, out->size) == NULL;
+}
+
+struct lg_log_front_subject lg_log_front_subject(struct lg_http_request *rq)
+{
+    size_t segments = lg_http_path_segments(rq);
+    struct lg_log_front_subject subject = {LG_SLICE_NULL, LG_LOG_FRONT_CHANGES};
+
+    if (segments >= 3 && !topic_of(rq, &subject.topic))
+        subject.topic = LG_SLICE_NULL;
+    if (rq->method == LG_HTTP_GET)
+        subject.does = LG_LOG_FRONT_READS;
+    else if (rq->method == LG_HTTP_POST && segments == 4)
+        subject.does = LG_LOG_FRONT_PRODUCES;
+    return subject;
+}
+
 static enum lg_rc parse(struct job *j, struct lg_error *err)
 {
     size_t segments = lg_http_path_segments(j->rq);
@@ -302,8 +322,7 @@ static enum lg_rc parse(struct job *j, struct lg_error *err)
         j->op.kind = LG_PUBSUB_LIST;
         return j->rq->method == LG_HTTP_GET ? LG_OK : no_such_route(j->rq, err);
     }
-    if (!lg_http_path_segment(j->rq, 2, &s) || s.data == NULL || s.size > LG_TOPIC_NAME_MAX ||
-        memchr(s.data, 0, s.size) != NULL)
+    if (!topic_of(j->rq, &s))
         return lg_error_set(err, LG_ERR_INVALID, "a topic's name has at most %u characters",
                             LG_TOPIC_NAME_MAX);
     j->op.topic = lg_arena_str(j->rq->arena, s);

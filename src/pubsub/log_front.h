@@ -20,6 +20,13 @@ struct lg_log_front *lg_log_front_new(struct lg_pubsub *ps, struct lg_lane *lane
 /* False, and nothing done, when the path is not under /log/. Else the request is answered, now or
  * later. */
 bool lg_log_front_handle(struct lg_log_front *front, struct lg_http_request *rq);
+/* What such a request is about, as it is answered: its topic, empty when it is of none or none that
+ * could be, and what is done to it. */
+struct lg_log_front_subject {
+    struct lg_slice topic; /* In the request's arena. */
+    enum { LG_LOG_FRONT_READS, LG_LOG_FRONT_PRODUCES, LG_LOG_FRONT_CHANGES } does;
+};
+struct lg_log_front_subject lg_log_front_subject(struct lg_http_request *rq);
 /* From now on requests are answered with LG_ERR_UNAVAILABLE, and fetches that wait end soon. */
 void lg_log_front_stop(struct lg_log_front *front);
 /* Requests under way; lg_log_front_free needs 0. */

@@ -139,6 +139,9 @@ static void discover(struct lg_router *r, struct lg_http_request *rq,
     lg_json_set_str(json, "serverD2Service", "lagoon-server");
     lg_json_set_str(json, "zkAddress", NULL);
     lg_json_set_str(json, "kafkaBootstrapServers", NULL);
+    if (store != NULL) /* Ours; others leave it unread. */
+        lg_json_set_str(json, "lagoonClientProtocols",
+                        lg_client_protocols_name(lg_catalog_told(s, store)));
     lg_reply_json(rq, 200, json);
 }
 

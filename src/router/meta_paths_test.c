@@ -65,12 +65,12 @@ static void every_path_has_venices_json(void **state)
         {"/master_controller",
          NOBODY ",\"url\":\"http://ground:5555\",\"secureUrl\":null,\"grpcUrl\":null,"
                 "\"secureGrpcUrl\":null}"},
-        {"/discover_cluster/cities",
-         CITIES ",\"d2Service\":\"lagoon-router\",\"serverD2Service\":\"lagoon-server\","
-                "\"zkAddress\":null,\"kafkaBootstrapServers\":null}"},
-        {"/discover_cluster?store_name=cities",
-         CITIES ",\"d2Service\":\"lagoon-router\",\"serverD2Service\":\"lagoon-server\","
-                "\"zkAddress\":null,\"kafkaBootstrapServers\":null}"},
+        {"/discover_cluster/cities", CITIES
+         ",\"d2Service\":\"lagoon-router\",\"serverD2Service\":\"lagoon-server\","
+         "\"zkAddress\":null,\"kafkaBootstrapServers\":null,\"lagoonClientProtocols\":\"both\"}"},
+        {"/discover_cluster?store_name=cities", CITIES
+         ",\"d2Service\":\"lagoon-router\",\"serverD2Service\":\"lagoon-server\","
+         "\"zkAddress\":null,\"kafkaBootstrapServers\":null,\"lagoonClientProtocols\":\"both\"}"},
         {"/stores", NOBODY ",\"stores\":[\"cities\",\"unpushed\"]}"},
         {"/resource_state/cities_v1",
          OF("\"lagoon-0\"", "\"cities_v1\"") ",\"readyToServe\":true,\"replicaStates\":["

@@ -1,12 +1,16 @@
 #include "router/path.h"
 
 #include "base/str.h"
+#include "model/names.h"
+
+enum about { NOTHING, STORE, TOPIC, CLUSTER, ADMIN, V1 };
 
 static const struct {
     const char *word;
     bool needs_resource;
+    enum about about;
 } types[] = {
-#define X(word, name, needs) {word, needs},
+#define X(word, name, needs, about) {word, needs, about},
     LG_ROUTER_TYPES(X)
 #undef X
 };
@@ -88,4 +92,62 @@ enum lg_rc lg_router_path_parse(struct lg_slice path, struct lg_arena *arena,
     }
     *out = parsed;
     return LG_OK;
+}
+
+/* --- Who may take it ---------------------------------------------------------------------------
+ */
+
+struct lg_router_v1_path lg_router_v1_path(const struct lg_router_path *path)
+{
+    struct lg_router_v1_path out = {.store = path->rest};
+    const uint8_t *slash =
+        path->rest.size == 0 ? NULL : memchr(path->rest.data, '/', path->rest.size);
+
+    if (slash != NULL) {
+        out.has_key = true;
+        out.store = lg_slice(path->rest.data, (size_t)(slash - path->rest.data));
+        out.key = lg_slice_skip(path->rest, out.store.size + 1);
+    }
+    return out;
+}
+
+static struct lg_slice store_of(struct lg_slice topic)
+{
+    struct lg_slice store;
+    struct lg_error err;
+    int32_t version;
+
+    return lg_names_parse_version_topic(topic, &store, &version, &err) == LG_OK ? store : topic;
+}
+
+struct lg_router_scope lg_router_scope_of(const struct lg_router_path *path,
+                                          enum lg_http_method method)
+{
+    struct lg_router_scope scope = {.store = path->resource, .may = LG_ACL_READ};
+
+    switch (types[path->type].about) {
+    case NOTHING:
+        scope.is_free = true;
+        break;
+    case STORE: /* Schemas of system stores are in Venice's source; there are no values. */
+        scope.is_free = path->type != LG_ROUTER_STORAGE && path->type != LG_ROUTER_COMPUTE &&
+                        lg_names_is_system_store(path->resource);
+        break;
+    case TOPIC:
+        scope.store = store_of(path->resource);
+        break;
+    case CLUSTER:
+        scope.store = LG_SLICE_NULL;
+        break;
+    case ADMIN: /* /admin alone is a health check of Venice's. */
+        scope.is_free = path->resource.size == 0;
+        scope.store = LG_SLICE_NULL;
+        scope.may = method == LG_HTTP_GET ? LG_ACL_READ : LG_ACL_ADMIN;
+        break;
+    case V1:
+        scope.is_free = lg_slice_eq_str(path->resource, "health");
+        scope.store = lg_router_v1_path(path).store;
+        break;
+    }
+    return scope;
 }

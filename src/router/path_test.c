@@ -99,6 +99,61 @@ static void a_bad_escape_is_refused(void **state)
     assert_rc(LG_ERR_INVALID, parse("/storage/s%2", arena, &path, &err));
 }
 
+/* Who may take a path is asked about what it is answered by. */
+static void a_path_has_a_scope(void **state)
+{
+    static const struct {
+        const char *path;
+        enum lg_http_method method;
+        const char *store; /* NULL: nothing is asked; "": the cluster */
+        enum lg_acl_method may;
+    } rows[] = {
+        {"/storage/s/k", LG_HTTP_GET, "s", LG_ACL_READ},
+        {"/storage/%73/k", LG_HTTP_GET, "s", LG_ACL_READ},
+        {"//storage//s//k", LG_HTTP_POST, "s", LG_ACL_READ},
+        {"/storage/s%2f..%2ft/k", LG_HTTP_GET, "s/../t", LG_ACL_READ},
+        {"/compute/s", LG_HTTP_POST, "s", LG_ACL_READ},
+        {"/key_schema/s", LG_HTTP_GET, "s", LG_ACL_READ},
+        {"/key_schema/venice_system_store_meta_store_s", LG_HTTP_GET, NULL, LG_ACL_READ},
+        {"/storage/venice_system_store_meta_store_s/k", LG_HTTP_GET,
+         "venice_system_store_meta_store_s", LG_ACL_READ},
+        {"/push_status/s_v3", LG_HTTP_GET, "s", LG_ACL_READ},
+        {"/push_status/s", LG_HTTP_GET, "s", LG_ACL_READ},
+        {"/resource_state/s_v3", LG_HTTP_GET, "s", LG_ACL_READ},
+        {"/storage/s_v3/k", LG_HTTP_GET, "s_v3", LG_ACL_READ},
+        {"/stores", LG_HTTP_GET, "", LG_ACL_READ},
+        {"/blob_discovery", LG_HTTP_GET, "", LG_ACL_READ},
+        {"/discover_cluster/s", LG_HTTP_GET, NULL, LG_ACL_READ},
+        {"/leader_controller", LG_HTTP_GET, NULL, LG_ACL_READ},
+        {"/admin", LG_HTTP_GET, NULL, LG_ACL_READ},
+        {"/admin/x", LG_HTTP_GET, "", LG_ACL_READ},
+        {"/admin/x", LG_HTTP_POST, "", LG_ACL_ADMIN},
+        {"/v1/health", LG_HTTP_GET, NULL, LG_ACL_READ},
+        {"/v1/health/", LG_HTTP_GET, NULL, LG_ACL_READ},
+        {"/v1/stores", LG_HTTP_GET, "", LG_ACL_READ},
+        {"/v1/stores/s", LG_HTTP_POST, "s", LG_ACL_READ},
+        {"/v1/stores/s/k", LG_HTTP_GET, "s", LG_ACL_READ},
+        {"/v1/stores/s%2fk", LG_HTTP_GET, "s", LG_ACL_READ},
+        {"/v1/nonsense/s", LG_HTTP_GET, "s", LG_ACL_READ},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        LG_AUTO(lg_arena) *arena = lg_arena_new(0);
+        struct lg_router_path path;
+        struct lg_router_scope scope;
+        struct lg_error err = {0};
+
+        assert_ok(parse(rows[i].path, arena, &path, &err));
+        scope = lg_router_scope_of(&path, rows[i].method);
+        if (scope.is_free != (rows[i].store == NULL) ||
+            (!scope.is_free &&
+             (!lg_slice_eq_str(scope.store, rows[i].store) || scope.may != rows[i].may)))
+            fail_msg("%s: free %d, store '%.*s', method %d", rows[i].path, scope.is_free,
+                     LG_FMT(scope.store), (int)scope.may);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +164,7 @@ int main(void)
         cmocka_unit_test(a_missing_resource_is_named_as_venice_names_it),
         cmocka_unit_test(an_unknown_type_is_refused_with_the_nearest),
         cmocka_unit_test(a_bad_escape_is_refused),
+        cmocka_unit_test(a_path_has_a_scope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

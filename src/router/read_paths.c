@@ -35,6 +35,7 @@ struct pinned { /* One read. */
     struct lg_read read;
     struct lg_read_key *keys;
     struct lg_stream_answer *stream; /* NULL: answered at once */
+    uint32_t retry_after_ms;         /* of a refusal; 0: its table says it */
 };
 
 static void refuse(struct lg_http_request *rq, enum form form, const struct lg_error *err)
@@ -46,11 +47,41 @@ static void refuse(struct lg_http_request *rq, enum form form, const struct lg_e
         lg_reply_text(rq, err);
 }
 
+/* 429 and 529 say when to come back; when that is not known, in a second. */
+static void refuse_limit(struct pinned *p, const struct lg_error *err)
+{
+    bool is_people = p->form == PEOPLE_ONE || p->form == PEOPLE_MANY;
+    uint32_t ms = p->retry_after_ms == 0 ? 1000 : p->retry_after_ms;
+    struct lg_http_header header = {LG_LIT("Retry-After"), LG_SLICE_NULL};
+    LG_SCOPED(lg_buf) body = {0};
+    char seconds[16];
+
+    (void)snprintf(seconds, sizeof seconds, "%u", (ms - 1) / 1000 + 1);
+    header.value = lg_slice_str(seconds);
+    if (is_people) {
+        lg_buf_append_str(&body, "{\"error\":");
+        lg_json_write_string(&body, lg_slice_str(err->text));
+        lg_buf_appendf(&body, ",\"code\":\"%s\"}", lg_rc_name(err->rc));
+    } else {
+        lg_buf_append_str(&body, err->text);
+    }
+    lg_metric_add(&lg_metric_router_read_errors_total, (uint32_t)err->rc, 1);
+    lg_http_respond(p->rq, &(struct lg_http_response){
+                               .status = lg_rc_http(err->rc, p->rq->method == LG_HTTP_POST),
+                               .content_type = is_people ? "application/json" : "text/plain",
+                               .headers = &header,
+                               .header_count = ms == LG_QUOTA_NEVER_MS ? 0 : 1,
+                               .body = lg_buf_slice(&body)});
+}
+
 static void refuse_pinned(struct pinned *p, const struct lg_error *err)
 {
     struct lg_catalog_snapshot *snapshot = p->snapshot;
 
-    refuse(p->rq, p->form, err); /* The arena, and `p` in it, are gone after this. */
+    if (err->rc == LG_ERR_QUOTA || err->rc == LG_ERR_OVERLOADED)
+        refuse_limit(p, err);
+    else
+        refuse(p->rq, p->form, err); /* The arena, and `p` in it, are gone after this. */
     lg_catalog_snapshot_unref(snapshot);
 }
 
@@ -370,6 +401,29 @@ static size_t keys_max(const struct pinned *p)
     return limit > 0 ? (size_t)limit : LG_STORE_BATCH_GET_LIMIT_DEFAULT;
 }
 
+/* False: the request was refused, being over this router's part of the store's quota. */
+static bool is_within_quota(struct pinned *p, size_t keys)
+{
+    struct lg_router *r = p->router;
+    uint32_t resource = lg_quota_book_find(r->quota_book, lg_slice_str(p->store->store->name));
+    uint32_t retry_after_ms = 0;
+    struct lg_error err;
+
+    if (resource == LG_QUOTA_NONE || r->read_throttling_off)
+        return true;
+    lg_quota_tick(r->quota_lane, lg_lane_now_us(p->rq->lane));
+    if (lg_quota_take(r->quota_lane, resource, (uint32_t)keys, /* is_retry= */ false,
+                      &retry_after_ms) == LG_OK)
+        return true;
+    (void)lg_error_set(&err, LG_ERR_QUOTA,
+                       "Quota exceeded for '%s': %zu keys; its read quota is "
+                       "%lld keys per second for all routers together",
+                       p->store->store->name, keys, (long long)p->store->store->read_quota);
+    p->retry_after_ms = retry_after_ms;
+    refuse_pinned(p, &err);
+    return false;
+}
+
 /* Room for `count` keys; false when the request was refused. */
 static bool make_room(struct pinned *p, size_t count)
 {
@@ -385,7 +439,7 @@ static bool make_room(struct pinned *p, size_t count)
              (p->read.keys = lg_arena_zalloc(p->rq->arena, count * sizeof(void *))) == NULL)
         (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the keys need more memory than allowed");
     else
-        return true;
+        return is_within_quota(p, count);
     refuse_pinned(p, &err);
     return false;
 }
@@ -723,14 +777,10 @@ static void health(struct lg_router *r, struct lg_http_request *rq)
 void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
                   const struct lg_router_path *path)
 {
-    struct lg_slice store = path->rest, key = LG_SLICE_NULL;
-    const uint8_t *slash = store.size == 0 ? NULL : memchr(store.data, '/', store.size);
+    struct lg_router_v1_path parts = lg_router_v1_path(path);
+    struct lg_slice store = parts.store, key = parts.key;
     struct lg_error err;
 
-    if (slash != NULL) {
-        store = lg_slice(store.data, (size_t)(slash - store.data));
-        key = lg_slice_skip(path->rest, store.size + 1);
-    }
     if (lg_slice_eq_str(path->resource, "health") && rq->method == LG_HTTP_GET) {
         health(r, rq);
     } else if (!lg_slice_eq_str(path->resource, "stores") ||
@@ -743,7 +793,7 @@ void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
         people_list(r, rq);
     } else if (rq->method == LG_HTTP_POST) {
         people_many(r, rq, store);
-    } else if (slash == NULL) {
+    } else if (!parts.has_key) {
         (void)lg_error_set(&err, LG_ERR_INVALID, "the key is missing: GET /v1/stores/%.*s/<key>",
                            LG_FMT(store));
         lg_reply_error_json(rq, &err);

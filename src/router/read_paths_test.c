@@ -1,6 +1,7 @@
 /* Reads through a router: what the Java thin client sends and must get (wire-formats 4.3 to 4.9),
  * and the JSON of /v1, in a small cluster with a pushed version. */
 #include "base/str.h"
+#include "drivers/sim/lane_sim.h"
 #include "router/router_impl.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
@@ -551,6 +552,44 @@ static void disabled_reads_are_refused_everywhere(void **state)
     assert_int_equal(get(w, "/v1/stores/numbers/7"), 200);
 }
 
+/* One router: twice the quota, saved up for 30 s. Servers have limits of their own when they are
+ * asked to. */
+static void a_store_over_its_read_quota_is_refused_until_there_is_some_again(void **state)
+{
+    enum { QUOTA = 5, CAPACITY = 2 * QUOTA * 30 };
+    struct lg_clw *w = *state;
+    uint64_t from_us;
+    unsigned answered = 0;
+
+    assert_int_equal(
+        lg_clw_post(
+            w, "/update_store",
+            "store_name=test_store&read_quota_in_cu=5&storage_node_read_quota_enabled=false"),
+        200);
+    lg_clw_run_ms(w, 1000);
+    from_us = lg_sim_now_us(w->sim);
+    while (get(w, "/v1/stores/test_store/nowhere") != 429)
+        assert_true(answered++ < 4 * CAPACITY);
+    assert_true(answered >= CAPACITY);
+    assert_true(answered <= CAPACITY + 1 + 2 * QUOTA * (lg_sim_now_us(w->sim) - from_us) / LG_SEC);
+    assert_string_equal(lg_clw_header(w, "Retry-After"), "1");
+    assert_string_equal(lg_json_get_str(w->json, "code", ""), "ERR_QUOTA");
+    assert_int_equal(lg_clw_ask(w, &w->router, LG_HTTP_POST, "/admin/readQuotaThrottle/disable",
+                                NULL, LG_SLICE_NULL),
+                     200);
+    assert_int_equal(get(w, "/v1/stores/test_store/nowhere"), 404);
+    assert_int_equal(lg_clw_ask(w, &w->router, LG_HTTP_POST, "/admin/readQuotaThrottle/enable",
+                                NULL, LG_SLICE_NULL),
+                     200);
+    assert_int_equal(
+        lg_clw_post(
+            w, "/update_store",
+            "store_name=test_store&read_quota_in_cu=-1&storage_node_read_quota_enabled=true"),
+        200);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(get(w, "/v1/stores/test_store/nowhere"), 404);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +597,7 @@ int main(void)
         cmocka_unit_test(a_key_that_is_not_there_is_404_without_a_body),
         cmocka_unit_test(a_streaming_multi_get_names_the_missing_keys),
         cmocka_unit_test(a_plain_multi_get_omits_the_missing_keys),
+        cmocka_unit_test(a_store_over_its_read_quota_is_refused_until_there_is_some_again),
         cmocka_unit_test(refusals_have_venices_statuses_and_a_text),
         cmocka_unit_test(more_keys_than_the_store_allows_are_413),
         cmocka_unit_test(a_server_that_does_not_answer_is_504),

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "catalog/replication.h"
+#include "fetch/quota_share.h"
 #include "router/metrics.h"
 
 #define STOP_GRACE_MS 5000u
@@ -17,6 +18,8 @@ struct early_read {
     struct lg_http_request *rq;
     struct lg_router_path path;
 };
+
+#define QUOTA_STORES_MAX 8192u /* with a read quota; further ones have none */
 
 struct served {
     int32_t version;
@@ -135,6 +138,13 @@ uint32_t lg_router_store_metric(const struct lg_router *r, const char *store)
     return served == NULL ? LG_METRIC_STORE_OTHER : served->metric;
 }
 
+bool lg_router_has_store(const struct lg_router *r, const char *store)
+{
+    const struct lg_catalog_snapshot *s = lg_catalog_current(r->catalog);
+
+    return s == NULL || lg_catalog_store(s, lg_slice_str(store)) != NULL;
+}
+
 /* Stores that are gone are forgotten. */
 static void forget_served(struct lg_router *r, const struct lg_catalog_snapshot *s)
 {
@@ -178,8 +188,8 @@ static void prepare_announcement(struct lg_router *r)
                                                                   .ctx = r});
 }
 
-static void dispatch(struct lg_router *r, struct lg_http_request *rq,
-                     const struct lg_router_path *path)
+static void answer(struct lg_router *r, struct lg_http_request *rq,
+                   const struct lg_router_path *path)
 {
     switch (path->type) {
     case LG_ROUTER_STORAGE:
@@ -193,6 +203,70 @@ static void dispatch(struct lg_router *r, struct lg_http_request *rq,
         break;
     }
 }
+
+/* --- Who may ask. ------------------------------------------------------------------------------
+ */
+
+struct asked { /* Somebody who is not known; in the request's arena. */
+    struct lg_authz_wait wait;
+    struct lg_router *router;
+    struct lg_http_request *rq;
+    struct lg_router_path path;
+};
+
+static void refuse(struct lg_http_request *rq, const struct lg_router_path *path,
+                   enum lg_authz_verdict verdict, const struct lg_error *why)
+{
+    struct lg_router_scope scope = lg_router_scope_of(path, rq->method);
+    struct lg_error err;
+
+    (void)!lg_authz_refuse(verdict, why, rq->identity, scope.store, scope.may, &err);
+    if (path->type == LG_ROUTER_V1)
+        lg_reply_error_json(rq, &err);
+    else
+        lg_reply_text(rq, &err);
+}
+
+static void now_known(struct lg_authz_wait *wait)
+{
+    const struct asked *a = LG_CONTAINER_OF(wait, struct asked, wait);
+    struct lg_router_path path = a->path; /* The arena goes with the answer. */
+    struct lg_error why = wait->err;
+
+    if (wait->verdict == LG_AUTHZ_ALLOWED)
+        answer(a->router, a->rq, &path);
+    else
+        refuse(a->rq, &path, wait->verdict, &why);
+}
+
+/* In front of all answers. */
+static void dispatch(struct lg_router *r, struct lg_http_request *rq,
+                     const struct lg_router_path *path)
+{
+    struct lg_router_scope scope = {.is_free = r->authz == NULL};
+    enum lg_authz_verdict verdict = LG_AUTHZ_ALLOWED;
+    struct asked *a;
+
+    if (!scope.is_free)
+        scope = lg_router_scope_of(path, rq->method);
+    if (!scope.is_free)
+        verdict = lg_authz_check(r->authz, rq->identity, scope.store, scope.may);
+    if (verdict == LG_AUTHZ_ALLOWED) {
+        answer(r, rq, path);
+        return;
+    }
+    a = verdict == LG_AUTHZ_DENIED ? NULL : lg_arena_alloc(rq->arena, sizeof *a);
+    if (a == NULL) {
+        refuse(rq, path, verdict, NULL);
+        return;
+    }
+    *a = (struct asked){.router = r, .rq = rq, .path = *path};
+    a->wait.done = now_known;
+    lg_authz_wait(r->authz, &a->wait, rq->identity, scope.store, scope.may);
+}
+
+/* --- Those that came early. --------------------------------------------------------------------
+ */
 
 /* Those that waited go on, whatever is known by now. */
 static void release_early(struct lg_router *r)
@@ -236,11 +310,31 @@ static bool keep_early(struct lg_router *r, struct lg_http_request *rq,
     return true;
 }
 
+/* This router's part of each store's quota. */
+static void set_quotas(struct lg_router *r, const struct lg_catalog_snapshot *s)
+{
+    struct lg_read_routers all = lg_quota_share_routers(s, r->routers_known, /* capacity= */ 0);
+    uint64_t now_us = lg_lane_now_us(r->o.lane);
+
+    r->routers_known = all.live;
+    lg_quota_book_begin(r->quota_book);
+    for (size_t i = 0; i < s->stores.size; i++) {
+        struct lg_slice name = lg_slice_str(s->stores.data[i]->store->name);
+        struct lg_bucket_limit limit;
+
+        if (lg_quota_share_of_router(s, name, &all, &limit))
+            (void)lg_quota_book_set(r->quota_book, name, &limit, now_us);
+    }
+    lg_quota_book_end(r->quota_book, NULL, NULL);
+}
+
 static void catalog_changed(void *ctx, struct lg_catalog_snapshot *s)
 {
     struct lg_router *r = ctx;
 
+    lg_authz_learn(r->authz, s);
     forget_served(r, s);
+    set_quotas(r, s);
     /* Swaps now, not at the next read: what /current_version says is then what reads get. */
     for (size_t i = 0; i < s->stores.size; i++) {
         struct lg_error err;
@@ -281,6 +375,9 @@ static void router_free(struct lg_router *r)
 {
     forget_served(r, NULL);
     lg_map_free(r->served);
+    lg_quota_lane_close(r->quota_lane);
+    lg_quota_book_free(r->quota_book);
+    lg_quota_free(r->quota);
     lg_fetch_stack_free(r->stack);
     lg_host_table_free(r->hosts);
     lg_free(r->cluster);
@@ -309,7 +406,7 @@ static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
         return lg_error_wrap(err, "router");
     port = r->o.announced_port == 0 ? lg_http_server_port(r->http) : r->o.announced_port;
     rc = lg_names_instance(r->id, host, port, err);
-    r->url = lg_strf("http://%s:%u", host, port);
+    r->url = lg_strf("%s://%s:%u", lg_transport_scheme(r->o.transport), host, port);
     return rc;
 }
 
@@ -337,7 +434,14 @@ enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_ro
                                    .hedge = {.after_us = options->hedge_after_ms * LG_MS,
                                              .silence_us = options->silence_ms * LG_MS,
                                              .percent = options->hedge_percent}});
-    rc = listen_on(r, err);
+    rc = lg_quota_new(&(struct lg_quota_options){.resources_max = QUOTA_STORES_MAX, .lanes_max = 1},
+                      &r->quota, err);
+    if (rc == LG_OK)
+        rc = lg_quota_lane_open(r->quota, &r->quota_lane, err);
+    if (rc == LG_OK) {
+        r->quota_book = lg_quota_book_new(r->quota);
+        rc = listen_on(r, err);
+    }
     if (rc != LG_OK) {
         router_free(r);
         return rc;
@@ -345,6 +449,7 @@ enum lg_rc lg_router_start(const struct lg_router_options *options, struct lg_ro
     lg_announce_make_identity(options->lane, r->identity);
     prepare_announcement(r);
     lg_timer_start(options->lane, &r->patience, LG_ROUTER_PATIENCE_MS * LG_MS, patience_ended);
+    r->authz = lg_authz_open(options->authz, options->lane, options->transport, /* epoch= */ NULL);
     r->leader = lg_leader_watch_start(options->metastore, options->lane);
     r->catalog = lg_catalog_start(&(struct lg_catalog_options){.metastore = options->metastore,
                                                                .lane = options->lane,
@@ -379,16 +484,22 @@ void lg_router_health(struct lg_router *router)
 }
 
 /* The end: withdrawn and without requests, then without catalog and leader, then gone. */
-static void part_stopped(void *ctx)
+static void authz_stopped(void *ctx)
 {
     struct lg_router *r = ctx;
     void (*stopped)(void *ctx) = r->stopped;
     void *stopped_ctx = r->stopped_ctx;
 
-    if (--r->parts > 0)
-        return;
     router_free(r);
     stopped(stopped_ctx);
+}
+
+static void part_stopped(void *ctx)
+{
+    struct lg_router *r = ctx;
+
+    if (--r->parts == 0)
+        lg_authz_stop(LG_TAKE(r->authz), r->o.lane, authz_stopped, r);
 }
 
 static void idle(void *ctx)

@@ -7,6 +7,7 @@
 #ifndef LG_ROUTER_ROUTER_H
 #define LG_ROUTER_ROUTER_H
 
+#include "authz/config.h"
 #include "metastore/metastore.h"
 #include "net/transport.h"
 
@@ -32,6 +33,8 @@ struct lg_router_options {
     /* A server that answered nobody for so long is avoided; 0: 1000. */
     uint64_t silence_ms;
     uint32_t hedge_percent; /* of reads that a slow server may cause to be asked twice; 0: 10 */
+    const struct lg_authz_config
+        *authz;             /* who may do what; NULL: everybody everything; borrowed for the call */
     size_t connections_max; /* of the listener; 0: its default */
     uint64_t idle_ms;       /* of its connections; 0: its default */
     uint64_t conflict_ms;   /* as of lg_announce_options */
@@ -48,6 +51,8 @@ LG_MUST_CHECK enum lg_rc lg_router_start(const struct lg_router_options *options
 uint16_t lg_router_port(const struct lg_router *router);
 /* Has it read the metadata and announced itself? */
 bool lg_router_ready(const struct lg_router *router);
+/* Is there such a store? While the metadata is not read: true. */
+bool lg_router_has_store(const struct lg_router *router, const char *store);
 /* Puts on the board of this process (base/health.h) what it knows of the cluster: "replication". */
 void lg_router_health(struct lg_router *router);
 /* Withdraws, goes on for `drain_ms` with answers that end their connections, lets requests finish;

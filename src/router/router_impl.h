@@ -2,11 +2,13 @@
 #ifndef LG_ROUTER_ROUTER_IMPL_H
 #define LG_ROUTER_ROUTER_IMPL_H
 
+#include "authz/authz.h"
 #include "base/list.h"
 #include "catalog/catalog.h"
 #include "coord/announce.h"
 #include "coord/leader_watch.h"
 #include "fetch/layers.h"
+#include "fetch/quota_book.h"
 #include "model/names.h"
 #include "net/http_server.h"
 #include "router/path.h"
@@ -17,7 +19,8 @@ struct lg_router {
     struct lg_router_options o;
     char *cluster, *controller_url, *url;
     struct lg_catalog *catalog;
-    struct lg_map *served; /* store -> the version served last, as struct served */
+    struct lg_authz *authz; /* NULL: everybody may everything */
+    struct lg_map *served;  /* store -> the version served last, as struct served */
     struct lg_host_table *hosts;
     struct lg_fetch_stack *stack;
     struct lg_http_server *http;
@@ -33,6 +36,10 @@ struct lg_router {
     size_t early_count;
     uint64_t patient_until_us; /* so long they do */
     struct lg_timer patience, drain;
+    struct lg_quota *quota; /* of this router's part, by store */
+    struct lg_quota_book *quota_book;
+    struct lg_quota_lane *quota_lane;
+    uint32_t routers_known;   /* the last count that was not 0 */
     bool read_throttling_off; /* by /admin/readQuotaThrottle */
     void (*stopped)(void *ctx);
     void *stopped_ctx;

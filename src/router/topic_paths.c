@@ -117,7 +117,7 @@ static void push_status(struct lg_router *r, struct lg_http_request *rq,
 /* --- /admin. -----------------------------------------------------------------------------------
  */
 
-/* The switch is kept and told; read quotas that it would suspend are not enforced yet. */
+/* Whether this router enforces read quotas. */
 static void throttle(struct lg_router *r, struct lg_http_request *rq,
                      const struct lg_router_path *path)
 {

@@ -15,13 +15,16 @@ struct subject { /* A store whose current version every partition of which can b
     const struct lg_catalog_store *store;
     const struct lg_version *version;
     const struct lg_catalog_topic *topic;
+    const char *scheme; /* of servers: that of this one */
+    enum lg_client_protocols told;
 };
 
 /* False when the request was answered. */
 static bool take_subject(struct lg_catalog *catalog, struct lg_http_request *rq,
                          struct lg_slice name, struct subject *out)
 {
-    struct subject s = {.snapshot = lg_catalog_current(catalog)};
+    struct subject s = {.snapshot = lg_catalog_current(catalog),
+                        .scheme = rq->is_secure ? "https" : "http"};
     char topic[LG_NAMES_TOPIC_MAX + 1];
     struct lg_error err = {0};
     int32_t number;
@@ -43,6 +46,7 @@ static bool take_subject(struct lg_catalog *catalog, struct lg_http_request *rq,
         lg_front_refuse(rq, 503, "%s", err.text);
         return false;
     }
+    s.told = lg_catalog_told(s.snapshot, s.store);
     lg_names_version_topic(topic, s.store->store->name, number);
     s.version = lg_store_version(s.store->store, number);
     s.topic = lg_catalog_topic(s.snapshot, lg_slice_str(topic));
@@ -54,12 +58,28 @@ static bool take_subject(struct lg_catalog *catalog, struct lg_http_request *rq,
 /* --- Parts that both answers have. -------------------------------------------------------------
  */
 
-/* "http://10.0.0.7:8888", without a slash behind. */
-static struct lg_json *url_json(const struct lg_catalog_instance *instance)
+/* "http://10.0.0.7:8888", without a slash behind. Who is told to speak gRPC only is told the port
+ * for it, if the server has one: it answers HTTP, too. The caller owns it. */
+static char *url_of(const struct subject *s, const struct lg_catalog_instance *instance)
 {
-    LG_AUTO_STR char *url = lg_strf("http://%s:%u", instance->host, instance->port);
+    bool grpc = s->told == LG_CLIENTS_GRPC && instance->grpc_port != 0;
 
-    return lg_json_new_string(lg_slice_str(url));
+    return lg_strf("%s://%s:%u", s->scheme, instance->host,
+                   grpc ? instance->grpc_port : instance->port);
+}
+
+/* Keeps those that clients are told of, in their order: with gRPC only those that answer it, unless
+ * none does. */
+static size_t keep_told(const struct subject *s, uint32_t *ready, size_t n)
+{
+    size_t kept = 0;
+
+    if (s->told != LG_CLIENTS_GRPC)
+        return n;
+    for (size_t i = 0; i < n; i++)
+        if (s->snapshot->instances.data[ready[i]].grpc_port != 0)
+            ready[kept++] = ready[i];
+    return kept == 0 ? n : kept;
 }
 
 static struct lg_json *routing_json(const struct subject *s)
@@ -68,12 +88,15 @@ static struct lg_json *routing_json(const struct subject *s)
 
     for (uint32_t p = 0; p < s->topic->partition_count; p++) {
         uint32_t ready[LG_CATALOG_REPLICAS_MAX];
-        size_t n = lg_catalog_ready(s->topic, p, ready);
+        size_t n = keep_told(s, ready, lg_catalog_ready(s->topic, p, ready));
         struct lg_json *urls = lg_json_new_array();
         char name[16];
 
-        for (size_t i = 0; i < n; i++)
-            lg_json_push(urls, url_json(&s->snapshot->instances.data[ready[i]]));
+        for (size_t i = 0; i < n; i++) {
+            LG_AUTO_STR char *url = url_of(s, &s->snapshot->instances.data[ready[i]]);
+
+            lg_json_push(urls, lg_json_new_string(lg_slice_str(url)));
+        }
         (void)snprintf(name, sizeof name, "%u", p);
         lg_json_set(json, name, urls);
     }
@@ -86,8 +109,7 @@ static struct lg_json *groups_json(const struct subject *s)
     struct lg_json *json = lg_json_new_object();
 
     for (size_t i = 0; i < s->snapshot->instances.size; i++) {
-        const struct lg_catalog_instance *instance = &s->snapshot->instances.data[i];
-        LG_AUTO_STR char *url = lg_strf("http://%s:%u", instance->host, instance->port);
+        LG_AUTO_STR char *url = url_of(s, &s->snapshot->instances.data[i]);
 
         lg_json_set_int(json, url, 0);
     }
@@ -118,8 +140,8 @@ static struct lg_json *value_schemas_json(const struct lg_store *store, int64_t 
 }
 
 /* Encodes `take_json` and answers with it. */
-static void answer_record(struct lg_http_request *rq, const char *word, int32_t id,
-                          struct lg_json *take_json)
+static void answer_record(struct lg_http_request *rq, const struct subject *s, const char *word,
+                          int32_t id, struct lg_json *take_json)
 {
     LG_AUTO(lg_json) *json = take_json;
     LG_SCOPED(lg_buf) body = {0};
@@ -128,8 +150,10 @@ static void answer_record(struct lg_http_request *rq, const char *word, int32_t 
     if (lg_system_record_encode(word, id, json, &body, &err) != LG_OK)
         lg_front_refuse(rq, 500, "%s: %s", word, err.text);
     else
-        lg_front_answer(rq, 200, &(struct lg_front_head){.schema_id = id, .rcu = 1}, "avro/binary",
-                        lg_buf_slice(&body));
+        lg_front_answer(rq, 200,
+                        &(struct lg_front_head){
+                            .schema_id = id, .rcu = 1, .told = lg_client_protocols_name(s->told)},
+                        "avro/binary", lg_buf_slice(&body));
 }
 
 /* --- /metadata. --------------------------------------------------------------------------------
@@ -195,7 +219,7 @@ void lg_front_metadata(struct lg_catalog *catalog, struct lg_http_request *rq)
                     store->batch_get_limit > 0 ? store->batch_get_limit
                                                : LG_STORE_BATCH_GET_LIMIT_DEFAULT);
     lg_json_set_int(json, "externalStorageReadMode", 0);
-    answer_record(rq, "SERVER_METADATA_RESPONSE", LG_METADATA_RESPONSE_SCHEMA_ID, json);
+    answer_record(rq, &s, "SERVER_METADATA_RESPONSE", LG_METADATA_RESPONSE_SCHEMA_ID, json);
 }
 
 /* --- /store_properties: StoreMetaValue inside a payload. ---------------------------------------
@@ -234,7 +258,7 @@ static struct lg_json *properties_json(const struct lg_store *s)
     lg_json_set_int(json, "storageQuotaInByte", s->storage_quota_bytes);
     lg_json_set_int(json, "largestUsedVersionNumber", s->largest_used_version);
     lg_json_set_int(json, "readQuotaInCU", s->read_quota);
-    lg_json_set_bool(json, "accessControlled", false);
+    lg_json_set_bool(json, "accessControlled", !lg_acl_is_empty(&s->acl));
     lg_json_set_int(json, "compressionStrategy", (int)s->compression);
     lg_json_set_bool(json, "clientDecompressionEnabled", s->client_decompression_enabled);
     lg_json_set_bool(json, "chunkingEnabled", s->chunking_enabled);
@@ -309,5 +333,5 @@ void lg_front_store_properties(struct lg_catalog *catalog, struct lg_http_reques
     lg_json_set(json, "storeMetaValueAvro", lg_json_new_string(lg_buf_slice(&text)));
     lg_json_set(json, "helixGroupInfo", groups_json(&s));
     lg_json_set(json, "routingInfo", routing_json(&s));
-    answer_record(rq, "SERVER_STORE_PROPERTIES_PAYLOAD", LG_STORE_PROPERTIES_SCHEMA_ID, json);
+    answer_record(rq, &s, "SERVER_STORE_PROPERTIES_PAYLOAD", LG_STORE_PROPERTIES_SCHEMA_ID, json);
 }

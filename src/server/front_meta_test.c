@@ -17,6 +17,7 @@ static int up(void **state)
     };
     struct lg_clw *w = lg_clw_new(77, /* with_controller= */ true);
 
+    w->grpc_port = 9999;
     lg_clw_server_start(w, 0);
     lg_clw_router_start(w);
     lg_clw_run_ms(w, 2000);
@@ -72,6 +73,92 @@ static void metadata_has_every_part_that_the_fast_client_needs(void **state)
                "\"routingInfo\":{\"0\":[\"http://s0:8888\"],\"1\":[\"http://s0:8888\"]},"
                "\"helixGroupInfo\":{\"http://s0:8888\":0},\"batchGetLimit\":500,"
                "\"externalStorageReadMode\":0}"));
+}
+
+static void expect_told(struct lg_clw *w, const char *told, const char *url)
+{
+    LG_AUTO_STR char *routing =
+        lg_strf("\"routingInfo\":{\"0\":[\"%s\"],\"1\":[\"%s\"]}", url, url);
+    LG_AUTO_STR char *groups = lg_strf("\"helixGroupInfo\":{\"%s\":0}", url);
+    LG_SCOPED(lg_buf) text = {0};
+
+    lg_clw_run_ms(w, 1000); /* Their catalogs have heard of it. */
+    assert_int_equal(get(w, "/metadata/cities"), 200);
+    assert_string_equal(lg_clw_header(w, "X-LAGOON-CLIENT-PROTOCOLS"), told);
+    to_text("SERVER_METADATA_RESPONSE", 4, lg_clw_body(w), &text);
+    assert_non_null(memmem(text.data, text.size, routing, strlen(routing)));
+    assert_non_null(memmem(text.data, text.size, groups, strlen(groups)));
+    assert_int_equal(lg_clw_get(w, &w->router, "/discover_cluster/cities"), 200);
+    assert_string_equal(lg_json_get_str(w->json, "lagoonClientProtocols", ""), told);
+    assert_int_equal(lg_clw_get(w, &w->ground, "/discover_cluster?store_name=cities"), 200);
+    assert_string_equal(lg_json_get_str(w->json, "lagoonClientProtocols", ""), told);
+}
+
+/* Nothing is started again meanwhile. */
+static void clients_are_told_what_operators_say(void **state)
+{
+    struct lg_clw *w = *state;
+
+    expect_told(w, "both", "http://s0:8888");
+    assert_int_equal(lg_clw_post(w, "/v1/update_cluster", "client_protocols=grpc"), 200);
+    assert_string_equal(lg_json_get_str(w->json, "from", ""), "both");
+    expect_told(w, "grpc", "http://s0:9999");
+    assert_int_equal(
+        lg_clw_post(w, "/update_store", "store_name=cities&lagoon_client_protocols=http"), 200);
+    expect_told(w, "http", "http://s0:8888");
+    assert_int_equal(
+        lg_clw_post(w, "/update_store", "store_name=cities&lagoon_client_protocols=grpc"), 200);
+    assert_int_equal(lg_clw_post(w, "/v1/update_cluster", "client_protocols=http"), 200);
+    expect_told(w, "grpc", "http://s0:9999");
+    assert_int_equal(lg_clw_post(w, "/update_store", "store_name=cities&lagoon_grpc_enabled=false"),
+                     200);
+    expect_told(w, "http", "http://s0:8888");
+    assert_int_equal(
+        lg_clw_post(w, "/update_store",
+                    "store_name=cities&lagoon_grpc_enabled=true&lagoon_client_protocols=cluster"),
+        200);
+    assert_int_equal(lg_clw_post(w, "/v1/update_cluster", "client_protocols=both"), 200);
+    expect_told(w, "both", "http://s0:8888");
+    assert_int_equal(lg_clw_post(w, "/v1/update_cluster", "client_protocols=cluster"), 400);
+    assert_int_equal(lg_clw_post(w, "/v1/update_cluster", "client_protocols="), 400);
+    assert_int_equal(lg_clw_get(w, &w->ground, "/v1/cluster_status"), 200);
+    assert_string_equal(lg_json_get_str(w->json, "clientProtocols", ""), "both");
+    assert_int_equal(lg_clw_get(w, &w->ground, "/v1/nodes"), 200);
+    assert_int_equal(lg_json_get_int(lg_json_at(lg_json_get(w->json, "nodes"), 0), "grpcPort", 0),
+                     9999);
+}
+
+/* Of two replicas, the one that answers gRPC; where none does, all. */
+static void servers_without_grpc_are_not_told_to_who_speaks_only_that(void **state)
+{
+    struct lg_clw *w = lg_clw_new(78, /* with_controller= */ true);
+    LG_SCOPED(lg_buf) text = {0}, without = {0};
+    static const char without_grpc[] = "\"0\":[\"http://s1:8888\"]";
+    static const char with_grpc[] = "\"0\":[\"http://s0:8888\"]";
+
+    (void)state;
+    lg_clw_server_start(w, 0);
+    w->grpc_off = true;
+    lg_clw_server_start(w, 1);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_new_store(w, "cities", "\"string\"", 1, 2);
+    assert_int_equal(lg_clw_push(w, "cities", 1, NULL, 0), 1);
+    assert_int_equal(lg_clw_post(w, "/v1/update_cluster", "client_protocols=grpc"), 200);
+    lg_clw_run_ms(w, 2000);
+    assert_int_equal(get(w, "/metadata/cities"), 200);
+    to_text("SERVER_METADATA_RESPONSE", 4, lg_clw_body(w), &text);
+    assert_non_null(memmem(text.data, text.size, with_grpc, strlen(with_grpc)));
+    w->grpc_off = false;
+    lg_clw_server_start(w, 2); /* It answers gRPC, and holds nothing. */
+    lg_clw_run_ms(w, 2000);
+    lg_clw_server_stop(w, 0);
+    lg_clw_run_ms(w, 2000);
+    assert_int_equal(lg_clw_get(w, &w->servers[1], "/metadata/cities"), 200);
+    to_text("SERVER_METADATA_RESPONSE", 4, lg_clw_body(w), &without);
+    assert_string_equal(lg_clw_header(w, "X-LAGOON-CLIENT-PROTOCOLS"), "grpc");
+    assert_non_null(memmem(without.data, without.size, without_grpc, strlen(without_grpc)));
+    lg_clw_free(w);
 }
 
 static void metadata_is_refused_with_the_reason(void **state)
@@ -150,6 +237,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metadata_has_every_part_that_the_fast_client_needs),
+        cmocka_unit_test(clients_are_told_what_operators_say),
+        cmocka_unit_test(servers_without_grpc_are_not_told_to_who_speaks_only_that),
         cmocka_unit_test(metadata_is_refused_with_the_reason),
         cmocka_unit_test(store_properties_hold_a_meta_value),
         cmocka_unit_test(store_properties_leave_out_schemas_that_are_known),

@@ -5,113 +5,55 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "model/names.h"
-#include "read/batch_get.h"
+#include "net/http_forward.h"
 #include "read/wire.h"
 #include "server/front_admin.h"
 #include "server/front_answer.h"
+#include "server/front_guard.h"
 #include "server/front_meta.h"
 #include "server/key_profiler.h"
 #include "server/metrics.h"
+#include "server/read_many.h"
 #include "server/server.h"
 
 #define STREAMING "X-VENICE-STREAMING"
+#define RETRY "X-VENICE-RETRY"
 
 /* --- Answers. ----------------------------------------------------------------------------------
  */
 
-/* Not here. Is it the current version, which should be, or one that never will be again? */
-static int status_of_missing(const struct lg_front_rest *f, struct lg_slice topic)
-{
-    const struct lg_catalog_snapshot *s = lg_catalog_current(f->catalog);
-    const struct lg_catalog_store *store;
-    struct lg_slice name;
-    int32_t version;
-    struct lg_error err;
-
-    if (s == NULL || lg_names_parse_version_topic(topic, &name, &version, &err) != LG_OK)
-        return 400;
-    store = lg_catalog_store(s, name);
-    return store != NULL && store->store->current_version == version ? 503 : 400;
-}
-
+/* What cannot be answered from the serving table is for the home lane, which knows why. */
 static void refuse_missing(const struct lg_front_rest *f, struct lg_http_request *rq,
                            enum lg_replica_found found, struct lg_slice topic)
 {
-    lg_metric_add(&lg_metric_server_not_here_total, found != LG_REPLICA_NOT_READY, 1);
-    if (found == LG_REPLICA_NOT_READY)
-        lg_front_refuse(rq, 503, "%.*s is not ready to serve yet", LG_FMT(topic));
-    else
-        lg_front_refuse(rq, status_of_missing(f, topic), "No storage exists for: %.*s",
-                        LG_FMT(topic));
-}
+    char text[LG_FRONT_TEXT_MAX];
+    int status;
 
-/* The replicas of a deleted store stay, in case it comes back; nobody may read them meanwhile. Nor
- * those of a store whose reads are disabled. */
-static bool refuse_unread(const struct lg_front_rest *f, struct lg_http_request *rq,
-                          struct lg_slice topic)
-{
-    const struct lg_catalog_snapshot *s = lg_catalog_current(f->catalog);
-    struct lg_slice name;
-    int32_t version;
-    struct lg_error err;
-
-    if (s == NULL || (s->deleted.size == 0 && s->disabled == 0) ||
-        lg_names_parse_version_topic(topic, &name, &version, &err) != LG_OK ||
-        lg_catalog_check_reads(s, name, &err) == LG_OK)
-        return false;
-    lg_front_refuse(rq, err.rc == LG_ERR_REFUSED ? 403 : 400, "%s", err.text);
-    return true;
-}
-
-/* The labels of server_keys_total and server_reads_total. */
-enum { KIND_SINGLE, KIND_BATCH };
-
-static void count_key(uint32_t kind, enum lg_rc rc)
-{
-    lg_metric_add(&lg_metric_server_keys_total,
-                  kind * 3 + (rc == LG_OK              ? 0
-                              : rc == LG_ERR_NOT_FOUND ? 1
-                                                       : 2),
-                  1);
-}
-
-static void count_read(uint32_t kind, bool from_disk)
-{
-    lg_metric_add(&lg_metric_server_reads_total, kind * 2 + from_disk, 1);
+    if (f->home != NULL) {
+        lg_http_forward(rq, f->home_lane, lg_front_rest_handle, f->home);
+        return;
+    }
+    status = lg_front_why_missing(f->catalog, topic, found, text);
+    lg_front_refuse(rq, status, "%s", text);
 }
 
 /* --- One key. ----------------------------------------------------------------------------------
  */
 
-struct single { /* Of a get that needs the disk; lives until its answer. */
-    struct lg_http_request *rq;
-    enum lg_compression compression;
-    struct lg_point_get get;
-};
-
-static void answer_single(struct lg_http_request *rq, enum lg_rc rc, const struct lg_error *err,
-                          const struct lg_value *value, enum lg_compression compression)
+static void single_done(struct lg_read_get *get)
 {
-    count_key(KIND_SINGLE, rc);
-    if (rc == LG_OK)
+    struct lg_http_request *rq = get->user;
+
+    if (get->rc == LG_OK)
         lg_front_answer(rq, 200,
                         &(struct lg_front_head){
-                            .schema_id = value->schema_id, .rcu = 1, .compression = compression},
-                        "avro/binary", lg_buf_slice(&value->payload));
-    else if (rc == LG_ERR_NOT_FOUND)
+                            .schema_id = get->schema_id, .rcu = 1, .compression = get->compression},
+                        "avro/binary", get->payload);
+    else if (get->rc == LG_ERR_NOT_FOUND)
         lg_front_answer(rq, 404, &(struct lg_front_head){.schema_id = -1, .rcu = 1}, NULL,
                         LG_SLICE_NULL);
     else
-        lg_front_refuse(rq, rc == LG_ERR_UNREADY ? 503 : 500, "%s", err->text);
-}
-
-static void single_done(struct lg_point_get *get)
-{
-    struct single *s = LG_CONTAINER_OF(get, struct single, get);
-
-    answer_single(s->rq, get->rc, &get->err, &get->value, s->compression);
-    lg_buf_done(&get->value.payload);
-    lg_free(s);
+        lg_front_refuse(rq, get->rc == LG_ERR_UNREADY ? 503 : 500, "%s", get->err->text);
 }
 
 static bool take_key(struct lg_http_request *rq, struct lg_slice text, struct lg_buf *key)
@@ -124,20 +66,33 @@ static bool take_key(struct lg_http_request *rq, struct lg_slice text, struct lg
     return true;
 }
 
+static bool is_retry(const struct lg_http_request *rq)
+{
+    return lg_slice_eq_str(lg_http_header(&rq->headers, RETRY), "1");
+}
+
+/* False: it was refused. */
+static bool is_let_in(const struct lg_front_rest *f, struct lg_http_request *rq,
+                      const struct lg_serving_topic *topic)
+{
+    bool counts = lg_serving_limit_of(topic).resource == LG_QUOTA_NONE || !is_retry(rq);
+    uint32_t retry_after_ms = 0;
+    enum lg_rc limit = lg_read_group_admit(f->group, topic, 1, !counts, &retry_after_ms);
+
+    if (LG_UNLIKELY(limit != LG_OK))
+        lg_front_refuse_limit(rq, limit, retry_after_ms);
+    return limit == LG_OK;
+}
+
 /* GET /storage/<topic>/<partition>/<key> */
 static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
 {
-    LG_SCOPED(lg_buf) key = lg_buf_with_ceiling(LG_SERVER_KEY_BYTES_MAX);
-    LG_SCOPED(lg_buf) payload = {0};
     struct lg_slice topic, partition_text, key_text;
+    const struct lg_serving_topic *served;
     struct lg_replica *replica = NULL;
-    struct lg_value value = {0};
-    struct lg_error err = {0};
     enum lg_replica_found found;
-    struct single *s;
+    struct lg_read_get *get;
     uint64_t partition;
-    const uint8_t *key_copy;
-    enum lg_rc rc;
 
     if (lg_http_path_segments(rq) != 4 || !lg_http_path_segment(rq, 1, &topic) ||
         !lg_http_path_segment(rq, 2, &partition_text) || !lg_http_path_segment(rq, 3, &key_text) ||
@@ -145,136 +100,60 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
         lg_front_refuse(rq, 400, "a get is /storage/<store>_v<N>/<partition>/<key>[?f=b64]");
         return;
     }
-    if (!take_key(rq, key_text, &key)) {
+    get = lg_read_group_get(f->group);
+    if (!take_key(rq, key_text, &get->key)) {
+        lg_read_group_drop(get);
         lg_front_refuse(rq, 400, "the key is not base64");
         return;
     }
-    if (refuse_unread(f, rq, topic))
-        return;
-    found = lg_replica_manager_find(f->replicas, topic, (uint32_t)partition, &replica);
+    served = lg_serving_topic(f->serving, topic);
+    found = lg_serving_partition(served, (uint32_t)partition, &replica);
     if (found != LG_REPLICA_SERVING) {
+        lg_read_group_drop(get);
         refuse_missing(f, rq, found, topic);
         return;
     }
-    lg_key_profiler_record(f->profiler, topic, (uint32_t)partition, lg_buf_slice(&key));
-    rc = lg_point_get_try(replica, lg_buf_slice(&key), &value, &err);
-    payload = value.payload; /* Freed at the end of the scope, also what a first row left in it. */
-    count_read(KIND_SINGLE, rc == LG_ERR_WOULD_BLOCK);
-    if (rc != LG_ERR_WOULD_BLOCK) {
-        answer_single(rq, rc, &err, &value, replica->compression);
+    if (!is_let_in(f, rq, served)) {
+        lg_read_group_drop(get);
         return;
     }
-    key_copy = lg_arena_copy(rq->arena, lg_buf_slice(&key));
-    if (key_copy == NULL) {
-        lg_front_refuse(rq, 413, "the key is too long");
-        return;
-    }
-    s = lg_new(struct single);
-    s->rq = rq;
-    s->compression = replica->compression;
-    s->get = (struct lg_point_get){.lane = rq->lane,
-                                   .replica = replica,
-                                   .key = lg_slice(key_copy, key.size),
-                                   .done = single_done};
-    lg_point_get_submit(&s->get);
+    lg_key_profiler_record(f->profiler, topic, (uint32_t)partition, lg_buf_slice(&get->key));
+    get->replica = replica;
+    get->user = rq;
+    get->done = single_done;
+    lg_read_group_add(get);
 }
 
 /* --- Many keys. --------------------------------------------------------------------------------
  */
 
-struct many { /* Of a batch get; lives until its answer. */
+struct many { /* In the arena of its request. */
     struct lg_http_request *rq;
-    struct lg_batch_get get;
-    int32_t *indexes; /* the request's keyIndex of each key */
     bool streaming;
-    enum lg_compression compression;
 };
 
-static void many_free(struct many *m)
+static void many_answered(void *user, const struct lg_many_answer *a)
 {
-    for (size_t i = 0; i < m->get.n; i++)
-        lg_buf_done(&m->get.keys[i].value.payload);
-    lg_free(m->get.keys);
-    lg_free(m->indexes);
-    lg_free(m);
-}
+    const struct many *m = user;
 
-static void many_done(struct lg_batch_get *get)
-{
-    struct many *m = LG_CONTAINER_OF(get, struct many, get);
-    LG_SCOPED(lg_buf) body = {0};
-
-    for (size_t i = 0; i < get->n; i++) {
-        struct lg_batch_get_key *key = &get->keys[i];
-
-        count_key(KIND_BATCH, key->rc);
-        if (key->rc == LG_OK) {
-            lg_wire_value_add(&body, &(struct lg_wire_value){m->indexes[i],
-                                                             lg_buf_slice(&key->value.payload),
-                                                             key->value.schema_id});
-        } else if (key->rc == LG_ERR_NOT_FOUND) {
-            if (m->streaming)
-                lg_wire_missing_add(&body, m->indexes[i]);
-        } else { /* A node has no footer to tell of one key: the whole request fails. */
-            lg_front_refuse(m->rq, lg_rc_http(key->rc, /* is_post= */ true), "%s", key->err.text);
-            many_free(m);
-            return;
-        }
-    }
-    lg_front_answer(m->rq, 200,
-                    &(struct lg_front_head){.schema_id = LG_MULTI_GET_API_VERSION,
-                                            .rcu = (uint32_t)get->n,
-                                            .streaming = m->streaming,
-                                            .compression = m->compression},
-                    "avro/binary", lg_buf_slice(&body));
-    many_free(m);
-}
-
-/* Reads the keys of the body; false when the request was refused. */
-static bool take_keys(const struct lg_front_rest *f, struct many *m, struct lg_slice topic)
-{
-    struct lg_decoder d = lg_decoder_of(m->rq->body);
-    struct lg_wire_key key;
-    struct lg_error err = {0};
-    bool end = false;
-    /* None is shorter than a byte. */
-    size_t room = LG_MIN(m->rq->body.size, (size_t)LG_SERVER_BATCH_KEYS_MAX);
-
-    m->get.keys = lg_new_array(struct lg_batch_get_key, room);
-    m->indexes = lg_new_array(int32_t, room);
-    while (lg_wire_key_next(&d, &key, &end, &err) == LG_OK && !end) {
-        struct lg_batch_get_key *slot = &m->get.keys[m->get.n];
-        enum lg_replica_found found;
-
-        if (m->get.n == LG_SERVER_BATCH_KEYS_MAX) {
-            lg_front_refuse(m->rq, 413, "more than %u keys", LG_SERVER_BATCH_KEYS_MAX);
-            return false;
-        }
-        found = key.partition < 0
-                    ? LG_REPLICA_NOT_OURS
-                    : lg_replica_manager_find(f->replicas, topic, (uint32_t)key.partition,
-                                              &slot->replica);
-        if (found != LG_REPLICA_SERVING) {
-            refuse_missing(f, m->rq, found, topic);
-            return false;
-        }
-        slot->key = key.key;
-        lg_key_profiler_record(f->profiler, topic, (uint32_t)key.partition, key.key);
-        m->compression = slot->replica->compression;
-        m->indexes[m->get.n++] = key.index;
-    }
-    if (err.rc != LG_OK) {
-        lg_front_refuse(m->rq, 400, "the body is no list of MultiGetRouterRequestKeyV1: %s",
-                        err.text);
-        return false;
-    }
-    return true;
+    if (a->limit != LG_OK)
+        lg_front_refuse_limit(m->rq, a->limit, a->retry_after_ms);
+    else if (a->status != 200)
+        lg_front_refuse(m->rq, a->status, "%s", a->text);
+    else
+        lg_front_answer(m->rq, 200,
+                        &(struct lg_front_head){.schema_id = LG_MULTI_GET_API_VERSION,
+                                                .rcu = a->keys,
+                                                .streaming = m->streaming,
+                                                .compression = a->compression},
+                        "avro/binary", a->body);
 }
 
 /* POST /storage/<topic> */
 static void get_many(const struct lg_front_rest *f, struct lg_http_request *rq)
 {
     struct lg_slice topic, version = lg_http_header(&rq->headers, "X-VENICE-API-VERSION");
+    enum lg_replica_found found;
     struct many *m;
 
     if (lg_http_path_segments(rq) != 2 || !lg_http_path_segment(rq, 1, &topic) ||
@@ -286,23 +165,23 @@ static void get_many(const struct lg_front_rest *f, struct lg_http_request *rq)
         lg_front_refuse(rq, 400, "X-VENICE-API-VERSION must be 1, not '%.*s'", LG_FMT(version));
         return;
     }
-    if (refuse_unread(f, rq, topic))
+    m = lg_arena_alloc(rq->arena, sizeof *m);
+    if (m == NULL) {
+        lg_front_refuse(rq, 413, "the request is too large");
         return;
-    m = lg_new(struct many);
-    m->rq = rq;
-    m->streaming = lg_http_header(&rq->headers, STREAMING).size > 0;
-    m->get.lane = rq->lane;
-    m->get.done = many_done;
-    m->get.bytes_max = LG_SERVER_ANSWER_BYTES_MAX;
-    if (!take_keys(f, m, topic))
-        many_free(m);
-    else if (lg_batch_get_try(&m->get)) {
-        count_read(KIND_BATCH, /* from_disk= */ false);
-        many_done(&m->get);
-    } else {
-        count_read(KIND_BATCH, /* from_disk= */ true);
-        lg_batch_get_submit(&m->get);
     }
+    *m = (struct many){rq, lg_http_header(&rq->headers, STREAMING).size > 0};
+    found = lg_read_many(&(struct lg_many_question){.group = f->group,
+                                                    .serving = f->serving,
+                                                    .topic = topic,
+                                                    .keys = rq->body,
+                                                    .streaming = m->streaming,
+                                                    .is_retry = is_retry(rq),
+                                                    .profiler = f->profiler,
+                                                    .user = m,
+                                                    .answered = many_answered});
+    if (found != LG_REPLICA_SERVING)
+        refuse_missing(f, rq, found, topic);
 }
 
 /* --- The rest. ---------------------------------------------------------------------------------
@@ -351,7 +230,8 @@ static void dictionary(const struct lg_front_rest *f, struct lg_http_request *rq
     }
     name = lg_strndup((const char *)store.data, store.size);
     lg_names_version_topic(topic, name, (int32_t)version);
-    found = lg_replica_manager_find_any(f->replicas, lg_slice_str(topic), &replica);
+    lg_read_group_enter(f->group);
+    found = lg_serving_find_any(f->serving, lg_slice_str(topic), &replica);
     if (found != LG_REPLICA_SERVING)
         refuse_missing(f, rq, found, lg_slice_str(topic));
     else if (replica->compression != LG_COMPRESSION_ZSTD_WITH_DICT)
@@ -362,42 +242,200 @@ static void dictionary(const struct lg_front_rest *f, struct lg_http_request *rq
                         "application/octet-stream", replica->dictionary);
 }
 
+static void storage(const struct lg_front_rest *f, struct lg_http_request *rq)
+{
+    lg_read_group_enter(f->group);
+    if (rq->method == LG_HTTP_GET)
+        get_one(f, rq);
+    else
+        get_many(f, rq);
+}
+
+static void compute(const struct lg_front_rest *f, struct lg_http_request *rq)
+{
+    (void)f;
+    lg_front_refuse(rq, 405, "read compute is not enabled");
+}
+
+static void metadata(const struct lg_front_rest *f, struct lg_http_request *rq)
+{
+    lg_front_metadata(f->catalog, rq);
+}
+
+static void store_properties(const struct lg_front_rest *f, struct lg_http_request *rq)
+{
+    lg_front_store_properties(f->catalog, rq);
+}
+
+static void alive(const struct lg_front_rest *f, struct lg_http_request *rq)
+{
+    (void)f;
+    lg_http_respond(rq, &(struct lg_http_response){.status = 200});
+}
+
+static void wrong_method(const struct lg_front_rest *f, struct lg_http_request *rq)
+{
+    (void)f;
+    lg_front_refuse(rq, 405, "only GET and POST /storage are answered here");
+}
+
+static void unknown(const struct lg_front_rest *f, struct lg_http_request *rq)
+{
+    (void)f;
+    lg_front_refuse(rq, 400, "Invalid request resource: %.*s", LG_FMT(rq->path));
+}
+
+/* --- Routes, and who may take them. ------------------------------------------------------------
+ */
+
+struct route {
+    const char *word;
+    enum lg_front_about about;
+    enum lg_acl_method may;
+    bool any_method; /* Else GET. */
+    void (*handle)(const struct lg_front_rest *f, struct lg_http_request *rq);
+};
+
+static const struct route the_storage = {"storage", LG_FRONT_ABOUT_TOPIC, LG_ACL_READ, true,
+                                         storage},
+                          the_replicas = {"v1", LG_FRONT_ABOUT_CLUSTER, LG_ACL_READ, false,
+                                          lg_front_replicas},
+                          the_options = {"", LG_FRONT_ABOUT_NOTHING, LG_ACL_READ, true, alive},
+                          the_wrong_method = {"", LG_FRONT_ABOUT_NOTHING, LG_ACL_READ, true,
+                                              wrong_method},
+                          the_unknown = {"", LG_FRONT_ABOUT_NOTHING, LG_ACL_READ, true, unknown};
+static const struct route routes[] = {
+    {"compute", LG_FRONT_ABOUT_NOTHING, LG_ACL_READ, true, compute},
+    {"key_partition_profiler", LG_FRONT_ABOUT_TOPIC, LG_ACL_ADMIN, true, lg_front_profiler},
+    {"health", LG_FRONT_ABOUT_NOTHING, LG_ACL_READ, false, lg_front_health},
+    {"current_version", LG_FRONT_ABOUT_STORE, LG_ACL_READ, false, current_version},
+    {"dictionary", LG_FRONT_ABOUT_STORE, LG_ACL_READ, false, dictionary},
+    {"metadata", LG_FRONT_ABOUT_STORE, LG_ACL_READ, false, metadata},
+    {"store_properties", LG_FRONT_ABOUT_STORE, LG_ACL_READ, false, store_properties},
+    {"admin", LG_FRONT_ABOUT_CLUSTER, LG_ACL_ADMIN, false, lg_front_admin},
+    {"topic_partition_ingestion_context", LG_FRONT_ABOUT_CLUSTER, LG_ACL_READ, false,
+     lg_front_ingestion_context},
+    {"host_heartbeat_lag", LG_FRONT_ABOUT_CLUSTER, LG_ACL_READ, false, lg_front_heartbeat_lag},
+};
+
+static bool is_storage(const struct lg_http_request *rq, struct lg_slice word)
+{
+    return lg_slice_eq_str(word, "storage") &&
+           (rq->method == LG_HTTP_GET || rq->method == LG_HTTP_POST);
+}
+
+static const struct route *find_route(struct lg_http_request *rq)
+{
+    struct lg_slice word = LG_SLICE_NULL;
+    const struct route *found = &the_unknown;
+
+    (void)lg_http_path_segment(rq, 0, &word);
+    if (rq->method == LG_HTTP_OPTIONS)
+        return &the_options;
+    if (is_storage(rq, word))
+        return &the_storage;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(routes); i++)
+        if (lg_slice_eq_str(word, routes[i].word))
+            found = &routes[i];
+    if (lg_slice_eq_str(rq->path, "/v1/replicas"))
+        found = &the_replicas;
+    return found->any_method && found != &the_unknown ? found
+           : rq->method != LG_HTTP_GET                ? &the_wrong_method
+                                                      : found;
+}
+
+/* What the request is about: of a path, its second segment, as the handlers take it. */
+static struct lg_slice subject_of(struct lg_http_request *rq, enum lg_front_about about)
+{
+    struct lg_slice name = LG_SLICE_NULL;
+
+    if (about == LG_FRONT_ABOUT_STORE || about == LG_FRONT_ABOUT_TOPIC)
+        (void)lg_http_path_segment(rq, 1, &name);
+    return about == LG_FRONT_ABOUT_TOPIC ? lg_front_store_of(name) : name;
+}
+
+static void refuse(struct lg_http_request *rq, const struct route *route, struct lg_slice store,
+                   enum lg_authz_verdict verdict, const struct lg_error *why)
+{
+    struct lg_error err;
+    enum lg_rc rc = lg_authz_refuse(verdict, why, rq->identity, store, route->may, &err);
+
+    lg_front_refuse(rq, lg_rc_http(rc, rq->method == LG_HTTP_POST), "%s", err.text);
+}
+
+struct asked { /* Somebody who is not known; in the request's arena. */
+    struct lg_authz_wait wait;
+    const struct lg_front_rest *front;
+    struct lg_http_request *rq;
+    const struct route *route;
+    struct lg_slice store;
+};
+
+static void now_known(struct lg_authz_wait *wait)
+{
+    const struct asked *a = LG_CONTAINER_OF(wait, struct asked, wait);
+
+    if (wait->verdict == LG_AUTHZ_ALLOWED) {
+        a->route->handle(a->front, a->rq);
+    } else {
+        struct lg_error why = wait->err; /* The arena goes with the answer. */
+
+        refuse(a->rq, a->route, a->store, wait->verdict, &why);
+    }
+}
+
+static void ask(const struct lg_front_rest *f, struct lg_http_request *rq,
+                const struct route *route, struct lg_slice store)
+{
+    struct asked *a = lg_arena_alloc(rq->arena, sizeof *a);
+
+    if (a == NULL) {
+        lg_front_refuse(rq, 413, "the request is too large");
+        return;
+    }
+    *a = (struct asked){.front = f, .rq = rq, .route = route, .store = store};
+    a->wait.done = now_known;
+    lg_authz_wait(f->authz, &a->wait, rq->identity, store, route->may);
+}
+
 void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
 {
     const struct lg_front_rest *f = ctx;
-    struct lg_slice word = LG_SLICE_NULL;
-    bool any = lg_http_path_segment(rq, 0, &word);
+    const struct route *route = find_route(rq);
+    enum lg_authz_verdict verdict = LG_AUTHZ_ALLOWED;
+    struct lg_slice store = LG_SLICE_NULL;
 
-    if (rq->method == LG_HTTP_OPTIONS)
-        lg_http_respond(rq, &(struct lg_http_response){.status = 200});
-    else if (any && lg_slice_eq_str(word, "storage") && rq->method == LG_HTTP_GET)
-        get_one(f, rq);
-    else if (any && lg_slice_eq_str(word, "storage") && rq->method == LG_HTTP_POST)
-        get_many(f, rq);
-    else if (any && lg_slice_eq_str(word, "compute"))
-        lg_front_refuse(rq, 405, "read compute is not enabled");
-    else if (any && lg_slice_eq_str(word, "key_partition_profiler"))
-        lg_front_profiler(f, rq);
-    else if (rq->method != LG_HTTP_GET)
-        lg_front_refuse(rq, 405, "only GET and POST /storage are answered here");
-    else if (any && lg_slice_eq_str(word, "health"))
-        lg_front_health(f, rq);
-    else if (any && lg_slice_eq_str(word, "current_version"))
-        current_version(f, rq);
-    else if (any && lg_slice_eq_str(word, "dictionary"))
-        dictionary(f, rq);
-    else if (any && lg_slice_eq_str(word, "metadata"))
-        lg_front_metadata(f->catalog, rq);
-    else if (any && lg_slice_eq_str(word, "store_properties"))
-        lg_front_store_properties(f->catalog, rq);
-    else if (lg_slice_eq_str(rq->path, "/v1/replicas"))
-        lg_front_replicas(f, rq);
-    else if (any && lg_slice_eq_str(word, "admin"))
-        lg_front_admin(f, rq);
-    else if (any && lg_slice_eq_str(word, "topic_partition_ingestion_context"))
-        lg_front_ingestion_context(f, rq);
-    else if (any && lg_slice_eq_str(word, "host_heartbeat_lag"))
-        lg_front_heartbeat_lag(f, rq);
+    if (f->authz != NULL && route->about != LG_FRONT_ABOUT_NOTHING) {
+        store = subject_of(rq, route->about);
+        verdict = lg_authz_check(f->authz, rq->identity, store, route->may);
+    }
+    if (verdict == LG_AUTHZ_ALLOWED)
+        route->handle(f, rq);
+    else if (verdict == LG_AUTHZ_DENIED)
+        refuse(rq, route, store, verdict, NULL);
     else
-        lg_front_refuse(rq, 400, "Invalid request resource: %.*s", LG_FMT(rq->path));
+        ask(f, rq, route, store);
+}
+
+void lg_front_rest_read(void *ctx, struct lg_http_request *rq)
+{
+    const struct lg_front_rest *f = ctx;
+    enum lg_authz_verdict verdict = LG_AUTHZ_ALLOWED;
+    struct lg_slice word = LG_SLICE_NULL, store = LG_SLICE_NULL;
+
+    if (!lg_http_path_segment(rq, 0, &word) || !is_storage(rq, word)) {
+        lg_http_forward(rq, f->home_lane, lg_front_rest_handle, f->home);
+        return;
+    }
+    if (f->authz != NULL) {
+        lg_read_group_enter(f->group);
+        store = subject_of(rq, LG_FRONT_ABOUT_TOPIC);
+        verdict = lg_authz_check(f->authz, rq->identity, store, LG_ACL_READ);
+    }
+    if (LG_LIKELY(verdict == LG_AUTHZ_ALLOWED))
+        storage(f, rq);
+    else if (verdict == LG_AUTHZ_DENIED)
+        refuse(rq, &the_storage, store, verdict, NULL);
+    else
+        lg_http_forward(rq, f->home_lane, lg_front_rest_handle, f->home);
 }

@@ -5,8 +5,10 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "drivers/sim/transport_sim.h"
 #include "model/partitioner.h"
 #include "read/wire.h"
+#include "server/metrics.h"
 #include "server/server.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
@@ -20,9 +22,9 @@
 
 static const char assigned_elsewhere[] = "{\"partitions\":[[\"s1_1\"],[\"s1_1\"],[\"s1_1\"]]}";
 
-/* Version 1 is complete on s0, version 2 is assigned to it and never ends, version 3 is current and
- * assigned to somebody else. */
-static int up(void **state)
+/* Version 1 is complete on s0, version 2 is assigned to it and never ends, version 3 is assigned to
+ * somebody else. */
+static int up_with(void **state, int current)
 {
     static const struct lg_clw_row rows[] = {
         {{(const uint8_t *)"\x08key1", 5}, {(const uint8_t *)"\x54", 1}, 1},
@@ -32,7 +34,7 @@ static int up(void **state)
     struct lg_clw *w = lg_clw_new(21, /* with_controller= */ false);
 
     lg_clw_server_start(w, 0);
-    lg_clw_store(w, "cities", 3, 3, PARTITIONS);
+    lg_clw_store(w, "cities", 3, current, PARTITIONS);
     lg_clw_topic(w, "cities_v1", PARTITIONS);
     lg_clw_topic(w, "cities_v2", PARTITIONS);
     lg_clw_rows(w, "cities_v1", PARTITIONS, rows, LG_ARRAY_SIZE(rows), /* whole= */ true);
@@ -42,6 +44,22 @@ static int up(void **state)
     lg_clw_run_ms(w, 5000);
     *state = w;
     return 0;
+}
+
+static bool is_warm;
+
+/* Version 1 is a way back: it is read from the engine. */
+static int up(void **state)
+{
+    is_warm = false;
+    return up_with(state, 3);
+}
+
+/* Version 1 is served, and read from its indexes. */
+static int up_warm(void **state)
+{
+    is_warm = true;
+    return up_with(state, 1);
 }
 
 static int down(void **state)
@@ -312,8 +330,118 @@ static void the_other_paths_answer_as_venice_does(void **state)
                      405);
 }
 
+/* The tests of this program that read keys have been here with the same answers from the engine. */
+static void reads_come_from_where_they_should(void **state)
+{
+    const struct lg_slice keys[] = {KEY1, NONE};
+    enum { SINGLE = 0, BATCH = 3, MEMORY = 0, INDEX = 2 };
+    struct lg_clw *w = *state;
+    uint64_t before[6];
+
+    for (uint32_t i = 0; i < 6; i++)
+        before[i] = lg_metric_value(&lg_metric_server_reads_total, i);
+    assert_int_equal(get_key(w, "cities_v1", KEY1), 200);
+    assert_int_equal(get_key(w, "cities_v1", NONE), 404);
+    assert_int_equal(post(w, "/storage/cities_v1", "X-VENICE-API-VERSION: 1", keys, 2), 200);
+    for (uint32_t i = 0; i < 6; i++)
+        assert_int_equal(lg_metric_value(&lg_metric_server_reads_total, i) - before[i],
+                         i == SINGLE + (is_warm ? INDEX : MEMORY)  ? 2
+                         : i == BATCH + (is_warm ? INDEX : MEMORY) ? 1
+                                                                   : 0);
+}
+
+/* --- Many at a time. ---------------------------------------------------------------------------
+ */
+
+#define PIPELINES 4
+#define PIPELINED 200u /* more than are answered before the rest is read */
+
+struct pipeline { /* A client that knows no HTTP. */
+    struct lg_conn *conn;
+    struct lg_buf received;
+    bool closed;
+};
+
+static void pipeline_received(void *ctx, struct lg_conn *c, struct lg_slice bytes)
+{
+    (void)c;
+    lg_buf_append_slice(&((struct pipeline *)ctx)->received, bytes);
+}
+
+static void pipeline_closed(void *ctx, struct lg_conn *c, enum lg_rc why)
+{
+    (void)c, (void)why;
+    ((struct pipeline *)ctx)->closed = true;
+}
+
+static bool all_closed(void *arg)
+{
+    const struct pipeline *p = arg;
+
+    for (size_t i = 0; i < PIPELINES; i++)
+        if (!p[i].closed)
+            return false;
+    return true;
+}
+
+static void append_gets(struct lg_buf *out)
+{
+    for (unsigned i = 0; i < PIPELINED; i++) {
+        lg_buf_appendf(out, "GET /storage/cities_v1/%u/", partition_of(KEY1));
+        lg_base64_encode(out, KEY1, /* url_safe= */ true);
+        lg_buf_appendf(out, "?f=b64 HTTP/1.1\r\nHost: a\r\n%s\r\n",
+                       i + 1 == PIPELINED ? "Connection: close\r\n" : "");
+    }
+}
+
+static unsigned count_answers(struct lg_slice text)
+{
+    static const char want[] = "HTTP/1.1 200 OK\r\n";
+    const uint8_t *at;
+    unsigned n = 0;
+
+    while ((at = memmem(text.data, text.size, want, sizeof want - 1)) != NULL) {
+        n++;
+        text = lg_slice_skip(text, (size_t)(at - text.data) + 1);
+    }
+    return n;
+}
+
+/* What is answered makes room for more, while the rest of its group waits for its answers. */
+static void many_gets_of_a_pipeline_are_all_answered(void **state)
+{
+    static const struct lg_conn_handler handler = {.received = pipeline_received,
+                                                   .closed = pipeline_closed};
+    struct lg_clw *w = *state;
+    struct pipeline p[PIPELINES] = {0};
+
+    for (size_t i = 0; i < PIPELINES; i++) {
+        LG_SCOPED(lg_buf) gets = {0};
+
+        append_gets(&gets);
+        p[i].conn = lg_conn_open(lg_net_sim_transport(w->net), w->lane, "s0", LG_CLW_SERVER_PORT,
+                                 &handler, &p[i]);
+        lg_conn_send(p[i].conn, &gets);
+    }
+    assert_true(lg_sim_run_until(w->sim, all_closed, p, 20 * LG_SEC));
+    for (size_t i = 0; i < PIPELINES; i++) {
+        assert_int_equal(count_answers(lg_buf_slice(&p[i].received)), PIPELINED);
+        lg_buf_done(&p[i].received);
+    }
+}
+
 int main(void)
 {
+    const struct CMUnitTest warm[] = {
+        cmocka_unit_test(a_value_comes_without_its_schema_id_which_is_a_header),
+        cmocka_unit_test(a_key_may_come_as_text),
+        cmocka_unit_test(a_missing_key_is_404_without_a_body),
+        cmocka_unit_test(many_values_come_as_records_and_missing_keys_not_at_all),
+        cmocka_unit_test(a_streamed_answer_names_the_missing_keys_by_negative_indexes),
+        cmocka_unit_test(no_keys_are_no_records),
+        cmocka_unit_test(reads_come_from_where_they_should),
+        cmocka_unit_test(many_gets_of_a_pipeline_are_all_answered),
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_comes_without_its_schema_id_which_is_a_header),
         cmocka_unit_test(a_key_may_come_as_text),
@@ -328,6 +456,15 @@ int main(void)
         cmocka_unit_test(no_keys_are_no_records),
         cmocka_unit_test(the_number_of_keys_is_bounded),
         cmocka_unit_test(the_other_paths_answer_as_venice_does),
+        cmocka_unit_test(reads_come_from_where_they_should),
+        cmocka_unit_test(many_gets_of_a_pipeline_are_all_answered),
     };
-    return cmocka_run_group_tests(tests, up, down); /* Reads change nothing: one world for all. */
+    static const struct lg_metric_table *const tables[] = {&lg_server_metrics};
+    int failed;
+
+    lg_metrics_register(tables, LG_ARRAY_SIZE(tables), 10);
+    failed = cmocka_run_group_tests(tests, up, down); /* Reads change nothing: one world each. */
+    failed += cmocka_run_group_tests(warm, up_warm, down);
+    lg_metrics_reset();
+    return failed;
 }

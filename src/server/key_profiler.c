@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "lane/shared.h"
 
 struct counter {
     uint8_t key[LG_PROFILER_KEY_BYTES];
@@ -26,7 +27,7 @@ struct session {
 
 struct lg_key_profiler {
     struct lg_lane *lane;
-    unsigned running;
+    uint64_t running; /* Atomic: other lanes look whether there is any. */
     struct session sessions[LG_PROFILER_SESSIONS_MAX];
 };
 
@@ -41,7 +42,7 @@ struct lg_key_profiler *lg_key_profiler_new(struct lg_lane *lane)
 static void clear(struct session *s)
 {
     lg_timer_stop(s->profiler->lane, &s->timer);
-    s->profiler->running--;
+    lg_word_store(&s->profiler->running, s->profiler->running - 1);
     lg_free(s->topic);
     lg_free(s->counters);
     lg_free(s->by_partition);
@@ -172,7 +173,7 @@ enum lg_rc lg_key_profiler_start(struct lg_key_profiler *p, struct lg_slice topi
         forget_one(p);
     if (p->running == LG_PROFILER_SESSIONS_MAX)
         return lg_error_set(err, LG_ERR_BUSY, "%u profiles run already; stop one first",
-                            p->running);
+                            (unsigned)p->running);
     for (s = p->sessions; s->topic != NULL;)
         s++;
     *s = (struct session){.profiler = p,
@@ -182,7 +183,7 @@ enum lg_rc lg_key_profiler_start(struct lg_key_profiler *p, struct lg_slice topi
                           .top_k = (size_t)top_k,
                           .counters = lg_new_array(struct counter, (size_t)top_k),
                           .by_partition = lg_new_array(uint64_t, LG_PROFILER_PARTITIONS_MAX)};
-    p->running++;
+    lg_word_store(&p->running, p->running + 1);
     lg_timer_start(p->lane, &s->timer, (uint64_t)duration_ms * LG_MS, expired);
     return LG_OK;
 }
@@ -223,16 +224,59 @@ static struct counter *counter_of(struct session *s, struct lg_slice key, uint32
     return least;
 }
 
-void lg_key_profiler_record(struct lg_key_profiler *p, struct lg_slice topic, uint32_t partition,
-                            struct lg_slice key)
+bool lg_key_profiler_runs(const struct lg_key_profiler *p)
 {
-    struct session *s = p->running == 0 ? NULL : find(p, topic);
+    return lg_word_load(&p->running) > 0;
+}
+
+static void record(struct lg_key_profiler *p, struct lg_slice topic, uint32_t partition,
+                   struct lg_slice key)
+{
+    struct session *s = find(p, topic);
 
     if (s == NULL || s->over)
         return;
     s->total++;
     if (partition < LG_PROFILER_PARTITIONS_MAX)
         s->by_partition[partition]++;
-    key.size = LG_MIN(key.size, (size_t)LG_PROFILER_KEY_BYTES);
     counter_of(s, key, partition)->count++;
+}
+
+struct note { /* From another lane. */
+    struct lg_task task;
+    struct lg_key_profiler *profiler;
+    uint32_t partition;
+    struct lg_slice topic, key; /* Behind. */
+    uint8_t room[];
+};
+
+static void take_note(struct lg_task *task)
+{
+    struct note *n = LG_CONTAINER_OF(task, struct note, task);
+
+    record(n->profiler, n->topic, n->partition, n->key);
+    lg_free(n);
+}
+
+void lg_key_profiler_record(struct lg_key_profiler *p, struct lg_slice topic, uint32_t partition,
+                            struct lg_slice key)
+{
+    struct note *n;
+
+    if (LG_LIKELY(!lg_key_profiler_runs(p)))
+        return;
+    key.size = LG_MIN(key.size, (size_t)LG_PROFILER_KEY_BYTES);
+    if (lg_lane_is_current(p->lane)) {
+        record(p, topic, partition, key);
+        return;
+    }
+    n = lg_zalloc(sizeof *n + topic.size + key.size);
+    memcpy(n->room, topic.data, topic.size);
+    memcpy(n->room + topic.size, key.data, key.size);
+    n->profiler = p;
+    n->partition = partition;
+    n->topic = lg_slice(n->room, topic.size);
+    n->key = lg_slice(n->room + topic.size, key.size);
+    n->task.run = take_note;
+    lg_lane_post(p->lane, &n->task);
 }

@@ -33,7 +33,9 @@ LG_MUST_CHECK enum lg_rc lg_key_profiler_start(struct lg_key_profiler *p, struct
                                                struct lg_error *err);
 /* Ends it: its result, which the caller owns; NULL when there is none. */
 struct lg_json *lg_key_profiler_stop(struct lg_key_profiler *p, struct lg_slice topic);
-/* A key was read. Costs one look while there is no session. */
+/* Is there a session? From any lane. */
+bool lg_key_profiler_runs(const struct lg_key_profiler *p);
+/* A key was read; from any lane. Costs one look while there is no session. */
 void lg_key_profiler_record(struct lg_key_profiler *p, struct lg_slice topic, uint32_t partition,
                             struct lg_slice key);
 

@@ -50,6 +50,17 @@ static void count_as(struct lg_held *h, bool counted)
     h->counted_load = load;
 }
 
+/* What readers find. */
+static void show(const struct lg_held *h, enum lg_replica_found found)
+{
+    const struct lg_held_topic *t = h->topic;
+    struct lg_serving *serving = t->manager->o.serving;
+
+    if (serving != NULL)
+        lg_serving_set(serving, lg_slice_str(t->name), t->partition_count, h->partition, found,
+                       found == LG_REPLICA_SERVING ? lg_ingest_task_replica(h->task) : NULL);
+}
+
 struct lg_held *lg_held_new(struct lg_held_topic *t, uint32_t partition)
 {
     struct lg_held *h = lg_new(struct lg_held);
@@ -63,6 +74,7 @@ struct lg_held *lg_held_new(struct lg_held_topic *t, uint32_t partition)
     lg_list_init(&h->queue_link);
     count_as(h, true);
     t->held[partition] = h;
+    show(h, LG_REPLICA_NOT_READY);
     t->count++;
     m->replicas++;
     return h;
@@ -88,6 +100,7 @@ static void held_free(struct lg_held *h)
     lg_timer_stop(m->o.lane, &h->timer);
     leave_queue(h);
     count_as(h, false);
+    show(h, LG_REPLICA_NOT_OURS);
     t->held[h->partition] = NULL;
     t->count--;
     m->replicas--;
@@ -104,6 +117,20 @@ static const enum lg_push_status status_of_event[] = {
     [LG_INGEST_COMPLETED] = LG_PUSH_COMPLETED,
     [LG_INGEST_ERROR] = LG_PUSH_ERROR,
 };
+
+void lg_held_judge(struct lg_held *h)
+{
+    const struct lg_replica_manager_options *o = &h->topic->manager->o;
+    struct lg_replica_judgement j;
+
+    if (o->judge == NULL)
+        return;
+    j = o->judge(o->judge_ctx, h->topic->name);
+    if (o->serving != NULL)
+        lg_serving_close(o->serving, lg_slice_str(h->topic->name), j.closed);
+    if (h->task != NULL)
+        lg_ingest_task_want(h->task, j.rank);
+}
 
 /* A reset that is done is not done again after a restart. */
 static void keep_reset(struct lg_held *h)
@@ -179,6 +206,8 @@ static void task_reports(void *ctx, struct lg_ingest_task *task,
         h->err = (struct lg_error){0};
         lg_log(LG_LOG_INFO, "replica_completed", "topic=%s partition=%u records=%llu",
                h->topic->name, h->partition, (unsigned long long)h->records);
+        lg_held_judge(h);
+        show(h, LG_REPLICA_SERVING);
     }
     lg_replica_report_touch(h->topic, h->status != before || status->event == LG_INGEST_COMPLETED);
     lg_held_drive(h);
@@ -203,6 +232,7 @@ static void open_now(struct lg_held *h)
                                                          .space = m->o.space,
                                                          .checkpoints = m->o.checkpoints,
                                                          .group = &m->ingest,
+                                                         .warmer = m->o.warmer,
                                                          .topic = h->topic->name,
                                                          .partition = h->partition,
                                                          .wipe = lg_replica_life_wipes(&h->life),
@@ -300,6 +330,7 @@ static void close_now(struct lg_held *h)
     h->destroying = lg_replica_life_destroys(&h->life);
     lg_replica_life_do(&h->life, LG_LIFE_CLOSE);
     lg_timer_stop(m->o.lane, &h->timer);
+    show(h, LG_REPLICA_NOT_READY);
     lg_ingest_task_stop(h->task, h->destroying, task_stopped, h);
 }
 

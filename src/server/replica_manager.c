@@ -38,6 +38,8 @@ static void topic_free(struct lg_held_topic *t)
     if (t->awaited)
         lg_replica_manager_read(t->manager, t->name);
     (void)lg_map_remove(t->manager->by_name, lg_slice_str(t->name));
+    if (t->manager->o.serving != NULL)
+        lg_serving_remove(t->manager->o.serving, lg_slice_str(t->name));
     lg_list_remove(&t->link);
     lg_free(t->held);
     lg_free(t->name);
@@ -579,6 +581,18 @@ void lg_replica_manager_each_of_all(struct lg_replica_manager *m,
 {
     LG_LIST_EACH(it, &m->topics)
     (void)note_topic(LG_CONTAINER_OF(it, struct lg_held_topic, link), note, ctx);
+}
+
+void lg_replica_manager_judge_again(struct lg_replica_manager *m)
+{
+    LG_LIST_EACH(it, &m->topics)
+    {
+        struct lg_held_topic *t = LG_CONTAINER_OF(it, struct lg_held_topic, link);
+
+        for (uint32_t p = 0; p < t->partition_count; p++)
+            if (t->held[p] != NULL)
+                lg_held_judge(t->held[p]);
+    }
 }
 
 struct lg_replica_sum lg_replica_manager_sum(const struct lg_replica_manager *m)

@@ -17,11 +17,17 @@
 #include "metastore/metastore.h"
 #include "model/enums.h"
 #include "server/identity.h"
+#include "server/serving.h"
 
 #define LG_REPLICA_OPENS_MAX 8u /* at a time */
 #define LG_REPLICA_DROP_GRACE_MS 1000u
 
 struct lg_replica_manager; /* Opaque. */
+
+struct lg_replica_judgement {
+    unsigned rank; /* how much read indexes of its replicas are wanted (storage/warmer.h) */
+    bool closed;   /* nobody may read its store */
+};
 
 struct lg_replica_manager_options {
     struct lg_lane *lane;
@@ -36,6 +42,12 @@ struct lg_replica_manager_options {
     const char *cluster, *cluster_id;
     struct lg_identity *identity; /* remembers which resets are done; NULL: nobody does */
     uint32_t opens_max;           /* replicas that open at a time; 0: LG_REPLICA_OPENS_MAX */
+    struct lg_serving *serving;   /* What readers find is kept there; NULL: nobody reads. */
+    /* NULL: no read indexes; not with `serving`, whose epoch is that of the warmer. */
+    struct lg_warmer *warmer;
+    /* What is to be thought of the topic now; NULL: nothing. */
+    struct lg_replica_judgement (*judge)(void *ctx, const char *topic);
+    void *judge_ctx;
     /* How long a replica that was withdrawn is still read; 0: LG_REPLICA_DROP_GRACE_MS */
     uint64_t drop_grace_ms;
 };
@@ -51,11 +63,9 @@ void lg_replica_manager_withdraw(struct lg_replica_manager *m, void (*done)(void
  * and the manager is gone then. */
 void lg_replica_manager_stop(struct lg_replica_manager *m, void (*stopped)(void *ctx), void *ctx);
 
-enum lg_replica_found {
-    LG_REPLICA_SERVING,   /* `*out` is it; borrowed until the lane's next task */
-    LG_REPLICA_NOT_READY, /* ours, and still loading or failed */
-    LG_REPLICA_NOT_OURS,  /* the topic, or this partition of it, is not here */
-};
+/* `judge` may say something else from now on. */
+void lg_replica_manager_judge_again(struct lg_replica_manager *m);
+
 enum lg_replica_found lg_replica_manager_find(struct lg_replica_manager *m, struct lg_slice topic,
                                               uint32_t partition, struct lg_replica **out);
 /* Any replica of the topic that serves: what they share is the same in all. */

@@ -146,6 +146,8 @@ bool lg_held_has(const struct lg_replica_manager *m, const char *topic, uint32_t
 struct lg_held *lg_held_new(struct lg_held_topic *t, uint32_t partition);
 /* Does what is next until there is nothing. It may free `h`, not its topic. */
 void lg_held_drive(struct lg_held *h);
+/* Asks what is to be thought of its topic, and does so. */
+void lg_held_judge(struct lg_held *h);
 /* The others know now that it is not to be read here any more. */
 void lg_held_withdrawn(struct lg_held *h);
 

@@ -6,6 +6,7 @@
 #ifndef LG_SERVER_SERVER_H
 #define LG_SERVER_SERVER_H
 
+#include "authz/config.h"
 #include "lane/disk_space.h"
 #include "metastore/metastore.h"
 #include "net/transport.h"
@@ -17,10 +18,15 @@
 #define LG_SERVER_KEY_BYTES_MAX ((size_t)1 << 20)
 #define LG_SERVER_ANSWER_BYTES_MAX ((size_t)48 << 20) /* of all values of a batch together */
 
+struct lg_h2;
+struct lg_h2_options;
 struct lg_server; /* Opaque. */
 
 struct lg_server_options {
     struct lg_lane *lane;
+    /* Others that only read, on the same address (server/read_lanes.h). Borrowed for the call. */
+    struct lg_lane *const *read_lanes;
+    size_t read_lane_count;
     struct lg_metastore *metastore; /* a session of its own */
     struct lg_pubsub *pubsub;
     struct lg_transport *transport;
@@ -55,6 +61,15 @@ struct lg_server_options {
      * stopped. NULL: it is logged, and the server stays without being announced. */
     void (*failed)(void *ctx, const struct lg_error *err);
     void *failed_ctx;
+    /* Makes an engine of HTTP/2 (net/http_server.h); NULL: only HTTP/1.1 is spoken. */
+    struct lg_h2 *(*http2)(const struct lg_h2_options *options);
+    bool grpc_off;             /* Calls of gRPC are told so, and nobody is told to make any. */
+    uint16_t grpc_port;        /* a port for gRPC beside the shared one; 0: there is none */
+    uint64_t read_index_bytes; /* of memory for read indexes (storage/warmer.h); 0: none */
+    uint64_t node_rcu;         /* keys per second that all stores may ask for together; 0: any */
+    uint64_t shed_target_us;   /* as of lg_read_gate_open; 0: nothing is refused for being late */
+    const struct lg_authz_config
+        *authz;             /* who may do what; NULL: everybody everything; borrowed for the call */
     size_t connections_max; /* of the listener; 0: its default */
     uint64_t idle_ms;       /* of its connections; 0: its default */
 };
@@ -67,6 +82,8 @@ LG_MUST_CHECK enum lg_rc lg_server_start(const struct lg_server_options *options
 uint16_t lg_server_port(const struct lg_server *server);
 /* Has it announced itself, and opened what it had when it started? */
 bool lg_server_ready(const struct lg_server *server);
+/* Is there such a store? While the metadata is not read: true. */
+bool lg_server_has_store(const struct lg_server *server, const char *store);
 struct lg_replica_sum lg_server_replicas(const struct lg_server *server);
 /* Puts what there is to say on the board of this process (base/health.h): "server", and as
  * warnings, because reads go on, "metastore", "assignment", "replicas", "log". */

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "drivers/loghttp/loghttp.h"
 #include "drivers/memkv/engine_memkv.h"
+#include "storage/metrics.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
 
@@ -62,6 +63,21 @@ static void it_announces_itself_again_after_a_lost_session(void **state)
     lg_clw_run_ms(w, 10000);
     expect_announced(w, true);
     assert_true(lg_meta_sim_losses(w->meta) > 0);
+    lg_clw_free(w);
+}
+
+/* A client that asks again later finds what a "no" for good would have kept from it. */
+static void what_it_does_not_know_yet_may_be_asked_again(void **state)
+{
+    struct lg_clw *w = lg_clw_new(35, /* with_controller= */ false);
+
+    (void)state;
+    lg_meta_sim_set_delay_us(w->meta, 5 * LG_SEC, 5 * LG_SEC);
+    lg_clw_server_start(w, 0);
+    assert_int_equal(lg_clw_get(w, &w->servers[0], "/storage/cities_v1/0/AA==?f=b64"), 503);
+    lg_meta_sim_set_delay_us(w->meta, 100, 100);
+    lg_clw_run_ms(w, 30000);
+    assert_int_equal(lg_clw_get(w, &w->servers[0], "/storage/cities_v1/0/AA==?f=b64"), 400);
     lg_clw_free(w);
 }
 
@@ -380,6 +396,27 @@ static void it_is_withdrawn_before_it_stops_to_answer(void **state)
     lg_clw_free(w);
 }
 
+/* Whatever is heard of stores between the first step of the end and the last. */
+static void it_may_stop_while_stores_change(void **state)
+{
+    struct lg_clw *w = world_with_a_push(40, 1);
+    struct own own = {.w = w, .with_disk = true};
+
+    (void)state;
+    lg_clw_meta(w, LG_META_PUT, HERE);
+    for (unsigned round = 0; round < 40; round++) {
+        own_start(&own);
+        lg_clw_run_ms(w, 3000);
+        lg_sim_node_run(w->servers[0].node, own_stop, &own);
+        lg_sim_run_us(w->sim, round * 37);
+        for (unsigned i = 0; i < 3000 && !own.stopped; i++)
+            lg_clw_store(w, "cities", 1, (int32_t)(i % 2), 1);
+        assert_true(own.stopped);
+        lg_clw_server_kill(w, 0);
+    }
+    lg_clw_free(w);
+}
+
 static void replicas_open_a_few_at_a_time(void **state)
 {
     enum { PARTITIONS = 24 };
@@ -414,6 +451,35 @@ static void replicas_open_a_few_at_a_time(void **state)
     assert_int_equal(most, 2);
     assert_true(waiting > 10);
     lg_clw_free(w);
+}
+
+/* As operators change it: at once, and back. */
+static void a_store_may_be_served_without_a_read_index(void **state)
+{
+    static const struct lg_metric_table *const tables[] = {&lg_storage_metrics};
+    enum { COMPLETE = 3 }; /* of storage_index_replicas */
+    struct lg_clw *w;
+
+    (void)state;
+    lg_metrics_register(tables, 1, 10);
+    w = lg_clw_new(44, /* with_controller= */ true);
+    lg_clw_server_start(w, 0);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_new_store(w, "cities", "\"string\"", 2, 1);
+    assert_int_equal(lg_clw_push(w, "cities", 2, NULL, 0), 1);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(lg_metric_value(&lg_metric_storage_index_replicas, COMPLETE), 2);
+    assert_int_equal(
+        lg_clw_post(w, "/update_store", "store_name=cities&lagoon_read_index_enabled=false"), 200);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(lg_metric_value(&lg_metric_storage_index_replicas, COMPLETE), 0);
+    assert_int_equal(
+        lg_clw_post(w, "/update_store", "store_name=cities&lagoon_read_index_enabled=true"), 200);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(lg_metric_value(&lg_metric_storage_index_replicas, COMPLETE), 2);
+    lg_clw_free(w);
+    lg_metrics_reset();
 }
 
 static bool find_line(const struct lg_buf *text, const char *line)
@@ -452,6 +518,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_announces_itself_and_withdraws),
         cmocka_unit_test(it_announces_itself_again_after_a_lost_session),
+        cmocka_unit_test(what_it_does_not_know_yet_may_be_asked_again),
         cmocka_unit_test(it_may_be_stopped_at_any_moment_of_its_start),
         cmocka_unit_test(it_says_why_it_cannot_start),
         cmocka_unit_test(two_servers_of_one_name_are_not_mixed_up),
@@ -459,7 +526,9 @@ int main(void)
         cmocka_unit_test(a_directory_of_another_cluster_is_refused),
         cmocka_unit_test(replicas_without_an_identity_are_not_for_a_cluster),
         cmocka_unit_test(it_is_withdrawn_before_it_stops_to_answer),
+        cmocka_unit_test(it_may_stop_while_stores_change),
         cmocka_unit_test(replicas_open_a_few_at_a_time),
+        cmocka_unit_test(a_store_may_be_served_without_a_read_index),
         cmocka_unit_test(its_health_names_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,13 +8,34 @@
 #define LG_STORAGE_REPLICA_H
 
 #include "base/ref.h"
+#include "lane/epoch.h"
 #include "lane/lane.h"
+#include "lane/shared.h"
+#include "lane/sm.h"
 #include "model/enums.h"
 #include "storage/engine.h"
 
+struct lg_replica;
+struct lg_read_index;
+struct lg_warmer;
+
+/* The warmer's (storage/warmer.h). */
+struct lg_warm {
+    struct lg_warmer *warmer; /* NULL: none takes care of it. */
+    struct lg_sm sm;
+    struct lg_list link;
+    unsigned rank;
+    uint64_t rows, bytes, begun_us;
+    struct lg_flag doubted;
+    struct lg_task doubt, leave;
+    struct lg_epoch_item item;
+    void (*removed)(struct lg_replica *r); /* It is leaving. */
+};
+
 struct lg_replica {
-    struct lg_engine *engine; /* Borrowed from the owner. */
-    const char *topic;        /* Borrowed from the owner. */
+    struct lg_engine *engine;    /* Borrowed from the owner. */
+    struct lg_read_index *index; /* Atomic; NULL: none that is complete. For readers in an epoch. */
+    const char *topic;           /* Borrowed from the owner. */
     uint32_t partition;
     bool chunked;                    /* Its keys carry suffixes (record/chunk.h). */
     enum lg_compression compression; /* Of its values. */
@@ -23,6 +44,7 @@ struct lg_replica {
     struct lg_lane *lane;
     struct lg_task task; /* Posted once, by the last unref. */
     void (*drained)(struct lg_replica *r);
+    struct lg_warm warm;
 };
 
 /* In the owner's memory, with the owner's own reference: neither chunked nor compressed, which the

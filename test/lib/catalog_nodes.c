@@ -9,6 +9,7 @@ static enum lg_catalog_root root_of(const char *path)
         [LG_CATALOG_STORES] = "/stores/",         [LG_CATALOG_INSTANCES] = "/instances/",
         [LG_CATALOG_ASSIGNMENT] = "/assignment/", [LG_CATALOG_REPLICAS] = "/replicas/",
         [LG_CATALOG_ROUTERS] = "/routers/",       [LG_CATALOG_CONTROLLERS] = "/controllers/",
+        [LG_CATALOG_SETTINGS] = "/settings/",
     };
     size_t root = 0;
 

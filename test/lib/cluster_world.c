@@ -9,10 +9,12 @@
 #include "drivers/loghttp/loghttp.h"
 #include "drivers/memkv/engine_memkv.h"
 #include "drivers/metafile/metafile.h"
+#include "drivers/nghttp2/hpack_nghttp2.h"
 #include "drivers/seglog/seglog.h"
 #include "drivers/sim/pubsub_wide.h"
 #include "lane/fault.h"
 #include "model/partitioner.h"
+#include "net/h2_conn.h"
 #include "pubsub/batch.h"
 #include "pubsub/log_front.h"
 #include "record/headers.h"
@@ -58,6 +60,7 @@ static void serve(struct lg_clw *w, struct ground *g)
                                                .transport = lg_net_sim_transport(w->net),
                                                .host = "ground",
                                                .port = LG_CLW_CONTROLLER_PORT,
+                                               .authz = w->authz,
                                                .log_handler = log_request,
                                                .log_ctx = g};
     struct lg_http_server_options plain = {.transport = controller.transport,
@@ -100,6 +103,11 @@ static void ground_main(void *ctx)
 /* --- Servers and router. -----------------------------------------------------------------------
  */
 
+static struct lg_h2 *http2(const struct lg_h2_options *o)
+{
+    return lg_h2_own_new(o, &lg_hpack_nghttp2);
+}
+
 static void server_main(void *ctx)
 {
     struct lg_clw_node *n = ctx;
@@ -107,16 +115,27 @@ static void server_main(void *ctx)
     struct lg_lane *lane = lg_sim_lane_new(w->sim, n->node, n->name);
     struct lg_transport *transport = lg_net_sim_transport(w->net);
     struct lg_loghttp_options log = {transport, lane, "lagoon+" GROUND_URL};
-    struct lg_server_options o = {.lane = lane,
-                                  .cluster = n->world->server_cluster,
-                                  .cluster_id = n->world->server_cluster_id,
-                                  .transport = transport,
-                                  .disk = n->disk,
-                                  .checkpoint_path = "checkpoints",
-                                  .host = n->name,
-                                  .port = LG_CLW_SERVER_PORT};
+    struct lg_server_options o = {
+        .lane = lane,
+        .cluster = n->world->server_cluster,
+        .cluster_id = n->world->server_cluster_id,
+        .transport = transport,
+        .disk = n->disk,
+        .checkpoint_path = "checkpoints",
+        .host = n->name,
+        .port = LG_CLW_SERVER_PORT,
+        .http2 = http2,
+        .grpc_off = w->grpc_off,
+        .grpc_port = w->grpc_port,
+        .authz = w->authz,
+        .node_rcu = w->node_rcu,
+        .read_index_bytes = w->read_index_bytes == 0 ? (uint64_t)16 << 20 : w->read_index_bytes};
+    struct lg_lane *readers[] = {lg_sim_lane_new(w->sim, n->node, "read-0"),
+                                 lg_sim_lane_new(w->sim, n->node, "read-1")};
     struct lg_error err = {0};
 
+    o.read_lanes = readers;
+    o.read_lane_count = LG_ARRAY_SIZE(readers);
     o.metastore = lg_meta_sim_session(w->meta, lane);
     n->bytes_before = lg_sim_node_bytes(n->node);
     assert_ok(lg_loghttp_new(&log, &n->log, &err));
@@ -146,6 +165,7 @@ static void router_main(void *ctx)
                                   .port = LG_CLW_ROUTER_PORT,
                                   .controller_url = GROUND_URL,
                                   .read_timeout_ms = 2000,
+                                  .authz = w->authz,
                                   .failed = router_failed,
                                   .failed_ctx = w};
     struct lg_error err = {0};
@@ -177,6 +197,7 @@ static void controller_main(void *ctx)
                                       .transport = transport,
                                       .host = n->name,
                                       .port = LG_CLW_CONTROLLER_PORT,
+                                      .authz = w->authz,
                                       .conflict_ms = w->conflict_ms,
                                       .push_timeout_ms = w->push_timeout_ms,
                                       .failed = controller_failed,
@@ -206,7 +227,8 @@ static void hand_main(void *ctx)
     w->session = lg_meta_sim_session(w->meta, w->hand_lane);
 }
 
-struct lg_clw *lg_clw_new(uint64_t seed, bool with_controller)
+static struct lg_clw *world_new(uint64_t seed, bool with_controller,
+                                const struct lg_authz_config *authz)
 {
     struct lg_clw *w = lg_new(struct lg_clw);
     struct lg_loghttp_options log = {.url = "lagoon+" GROUND_URL};
@@ -215,6 +237,7 @@ struct lg_clw *lg_clw_new(uint64_t seed, bool with_controller)
     lg_log_set_level(LG_LOG_OFF);
     lg_fault_disarm_all();
     w->with_controller = with_controller;
+    w->authz = authz;
     w->sim = lg_sim_new(seed);
     w->net = lg_net_sim_new(w->sim);
     w->meta = lg_meta_sim_new(w->sim);
@@ -242,6 +265,16 @@ struct lg_clw *lg_clw_new(uint64_t seed, bool with_controller)
     lg_sim_node_run(w->hand.node, hand_main, w);
     lg_clw_run_ms(w, 500);
     return w;
+}
+
+struct lg_clw *lg_clw_new(uint64_t seed, bool with_controller)
+{
+    return world_new(seed, with_controller, /* authz= */ NULL);
+}
+
+struct lg_clw *lg_clw_new_guarded(uint64_t seed, const struct lg_authz_config *authz)
+{
+    return world_new(seed, /* with_controller= */ true, authz);
 }
 
 static void forget_answer(struct lg_clw *w)

@@ -20,6 +20,7 @@
 #define LG_CLW_ROUTER_PORT 7777
 #define LG_CLW_CONTROLLER_PORT 5555
 
+struct lg_authz_config;
 struct lg_server;
 struct lg_router;
 struct lg_controller;
@@ -64,8 +65,13 @@ struct lg_clw {
      * else. */
     char router_failed[LG_ERROR_TEXT_MAX], controller_failed[LG_ERROR_TEXT_MAX];
     const char *server_cluster, *server_cluster_id; /* of servers from now on; NULL: none */
+    uint64_t read_index_bytes;                      /* of servers from now on; 0: 16 MiB */
+    bool grpc_off;                                  /* of servers from now on */
+    uint16_t grpc_port;                             /* of servers from now on; 0: none */
+    uint64_t node_rcu;                              /* of servers from now on; 0: any */
     uint64_t conflict_ms;                           /* of these; 0: the default */
     uint64_t push_timeout_ms;                       /* of controllers from now on; 0: the default */
+    const struct lg_authz_config *authz;            /* of roles from now on; NULL: none */
     bool with_controller;
     struct lg_metastore *session; /* the hand's */
     struct lg_lane *lane, *hand_lane;
@@ -80,6 +86,8 @@ struct lg_clw {
 
 /* Ground is up; servers and router are not. */
 struct lg_clw *lg_clw_new(uint64_t seed, bool with_controller);
+/* The same, where the ground's controller asks who may do what, too. */
+struct lg_clw *lg_clw_new_guarded(uint64_t seed, const struct lg_authz_config *authz);
 void lg_clw_free(struct lg_clw *w);
 
 void lg_clw_server_start(struct lg_clw *w, unsigned i);

@@ -131,6 +131,49 @@ static void a_deleted_store_comes_back_as_it_was(void **state)
     lg_rig_assert_out(&rig, "nothing to do");
 }
 
+/* How many replicas of the process have their read index in that state. */
+static long index_replicas(const char *state)
+{
+    LG_AUTO_STR char *line = lg_strf("lagoon_storage_index_replicas{state=\"%s\"} ", state);
+    LG_SCOPED(lg_reply) reply = {0};
+    const char *at;
+
+    assert_int_equal(lg_ask_get(rig.router, "/metrics", &reply), 200);
+    at = strstr(lg_reply_text(&reply), line);
+    assert_non_null(at);
+    return strtol(at + strlen(line), NULL, 10);
+}
+
+static void wait_complete(long want)
+{
+    for (unsigned i = 0; i < 10000 && index_replicas("complete") != want; i++)
+        lg_process_pause(1);
+    assert_int_equal(index_replicas("complete"), want);
+}
+
+/* At once, without a restart, and reads do not notice. */
+static void a_store_may_be_read_without_an_index(void **state)
+{
+    long before;
+
+    (void)state;
+    for (unsigned i = 0; i < 10000 && index_replicas("waiting") + index_replicas("filling") > 0;
+         i++)
+        lg_process_pause(1);
+    before = index_replicas("complete");
+    make_people("indexed");
+    assert_read("indexed", 200);
+    wait_complete(before + 4);
+    assert_run(&rig, 0, "store", "update", "indexed", "--read-index", "false");
+    wait_complete(before);
+    assert_read("indexed", 200);
+    assert_run(&rig, 0, "store", "describe", "indexed");
+    lg_rig_assert_out(&rig, "read-index           false");
+    assert_run(&rig, 0, "store", "update", "indexed", "--read-index", "true");
+    wait_complete(before + 4);
+    assert_run(&rig, 0, "store", "delete", "indexed", "--force");
+}
+
 static size_t folder_count(const char *part)
 {
     LG_AUTO(lg_json) *topics = lg_rig_topics(&rig);
@@ -248,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_are_shown_changed_and_refused),
+        cmocka_unit_test(a_store_may_be_read_without_an_index),
         cmocka_unit_test(a_deleted_store_comes_back_as_it_was),
         cmocka_unit_test(a_purge_is_for_good_and_numbers_go_on),
         cmocka_unit_test(schemas_evolve_and_old_values_stay_readable),

@@ -33,6 +33,7 @@ struct lane_sim {
     uint64_t number;        /* Order of creation. */
     uint64_t busy_until_us; /* What ran last blocks it until then. */
     struct lg_task *first, **last;
+    struct lg_task *at_rest; /* NULL: nobody wants to know. */
     struct lg_timer_heap timers;
 };
 
@@ -387,6 +388,22 @@ static void lane_post(struct lg_lane *lane, struct lg_task *task)
     l->last = &task->next;
 }
 
+/* Ticks have no end here: each event is one. */
+static void lane_defer(struct lg_lane *lane, struct lg_task *task)
+{
+    assert(lane_is_current(lane) && "what is deferred belongs to this lane");
+    lane_post(lane, task);
+}
+
+static void lane_at_rest(struct lg_lane *lane, struct lg_task *task)
+{
+    struct lane_sim *l = of(lane);
+
+    assert(lane_is_current(lane) && "who asks for a rest is on the lane");
+    if (!l->dead)
+        l->at_rest = task;
+}
+
 static void lane_timer_start(struct lg_lane *lane, struct lg_timer *timer)
 {
     struct lane_sim *l = of(lane);
@@ -419,12 +436,15 @@ static uint64_t lane_wall_ms(struct lg_lane *lane)
 
 static const struct lg_lane_ops ops = {
     .post = lane_post,
+    .defer = lane_defer,
     .timer_start = lane_timer_start,
     .timer_stop = lane_timer_stop,
     .offload = lane_offload,
     .now_us = lane_now_us,
     .wall_ms = lane_wall_ms,
     .is_current = lane_is_current,
+    .at_rest = lane_at_rest,
+    .rested_us = lane_now_us,
 };
 
 struct lg_lane *lg_sim_lane_new(struct lg_sim *sim, struct lg_sim_node *node, const char *name)
@@ -453,6 +473,7 @@ static void lane_die(struct lane_sim *l)
     l->dead = true;
     l->first = NULL;
     l->last = &l->first;
+    l->at_rest = NULL;
     lg_timer_heap_done(&l->timers);
 }
 
@@ -768,6 +789,22 @@ static void run_due(struct lg_sim *sim, uint64_t chosen)
     }
 }
 
+/* No step of its own: it changes no order of others, and no seed. */
+static void tell_rests(struct lg_sim *sim)
+{
+    for (size_t i = 0; i < sim->lanes.size; i++) {
+        struct lane_sim *l = sim->lanes.data[i];
+
+        if (l->at_rest != NULL && l->first == NULL && (l->node == NULL || !l->node->stopped)) {
+            struct lg_task *task = LG_TAKE(l->at_rest);
+            struct frame before = enter(sim, l->node, l);
+
+            task->run(task);
+            leave(sim, before);
+        }
+    }
+}
+
 /* A step, unless nothing is due up to `limit_us`. */
 static bool step_until(struct lg_sim *sim, uint64_t limit_us)
 {
@@ -787,6 +824,7 @@ static bool step_until(struct lg_sim *sim, uint64_t limit_us)
     run_due(sim, due == 1 ? 0 : lg_rand_below(&sim->rand, due));
     sim->now_us += STEP_US;
     sim->steps++;
+    tell_rests(sim);
     return true;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/vec.h"
+#include "drivers/sim/net_map.h"
 
 #define PORT_FIRST 40000 /* of those that are picked */
 #define COMPACT_BYTES ((size_t)64 << 10)
@@ -77,15 +78,11 @@ struct link {
     struct end end[2]; /* Client, server. */
 };
 
-struct cut { /* One direction. */
-    char from[64], to[64];
-};
-
 struct lg_net_sim {
     struct lg_transport transport; /* First. */
     struct lg_sim *sim;
     LG_VEC(struct host *) hosts;
-    LG_VEC(struct cut) cuts;
+    struct lg_net_map map;
     struct lg_list listeners, links;
     uint64_t last_id;
     size_t link_count;
@@ -131,22 +128,6 @@ static struct host *host_of(struct lg_net_sim *net, const struct lg_lane *lane)
     if (node != NULL)
         lg_sim_node_on_kill(node, node_killed, h);
     return h;
-}
-
-/* The index of the cut; the number of cuts: there is none. */
-static size_t find_cut(const struct lg_net_sim *net, const char *from, const char *to)
-{
-    size_t i = 0;
-
-    while (i < net->cuts.size &&
-           (strcmp(net->cuts.data[i].from, from) != 0 || strcmp(net->cuts.data[i].to, to) != 0))
-        i++;
-    return i;
-}
-
-static bool is_cut(const struct lg_net_sim *net, const char *from, const char *to)
-{
-    return find_cut(net, from, to) < net->cuts.size;
 }
 
 /* Where a packet of this end goes to; a SYN may go to a name that is nobody's. */
@@ -322,16 +303,22 @@ static bool reaches(const struct listener_sim *l, const struct end *client, cons
     return strcmp(to, l->host->name) == 0 || strcmp(to, l->alias) == 0;
 }
 
+/* Of those that share an address any one. */
 static struct listener_sim *find_listener(struct link *link)
 {
+    struct listener_sim *found = NULL;
+    uint64_t several = 0;
+
     LG_LIST_EACH(it, &link->net->listeners)
     {
         struct listener_sim *l = LG_CONTAINER_OF(it, struct listener_sim, link);
 
-        if (l->port == link->port && reaches(l, &link->end[0], link->to))
-            return l;
+        if (l->port != link->port || !reaches(l, &link->end[0], link->to))
+            continue;
+        if (++several == 1 || lg_sim_rand_below(link->net->sim, several) == 0)
+            found = l;
     }
-    return NULL;
+    return found;
 }
 
 static void syn_arrives(struct link *link)
@@ -405,7 +392,7 @@ static void arrives(void *ctx)
     const char *from = e->host != NULL ? e->host->name : e->link->to;
 
     e->event = 0;
-    if (is_cut(net, from, destination(e))) {
+    if (lg_net_map_is_cut(&net->map, from, destination(e))) {
         e->stalled = true;
         return;
     }
@@ -452,6 +439,31 @@ static void link_free_if_over(struct link *link)
     link_free(link);
 }
 
+static void show(struct end *e)
+{
+    const struct lg_net_shown *shown = lg_net_map_shown(&e->link->net->map, peer_of(e)->host->name);
+
+    if (shown == NULL)
+        return;
+    e->conn.is_secure = shown->is_secure;
+    e->conn.identity = shown->identity;
+}
+
+void lg_net_sim_show(struct lg_net_sim *net, const char *from, bool is_secure, const char *identity)
+{
+    struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
+
+    lg_net_map_show(&net->map, from, is_secure, identity);
+    lg_alloc_domain_enter(outer);
+    LG_LIST_EACH(it, &net->links)
+    {
+        struct link *link = LG_CONTAINER_OF(it, struct link, link);
+
+        if (link->end[0].host != NULL)
+            show(&link->end[1]);
+    }
+}
+
 static void tell_accepted(struct end *e)
 {
     struct listener_sim *l = e->listener;
@@ -460,6 +472,7 @@ static void tell_accepted(struct end *e)
     e->listener = NULL;
     (void)snprintf(e->conn.peer, sizeof(e->conn.peer), "%.48s:%u", client->host->name,
                    (unsigned)(PORT_FIRST + e->link->id % 20000));
+    show(e);
     l->accepted(l->ctx, &e->conn);
     assert(e->conn.handler != NULL && "`accepted` sets the handler");
 }
@@ -624,14 +637,34 @@ static bool is_host_name(const char *host)
     return host[0] != '\0' && strlen(host) < 64;
 }
 
+static void listen_as(struct lg_net_sim *net, struct host *h, struct lg_lane *lane,
+                      const char *alias, uint16_t port,
+                      void (*accepted)(void *ctx, struct lg_conn *c), void *ctx,
+                      struct lg_listener **out)
+{
+    struct lg_alloc_domain *outer = lg_alloc_domain_enter(NULL);
+    struct listener_sim *l = lg_new(struct listener_sim);
+
+    l->listener.transport = &net->transport;
+    l->host = h;
+    l->lane = lane;
+    l->alias = lg_strdup(alias);
+    l->port = port;
+    l->accepted = accepted;
+    l->ctx = ctx;
+    lg_list_push_back(&net->listeners, &l->link);
+    lg_alloc_domain_enter(outer);
+    lg_sim_trace(net->sim, "net_listen", port);
+    lg_sim_trace_text(net->sim, lg_slice_str(h->name));
+    *out = &l->listener;
+}
+
 static enum lg_rc net_listen(struct lg_transport *t, struct lg_lane *lane, const char *host,
                              uint16_t port, void (*accepted)(void *ctx, struct lg_conn *c),
                              void *ctx, struct lg_listener **out, struct lg_error *err)
 {
     struct lg_net_sim *net = (struct lg_net_sim *)t;
     struct host *h = host_of(net, lane);
-    struct lg_alloc_domain *outer;
-    struct listener_sim *l;
 
     if (!is_host_name(host))
         return lg_error_set(err, LG_ERR_INVALID, "cannot listen on \"%s\": give a name of a node",
@@ -643,20 +676,19 @@ static enum lg_rc net_listen(struct lg_transport *t, struct lg_lane *lane, const
                             port, host);
     while (port == 0 || port_is_taken(net, h, port))
         port = h->next_port++;
-    outer = lg_alloc_domain_enter(NULL);
-    l = lg_new(struct listener_sim);
-    l->listener.transport = t;
-    l->host = h;
-    l->lane = lane;
-    l->alias = lg_strdup(host);
-    l->port = port;
-    l->accepted = accepted;
-    l->ctx = ctx;
-    lg_list_push_back(&net->listeners, &l->link);
-    lg_alloc_domain_enter(outer);
-    lg_sim_trace(net->sim, "net_listen", port);
-    lg_sim_trace_text(net->sim, lg_slice_str(h->name));
-    *out = &l->listener;
+    listen_as(net, h, lane, host, port, accepted, ctx, out);
+    return LG_OK;
+}
+
+static enum lg_rc net_share(struct lg_listener *with, struct lg_lane *lane,
+                            void (*accepted)(void *ctx, struct lg_conn *c), void *ctx,
+                            struct lg_listener **out, struct lg_error *err)
+{
+    const struct listener_sim *first = (const struct listener_sim *)with;
+
+    (void)err;
+    listen_as((struct lg_net_sim *)with->transport, first->host, lane, first->alias, first->port,
+              accepted, ctx, out);
     return LG_OK;
 }
 
@@ -690,6 +722,7 @@ static void net_listener_close(struct lg_listener *listener)
 static const struct lg_transport_ops ops = {
     .name = "sim",
     .listen = net_listen,
+    .share = net_share,
     .listener_port = net_listener_port,
     .listener_close = net_listener_close,
     .open = net_open,
@@ -765,7 +798,7 @@ void lg_net_sim_free(struct lg_net_sim *net)
     for (size_t i = 0; i < net->hosts.size; i++)
         lg_free(net->hosts.data[i]);
     LG_VEC_DONE(&net->hosts);
-    LG_VEC_DONE(&net->cuts);
+    lg_net_map_done(&net->map);
     lg_free(net);
 }
 
@@ -823,25 +856,17 @@ static void resume_stalled(struct lg_net_sim *net)
 
 void lg_net_sim_cut_way(struct lg_net_sim *net, const char *from, const char *to, bool cut)
 {
-    size_t at = find_cut(net, from, to);
     struct lg_alloc_domain *outer;
-    struct cut c;
+    bool changed;
 
     lg_sim_trace(net->sim, "net_cut_way", cut);
     lg_sim_trace_text(net->sim, lg_slice_str(from));
     lg_sim_trace_text(net->sim, lg_slice_str(to));
-    if (cut == (at < net->cuts.size))
-        return;
-    if (!cut) {
-        net->cuts.data[at] = net->cuts.data[--net->cuts.size];
-        resume_stalled(net);
-        return;
-    }
     outer = lg_alloc_domain_enter(NULL);
-    (void)snprintf(c.from, sizeof(c.from), "%s", from);
-    (void)snprintf(c.to, sizeof(c.to), "%s", to);
-    LG_VEC_PUSH(&net->cuts, c);
+    changed = lg_net_map_cut(&net->map, from, to, cut);
     lg_alloc_domain_enter(outer);
+    if (changed && !cut)
+        resume_stalled(net);
 }
 
 void lg_net_sim_partition(struct lg_net_sim *net, const char *a, const char *b, bool cut)
@@ -852,8 +877,8 @@ void lg_net_sim_partition(struct lg_net_sim *net, const char *a, const char *b, 
 
 void lg_net_sim_heal(struct lg_net_sim *net)
 {
-    lg_sim_trace(net->sim, "net_heal", net->cuts.size);
-    net->cuts.size = 0;
+    lg_sim_trace(net->sim, "net_heal", net->map.cuts.size);
+    net->map.cuts.size = 0;
     resume_stalled(net);
 }
 

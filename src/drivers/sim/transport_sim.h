@@ -43,6 +43,10 @@ void lg_net_sim_partition(struct lg_net_sim *net, const char *a, const char *b, 
 /* One direction only: nothing that `from` sends reaches `to`; what `to` sends arrives. A way that
  * is cut twice is healed once. */
 void lg_net_sim_cut_way(struct lg_net_sim *net, const char *from, const char *to, bool is_cut);
+/* What connections that `from` opens, and those that it has opened, are to who accepts them: over
+ * TLS, and by whom (NULL: nobody who is known); copied. At first all are plain. */
+void lg_net_sim_show(struct lg_net_sim *net, const char *from, bool is_secure,
+                     const char *identity);
 /* Heals all partitions. */
 void lg_net_sim_heal(struct lg_net_sim *net);
 /* Connections that at least one side still holds. */

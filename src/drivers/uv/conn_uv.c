@@ -9,37 +9,19 @@
  */
 #include "drivers/uv/conn_uv.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include "base/vec.h"
+#include "net/resolve.h"
+#include "net/send_queue.h"
+#include "net/socket.h"
 
 #define READS_PER_TURN 4 /* of one connection */
 #define WRITE_BYTES_PER_TURN ((size_t)4 << 20)
-#define IOV_MAX_OURS 64
-#define ADDRESSES_MAX 8
-#define HOST_BYTES_MAX 256
-#define SMALL_BYTES ((size_t)16 << 10) /* at most this much is copied instead of taken over */
-#define CHUNK_BYTES ((size_t)64 << 10) /* small writes are gathered up to this */
 #define LINGER_MS 1000
 
 enum conn_state { RESOLVING, CONNECTING, OPEN, CLOSING, ENDED };
-
-struct resolve { /* Shared with a thread of the pool while it runs. */
-    struct lg_offload offload;
-    struct conn_uv *conn; /* NULL when the connection ended meanwhile. The lane's. */
-    char host[HOST_BYTES_MAX];
-    char port[8];
-    int failed; /* Of getaddrinfo. */
-    size_t n;
-    struct sockaddr_storage address[ADDRESSES_MAX];
-    socklen_t size[ADDRESSES_MAX];
-};
 
 struct socket_uv { /* Lives until libuv has let go of it. */
     uv_poll_t poll;
@@ -59,14 +41,9 @@ struct conn_uv {
     bool to_open;             /* `opened` is to be told. */
     bool close_asked;         /* Before it was open: CLOSING comes next. */
     bool paused, above_high, wants_out, fin_sent;
-    struct resolve *resolve; /* The addresses; kept until connected. */
+    struct lg_resolve *resolve; /* The addresses; kept until connected. */
     size_t next_address;
-    bool resolving; /* `resolve` is with the pool. */
-    LG_VEC(struct lg_buf) out;
-    size_t out_first;    /* Chunks before it are sent and empty. */
-    size_t out_offset;   /* Bytes of the first chunk that are sent. */
-    size_t queued;       /* bytes */
-    struct lg_buf spare; /* Memory of a sent chunk, for the next. */
+    struct lg_send_queue out;
     struct lg_timer linger;
 };
 
@@ -80,13 +57,6 @@ static void mark_dirty(struct conn_uv *c)
 }
 
 /* --- Connections: end ----------------------------------------------------------------------- */
-
-static void drop_out(struct conn_uv *c)
-{
-    for (size_t i = c->out_first; i < c->out.size; i++)
-        lg_buf_done(&c->out.data[i]);
-    c->out.size = c->out_first = c->out_offset = c->queued = 0;
-}
 
 static void socket_closed(uv_handle_t *handle)
 {
@@ -114,25 +84,14 @@ static void end(struct conn_uv *c, enum lg_rc why, const char *fault)
     c->why = why;
     (void)snprintf(c->conn.fault, sizeof(c->conn.fault), "%s", fault);
     lg_timer_stop(c->conn.lane, &c->linger);
-    drop_out(c);
+    lg_send_queue_done(&c->out);
     release_socket(c);
     mark_dirty(c);
 }
 
 static void end_by_errno(struct conn_uv *c, int errnum)
 {
-    switch (errnum) {
-    case ECONNREFUSED:
-        end(c, LG_ERR_UNAVAILABLE, "connection refused");
-        break;
-    case ECONNRESET:
-    case EPIPE:
-        end(c, LG_ERR_UNAVAILABLE, "connection reset by peer");
-        break;
-    default:
-        end(c, LG_ERR_UNAVAILABLE, uv_strerror(-errnum));
-        break;
-    }
+    end(c, LG_ERR_UNAVAILABLE, lg_socket_fault(errnum));
 }
 
 /* The last step of every connection. */
@@ -140,12 +99,7 @@ static void tell_closed(struct conn_uv *c)
 {
     c->conn.handler->closed(c->conn.ctx, &c->conn, c->why);
     lg_list_remove(&c->link);
-    if (c->resolving)
-        c->resolve->conn = NULL; /* resolve_done frees it. */
-    else
-        lg_free(c->resolve);
-    LG_VEC_DONE(&c->out);
-    lg_buf_done(&c->spare);
+    lg_resolve_drop(c->resolve);
     lg_free(c);
 }
 
@@ -178,11 +132,10 @@ static void update_events(struct conn_uv *c)
 /* Gives the descriptor to the loop; on failure the connection ends. */
 static void adopt(struct conn_uv *c, int fd)
 {
-    int one = 1, failed;
+    int failed;
 
     c->fd = fd;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
-                     sizeof(one)); /* Slower without, no more. */
+    lg_socket_no_delay(fd);
     c->socket = lg_new(struct socket_uv);
     c->socket->conn = c;
     failed = uv_poll_init(c->hub->loop, &c->socket->poll, fd);
@@ -207,95 +160,14 @@ static struct conn_uv *conn_new(struct lg_hub_uv *h, enum conn_state state)
     return c;
 }
 
-static void name_peer(char *out, size_t size, const struct sockaddr_storage *a)
-{
-    char ip[INET6_ADDRSTRLEN] = "?";
-    unsigned port;
-
-    if (a->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
-
-        (void)inet_ntop(AF_INET6, &in6->sin6_addr, ip, sizeof(ip));
-        port = ntohs(in6->sin6_port);
-        (void)snprintf(out, size, "[%s]:%u", ip, port);
-    } else {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)a;
-
-        (void)inet_ntop(AF_INET, &in->sin_addr, ip, sizeof(ip));
-        port = ntohs(in->sin_port);
-        (void)snprintf(out, size, "%s:%u", ip, port);
-    }
-}
-
-/* A numeric address or "localhost". */
-bool lg_conn_uv_address(const char *host, uint16_t port, struct sockaddr_storage *out,
-                        socklen_t *out_size)
-{
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-
-    memset(out, 0, sizeof(*out));
-    if (strcmp(host, "localhost") == 0)
-        host = "127.0.0.1";
-    if (inet_pton(AF_INET, host, &in.sin_addr) == 1) {
-        memcpy(out, &in, sizeof(in));
-        *out_size = sizeof(in);
-        return true;
-    }
-    if (inet_pton(AF_INET6, host, &in6.sin6_addr) == 1) {
-        memcpy(out, &in6, sizeof(in6));
-        *out_size = sizeof(in6);
-        return true;
-    }
-    return false;
-}
-
 /* --- Connections: out ----------------------------------------------------------------------- */
-
-static void chunk_sent(struct conn_uv *c)
-{
-    struct lg_buf *chunk = &c->out.data[c->out_first];
-
-    if (c->spare.data == NULL && chunk->capacity <= CHUNK_BYTES) {
-        c->spare = *chunk;
-        lg_buf_clear(&c->spare);
-        *chunk = (struct lg_buf){0};
-    } else {
-        lg_buf_done(chunk);
-    }
-    c->out_first++;
-    c->out_offset = 0;
-    if (c->out_first == c->out.size)
-        c->out.size = c->out_first = 0;
-}
-
-static void bytes_sent(struct conn_uv *c, size_t n)
-{
-    c->queued -= n;
-    while (n > 0) {
-        size_t rest = c->out.data[c->out_first].size - c->out_offset;
-
-        if (n < rest) {
-            c->out_offset += n;
-            return;
-        }
-        n -= rest;
-        chunk_sent(c);
-    }
-}
 
 static ssize_t write_some(struct conn_uv *c)
 {
-    struct iovec iov[IOV_MAX_OURS];
-    struct msghdr message = {.msg_iov = iov};
+    struct iovec iov[LG_SEND_QUEUE_IOV_MAX];
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = lg_send_queue_peek(&c->out, iov)};
     ssize_t n;
 
-    for (size_t i = c->out_first; i < c->out.size && message.msg_iovlen < IOV_MAX_OURS; i++) {
-        size_t offset = i == c->out_first ? c->out_offset : 0;
-
-        iov[message.msg_iovlen++] = (struct iovec){.iov_base = c->out.data[i].data + offset,
-                                                   .iov_len = c->out.data[i].size - offset};
-    }
     do {
         n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
@@ -304,7 +176,7 @@ static ssize_t write_some(struct conn_uv *c)
 
 static void tell_drained(struct conn_uv *c)
 {
-    if (!c->above_high || c->queued > LG_CONN_LOW_BYTES)
+    if (!c->above_high || c->out.bytes > LG_CONN_LOW_BYTES)
         return;
     c->above_high = false;
     if (c->state == OPEN && c->conn.handler->drained != NULL)
@@ -331,7 +203,7 @@ static void flush(struct conn_uv *c)
     size_t budget = WRITE_BYTES_PER_TURN;
 
     c->wants_out = false;
-    while (c->queued > 0 && !c->wants_out) {
+    while (c->out.bytes > 0 && !c->wants_out) {
         ssize_t n = budget == 0 ? 0 : write_some(c);
 
         if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -340,11 +212,11 @@ static void flush(struct conn_uv *c)
         }
         c->wants_out = n <= 0;
         if (n > 0) {
-            bytes_sent(c, (size_t)n);
+            lg_send_queue_sent(&c->out, (size_t)n);
             budget -= LG_MIN(budget, (size_t)n);
         }
     }
-    if (c->state == CLOSING && c->queued == 0 && !c->fin_sent)
+    if (c->state == CLOSING && c->out.bytes == 0 && !c->fin_sent)
         send_fin(c);
     tell_drained(c);
     update_events(c);
@@ -353,28 +225,14 @@ static void flush(struct conn_uv *c)
 void lg_conn_uv_send(struct lg_conn *conn, struct lg_buf *take_bytes)
 {
     struct conn_uv *c = (struct conn_uv *)conn;
-    struct lg_buf *last;
 
     assert(lg_lane_is_current(conn->lane) && lg_buf_ok(take_bytes));
     if (c->state >= CLOSING || take_bytes->size == 0) {
         lg_buf_clear(take_bytes);
         return;
     }
-    c->queued += take_bytes->size;
-    last = c->out.size > c->out_first ? &c->out.data[c->out.size - 1] : NULL;
-    if (take_bytes->size > SMALL_BYTES) {
-        LG_VEC_PUSH(&c->out, *take_bytes);
-        *take_bytes = (struct lg_buf){.ceiling = take_bytes->ceiling};
-    } else {
-        if (last == NULL || last->size + take_bytes->size > CHUNK_BYTES) {
-            LG_VEC_PUSH(&c->out, c->spare);
-            c->spare = (struct lg_buf){0};
-            last = &c->out.data[c->out.size - 1];
-        }
-        lg_buf_append_slice(last, lg_buf_slice(take_bytes));
-        lg_buf_clear(take_bytes);
-    }
-    if (c->queued > LG_CONN_HIGH_BYTES)
+    lg_send_queue_push(&c->out, take_bytes);
+    if (c->out.bytes > LG_CONN_HIGH_BYTES)
         c->above_high = true;
     mark_dirty(c);
 }
@@ -405,24 +263,16 @@ static bool read_some(struct conn_uv *c)
 
 static void connected(struct conn_uv *c)
 {
-    lg_free(LG_TAKE(c->resolve));
+    lg_resolve_drop(LG_TAKE(c->resolve));
     c->state = c->close_asked ? CLOSING : OPEN;
     c->to_open = !c->close_asked;
     mark_dirty(c);
     update_events(c);
 }
 
-static int socket_error(const struct conn_uv *c)
-{
-    int errnum = 0;
-    socklen_t size = sizeof(errnum);
-
-    return getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &errnum, &size) == 0 ? errnum : errno;
-}
-
 static void connect_ready(struct conn_uv *c)
 {
-    int errnum = socket_error(c);
+    int errnum = lg_socket_error(c->fd);
 
     if (errnum == 0) {
         connected(c);
@@ -483,7 +333,7 @@ static void conn_ready(uv_poll_t *handle, int status, int events)
         return;
     }
     if (status != 0 && (c->paused || (c->state == CLOSING && !c->fin_sent))) {
-        int errnum = socket_error(c);
+        int errnum = lg_socket_error(c->fd);
 
         end_by_errno(c, errnum != 0 ? errnum : ECONNRESET);
         return;
@@ -508,7 +358,7 @@ void lg_conn_uv_pause(struct lg_conn *conn, bool paused)
 
 size_t lg_conn_uv_queued(const struct lg_conn *conn)
 {
-    return ((const struct conn_uv *)conn)->queued;
+    return ((const struct conn_uv *)conn)->out.bytes;
 }
 
 void lg_conn_uv_close(struct lg_conn *conn, bool after_flush)
@@ -548,36 +398,14 @@ void lg_conn_uv_serve(struct lg_list *dirty)
 
 /* --- Opening -------------------------------------------------------------------------------- */
 
-static void resolve_work(struct lg_offload *o)
+static void resolved(void *ctx, struct lg_resolve *r)
 {
-    struct resolve *r = LG_CONTAINER_OF(o, struct resolve, offload);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
+    struct conn_uv *c = ctx;
 
-    r->failed = getaddrinfo(r->host, r->port, &hints, &found);
-    if (r->failed != 0)
-        return;
-    for (struct addrinfo *a = found; a != NULL && r->n < ADDRESSES_MAX; a = a->ai_next) {
-        memcpy(&r->address[r->n], a->ai_addr, a->ai_addrlen);
-        r->size[r->n++] = a->ai_addrlen;
-    }
-    freeaddrinfo(found);
-}
-
-static void resolve_done(struct lg_offload *o)
-{
-    struct resolve *r = LG_CONTAINER_OF(o, struct resolve, offload);
-    struct conn_uv *c = r->conn;
-
-    if (c == NULL) {
-        lg_free(r);
-        return;
-    }
-    c->resolving = false;
     if (c->state == ENDED)
         return;
-    if (r->failed != 0)
-        end(c, LG_ERR_UNAVAILABLE, gai_strerror(r->failed));
+    if (r->n == 0)
+        end(c, LG_ERR_UNAVAILABLE, lg_resolve_fault(r));
     else
         connect_next(c);
 }
@@ -586,26 +414,15 @@ struct lg_conn *lg_conn_uv_open(struct lg_hub_uv *hub, const char *host, uint16_
                                 const struct lg_conn_handler *handler, void *ctx)
 {
     struct conn_uv *c = conn_new(hub, RESOLVING);
-    struct resolve *r = lg_new(struct resolve);
 
     c->conn.handler = handler;
     c->conn.ctx = ctx;
-    c->resolve = r;
-    r->conn = c;
     (void)snprintf(c->conn.peer, sizeof(c->conn.peer), "%.50s:%u", host, port);
-    if (lg_conn_uv_address(host, port, &r->address[0], &r->size[0])) {
-        r->n = 1;
-        connect_next(c);
-    } else if (strlen(host) >= sizeof(r->host)) {
+    c->resolve = lg_resolve_start(hub->lane, host, port, resolved, c);
+    if (c->resolve == NULL)
         end(c, LG_ERR_UNAVAILABLE, "the name of the host is too long");
-    } else {
-        (void)snprintf(r->host, sizeof(r->host), "%s", host);
-        (void)snprintf(r->port, sizeof(r->port), "%u", port);
-        r->offload.work = resolve_work;
-        r->offload.done = resolve_done;
-        c->resolving = true;
-        lg_offload(hub->lane, &r->offload);
-    }
+    else if (!c->resolve->asking)
+        connect_next(c);
     return &c->conn;
 }
 
@@ -615,7 +432,7 @@ void lg_conn_uv_accept(struct lg_hub_uv *hub, int take_fd, const struct sockaddr
 {
     struct conn_uv *c = conn_new(hub, OPEN);
 
-    name_peer(c->conn.peer, sizeof(c->conn.peer), peer);
+    lg_socket_name(peer, c->conn.peer, sizeof(c->conn.peer));
     accepted(ctx, &c->conn);
     assert(c->conn.handler != NULL && "`accepted` sets the handler");
     if (c->state == ENDED) {

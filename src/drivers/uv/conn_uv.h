@@ -31,10 +31,6 @@ struct lg_hub_uv { /* One per lane, which owns it. */
     uint8_t read_buffer[LG_CONN_UV_READ_BYTES];
 };
 
-/* Understands a numeric address and "localhost". */
-bool lg_conn_uv_address(const char *host, uint16_t port, struct sockaddr_storage *out,
-                        socklen_t *out_size);
-
 /* The operations of the port. */
 struct lg_conn *lg_conn_uv_open(struct lg_hub_uv *hub, const char *host, uint16_t port,
                                 const struct lg_conn_handler *handler, void *ctx);

@@ -1,5 +1,5 @@
 /* One lane = one uv loop. Its inbox is a lock-free stack that any thread pushes on and the lane
- * empties at once and turns round; a uv_async wakes the loop, sent only by the push that finds the
+ * empties at once (lane/inbox.h); a uv_async wakes the loop, sent only by the push that finds the
  * stack empty. Timers live in our own heap under a single uv_timer, whose millisecond is rounded
  * up.
  *
@@ -14,11 +14,13 @@
 #include <uv.h>
 
 #include "base/clock.h"
-#include "drivers/uv/metrics.h"
 #include "drivers/uv/pool_uv.h"
+#include "lane/inbox.h"
+#include "lane/metrics.h"
 #include "lane/timer_heap.h"
 
 #define TURN_MAX 256
+#define DEFERRED_MAX 65536u /* of a tick: more would keep the sockets waiting */
 
 struct lane_signal {
     uv_signal_t uv;
@@ -31,13 +33,19 @@ struct lane_uv {
     uv_loop_t loop;
     uv_async_t wake;
     uv_timer_t alarm;
-    uint64_t alarm_us;                   /* What the alarm is set for; UINT64_MAX: not set. */
-    struct lg_task *inbox;               /* Any thread: the newest task first. */
-    struct lg_task *ready, **ready_last; /* Taken from the inbox, oldest first. */
+    uv_prepare_t tick_end;
+    struct lg_task_queue deferred;
+    struct lg_task *at_rest;    /* NULL: nobody wants to know. */
+    uint64_t alarm_us;          /* What the alarm is set for; UINT64_MAX: not set. */
+    struct lg_inbox inbox;      /* Any thread. */
+    struct lg_task_queue ready; /* Taken from the inbox. */
     struct lg_timer_heap timers;
     uint64_t now_us;    /* Read at ... */
     uint64_t now_uv_ms; /* ... this time of the loop. */
-    struct lg_pool_uv *pool;
+    bool rests;         /* Nobody has asked for the time since ... */
+    uint64_t rested_us; /* ... the loop began to wait, then. */
+    uint64_t waited_us; /* In all. */
+    struct lg_pool *pool;
     unsigned offloads; /* Any thread: how many are in the pool. */
     bool stopping;     /* Any thread. */
     bool running;      /* Any thread. */
@@ -64,8 +72,17 @@ static bool lane_is_current(const struct lg_lane *lane)
 
 /* --- Clock ---------------------------------------------------------------------------------- */
 
-/* libuv moves its own time once per turn, before callbacks run: that tells when ours is stale, also
- * in callbacks that only the transport sees. */
+static void begin_turn(struct lane_uv *l)
+{
+    l->now_us = lg_clock_mono_us();
+    l->now_uv_ms = uv_now(&l->loop);
+    if (l->rests)
+        l->waited_us += l->now_us - l->rested_us;
+    l->rests = false;
+}
+
+/* Who asks first after the loop has waited reads the clock; libuv's own time, which moves once per
+ * turn, tells too that ours is stale. */
 static uint64_t lane_now_us(struct lg_lane *lane)
 {
     struct lane_uv *l = of(lane);
@@ -74,17 +91,39 @@ static uint64_t lane_now_us(struct lg_lane *lane)
     assert(lane_is_current(lane) && "the time of a lane is read on it");
     uv_ms = uv_now(&l->loop);
     /* Outside of a run there are no turns, so the time is always read anew. */
-    if (current != l || uv_ms != l->now_uv_ms) {
-        l->now_us = lg_clock_mono_us();
-        l->now_uv_ms = uv_ms;
-    }
+    if (current != l || l->rests || uv_ms != l->now_uv_ms)
+        begin_turn(l);
     return l->now_us;
 }
 
-static void begin_turn(struct lane_uv *l)
+static uint64_t lane_waited_us(struct lg_lane *lane)
 {
-    l->now_us = lg_clock_mono_us();
-    l->now_uv_ms = uv_now(&l->loop);
+    (void)lane_now_us(lane);
+    return of(lane)->waited_us;
+}
+
+/* A turn in which nobody asked for the time counts as waiting. */
+static void end_turn(struct lane_uv *l)
+{
+    if (l->rests)
+        return;
+    l->rests = true;
+    l->rested_us = lg_clock_mono_us();
+    if (l->at_rest != NULL) {
+        struct lg_task *task = LG_TAKE(l->at_rest);
+
+        task->run(task);
+    }
+}
+
+static void lane_at_rest(struct lg_lane *lane, struct lg_task *task)
+{
+    of(lane)->at_rest = task;
+}
+
+static uint64_t lane_rested_us(struct lg_lane *lane)
+{
+    return of(lane)->rested_us;
 }
 
 static uint64_t lane_wall_ms(struct lg_lane *lane)
@@ -106,38 +145,54 @@ static void wake(struct lane_uv *l)
 static void lane_post(struct lg_lane *lane, struct lg_task *task)
 {
     struct lane_uv *l = of(lane);
-    struct lg_task *newest = __atomic_load_n(&l->inbox, __ATOMIC_RELAXED);
 
-    assert(task->run != NULL);
-    do {
-        task->next = newest;
-    } while (!__atomic_compare_exchange_n(&l->inbox, &newest, task, /* weak= */ true,
-                                          __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-    if (newest == NULL)
+    if (lg_inbox_push(&l->inbox, task))
         wake(l);
 }
 
-/* Appends what the inbox holds to the ready queue, in the order of the posts. */
+static void lane_defer(struct lg_lane *lane, struct lg_task *task)
+{
+    struct lane_uv *l = of(lane);
+
+    assert(task->run != NULL && lane_is_current(lane) && "what is deferred belongs to this lane");
+    lg_task_queue_push(&l->deferred, task);
+}
+
+bool lg_lane_uv_end_tick(struct lg_lane *lane)
+{
+    struct lane_uv *l = of(lane);
+
+    for (unsigned n = 0; l->deferred.first != NULL; n++) {
+        struct lg_task *task;
+
+        if (n == DEFERRED_MAX) {
+            wake(l);
+            return false;
+        }
+        task = lg_task_queue_pop(&l->deferred);
+        task->run(task); /* It may be freed or deferred again in there. */
+    }
+    return true;
+}
+
+/* For lanes without connections, and before the loop waits: it runs once in each of its turns, and
+ * last of what does, as it is the first that began to (libuv puts later ones before it). */
+static void tick_ends(uv_prepare_t *handle)
+{
+    struct lane_uv *l = handle->data;
+
+    (void)lg_lane_uv_end_tick(&l->lane); /* What is left has woken the loop. */
+    end_turn(l);
+}
+
 static void empty_inbox(struct lane_uv *l)
 {
-    struct lg_task *task = __atomic_exchange_n(&l->inbox, NULL, __ATOMIC_ACQUIRE);
-    struct lg_task *oldest = NULL, *newest = task;
-    uint64_t taken = 0;
+    uint64_t taken = lg_inbox_take(&l->inbox, &l->ready);
 
-    if (task == NULL)
+    if (taken == 0)
         return;
-    while (task != NULL) {
-        struct lg_task *next = task->next;
-
-        task->next = oldest;
-        oldest = task;
-        task = next;
-        taken++;
-    }
     lg_metric_add(&lg_metric_lane_tasks_total, l->metric, taken);
     lg_metric_add(&lg_metric_lane_tasks_waiting, l->metric, taken);
-    *l->ready_last = oldest;
-    l->ready_last = &newest->next;
 }
 
 /* --- Timers --------------------------------------------------------------------------------- */
@@ -217,16 +272,13 @@ static void woken(uv_async_t *handle)
 
     begin_turn(l);
     empty_inbox(l);
-    for (; n < TURN_MAX && l->ready != NULL; n++) {
-        struct lg_task *task = l->ready;
+    for (; n < TURN_MAX && l->ready.first != NULL; n++) {
+        struct lg_task *task = lg_task_queue_pop(&l->ready);
 
-        l->ready = task->next;
-        if (l->ready == NULL)
-            l->ready_last = &l->ready;
         task->run(task); /* It may be freed or posted again in there. */
     }
     lg_metric_sub(&lg_metric_lane_tasks_waiting, l->metric, n);
-    if (l->ready != NULL)
+    if (l->ready.first != NULL)
         wake(l);
     fire_timers(l);
     if (__atomic_load_n(&l->stopping, __ATOMIC_ACQUIRE))
@@ -259,19 +311,23 @@ static void lane_offload(struct lg_lane *lane, struct lg_offload *offload)
     assert(lane_is_current(lane) && l->pool != NULL && "this lane was made without a pool");
     offload->lane = lane;
     __atomic_add_fetch(&l->offloads, 1, __ATOMIC_RELAXED);
-    lg_pool_uv_submit(l->pool, offload, work_returned);
+    l->pool->submit(l->pool, offload, work_returned);
 }
 
 /* --- Life ----------------------------------------------------------------------------------- */
 
 static const struct lg_lane_ops ops = {
     .post = lane_post,
+    .defer = lane_defer,
     .timer_start = lane_timer_start,
     .timer_stop = lane_timer_stop,
     .offload = lane_offload,
     .now_us = lane_now_us,
     .wall_ms = lane_wall_ms,
     .is_current = lane_is_current,
+    .waited_us = lane_waited_us,
+    .at_rest = lane_at_rest,
+    .rested_us = lane_rested_us,
 };
 
 /* The first loop of a process makes a pipe for signals, and libuv ends the process when it cannot.
@@ -318,13 +374,19 @@ enum lg_rc lg_lane_uv_new(const char *name, struct lg_pool_uv *pool, struct lg_l
     }
     failed = uv_timer_init(&l->loop, &l->alarm);
     assert(failed == 0 && "a timer needs no resources");
-    l->wake.data = l->alarm.data = l;
+    failed = uv_prepare_init(&l->loop, &l->tick_end);
+    assert(failed == 0);
+    failed = uv_prepare_start(&l->tick_end, tick_ends);
+    assert(failed == 0 && "this handle needs no resources");
+    uv_unref((uv_handle_t *)&l->tick_end);
+    l->wake.data = l->alarm.data = l->tick_end.data = l;
+    lg_task_queue_init(&l->deferred);
     l->alarm_us = UINT64_MAX;
-    l->ready_last = &l->ready;
-    l->pool = pool;
+    lg_task_queue_init(&l->ready);
+    l->pool = pool == NULL ? NULL : lg_pool_uv_port(pool);
     l->lane.ops = &ops;
     l->lane.name = lg_strdup(name);
-    l->metric = strcmp(name, "control") == 0 ? 1 : strcmp(name, "data") == 0 ? 2 : 0;
+    l->metric = lg_lane_metric_label(name);
     lg_rand_seed(&l->lane.rand, lg_rand_os_seed());
     *out = &l->lane;
     return LG_OK;
@@ -409,6 +471,7 @@ void lg_lane_uv_free(struct lg_lane *lane)
     await_offloads(l);
     uv_close((uv_handle_t *)&l->wake, NULL);
     uv_close((uv_handle_t *)&l->alarm, NULL);
+    uv_close((uv_handle_t *)&l->tick_end, NULL);
     for (unsigned i = 0; i < l->signals; i++)
         uv_close((uv_handle_t *)&l->signal[i].uv, NULL);
     (void)uv_run(&l->loop, UV_RUN_DEFAULT);

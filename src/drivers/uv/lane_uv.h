@@ -11,7 +11,7 @@
 #ifndef LG_DRIVERS_UV_LANE_UV_H
 #define LG_DRIVERS_UV_LANE_UV_H
 
-#include "lane/lane.h"
+#include "lane/pool.h"
 
 struct lg_pool_uv;
 
@@ -25,6 +25,8 @@ LG_MUST_CHECK enum lg_rc lg_pool_uv_new(unsigned threads, struct lg_pool_uv **ou
  */
 void lg_pool_uv_free(struct lg_pool_uv *pool);
 LG_DEFINE_AUTO(lg_pool_uv, lg_pool_uv_free)
+/* The same as a port, for lanes of other drivers. Borrowed. */
+struct lg_pool *lg_pool_uv_port(struct lg_pool_uv *pool);
 
 /* A lane that does not run yet. `name` is copied. `pool` may be NULL for a lane that never
  * offloads; it is shared, and must outlive the lane. LG_ERR_IO when the system gives no event loop.
@@ -38,6 +40,10 @@ void lg_lane_uv_free(struct lg_lane *lane);
 
 /* Its uv_loop_t, for the transport beside this file. */
 void *lg_lane_uv_loop(struct lg_lane *lane);
+
+/* Runs what is deferred, and what that defers; on the lane, before the transport beside this file
+ * sends. True: nothing is left. */
+bool lg_lane_uv_end_tick(struct lg_lane *lane);
 
 /* Runs the lane on a new thread, until lg_lane_uv_stop. LG_ERR_IO when there is no thread. */
 LG_MUST_CHECK enum lg_rc lg_lane_uv_start(struct lg_lane *lane, struct lg_error *err);

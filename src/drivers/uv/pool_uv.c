@@ -12,6 +12,7 @@
 #include "drivers/uv/metrics.h"
 
 struct lg_pool_uv {
+    struct lg_pool port; /* First: pointers to it are cast back. */
     uv_mutex_t mutex;
     uv_cond_t wake;
     struct lg_task *first, **last; /* Under mutex: offloads by their tasks. */
@@ -27,9 +28,11 @@ union returned {
     void (*returned)(struct lg_offload *offload);
 };
 
-void lg_pool_uv_submit(struct lg_pool_uv *pool, struct lg_offload *offload,
-                       void (*returned)(struct lg_offload *offload))
+static void submit(struct lg_pool *port, struct lg_offload *offload,
+                   void (*returned)(struct lg_offload *offload))
 {
+    struct lg_pool_uv *pool = (struct lg_pool_uv *)port;
+
     offload->task.run = (union returned){.returned = returned}.run;
     offload->task.next = NULL;
     lg_metric_add(&lg_metric_pool_work_total, 0, 1);
@@ -92,6 +95,7 @@ enum lg_rc lg_pool_uv_new(unsigned threads, struct lg_pool_uv **out, struct lg_e
 
     assert(threads >= 1 && threads <= LG_POOL_UV_THREADS_MAX);
     pool = lg_new(struct lg_pool_uv);
+    pool->port.submit = submit;
     pool->last = &pool->first;
     failed = uv_mutex_init(&pool->mutex);
     assert(failed == 0 && "a default mutex needs no resources");
@@ -108,6 +112,11 @@ enum lg_rc lg_pool_uv_new(unsigned threads, struct lg_pool_uv **out, struct lg_e
     lg_metric_set(&lg_metric_pool_threads, 0, threads);
     *out = LG_TAKE(pool);
     return LG_OK;
+}
+
+struct lg_pool *lg_pool_uv_port(struct lg_pool_uv *pool)
+{
+    return &pool->port;
 }
 
 void lg_pool_uv_free(struct lg_pool_uv *pool)

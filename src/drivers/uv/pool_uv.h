@@ -10,9 +10,4 @@
  * program itself made, whose handlers must not run on ours. */
 int lg_pool_uv_thread(uv_thread_t *out, void (*run)(void *arg), void *arg);
 
-/* Queues `offload`, whose lane is set. After its `work` the pool calls `returned(offload)` on the
- * pool's thread and does not touch the offload again. From any thread. */
-void lg_pool_uv_submit(struct lg_pool_uv *pool, struct lg_offload *offload,
-                       void (*returned)(struct lg_offload *offload));
-
 #endif

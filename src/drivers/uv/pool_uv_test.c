@@ -46,7 +46,7 @@ static void run_jobs(unsigned threads, struct shop *shop, void (*fn)(struct lg_o
     assert_ok(lg_pool_uv_new(threads, &pool, &err));
     for (unsigned i = 0; i < JOBS; i++) {
         shop->jobs[i] = (struct job){.shop = shop, .number = i, .offload.work = fn};
-        lg_pool_uv_submit(pool, &shop->jobs[i].offload, returned);
+        lg_pool_uv_port(pool)->submit(lg_pool_uv_port(pool), &shop->jobs[i].offload, returned);
     }
     lg_pool_uv_free(pool); /* At once: what is queued still runs. */
 }

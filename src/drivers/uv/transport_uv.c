@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "drivers/uv/conn_uv.h"
 #include "drivers/uv/lane_uv.h"
+#include "net/socket.h"
 
 #define ACCEPTS_PER_TURN 64
-#define BACKLOG 1024
 #define DIRTY_ROUNDS_MAX 16
 #define ACCEPT_PAUSE_US (100 * LG_MS) /* when descriptors ran out */
 
@@ -35,21 +35,23 @@ struct listener_uv {
 
 /* --- Hubs ----------------------------------------------------------------------------------- */
 
-/* Serves the dirty list; false when it is not empty after DIRTY_ROUNDS_MAX rounds. */
+/* Ends the tick and serves the dirty list; false when something is left after DIRTY_ROUNDS_MAX
+ * rounds. */
 static bool serve_dirty(struct lg_hub_uv *h)
 {
     for (unsigned round = 0; round < DIRTY_ROUNDS_MAX; round++) {
+        bool ended = lg_lane_uv_end_tick(h->lane);
         struct lg_list now;
 
         if (lg_list_empty(&h->dirty))
-            return true;
+            return ended;
         lg_list_init(&now);
         while (!lg_list_empty(&h->dirty))
             lg_list_push_back(&now, lg_list_pop_front(&h->dirty));
         while (!lg_list_empty(&now))
             lg_conn_uv_serve(lg_list_pop_front(&now));
     }
-    return lg_list_empty(&h->dirty);
+    return lg_lane_uv_end_tick(h->lane) && lg_list_empty(&h->dirty);
 }
 
 static void hurried(uv_idle_t *handle)
@@ -61,10 +63,8 @@ static void turn_ends(uv_prepare_t *handle)
 {
     struct lg_hub_uv *h = handle->data;
 
-    if (lg_list_empty(&h->dirty) && !uv_is_active((uv_handle_t *)&h->hurry))
-        return;
     if (serve_dirty(h))
-        (void)uv_idle_stop(&h->hurry);
+        (void)uv_idle_stop(&h->hurry); /* Mostly it is stopped: that costs nothing. */
     else
         (void)uv_idle_start(&h->hurry, hurried);
 }
@@ -165,89 +165,56 @@ static void accept_ready(uv_poll_t *handle, int status, int events)
     }
 }
 
-static enum lg_rc bind_failed(int errnum, const char *host, uint16_t port, struct lg_error *err)
-{
-    switch (errnum) {
-    case EADDRINUSE:
-        return lg_error_set(err, LG_ERR_IN_USE,
-                            "port %u on %s is in use by another process; choose another port or "
-                            "stop that process",
-                            port, host);
-    case EACCES:
-        return lg_error_set(err, LG_ERR_REFUSED,
-                            "port %u on %s is reserved for privileged processes; choose one above "
-                            "1023",
-                            port, host);
-    case EADDRNOTAVAIL:
-        return lg_error_set(err, LG_ERR_INVALID, "%s is not an address of this machine", host);
-    default:
-        return lg_error_set(err, LG_ERR_IO, "cannot listen on %s:%u: %s", host, port,
-                            uv_strerror(-errnum));
-    }
-}
-
-/* A listening descriptor, or -1 with errno. */
-static int listening_socket(const struct sockaddr_storage *address, socklen_t size)
-{
-    int one = 1, saved;
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-        bind(fd, (const struct sockaddr *)address, size) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    saved = errno;
-    (void)close(fd);
-    errno = saved;
-    return -1;
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage a = {0};
-    socklen_t size = sizeof(a);
-    int failed = getsockname(fd, (struct sockaddr *)&a, &size);
-
-    assert(failed == 0 && "a bound socket has a name");
-    (void)failed;
-    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
-                                         : ((struct sockaddr_in *)&a)->sin_port);
-}
-
-static enum lg_rc port_listen(struct lg_transport *t, struct lg_lane *lane, const char *host,
-                              uint16_t port, void (*accepted)(void *ctx, struct lg_conn *c),
+static enum lg_rc listen_with(struct lg_transport *t, struct lg_lane *lane, int fd,
+                              const char *host, void (*accepted)(void *ctx, struct lg_conn *c),
                               void *ctx, struct lg_listener **out, struct lg_error *err)
 {
-    struct sockaddr_storage address;
-    socklen_t size;
-    struct listener_uv *l;
-    int fd, failed;
+    struct listener_uv *l = lg_new(struct listener_uv);
+    int failed;
 
-    if (!lg_conn_uv_address(host, port, &address, &size))
-        return lg_error_set(err, LG_ERR_INVALID,
-                            "cannot listen on \"%s\": give an address such as 127.0.0.1", host);
-    fd = listening_socket(&address, size);
-    if (fd < 0)
-        return bind_failed(errno, host, port, err);
-    l = lg_new(struct listener_uv);
     l->listener.transport = t;
     l->hub = hub_of(t, lane);
     l->fd = fd;
-    l->port = port_of(fd);
+    l->port = lg_socket_port(fd);
     l->accepted = accepted;
     l->ctx = ctx;
     failed = uv_poll_init(l->hub->loop, &l->poll, fd);
     if (failed != 0) {
+        enum lg_rc rc = lg_socket_listen_failed(-failed, host, l->port, err);
+
         (void)close(fd);
         lg_free(l);
-        return bind_failed(-failed, host, port, err);
+        return rc;
     }
     l->poll.data = l;
     lg_list_push_back(&l->hub->listeners, &l->link);
     listen_again(&l->pause);
     *out = &l->listener;
     return LG_OK;
+}
+
+static enum lg_rc port_listen(struct lg_transport *t, struct lg_lane *lane, const char *host,
+                              uint16_t port, void (*accepted)(void *ctx, struct lg_conn *c),
+                              void *ctx, struct lg_listener **out, struct lg_error *err)
+{
+    enum lg_rc rc;
+    int fd;
+
+    rc = lg_socket_listen(host, port, &fd, err);
+    return rc != LG_OK ? rc : listen_with(t, lane, fd, host, accepted, ctx, out, err);
+}
+
+static enum lg_rc port_share(struct lg_listener *with, struct lg_lane *lane,
+                             void (*accepted)(void *ctx, struct lg_conn *c), void *ctx,
+                             struct lg_listener **out, struct lg_error *err)
+{
+    enum lg_rc rc;
+    int fd;
+
+    rc = lg_socket_listen_beside(((const struct listener_uv *)with)->fd, &fd, err);
+    return rc != LG_OK
+               ? rc
+               : listen_with(with->transport, lane, fd, "its address", accepted, ctx, out, err);
 }
 
 static uint16_t port_listener_port(const struct lg_listener *l)
@@ -283,6 +250,7 @@ static struct lg_conn *port_open(struct lg_transport *t, struct lg_lane *lane, c
 static const struct lg_transport_ops ops = {
     .name = "uv",
     .listen = port_listen,
+    .share = port_share,
     .listener_port = port_listener_port,
     .listener_close = port_listener_close,
     .open = port_open,

@@ -214,6 +214,55 @@ static void a_port_in_use_is_named_with_its_remedy(void **state)
     rig_done(&r);
 }
 
+/* --- Listeners that share a port ------------------------------------------------------------- */
+
+struct pair {
+    struct watched first, joined;
+    unsigned asked;
+};
+
+static bool has_accepted_all(void *arg)
+{
+    const struct pair *p = (const struct pair *)arg;
+
+    return p->first.accepted_count + p->joined.accepted_count == p->asked &&
+           p->first.opened + p->joined.opened >= p->asked;
+}
+
+static bool both_ends_are_closed(void *arg)
+{
+    return ((const struct pair *)arg)->joined.closed >= 1 &&
+           ((const struct pair *)arg)->first.closed >= 1;
+}
+
+static void a_port_that_was_shared_is_free_at_once(void **state)
+{
+    struct rig r;
+    struct pair p = {0};
+    struct lg_listener *l, *joined, *again;
+    struct lg_error err;
+    uint16_t port;
+
+    (void)state;
+    rig_init(&r);
+    assert_ok(lg_transport_listen(r.transport, r.lane, "127.0.0.1", 0, note_accepted, &p.first, &l,
+                                  &err));
+    assert_ok(lg_transport_share(l, r.lane, note_accepted, &p.joined, &joined, &err));
+    port = lg_listener_port(l);
+    while (p.joined.accepted_count == 0) { /* The kernel chooses. */
+        assert_true(p.asked++ < 100);
+        lg_conn_open(r.transport, r.lane, "127.0.0.1", port, &watching, &p.first);
+        assert_true(run_until(&r, has_accepted_all, &p));
+    }
+    lg_conn_close(p.joined.accepted, /* after_flush= */ true); /* It keeps the port for a while. */
+    assert_true(run_until(&r, both_ends_are_closed, &p));
+    lg_listener_close(joined);
+    lg_listener_close(l);
+    assert_ok(lg_transport_listen(r.transport, r.lane, "127.0.0.1", port, note_accepted, &p.first,
+                                  &again, &err));
+    rig_done(&r);
+}
+
 /* --- Descriptors that run out ---------------------------------------------------------------- */
 
 static unsigned complaints;
@@ -276,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_connection_given_up_while_its_name_resolves_is_closed_once),
         cmocka_unit_test(localhost_is_the_loopback_address),
         cmocka_unit_test(a_port_in_use_is_named_with_its_remedy),
+        cmocka_unit_test(a_port_that_was_shared_is_free_at_once),
         cmocka_unit_test(without_descriptors_the_listener_waits_and_goes_on),
     };
 

@@ -1,0 +1,12 @@
+#include "authz/metrics.h"
+
+#define X LG_METRIC_DEFINE
+#include "authz/metrics.def"
+#undef X
+
+static struct lg_metric *const rows[] = {
+#define X LG_METRIC_POINTER
+#include "authz/metrics.def"
+#undef X
+};
+const struct lg_metric_table lg_authz_metrics = {rows, LG_ARRAY_SIZE(rows)};

@@ -1,0 +1,12 @@
+#include "drivers/openssl/metrics.h"
+
+#define X LG_METRIC_DEFINE
+#include "drivers/openssl/metrics.def"
+#undef X
+
+static struct lg_metric *const rows[] = {
+#define X LG_METRIC_POINTER
+#include "drivers/openssl/metrics.def"
+#undef X
+};
+const struct lg_metric_table lg_openssl_metrics = {rows, LG_ARRAY_SIZE(rows)};

@@ -1,0 +1,15 @@
+/* The thread of a hiccup meter (base/hiccup.h): sleeps, wakes, notes how late. */
+#ifndef LG_DRIVERS_POSIX_HICCUP_POSIX_H
+#define LG_DRIVERS_POSIX_HICCUP_POSIX_H
+
+#include "base/hiccup.h"
+
+struct lg_hiccup_posix; /* Opaque. */
+
+/* Begins to measure. LG_ERR_BUSY when there can be no more threads. */
+LG_MUST_CHECK enum lg_rc lg_hiccup_posix_start(uint64_t period_ns, struct lg_hiccup_posix **out,
+                                               struct lg_error *err);
+/* Ends within a period, and frees it. `out`: what it saw, if not NULL. NULL is allowed. */
+void lg_hiccup_posix_stop(struct lg_hiccup_posix *take_x, struct lg_hiccup *out);
+
+#endif

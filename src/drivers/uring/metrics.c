@@ -1,0 +1,12 @@
+#include "drivers/uring/metrics.h"
+
+#define X LG_METRIC_DEFINE
+#include "drivers/uring/metrics.def"
+#undef X
+
+static struct lg_metric *const rows[] = {
+#define X LG_METRIC_POINTER
+#include "drivers/uring/metrics.def"
+#undef X
+};
+const struct lg_metric_table lg_uring_metrics = {rows, LG_ARRAY_SIZE(rows)};

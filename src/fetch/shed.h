@@ -1,0 +1,86 @@
+/* Load shedding by measured queueing delay: a lane that is asked for more than it can do refuses,
+ * cheaply, what it would answer too late anyway (LG_ERR_OVERLOADED, 529), and so goes on doing as
+ * much as it can.
+ *
+ * The rule is CoDel's as servers use it (Nichols, Jacobson, "Controlling Queue Delay", ACM Queue
+ * 2012; Maurer, "Fail at Scale", ACM Queue 2015): a queue that was empty a moment ago is a burst
+ * and may wait; one that has been standing for an interval is overload, and then only what has
+ * waited less than a target is served. Nothing is learned and nothing has to be unlearned: when the
+ * load goes, so do the refusals, with the first moment of rest.
+ *
+ * A lane works in ticks: it wakes, takes all that has come, answers all of it, and looks again.
+ * What came while it worked has waited inside the kernel, unstamped: for half of that time on
+ * average. What stands further behind in the tick waits for those before it too, as long as such
+ * requests took lately. So a request's delay is what it has waited plus what it will wait.
+ *
+ * Refusing costs something too: a lane whose refusals cost r of an answer each keeps (1 - L r) / (1
+ * - r) of its peak at L times the load, hence more than 80 % at 5 times as long as r is below
+ * 0.048.
+ *
+ * Of one lane; pure, time is passed in.
+ */
+#ifndef LG_FETCH_SHED_H
+#define LG_FETCH_SHED_H
+
+#include "base/base.h"
+
+#define LG_SHED_TARGET_US 5000u
+#define LG_SHED_BURST_US 100000u
+#define LG_SHED_INTERVAL_US 100000u
+/* A queue stands when so many ticks in a row did not empty it: else one stall of the machine, after
+ * which all that came meanwhile is there at once, would be taken for overload. */
+#define LG_SHED_TICKS_MIN 8u
+/* Who was away for so long between two ticks had nothing to do. */
+#define LG_SHED_SLEPT_US 50u
+/* The arrival of what this tick has brought. */
+#define LG_SHED_THIS_TICK UINT64_MAX
+
+struct lg_shed_options {
+    uint64_t target_us;   /* a standing queue's longest wait; 0: nothing is ever refused */
+    uint64_t burst_us;    /* any queue's; not less than the target */
+    uint64_t interval_us; /* so long without rest, and it stands */
+    /* A standing queue's longest wait for requests that say they are retries; Venice makes no
+     * difference, a smaller one refuses them first. 0: the same. */
+    uint64_t retry_target_us;
+};
+
+struct lg_shed { /* Read only, but for shed.c. */
+    struct lg_shed_options o;
+    uint64_t now_us;        /* of this tick */
+    uint64_t rested_us;     /* the end of the last one */
+    uint64_t idle_us;       /* the last moment with nothing to do */
+    uint64_t ticks;         /* since then */
+    uint64_t arrived_us;    /* of what this tick brought, on average */
+    uint64_t units;         /* admitted in this tick */
+    uint64_t unit_ns;       /* what a unit took lately; 0: not known */
+    uint64_t busy_ns;       /* of the last ticks, fading */
+    uint64_t busy_units;    /* likewise, by shed.c's scale */
+    uint64_t admitted;      /* requests, ever */
+    uint64_t refused;       /* likewise */
+    uint64_t delay_us_last; /* of the last request that was asked about: for a histogram */
+};
+
+/* `o` NULL: the defaults above. */
+void lg_shed_init(struct lg_shed *s, const struct lg_shed_options *o, uint64_t now_us);
+/* A tick begins: the wait for work is over. */
+void lg_shed_wake(struct lg_shed *s, uint64_t now_us);
+/* Is there time for a request of so many units (keys)? `arrived_us`: LG_SHED_THIS_TICK, or the
+ * stamp of one that waited in a queue of its own. False: answer LG_ERR_OVERLOADED. */
+LG_MUST_CHECK bool lg_shed_admit(struct lg_shed *s, uint64_t arrived_us, uint32_t units,
+                                 bool is_retry);
+/* One that was admitted in this tick is not served after all. */
+static inline void lg_shed_refused(struct lg_shed *s, uint32_t units)
+{
+    s->units -= LG_MIN(s->units, (uint64_t)units);
+}
+
+/* The tick ends: all that was admitted is answered; the wait for work begins. */
+void lg_shed_rest(struct lg_shed *s, uint64_t now_us);
+
+/* Is the queue a standing one? */
+static inline bool lg_shed_is_standing(const struct lg_shed *s)
+{
+    return s->now_us - s->idle_us > s->o.interval_us && s->ticks >= LG_SHED_TICKS_MIN;
+}
+
+#endif

@@ -1,0 +1,337 @@
+/* Load shedding in simulated servers: goodput and delays under, at and far over what they can do.
+ */
+#include "fetch/shed.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/histogram.h"
+#include "base/rand.h"
+#include "lane/lane.h"
+#include "test/test.h"
+
+#define SERVICE_NS 100000.0 /* on average */
+#define REFUSAL_NS 3000.0
+#define DEADLINE_US (20 * LG_MS) /* Nobody waits for a later answer. */
+#define QUEUE_MAX 400000u
+#define CAPACITY (1e9 / SERVICE_NS) /* answers a second */
+
+/* One server with one queue, Poisson arrivals, exponential service times. */
+struct sim {
+    struct lg_shed shed;
+    struct lg_rand rand;
+    bool in_ticks; /* It takes all that came, unstamped; else one at a time, with its stamp. */
+    bool sheds;
+    double rate; /* arrivals a second */
+    double now_ns, next_ns;
+    double retries; /* part of the requests */
+    struct {
+        double at_ns;
+        bool is_retry;
+    } * queue;
+    size_t head, tail;
+    struct lg_histogram *delays; /* us, of what was answered */
+    uint64_t good, late, refused, good_retries, offered;
+};
+
+static double draw(struct sim *s, double mean)
+{
+    double u = (double)(lg_rand_next(&s->rand) >> 11) / 9007199254740992.0;
+
+    return -mean * log(1 - u);
+}
+
+static uint64_t us(double ns)
+{
+    return (uint64_t)(ns / 1000);
+}
+
+static struct sim *open_sim(bool in_ticks, bool sheds)
+{
+    struct sim *s = lg_new(struct sim);
+    struct lg_shed_options none = {.target_us = 0};
+
+    s->in_ticks = in_ticks;
+    s->sheds = sheds;
+    s->queue = lg_zalloc_array(QUEUE_MAX, sizeof s->queue[0]);
+    s->delays = lg_new(struct lg_histogram);
+    lg_rand_seed(&s->rand, 7);
+    lg_shed_init(&s->shed, sheds ? NULL : &none, 0);
+    return s;
+}
+
+static void close_sim(struct sim *s)
+{
+    lg_free(s->queue);
+    lg_free(s->delays);
+    lg_free(s);
+}
+
+static void let_arrive(struct sim *s)
+{
+    while (s->next_ns <= s->now_ns) {
+        assert_true(s->tail - s->head < QUEUE_MAX);
+        s->queue[s->tail % QUEUE_MAX].at_ns = s->next_ns;
+        s->queue[s->tail++ % QUEUE_MAX].is_retry =
+            (double)lg_rand_below(&s->rand, 1000) < 1000 * s->retries;
+        s->next_ns += draw(s, 1e9 / s->rate);
+        s->offered++;
+    }
+}
+
+static void serve_one(struct sim *s, uint64_t arrived_us)
+{
+    bool is_retry = s->queue[s->head % QUEUE_MAX].is_retry;
+    double at_ns = s->queue[s->head++ % QUEUE_MAX].at_ns;
+
+    if (!lg_shed_admit(&s->shed, arrived_us, 1, is_retry)) {
+        s->now_ns += REFUSAL_NS;
+        s->refused++;
+        return;
+    }
+    s->now_ns += draw(s, SERVICE_NS);
+    lg_histogram_add(s->delays, us(s->now_ns - at_ns));
+    if (us(s->now_ns - at_ns) > DEADLINE_US) {
+        s->late++;
+    } else {
+        s->good++;
+        s->good_retries += is_retry;
+    }
+}
+
+static void step(struct sim *s)
+{
+    if (s->head == s->tail)
+        s->now_ns = LG_MAX(s->now_ns, s->next_ns);
+    let_arrive(s);
+    lg_shed_wake(&s->shed, us(s->now_ns));
+    if (s->in_ticks) {
+        for (size_t end = s->tail; s->head < end;)
+            serve_one(s, LG_SHED_THIS_TICK);
+    } else {
+        serve_one(s, us(s->queue[s->head % QUEUE_MAX].at_ns));
+    }
+    lg_shed_rest(&s->shed, us(s->now_ns));
+}
+
+/* So many times the capacity for so long; returns the goodput as a part of the capacity. */
+static double run(struct sim *s, double load, double seconds)
+{
+    double end_ns = s->now_ns + seconds * 1e9, from_ns = s->now_ns;
+
+    if (s->rate < load * CAPACITY || s->rate > load * CAPACITY) {
+        s->rate = load * CAPACITY;
+        s->next_ns = s->now_ns + draw(s, 1e9 / s->rate);
+    }
+    s->good = s->late = s->refused = s->good_retries = s->offered = 0;
+    lg_histogram_reset(s->delays);
+    while (s->now_ns < end_ns)
+        step(s);
+    return (double)s->good / ((s->now_ns - from_ns) / 1e9) / CAPACITY;
+}
+
+static double peak_of(bool in_ticks)
+{
+    double peak = 0;
+
+    for (double load = 0.5; load < 1.3; load += 0.1) {
+        struct sim *s = open_sim(in_ticks, true);
+
+        peak = fmax(peak, run(s, load, 5));
+        close_sim(s);
+    }
+    return peak;
+}
+
+static void goodput_at_five_times_the_load_stays_over_80_percent_of_the_peak(void **state)
+{
+    (void)state;
+    for (int in_ticks = 0; in_ticks < 2; in_ticks++) {
+        double peak = peak_of(in_ticks != 0);
+
+        assert_true(peak > 0.93 && peak < 1.02);
+        for (double load = 1.5; load <= 5; load += 0.5) {
+            struct sim *s = open_sim(in_ticks != 0, true);
+            double goodput = run(s, load, 5); /* Its beginning too. */
+
+            if (goodput < 0.8 * peak)
+                fail_msg("ticks %d, load %.1f: %.3f of a peak of %.3f", in_ticks, load, goodput,
+                         peak);
+            assert_true(run(s, load, 5) > 0.8 * peak);
+            /* And those who are answered do not wait: the target and a service time. */
+            assert_true(lg_histogram_quantile(s->delays, 0.99) < 3 * LG_SHED_TARGET_US);
+            assert_true(lg_histogram_quantile(s->delays, 0.5) < 2 * LG_SHED_TARGET_US);
+            close_sim(s);
+        }
+    }
+}
+
+/* What the above is measured against: without shedding next to nothing is answered in time. */
+static void without_shedding_goodput_collapses(void **state)
+{
+    (void)state;
+    for (int in_ticks = 0; in_ticks < 2; in_ticks++) {
+        struct sim *s = open_sim(in_ticks != 0, false);
+
+        assert_true(run(s, 0.8, 2) > 0.75);
+        assert_true(run(s, 2, 5) < 0.05);
+        assert_int_equal(s->refused, 0);
+        close_sim(s);
+    }
+}
+
+static void below_its_capacity_a_lane_refuses_nothing(void **state)
+{
+    (void)state;
+    static const double loads[] = {0.1, 0.5, 0.8};
+
+    for (int in_ticks = 0; in_ticks < 2; in_ticks++) {
+        for (size_t i = 0; i < LG_ARRAY_SIZE(loads); i++) {
+            struct sim *s = open_sim(in_ticks != 0, true);
+
+            (void)run(s, loads[i], 10);
+            assert_int_equal(s->refused, 0);
+            assert_true(s->late == 0);
+            close_sim(s);
+        }
+    }
+}
+
+static void a_lane_recovers_within_a_tenth_of_a_second(void **state)
+{
+    (void)state;
+    for (int in_ticks = 0; in_ticks < 2; in_ticks++) {
+        struct sim *s = open_sim(in_ticks != 0, true);
+
+        (void)run(s, 5, 5);
+        assert_true(s->refused > 0 && lg_shed_is_standing(&s->shed));
+        (void)run(s, 0.8, 0.1); /* What is left of the queue is refused or served. */
+        (void)run(s, 0.8, 5);
+        assert_int_equal(s->refused, 0);
+        assert_int_equal(s->late, 0);
+        assert_false(lg_shed_is_standing(&s->shed));
+        assert_true(lg_histogram_quantile(s->delays, 0.99) < LG_SHED_TARGET_US);
+        /* And again, as often as it comes. */
+        assert_true(run(s, 5, 5) > 0.75);
+        close_sim(s);
+    }
+}
+
+static void a_burst_after_rest_is_served(void **state)
+{
+    (void)state;
+    struct lg_shed s;
+
+    lg_shed_init(&s, NULL, 0);
+    /* 300 at once, 100 us each: the last one waits for 30 ms. */
+    lg_shed_wake(&s, LG_SEC);
+    for (int i = 0; i < 100; i++)
+        assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
+    lg_shed_rest(&s, LG_SEC + 10 * LG_MS);
+    assert_int_equal(s.unit_ns, 100000);
+    lg_shed_wake(&s, LG_SEC + 10 * LG_MS + LG_SHED_SLEPT_US);
+    for (int i = 0; i < 300; i++)
+        assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
+    /* Up to the one that would wait for more than 100 ms. */
+    for (int i = 300; i <= 1000; i++)
+        assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
+    assert_false(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
+    assert_int_equal(s.delay_us_last, 100100);
+    assert_int_equal(s.refused, 1);
+    assert_int_equal(s.admitted, 1101);
+}
+
+/* 0.1 s away at a third of the load: some 350 are there at once, after 50 ms on average. */
+static void one_stall_of_the_machine_is_no_overload(void **state)
+{
+    (void)state;
+    struct sim *s = open_sim(/* in_ticks= */ true, true);
+
+    for (int i = 0; i < 20; i++) {
+        (void)run(s, 0.35, 0.5);
+        assert_int_equal(s->refused, 0);
+        lg_shed_wake(&s->shed, us(s->now_ns));
+        s->now_ns += 100e6;
+        lg_shed_rest(&s->shed, us(s->now_ns));
+    }
+    close_sim(s);
+}
+
+static void a_standing_queue_serves_what_has_waited_less_than_the_target(void **state)
+{
+    (void)state;
+    struct lg_shed s;
+    uint64_t now = LG_SEC;
+
+    lg_shed_init(&s, NULL, now);
+    for (int tick = 0; tick < 51; tick++) { /* 2 ms each, no rest. */
+        lg_shed_wake(&s, now);
+        assert_true(lg_shed_admit(&s, now - 20 * LG_MS, 1, false) == (tick <= 50));
+        now += 2 * LG_MS;
+        lg_shed_rest(&s, now);
+    }
+    lg_shed_wake(&s, now);
+    assert_true(lg_shed_is_standing(&s));
+    assert_false(lg_shed_admit(&s, now - LG_SHED_TARGET_US - 1, 1, false));
+    assert_true(lg_shed_admit(&s, now - LG_SHED_TARGET_US, 1, false));
+    /* It came while the last tick ran: a millisecond on average, and 2 for the one before it. */
+    assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
+    assert_in_range(s.delay_us_last, 2998, 3000);
+    assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
+    assert_false(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
+    lg_shed_rest(&s, now);
+    lg_shed_wake(&s, now - LG_SEC); /* A clock that goes back. */
+    assert_int_equal(s.now_us, now);
+    lg_shed_wake(&s, now + LG_SHED_SLEPT_US);
+    assert_false(lg_shed_is_standing(&s));
+}
+
+static void batches_count_as_many_keys(void **state)
+{
+    (void)state;
+    struct lg_shed s;
+
+    lg_shed_init(&s, NULL, 0);
+    lg_shed_wake(&s, LG_SEC);
+    assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 500, false));
+    lg_shed_rest(&s, LG_SEC + LG_MS); /* 2 us a key */
+    lg_shed_wake(&s, 2 * LG_SEC);
+    assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 100, false));
+    assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
+    assert_int_equal(s.delay_us_last, 200);
+}
+
+static void retries_can_be_refused_first(void **state)
+{
+    (void)state;
+    struct sim *s = open_sim(/* in_ticks= */ false, true);
+    double all;
+
+    s->retries = 0.5;
+    all = run(s, 3, 5);
+    assert_true(s->good_retries * 10 > s->good * 4); /* As Venice: no difference. */
+    s->shed.o.retry_target_us = LG_SHED_TARGET_US / 2;
+    assert_true(run(s, 3, 5) > 0.95 * all);
+    assert_true(s->good_retries * 20 < s->good);
+    (void)run(s, 0.5, 1);
+    (void)run(s, 0.5, 5);
+    assert_int_equal(s->refused, 0);
+    close_sim(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(goodput_at_five_times_the_load_stays_over_80_percent_of_the_peak),
+        cmocka_unit_test(without_shedding_goodput_collapses),
+        cmocka_unit_test(below_its_capacity_a_lane_refuses_nothing),
+        cmocka_unit_test(a_lane_recovers_within_a_tenth_of_a_second),
+        cmocka_unit_test(a_burst_after_rest_is_served),
+        cmocka_unit_test(one_stall_of_the_machine_is_no_overload),
+        cmocka_unit_test(a_standing_queue_serves_what_has_waited_less_than_the_target),
+        cmocka_unit_test(batches_count_as_many_keys),
+        cmocka_unit_test(retries_can_be_refused_first),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

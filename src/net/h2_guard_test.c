@@ -1,0 +1,418 @@
+/* Each limit of h2_limits.def against both HTTP/2 engines: the connection is cut (or the request
+ * refused) with its reason, and another connection is served as before. */
+#include "test/test.h"
+
+#include "net/h2_guard.h"
+#include "net/metrics.h"
+#include "test/lib/h2_peer.h"
+
+struct flood {
+    const char *name, *script;
+    enum lg_h2_reason why;
+    size_t requests_max; /* handed over at most before the cut */
+};
+
+/* What a peer may do a thousand times, it does some more. */
+static const struct flood floods[] = {
+    {"rapid reset (CVE-2023-44487)", "x2000 (H 4 ? @post; R 0 ? 00000008)", LG_H2_OVER_resets,
+     1001},
+    {"resets that we are made to send (CVE-2025-8671): a window too wide",
+     "x2000 (H 4 ? @post; W 0 ? 7fffffff)", LG_H2_OVER_resets, 1001},
+    {"resets that we are made to send: malformed requests", "x2000 (H 5 ? {:method=GET})",
+     LG_H2_OVER_resets, 0},
+    {"resets that we are made to send: a body too long",
+     "x2000 (H 4 ? {:method=POST :scheme=http :authority=a :path=/ content-length=1}; D 1 ? 6161)",
+     LG_H2_OVER_resets, 1001},
+    {"requests beyond the concurrent ones", "x2000 (H 4 ? @post)", LG_H2_OVER_resets, 256},
+    {"empty CONTINUATION (CVE-2024-27316)", "H 1 1 @get; x100 (C 0 1)", LG_H2_OVER_continuations,
+     0},
+    {"a head without an end", "H 1 1 z16000; C 0 1 z16000", LG_H2_OVER_header_block_bytes, 0},
+    {"PING (CVE-2019-9512)", "x1100 (P 0 0 z8)", LG_H2_OVER_pings, 0},
+    {"SETTINGS (CVE-2019-9515)", "x110 (S 0 0 000300000064)", LG_H2_OVER_settings, 0},
+    {"one SETTINGS with many entries", "S 0 0 z600", LG_H2_OVER_settings, 0},
+    {"empty DATA (CVE-2019-9518)", "H 4 1 @post; x1100 (D 0 1)", LG_H2_OVER_empty_data, 1},
+    {"WINDOW_UPDATE of 1", "x1100 (W 0 0 00000001)", LG_H2_OVER_small_windows, 0},
+    {"PRIORITY (CVE-2019-9513)", "x11000 (Y 0 3 0000000010)", LG_H2_OVER_idle_frames, 0},
+    {"frames of unknown types", "x11000 (f0 0 0)", LG_H2_OVER_idle_frames, 0},
+    {"WINDOW_UPDATE without need", "x11000 (W 0 0 00000010)", LG_H2_OVER_idle_frames, 0},
+    {"PING ACK that nobody asked for", "x11000 (P 1 0 z8)", LG_H2_OVER_idle_frames, 0},
+};
+
+static void serves(enum h2_engine engine)
+{
+    struct h2_peer p;
+
+    h2_peer_open(&p, engine, NULL, 0, 0);
+    h2_peer_send(&p, "H 5 1 @get");
+    assert_true(h2_peer_got(&p, "DATA 1 5 END"));
+    h2_peer_close(&p);
+}
+
+static void flood_is_cut(const struct flood *f, enum h2_engine engine)
+{
+    struct h2_peer p;
+
+    /* nghttp2 itself ends a connection that opens more requests than it may. */
+    if (engine == H2_NGHTTP2 && strstr(f->name, "concurrent") != NULL)
+        return;
+    if (engine == H2_NGHTTP2 && strstr(f->name, "many entries") != NULL)
+        return;
+    h2_peer_open(&p, engine, NULL, 0, 0);
+    p.cut = 4096;
+    h2_peer_send(&p, f->script);
+    if (!p.over || !p.h2->fault.by_limit || p.h2->fault.why != f->why ||
+        p.h2->fault.code != LG_H2_ENHANCE_YOUR_CALM || p.h2->over[f->why] != 1)
+        fail_msg("%s (%s): over %d, fault %u %s", f->name, h2_engine_names[engine], p.over,
+                 p.h2->fault.code, p.h2->fault.text);
+    /* nghttp2's resets are counted as they go out: once per piece of input. */
+    assert_true(p.h2->requests <= f->requests_max * (engine == H2_OWN ? 1 : 2));
+    assert_true(lg_h2_is_over(p.h2));
+    /* Nothing more is heard, and nothing is answered. */
+    assert_false(lg_h2_input(p.h2, LG_LIT("\0\0\10\6\0\0\0\0\0abcdefgh")));
+    serves(engine);
+    h2_peer_close(&p);
+}
+
+static void every_flood_is_cut_with_its_reason(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(floods); i++)
+        for (unsigned engine = 0; engine < H2_ENGINES; engine++)
+            flood_is_cut(&floods[i], (enum h2_engine)engine);
+}
+
+static void a_cut_says_goodbye_and_tells_who_waits(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+        h2_peer_send(&p, "H 5 1 @hold; x1001 (P 0 0 z8)");
+        assert_true(h2_peer_got(&p, "GOAWAY 1 11"));
+        assert_true(h2_peer_heard(&p, "gone 1 11"));
+        h2_peer_close(&p);
+    }
+}
+
+/* A bomb of 4 KiB that unpacks to more than 1 MiB: refused with 431, in the memory of the limit. */
+static void a_header_bomb_is_answered_431(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        LG_SCOPED(lg_buf) script = {0};
+        struct h2_peer p;
+
+        lg_buf_append_str(&script, "H 5 1 @get 40 01 78 7f d118 ");
+        for (unsigned i = 0; i < 3280; i++)
+            lg_buf_append_str(&script, "61");
+        lg_buf_append_str(&script, "; H 5 3 @get ");
+        for (unsigned i = 0; i < 3500; i++)
+            lg_buf_append_str(&script, "be");
+        lg_buf_append_byte(&script, 0);
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+        h2_peer_send(&p, (const char *)script.data);
+        assert_true(h2_peer_got(&p, "DATA 1 5 END"));
+        assert_true(h2_peer_got(&p, "HEADERS 3 END"));
+        assert_int_equal(p.h2->over[LG_H2_OVER_header_bytes], 1);
+        assert_int_equal(p.h2->requests, 1);
+        h2_peer_send(&p, "H 5 5 @get");
+        assert_true(h2_peer_got(&p, "DATA 5 5 END"));
+        h2_peer_close(&p);
+    }
+}
+
+static void too_many_fields_are_answered_431(void **state)
+{
+    struct lg_h2_limits limits = {.header_count = 6};
+
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+        h2_peer_send(&p, "H 5 1 @get {a=b c=d}; H 4 3 @get {a=b c=d e=f}");
+        assert_true(h2_peer_got(&p, "DATA 1 5 END"));
+        assert_true(h2_peer_got(&p, "HEADERS 3 END"));
+        assert_true(h2_peer_got(&p, "RST 3 0")); /* Its body is not wanted. */
+        assert_int_equal(p.h2->over[LG_H2_OVER_header_count], 1);
+        h2_peer_close(&p);
+    }
+}
+
+static void trailers_over_the_limit_reset_the_request(void **state)
+{
+    struct lg_h2_limits limits = {.header_count = 6};
+
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+        h2_peer_send(&p, "H 4 1 @post; H 5 1 {a=1 b=2 c=3 d=4 e=5 f=6 g=7}");
+        assert_true(h2_peer_got(&p, "RST 1 11"));
+        assert_true(h2_peer_heard(&p, "gone 1 11"));
+        h2_peer_close(&p);
+    }
+}
+
+static void one_request_too_many_is_refused(void **state)
+{
+    struct lg_h2_limits limits = {.streams = 2};
+
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+        h2_peer_send(&p, "H 4 1 @post; H 4 3 @post; H 5 5 @get");
+        assert_true(h2_peer_got(&p, "RST 5 7"));
+        assert_int_equal(p.h2->over[LG_H2_OVER_streams], 1);
+        h2_peer_send(&p, "D 1 1");
+        h2_peer_send(&p, "H 5 7 @get");
+        assert_true(h2_peer_got(&p, "DATA 1 5 END"));
+        assert_true(h2_peer_got(&p, "DATA 7 5 END"));
+        h2_peer_close(&p);
+    }
+}
+
+static void a_body_beyond_its_limit_resets_the_request(void **state)
+{
+    static const struct lg_h2_limits limits[] = {{.body_bytes = 1000},
+                                                 {.connection_body_bytes = 1500}};
+    static const enum lg_h2_reason why[] = {LG_H2_OVER_body_bytes,
+                                            LG_H2_OVER_connection_body_bytes};
+
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++)
+        for (size_t i = 0; i < 2; i++) {
+            struct h2_peer p;
+
+            h2_peer_open(&p, (enum h2_engine)engine, &limits[i], 0, 0);
+            h2_peer_send(&p, "H 4 1 @post; D 0 1 z1000; H 4 3 @post; D 0 3 z500");
+            assert_int_equal(p.h2->over[why[i]], 0);
+            h2_peer_send(&p, i == 0 ? "D 1 1 z1; D 1 3" : "D 1 3 z1; D 1 1");
+            assert_int_equal(p.h2->over[why[i]], 1);
+            assert_true(h2_peer_got(&p, i == 0 ? "RST 1 11" : "RST 3 11"));
+            assert_true(h2_peer_heard(&p, i == 0 ? "gone 1 11" : "gone 3 11"));
+            assert_true(h2_peer_got(&p, i == 0 ? "DATA 3 5 END" : "DATA 1 5 END"));
+            h2_peer_close(&p);
+        }
+}
+
+/* Who releases what it read can read without an end. */
+static void a_released_body_has_no_limit(void **state)
+{
+    struct lg_h2_limits limits = {.body_bytes = 1000, .connection_body_bytes = 1000};
+
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+        h2_peer_send(&p, "H 4 1 @hold");
+        for (unsigned i = 0; i < 100; i++) {
+            h2_peer_send(&p, "D 0 1 z900");
+            assert_non_null(p.held[0]);
+            lg_h2_release(p.held[0], 900);
+        }
+        assert_int_equal(p.bodies.size, 90000);
+        h2_peer_close(&p);
+    }
+}
+
+/* The slow reader: answers wait until they are too many. */
+static void a_reader_that_takes_nothing_is_cut(void **state)
+{
+    struct lg_h2_limits limits = {.queue_bytes = 1 << 20};
+
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+        p.deaf = true;
+        p.answer_bytes = 100000;
+        h2_peer_send(&p, "S 0 0 00047fffffff; x9 (H 5 ? @get)");
+        assert_false(p.over);
+        assert_true(p.h2->queued > 800000 && p.h2->queued <= 1 << 20);
+        h2_peer_send(&p, "H 5 101 @get; H 5 103 @get; P 0 0 z8");
+        assert_true(p.over && p.h2->fault.why == LG_H2_OVER_queue_bytes);
+        assert_true(p.h2->queued < 1 << 20); /* What waited is dropped. */
+        h2_peer_close(&p);
+    }
+}
+
+/* A window of 0 is the slow reader's other trick. */
+static void a_window_that_stays_closed_is_cut_in_time(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+        h2_peer_send(&p, "S 1 0; S 0 0 000400000000; H 5 1 @get");
+        assert_true(lg_h2_tick(p.h2, 1000));
+        assert_true(lg_h2_tick(p.h2, 25000));
+        h2_peer_send(&p, "W 0 1 00000001"); /* One byte is taken: it begins anew. */
+        assert_true(lg_h2_tick(p.h2, 26000));
+        assert_true(lg_h2_tick(p.h2, 55000));
+        assert_false(lg_h2_tick(p.h2, 56500));
+        assert_int_equal(p.h2->fault.why, LG_H2_OVER_stall_ms);
+        h2_peer_close(&p);
+    }
+}
+
+static void a_head_that_does_not_come_is_cut_in_time(void **state)
+{
+    static const char *const scripts[] = {"!!", "H 5 1 #50", "H 1 1 @get", "S 0 0 #12 z7"};
+
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++)
+        for (size_t i = 0; i < LG_ARRAY_SIZE(scripts); i++) {
+            struct h2_peer p;
+
+            h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+            h2_peer_send(&p, scripts[i]);
+            assert_true(lg_h2_tick(p.h2, 1000));
+            assert_true(lg_h2_tick(p.h2, 5900));
+            assert_false(lg_h2_tick(p.h2, 6100));
+            assert_int_equal(p.h2->fault.why, LG_H2_OVER_head_ms);
+            h2_peer_close(&p);
+        }
+}
+
+/* A body, or nothing at all between requests, may take its time. */
+static void an_open_connection_may_be_quiet(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+        h2_peer_send(&p, "S 1 0; H 4 1 @post; D 0 1 #9 z4");
+        for (uint64_t ms = 0; ms < 1000000; ms += 1000)
+            assert_true(lg_h2_tick(p.h2, ms));
+        h2_peer_close(&p);
+    }
+}
+
+/* A client that works may ping, cancel and widen windows as it goes. */
+static void work_gives_budgets_back(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+        p.cut = 1000;
+        h2_peer_send(&p, "x3000 (H 5 ? @get; P 0 0 z8; W 0 0 00000005)");
+        assert_false(p.over);
+        assert_true(h2_peer_got(&p, "DATA 5999 5 END"));
+        h2_peer_close(&p);
+    }
+}
+
+/* As gRPC's clients do where answers are small: a window for each message's beginning, one for what
+ * it brought, of the stream and of the connection. */
+static void reading_gives_budgets_back(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+        p.cut = 1000;
+        h2_peer_send(&p, "x3000 (H 5 ? @get; W 0 ? 00000005; W 0 ? 00000005; W 0 0 00000005)");
+        assert_false(p.over);
+        assert_true(h2_peer_got(&p, "DATA 5999 5 END"));
+        h2_peer_close(&p);
+    }
+}
+
+/* One request, and messages without an end. */
+static void reading_a_stream_gives_budgets_back(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        const struct lg_http_header status = {LG_LIT(":status"), LG_LIT("200")};
+        struct lg_slice five = LG_LIT("12345");
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+        h2_peer_send(&p, "H 4 1 @hold");
+        lg_h2_begin(p.held[0], &(struct lg_h2_head){.fields = &status, .count = 1});
+        for (unsigned i = 0; i < 3000; i++) {
+            lg_h2_write(p.held[0], &five, 1);
+            h2_peer_send(&p, "P 0 0 z8; x2 (W 0 1 00000005); x2 (W 0 0 00000005)");
+            assert_false(p.over);
+        }
+        h2_peer_close(&p);
+    }
+}
+
+static void time_gives_budgets_back(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+        h2_peer_send(&p, "x1000 (P 0 0 z8)");
+        assert_true(lg_h2_tick(p.h2, 10000)); /* Ten a second. */
+        h2_peer_send(&p, "x100 (P 0 0 z8)");
+        assert_false(p.over);
+        h2_peer_send(&p, "P 0 0 z8");
+        assert_true(p.over);
+        h2_peer_close(&p);
+    }
+}
+
+static void what_is_passed_is_counted(void **state)
+{
+    static const struct lg_metric_table *const tables[] = {&lg_net_metrics};
+    struct h2_peer p;
+
+    (void)state;
+    lg_metrics_register(tables, 1, 10);
+    h2_peer_open(&p, H2_OWN, NULL, 0, 0);
+    h2_peer_send(&p, "x1001 (P 0 0 z8)");
+    assert_int_equal(lg_metric_value(&lg_metric_http2_limits_total, LG_H2_OVER_pings), 1);
+    assert_int_equal(lg_metric_value(&lg_metric_http2_limits_total, LG_H2_OVER_settings), 0);
+    h2_peer_close(&p);
+    /* Labels and enum are one list. */
+    for (unsigned i = 0; i < LG_H2_REASONS; i++) {
+        struct lg_slice name, values;
+
+        assert_true(lg_metric_label_at(&lg_metric_http2_limits_total, 0, &name, &values));
+        assert_int_equal(lg_metric_values_count(values), LG_H2_REASONS);
+        assert_slice_equal(lg_metric_values_at(values, i),
+                           lg_slice_str(lg_h2_reason_name((enum lg_h2_reason)i)));
+    }
+    lg_metrics_reset();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_flood_is_cut_with_its_reason),
+        cmocka_unit_test(a_cut_says_goodbye_and_tells_who_waits),
+        cmocka_unit_test(a_header_bomb_is_answered_431),
+        cmocka_unit_test(too_many_fields_are_answered_431),
+        cmocka_unit_test(trailers_over_the_limit_reset_the_request),
+        cmocka_unit_test(one_request_too_many_is_refused),
+        cmocka_unit_test(a_body_beyond_its_limit_resets_the_request),
+        cmocka_unit_test(a_released_body_has_no_limit),
+        cmocka_unit_test(a_reader_that_takes_nothing_is_cut),
+        cmocka_unit_test(a_window_that_stays_closed_is_cut_in_time),
+        cmocka_unit_test(a_head_that_does_not_come_is_cut_in_time),
+        cmocka_unit_test(an_open_connection_may_be_quiet),
+        cmocka_unit_test(work_gives_budgets_back),
+        cmocka_unit_test(reading_gives_budgets_back),
+        cmocka_unit_test(reading_a_stream_gives_budgets_back),
+        cmocka_unit_test(time_gives_budgets_back),
+        cmocka_unit_test(what_is_passed_is_counted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,141 @@
+#include "net/h2_memo.h"
+
+#include "base/hash.h"
+
+void lg_h2_memo_done(struct lg_h2_memo *m)
+{
+    for (size_t i = 0; i < LG_H2_MEMO_ENTRIES; i++) {
+        lg_buf_done(&m->entries[i].block);
+        lg_buf_done(&m->entries[i].text);
+        lg_free(m->entries[i].headers);
+    }
+    *m = (struct lg_h2_memo){0};
+}
+
+void lg_h2_memo_forget(struct lg_h2_memo *m)
+{
+    for (size_t i = 0; i < LG_H2_MEMO_ENTRIES; i++)
+        m->entries[i].valid = false;
+}
+
+/* A value's length must be one byte (under 127) for the hole to be found by its place. */
+static bool matches(const struct lg_h2_memo_entry *e, struct lg_slice block,
+                    struct lg_h2_hole *hole)
+{
+    size_t size, suffix;
+
+    if (!e->hole)
+        return e->block.size == block.size && memcmp(e->block.data, block.data, block.size) == 0;
+    suffix = e->block.size - e->prefix;
+    if (block.size < e->prefix + 1 + suffix || memcmp(e->block.data, block.data, e->prefix) != 0)
+        return false;
+    size = block.data[e->prefix] & 127;
+    if (size == 127 || block.size != e->prefix + 1 + size + suffix ||
+        memcmp(e->block.data + e->prefix, block.data + block.size - suffix, suffix) != 0)
+        return false;
+    hole->huffman = (block.data[e->prefix] & 128) != 0;
+    hole->value = lg_slice(block.data + e->prefix + 1, size);
+    hole->literal = lg_slice(block.data + e->literal, e->prefix + 1 + size - e->literal);
+    return true;
+}
+
+struct lg_h2_memo_entry *lg_h2_memo_find(struct lg_h2_memo *m, struct lg_slice block,
+                                         struct lg_h2_hole *hole)
+{
+    for (size_t i = 0; i < LG_H2_MEMO_ENTRIES; i++) {
+        struct lg_h2_memo_entry *e = &m->entries[i];
+
+        if (!e->valid || !matches(e, block, hole))
+            continue;
+        e->used = ++m->clock;
+        m->hits++;
+        return e;
+    }
+    return NULL;
+}
+
+/* Once all places are taken, a block must have come before to displace another: paths that differ
+ * each time must not push out those that repeat. */
+static bool seen_before(struct lg_h2_memo *m, struct lg_slice block, size_t literal, size_t prefix)
+{
+    size_t skip = prefix == 0 ? 0 : (size_t)(block.data[prefix] & 127) + 1;
+    uint64_t hash = lg_hash64(block.data, prefix == 0 ? block.size : prefix, literal);
+
+    if (prefix != 0)
+        hash = lg_hash64(block.data + prefix + skip, block.size - prefix - skip, hash);
+    for (size_t i = 0; i < LG_H2_MEMO_SEEN; i++)
+        if (m->seen[i] == hash)
+            return true;
+    m->seen[m->seen_at++ % LG_H2_MEMO_SEEN] = hash;
+    return false;
+}
+
+static struct lg_slice copy(struct lg_h2_memo_entry *e, struct lg_slice s)
+{
+    size_t at = e->text.size;
+
+    lg_buf_append_slice(&e->text, s);
+    return lg_slice(e->text.data + at, s.size); /* Reserved before: it does not move. */
+}
+
+static void fill(struct lg_h2_memo_entry *e, const struct lg_h2_request *rq)
+{
+    size_t bytes = rq->method.size + rq->scheme.size + rq->authority.size + rq->path.size +
+                   rq->grpc_timeout.size + 1;
+
+    for (size_t i = 0; i < rq->headers.size; i++)
+        bytes += rq->headers.data[i].name.size + rq->headers.data[i].value.size;
+    lg_buf_clear(&e->text);
+    (void)lg_buf_reserve(&e->text, bytes);
+    if (rq->headers.size > e->capacity) {
+        e->capacity = rq->headers.size;
+        e->headers =
+            (struct lg_http_header *)lg_realloc(e->headers, e->capacity * sizeof(*e->headers));
+    }
+    e->request = *rq;
+    e->request.method = copy(e, rq->method);
+    e->request.scheme = copy(e, rq->scheme);
+    e->request.authority = copy(e, rq->authority);
+    e->request.path = copy(e, rq->path);
+    e->request.headers.data = e->headers;
+    for (size_t i = 0; i < rq->headers.size; i++) {
+        e->headers[i].name = copy(e, rq->headers.data[i].name);
+        e->headers[i].value = copy(e, rq->headers.data[i].value);
+    }
+    e->request.grpc_timeout = LG_SLICE_NULL;
+    e->request.memo = &e->memo;
+    e->memo = 0;
+}
+
+uintptr_t *lg_h2_memo_offer(struct lg_h2_memo *m, struct lg_slice block, size_t literal,
+                            size_t prefix, const struct lg_h2_request *rq)
+{
+    struct lg_h2_memo_entry *e = &m->entries[0];
+
+    if (block.size > LG_H2_MEMO_BLOCK_MAX || block.size == 0)
+        return NULL;
+    for (size_t i = 0; i < LG_H2_MEMO_ENTRIES && e->valid; i++)
+        if (!m->entries[i].valid || m->entries[i].used < e->used)
+            e = &m->entries[i];
+    if (e->valid && !seen_before(m, block, literal, prefix))
+        return NULL;
+    e->hole = prefix > 0;
+    e->prefix = (uint32_t)prefix;
+    e->literal = (uint32_t)literal;
+    lg_buf_clear(&e->block);
+    if (e->hole) {
+        size_t end = prefix + 1 + (block.data[prefix] & 127);
+
+        lg_buf_append(&e->block, block.data, prefix);
+        lg_buf_append(&e->block, block.data + end, block.size - end);
+    } else {
+        lg_buf_append_slice(&e->block, block);
+    }
+    fill(e, rq);
+    if (!e->hole)
+        e->request.grpc_timeout =
+            rq->grpc_timeout.data == NULL ? LG_SLICE_NULL : copy(e, rq->grpc_timeout);
+    e->used = ++m->clock;
+    e->valid = true;
+    return &e->memo;
+}

@@ -1,0 +1,520 @@
+/* Calls of gRPC at a server, over both engines and the simulated network: heads, bodies, deadlines,
+ * clients that go, streams, and the end of the server. */
+#include "test/test.h"
+
+#include "net/rpc_server.h"
+#include "test/lib/h2_rig.h"
+
+#define GET "/com.linkedin.venice.protocols.VeniceReadService/get"
+#define BATCH "/com.linkedin.venice.protocols.VeniceReadService/batchGet"
+#define COUNT "/com.linkedin.venice.protocols.VeniceReadService/countByValue"
+#define WATCH "/grpc.health.v1.Health/Watch"
+#define STREAM "/lagoon.read.v1.ReadService/BatchGet"
+#define MESSAGE_MAX 100
+
+static struct { /* What the methods below saw of the last calls. */
+    struct lg_rpc_call *held, *stream;
+    unsigned gone, half_closed, drained, rooms, messages;
+} seen;
+
+/* --- The methods ----------------------------------------------------------------------------- */
+
+static void answer(struct lg_rpc_call *call, struct lg_slice message)
+{
+    uint8_t prefix[LG_GRPC_PREFIX_BYTES];
+    struct lg_slice pieces[2] = {{prefix, sizeof prefix}, message};
+
+    lg_grpc_prefix(prefix, /* is_compressed= */ false, message.size);
+    lg_rpc_answer(call, pieces, LG_ARRAY_SIZE(pieces));
+}
+
+/* "hold": the test answers; "fail": PERMISSION_DENIED; anything else comes back. */
+static void unary(void *ctx, struct lg_rpc_call *call, struct lg_slice message)
+{
+    (void)ctx;
+    if (lg_slice_eq_str(message, "hold")) {
+        seen.held = call;
+        lg_rpc_wait(call);
+    } else if (lg_slice_eq_str(message, "fail")) {
+        lg_rpc_fail(call, LG_GRPC_PERMISSION_DENIED, LG_LIT("50 % of it"));
+    } else {
+        answer(call, message);
+    }
+}
+
+static void begin(void *ctx, struct lg_rpc_call *call)
+{
+    (void)ctx;
+    seen.stream = call;
+}
+
+static void message(void *ctx, struct lg_rpc_call *call, struct lg_slice m)
+{
+    (void)ctx;
+    seen.messages++;
+    if (lg_slice_eq_str(m, "end"))
+        lg_rpc_finish(call, LG_GRPC_OK, LG_SLICE_NULL);
+}
+
+static void bytes(void *ctx, struct lg_rpc_call *call, struct lg_slice b)
+{
+    (void)ctx;
+    lg_rpc_send(call, b);
+}
+
+static void half_closed(void *ctx, struct lg_rpc_call *call)
+{
+    (void)ctx;
+    seen.half_closed++;
+    lg_rpc_finish(call, LG_GRPC_OK, LG_SLICE_NULL);
+}
+
+static void drain(void *ctx, struct lg_rpc_call *call)
+{
+    (void)ctx;
+    seen.drained++;
+    lg_rpc_finish(call, LG_GRPC_UNAVAILABLE, LG_LIT("it ends"));
+}
+
+static void room(void *ctx, struct lg_rpc_call *call)
+{
+    (void)ctx, (void)call;
+    seen.rooms++;
+}
+
+static void gone(void *ctx, struct lg_rpc_call *call)
+{
+    (void)ctx, (void)call;
+    seen.gone++;
+    seen.stream = NULL;
+}
+
+static const struct lg_rpc_stream_handler by_message = {
+    .begin = begin, .message = message, .half_closed = half_closed, .drain = drain, .gone = gone};
+static const struct lg_rpc_stream_handler by_bytes = {.begin = begin,
+                                                      .bytes = bytes,
+                                                      .half_closed = half_closed,
+                                                      .drain = drain,
+                                                      .room = room,
+                                                      .gone = gone};
+static const struct lg_rpc_offer offer = {
+    .methods = {[LG_RPC_VENICE_READ_GET] = {.unary = unary},
+                [LG_RPC_VENICE_READ_BATCH_GET] = {.unary = unary},
+                [LG_RPC_HEALTH_WATCH] = {.stream = &by_message},
+                [LG_RPC_READ_BATCH_GET] = {.stream = &by_bytes}},
+    .message_bytes_max = MESSAGE_MAX};
+
+/* --- The client ------------------------------------------------------------------------------ */
+
+static void up(struct h2_rig *r, size_t engine)
+{
+    memset(&seen, 0, sizeof seen);
+    h2_rig_init_with(r, h2_rig_engines[engine], H2_RIG_BODY_BYTES, &offer);
+    h2_rig_on_lane(r, h2_rig_open, 0);
+    r->clients[0].also[0] = "content-type";
+    r->clients[0].also[1] = "application/grpc";
+    r->clients[0].also[2] = NULL;
+}
+
+#define EACH(r)                                                                                    \
+    for (size_t engine = 0; engine < H2_RIG_ENGINES; engine++, h2_rig_done(r))                     \
+        if (up(r, engine), true)
+
+/* The i-th field that requests have from now on, beside the content-type. */
+static void also(struct h2_rig *r, size_t i, const char *name, const char *value)
+{
+    r->clients[0].also[2 + 2 * i] = name;
+    r->clients[0].also[3 + 2 * i] = value;
+    r->clients[0].also[4 + 2 * i] = NULL;
+}
+
+static const char *framed(const char *text)
+{
+    static char frame[MESSAGE_MAX * 2];
+
+    memset(frame, 0, LG_GRPC_PREFIX_BYTES);
+    frame[4] = (char)strlen(text);
+    (void)snprintf(frame + LG_GRPC_PREFIX_BYTES, sizeof frame - LG_GRPC_PREFIX_BYTES, "%s", text);
+    return frame;
+}
+
+static size_t call(struct h2_rig *r, const char *path, const char *text)
+{
+    return h2_rig_ask(r, 0, path, lg_slice(framed(text), LG_GRPC_PREFIX_BYTES + strlen(text)));
+}
+
+static void expect_body(struct h2_rig *r, size_t i, const char *text)
+{
+    const struct h2_asked *a = h2_rig_asked(r, i);
+
+    assert_int_equal(a->status, 200);
+    assert_int_equal(a->body.size, LG_GRPC_PREFIX_BYTES + strlen(text));
+    assert_memory_equal(a->body.data, framed(text), a->body.size);
+}
+
+static void expect(struct h2_rig *r, size_t i, const char *text)
+{
+    expect_body(r, i, text);
+    assert_true(h2_rig_asked(r, i)->closed);
+    assert_true(h2_asked_has(h2_rig_asked(r, i), "content-type: application/grpc"));
+    assert_true(h2_asked_has(h2_rig_asked(r, i), "grpc-status: 0\n"));
+}
+
+static void expect_status(struct h2_rig *r, size_t i, enum lg_grpc_status status)
+{
+    const struct h2_asked *a = h2_rig_asked(r, i);
+    char line[32];
+
+    (void)snprintf(line, sizeof line, "grpc-status: %d\n", (int)status);
+    assert_int_equal(a->status, 200);
+    if (!h2_asked_has(a, line))
+        fail_msg("wanted %s in %.*s", line, (int)a->head.size, (const char *)a->head.data);
+    assert_true(a->closed);
+}
+
+/* --- Unary calls ----------------------------------------------------------------------------- */
+
+static void a_call_is_answered_with_a_message_and_a_status(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        for (int i = 0; i < 5; i++) { /* The head is remembered, calls are used again. */
+            expect(&r, call(&r, GET, "one"), "one");
+            expect(&r, call(&r, BATCH, ""), "");
+        }
+        expect_status(&r, call(&r, GET, "fail"), LG_GRPC_PERMISSION_DENIED);
+        assert_true(h2_asked_has(h2_rig_asked(&r, r.asked), "grpc-message: 50 %25 of it\n"));
+        assert_int_equal(h2_rig_asked(&r, r.asked)->body.size, 0);
+        expect(&r, call(&r, GET, "two"), "two");
+        r.clients[0].also[0] = NULL; /* HTTP goes on beside it. */
+        h2_rig_expect(&r, h2_rig_get(&r, "/plain"), 200, "GET /plain world 0 ");
+    }
+}
+
+static void a_head_that_is_no_call_is_refused(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        assert_int_equal(h2_rig_asked(&r, h2_rig_get(&r, GET))->status, 405);
+        r.clients[0].also[1] = "application/json";
+        assert_int_equal(h2_rig_asked(&r, call(&r, GET, "x"))->status, 415);
+        r.clients[0].also[1] = "application/grpc+proto";
+        expect(&r, call(&r, GET, "x"), "x");
+        expect_status(&r, call(&r, "/a.b/c", "x"), LG_GRPC_UNIMPLEMENTED);
+        expect_status(&r, call(&r, "/abc", "x"), LG_GRPC_UNIMPLEMENTED);
+        expect_status(&r, call(&r, COUNT, "x"), LG_GRPC_UNIMPLEMENTED); /* Not offered here. */
+        also(&r, 0, "grpc-encoding", "br");
+        expect_status(&r, call(&r, GET, "x"), LG_GRPC_UNIMPLEMENTED);
+        also(&r, 0, "grpc-timeout", "soon");
+        expect_status(&r, call(&r, GET, "x"), LG_GRPC_INTERNAL);
+        also(&r, 0, "grpc-timeout", "0m");
+        expect_status(&r, call(&r, GET, "x"), LG_GRPC_DEADLINE_EXCEEDED);
+        also(&r, 0, "grpc-timeout", "1S");
+        expect(&r, call(&r, GET, "x"), "x");
+        also(&r, 0, "grpc-timeout", "later"); /* Also beside a head that is remembered. */
+        expect_status(&r, call(&r, GET, "x"), LG_GRPC_INTERNAL);
+        assert_int_equal(r.requests, 0); /* None of it came to the handler of HTTP. */
+    }
+}
+
+static void a_body_that_is_not_one_message_is_refused(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        enum lg_grpc_status status;
+    } rows[] = {
+        {"\0\0\0\0", 4, LG_GRPC_INTERNAL},
+        {"\0\0\0\0\2x", 6, LG_GRPC_INTERNAL},
+        {"\0\0\0\0\1x\0\0\0\0\1y", 12, LG_GRPC_INTERNAL},
+        {"\0\0\0\0\1x\0", 7, LG_GRPC_INTERNAL},
+        {"\2\0\0\0\1x", 6, LG_GRPC_INTERNAL},
+        {"\1\0\0\0\1x", 6, LG_GRPC_INTERNAL}, /* Compressed, and nobody said how. */
+        {"\0\0\1\0\0x", 6, LG_GRPC_RESOURCE_EXHAUSTED},
+    };
+    static char large[MESSAGE_MAX + LG_GRPC_PREFIX_BYTES + 1];
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++)
+            expect_status(&r, h2_rig_ask(&r, 0, GET, lg_slice(rows[i].bytes, rows[i].size)),
+                          rows[i].status);
+        large[4] = MESSAGE_MAX;
+        assert_int_equal(
+            h2_rig_asked(&r, h2_rig_ask(&r, 0, GET, lg_slice(large, sizeof large - 1)))->body.size,
+            sizeof large - 1);
+        large[4] = MESSAGE_MAX + 1;
+        expect_status(&r, h2_rig_ask(&r, 0, GET, lg_slice(large, sizeof large)),
+                      LG_GRPC_RESOURCE_EXHAUSTED);
+        expect(&r, call(&r, GET, "after"), "after");
+    }
+}
+
+static void a_compressed_request_is_read(void **state)
+{
+    struct lg_grpc_health_check_request small = {
+        .service = LG_LIT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")};
+    LG_SCOPED(lg_buf) frame = {0}, plain = {0};
+    struct lg_error err;
+    struct h2_rig r;
+
+    (void)state;
+    assert_ok(lg_grpc_append_gzip(&frame, &lg_grpc_health_check_request_pb, &small, &err));
+    assert_ok(lg_grpc_append(&plain, &lg_grpc_health_check_request_pb, &small, &err));
+    assert_int_equal(frame.data[0], 1);
+    EACH(&r)
+    {
+        also(&r, 0, "grpc-encoding", "gzip");
+        (void)h2_rig_ask(&r, 0, GET, lg_buf_slice(&frame));
+        expect_status(&r, r.asked, LG_GRPC_OK);
+        assert_int_equal(h2_rig_asked(&r, r.asked)->body.size, plain.size);
+        assert_memory_equal(h2_rig_asked(&r, r.asked)->body.data, plain.data, plain.size);
+    }
+}
+
+static void answer_held(struct h2_rig *r, size_t i)
+{
+    (void)r, (void)i;
+    answer(seen.held, LG_LIT("late"));
+}
+
+static void a_deadline_ends_the_call_and_the_answer_is_dropped(void **state)
+{
+    struct h2_rig r;
+    size_t i;
+
+    (void)state;
+    EACH(&r)
+    {
+        also(&r, 0, "grpc-timeout", "50m");
+        expect_status(&r, call(&r, GET, "hold"), LG_GRPC_DEADLINE_EXCEEDED);
+        assert_true(seen.held->peer_gone);
+        h2_rig_on_lane(&r, answer_held, 0);
+        also(&r, 0, "grpc-timeout", "5S");
+        i = call(&r, GET, "hold");
+        assert_false(h2_rig_asked(&r, i)->closed);
+        h2_rig_on_lane(&r, answer_held, 0);
+        h2_rig_settle(&r);
+        expect(&r, i, "late");
+    }
+}
+
+static void a_client_that_goes_leaves_nothing_behind(void **state)
+{
+    struct h2_rig r;
+    size_t i;
+
+    (void)state;
+    EACH(&r)
+    {
+        i = call(&r, GET, "hold");
+        h2_rig_on_lane(&r, h2_rig_reset, i);
+        h2_rig_settle(&r);
+        assert_true(seen.held->peer_gone);
+        assert_string_equal(seen.held->peer, "");
+        h2_rig_on_lane(&r, answer_held, 0);
+        (void)call(&r, GET, "hold");
+        h2_rig_on_lane(&r, h2_rig_leave, 0);
+        h2_rig_settle(&r);
+        assert_true(seen.held->peer_gone);
+        h2_rig_on_lane(&r, h2_rig_stop, 1000); /* It waits for the answer. */
+        h2_rig_settle(&r);
+        assert_false(r.stopped);
+        h2_rig_on_lane(&r, answer_held, 0);
+        h2_rig_settle(&r);
+        assert_true(r.stopped);
+    }
+}
+
+static void an_answer_may_come_when_the_server_is_gone(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        (void)call(&r, GET, "hold");
+        h2_rig_on_lane(&r, h2_rig_stop, 10);
+        h2_rig_settle(&r);
+        assert_true(r.stopped);
+        h2_rig_on_lane(&r, answer_held, 0);
+    }
+}
+
+static void begin_get(struct h2_rig *r, size_t i)
+{
+    r->path = GET;
+    r->body = LG_LIT("\0\0");
+    h2_rig_begin(r, i);
+}
+
+static void a_request_that_never_ends_is_given_up(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        h2_rig_on_lane(&r, begin_get, 0);
+        lg_sim_run_us(r.sim, (H2_RIG_IDLE_MS + 2000) * LG_MS);
+        expect_status(&r, r.asked, LG_GRPC_DEADLINE_EXCEEDED);
+        assert_true(r.clients[0].goaways > 0);
+    }
+}
+
+/* --- Streams --------------------------------------------------------------------------------- */
+
+static void begin_stream(struct h2_rig *r, size_t i)
+{
+    r->path = i == 0 ? STREAM : WATCH;
+    r->body = lg_slice(framed("abc"), LG_GRPC_PREFIX_BYTES + 3);
+    h2_rig_begin(r, 0);
+}
+
+static void a_stream_sends_while_it_receives(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        expect(&r, call(&r, STREAM, "both"),
+               "both"); /* Half-closed by the client, then finished. */
+        assert_int_equal(seen.half_closed, 1);
+        h2_rig_on_lane(&r, begin_stream, 0);
+        h2_rig_settle(&r);
+        expect_body(&r, r.asked, "abc");
+        assert_false(h2_rig_asked(&r, r.asked)->closed);
+        h2_rig_on_lane(&r, h2_rig_reset, r.asked);
+        h2_rig_settle(&r);
+        assert_int_equal(seen.gone, 1);
+        assert_int_equal(seen.half_closed, 1);
+    }
+}
+
+static void messages_of_a_stream_come_one_by_one(void **state)
+{
+    static const char two[] = "\0\0\0\0\1x\0\0\0\0\1y", ended[] = "\0\0\0\0\3end\0\0\0\0\1y",
+                      cut[] = "\0\0\0\0\2x", bad[] = "\0\0\0\0\1x\7\0\0\0\1x";
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        expect_status(&r, h2_rig_ask(&r, 0, WATCH, lg_slice(two, sizeof two - 1)), LG_GRPC_OK);
+        assert_int_equal(seen.messages, 2);
+        assert_int_equal(seen.half_closed, 1);
+        expect_status(&r, h2_rig_ask(&r, 0, WATCH, lg_slice(ended, sizeof ended - 1)), LG_GRPC_OK);
+        assert_int_equal(seen.messages, 3); /* What comes behind the end is nobody's. */
+        expect_status(&r, h2_rig_ask(&r, 0, WATCH, lg_slice(cut, sizeof cut - 1)),
+                      LG_GRPC_INTERNAL);
+        expect_status(&r, h2_rig_ask(&r, 0, WATCH, lg_slice(bad, sizeof bad - 1)),
+                      LG_GRPC_INTERNAL);
+        assert_int_equal(seen.messages, 4);
+        assert_int_equal(seen.gone, 2);
+        expect(&r, call(&r, GET, "after"), "after");
+    }
+}
+
+static void fill(struct h2_rig *r, size_t n)
+{
+    static uint8_t piece[16384];
+
+    (void)r;
+    for (size_t i = 0; i < n; i++)
+        lg_rpc_send(seen.stream, lg_slice(piece, sizeof piece));
+}
+
+static void a_full_stream_hears_of_room(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    for (size_t engine = 0; engine < H2_RIG_ENGINES; engine++, h2_rig_done(&r)) {
+        memset(&seen, 0, sizeof seen);
+        h2_rig_init_with(&r, h2_rig_engines[engine], H2_RIG_BODY_BYTES, &offer);
+        r.window_by_hand = true;
+        h2_rig_on_lane(&r, h2_rig_open, 0);
+        r.clients[0].also[0] = "content-type";
+        r.clients[0].also[1] = "application/grpc";
+        h2_rig_on_lane(&r, begin_stream, 0);
+        h2_rig_settle(&r);
+        assert_false(lg_rpc_is_full(seen.stream));
+        h2_rig_on_lane(&r, fill, 16);
+        h2_rig_settle(&r);
+        assert_true(lg_rpc_is_full(seen.stream));
+        assert_int_equal(seen.rooms, 0);
+        h2_rig_on_lane(&r, h2_rig_take, r.asked);
+        h2_rig_settle(&r);
+        assert_true(seen.rooms > 0);
+        assert_false(lg_rpc_is_full(seen.stream));
+        assert_int_equal(h2_rig_asked(&r, r.asked)->body.size, 16 * 16384 + 8);
+    }
+}
+
+static void a_deadline_ends_a_stream(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        also(&r, 0, "grpc-timeout", "50m");
+        h2_rig_on_lane(&r, begin_stream, 0);
+        h2_rig_settle(&r);
+        expect_status(&r, r.asked, LG_GRPC_DEADLINE_EXCEEDED);
+        assert_int_equal(seen.gone, 1);
+    }
+}
+
+static void streams_hear_that_the_server_ends(void **state)
+{
+    struct h2_rig r;
+    size_t first;
+
+    (void)state;
+    EACH(&r)
+    {
+        h2_rig_on_lane(&r, begin_stream, 0);
+        h2_rig_settle(&r);
+        first = r.asked;
+        h2_rig_on_lane(&r, begin_stream, 1);
+        h2_rig_settle(&r);
+        h2_rig_on_lane(&r, h2_rig_stop, 60000);
+        h2_rig_settle(&r);
+        assert_int_equal(seen.drained, 2);
+        expect_status(&r, first, LG_GRPC_UNAVAILABLE);
+        expect_status(&r, r.asked, LG_GRPC_UNAVAILABLE);
+        assert_true(r.stopped); /* It did not have to wait. */
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_is_answered_with_a_message_and_a_status),
+        cmocka_unit_test(a_head_that_is_no_call_is_refused),
+        cmocka_unit_test(a_body_that_is_not_one_message_is_refused),
+        cmocka_unit_test(a_compressed_request_is_read),
+        cmocka_unit_test(a_deadline_ends_the_call_and_the_answer_is_dropped),
+        cmocka_unit_test(a_client_that_goes_leaves_nothing_behind),
+        cmocka_unit_test(an_answer_may_come_when_the_server_is_gone),
+        cmocka_unit_test(a_request_that_never_ends_is_given_up),
+        cmocka_unit_test(a_stream_sends_while_it_receives),
+        cmocka_unit_test(messages_of_a_stream_come_one_by_one),
+        cmocka_unit_test(a_full_stream_hears_of_room),
+        cmocka_unit_test(a_deadline_ends_a_stream),
+        cmocka_unit_test(streams_hear_that_the_server_ends),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

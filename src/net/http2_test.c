@@ -1,0 +1,601 @@
+/* The port net/http2.h on both engines: what a caller may rely on; and what only our own engine
+ * does: heads it remembers, answers that shrink to indices, a hit path without an allocation. */
+#include "test/test.h"
+
+#include "base/alloc_fail.h"
+#include "drivers/nghttp2/hpack_nghttp2.h"
+#include "net/h2_conn.h"
+#include "net/h2_encode.h"
+#include "net/h2_frame.h"
+#include "test/lib/h2_peer.h"
+
+#define EACH_ENGINE(p)                                                                             \
+    for (unsigned engine_ = 0; engine_ < H2_ENGINES; engine_++, h2_peer_close(p))                  \
+        if (h2_peer_open(p, (enum h2_engine)engine_, NULL, 0, 0), true)
+
+static struct lg_h2_prepared *prepare(const char *name, const char *value)
+{
+    struct lg_http_header f = {lg_slice_str(name), lg_slice_str(value)};
+
+    return lg_h2_prepared_new(&f, 1);
+}
+
+static void a_unary_call_of_grpc_is_answered(void **state)
+{
+    struct lg_h2_prepared *tail = prepare("grpc-status", "0");
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        p.trailers = tail;
+        h2_peer_send(&p, "H 4 1 @post {te=trailers grpc-timeout=50m content-type=application/grpc};"
+                         "D 1 1 0000000002 0801");
+        assert_true(h2_peer_heard(
+            &p, "request 1 POST / te=trailers content-type=application/grpc timeout 50m"));
+        assert_true(h2_peer_heard(&p, "body 1 7"));
+        assert_true(h2_peer_heard(&p, "end 1"));
+        assert_true(h2_peer_got(&p, "HEADERS 1"));
+        assert_true(h2_peer_got(&p, "DATA 1 5"));
+        assert_true(h2_peer_got(&p, "HEADERS 1 END"));
+        assert_int_equal(p.h2->requests, 1);
+    }
+    lg_h2_prepared_free(tail);
+}
+
+static void trailers_of_a_request_come_with_its_end(void **state)
+{
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        h2_peer_send(&p, "H 4 1 @post; D 0 1 61; H 5 1 {x-sum=1 x-more=2}");
+        assert_true(h2_peer_heard(&p, "end 1 x-sum=1 x-more=2"));
+        assert_true(h2_peer_got(&p, "DATA 1 5 END"));
+    }
+}
+
+static void an_answer_in_steps_goes_both_ways_at_once(void **state)
+{
+    struct lg_slice piece = LG_LIT("abcdef");
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        struct lg_h2_head head = {p.head, NULL, 0};
+
+        h2_peer_send(&p, "H 4 1 @hold; D 0 1 6162");
+        lg_h2_begin(p.held[0], &head);
+        lg_h2_write(p.held[0], &piece, 1);
+        h2_peer_take(&p);
+        assert_true(h2_peer_got(&p, "DATA 1 6"));
+        h2_peer_send(&p, "D 1 1 6364");
+        assert_true(h2_peer_heard(&p, "end 1"));
+        lg_h2_write(p.held[0], &piece, 1);
+        lg_h2_end(p.held[0], NULL);
+        h2_peer_take(&p);
+        assert_true(h2_peer_got(&p, "DATA 1 0 END") || h2_peer_got(&p, "DATA 1 6 END"));
+        assert_false(h2_peer_heard(&p, "gone 1 0"));
+    }
+}
+
+static void an_answer_before_the_end_stops_the_request(void **state)
+{
+    struct lg_slice piece = LG_LIT("no");
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        struct lg_h2_head head = {p.head, NULL, 0};
+
+        h2_peer_send(&p, "H 4 1 @hold; D 0 1 6162");
+        lg_h2_respond(p.held[0], &head, &piece, 1, NULL);
+        h2_peer_take(&p);
+        assert_true(h2_peer_got(&p, "DATA 1 2 END"));
+        assert_true(h2_peer_got(&p, "RST 1 0"));
+        h2_peer_send(&p, "D 0 1 z100; D 1 1 z100; H 5 3 @get"); /* They crossed. */
+        assert_false(h2_peer_heard(&p, "body 1 100"));
+        assert_false(p.over);
+        assert_true(h2_peer_got(&p, "DATA 3 5 END"));
+    }
+}
+
+static void a_full_stream_tells_when_it_has_room(void **state)
+{
+    static const uint8_t zeros[40000];
+    struct lg_slice piece = {zeros, sizeof(zeros)};
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        struct lg_h2_head head = {p.head, NULL, 0};
+
+        h2_peer_send(&p, "S 0 0 000400000000; H 5 1 @hold");
+        lg_h2_begin(p.held[0], &head);
+        lg_h2_write(p.held[0], &piece, 1);
+        assert_false(lg_h2_is_full(p.held[0]));
+        lg_h2_write(p.held[0], &piece, 1);
+        assert_true(lg_h2_is_full(p.held[0]));
+        h2_peer_send(&p, "W 0 1 00004000");
+        assert_false(h2_peer_heard(&p, "room 1"));
+        h2_peer_send(&p, "W 0 1 0000c000");
+        assert_true(h2_peer_heard(&p, "room 1"));
+        assert_false(lg_h2_is_full(p.held[0]));
+    }
+}
+
+static void a_paused_stream_gives_no_window_back(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 65535, 1 << 20);
+        h2_peer_send(&p, "S 1 0; H 4 1 @hold");
+        lg_h2_pause(p.held[0], true);
+        h2_peer_send(&p, "D 0 1 z16384; D 0 1 z16384; D 0 1 z16384");
+        assert_false(h2_peer_got(&p, "WINDOW 1 49152"));
+        lg_h2_pause(p.held[0], false);
+        h2_peer_take(&p);
+        assert_true(h2_peer_got(&p, "WINDOW 1 49152")); /* In one. */
+        h2_peer_close(&p);
+    }
+}
+
+static void a_peer_beyond_a_streams_window_is_reset(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 20000, 1 << 20);
+        h2_peer_send(&p, "S 1 0; H 4 1 @hold; H 4 3 @hold");
+        lg_h2_pause(p.held[0], true);
+        h2_peer_send(&p, "D 0 1 z16384; D 0 1 z3616; D 0 3 z16384");
+        assert_false(h2_peer_heard(&p, "gone 1 3"));
+        h2_peer_send(&p, "D 0 1 z1; D 1 3 z16384");
+        assert_true(h2_peer_heard(&p, "gone 1 3"));
+        assert_true(h2_peer_got(&p, "RST 1 3"));
+        assert_true(h2_peer_heard(&p, "end 3"));
+        h2_peer_close(&p);
+    }
+}
+
+static void a_peer_beyond_the_connections_window_is_cut(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 1 << 20, 65535);
+        /* All in one piece: no window is given back meanwhile. */
+        h2_peer_send(&p, "H 4 1 @hold; D 0 1 z16384; D 0 1 z16384; D 0 1 z16384; D 0 1 z16384");
+        assert_true(p.over || engine == H2_NGHTTP2); /* It gives window back as it reads. */
+        if (p.over)
+            assert_int_equal(p.h2->fault.code, LG_H2_FLOW_CONTROL_ERROR);
+        h2_peer_close(&p);
+    }
+}
+
+static void a_reset_by_the_caller_ends_the_stream(void **state)
+{
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        h2_peer_send(&p, "H 4 1 @hold");
+        lg_h2_reset(p.held[0], LG_H2_CANCEL);
+        h2_peer_take(&p);
+        assert_true(h2_peer_got(&p, "RST 1 8"));
+        h2_peer_send(&p, "D 0 1 6162; R 0 1 00000008; H 5 3 @get");
+        assert_true(h2_peer_got(&p, "DATA 3 5 END"));
+        assert_false(h2_peer_heard(&p, "body 1 2"));
+        assert_false(h2_peer_heard(&p, "gone 1 8"));
+    }
+}
+
+static void a_shutdown_serves_what_is_under_way(void **state)
+{
+    struct lg_slice piece = LG_LIT("last");
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        struct lg_h2_head head = {p.head, NULL, 0};
+
+        h2_peer_send(&p, "H 5 1 @hold");
+        lg_h2_shutdown(p.h2);
+        h2_peer_take(&p);
+        assert_true(h2_peer_got(&p, "GOAWAY 2147483647 0"));
+        h2_peer_send(&p, "H 5 3 @get"); /* It crossed the first GOAWAY. */
+        assert_true(h2_peer_got(&p, "DATA 3 5 END"));
+        lg_h2_shutdown(p.h2);
+        h2_peer_send(&p, "H 5 5 @get");
+        assert_true(h2_peer_got(&p, "GOAWAY 3 0"));
+        assert_false(h2_peer_heard(&p, "request 5 GET /"));
+        assert_false(lg_h2_is_over(p.h2));
+        lg_h2_respond(p.held[0], &head, &piece, 1, NULL);
+        h2_peer_take(&p);
+        assert_true(h2_peer_got(&p, "DATA 1 4 END"));
+        assert_true(lg_h2_is_over(p.h2));
+    }
+}
+
+static void the_end_of_a_connection_is_told_to_all_streams(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+        h2_peer_send(&p, "H 5 1 @hold; H 4 3 @hold; H 5 5 @get");
+        lg_h2_free(p.h2);
+        p.h2 = NULL;
+        assert_true(h2_peer_heard(&p, "gone 1 8") && h2_peer_heard(&p, "gone 3 8"));
+        assert_false(h2_peer_heard(&p, "gone 5 8"));
+        h2_peer_close(&p);
+    }
+}
+
+/* Windows of a few bytes, and bytes that come one by one. */
+static void an_answer_crosses_the_narrowest_windows_whole(void **state)
+{
+    struct lg_h2_prepared *tail = prepare("grpc-status", "0");
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        p.answer_bytes = 50;
+        p.trailers = tail;
+        p.cut = 1;
+        h2_peer_send(&p, "S 0 0 000400000007; H 5 1 @get; x7 (W 0 1 00000007)");
+        assert_true(h2_peer_got(&p, "DATA 1 7") && h2_peer_got(&p, "DATA 1 1"));
+        assert_true(h2_peer_got(&p, "HEADERS 1 END"));
+    }
+    lg_h2_prepared_free(tail);
+}
+
+/* Five answers of 16,000 bytes into the 65,535 that a connection begins with. */
+static void answers_share_the_connections_window(void **state)
+{
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        p.answer_bytes = 16000;
+        h2_peer_send(&p, "S 0 0 00047fffffff; x5 (H 5 ? @get)");
+        assert_true(h2_peer_got(&p, "DATA 7 16000 END"));
+        assert_true(h2_peer_got(&p, "DATA 9 1535"));
+        assert_false(h2_peer_got(&p, "DATA 9 14465 END"));
+        h2_peer_send(&p, "W 0 0 00010000");
+        assert_true(h2_peer_got(&p, "DATA 9 14465 END"));
+    }
+}
+
+/* --- Our own engine -------------------------------------------------------------------------- */
+
+static void a_head_that_came_before_is_remembered(void **state)
+{
+    struct h2_peer p;
+
+    (void)state;
+    h2_peer_open(&p, H2_OWN, NULL, 0, 0);
+    h2_peer_send(&p, "x10 (H 5 ? @get {x-a=1})");
+    assert_int_equal(p.requests_with_memo, 10);
+    assert_int_equal(p.memo_hits, 9);
+    h2_peer_send(&p, "H 5 101 @get {x-a=2}");
+    assert_true(h2_peer_heard(&p, "request 101 GET / x-a=2"));
+    assert_int_equal(p.memo_hits, 9);
+    h2_peer_close(&p);
+}
+
+/* The same bytes mean another thing once the table has another entry. */
+static void a_changed_table_makes_it_forget(void **state)
+{
+    struct h2_peer p;
+
+    (void)state;
+    h2_peer_open(&p, H2_OWN, NULL, 0, 0);
+    h2_peer_send(&p, "H 5 1 @get 40 01 78 01 61; H 5 3 @get be; H 5 5 @get be;"
+                     "H 5 7 @get 40 01 78 01 62; H 5 9 @get be; H 5 11 @get be");
+    assert_true(h2_peer_heard(&p, "request 3 GET / x=a") &&
+                h2_peer_heard(&p, "request 5 GET / x=a"));
+    assert_true(h2_peer_heard(&p, "request 9 GET / x=b"));
+    h2_peer_send(&p, "H 5 13 @get be; H 5 15 20 @get; H 5 17 @get be"); /* An emptied table. */
+    assert_true(h2_peer_heard(&p, "request 13 GET / x=b"));
+    assert_true(p.over && p.h2->fault.code == LG_H2_COMPRESSION_ERROR);
+    h2_peer_close(&p);
+}
+
+static void trailers_that_change_the_table_make_it_forget_too(void **state)
+{
+    struct h2_peer p;
+
+    (void)state;
+    h2_peer_open(&p, H2_OWN, NULL, 0, 0);
+    h2_peer_send(&p, "H 5 1 @get 40 01 78 01 61; H 5 3 @get be; H 4 5 @post; H 5 5 40 01 78 01 62;"
+                     "H 5 7 @get be");
+    assert_true(h2_peer_heard(&p, "request 7 GET / x=b"));
+    h2_peer_close(&p);
+}
+
+/* Another timeout each time: raw, by Huffman's code (0x0882 is "11"...), and longer ones. */
+static void a_head_with_another_timeout_is_remembered(void **state)
+{
+#define TIMEOUT_ " 00 0c 677270632d74696d656f7574 "
+    struct h2_peer p;
+
+    (void)state;
+    h2_peer_open(&p, H2_OWN, NULL, 0, 0);
+    h2_peer_send(&p, "H 5 1 @get" TIMEOUT_ "02 396d {te=trailers};"
+                     "H 5 3 @get" TIMEOUT_ "03 31306d {te=trailers};"
+                     "H 5 5 @get" TIMEOUT_ "82 7e9f {te=trailers};"
+                     "H 5 7 @get" TIMEOUT_ "82 7e9f {te=trailers};"
+                     "H 5 9 @get" TIMEOUT_ "03 31316d {te=trailers}");
+    assert_true(h2_peer_heard(&p, "request 1 GET / te=trailers timeout 9m"));
+    assert_true(h2_peer_heard(&p, "request 3 GET / te=trailers timeout 10m"));
+    assert_true(h2_peer_heard(&p, "request 5 GET / te=trailers timeout 9m"));
+    assert_true(h2_peer_heard(&p, "request 7 GET / te=trailers timeout 9m"));
+    assert_true(h2_peer_heard(&p, "request 9 GET / te=trailers timeout 11m"));
+    assert_int_equal(p.memo_hits, 4);
+    /* What stands behind the hole counts, though it is as long. */
+    h2_peer_send(&p, "H 5 13 @get" TIMEOUT_ "02 396d {te=trailerZ}");
+    assert_true(h2_peer_got(&p, "RST 13 1"));
+    h2_peer_send(&p, "H 5 15 @get" TIMEOUT_ "02 396d {tx=trailers}");
+    assert_true(h2_peer_heard(&p, "request 15 GET / tx=trailers timeout 9m"));
+    /* What stands in the hole is judged as any value. */
+    h2_peer_send(&p, "H 5 17 @get" TIMEOUT_ "02 0a6d {te=trailers}");
+    assert_true(h2_peer_got(&p, "RST 17 1"));
+    h2_peer_close(&p);
+}
+
+/* Paths that never repeat must not push out the head that does. */
+static void heads_that_come_once_displace_none(void **state)
+{
+    LG_SCOPED(lg_buf) script = {0};
+    struct h2_peer p;
+
+    (void)state;
+    h2_peer_open(&p, H2_OWN, NULL, 0, 0);
+    h2_peer_send(&p, "H 5 1 @get; H 5 3 @get");
+    for (unsigned id = 5; id < 205; id += 2)
+        lg_buf_appendf(&script, "H 5 %u {:method=GET :scheme=http :authority=a :path=/%u};", id,
+                       id);
+    lg_buf_appendf(&script, "H 5 205 @get%c", 0);
+    p.memo_hits = 0;
+    h2_peer_send(&p, (const char *)script.data);
+    assert_int_equal(p.memo_hits, 1);
+    h2_peer_close(&p);
+}
+
+/* Bytes of the HEADERS that answer one GET; *last: the last of them. */
+static size_t head_bytes_and(struct h2_peer *p, unsigned id, uint8_t *last)
+{
+    char script[64];
+    struct lg_slice out;
+
+    p->deaf = true;
+    (void)snprintf(script, sizeof(script), "H 5 %u @get", id);
+    h2_peer_send(p, script);
+    out = lg_h2_output(p->h2);
+    while (out.data[3] != LG_H2_HEADERS)
+        out = lg_slice_skip(out, 9 + lg_h2_frame_read(out.data).size);
+    *last = out.data[8 + lg_h2_frame_read(out.data).size];
+    id = lg_h2_frame_read(out.data).size;
+    p->deaf = false;
+    h2_peer_take(p);
+    return id;
+}
+
+static size_t head_bytes(struct h2_peer *p, unsigned id)
+{
+    uint8_t last;
+
+    return head_bytes_and(p, id, &last);
+}
+
+/* What one head puts into the table moves the indices of the others. */
+static void an_index_moves_with_the_table(void **state)
+{
+    struct lg_h2_prepared *tail = prepare("x-tail", "1");
+    struct h2_peer p;
+    uint8_t last;
+
+    (void)state;
+    h2_peer_open(&p, H2_OWN, NULL, 0, 0);
+    h2_peer_send(&p, "H 5 1 @get; H 5 3 @get");
+    assert_int_equal(head_bytes_and(&p, 5, &last), 2);
+    assert_int_equal(last, 0x80 + 62);
+    p.trailers = tail;
+    h2_peer_send(&p, "H 5 7 @get");
+    assert_int_equal(head_bytes_and(&p, 9, &last), 2);
+    assert_int_equal(last, 0x80 + 63);
+    h2_peer_close(&p);
+    lg_h2_prepared_free(tail);
+}
+
+static void answers_shrink_to_indices_after_the_first(void **state)
+{
+    struct h2_peer p;
+
+    (void)state;
+    h2_peer_open(&p, H2_OWN, NULL, 0, 0);
+    h2_peer_send(&p, "P 0 0 z8");
+    assert_true(head_bytes(&p, 1) > 15);
+    assert_int_equal(head_bytes(&p, 3), 2);
+    assert_int_equal(head_bytes(&p, 5), 2);
+    h2_peer_send(&p, "S 0 0 000100000000");      /* The peer wants no table. */
+    assert_int_equal(head_bytes(&p, 7), 2 + 20); /* Two size updates before it. */
+    assert_int_equal(head_bytes(&p, 9), 20);
+    h2_peer_close(&p);
+}
+
+static size_t decode_all(struct lg_hpack *d, struct lg_slice block, struct lg_buf *text)
+{
+    struct lg_slice name, value;
+    size_t n = 0;
+
+    for (;;) {
+        enum lg_hpack_step step = lg_hpack_nghttp2.next(d, &block, &name, &value);
+
+        assert_int_not_equal(step, LG_HPACK_BAD);
+        if (step == LG_HPACK_END)
+            return n;
+        lg_buf_appendf(text, "%.*s=%.*s;", LG_FMT(name), LG_FMT(value));
+        n++;
+    }
+}
+
+/* More heads than places, more fields than table: what is decoded is what was said. */
+static void the_encoder_says_what_it_is_told(void **state)
+{
+    struct lg_h2_prepared *heads[12];
+    struct lg_hpack *d = lg_hpack_nghttp2.open();
+    struct lg_h2_encoder e;
+    char value[12][500];
+
+    (void)state;
+    lg_h2_encoder_init(&e);
+    for (unsigned i = 0; i < 12; i++) {
+        struct lg_http_header f[] = {{LG_LIT(":status"), i % 2 ? LG_LIT("200") : LG_LIT("429")},
+                                     {LG_LIT("x-long"), LG_SLICE_NULL},
+                                     {LG_LIT("x"), LG_LIT("")}};
+
+        memset(value[i], 'a' + (int)i, sizeof(value[i]));
+        f[1].value = lg_slice(value[i], i * 40);
+        heads[i] = lg_h2_prepared_new(f, 3);
+    }
+    for (unsigned round = 0; round < 40; round++) {
+        struct lg_http_header given = {LG_LIT("retry-after"), LG_LIT("1")};
+        struct lg_h2_head head = {heads[round % 12], &given, round % 3 == 0};
+        LG_SCOPED(lg_buf) block = {0};
+        LG_SCOPED(lg_buf) text = {0};
+        LG_SCOPED(lg_buf) want = {0};
+        size_t count;
+        const struct lg_http_header *f = lg_h2_prepared_fields(head.prepared, &count);
+
+        if (round == 25)
+            lg_h2_encoder_resize(&e, 100);
+        if (round == 30)
+            lg_h2_encoder_resize(&e, 70000);
+        for (size_t i = 0; i < count; i++)
+            lg_buf_appendf(&want, "%.*s=%.*s;", LG_FMT(f[i].name), LG_FMT(f[i].value));
+        if (head.count > 0)
+            lg_buf_append_str(&want, "retry-after=1;");
+        lg_h2_encode(&e, &head, &block);
+        (void)decode_all(d, lg_buf_slice(&block), &text);
+        assert_slice_equal(lg_buf_slice(&text), lg_buf_slice(&want));
+    }
+    for (unsigned i = 0; i < 12; i++)
+        lg_h2_prepared_free(heads[i]);
+    lg_hpack_nghttp2.free(d);
+}
+
+static void quiet_request(void *ctx, struct lg_h2_stream *st, const struct lg_h2_request *rq)
+{
+    (void)ctx, (void)st, (void)rq;
+}
+static void quiet_body(void *ctx, struct lg_h2_stream *st, struct lg_slice bytes)
+{
+    (void)ctx, (void)st, (void)bytes;
+}
+static void quiet_end(void *ctx, struct lg_h2_stream *st, const struct lg_http_headers *trailers)
+{
+    const struct lg_h2_prepared *const *p = (const struct lg_h2_prepared *const *)ctx;
+    struct lg_h2_head head = {p[0], NULL, 0}, tail = {p[1], NULL, 0};
+    struct lg_slice pieces[2] = {LG_LIT("\0\0\0\0\3"), LG_LIT("abc")};
+
+    (void)trailers;
+    lg_h2_respond(st, &head, pieces, 2, &tail);
+}
+static void quiet_gone(void *ctx, struct lg_h2_stream *st, uint32_t code)
+{
+    (void)ctx, (void)st, (void)code;
+}
+
+static void feed(struct lg_h2 *h2, struct lg_slice bytes)
+{
+    for (; bytes.size > 0; bytes = lg_slice_skip(bytes, 997)) {
+        assert_true(lg_h2_input(h2, lg_slice(bytes.data, LG_MIN(bytes.size, (size_t)997))));
+        lg_h2_sent(h2, lg_h2_output(h2).size);
+    }
+}
+
+static void the_hit_path_allocates_nothing(void **state)
+{
+    static const struct lg_h2_handler handler = {quiet_request, quiet_body, quiet_end, quiet_gone,
+                                                 NULL};
+    struct lg_h2_prepared *heads[2] = {prepare(":status", "200"), prepare("grpc-status", "0")};
+    struct lg_h2_options o = {.handler = &handler, .ctx = heads};
+    struct lg_h2 *h2 = lg_h2_own_new(&o, &lg_hpack_nghttp2);
+    struct h2_peer script = {0};
+    LG_SCOPED(lg_buf) warm = {0};
+    LG_SCOPED(lg_buf) hot = {0};
+
+    (void)state;
+    h2_peer_script(&script, "x60 (H 4 ? @post" TIMEOUT_ "02 396d; D 1 ? z20)", &warm);
+    for (unsigned id = 121; id < 2000; id += 2) {
+        char one[128];
+
+        (void)snprintf(one, sizeof(one), "H 4 %u @post" TIMEOUT_ "02 %02x6d; D 1 %u z20", id,
+                       0x30 + id % 10, id);
+        h2_peer_script(&script, one, &hot);
+    }
+    feed(h2, lg_buf_slice(&warm));
+    lg_alloc_fail_at(1);
+    feed(h2, lg_buf_slice(&hot));
+    assert_false(lg_alloc_has_failed());
+    lg_alloc_fail_at(0);
+    assert_int_equal(h2->requests, 1000);
+    lg_h2_free(h2);
+    lg_h2_prepared_free(heads[0]);
+    lg_h2_prepared_free(heads[1]);
+}
+
+static void names_are_those_of_the_rfc(void **state)
+{
+    (void)state;
+    assert_string_equal(lg_h2_error_name(LG_H2_HTTP_1_1_REQUIRED), "HTTP_1_1_REQUIRED");
+    assert_string_equal(lg_h2_error_name(LG_H2_STREAM_CLOSED), "STREAM_CLOSED");
+    assert_string_equal(lg_h2_error_name(14), "UNKNOWN");
+    assert_string_equal(lg_h2_reason_name(LG_H2_OVER_pings), "pings");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_unary_call_of_grpc_is_answered),
+        cmocka_unit_test(trailers_of_a_request_come_with_its_end),
+        cmocka_unit_test(an_answer_in_steps_goes_both_ways_at_once),
+        cmocka_unit_test(an_answer_before_the_end_stops_the_request),
+        cmocka_unit_test(a_full_stream_tells_when_it_has_room),
+        cmocka_unit_test(a_paused_stream_gives_no_window_back),
+        cmocka_unit_test(a_peer_beyond_a_streams_window_is_reset),
+        cmocka_unit_test(a_peer_beyond_the_connections_window_is_cut),
+        cmocka_unit_test(a_reset_by_the_caller_ends_the_stream),
+        cmocka_unit_test(a_shutdown_serves_what_is_under_way),
+        cmocka_unit_test(the_end_of_a_connection_is_told_to_all_streams),
+        cmocka_unit_test(an_answer_crosses_the_narrowest_windows_whole),
+        cmocka_unit_test(answers_share_the_connections_window),
+        cmocka_unit_test(an_index_moves_with_the_table),
+        cmocka_unit_test(a_head_that_came_before_is_remembered),
+        cmocka_unit_test(a_changed_table_makes_it_forget),
+        cmocka_unit_test(trailers_that_change_the_table_make_it_forget_too),
+        cmocka_unit_test(a_head_with_another_timeout_is_remembered),
+        cmocka_unit_test(heads_that_come_once_displace_none),
+        cmocka_unit_test(answers_shrink_to_indices_after_the_first),
+        cmocka_unit_test(the_encoder_says_what_it_is_told),
+        cmocka_unit_test(the_hit_path_allocates_nothing),
+        cmocka_unit_test(names_are_those_of_the_rfc),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,38 @@
+/* A batch get of a server's front: the keys of a request's body in, the values of its answer's body
+ * out. What indexes know is answered from inside the call; the rest from the engine's memory, then
+ * from the pool. */
+#ifndef LG_SERVER_READ_MANY_H
+#define LG_SERVER_READ_MANY_H
+
+#include "server/read_group.h"
+#include "server/serving.h"
+
+struct lg_key_profiler;
+
+struct lg_many_answer {
+    /* LG_OK, or what lg_read_gate_admit said; nothing but `retry_after_ms` is set then. */
+    enum lg_rc limit;
+    uint32_t retry_after_ms;
+    int status;           /* of HTTP, as Venice's servers say it; 200 */
+    const char *text;     /* unless 200: why; "" */
+    struct lg_slice body; /* MultiGetResponseRecordV1, one after another; borrowed for the call */
+    uint32_t keys;        /* that were asked for */
+    enum lg_compression compression; /* of the values */
+};
+
+struct lg_many_question { /* Borrowed for the call, but for `user`. */
+    struct lg_read_group *group;
+    const struct lg_serving *serving;
+    struct lg_slice topic;
+    struct lg_slice keys; /* MultiGetRouterRequestKeyV1, one after another */
+    bool streaming;       /* missing keys have records, too */
+    bool is_retry;        /* of the same keys, elsewhere */
+    struct lg_key_profiler *profiler;
+    void *user;
+    void (*answered)(void *user, const struct lg_many_answer *answer);
+};
+/* LG_REPLICA_SERVING: `answered` comes once, from inside or later. Else nothing comes: that is what
+ * the table says of the first key's replica that does not serve, or, without keys, of the topic. */
+LG_MUST_CHECK enum lg_replica_found lg_read_many(const struct lg_many_question *q);
+
+#endif

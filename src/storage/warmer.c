@@ -1,0 +1,391 @@
+/* Read indexes in the background; see the header. Owner: its lane; fills run on the pool. */
+#include "storage/warmer.h"
+
+#include "base/log.h"
+#include "lane/mutant.h"
+#include "lane/shared.h"
+#include "lane/sm.h"
+#include "record/chunk.h"
+#include "storage/metrics.h"
+#include "storage/partition.h"
+#include "storage/read_index.h"
+
+#define RECLAIM_US (50 * LG_MS)
+
+enum { OFF, WAITING, FILLING, COMPLETE, NO_ROOM, FAILED, STATES };
+
+static const struct lg_sm_state states[STATES] = {
+    [OFF] = {"off", LG_TO(WAITING)},
+    [WAITING] = {"waiting", LG_TO(OFF) | LG_TO(FILLING) | LG_TO(NO_ROOM)},
+    [FILLING] = {"filling", LG_TO(OFF) | LG_TO(COMPLETE) | LG_TO(NO_ROOM) | LG_TO(FAILED)},
+    [COMPLETE] = {"complete", LG_TO(OFF) | LG_TO(WAITING)},
+    [NO_ROOM] = {"no room", LG_TO(OFF) | LG_TO(WAITING)},
+    [FAILED] = {"failed", LG_TO(OFF)},
+};
+
+struct lg_warmer {
+    struct lg_lane *lane;
+    struct lg_epoch *epoch;
+    struct lg_bound budget;
+    uint64_t seed;
+    struct lg_list replicas; /* by warm.link */
+    struct lg_timer reclaim;
+    bool freed; /* Memory goes back: who had no room may try again. */
+
+    /* The fill under way. */
+    struct lg_replica *filling;
+    struct lg_offload offload;
+    struct lg_flag stop; /* It is not wanted any more. */
+    struct lg_read_index *index;
+    enum lg_rc rc;
+    struct lg_error err;
+};
+
+/* --- States --------------------------------------------------------------------------------- */
+
+static void move(struct lg_replica *r, unsigned to)
+{
+    lg_metric_sub(&lg_metric_storage_index_replicas, r->warm.sm.now, 1);
+    lg_sm_move(&r->warm.sm, to);
+    lg_metric_add(&lg_metric_storage_index_replicas, to, 1);
+}
+
+const char *lg_warmer_state(const struct lg_replica *r)
+{
+    return r->warm.warmer == NULL ? states[OFF].name : lg_sm_name(&r->warm.sm);
+}
+
+static void show_bytes(struct lg_warmer *w)
+{
+    lg_metric_set(&lg_metric_storage_index_bytes, 0, lg_word_load(&w->budget.used));
+}
+
+static void next(struct lg_warmer *w);
+
+/* --- Memory that goes back ------------------------------------------------------------------ */
+
+static void reclaim(struct lg_timer *timer)
+{
+    struct lg_warmer *w = LG_CONTAINER_OF(timer, struct lg_warmer, reclaim);
+
+    if (lg_epoch_reclaim(w->epoch) > 0) {
+        lg_timer_start(w->lane, &w->reclaim, RECLAIM_US, reclaim);
+        return;
+    }
+    show_bytes(w);
+    if (!w->freed)
+        return;
+    w->freed = false;
+    LG_LIST_EACH(it, &w->replicas)
+    {
+        struct lg_replica *r = LG_CONTAINER_OF(it, struct lg_replica, warm.link);
+
+        if (r->warm.sm.now == NO_ROOM)
+            move(r, WAITING);
+    }
+    next(w);
+}
+
+static void drop(struct lg_warmer *w, struct lg_read_index *index)
+{
+    lg_read_index_retire(index);
+    if (!lg_timer_armed(&w->reclaim))
+        lg_timer_start(w->lane, &w->reclaim, RECLAIM_US, reclaim);
+}
+
+/* Nobody finds the index any more; who has found it may go on for a moment. */
+static void withdraw(struct lg_warmer *w, struct lg_replica *r)
+{
+    struct lg_read_index *index = r->index;
+
+    lg_pointer_store(&r->index, NULL);
+    w->freed = true;
+    drop(w, index);
+}
+
+/* --- Filling -------------------------------------------------------------------------------- */
+
+struct fill {
+    struct lg_warmer *w;
+    const struct lg_replica *r;
+    uint64_t rows;
+};
+
+/* In a chunked version the user's key stands before a suffix, and a value in pieces is known by its
+ * manifest: of that only the key is kept, and of the pieces nothing. */
+static enum lg_rc add_row(void *ctx, struct lg_slice key, struct lg_slice value,
+                          struct lg_error *err)
+{
+    struct fill *f = ctx;
+    int32_t id;
+
+    if (lg_flag_is_raised(&f->w->stop))
+        return LG_ERR_CANCELLED;
+    f->rows++;
+    if (lg_mutant(LG_MUTANT_index_misses_rows) && f->rows % 8 == 0)
+        return LG_OK;
+    if (value.size < LG_PARTITION_VALUE_HEADER_BYTES) /* The engine's readers say what is wrong. */
+        return lg_read_index_put_elsewhere(f->w->index, key, err);
+    if (!f->r->chunked)
+        return lg_read_index_put(f->w->index, key, value, err);
+    if (key.size < LG_CHUNK_PLAIN_SUFFIX_BYTES)
+        return lg_error_set(err, LG_ERR_CORRUPT, "a key of a chunked version has no suffix");
+    id = (int32_t)lg_load_u32be(value.data);
+    if (id == LG_SCHEMA_ID_CHUNK)
+        return LG_OK;
+    key.size -= LG_CHUNK_PLAIN_SUFFIX_BYTES;
+    return id == LG_SCHEMA_ID_MANIFEST ? lg_read_index_put_elsewhere(f->w->index, key, err)
+                                       : lg_read_index_put(f->w->index, key, value, err);
+}
+
+/* The replica itself; under a planted bug one of the same store and partition that is complete. */
+static const struct lg_replica *source(const struct lg_warmer *w, const struct lg_replica *r)
+{
+    const char *version = strrchr(r->topic, '_');
+
+    if (!lg_mutant(LG_MUTANT_index_of_another_version))
+        return r;
+    LG_LIST_EACH(it, &w->replicas)
+    {
+        const struct lg_replica *other = LG_CONTAINER_OF(it, struct lg_replica, warm.link);
+
+        if (other != r && other->partition == r->partition && other->warm.sm.now == COMPLETE &&
+            strncmp(other->topic, r->topic, (size_t)(version - r->topic) + 1) == 0)
+            return other;
+    }
+    return r;
+}
+
+static void fill_work(struct lg_offload *offload)
+{
+    struct lg_warmer *w = LG_CONTAINER_OF(offload, struct lg_warmer, offload);
+    struct fill f = {.w = w, .r = source(w, w->filling)};
+    struct lg_read_index_options o = {
+        .epoch = w->epoch, .budget = &w->budget, .rows = f.r->warm.rows, .seed = w->seed};
+
+    w->rc = lg_read_index_new(&o, &w->index, &w->err);
+    if (w->rc == LG_OK)
+        w->rc = lg_engine_each(f.r->engine, add_row, &f, &w->err);
+    if (w->rc == LG_OK && lg_flag_is_raised(&w->stop))
+        w->rc = LG_ERR_CANCELLED;
+    if (w->rc == LG_ERR_BUSY && w->index != NULL && lg_mutant(LG_MUTANT_index_without_room))
+        w->rc = LG_OK;
+}
+
+/* Whoever found it in the epoch before has a reference by now, or has gone. */
+static void out_of_sight(struct lg_epoch_item *item)
+{
+    struct lg_replica *r = LG_CONTAINER_OF(item, struct lg_replica, warm.item);
+
+    r->warm.warmer = NULL;
+    r->warm.removed(r);
+}
+
+/* Nothing is under way for it any more. */
+static void leave(struct lg_replica *r)
+{
+    if (r->warm.sm.now == COMPLETE) /* It was, before the fill heard that it should stop. */
+        withdraw(r->warm.warmer, r);
+    lg_metric_sub(&lg_metric_storage_index_replicas, r->warm.sm.now, 1);
+    lg_list_remove(&r->warm.link);
+    r->warm.item.release = out_of_sight;
+    lg_epoch_retire(r->warm.warmer->epoch, &r->warm.item);
+    reclaim(&r->warm.warmer->reclaim);
+}
+
+static void leave_later(struct lg_task *task)
+{
+    leave(LG_CONTAINER_OF(task, struct lg_replica, warm.leave));
+}
+
+static void publish(struct lg_warmer *w, struct lg_replica *r, struct lg_read_index *index)
+{
+    struct lg_read_index_stats stats = lg_read_index_stats(index);
+
+    r->warm.doubted = (struct lg_flag){0};
+    lg_pointer_store(&r->index, index);
+    move(r, COMPLETE);
+    lg_log(LG_LOG_INFO, "read_index_complete",
+           "topic=%s partition=%u rows=%llu bytes=%llu elsewhere=%llu took_ms=%llu", r->topic,
+           r->partition, (unsigned long long)stats.rows, (unsigned long long)stats.bytes,
+           (unsigned long long)stats.elsewhere,
+           (unsigned long long)((lg_lane_now_us(w->lane) - r->warm.begun_us) / LG_MS));
+}
+
+static void fill_done(struct lg_offload *offload)
+{
+    struct lg_warmer *w = LG_CONTAINER_OF(offload, struct lg_warmer, offload);
+    struct lg_replica *r = LG_TAKE(w->filling);
+    struct lg_read_index *index = LG_TAKE(w->index);
+
+    lg_metric_add(&lg_metric_storage_index_fills_total,
+                  w->rc == LG_OK              ? 0
+                  : w->rc == LG_ERR_CANCELLED ? 1
+                  : w->rc == LG_ERR_BUSY      ? 2
+                                              : 3,
+                  1);
+    if (w->rc == LG_OK) {
+        publish(w, r, index);
+    } else {
+        drop(w, index);
+        if (w->rc != LG_ERR_CANCELLED)
+            lg_log(w->rc == LG_ERR_BUSY ? LG_LOG_INFO : LG_LOG_WARN, "read_index_not_filled",
+                   "topic=%s partition=%u reason=\"%s\" what=\"it is read from the engine\"",
+                   r->topic, r->partition, w->err.text);
+        move(r, w->rc == LG_ERR_CANCELLED ? OFF : w->rc == LG_ERR_BUSY ? NO_ROOM : FAILED);
+    }
+    show_bytes(w);
+    if (r->warm.removed != NULL)
+        leave(r);
+    else if (r->warm.rank > 0 && r->warm.sm.now == OFF)
+        move(r, WAITING); /* Wanted again before it had heard that it was not. */
+    next(w);
+}
+
+static bool fits(struct lg_warmer *w, const struct lg_replica *r)
+{
+    return r->warm.bytes <= w->budget.max - LG_MIN(w->budget.max, lg_word_load(&w->budget.used));
+}
+
+/* The most wanted of those that wait. */
+static struct lg_replica *choose(struct lg_warmer *w)
+{
+    struct lg_replica *best = NULL;
+
+    LG_LIST_EACH(it, &w->replicas)
+    {
+        struct lg_replica *r = LG_CONTAINER_OF(it, struct lg_replica, warm.link);
+
+        if (r->warm.sm.now != WAITING)
+            continue;
+        if (!fits(w, r))
+            move(r, NO_ROOM);
+        else if (best == NULL || r->warm.rank > best->warm.rank)
+            best = r;
+    }
+    return best;
+}
+
+static void next(struct lg_warmer *w)
+{
+    struct lg_replica *r = w->filling == NULL ? choose(w) : NULL;
+
+    if (r == NULL)
+        return;
+    move(r, FILLING);
+    r->warm.begun_us = lg_lane_now_us(w->lane);
+    w->filling = r;
+    w->stop = (struct lg_flag){0};
+    w->err = (struct lg_error){0};
+    w->offload.work = fill_work;
+    w->offload.done = fill_done;
+    lg_offload(w->lane, &w->offload);
+}
+
+/* --- Replicas ------------------------------------------------------------------------------- */
+
+static void doubted(struct lg_task *task)
+{
+    struct lg_replica *r = LG_CONTAINER_OF(task, struct lg_replica, warm.doubt);
+    struct lg_warmer *w = r->warm.warmer;
+
+    if (w == NULL || r->warm.removed != NULL || r->warm.sm.now != COMPLETE)
+        return;
+    lg_log(LG_LOG_WARN, "read_index_damaged",
+           "topic=%s partition=%u what=\"it is dropped and filled anew\"", r->topic, r->partition);
+    lg_metric_add(&lg_metric_storage_index_damaged_total, 0, 1);
+    withdraw(w, r);
+    move(r, WAITING);
+    next(w);
+}
+
+void lg_warmer_doubt(struct lg_replica *r)
+{
+    if (lg_flag_raise(&r->warm.doubted))
+        lg_lane_post(r->lane, &r->warm.doubt);
+}
+
+void lg_warmer_add(struct lg_warmer *w, struct lg_replica *r, uint64_t rows, uint64_t bytes)
+{
+    assert(r->lane == w->lane && r->warm.warmer == NULL);
+    r->warm =
+        (struct lg_warm){.warmer = w, .rows = rows, .bytes = bytes, .doubt = {.run = doubted}};
+    lg_sm_start(&r->warm.sm, states);
+    lg_metric_add(&lg_metric_storage_index_replicas, OFF, 1);
+    lg_list_push_back(&w->replicas, &r->warm.link);
+}
+
+void lg_warmer_want(struct lg_warmer *w, struct lg_replica *r, unsigned rank)
+{
+    if (w->budget.max == 0)
+        return;
+    r->warm.rank = rank;
+    if (w->filling == r) {
+        if (rank == 0)
+            (void)lg_flag_raise(&w->stop);
+        return;
+    }
+    if (rank > 0 && r->warm.sm.now == OFF && r->warm.removed == NULL) {
+        move(r, WAITING);
+        next(w);
+    } else if (rank == 0 && r->warm.sm.now != OFF) {
+        if (r->warm.sm.now == COMPLETE)
+            withdraw(w, r);
+        move(r, OFF);
+    }
+}
+
+void lg_warmer_remove(struct lg_warmer *w, struct lg_replica *r,
+                      void (*removed)(struct lg_replica *r))
+{
+    assert(r->warm.warmer == w && r->warm.removed == NULL);
+    r->warm.removed = removed;
+    if (w->filling == r) {
+        (void)lg_flag_raise(&w->stop);
+        return;
+    }
+    lg_warmer_want(w, r, 0); /* So that no fill begins meanwhile. */
+    r->warm.leave.run = leave_later;
+    lg_lane_post(w->lane, &r->warm.leave);
+}
+
+/* --- Its life ------------------------------------------------------------------------------- */
+
+enum lg_rc lg_warmer_new(const struct lg_warmer_options *o, struct lg_warmer **out,
+                         struct lg_error *err)
+{
+    struct lg_warmer *w = lg_new(struct lg_warmer);
+    enum lg_rc rc = lg_epoch_new(&w->epoch, err);
+
+    if (rc != LG_OK) {
+        lg_free(w);
+        return rc;
+    }
+    w->lane = o->lane;
+    w->budget.max = o->budget_bytes;
+    w->seed = o->seed;
+    lg_list_init(&w->replicas);
+    *out = w;
+    return LG_OK;
+}
+
+void lg_warmer_free(struct lg_warmer *w)
+{
+    if (w == NULL)
+        return;
+    assert(lg_list_empty(&w->replicas) && "every replica is removed before");
+    lg_timer_stop(w->lane, &w->reclaim);
+    lg_epoch_free(w->epoch);
+    show_bytes(w);
+    lg_free(w);
+}
+
+enum lg_rc lg_warmer_join(struct lg_warmer *w, struct lg_epoch_reader **out, struct lg_error *err)
+{
+    return lg_epoch_join(w->epoch, out, err);
+}
+
+struct lg_epoch *lg_warmer_epoch(struct lg_warmer *w)
+{
+    return w->epoch;
+}
