@@ -80,6 +80,10 @@ struct lg_authz_http_options {
 /* LG_ERR_INVALID: the URL is none. */
 LG_MUST_CHECK enum lg_rc lg_authz_http_new(const struct lg_authz_http_options *o,
                                            struct lg_authz_driver **out, struct lg_error *err);
+/* What the service answered. Only 200 with a JSON object whose member "allowed" is true or false is
+ * an answer, whatever else stands in it; LG_ERR_UNAVAILABLE says what came instead. Pure. */
+LG_MUST_CHECK enum lg_rc lg_authz_http_answer(int status, struct lg_slice body, bool *out_allowed,
+                                              struct lg_error *err);
 
 /* By a module of include/lagoon/authz.h that is open; both are borrowed and outlive the driver and
  * the pool. */

@@ -24,28 +24,34 @@ struct question {
     struct lg_buf body;
 };
 
+enum lg_rc lg_authz_http_answer(int status, struct lg_slice body, bool *out_allowed,
+                                struct lg_error *err)
+{
+    LG_AUTO(lg_json) *json = NULL;
+    const struct lg_json *allowed = NULL;
+
+    if (status != 200)
+        return lg_error_set(err, LG_ERR_UNAVAILABLE, "the service that decides said %d", status);
+    if (lg_json_parse(body, &json, err) == LG_OK)
+        allowed = lg_json_get(json, "allowed");
+    if (lg_json_type(allowed) != LG_JSON_BOOL)
+        return lg_error_set(err, LG_ERR_UNAVAILABLE,
+                            "the service that decides did not say {\"allowed\":true} or false");
+    *out_allowed = lg_json_bool(allowed);
+    return LG_OK;
+}
+
 static void read_answer(struct question *q)
 {
     struct lg_authz_ask *ask = q->ask;
-    LG_AUTO(lg_json) *json = NULL;
-    const struct lg_json *allowed;
 
     ask->rc = q->call.rc;
     ask->err = q->call.err;
     if (ask->rc != LG_OK)
         ask->rc = lg_error_wrap(&ask->err, "the service that decides");
-    else if (q->call.status != 200)
-        ask->rc = lg_error_set(&ask->err, LG_ERR_UNAVAILABLE, "the service that decides said %d",
-                               q->call.status);
-    if (ask->rc != LG_OK)
-        return;
-    ask->rc = lg_json_parse(lg_buf_slice(&q->call.response_body), &json, &ask->err);
-    allowed = ask->rc == LG_OK ? lg_json_get(json, "allowed") : NULL;
-    if (allowed == NULL || lg_json_type(allowed) != LG_JSON_BOOL)
-        ask->rc = lg_error_set(&ask->err, LG_ERR_UNAVAILABLE,
-                               "the service that decides did not say {\"allowed\":true} or false");
     else
-        ask->allowed = lg_json_bool(allowed);
+        ask->rc = lg_authz_http_answer(q->call.status, lg_buf_slice(&q->call.response_body),
+                                       &ask->allowed, &ask->err);
 }
 
 static void answered(struct lg_http_call *call)
