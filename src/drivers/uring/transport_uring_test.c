@@ -1,331 +1,99 @@
-/* The transport contract on io_uring over real sockets of the loopback interface, with rings of all
- * kinds and sizes, and what only sockets can do. */
+/* The transport on io_uring does what transports over sockets must (test/lib/socket_driver.h), also
+ * with rings of all kinds and sizes; and what only it can do. */
 #include "drivers/uring/transport_uring.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "drivers/uring/lane_uring.h"
 #include "drivers/uring/metrics.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/uv/transport_uv.h"
 #include "lane/fault.h"
 #include "net/socket.h"
-#include "net/transport_contract.h"
+#include "test/lib/socket_driver.h"
 #include "test/lib/uring_here.h"
 #include "test/test.h"
 
-#define TOO_LONG_US (60 * LG_SEC)
-#define LOOK_US (1 * LG_MS)
+static struct lg_lane_uring_options ring; /* of the next lane */
 
-struct rig {
-    struct lg_pool_uv *pool;
-    struct lg_lane *lane;
-    struct lg_transport *transport;
-    struct lg_timer look;
-    bool (*cond)(void *arg);
-    void *arg;
-    uint64_t give_up_us;
-    bool held;
-    bool enters_fail; /* Every now and then handing over to the kernel fails. */
-};
+static enum lg_rc lane_new(const char *name, struct lg_pool_uv *pool, struct lg_lane **out,
+                           struct lg_error *err)
+{
+    ring.pool = lg_pool_uv_port(pool);
+    return lg_lane_uring_new(name, &ring, out, err);
+}
+
+static struct lg_transport *transport_new(void)
+{
+    return lg_transport_uring_new(NULL);
+}
+
+static const struct lg_socket_driver uring = {.lanes = {.lane_new = lane_new,
+                                                        .lane_free = lg_lane_uring_free,
+                                                        .start = lg_lane_uring_start,
+                                                        .stop = lg_lane_uring_stop,
+                                                        .join = lg_lane_uring_join,
+                                                        .run = lg_lane_uring_run},
+                                              .transport_new = transport_new,
+                                              .transport_free = lg_transport_uring_free};
 
 static const struct lg_lane_uring_options tiny = {
     .requests = 1, .completions = 4, .buffers = 2, .buffer_bytes = 512};
 
-static void looked(struct lg_timer *t)
+static void rig_init_with(struct lg_socket_rig *r, struct lg_lane_uring_options options)
 {
-    struct rig *r = LG_CONTAINER_OF(t, struct rig, look);
-
-    if (r->enters_fail)
-        lg_fault_arm(LG_FAULT_URING_ENTER, 1, 2);
-    r->held = r->cond(r->arg);
-    if (r->held || lg_lane_now_us(r->lane) > r->give_up_us)
-        lg_lane_uring_stop(r->lane);
-    else
-        lg_timer_start(r->lane, t, LOOK_US, looked);
+    ring = options;
+    lg_socket_rig_init(r, &uring);
+    ring = (struct lg_lane_uring_options){0};
 }
 
-static bool run_until(void *ctx, bool (*cond)(void *arg), void *arg)
-{
-    struct rig *r = (struct rig *)ctx;
-
-    r->cond = cond;
-    r->arg = arg;
-    r->give_up_us = lg_lane_now_us(r->lane) + TOO_LONG_US;
-    lg_timer_start(r->lane, &r->look, 0, looked);
-    lg_lane_uring_run(r->lane);
-    return r->held;
-}
-
-static void rig_init_with(struct rig *r, struct lg_lane_uring_options options)
-{
-    struct lg_error err;
-
-    *r = (struct rig){0};
-    assert_ok(lg_pool_uv_new(1, &r->pool, &err));
-    options.pool = lg_pool_uv_port(r->pool);
-    assert_ok(lg_lane_uring_new("test", &options, &r->lane, &err));
-    r->transport = lg_transport_uring_new(NULL);
-}
-
-static void rig_init(struct rig *r)
+static void rig_init(struct lg_socket_rig *r)
 {
     rig_init_with(r, (struct lg_lane_uring_options){0});
-}
-
-static void rig_done(struct rig *r)
-{
-    lg_transport_uring_free(r->transport);
-    lg_lane_uring_free(r->lane);
-    lg_pool_uv_free(r->pool);
-}
-
-static void keep_contract(struct rig *r)
-{
-    struct lg_transport_contract contract = {.transport = r->transport,
-                                             .lane = r->lane,
-                                             .host = "127.0.0.1",
-                                             .no_address = "no address",
-                                             .run_until = run_until,
-                                             .ctx = r};
-    struct lg_error err;
-
-    assert_ok(lg_transport_contract(&contract, &err));
-}
-
-static void sockets_keep_the_contract(void **state)
-{
-    struct rig r;
-
-    (void)state;
-    rig_init(&r);
-    keep_contract(&r);
-    rig_done(&r);
 }
 
 /* There is room for hardly anything: requests wait for the next turn, completions are put aside by
  * the kernel, receives find no buffer. */
 static void a_tiny_ring_keeps_the_contract(void **state)
 {
-    struct rig r;
+    struct lg_socket_rig r;
 
     (void)state;
     rig_init_with(&r, tiny);
-    keep_contract(&r);
-    rig_done(&r);
+    lg_socket_rig_keep_contract(&r);
+    lg_socket_rig_done(&r);
 }
 
 static void the_older_kind_of_ring_keeps_the_contract(void **state)
 {
-    struct rig r;
+    struct lg_socket_rig r;
 
     (void)state;
     lg_fault_arm(LG_FAULT_URING_DEFER, 0, 2); /* Of the lane, and of what it tries first. */
     rig_init(&r);
     lg_fault_disarm_all();
-    keep_contract(&r);
-    rig_done(&r);
+    lg_socket_rig_keep_contract(&r);
+    lg_socket_rig_done(&r);
+}
+
+/* Every now and then handing over to the kernel fails. */
+static void fail_to_enter(void)
+{
+    lg_fault_arm(LG_FAULT_URING_ENTER, 1, 2);
 }
 
 static void a_kernel_that_is_short_of_memory_only_delays(void **state)
 {
-    struct rig r;
+    struct lg_socket_rig r;
 
     (void)state;
     rig_init(&r);
-    r.enters_fail = true;
-    keep_contract(&r);
+    r.before_look = fail_to_enter;
+    lg_socket_rig_keep_contract(&r);
     lg_fault_disarm_all();
-    rig_done(&r);
-}
-
-/* --- Names, and what sockets say ------------------------------------------------------------- */
-
-struct watched {
-    struct lg_conn *accepted, *client;
-    unsigned accepted_count, opened, closed;
-    enum lg_rc why;
-    char fault[128];
-};
-
-static void note_opened(void *ctx, struct lg_conn *c)
-{
-    (void)c;
-    ((struct watched *)ctx)->opened++;
-}
-
-static void note_closed(void *ctx, struct lg_conn *c, enum lg_rc why)
-{
-    struct watched *w = (struct watched *)ctx;
-
-    w->closed++;
-    w->why = why;
-    memcpy(w->fault, c->fault, sizeof(w->fault));
-}
-
-static void ignore_received(void *ctx, struct lg_conn *c, struct lg_slice bytes)
-{
-    (void)ctx, (void)c, (void)bytes;
-}
-
-static const struct lg_conn_handler watching = {
-    .opened = note_opened, .received = ignore_received, .closed = note_closed};
-
-static void note_accepted(void *ctx, struct lg_conn *c)
-{
-    struct watched *w = (struct watched *)ctx;
-
-    w->accepted_count++;
-    w->accepted = c;
-    c->handler = &watching;
-    c->ctx = w;
-}
-
-static bool has_closed(void *arg)
-{
-    return ((struct watched *)arg)->closed > 0;
-}
-
-static bool has_opened(void *arg)
-{
-    const struct watched *w = (const struct watched *)arg;
-
-    return w->opened > 0 && w->accepted_count > 0;
-}
-
-static void a_name_that_does_not_resolve_says_so(void **state)
-{
-    struct rig r;
-    struct watched w = {0};
-
-    (void)state;
-    rig_init(&r);
-    lg_conn_open(r.transport, r.lane, "no-such-host.invalid", 80, &watching, &w);
-    assert_true(run_until(&r, has_closed, &w));
-    assert_rc(LG_ERR_UNAVAILABLE, w.why);
-    assert_true(strlen(w.fault) > 0);
-    rig_done(&r);
-}
-
-static void a_connection_given_up_while_its_name_resolves_is_closed_once(void **state)
-{
-    struct rig r;
-    struct watched w = {0};
-    struct lg_conn *c;
-
-    (void)state;
-    rig_init(&r);
-    c = lg_conn_open(r.transport, r.lane, "no-such-host.invalid", 80, &watching, &w);
-    lg_conn_close(c, /* after_flush= */ false);
-    assert_true(run_until(&r, has_closed, &w));
-    assert_rc(LG_ERR_CANCELLED, w.why);
-    lg_pool_uv_free(LG_TAKE(r.pool)); /* The name's answer has been posted when this returns. */
-    w.closed = 0;
-    w.opened = w.accepted_count = 1;
-    assert_true(run_until(&r, has_opened, &w));
-    assert_int_equal(w.closed, 0);
-    rig_done(&r);
-}
-
-static void localhost_is_the_loopback_address(void **state)
-{
-    struct rig r;
-    struct watched w = {0};
-    struct lg_listener *l;
-    struct lg_error err;
-
-    (void)state;
-    rig_init(&r);
-    assert_ok(
-        lg_transport_listen(r.transport, r.lane, "localhost", 0, note_accepted, &w, &l, &err));
-    lg_conn_open(r.transport, r.lane, "localhost", lg_listener_port(l), &watching, &w);
-    assert_true(run_until(&r, has_opened, &w));
-    assert_memory_equal(w.accepted->peer, "127.0.0.1:", 10);
-    rig_done(&r); /* Closes both, which ASan would otherwise name. */
-    assert_int_equal(w.closed, 2);
-}
-
-static void a_port_in_use_is_named_with_its_remedy(void **state)
-{
-    struct rig r;
-    struct watched w = {0};
-    struct lg_listener *l, *second;
-    struct lg_error err;
-    char text[160];
-
-    (void)state;
-    rig_init(&r);
-    assert_ok(
-        lg_transport_listen(r.transport, r.lane, "127.0.0.1", 0, note_accepted, &w, &l, &err));
-    assert_rc(LG_ERR_IN_USE,
-              lg_transport_listen(r.transport, r.lane, "127.0.0.1", lg_listener_port(l),
-                                  note_accepted, &w, &second, &err));
-    (void)snprintf(text, sizeof(text),
-                   "port %u on 127.0.0.1 is in use by another process; choose another port or stop "
-                   "that process",
-                   lg_listener_port(l));
-    assert_string_equal(err.text, text);
-    assert_rc(LG_ERR_INVALID, lg_transport_listen(r.transport, r.lane, "192.0.2.1", 0,
-                                                  note_accepted, &w, &second, &err));
-    rig_done(&r);
-}
-
-/* --- Descriptors that run out ---------------------------------------------------------------- */
-
-static unsigned complaints;
-
-static void count_complaints(void *ctx, enum lg_log_level level, const char *line)
-{
-    (void)ctx, (void)level;
-    if (strstr(line, "accept_failed") != NULL)
-        complaints++;
-}
-
-static bool has_complained(void *arg)
-{
-    (void)arg;
-    return complaints > 0;
-}
-
-/* All descriptors but the one that a client needs are used up, then given back. */
-static void without_descriptors_the_listener_waits_and_goes_on(void **state)
-{
-    enum { FILLERS_MAX = 512 };
-    struct rig r;
-    struct watched w = {0};
-    struct lg_listener *l;
-    struct lg_error err;
-    struct rlimit before, small;
-    int fillers[FILLERS_MAX], n = 0;
-
-    (void)state;
-    rig_init(&r);
-    assert_ok(
-        lg_transport_listen(r.transport, r.lane, "127.0.0.1", 0, note_accepted, &w, &l, &err));
-    complaints = 0;
-    lg_log_set_sink(count_complaints, NULL);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    small = before;
-    small.rlim_cur = FILLERS_MAX / 2;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
-    while (n < FILLERS_MAX && (fillers[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
-        n++;
-    assert_int_equal(errno, EMFILE);
-    assert_int_equal(close(fillers[--n]), 0);
-    lg_conn_open(r.transport, r.lane, "127.0.0.1", lg_listener_port(l), &watching, &w);
-    assert_true(run_until(&r, has_complained, NULL));
-    assert_int_equal(w.accepted_count, 0);
-    while (n > 0)
-        assert_int_equal(close(fillers[--n]), 0);
-    assert_true(run_until(&r, has_opened, &w));
-    assert_int_equal(complaints, 1);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    lg_log_set_sink(NULL, NULL);
-    rig_done(&r);
+    lg_socket_rig_done(&r);
 }
 
 /* --- What the kernel refuses ----------------------------------------------------------------- */
@@ -410,7 +178,7 @@ static bool crowd_came(void *arg)
 static uint64_t crowd_on(struct lg_lane_uring_options options, const struct lg_metric *metric)
 {
     static const struct lg_metric_table *const tables[] = {&lg_uring_metrics};
-    struct rig r;
+    struct lg_socket_rig r;
     struct crowd c = {0};
     struct lg_listener *l;
     struct lg_error err;
@@ -429,9 +197,9 @@ static uint64_t crowd_on(struct lg_lane_uring_options options, const struct lg_m
             lg_conn_open(r.transport, r.lane, "127.0.0.1", lg_listener_port(l), &crowding, &c);
         lg_conn_send(c.clients[i], &bytes);
     }
-    assert_true(run_until(&r, crowd_came, &c));
+    assert_true(lg_socket_rig_run_until(&r, crowd_came, &c));
     assert_int_equal(c.accepted, CROWD);
-    rig_done(&r);
+    lg_socket_rig_done(&r);
     assert_int_equal(c.closed, 2 * CROWD);
     counted = lg_metric_value(metric, 0);
     lg_metrics_reset();
@@ -481,7 +249,7 @@ static bool has_ten(void *arg)
 
 static void what_comes_while_a_lane_does_not_run_waits_for_it(void **state)
 {
-    struct rig r;
+    struct lg_socket_rig r;
     struct crowd c = {0};
     struct lg_listener *l;
     struct lg_error err;
@@ -492,12 +260,12 @@ static void what_comes_while_a_lane_does_not_run_waits_for_it(void **state)
     assert_ok(
         lg_transport_listen(r.transport, r.lane, "127.0.0.1", 0, crowd_accepted, &c, &l, &err));
     fd = raw_client(lg_listener_port(l));
-    assert_true(run_until(&r, has_accepted, &c));
+    assert_true(lg_socket_rig_run_until(&r, has_accepted, &c));
     assert_int_equal(write(fd, "0123456789", 10), 10);
     assert_int_equal(c.received, 0);
-    assert_true(run_until(&r, has_ten, &c));
+    assert_true(lg_socket_rig_run_until(&r, has_ten, &c));
     assert_int_equal(close(fd), 0);
-    rig_done(&r);
+    lg_socket_rig_done(&r);
     assert_int_equal(c.closed, 1);
 }
 
@@ -542,7 +310,7 @@ static bool has_flooded(void *arg)
 /* What the kernel takes for both sides is up to 36 MiB, and the lane's buffers hold little more. */
 static void a_peer_that_floods_a_paused_connection_is_stopped(void **state)
 {
-    struct rig r;
+    struct lg_socket_rig r;
     struct crowd c = {0};
     struct flood f = {0};
     struct lg_listener *l;
@@ -553,12 +321,12 @@ static void a_peer_that_floods_a_paused_connection_is_stopped(void **state)
     assert_ok(
         lg_transport_listen(r.transport, r.lane, "127.0.0.1", 0, pausing_accepted, &c, &l, &err));
     f.fd = raw_client(lg_listener_port(l));
-    assert_true(run_until(&r, has_accepted, &c));
-    assert_true(run_until(&r, has_flooded, &f));
+    assert_true(lg_socket_rig_run_until(&r, has_accepted, &c));
+    assert_true(lg_socket_rig_run_until(&r, has_flooded, &f));
     assert_true(f.written > 0 && f.written < (size_t)80 << 20);
     assert_true(c.received > 0 && c.received <= (size_t)8 << 10); /* one buffer */
     assert_int_equal(close(f.fd), 0);
-    rig_done(&r);
+    lg_socket_rig_done(&r);
 }
 
 /* A listener that nobody accepts from, and whose queue is full. */
@@ -579,8 +347,8 @@ static int full_listener(int *fillers, size_t n, uint16_t *out_port)
 static void a_connection_that_waits_for_its_peer_can_be_given_up(void **state)
 {
     enum { FILLERS = 4 };
-    struct rig r;
-    struct watched w = {0};
+    struct lg_socket_rig r;
+    struct lg_watched w = {0};
     int fillers[FILLERS];
     unsigned turns = 0;
     uint16_t port;
@@ -590,15 +358,15 @@ static void a_connection_that_waits_for_its_peer_can_be_given_up(void **state)
     (void)state;
     rig_init(&r);
     fd = full_listener(fillers, FILLERS, &port);
-    given_up = lg_conn_open(r.transport, r.lane, "127.0.0.1", port, &watching, &w);
-    lg_conn_open(r.transport, r.lane, "127.0.0.1", port, &watching, &w);
-    assert_true(run_until(&r, some_turns, &turns));
+    given_up = lg_conn_open(r.transport, r.lane, "127.0.0.1", port, &lg_watched_handler, &w);
+    lg_conn_open(r.transport, r.lane, "127.0.0.1", port, &lg_watched_handler, &w);
+    assert_true(lg_socket_rig_run_until(&r, some_turns, &turns));
     assert_int_equal(w.opened + w.closed, 0);
     lg_conn_close(given_up, /* after_flush= */ false);
-    assert_true(run_until(&r, has_closed, &w));
+    assert_true(lg_socket_rig_run_until(&r, lg_watched_has_closed, &w));
     assert_rc(LG_ERR_CANCELLED, w.why);
     assert_int_equal(w.closed, 1);
-    rig_done(&r); /* Ends the other one. */
+    lg_socket_rig_done(&r); /* Ends the other one. */
     assert_int_equal(w.closed, 2);
     assert_int_equal(w.opened, 0);
     for (size_t i = 0; i < FILLERS; i++)
@@ -692,7 +460,7 @@ static void what_comes_behind_a_send_does_not_wait_for_another_turn(void **state
         struct timeval patience = {.tv_sec = PATIENCE_S};
         struct lg_listener *l;
         struct lg_error err;
-        struct rig r;
+        struct lg_socket_rig r;
         char none;
         int fd;
 
@@ -709,7 +477,7 @@ static void what_comes_behind_a_send_does_not_wait_for_another_turn(void **state
         assert_int_equal(close(fd), 0);
         lg_lane_uring_stop(r.lane);
         lg_lane_uring_join(r.lane);
-        rig_done(&r);
+        lg_socket_rig_done(&r);
     }
 }
 
@@ -717,8 +485,8 @@ static void what_comes_behind_a_send_does_not_wait_for_another_turn(void **state
 
 static void lanes_of_another_driver_get_its_transport(void **state)
 {
-    struct rig r;
-    struct watched w = {0};
+    struct lg_socket_rig r;
+    struct lg_watched w = {0};
     struct lg_lane *other;
     struct lg_transport *uv = lg_transport_uv_new();
     struct lg_listener *l;
@@ -731,17 +499,18 @@ static void lanes_of_another_driver_get_its_transport(void **state)
     assert_ok(lg_lane_uv_new("other", NULL, &other, &err));
     assert_false(lg_lane_uring_is(other));
     assert_true(lg_lane_uring_is(r.lane));
-    assert_ok(lg_transport_listen(r.transport, other, "127.0.0.1", 0, note_accepted, &w, &l, &err));
+    assert_ok(
+        lg_transport_listen(r.transport, other, "127.0.0.1", 0, lg_watched_accepted, &w, &l, &err));
     assert_string_equal(l->transport->ops->name, "uv");
     assert_string_equal(
-        lg_conn_open(r.transport, other, "127.0.0.1", lg_listener_port(l), &watching, &w)
+        lg_conn_open(r.transport, other, "127.0.0.1", lg_listener_port(l), &lg_watched_handler, &w)
             ->transport->ops->name,
         "uv");
     assert_string_equal(
-        lg_conn_open(r.transport, r.lane, "127.0.0.1", lg_listener_port(l), &watching, &w)
+        lg_conn_open(r.transport, r.lane, "127.0.0.1", lg_listener_port(l), &lg_watched_handler, &w)
             ->transport->ops->name,
         "uring");
-    rig_done(&r);
+    lg_socket_rig_done(&r);
     lg_transport_uv_free(uv);
     lg_lane_uv_free(other);
     assert_int_equal(w.closed, 2);
@@ -749,8 +518,7 @@ static void lanes_of_another_driver_get_its_transport(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sockets_keep_the_contract),
+    const struct CMUnitTest own[] = {
         cmocka_unit_test(a_tiny_ring_keeps_the_contract),
         cmocka_unit_test(the_older_kind_of_ring_keeps_the_contract),
         cmocka_unit_test(a_kernel_that_is_short_of_memory_only_delays),
@@ -762,15 +530,11 @@ int main(void)
         cmocka_unit_test(a_connection_that_waits_for_its_peer_can_be_given_up),
         cmocka_unit_test(what_comes_behind_a_send_does_not_wait_for_another_turn),
         cmocka_unit_test(lanes_of_another_driver_get_its_transport),
-        cmocka_unit_test(a_name_that_does_not_resolve_says_so),
-        cmocka_unit_test(a_connection_given_up_while_its_name_resolves_is_closed_once),
-        cmocka_unit_test(localhost_is_the_loopback_address),
-        cmocka_unit_test(a_port_in_use_is_named_with_its_remedy),
-        cmocka_unit_test(without_descriptors_the_listener_waits_and_goes_on),
     };
     const struct CMUnitTest refused[] = {cmocka_unit_test(lg_uring_is_refused_with_a_reason)};
 
     if (!lg_uring_is_here())
         return cmocka_run_group_tests(refused, NULL, NULL);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return lg_socket_driver_run(&uring) +
+           cmocka_run_group_tests_name("what only io_uring does", own, NULL, NULL);
 }

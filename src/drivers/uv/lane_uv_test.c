@@ -1,268 +1,66 @@
-/* Lanes on libuv: the contract, and what needs real threads: posts from many of them, stopping from
- * outside, signals. */
+/* Lanes on libuv do what lanes on threads must (test/lib/lane_driver.h), and hear signals. */
 #include "drivers/uv/lane_uv.h"
 
-#include <pthread.h>
 #include <signal.h>
 
-#include "lane/lane_contract.h"
+#include "test/lib/lane_driver.h"
 #include "test/test.h"
 
-struct fixture {
-    struct lg_pool_uv *pool;
+static const struct lg_lane_driver uv = {.lane_new = lg_lane_uv_new,
+                                         .lane_free = lg_lane_uv_free,
+                                         .start = lg_lane_uv_start,
+                                         .stop = lg_lane_uv_stop,
+                                         .join = lg_lane_uv_join,
+                                         .run = lg_lane_uv_run};
+
+struct caught {
     struct lg_lane *lane;
-    struct lg_error verdict;
+    int signo;
 };
-
-static int set_up(void **state)
-{
-    static struct fixture fx;
-    struct lg_error err = {0};
-
-    fx = (struct fixture){.verdict.rc = LG_ERR_UNREADY};
-    assert_ok(lg_pool_uv_new(2, &fx.pool, &err));
-    assert_ok(lg_lane_uv_new("test", fx.pool, &fx.lane, &err));
-    *state = &fx;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fx = *state;
-
-    lg_lane_uv_free(fx->lane);
-    lg_pool_uv_free(fx->pool);
-    return 0;
-}
-
-static void contract_ended(void *ctx, enum lg_rc rc, const struct lg_error *err)
-{
-    struct fixture *fx = ctx;
-
-    fx->verdict = *err;
-    fx->verdict.rc = rc;
-    lg_lane_uv_stop(fx->lane);
-}
-
-static void the_contract_is_kept_on_the_calling_thread(void **state)
-{
-    struct fixture *fx = *state;
-
-    lg_lane_contract_start(fx->lane, contract_ended, fx);
-    lg_lane_uv_run(fx->lane);
-    if (fx->verdict.rc != LG_OK)
-        fail_msg("%s", fx->verdict.text);
-}
-
-static void the_contract_is_kept_on_a_thread_of_its_own(void **state)
-{
-    struct fixture *fx = *state;
-    struct lg_error err = {0};
-
-    assert_ok(lg_lane_uv_start(fx->lane, &err));
-    lg_lane_contract_start(fx->lane, contract_ended, fx);
-    lg_lane_uv_join(fx->lane);
-    if (fx->verdict.rc != LG_OK)
-        fail_msg("%s", fx->verdict.text);
-}
-
-enum { SENDERS = 4, EACH = 2000 };
-
-struct message {
-    struct lg_task task;
-    struct crowd *crowd;
-    unsigned sender, number;
-};
-
-struct crowd {
-    struct lg_lane *lane;
-    unsigned seen[SENDERS], total, out_of_order; /* The lane's. */
-    struct message messages[SENDERS][EACH];
-};
-
-static void message_arrived(struct lg_task *task)
-{
-    struct message *m = LG_CONTAINER_OF(task, struct message, task);
-    struct crowd *c = m->crowd;
-
-    c->out_of_order += m->number != c->seen[m->sender]++;
-    if (++c->total == SENDERS * EACH)
-        lg_lane_uv_stop(c->lane);
-}
-
-struct sender {
-    struct crowd *crowd;
-    unsigned number;
-};
-
-static void *send_all(void *arg)
-{
-    struct sender *s = arg;
-
-    for (unsigned i = 0; i < EACH; i++) {
-        struct message *m = &s->crowd->messages[s->number][i];
-
-        *m = (struct message){{.run = message_arrived}, s->crowd, s->number, i};
-        lg_lane_post(s->crowd->lane, &m->task);
-    }
-    return NULL;
-}
-
-static void posts_of_each_thread_arrive_in_their_order(void **state)
-{
-    struct fixture *fx = *state;
-    struct crowd *c = lg_new(struct crowd);
-    struct sender senders[SENDERS];
-    pthread_t threads[SENDERS];
-    struct lg_error err = {0};
-
-    c->lane = fx->lane;
-    assert_ok(lg_lane_uv_start(fx->lane, &err));
-    for (unsigned i = 0; i < SENDERS; i++) {
-        senders[i] = (struct sender){c, i};
-        assert_int_equal(pthread_create(&threads[i], NULL, send_all, &senders[i]), 0);
-    }
-    for (unsigned i = 0; i < SENDERS; i++)
-        pthread_join(threads[i], NULL);
-    lg_lane_uv_join(fx->lane);
-    assert_int_equal(c->total, SENDERS * EACH);
-    assert_int_equal(c->out_of_order, 0);
-    lg_free(c);
-}
-
-struct endless {
-    struct lg_task task;
-    struct lg_lane *lane;
-    struct lg_timer timer;
-};
-
-static void post_again(struct lg_task *task)
-{
-    lg_lane_post(LG_CONTAINER_OF(task, struct endless, task)->lane, task);
-}
-
-static void stop_lane(struct lg_timer *timer)
-{
-    lg_lane_uv_stop(LG_CONTAINER_OF(timer, struct endless, timer)->lane);
-}
-
-static void a_task_that_posts_itself_for_ever_starves_no_timer(void **state)
-{
-    struct fixture *fx = *state;
-    struct endless e = {.task.run = post_again, .lane = fx->lane};
-
-    lg_lane_post(fx->lane, &e.task);
-    lg_timer_start(fx->lane, &e.timer, 2 * LG_MS, stop_lane);
-    lg_lane_uv_run(fx->lane);
-    assert_false(lg_timer_armed(&e.timer));
-}
-
-static void restart_timer(struct lg_timer *timer)
-{
-    lg_timer_start(LG_CONTAINER_OF(timer, struct endless, timer)->lane, timer, 0, restart_timer);
-}
-
-static void stop_by_task(struct lg_task *task)
-{
-    lg_lane_uv_stop(LG_CONTAINER_OF(task, struct endless, task)->lane);
-}
-
-static void a_timer_that_restarts_itself_for_ever_starves_no_task(void **state)
-{
-    struct fixture *fx = *state;
-    struct endless e = {.task.run = stop_by_task, .lane = fx->lane};
-
-    lg_timer_start(fx->lane, &e.timer, 0, restart_timer);
-    lg_lane_post(fx->lane, &e.task);
-    lg_lane_uv_run(fx->lane);
-    lg_timer_stop(fx->lane, &e.timer);
-}
-
-static void a_stop_before_the_run_ends_it_and_the_lane_runs_again(void **state)
-{
-    struct fixture *fx = *state;
-
-    lg_lane_uv_stop(fx->lane);
-    lg_lane_uv_run(fx->lane);
-    the_contract_is_kept_on_the_calling_thread(state);
-}
 
 static void signal_came(void *ctx, int signo)
 {
-    struct fixture *fx = ctx;
+    struct caught *c = ctx;
 
-    fx->verdict.rc = signo == SIGUSR1 ? LG_OK : LG_ERR_FAILED;
-    lg_lane_uv_stop(fx->lane);
+    c->signo = signo;
+    lg_lane_uv_stop(c->lane);
 }
 
 static void a_signal_arrives_on_the_lane(void **state)
 {
-    struct fixture *fx = *state;
+    struct caught c = {0};
     struct lg_error err = {0};
 
-    assert_ok(lg_lane_uv_on_signal(fx->lane, SIGUSR1, signal_came, fx, &err));
-    assert_ok(lg_lane_uv_start(fx->lane, &err));
+    (void)state;
+    assert_ok(lg_lane_uv_new("test", NULL, &c.lane, &err));
+    assert_ok(lg_lane_uv_on_signal(c.lane, SIGUSR1, signal_came, &c, &err));
+    assert_ok(lg_lane_uv_start(c.lane, &err));
     raise(SIGUSR1);
-    lg_lane_uv_join(fx->lane);
-    assert_rc(LG_OK, fx->verdict.rc);
+    lg_lane_uv_join(c.lane);
+    assert_int_equal(c.signo, SIGUSR1);
+    lg_lane_uv_free(c.lane);
 }
 
 static void signals_are_bounded_and_checked(void **state)
 {
-    struct fixture *fx = *state;
+    struct caught c = {0};
     struct lg_error err = {0};
 
-    assert_rc(LG_ERR_IO, lg_lane_uv_on_signal(fx->lane, SIGKILL, signal_came, fx, &err));
-    for (int i = 1; i < LG_LANE_UV_SIGNALS_MAX; i++)
-        assert_ok(lg_lane_uv_on_signal(fx->lane, SIGUSR2, signal_came, fx, &err));
-    assert_rc(LG_ERR_TOO_LARGE, lg_lane_uv_on_signal(fx->lane, SIGUSR2, signal_came, fx, &err));
+    (void)state;
+    assert_ok(lg_lane_uv_new("test", NULL, &c.lane, &err));
+    assert_rc(LG_ERR_IO, lg_lane_uv_on_signal(c.lane, SIGKILL, signal_came, &c, &err));
+    for (int i = 1; i < LG_LANE_UV_SIGNALS_MAX; i++) /* The refused one has taken a place. */
+        assert_ok(lg_lane_uv_on_signal(c.lane, SIGUSR2, signal_came, &c, &err));
+    assert_rc(LG_ERR_TOO_LARGE, lg_lane_uv_on_signal(c.lane, SIGUSR2, signal_came, &c, &err));
+    lg_lane_uv_free(c.lane);
 }
-
-struct slow {
-    struct lg_offload offload;
-    unsigned worked; /* Atomic. */
-};
-
-static void count_work(struct lg_offload *offload)
-{
-    __atomic_add_fetch(&LG_CONTAINER_OF(offload, struct slow, offload)->worked, 1,
-                       __ATOMIC_RELEASE);
-}
-
-static void never_done(struct lg_offload *offload)
-{
-    (void)offload;
-    fail_msg("a lane that does not run finished an offload");
-}
-
-static void a_freed_lane_waits_for_work_in_the_pool(void **state)
-{
-    struct fixture *fx = *state;
-    struct lg_error err = {0};
-    struct lg_lane *other = NULL;
-    struct slow s = {.offload = {.work = count_work, .done = never_done}};
-
-    assert_ok(lg_lane_uv_new("other", fx->pool, &other, &err));
-    lg_offload(other, &s.offload);
-    lg_lane_uv_free(other);
-    assert_int_equal(__atomic_load_n(&s.worked, __ATOMIC_ACQUIRE), 1);
-}
-
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        T(the_contract_is_kept_on_the_calling_thread),
-        T(the_contract_is_kept_on_a_thread_of_its_own),
-        T(posts_of_each_thread_arrive_in_their_order),
-        T(a_task_that_posts_itself_for_ever_starves_no_timer),
-        T(a_timer_that_restarts_itself_for_ever_starves_no_task),
-        T(a_stop_before_the_run_ends_it_and_the_lane_runs_again),
-        T(a_signal_arrives_on_the_lane),
-        T(signals_are_bounded_and_checked),
-        T(a_freed_lane_waits_for_work_in_the_pool),
+    const struct CMUnitTest own[] = {
+        cmocka_unit_test(a_signal_arrives_on_the_lane),
+        cmocka_unit_test(signals_are_bounded_and_checked),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return lg_lane_driver_run(&uv) + cmocka_run_group_tests_name("signals", own, NULL, NULL);
 }
