@@ -3,11 +3,13 @@
 #include "controller/core.h"
 #include "pubsub/log_front.h"
 
-enum about { /* 0: nothing is asked */
-             CLUSTER = 1,
-             STORE,          /* store_name */
-             STORE_OR_ALL,   /* store_name, or without it the cluster */
-             STORE_OF_TOPIC, /* topic */
+enum about {
+    FORGOTTEN, /* of a route without a row: it is the admins' */
+    NOTHING,   /* everybody may */
+    CLUSTER,
+    STORE,          /* store_name */
+    STORE_OR_ALL,   /* store_name, or without it the cluster */
+    STORE_OF_TOPIC, /* topic */
 };
 
 struct scope {
@@ -15,15 +17,11 @@ struct scope {
     enum lg_acl_method may;
 };
 
-#define FREE                                                                                       \
-    {                                                                                              \
-        0                                                                                          \
-    }
 static const struct scope scopes[LG_API_COUNT] = {
-    [LG_API_health] = FREE,
-    [LG_API_leader_controller] = FREE,
-    [LG_API_master_controller] = FREE,
-    [LG_API_discover_cluster] = FREE,
+    [LG_API_health] = {NOTHING},
+    [LG_API_leader_controller] = {NOTHING},
+    [LG_API_master_controller] = {NOTHING},
+    [LG_API_discover_cluster] = {NOTHING},
 
     [LG_API_store] = {STORE, LG_ACL_READ},
     [LG_API_get_key_schema] = {STORE, LG_ACL_READ},
@@ -88,15 +86,11 @@ static const struct scope scopes[LG_API_COUNT] = {
     [LG_API_node_activate] = {CLUSTER, LG_ACL_ADMIN},
 };
 
-/* A row that somebody forgot is the admins'. */
 static struct scope scope_of(enum lg_api_route route)
 {
     struct scope scope = scopes[route];
 
-    if (scope.about == 0 && route != LG_API_health && route != LG_API_leader_controller &&
-        route != LG_API_master_controller && route != LG_API_discover_cluster)
-        scope = (struct scope){CLUSTER, LG_ACL_ADMIN};
-    return scope;
+    return scope.about == FORGOTTEN ? (struct scope){CLUSTER, LG_ACL_ADMIN} : scope;
 }
 
 struct asked { /* In the request's arena, when somebody is not known. */
@@ -170,7 +164,7 @@ void lg_guard(struct lg_controller *c, struct lg_http_request *rq, enum lg_api_r
     struct asked a = {.c = c, .rq = rq, .route = route}, *kept;
     enum lg_authz_verdict verdict;
 
-    if (c->authz == NULL || (route != LG_API_COUNT && scope_of(route).about == 0)) {
+    if (c->authz == NULL || (route != LG_API_COUNT && scope_of(route).about == NOTHING)) {
         lg_front_allowed(c, rq, route);
         return;
     }

@@ -1,5 +1,6 @@
 #include "drivers/openssl/tls_context.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -385,6 +386,32 @@ static bool copy_name(const void *bytes, size_t size, char out[LG_TLS_IDENTITY_B
     return true;
 }
 
+/* A scheme, a colon and printable ASCII (RFC 3986, 3.1), which no subject can read like: "CN=admin"
+ * is no URI, whoever signed it as one. */
+static bool is_uri(const uint8_t *text, size_t size)
+{
+    size_t colon = 0;
+
+    if (size == 0 || !isalpha(text[0]))
+        return false;
+    while (colon < size && (isalnum(text[colon]) || memchr("+-.", text[colon], 3) != NULL))
+        colon++;
+    if (colon == size || text[colon] != ':')
+        return false;
+    for (size_t i = colon; i < size; i++)
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    return true;
+}
+
+static bool uri_of(const ASN1_IA5STRING *uri, char out[LG_TLS_IDENTITY_BYTES_MAX])
+{
+    const uint8_t *text = ASN1_STRING_get0_data(uri);
+    size_t size = (size_t)ASN1_STRING_length(uri);
+
+    return is_uri(text, size) && copy_name(text, size, out);
+}
+
 static bool subject_of(const X509 *cert, char out[LG_TLS_IDENTITY_BYTES_MAX])
 {
     BIO *bio = BIO_new(BIO_s_mem());
@@ -412,9 +439,7 @@ bool lg_tls_identity(const SSL *ssl, char out[LG_TLS_IDENTITY_BYTES_MAX])
         return false;
     names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     uri = only_uri(names);
-    found = uri != NULL
-                ? copy_name(ASN1_STRING_get0_data(uri), (size_t)ASN1_STRING_length(uri), out)
-                : subject_of(cert, out);
+    found = uri != NULL ? uri_of(uri, out) : subject_of(cert, out);
     GENERAL_NAMES_free(names);
     return found;
 }

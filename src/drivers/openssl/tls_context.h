@@ -23,7 +23,8 @@ void lg_tls_contexts_done(struct lg_tls_contexts *c);
 
 /* Who the peer is, by its verified certificate: the URI among its alternative names when it has
  * exactly one, else its subject ("CN=reader,O=example"). False: it showed none, or one whose name
- * does not fit, is empty or holds a NUL. */
+ * does not fit, is empty or holds a NUL, or whose URI is none (no scheme, or more than printable
+ * ASCII). */
 bool lg_tls_identity(const SSL *ssl, char out[LG_TLS_IDENTITY_BYTES_MAX]);
 /* The peer must be `host`: a name or an address. False: no such name can be checked. */
 bool lg_tls_expect_host(SSL *ssl, const char *host);

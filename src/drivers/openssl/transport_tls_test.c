@@ -34,6 +34,7 @@ static int set_up(void **state)
     certs_issue(&certs, "ca", "uri",
                 &(struct cert_wish){.cn = "x", .names = "URI:spiffe://prod/reader,DNS:r"});
     certs_issue(&certs, "ca", "two", &(struct cert_wish){.cn = "two", .names = "URI:a:1,URI:a:2"});
+    certs_issue(&certs, "ca", "sham", &(struct cert_wish){.cn = "reader", .names = "URI:CN=node"});
     certs_issue(&certs, "ca2", "stranger", &(struct cert_wish){.cn = "stranger"});
     return 0;
 }
@@ -419,6 +420,8 @@ static const struct row rows[] = {
      NULL, "spiffe://prod/reader"},
     {"two URIs are none", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, "two", "ca.crt", "tls:world",
      NULL, "CN=two"},
+    {"a URI that reads like a subject is nobody", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, "sham",
+     "ca.crt", "tls:world", NULL, NULL},
     {"asked, and none", "node", "ca.crt", LG_TLS_CLIENT_REQUEST, NULL, "ca.crt", "tls:world", NULL,
      NULL},
     {"asked, and shown", "node", "ca.crt", LG_TLS_CLIENT_REQUEST, "uri", "ca.crt", "tls:world",
