@@ -142,16 +142,42 @@ static void settings_came(struct lg_h2_conn *c, struct lg_slice p)
     lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES);
 }
 
+static void put_ping(struct lg_h2_conn *c, uint8_t flags, const void *bytes)
+{
+    uint8_t *out = lg_buf_reserve(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
+
+    assert(out != NULL);
+    memcpy(lg_h2_frame_write(out, 8, LG_H2_PING, flags, 0), bytes, 8);
+    lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
+}
+
+static void put_goaway(struct lg_h2_conn *c, uint32_t last_id)
+{
+    uint8_t *p = lg_buf_reserve(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
+
+    assert(p != NULL);
+    p = lg_h2_frame_write(p, 8, LG_H2_GOAWAY, 0, 0);
+    lg_store_u32be(p, last_id);
+    lg_store_u32be(p + 4, LG_H2_NO_ERROR);
+    lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
+}
+
+/* What the peer sends from now on it sends against its knowledge. */
+static void drain(struct lg_h2_conn *c)
+{
+    c->draining = true;
+    c->drain_id = c->last_id;
+    put_goaway(c, c->drain_id);
+}
+
 static void ping_came(struct lg_h2_conn *c, struct lg_slice p)
 {
-    uint8_t *out;
-
-    if ((c->frame.flags & LG_H2_FLAG_ACK) != 0 || !lg_h2_conn_spend(c, LG_H2_OVER_pings))
-        return;
-    out = lg_buf_reserve(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
-    assert(out != NULL);
-    memcpy(lg_h2_frame_write(out, 8, LG_H2_PING, LG_H2_FLAG_ACK, 0), p.data, 8);
-    lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
+    if ((c->frame.flags & LG_H2_FLAG_ACK) != 0) {
+        if (c->told && !c->draining && memcmp(p.data, LG_H2_SHUTDOWN_PING, 8) == 0)
+            drain(c);
+    } else if (lg_h2_conn_spend(c, LG_H2_OVER_pings)) {
+        put_ping(c, LG_H2_FLAG_ACK, p.data);
+    }
 }
 
 static bool is_idle(const struct lg_h2_conn *c, uint32_t id)
@@ -695,24 +721,21 @@ static bool own_tick(struct lg_h2 *h, uint64_t now_ms)
         partial = false;
     if (!lg_h2_guard_tick(&c->guard, now_ms, c->waiting_bytes + c->out.size > 0, partial, &why))
         lg_h2_conn_cut(c, why);
+    else if (c->told && !c->draining && now_ms >= c->told_ms + LG_H2_SHUTDOWN_WAIT_MS)
+        drain(c);
     return settle(c);
 }
 
 static void own_shutdown(struct lg_h2 *h)
 {
     struct lg_h2_conn *c = lg_h2_conn_of(h);
-    uint8_t *p;
 
-    if (c->over || c->draining)
+    if (c->over || c->told)
         return;
-    c->draining = ++c->shutdowns > 1;
-    c->drain_id = c->last_id;
-    p = lg_buf_reserve(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
-    assert(p != NULL);
-    p = lg_h2_frame_write(p, 8, LG_H2_GOAWAY, 0, 0);
-    lg_store_u32be(p, c->draining ? c->drain_id : 0x7fffffff);
-    lg_store_u32be(p + 4, LG_H2_NO_ERROR);
-    lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
+    c->told = true;
+    c->told_ms = c->guard.now_ms;
+    put_ping(c, 0, LG_H2_SHUTDOWN_PING);
+    put_goaway(c, 0x7fffffff);
 }
 
 static bool own_is_over(const struct lg_h2 *h)

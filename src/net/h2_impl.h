@@ -73,10 +73,11 @@ struct lg_h2_conn {
     unsigned continuations;
     bool settings_came, acknowledged;
 
-    bool over, draining;
+    bool over;
+    bool told, draining; /* that it ends; that the peer knows */
+    uint64_t told_ms;
     bool cut_due; /* by cut_why, at the next chance for events */
     enum lg_h2_reason cut_why;
-    unsigned shutdowns;
     uint32_t last_id;    /* the highest request's */
     uint64_t opened;     /* bit i: id last_id - 2i was one */
     uint64_t was_reset;  /* bit i: it was reset by us before its end */

@@ -177,9 +177,14 @@ static inline LG_MUST_CHECK bool lg_h2_tick(struct lg_h2 *h, uint64_t now_ms)
 {
     return h->ops->tick(h, now_ms);
 }
-/* No more requests, please. The first call tells the peer (GOAWAY with the highest id, so that what
- * is under way is still served), the second refuses what comes from then on; the connection is over
- * once the last answer is sent. */
+/* No more requests, please (RFC 9113, 6.8). The peer is told, by a PING and, in the same write, a
+ * GOAWAY with the highest id; what it sent before it answers the PING is served, what comes then is
+ * refused, and the connection is over once the last answer is sent. (The PING comes first: clients
+ * of nghttp2 that have nothing under way answer none behind a GOAWAY.) A peer that does not answer
+ * the PING within LG_H2_SHUTDOWN_WAIT_MS (lg_h2_tick) is taken for one that did. More calls change
+ * nothing. */
+#define LG_H2_SHUTDOWN_WAIT_MS 2000u
+#define LG_H2_SHUTDOWN_PING "goodbye." /* 8 bytes */
 static inline void lg_h2_shutdown(struct lg_h2 *h)
 {
     h->ops->shutdown(h);

@@ -583,15 +583,11 @@ static bool handler_is_asked(const struct lg_http2_conn *c)
 /* Nobody is at work here, and the peer is silent: what has begun to come will not end. */
 static void end_idle(struct lg_http2_conn *c)
 {
-    bool is_late = !lg_list_empty(&c->slots) || !lg_list_empty(&c->calls);
-
     while (!lg_list_empty(&c->slots))
         refuse(LG_CONTAINER_OF(c->slots.next, struct slot, in.link), 408, LG_HTTP_REFUSED_TIME,
                "the request did not arrive in time");
     lg_http2_call_end_late(c);
     lg_h2_shutdown(c->h);
-    if (is_late)
-        lg_h2_shutdown(c->h);
 }
 
 static void watch(struct lg_timer *timer)
@@ -623,8 +619,7 @@ static void finish(struct lg_http_carrier *carrier)
 
     if (c->closing)
         return;
-    lg_h2_shutdown(c->h); /* The peer is told, */
-    lg_h2_shutdown(c->h); /* and what comes from now on is refused. */
+    lg_h2_shutdown(c->h);
     lg_http2_call_drain(c);
     lg_http2_flush_soon(c);
 }

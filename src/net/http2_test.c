@@ -211,18 +211,44 @@ static void a_shutdown_serves_what_is_under_way(void **state)
 
         h2_peer_send(&p, "H 5 1 @hold");
         lg_h2_shutdown(p.h2);
+        lg_h2_shutdown(p.h2); /* Saying it again hurries nobody. */
         h2_peer_take(&p);
         assert_true(h2_peer_got(&p, "GOAWAY 2147483647 0"));
-        h2_peer_send(&p, "H 5 3 @get"); /* It crossed the first GOAWAY. */
+        assert_true(h2_peer_got(&p, "PING"));
+        h2_peer_send(&p, "H 5 3 @get; P 1 0 6162636465666768; H 5 5 @get"); /* They crossed it. */
         assert_true(h2_peer_got(&p, "DATA 3 5 END"));
-        lg_h2_shutdown(p.h2);
-        h2_peer_send(&p, "H 5 5 @get");
-        assert_true(h2_peer_got(&p, "GOAWAY 3 0"));
-        assert_false(h2_peer_heard(&p, "request 5 GET /"));
+        assert_true(h2_peer_got(&p, "DATA 5 5 END"));
+        h2_peer_send(&p, "P 1 0 676f6f646279652e"); /* The peer knows. */
+        h2_peer_send(&p, "H 5 7 @get");
+        assert_true(h2_peer_got(&p, "GOAWAY 5 0"));
+        assert_false(h2_peer_heard(&p, "request 7 GET /"));
         assert_false(lg_h2_is_over(p.h2));
         lg_h2_respond(p.held[0], &head, &piece, 1, NULL);
         h2_peer_take(&p);
         assert_true(h2_peer_got(&p, "DATA 1 4 END"));
+        assert_true(lg_h2_is_over(p.h2));
+    }
+}
+
+static void a_peer_that_never_says_that_it_knows_of_the_shutdown_is_taken_to_know(void **state)
+{
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        h2_peer_send(&p, "H 5 1 @get");
+        assert_true(lg_h2_tick(p.h2, 5000));
+        lg_h2_shutdown(p.h2);
+        h2_peer_take(&p);
+        assert_true(lg_h2_tick(p.h2, 5000 + LG_H2_SHUTDOWN_WAIT_MS - 1));
+        h2_peer_send(&p, "H 5 3 @get");
+        assert_true(h2_peer_got(&p, "DATA 3 5 END"));
+        assert_false(lg_h2_is_over(p.h2));
+        assert_true(lg_h2_tick(p.h2, 5000 + LG_H2_SHUTDOWN_WAIT_MS));
+        h2_peer_send(&p, "H 5 5 @get");
+        assert_true(h2_peer_got(&p, "GOAWAY 3 0"));
+        assert_false(h2_peer_heard(&p, "request 5 GET /"));
         assert_true(lg_h2_is_over(p.h2));
     }
 }
@@ -582,6 +608,7 @@ int main(void)
         cmocka_unit_test(a_peer_beyond_the_connections_window_is_cut),
         cmocka_unit_test(a_reset_by_the_caller_ends_the_stream),
         cmocka_unit_test(a_shutdown_serves_what_is_under_way),
+        cmocka_unit_test(a_peer_that_never_says_that_it_knows_of_the_shutdown_is_taken_to_know),
         cmocka_unit_test(the_end_of_a_connection_is_told_to_all_streams),
         cmocka_unit_test(an_answer_crosses_the_narrowest_windows_whole),
         cmocka_unit_test(answers_share_the_connections_window),

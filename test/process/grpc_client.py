@@ -6,11 +6,13 @@
 FOLDER keeps the stubs that protoc makes from proto/. CASE is one of the functions below whose names begin with `case_`; the
 stores they read are made by grpc_test.c. Prints nothing but "ok CASE" and facts; exits 1 with a sentence when an answer is
 not what the documentation says (docs/formats/grpc.md)."""
+import faulthandler
 import gzip
 import hashlib
 import http.client
 import os
 import pathlib
+import queue
 import subprocess
 import sys
 import threading
@@ -42,6 +44,10 @@ def check(truth, *what):
 
 def same(got, want, *what):
     check(got == want, got, "instead of", want, *what)
+
+
+# A client that hangs says where, instead of holding up who waits for it.
+faulthandler.dump_traceback_later(4 * WAIT_S, exit=True)
 
 
 # --- Stubs -----------------------------------------------------------------------------------------------------------
@@ -756,8 +762,8 @@ class Load:
             return f"batchGet of version {version}: {r}"[:300]
 
     def stream(self, channel):
-        got = collect(batch_stream(iter([batch(i, [f"s{n}" for n in range(SWAP_ROWS)], "swap") for i in range(4)]), channel,
-                                   timeout=20))
+        call = batch_stream(iter([batch(i, [f"s{n}" for n in range(SWAP_ROWS)], "swap") for i in range(4)]), channel, timeout=20)
+        got = collect(self.answers(call, 25))
         for values, missing, ends in got.values():
             texts = {n: text_of(v.data) for n, v in values.items()}
             if ends[0].status == S.UNAVAILABLE.value[0]:
@@ -768,9 +774,39 @@ class Load:
             self.seen.add(ends[0].version)
             self.version = max(self.version, ends[0].version)
 
+    @staticmethod
+    def answers(call, timeout):
+        """What comes of a stream. Debian's client (1.51) now and then forgets one whose connection was lost: neither its deadline
+        nor a cancellation ends the wait for its next message, all threads idle. Such a one is left behind."""
+        came = queue.Queue()
+
+        def take():
+            try:
+                for answer in call:
+                    came.put(answer)
+                came.put(None)
+            except grpc.RpcError as e:
+                came.put(e)
+
+        threading.Thread(target=take, daemon=True).start()
+        while True:
+            try:
+                answer = came.get(timeout=timeout)
+            except queue.Empty:
+                raise Forgotten()
+            if isinstance(answer, grpc.RpcError):
+                raise answer
+            if answer is None:
+                return
+            yield answer
+
+    @staticmethod
+    def channel():
+        return open_channel([("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200),
+                             ("grpc.initial_reconnect_backoff_ms", 50)])
+
     def run(self, what):
-        channel = open_channel([("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200),
-                                ("grpc.initial_reconnect_backoff_ms", 50)])
+        channel = self.channel()
         until = time.monotonic() + 2 * WAIT_S
         while not self.stop.exists() and not self.wrong:
             if time.monotonic() > until or not FOLDER.exists():
@@ -780,6 +816,13 @@ class Load:
             except TryAgain:
                 self.failed += 1
                 continue
+            except Forgotten:
+                self.failed += 1
+                channel = self.channel()
+                continue
+            except SystemExit as e:  # of check()
+                self.say(str(e))
+                return
             except grpc.RpcError as e:
                 self.failed += 1
                 if e.code() != S.UNAVAILABLE:
@@ -795,6 +838,10 @@ class Load:
 
 
 class TryAgain(Exception):
+    pass
+
+
+class Forgotten(Exception):
     pass
 
 

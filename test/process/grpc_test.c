@@ -200,7 +200,6 @@ static void rest_grpc_and_streams_share_one_quota_of_a_store_exactly(void **stat
 
 /* --- While the server does something else. ---------------------------------------------------- */
 
-/* Until the client has made this file. */
 /* Until the client says it; one that ended says why. */
 static void await(FILE *client, const char *name)
 {

@@ -259,7 +259,6 @@ static void after_goaway_no_call_begins_and_what_runs_ends(void **state)
     assert_true(carry(&r));
     assert_int_equal(lg_h2_client_room(r.client), 0);
     assert_int_equal(ask(&r, &b, LG_LIT("2"), true), 0);
-    lg_h2_shutdown(r.server);
     answer(r.asked[0], LG_LIT("v"));
     assert_false(carry(&r)); /* It is over. */
     assert_int_equal(a.closed, 1);

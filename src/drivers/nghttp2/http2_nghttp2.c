@@ -27,9 +27,10 @@ struct conn {
     struct lg_h2_fields fields;
     struct stream *streams;
     size_t stream_count;
-    bool over, draining, cut_due;
+    bool over, cut_due;
+    bool told, drain_due, draining; /* that it ends; that the peer knows */
+    uint64_t told_ms;
     enum lg_h2_reason cut_why;
-    unsigned shutdowns;
     struct lg_buf out;
     size_t waiting_bytes;
     size_t block_bytes;
@@ -281,6 +282,11 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     case NGHTTP2_WINDOW_UPDATE:
         if (frame->window_update.window_size_increment < 16)
             (void)spend(c, LG_H2_OVER_small_windows);
+        break;
+    case NGHTTP2_PING:
+        if (c->told && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
+            memcmp(frame->ping.opaque_data, LG_H2_SHUTDOWN_PING, 8) == 0)
+            c->drain_due = true;
         break;
     default:
         break;
@@ -603,8 +609,21 @@ static void pump(struct conn *c)
         lg_buf_append(&c->out, data, (size_t)n);
 }
 
+/* The library refuses requests from when the frame is made, not from when it is asked for; what
+ * came in one piece with the peer's word is served. */
+static void drain(struct conn *c)
+{
+    c->draining = true;
+    (void)nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+                                nghttp2_session_get_last_proc_stream_id(c->session),
+                                NGHTTP2_NO_ERROR, NULL, 0);
+    pump(c);
+}
+
 static bool settle(struct conn *c)
 {
+    if (c->drain_due && !c->draining)
+        drain(c);
     pump(c);
     if (c->cut_due && !c->over) {
         cut(c, c->cut_why);
@@ -703,6 +722,8 @@ static bool ng_tick(struct lg_h2 *h, uint64_t now_ms)
 
     if (!lg_h2_guard_tick(&c->guard, now_ms, c->waiting_bytes + c->out.size > 0, partial, &why))
         cut(c, why);
+    else if (c->told && now_ms >= c->told_ms + LG_H2_SHUTDOWN_WAIT_MS)
+        c->drain_due = true;
     return settle(c);
 }
 
@@ -710,16 +731,12 @@ static void ng_shutdown(struct lg_h2 *h)
 {
     struct conn *c = conn_of(h);
 
-    if (c->over || c->draining)
+    if (c->over || c->told)
         return;
-    c->draining = ++c->shutdowns > 1;
-    if (c->draining)
-        (void)nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
-                                    nghttp2_session_get_last_proc_stream_id(c->session),
-                                    NGHTTP2_NO_ERROR, NULL, 0);
-    else
-        (void)nghttp2_submit_shutdown_notice(c->session);
-    pump(c); /* It refuses requests from when the frame is made, not from when it is asked for. */
+    c->told = true;
+    c->told_ms = c->guard.now_ms;
+    (void)nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, (const uint8_t *)LG_H2_SHUTDOWN_PING);
+    (void)nghttp2_submit_shutdown_notice(c->session);
 }
 
 static bool ng_is_over(const struct lg_h2 *h)
