@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     o = h2_fuzz_options(&own);
     own.h2 = lg_h2_own_new(&o, &lg_hpack_nghttp2);
     o = h2_fuzz_options(&ng);
-    ng.h2 = lg_h2_nghttp2_new(&o);
+    ng.h2 = lg_h2_nghttp2_new_judging(&o);
     h2_fuzz_client(lg_slice(data + 2, size - 2), (data[0] & 128) != 0, &bytes);
     bytes.size = whole(lg_buf_slice(&bytes));
     step = data[1] == 0 ? bytes.size : data[1];

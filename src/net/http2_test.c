@@ -1,9 +1,11 @@
-/* The port net/http2.h on both engines: what a caller may rely on; and what only our own engine
- * does: heads it remembers, answers that shrink to indices, a hit path without an allocation. */
+/* The port net/http2.h on both engines: what a caller may rely on, and a hit path without an
+ * allocation; and what only our own engine does: heads it remembers by their bytes, answers that
+ * shrink to indices. */
 #include "test/test.h"
 
 #include "base/alloc_fail.h"
 #include "drivers/nghttp2/hpack_nghttp2.h"
+#include "drivers/nghttp2/http2_nghttp2.h"
 #include "net/h2_conn.h"
 #include "net/h2_encode.h"
 #include "net/h2_frame.h"
@@ -53,6 +55,27 @@ static void trailers_of_a_request_come_with_its_end(void **state)
         h2_peer_send(&p, "H 4 1 @post; D 0 1 61; H 5 1 {x-sum=1 x-more=2}");
         assert_true(h2_peer_heard(&p, "end 1 x-sum=1 x-more=2"));
         assert_true(h2_peer_got(&p, "DATA 1 5 END"));
+    }
+}
+
+/* A request that says how long it is, and is not, is reset as soon as that is seen. */
+static void a_body_of_another_length_is_not_waited_for(void **state)
+{
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        h2_peer_send(&p, "H 5 1 @post {content-length=1}");
+        assert_true(h2_peer_got(&p, "RST 1 1"));
+        assert_int_equal(p.h2->requests, 0);
+        h2_peer_send(&p, "H 4 3 @post {content-length=3}; D 0 3 6161; D 0 3 6161");
+        assert_true(h2_peer_heard(&p, "body 3 2") && h2_peer_heard(&p, "gone 3 1"));
+        assert_true(h2_peer_got(&p, "RST 3 1"));
+        h2_peer_send(&p, "H 4 5 @post {content-length=3}; D 1 5 6161");
+        assert_true(h2_peer_got(&p, "RST 5 1"));
+        h2_peer_send(&p, "H 4 7 @post {content-length=2}; D 1 7 6161");
+        assert_true(h2_peer_heard(&p, "end 7"));
     }
 }
 
@@ -561,7 +584,6 @@ static void the_hit_path_allocates_nothing(void **state)
                                                  NULL};
     struct lg_h2_prepared *heads[2] = {prepare(":status", "200"), prepare("grpc-status", "0")};
     struct lg_h2_options o = {.handler = &handler, .ctx = heads};
-    struct lg_h2 *h2 = lg_h2_own_new(&o, &lg_hpack_nghttp2);
     struct h2_peer script = {0};
     LG_SCOPED(lg_buf) warm = {0};
     LG_SCOPED(lg_buf) hot = {0};
@@ -575,13 +597,18 @@ static void the_hit_path_allocates_nothing(void **state)
                        0x30 + id % 10, id);
         h2_peer_script(&script, one, &hot);
     }
-    feed(h2, lg_buf_slice(&warm));
-    lg_alloc_fail_at(1);
-    feed(h2, lg_buf_slice(&hot));
-    assert_false(lg_alloc_has_failed());
-    lg_alloc_fail_at(0);
-    assert_int_equal(h2->requests, 1000);
-    lg_h2_free(h2);
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct lg_h2 *h2 =
+            engine == H2_OWN ? lg_h2_own_new(&o, &lg_hpack_nghttp2) : lg_h2_nghttp2_new(&o);
+
+        feed(h2, lg_buf_slice(&warm));
+        lg_alloc_fail_at(1);
+        feed(h2, lg_buf_slice(&hot));
+        assert_false(lg_alloc_has_failed());
+        lg_alloc_fail_at(0);
+        assert_int_equal(h2->requests, 1000);
+        lg_h2_free(h2);
+    }
     lg_h2_prepared_free(heads[0]);
     lg_h2_prepared_free(heads[1]);
 }
@@ -600,6 +627,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unary_call_of_grpc_is_answered),
         cmocka_unit_test(trailers_of_a_request_come_with_its_end),
+        cmocka_unit_test(a_body_of_another_length_is_not_waited_for),
         cmocka_unit_test(an_answer_in_steps_goes_both_ways_at_once),
         cmocka_unit_test(an_answer_before_the_end_stops_the_request),
         cmocka_unit_test(a_full_stream_tells_when_it_has_room),

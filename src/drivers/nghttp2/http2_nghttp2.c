@@ -1,31 +1,37 @@
 #include "drivers/nghttp2/http2_nghttp2.h"
 
-#include <nghttp2/nghttp2.h>
-
-#include "net/h2_frame.h"
+#include "drivers/nghttp2/h2_heads.h"
+#include "drivers/nghttp2/h2_pool.h"
+#include "drivers/nghttp2/h2_scan.h"
 #include "net/h2_guard.h"
 #include "net/h2_request.h"
 
+#define KEEP_BYTES_MAX ((size_t)16 << 10) /* of a buffer that a pooled stream keeps */
+#define FIELDS_FEW 16u                    /* of a head to send: no memory is taken for them */
+
 struct stream {
     struct lg_h2_stream head;
-    struct stream *next, *prev;
+    struct stream *next, *prev; /* in use; `next` also in the list of free ones */
     bool callers, remote_end;
     bool end_due, full_told, paused;
     bool trailers_due;
+    int64_t content_length; /* -1: not said */
+    uint64_t body_bytes;
     size_t kept, credit;
     struct lg_buf waiting;
     size_t at;
-    struct lg_buf trailer_text;
-    struct lg_h2_field *trailers;
-    size_t trailer_count;
+    struct lg_h2_head trailers;
+    struct lg_http_header *own_trailers; /* those of them that are not prepared, with their text */
 };
 
 struct conn {
     struct lg_h2 head;
     struct lg_h2_guard guard;
     nghttp2_session *session;
-    struct lg_h2_fields fields;
-    struct stream *streams;
+    struct lg_nghttp2_pool pool;
+    struct lg_nghttp2_heads heads;
+    struct stream *streams, *free_streams;
+    struct stream *found; /* last, by its id: it mostly is the next, too */
     size_t stream_count;
     bool over, cut_due;
     bool told, drain_due, draining; /* that it ends; that the peer knows */
@@ -36,10 +42,7 @@ struct conn {
     size_t block_bytes;
     unsigned continuations;
     bool block_open;
-    /* Where in the frames the input is: nghttp2 does not tell. */
-    uint8_t scan_head[LG_H2_FRAME_HEAD_BYTES];
-    size_t scan_at, scan_left;
-    bool scan_settings;
+    struct lg_nghttp2_scan scan;
 };
 
 static struct conn *conn_of(struct lg_h2 *h)
@@ -74,20 +77,29 @@ static bool spend(struct conn *c, enum lg_h2_reason what)
 
 static struct stream *find(struct conn *c, int32_t id)
 {
-    return (struct stream *)nghttp2_session_get_stream_user_data(c->session, id);
+    if (c->found == NULL || c->found->head.id != (uint32_t)id)
+        c->found = nghttp2_session_get_stream_user_data(c->session, id);
+    return c->found;
 }
 
 static struct stream *open_stream(struct conn *c, int32_t id, bool remote_end)
 {
-    struct stream *st = lg_new(struct stream);
+    struct stream *st = c->free_streams;
 
-    st->head = (struct lg_h2_stream){&c->head, (uint32_t)id, NULL};
-    st->remote_end = remote_end;
-    st->next = c->streams;
+    if (st != NULL)
+        c->free_streams = st->next;
+    else
+        st = lg_new(struct stream);
+    *st = (struct stream){.head = {&c->head, (uint32_t)id, NULL},
+                          .next = c->streams,
+                          .remote_end = remote_end,
+                          .content_length = -1,
+                          .waiting = st->waiting};
     if (st->next != NULL)
         st->next->prev = st;
     c->streams = st;
     c->stream_count++;
+    c->found = st;
     (void)nghttp2_session_set_stream_user_data(c->session, id, st);
     return st;
 }
@@ -100,7 +112,8 @@ static void tell_gone(struct conn *c, struct stream *st, uint32_t code)
     c->head.handler->gone(c->head.ctx, &st->head, code);
 }
 
-static void free_stream(struct conn *c, struct stream *st)
+/* Its memory waits for another stream. */
+static void close_stream(struct conn *c, struct stream *st)
 {
     if (st->prev != NULL)
         st->prev->next = st->next;
@@ -109,12 +122,28 @@ static void free_stream(struct conn *c, struct stream *st)
     if (st->next != NULL)
         st->next->prev = st->prev;
     c->stream_count--;
+    c->found = NULL;
     c->waiting_bytes -= st->waiting.size - st->at;
     c->guard.body_bytes -= st->kept;
-    lg_buf_done(&st->waiting);
-    lg_buf_done(&st->trailer_text);
-    lg_free(st->trailers);
-    lg_free(st);
+    if (st->waiting.capacity > KEEP_BYTES_MAX)
+        lg_buf_done(&st->waiting);
+    lg_buf_clear(&st->waiting);
+    lg_free(st->own_trailers);
+    st->next = c->free_streams;
+    c->free_streams = st;
+}
+
+static void free_streams(struct conn *c)
+{
+    while (c->streams != NULL)
+        close_stream(c, c->streams);
+    while (c->free_streams != NULL) {
+        struct stream *st = c->free_streams;
+
+        c->free_streams = st->next;
+        lg_buf_done(&st->waiting);
+        lg_free(st);
+    }
 }
 
 static void fault_stream(struct conn *c, struct stream *st, uint32_t code)
@@ -163,30 +192,27 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct conn *c = (struct conn *)user;
 
     (void)session;
-    lg_h2_fields_begin(&c->fields, frame->headers.cat != NGHTTP2_HCAT_REQUEST);
+    lg_nghttp2_heads_begin(&c->heads, frame->headers.cat != NGHTTP2_HCAT_REQUEST);
     return 0;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-                     size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags,
-                     void *user)
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
     struct conn *c = (struct conn *)user;
 
     (void)session, (void)frame, (void)flags;
     if (!c->over)
-        lg_h2_fields_add(&c->fields, lg_slice(name, name_size), lg_slice(value, value_size));
+        lg_nghttp2_heads_add(&c->heads, name, value);
     return 0;
 }
 
-/* nghttp2 would pass over such a field; the request is refused. */
+/* nghttp2, where it judges, would pass over such a field; the request is refused. */
 static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
-                             const uint8_t *name, size_t name_size, const uint8_t *value,
-                             size_t value_size, uint8_t flags, void *user)
+                             nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
-    (void)on_header(session, frame, name, name_size, value, value_size, flags, user);
-    if (((struct conn *)user)->fields.verdict == LG_H2_FIELDS_GOOD)
-        ((struct conn *)user)->fields.verdict = LG_H2_FIELDS_MALFORMED;
+    (void)on_header(session, frame, name, value, flags, user);
+    lg_nghttp2_heads_spoil(&((struct conn *)user)->heads);
     return 0;
 }
 
@@ -205,7 +231,9 @@ static void request_end(struct conn *c, struct stream *st, const struct lg_http_
     static const struct lg_http_headers none = {NULL, 0};
 
     st->remote_end = true;
-    if (st->callers)
+    if (st->content_length >= 0 && (uint64_t)st->content_length != st->body_bytes)
+        fault_stream(c, st, LG_H2_PROTOCOL_ERROR);
+    else if (st->callers)
         c->head.handler->end(c->head.ctx, &st->head, trailers == NULL ? &none : trailers);
 }
 
@@ -213,10 +241,11 @@ static void request_came(struct conn *c, const nghttp2_frame *frame)
 {
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     struct lg_h2_request rq;
-    enum lg_h2_verdict verdict = lg_h2_fields_end(&c->fields, &rq);
+    enum lg_h2_verdict verdict = lg_nghttp2_heads_end(&c->heads, &rq);
     struct stream *st;
 
-    if (verdict == LG_H2_FIELDS_MALFORMED) {
+    if (verdict == LG_H2_FIELDS_MALFORMED ||
+        (verdict == LG_H2_FIELDS_GOOD && end && rq.content_length > 0)) {
         (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                         NGHTTP2_PROTOCOL_ERROR);
         return;
@@ -231,6 +260,7 @@ static void request_came(struct conn *c, const nghttp2_frame *frame)
     lg_h2_guard_progress(&c->guard);
     c->head.requests++;
     st->callers = true;
+    st->content_length = rq.content_length;
     c->head.handler->request(c->head.ctx, &st->head, &rq);
     if (end)
         request_end(c, st, NULL);
@@ -239,8 +269,8 @@ static void request_came(struct conn *c, const nghttp2_frame *frame)
 static void trailers_came(struct conn *c, const nghttp2_frame *frame)
 {
     struct stream *st = find(c, frame->hd.stream_id);
-    enum lg_h2_verdict verdict = lg_h2_fields_end(&c->fields, NULL);
-    struct lg_http_headers trailers = {c->fields.headers, c->fields.count};
+    enum lg_h2_verdict verdict = lg_nghttp2_heads_end(&c->heads, NULL);
+    struct lg_http_headers trailers = lg_nghttp2_heads_trailers(&c->heads);
 
     if (st == NULL)
         return;
@@ -250,7 +280,7 @@ static void trailers_came(struct conn *c, const nghttp2_frame *frame)
         fault_stream(c, st, LG_H2_ENHANCE_YOUR_CALM);
         return;
     }
-    if (verdict != LG_H2_FIELDS_GOOD)
+    if (verdict != LG_H2_FIELDS_GOOD || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
         fault_stream(c, st, LG_H2_PROTOCOL_ERROR);
     else
         request_end(c, st, &trailers);
@@ -272,8 +302,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
             trailers_came(c, frame);
         break;
     case NGHTTP2_DATA:
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+            break;
         st = find(c, frame->hd.stream_id);
-        if (st != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+        if (st != NULL)
             request_end(c, st, NULL);
         break;
     case NGHTTP2_RST_STREAM:
@@ -321,6 +353,11 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
         st->credit += size;
     else
         (void)nghttp2_session_consume_stream(session, id, size);
+    st->body_bytes += size;
+    if (st->content_length >= 0 && st->body_bytes > (uint64_t)st->content_length) {
+        fault_stream(c, st, LG_H2_PROTOCOL_ERROR); /* The end need not be waited for. */
+        return 0;
+    }
     if (!st->callers)
         return 0;
     st->kept += size;
@@ -346,11 +383,10 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
     (void)session;
     if (st == NULL)
         return 0;
-    (void)nghttp2_session_set_stream_user_data(c->session, id, NULL);
     tell_gone(c, st, code);
     if (st->end_due)
         lg_h2_guard_finished(&c->guard);
-    free_stream(c, st);
+    close_stream(c, st);
     return 0;
 }
 
@@ -380,8 +416,10 @@ static int on_sent_frame(nghttp2_session *session, const nghttp2_frame *frame, v
         break;
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA:
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+            break;
         st = find(c, frame->hd.stream_id);
-        if (st != NULL && !st->remote_end && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+        if (st != NULL && !st->remote_end)
             (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                             NGHTTP2_NO_ERROR);
         break;
@@ -396,18 +434,34 @@ static nghttp2_nv to_nv(struct lg_slice name, struct lg_slice value, uint8_t fla
     return (nghttp2_nv){(uint8_t *)name.data, (uint8_t *)value.data, name.size, value.size, flags};
 }
 
+/* The fields of a head, in `few` if they have room there; else the caller frees them. */
+static nghttp2_nv *to_nvs(const struct lg_h2_head *head, nghttp2_nv few[FIELDS_FEW], size_t *count)
+{
+    size_t prepared = 0, n = 0;
+    const struct lg_http_header *fields =
+        head->prepared == NULL ? NULL : lg_h2_prepared_fields(head->prepared, &prepared);
+    nghttp2_nv *nva = few;
+
+    if (prepared + head->count > FIELDS_FEW)
+        nva = lg_new_array(nghttp2_nv, prepared + head->count);
+    for (size_t i = 0; i < prepared; i++)
+        nva[n++] = to_nv(fields[i].name, fields[i].value,
+                         NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
+    for (size_t i = 0; i < head->count; i++)
+        nva[n++] = to_nv(head->fields[i].name, head->fields[i].value, NGHTTP2_NV_FLAG_NONE);
+    *count = n;
+    return nva;
+}
+
 static void submit_trailers(struct conn *c, struct stream *st)
 {
-    nghttp2_nv *nva = lg_new_array(nghttp2_nv, st->trailer_count + 1);
+    nghttp2_nv few[FIELDS_FEW], *nva;
+    size_t count;
 
-    for (size_t i = 0; i < st->trailer_count; i++) {
-        const struct lg_h2_field *f = &st->trailers[i];
-
-        nva[i] = to_nv(lg_slice(st->trailer_text.data + f->name, f->name_size),
-                       lg_slice(st->trailer_text.data + f->value, f->value_size), 0);
-    }
-    (void)nghttp2_submit_trailer(c->session, (int32_t)st->head.id, nva, st->trailer_count);
-    lg_free(nva);
+    nva = to_nvs(&st->trailers, few, &count);
+    (void)nghttp2_submit_trailer(c->session, (int32_t)st->head.id, nva, count);
+    if (nva != few)
+        lg_free(nva);
 }
 
 static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t size,
@@ -444,43 +498,50 @@ static void submit_head(struct conn *c, struct stream *st, const struct lg_h2_he
                         bool with_body)
 {
     nghttp2_data_provider provider = {.source = {.ptr = st}, .read_callback = read_body};
-    size_t prepared = 0, count = 0;
-    const struct lg_http_header *fields =
-        head->prepared == NULL ? NULL : lg_h2_prepared_fields(head->prepared, &prepared);
-    nghttp2_nv few[16], *nva = few;
+    nghttp2_nv few[FIELDS_FEW], *nva;
+    size_t count;
 
-    if (prepared + head->count > LG_ARRAY_SIZE(few))
-        nva = lg_new_array(nghttp2_nv, prepared + head->count);
-    for (size_t i = 0; i < prepared; i++)
-        nva[count++] = to_nv(fields[i].name, fields[i].value,
-                             NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
-    for (size_t i = 0; i < head->count; i++)
-        nva[count++] = to_nv(head->fields[i].name, head->fields[i].value, 0);
+    nva = to_nvs(head, few, &count);
     (void)nghttp2_submit_response(c->session, (int32_t)st->head.id, nva, count,
                                   with_body ? &provider : NULL);
     if (nva != few)
         lg_free(nva);
 }
 
+static struct lg_slice copy(uint8_t **to, struct lg_slice s)
+{
+    struct lg_slice out = lg_slice(*to, s.size);
+
+    if (s.size > 0)
+        memcpy(*to, s.data, s.size);
+    *to += s.size;
+    return out;
+}
+
+/* In one block, their text behind them. */
+static struct lg_http_header *copy_fields(const struct lg_http_header *fields, size_t count)
+{
+    size_t bytes = count * sizeof *fields;
+    struct lg_http_header *out;
+    uint8_t *at;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += fields[i].name.size + fields[i].value.size;
+    out = lg_alloc(bytes);
+    at = (uint8_t *)(out + count);
+    for (size_t i = 0; i < count; i++) {
+        out[i].name = copy(&at, fields[i].name);
+        out[i].value = copy(&at, fields[i].value);
+    }
+    return out;
+}
+
 static void keep_trailers(struct stream *st, const struct lg_h2_head *trailers)
 {
-    size_t prepared = 0;
-    const struct lg_http_header *fields =
-        trailers->prepared == NULL ? NULL : lg_h2_prepared_fields(trailers->prepared, &prepared);
-
     st->trailers_due = true;
-    st->trailer_count = prepared + trailers->count;
-    st->trailers = lg_new_array(struct lg_h2_field, st->trailer_count + 1);
-    for (size_t i = 0; i < st->trailer_count; i++) {
-        const struct lg_http_header *f =
-            i < prepared ? &fields[i] : &trailers->fields[i - prepared];
-
-        st->trailers[i] = (struct lg_h2_field){
-            (uint32_t)st->trailer_text.size, (uint32_t)f->name.size,
-            (uint32_t)(st->trailer_text.size + f->name.size), (uint32_t)f->value.size};
-        lg_buf_append_slice(&st->trailer_text, f->name);
-        lg_buf_append_slice(&st->trailer_text, f->value);
-    }
+    st->trailers = *trailers;
+    if (trailers->count > 0)
+        st->trailers.fields = st->own_trailers = copy_fields(trailers->fields, trailers->count);
 }
 
 static void watch_queue(struct conn *c)
@@ -495,15 +556,19 @@ static void watch_queue(struct conn *c)
 static void append_body(struct conn *c, struct stream *st, const struct lg_slice *body,
                         size_t pieces)
 {
+    size_t before;
+
+    if (c->cut_due)
+        return;
     if (st->at > st->waiting.size / 2) {
         lg_buf_consume(&st->waiting, st->at);
         st->at = 0;
     }
-    for (size_t i = 0; i < pieces && !c->cut_due; i++) {
+    before = st->waiting.size;
+    for (size_t i = 0; i < pieces; i++)
         lg_buf_append_slice(&st->waiting, body[i]);
-        c->waiting_bytes += body[i].size;
-        watch_queue(c);
-    }
+    c->waiting_bytes += st->waiting.size - before;
+    watch_queue(c);
     if (st->waiting.size - st->at >= LG_H2_STREAM_HIGH_BYTES)
         st->full_told = true;
 }
@@ -635,29 +700,12 @@ static bool settle(struct conn *c)
     return !c->over;
 }
 
+/* nghttp2 does not tell of frames that it does not know. */
 static void scan(struct conn *c, struct lg_slice in)
 {
-    while (in.size > 0) {
-        size_t n;
-
-        if (c->scan_left > 0) {
-            n = LG_MIN(in.size, c->scan_left);
-            c->scan_left -= n;
-        } else {
-            n = LG_MIN(in.size, LG_H2_FRAME_HEAD_BYTES - c->scan_at);
-            memcpy(c->scan_head + c->scan_at, in.data, n);
-            c->scan_at += n;
-            if (c->scan_at == LG_H2_FRAME_HEAD_BYTES) {
-                c->scan_left = lg_h2_frame_read(c->scan_head).size;
-                c->scan_at = 0;
-                c->scan_settings = true;
-                /* nghttp2 does not tell of frames that it does not know. */
-                if (c->scan_head[3] > LG_H2_CONTINUATION)
-                    (void)spend(c, LG_H2_OVER_idle_frames);
-            }
-        }
-        in = lg_slice_skip(in, n);
-    }
+    while (in.size > 0)
+        if (lg_nghttp2_scan_next(&c->scan, &in) && c->scan.head[3] > LG_H2_CONTINUATION)
+            (void)spend(c, LG_H2_OVER_idle_frames);
 }
 
 static bool ng_input(struct lg_h2 *h, struct lg_slice bytes)
@@ -715,9 +763,7 @@ static void ng_sent(struct lg_h2 *h, size_t n)
 static bool ng_tick(struct lg_h2 *h, uint64_t now_ms)
 {
     struct conn *c = conn_of(h);
-    bool in_data = c->scan_left > 0 && c->scan_head[3] == LG_H2_DATA;
-    bool partial =
-        !c->scan_settings || c->scan_at > 0 || c->block_open || (c->scan_left > 0 && !in_data);
+    bool partial = c->block_open || lg_nghttp2_scan_is_partial(&c->scan);
     enum lg_h2_reason why;
 
     if (!lg_h2_guard_tick(&c->guard, now_ms, c->waiting_bytes + c->out.size > 0, partial, &why))
@@ -754,9 +800,9 @@ static void ng_free(struct lg_h2 *h)
     c->over = true;
     drop_all(c, LG_H2_CANCEL);
     nghttp2_session_del(c->session);
-    while (c->streams != NULL)
-        free_stream(c, c->streams);
-    lg_h2_fields_done(&c->fields);
+    free_streams(c);
+    lg_nghttp2_heads_done(&c->heads);
+    lg_nghttp2_pool_done(&c->pool);
     lg_buf_done(&c->out);
     lg_free(c);
 }
@@ -780,7 +826,8 @@ static const struct lg_h2_ops ops = {
     .pause = ng_pause,
 };
 
-static void open_session(struct conn *c)
+/* Does nghttp2 judge requests before we do? */
+static void open_session(struct conn *c, bool judged)
 {
     nghttp2_session_callbacks *cb;
     nghttp2_option *option;
@@ -790,8 +837,8 @@ static void open_session(struct conn *c)
     assert(rc == 0); /* They fail for want of some bytes only (ADR 0003). */
     nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback(cb, on_invalid_header);
+    nghttp2_session_callbacks_set_on_header_callback2(cb, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(cb, on_invalid_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
@@ -799,18 +846,19 @@ static void open_session(struct conn *c)
     nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_sent_frame);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_no_http_messaging(option, judged ? 0 : 1);
     /* Ours come first, and know no clock. */
     nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX / 2, UINT64_MAX / 2);
     nghttp2_option_set_max_continuations(option, c->guard.limits.continuations + 16);
     nghttp2_option_set_max_outbound_ack(option,
                                         c->guard.limits.pings + c->guard.limits.settings + 16);
-    rc = nghttp2_session_server_new2(&c->session, cb, c, option);
+    rc = nghttp2_session_server_new3(&c->session, cb, c, option, &c->pool.mem);
     assert(rc == 0);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(cb);
 }
 
-struct lg_h2 *lg_h2_nghttp2_new(const struct lg_h2_options *o)
+static struct lg_h2 *conn_new(const struct lg_h2_options *o, bool judged)
 {
     struct conn *c = lg_new(struct conn);
     uint32_t window = o->connection_window_bytes == 0 ? LG_H2_CONNECTION_WINDOW_DEFAULT
@@ -820,9 +868,10 @@ struct lg_h2 *lg_h2_nghttp2_new(const struct lg_h2_options *o)
     c->head = (struct lg_h2){.ops = &ops, .handler = o->handler, .ctx = o->ctx};
     c->head.fault.text = "";
     lg_h2_guard_init(&c->guard, &o->limits, o->now_ms);
-    lg_h2_fields_init(&c->fields, c->guard.limits.header_bytes, c->guard.limits.header_count);
-    c->scan_left = LG_H2_PREFACE_BYTES;
-    open_session(c);
+    lg_nghttp2_heads_init(&c->heads, c->guard.limits.header_bytes, c->guard.limits.header_count);
+    lg_nghttp2_pool_init(&c->pool);
+    lg_nghttp2_scan_init(&c->scan);
+    open_session(c, judged);
     settings[0] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
                                            (uint32_t)c->guard.limits.streams};
     settings[1] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
@@ -834,4 +883,14 @@ struct lg_h2 *lg_h2_nghttp2_new(const struct lg_h2_options *o)
     (void)nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
                                                 (int32_t)LG_MAX(window, 65535u));
     return &c->head;
+}
+
+struct lg_h2 *lg_h2_nghttp2_new(const struct lg_h2_options *o)
+{
+    return conn_new(o, /* judged= */ false);
+}
+
+struct lg_h2 *lg_h2_nghttp2_new_judging(const struct lg_h2_options *o)
+{
+    return conn_new(o, /* judged= */ true);
 }
