@@ -121,9 +121,10 @@ macro(lg_install program)
   install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(CODE "
     set(pages \"${CMAKE_BINARY_DIR}/pages\")
-    execute_process(COMMAND $<TARGET_FILE:${program}> man --write \${pages} COMMAND_ERROR_IS_FATAL ANY)
+    set(emulator \"${CMAKE_CROSSCOMPILING_EMULATOR}\")
+    execute_process(COMMAND \${emulator} $<TARGET_FILE:${program}> man --write \${pages} COMMAND_ERROR_IS_FATAL ANY)
     foreach(shell bash zsh fish)
-      execute_process(COMMAND $<TARGET_FILE:${program}> completion \${shell}
+      execute_process(COMMAND \${emulator} $<TARGET_FILE:${program}> completion \${shell}
                       OUTPUT_FILE \${pages}/completion.\${shell} COMMAND_ERROR_IS_FATAL ANY)
     endforeach()")
   install(DIRECTORY ${CMAKE_BINARY_DIR}/pages/man1 ${CMAKE_BINARY_DIR}/pages/man5
