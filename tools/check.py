@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LONG = "--long" in sys.argv[1:]
 FIXED_SEEDS, FRESH_SEEDS, COMPARED_SEEDS, MUTANT_SEEDS = 400, 10_000 if LONG else 100, 20, 200
 SEEDS_AT_ONCE = 100  # of one process, so that each ends within its time even on a slow machine
-FUZZ_SECONDS = 600 if LONG else 30
+FUZZ_SECONDS, STRANGERS_SECONDS = 600 if LONG else 20, 60
 INDEX_OPERATIONS = 10_000_000
 JOBS = os.cpu_count() or 2
 ENV = dict(os.environ, TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1",
@@ -249,7 +249,7 @@ def ring_fuzz():
         dirs += [f"-dict={words}"] if words.is_file() else []
         long = re.match(STRANGERS, program.name) and not LONG
         dirs += [f"-runs={STRANGERS_INPUTS}"] if long else []
-        seconds = 2 * FUZZ_SECONDS if long else FUZZ_SECONDS
+        seconds = STRANGERS_SECONDS if long else FUZZ_SECONDS
         return program.name, run([str(program), f"-max_total_time={seconds}", f"-seed={seed}", "-rss_limit_mb=1024",
                                   "-timeout=5", f"-artifact_prefix={work}/crash-", "-print_final_stats=1", *dirs])
 
