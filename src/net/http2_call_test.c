@@ -316,11 +316,14 @@ static void a_client_that_goes_leaves_nothing_behind(void **state)
     (void)state;
     EACH(&r)
     {
+        also(&r, 0, "grpc-timeout", "1S");
         i = call(&r, GET, "hold");
+        assert_string_not_equal(seen.held->peer, "");
         h2_rig_on_lane(&r, h2_rig_reset, i);
         h2_rig_settle(&r);
         assert_true(seen.held->peer_gone);
         assert_string_equal(seen.held->peer, "");
+        lg_sim_run_us(r.sim, 2 * LG_SEC); /* Its deadline is nobody's any more. */
         h2_rig_on_lane(&r, answer_held, 0);
         (void)call(&r, GET, "hold");
         h2_rig_on_lane(&r, h2_rig_leave, 0);
@@ -380,6 +383,15 @@ static void begin_stream(struct h2_rig *r, size_t i)
     h2_rig_begin(r, 0);
 }
 
+static void fill(struct h2_rig *r, size_t n)
+{
+    static uint8_t piece[16384];
+
+    (void)r;
+    for (size_t i = 0; i < n; i++)
+        lg_rpc_send(seen.stream, lg_slice(piece, sizeof piece));
+}
+
 static void a_stream_sends_while_it_receives(void **state)
 {
     struct h2_rig r;
@@ -394,6 +406,9 @@ static void a_stream_sends_while_it_receives(void **state)
         h2_rig_settle(&r);
         expect_body(&r, r.asked, "abc");
         assert_false(h2_rig_asked(&r, r.asked)->closed);
+        h2_rig_on_lane(&r, fill, 1); /* Nobody asked for it. */
+        h2_rig_settle(&r);
+        assert_int_equal(h2_rig_asked(&r, r.asked)->body.size, LG_GRPC_PREFIX_BYTES + 3 + 16384);
         h2_rig_on_lane(&r, h2_rig_reset, r.asked);
         h2_rig_settle(&r);
         assert_int_equal(seen.gone, 1);
@@ -425,13 +440,28 @@ static void messages_of_a_stream_come_one_by_one(void **state)
     }
 }
 
-static void fill(struct h2_rig *r, size_t n)
+/* What is taken is not kept: neither a window nor the bound on bodies ends it. */
+static void a_stream_takes_more_than_a_connection_may_keep(void **state)
 {
-    static uint8_t piece[16384];
+    enum { MESSAGES = 36 * (1 << 20) / (LG_GRPC_PREFIX_BYTES + MESSAGE_MAX) };
+    LG_SCOPED(lg_buf) body = {0};
+    struct h2_rig r;
 
-    (void)r;
-    for (size_t i = 0; i < n; i++)
-        lg_rpc_send(seen.stream, lg_slice(piece, sizeof piece));
+    (void)state;
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        uint8_t *room = lg_buf_reserve(&body, LG_GRPC_PREFIX_BYTES + MESSAGE_MAX);
+
+        lg_grpc_prefix(room, /* is_compressed= */ false, MESSAGE_MAX);
+        memset(room + LG_GRPC_PREFIX_BYTES, 'm', MESSAGE_MAX);
+        lg_buf_commit(&body, LG_GRPC_PREFIX_BYTES + MESSAGE_MAX);
+    }
+    EACH(&r)
+    {
+        (void)h2_rig_ask(&r, 0, WATCH, lg_buf_slice(&body));
+        lg_sim_run_us(r.sim, 60 * LG_SEC);
+        expect_status(&r, r.asked, LG_GRPC_OK);
+        assert_int_equal(seen.messages, MESSAGES);
+    }
 }
 
 static void a_full_stream_hears_of_room(void **state)
@@ -511,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_request_that_never_ends_is_given_up),
         cmocka_unit_test(a_stream_sends_while_it_receives),
         cmocka_unit_test(messages_of_a_stream_come_one_by_one),
+        cmocka_unit_test(a_stream_takes_more_than_a_connection_may_keep),
         cmocka_unit_test(a_full_stream_hears_of_room),
         cmocka_unit_test(a_deadline_ends_a_stream),
         cmocka_unit_test(streams_hear_that_the_server_ends),
