@@ -18,10 +18,10 @@ struct scope {
 };
 
 static const struct scope scopes[LG_API_COUNT] = {
-    [LG_API_health] = {NOTHING},
-    [LG_API_leader_controller] = {NOTHING},
-    [LG_API_master_controller] = {NOTHING},
-    [LG_API_discover_cluster] = {NOTHING},
+    [LG_API_health] = {.about = NOTHING},
+    [LG_API_leader_controller] = {.about = NOTHING},
+    [LG_API_master_controller] = {.about = NOTHING},
+    [LG_API_discover_cluster] = {.about = NOTHING},
 
     [LG_API_store] = {STORE, LG_ACL_READ},
     [LG_API_get_key_schema] = {STORE, LG_ACL_READ},
