@@ -425,34 +425,56 @@ static int stream_by_grpc(const char *store)
     return status;
 }
 
+static const char *const grpc_methods[] = {"get", "batchGet", "countByValue", "stream"};
+
+static int ask_by_grpc(size_t method, const char *store)
+{
+    LG_AUTO_STR char *topic = lg_strf("%s_v1", store);
+
+    return method == 3   ? stream_by_grpc(store)
+           : method == 2 ? count_by_grpc(topic)
+                         : read_by_grpc(grpc_methods[method], topic);
+}
+
 static void every_role_is_let_in_over_grpc_where_it_should_be(void **state)
 {
     static const struct {
         const char *store;
         enum what what;
     } stores[] = {{"cities", READS}, {"plaza", OPEN}, {"hall", HALL}, {"nowhere", SEES}};
-    static const char *const methods[] = {"get", "batchGet", "countByValue", "stream"};
 
     (void)state;
     for (unsigned round = 0; round < 2; round++) /* Not known yet, and known. */
         for (size_t r = 0; r < LG_ARRAY_SIZE(roles); r++) {
             connect_as(&roles[r]);
             for (size_t s = 0; s < LG_ARRAY_SIZE(stores); s++)
-                for (size_t m = 0; m < LG_ARRAY_SIZE(methods); m++) {
-                    LG_AUTO_STR char *topic = lg_strf("%s_v1", stores[s].store);
+                for (size_t m = 0; m < LG_ARRAY_SIZE(grpc_methods); m++) {
                     bool may = roles[r].may[stores[s].what];
                     int want = may ? 0 : roles[r].identity == NULL ? 16 : 7;
-                    int got = m == 3   ? stream_by_grpc(stores[s].store)
-                              : m == 2 ? count_by_grpc(topic)
-                                       : read_by_grpc(methods[m], topic);
+                    int got = ask_by_grpc(m, stores[s].store);
 
                     if (m == 3 && may && strcmp(stores[s].store, "nowhere") == 0)
                         want = LG_GRPC_NOT_FOUND;
                     if (got != want)
                         fail_msg("%s %s of %s: %d, not %d",
                                  roles[r].identity == NULL ? "nobody" : roles[r].identity,
-                                 methods[m], stores[s].store, got, want);
+                                 grpc_methods[m], stores[s].store, got, want);
                 }
+            disconnect();
+        }
+}
+
+/* Names that were never heard of, so that each of these calls waits for its decision. */
+static void who_is_not_known_yet_is_decided_about_over_grpc(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < LG_ARRAY_SIZE(grpc_methods); m++)
+        for (unsigned allowed = 0; allowed < 2; allowed++) {
+            LG_AUTO_STR char *name = lg_strf("CN=new for %s %u", grpc_methods[m], allowed);
+
+            connect_as(&(struct role){.identity = name, .is_secure = true});
+            assert_int_equal(ask_by_grpc(m, allowed != 0 ? "hall" : "cities"),
+                             allowed != 0 ? 0 : LG_GRPC_PERMISSION_DENIED);
             disconnect();
         }
 }
@@ -554,6 +576,7 @@ int main(void)
         cmocka_unit_test(every_role_may_take_the_routes_of_the_controller_that_it_should),
         cmocka_unit_test(a_parameter_that_is_missing_opens_nothing),
         cmocka_unit_test(every_role_is_let_in_over_grpc_where_it_should_be),
+        cmocka_unit_test(who_is_not_known_yet_is_decided_about_over_grpc),
         cmocka_unit_test(health_over_grpc_is_free),
         cmocka_unit_test(what_is_granted_and_revoked_counts_within_moments),
         cmocka_unit_test(permissions_are_told_as_venice_tells_them),
