@@ -167,6 +167,8 @@ static void slow_disk(struct lg_world *w, struct lg_world_node *n)
     lg_log(LG_LOG_INFO, "fault_slow_disk", "node=%s delay_us=%llu for_ms=%llu", n->name,
            (unsigned long long)delay_us, (unsigned long long)(for_us / LG_MS));
     excuse(w, n, for_us + EXCUSED_AFTER_US);
+    if (n->role == LG_ROLE_GROUND)
+        w->slow_until_us = lg_sim_now_us(w->sim) + for_us;
     lg_disk_sim_set_delay_us(n->disk, delay_us);
     n->slowed = lg_sim_at(w->sim, lg_sim_now_us(w->sim) + for_us, NULL, disk_is_fast, n);
 }
@@ -365,6 +367,7 @@ static void expire_servers(struct lg_world *w)
     lg_sim_trace(w->sim, "expire_servers", LG_WORLD_SERVERS);
     lg_log(LG_LOG_INFO, "fault_expire_servers", "servers=%u", (unsigned)LG_WORLD_SERVERS);
     lg_world_excuse_changes(w, EXCUSED_AFTER_US);
+    w->history.servers_us = lg_sim_now_us(w->sim);
     for (unsigned i = 0; i < LG_WORLD_SERVERS; i++) {
         struct lg_world_node *n = lg_world_node(w, LG_ROLE_SERVER, i);
 

@@ -14,6 +14,8 @@
 #define LG_HISTORY_COMPRESSED                                                                      \
     1 /* The store with a dictionary and chunking, and without a quota.                            \
        */
+/* The store that clients may read from servers, too, which count every read of it. */
+#define LG_HISTORY_FAST 1
 #define LG_HISTORY_ROUTERS 2
 #define LG_HISTORY_SERVERS_MAX 8
 #define LG_HISTORY_GRACE_MS 2000 /* that a replica is still read when routers are told it goes */
@@ -45,6 +47,12 @@ struct lg_sim_version { /* As the controller last said. */
     } status;
 };
 
+struct lg_sim_bucket { /* What bounds a part of a read quota; see quota_holds.c. */
+    uint64_t since_us; /* All has been as it is since then; 0: it is not. */
+    uint64_t at_us;    /* the last answer */
+    int64_t owed, left;
+};
+
 struct lg_sim_store { /* What is known of one store. */
     bool created, configured;
     int32_t current;          /* as last seen at the controller */
@@ -67,6 +75,12 @@ struct lg_sim_store { /* What is known of one store. */
     unsigned schemas;    /* acknowledged ones, beside the first */
     unsigned owner;      /* the number in its owner's name; 0: as it was made */
     bool owner_unknown;  /* a change of unknown end */
+
+    int64_t read_quota; /* keys per second; -1: none */
+    bool read_quota_known;
+    uint64_t read_quota_us;      /* since when it is that */
+    uint64_t read_quota_late_us; /* An earlier request to set it may still come until then. */
+    struct lg_sim_bucket buckets[LG_HISTORY_ROUTERS];
 };
 
 /* What the metadata say of the replicas of a version; sets of servers are bits. */
@@ -82,6 +96,7 @@ struct lg_sim_topic {
     unsigned gone[LG_HISTORY_PARTITIONS];     /* have yet to tell that the log lacks something */
     uint64_t untold_us[LG_HISTORY_PARTITIONS][LG_HISTORY_SERVERS_MAX]; /* ... did so until then */
     unsigned leads[LG_HISTORY_PARTITIONS];                             /* reported it last */
+    uint64_t told_us; /* when one told last that it is complete, or is not any more */
 };
 
 struct lg_history {
@@ -90,6 +105,8 @@ struct lg_history {
     struct lg_sim_store stores[LG_HISTORY_STORES];
     uint64_t reads, reads_failed, acked, rollbacks, rollforwards, swaps, refused, resumed;
     uint64_t deleted, undeleted, purged, schemas, updated, resets, drained;
+    uint64_t quotas; /* read quotas that were set */
+    uint64_t reads_metered, reads_refused;
 
     struct lg_sim_topic topics[LG_HISTORY_STORES][LG_HISTORY_VERSIONS_MAX];
     unsigned calm;   /* servers of which all others must know by now that they are well */
@@ -100,6 +117,14 @@ struct lg_history {
     char leader[16]; /* the node that leads in the newest term; "": none yet */
     int64_t term;
     uint64_t leaders; /* how often another node came to lead */
+
+    bool read_quotas;    /* Stores have some: in every other pair of worlds. */
+    unsigned routers;    /* that have announced themselves, as bits */
+    uint64_t routers_us; /* when one did so last */
+    uint64_t servers_us; /* when one came or went last */
+    /* Of what fast clients read, of one version. */
+    struct lg_sim_bucket server_buckets[LG_HISTORY_SERVERS_MAX];
+    int32_t bucket_versions[LG_HISTORY_SERVERS_MAX];
 
     bool clocks_differ; /* of the controllers: how long ago something was is not known */
 

@@ -65,7 +65,8 @@ static bool run_seed(uint64_t seed, const struct arguments *args)
     if (ok) {
         printf("seed=%llu ok steps=%llu virtual=%llus pushes=%u acked=%llu reads=%llu "
                "failed_reads=%llu switches=%llu swaps=%llu refused=%llu resumed=%llu deleted=%llu "
-               "undeleted=%llu purged=%llu schemas=%llu drained=%llu resets=%llu leaders=%llu "
+               "undeleted=%llu purged=%llu schemas=%llu quotas=%llu metered=%llu throttled=%llu "
+               "drained=%llu resets=%llu leaders=%llu "
                "healed=%llums trace=%016llx\n",
                (unsigned long long)seed, (unsigned long long)lg_sim_steps(w->sim),
                (unsigned long long)(lg_sim_now_us(w->sim) / LG_SEC), h->push_count,
@@ -75,8 +76,9 @@ static bool run_seed(uint64_t seed, const struct arguments *args)
                (unsigned long long)h->refused, (unsigned long long)h->resumed,
                (unsigned long long)h->deleted, (unsigned long long)h->undeleted,
                (unsigned long long)h->purged, (unsigned long long)h->schemas,
-               (unsigned long long)h->drained, (unsigned long long)h->resets,
-               (unsigned long long)h->leaders,
+               (unsigned long long)h->quotas, (unsigned long long)h->reads_metered,
+               (unsigned long long)h->reads_refused, (unsigned long long)h->drained,
+               (unsigned long long)h->resets, (unsigned long long)h->leaders,
                (unsigned long long)((lg_sim_now_us(w->sim) - w->quiet_us) / LG_MS),
                (unsigned long long)lg_sim_trace_hash(w->sim));
     } else if (args->until_caught) {

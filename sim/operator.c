@@ -37,7 +37,8 @@ struct actor { /* In the node's memory. */
     uint64_t begun_us;
     bool quiet; /* The push that runs began in the quiet. */
     int32_t swapping;
-    unsigned more; /* fields of the schema that is being added */
+    unsigned more;      /* fields of the schema that is being added */
+    int64_t read_quota; /* that is being asked for */
 
     struct lg_pushjob *job;
     struct lg_loghttp *log;
@@ -327,7 +328,7 @@ static void forget_store(struct lg_sim_store *s)
     s->current = s->acked = 0;
     s->served_since_us = s->seen_us = s->switched_us = 0;
     s->schemas = s->owner = 0;
-    s->owner_unknown = false;
+    s->owner_unknown = s->read_quota_known = false;
     memset(s->versions, 0, sizeof s->versions);
 }
 
@@ -468,6 +469,57 @@ static void change_owner(struct actor *a)
     prepare(a);
     lg_api_call_param(&a->call, "owner", owner);
     ask(a, LG_API_update_store, owner_changed);
+}
+
+/* --- Read quotas. -------------------------------------------------------------------------------
+ */
+
+static void ask_read_quota(struct actor *a, int64_t quota)
+{
+    LG_AUTO_STR char *text = lg_strf("%lld", (long long)quota);
+
+    a->begun_us = lg_lane_now_us(a->lane);
+    a->read_quota = quota;
+    lg_check_quota_asked(&a->w->history, a->store);
+    lg_api_call_param(&a->call, "read_quota_in_cu", text);
+}
+
+/* One that was held back, or whose end is not known, may come later: until then nobody asks for
+ * another one. */
+static void read_quota_answered(struct actor *a)
+{
+    bool late = a->call.rc != LG_OK || a->begun_us < a->w->changes_excused_until_us;
+
+    if (late)
+        store_of(a)->read_quota_late_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
+    if (a->call.rc == LG_OK)
+        lg_check_quota_set(&a->w->history, a->store, a->read_quota, lg_lane_now_us(a->lane));
+}
+
+static void read_quota_changed(struct lg_api_call *call)
+{
+    struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
+
+    read_quota_answered(a);
+    told(a);
+}
+
+static void change_read_quota(struct actor *a, int64_t quota)
+{
+    if (lg_lane_now_us(a->lane) < store_of(a)->read_quota_late_us) {
+        look_soon(a, PAUSE_MAX_US);
+        return;
+    }
+    prepare(a);
+    ask_read_quota(a, quota);
+    ask(a, LG_API_update_store, read_quota_changed);
+}
+
+static bool has_read_quota(struct actor *a)
+{
+    const struct lg_sim_store *s = store_of(a);
+
+    return a->w->history.read_quotas && !(s->read_quota_known && s->read_quota < 0);
 }
 
 /* --- Deciding. ---------------------------------------------------------------------------------
@@ -616,6 +668,10 @@ static void act_quietly(struct actor *a, const struct lg_json *info)
         ask(a, LG_API_replicas, failed_told);
         return;
     }
+    if (has_read_quota(a)) { /* All is to be read soon. */
+        change_read_quota(a, -1);
+        return;
+    }
     if (!a->o->last_push_done) {
         push(a);
         return;
@@ -645,6 +701,7 @@ static void act_rarely(struct actor *a)
 
 static void act(struct actor *a, const struct lg_json *info)
 {
+    static const int64_t read_quotas[] = {-1, 8, 24, 40};
     uint64_t choice = lg_rand_below(&a->lane->rand, 10);
 
     if (lg_rand_chance(&a->lane->rand, 1, 2) && drains(a))
@@ -653,6 +710,9 @@ static void act(struct actor *a, const struct lg_json *info)
         act_quietly(a, info);
     else if (lg_lane_now_us(a->lane) < a->o->unknown_until_us)
         look_soon(a, PAUSE_MAX_US);
+    else if (a->w->history.read_quotas && lg_rand_chance(&a->lane->rand, 1, 12))
+        change_read_quota(a,
+                          read_quotas[lg_rand_below(&a->lane->rand, LG_ARRAY_SIZE(read_quotas))]);
     else if (choice % 2 == 0 && waiting_version(store_of(a)) != 0)
         swap(a, waiting_version(store_of(a)));
     else if (choice < 6)
@@ -690,6 +750,9 @@ static void looked(struct lg_api_call *call)
     }
     if (call->rc == LG_OK)
         lg_check_life_seen(&a->w->history, a->store, lg_json_get(call->answer, "store"));
+    if (call->rc == LG_OK && a->w->history.read_quotas)
+        lg_check_quota_seen(&a->w->history, a->store, lg_json_get(call->answer, "store"),
+                            a->begun_us, lg_lane_now_us(a->lane));
     if (call->rc == LG_ERR_NO_STORE && store_of(a)->deleted) {
         lg_timer_start(a->lane, &a->pause, 1 + lg_rand_below(&a->lane->rand, AWAY_MAX_US),
                        act_deleted_due);
@@ -727,10 +790,12 @@ static void configured(struct lg_api_call *call)
     struct actor *a = LG_CONTAINER_OF(call, struct actor, call);
 
     store_of(a)->configured = store_of(a)->configured || call->rc == LG_OK;
+    if (a->w->history.read_quotas)
+        read_quota_answered(a);
     look_soon(a, PAUSE_MAX_US);
 }
 
-/* Once, after the store was made: its quota, or how its values are stored; and how long backups
+/* Once, after the store was made: its quotas, or how its values are stored; and how long backups
  * stay. */
 static void configure(struct actor *a)
 {
@@ -743,6 +808,10 @@ static void configure(struct actor *a)
         lg_api_call_param(&a->call, "storage_quota_in_byte", LG_HISTORY_QUOTA_BYTES_TEXT);
     }
     lg_api_call_param(&a->call, "backup_version_retention_ms", retention);
+    if (a->w->history.read_quotas)
+        ask_read_quota(a, a->store == LG_HISTORY_FAST ? 24 : 8);
+    if (a->w->history.read_quotas && a->store != LG_HISTORY_FAST)
+        lg_api_call_param(&a->call, "storage_node_read_quota_enabled", "false");
     ask(a, LG_API_update_store, configured);
 }
 
@@ -802,6 +871,9 @@ static void remember(struct actor *a)
         a->o->life_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
     if (a->o->asked == LG_CHECK_UNKNOWN && a->o->push == 0)
         a->o->unknown_until_us = lg_lane_now_us(a->lane) + UNKNOWN_US;
+    if (store_of(a)->configured && a->w->history.read_quotas && !store_of(a)->read_quota_known)
+        a->o->unknown_until_us = store_of(a)->read_quota_late_us =
+            lg_lane_now_us(a->lane) + UNKNOWN_US;
     a->o->push = 0;
     look(a);
 }

@@ -34,6 +34,13 @@ void lg_world_excuse_changes(struct lg_world *w, uint64_t after_us)
         LG_MAX(w->changes_excused_until_us, lg_sim_now_us(w->sim) + after_us);
 }
 
+/* A server comes, or goes. */
+static void server_moves(const struct lg_world_node *n)
+{
+    if (n->role == LG_ROLE_SERVER)
+        n->world->history.servers_us = lg_sim_now_us(n->world->sim);
+}
+
 void lg_world_start(struct lg_world_node *n)
 {
     static void (*const mains[])(void *) = {
@@ -60,6 +67,7 @@ void lg_world_start(struct lg_world_node *n)
     if (!lg_sim_node_alive(n->node))
         lg_sim_node_start(n->node);
     n->up_since_us = lg_sim_now_us(n->world->sim);
+    server_moves(n);
     lg_sim_node_run(n->node, mains[n->role], n);
 }
 
@@ -81,6 +89,7 @@ void lg_world_crash(struct lg_world_node *n, bool power_cut, uint64_t down_us)
     lg_log(LG_LOG_INFO, "fault_crash", "node=%s power_cut=%d down_ms=%llu", n->name, power_cut,
            (unsigned long long)(down_us / LG_MS));
     lg_sim_node_kill(n->node);
+    server_moves(n);
     n->down_since_us = lg_sim_now_us(sim);
     if (power_cut && n->disk != NULL)
         lg_disk_sim_crash(n->disk);
@@ -96,6 +105,7 @@ void lg_world_power_gone(struct lg_world_node *n, uint64_t down_us)
            (unsigned long long)(down_us / LG_MS));
     n->power_gone = true;
     lg_sim_node_kill(n->node);
+    server_moves(n);
     n->restart = lg_sim_at(sim, lg_sim_now_us(sim) + down_us, NULL, restart_due, n);
 }
 
@@ -106,6 +116,7 @@ static void go_for_good(void *ctx)
     n->gone_for_good = true;
     n->down_since_us = lg_sim_now_us(n->world->sim);
     lg_sim_node_kill(n->node);
+    server_moves(n);
 }
 
 void lg_world_drained(struct lg_world *w)
@@ -213,6 +224,8 @@ static void metadata_written(void *ctx, struct lg_sim_node *node,
             lg_check_assigned(&w->history, c->path, c->value, removed, now_us);
         else if (strncmp(c->path, "/replicas/", strlen("/replicas/")) == 0)
             lg_check_reported(&w->history, c->path, c->value, removed, now_us);
+        else if (strncmp(c->path, "/routers/", strlen("/routers/")) == 0)
+            lg_check_router_announced(&w->history, c->path, now_us);
         else if (strncmp(c->path, "/nodes/", strlen("/nodes/")) == 0)
             lg_check_gone(&w->history, c->path, c->value, now_us);
         else if (strncmp(c->path, "/stores/", strlen("/stores/")) == 0 && !removed &&
@@ -241,6 +254,7 @@ struct lg_world *lg_world_new(uint64_t seed)
     size_t at = 0;
 
     w->wide_positions = seed % 2 == 1;
+    w->history.read_quotas = seed / 2 % 2 == 1;
     w->sim = lg_sim_new(seed);
     w->net = lg_net_sim_new(w->sim);
     w->meta = lg_meta_sim_new(w->sim);
@@ -315,6 +329,16 @@ static void begin_quiet(struct lg_world *w)
         return;
     lg_world_excuse(w, REMOVED_US); /* A push may have ended with one replica. */
     lg_sim_node_kill(lg_world_node(w, LG_ROLE_SERVER, (unsigned)w->removed)->node);
+}
+
+unsigned lg_world_live(struct lg_world *w)
+{
+    unsigned live = 0;
+
+    for (unsigned i = 0; i < LG_WORLD_SERVERS; i++)
+        if (lg_sim_node_alive(lg_world_node(w, LG_ROLE_SERVER, i)->node))
+            live |= 1u << i;
+    return live;
 }
 
 unsigned lg_world_servers(const struct lg_world *w)

@@ -118,6 +118,7 @@ struct lg_world {
     bool quiet;
     uint64_t faults_end_us, quiet_us;
     uint64_t excused_until_us;         /* Reads that begin before may fail. */
+    uint64_t slow_until_us;            /* Sessions may end though their nodes live. */
     uint64_t changes_excused_until_us; /* What is asked of controllers before may fail. */
     struct lg_log_sim_faults log_faults, server_log_faults;
     bool errors; /* Replicas may have failed. */
@@ -131,6 +132,8 @@ bool lg_world_run(struct lg_world *w);
 
 /* Servers that live when all is quiet, as bits. */
 unsigned lg_world_servers(const struct lg_world *w);
+/* Those that live now. */
+unsigned lg_world_live(struct lg_world *w);
 
 /* --- For the files of sim/. ------------------------------------------------------------------- */
 

@@ -30,7 +30,8 @@ struct lg_check_read {
     size_t key_count;
     bool single;
     bool excused; /* Something was broken: it may fail. */
-    uint64_t begun_us;
+    uint64_t begun_us, answered_us;
+    uint64_t calm_us;   /* Nothing was broken since then that a router may have felt. */
     int status;         /* 0: no answer */
     const char *reason; /* of a failure */
     int32_t version;    /* as the answer says; 0: it does not */
@@ -38,6 +39,23 @@ struct lg_check_read {
 };
 /* Reads of one store at one router are told in the order in which they were made. */
 void lg_check_read(struct lg_history *h, const struct lg_check_read *read);
+
+/* --- quota_holds.c: nobody answers more than a read quota allows, and routers all of that. ------
+ */
+
+/* A router wrote this path below /routers. */
+void lg_check_router_announced(struct lg_history *h, const char *path, uint64_t now_us);
+/* Somebody asks for another read quota; the controller acknowledged it, and no earlier request for
+ * one may still come. */
+void lg_check_quota_asked(struct lg_history *h, unsigned store);
+void lg_check_quota_set(struct lg_history *h, unsigned store, int64_t quota, uint64_t now_us);
+/* The controller told of a store (StoreInfo); it was asked at `begun_us`. */
+void lg_check_quota_seen(struct lg_history *h, unsigned store, const struct lg_json *info,
+                         uint64_t begun_us, uint64_t now_us);
+void lg_check_quota_read(struct lg_history *h, const struct lg_check_read *read);
+/* A client read it from a server, which is the number in `router`, and not by a router; `live` are
+ * the servers that live, as bits. */
+void lg_check_server_read(struct lg_history *h, const struct lg_check_read *read, unsigned live);
 
 /* --- nothing_lost.c: what was acknowledged stays. ----------------------------------------------
  */

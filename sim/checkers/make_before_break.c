@@ -85,6 +85,10 @@ void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice v
         struct lg_replica_report report = {0};
         const struct lg_json *one = lg_json_get(json, key);
         bool known = one != NULL && lg_replica_report_from_json(one, &report, &err) == LG_OK;
+        bool told = known && report.status == LG_PUSH_COMPLETED;
+
+        if (told != ((t->told[p] & bit) != 0))
+            t->told_us = now_us;
 
         if (known && report.error != NULL && (t->gone[p] & bit) != 0) {
             if (strstr(report.error, "retention has removed") == NULL)
@@ -97,7 +101,7 @@ void lg_check_reported(struct lg_history *h, const char *path, struct lg_slice v
         t->leads[p] &= ~bit;
         if (known && report.state == LG_REPLICA_LEADER)
             t->leads[p] |= bit;
-        if (known && report.status == LG_PUSH_COMPLETED) {
+        if (told) {
             t->complete[p] |= bit;
             t->told[p] |= bit;
             if (t->both_us[p] == 0 && count(t->told[p]) > 1)

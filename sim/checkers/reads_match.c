@@ -121,6 +121,9 @@ static void check_failed(struct lg_history *h, const struct lg_check_read *r)
 void lg_check_read(struct lg_history *h, const struct lg_check_read *r)
 {
     h->reads++;
+    lg_check_quota_read(h, r);
+    if (r->status == 429)
+        return; /* Judged there. */
     if ((r->status == 200 || (r->status == 404 && r->single)) && !r->excused)
         lg_check_served(h, r->store, r->router, r->begun_us);
     if (r->status == 404 && r->single) {

@@ -6,6 +6,7 @@
 
 #include "base/block.h"
 #include "lane/epoch.h"
+#include "lane/mutant.h"
 #include "lane/shared.h"
 
 #define SET_ASIDE 8u         /* At most this part of a capacity stands in leases. */
@@ -325,7 +326,8 @@ static bool take_of(struct lg_quota_lane *lane, uint32_t resource, uint64_t rcu)
 
     if (!is_enough(lane, resource, rcu)) {
         if (e->generation == lg_word_load(&lane->slots[resource].generation) && e->refused != 0 &&
-            rcu >= e->refused && lane->now_us < e->refused_until_us)
+            ((rcu >= e->refused && lane->now_us < e->refused_until_us) ||
+             lg_mutant(LG_MUTANT_read_quota_refuses_on)))
             return false; /* Without a look at what others share. */
         if (!renew(lane, resource, rcu))
             return false;

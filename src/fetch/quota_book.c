@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/map.h"
+#include "lane/mutant.h"
 
 struct entry {
     uint32_t resource;
@@ -66,13 +67,15 @@ uint32_t lg_quota_book_set(struct lg_quota_book *b, struct lg_slice name,
                            const struct lg_bucket_limit *limit, uint64_t now_us)
 {
     struct entry *e = lg_map_get(b->entries, name);
+    bool is_new = e == NULL;
 
-    if (e == NULL)
+    if (is_new)
         e = add(b, name);
     if (e == NULL)
         return LG_QUOTA_NONE;
     e->round = b->round;
-    lg_quota_limit(b->quota, e->resource, limit, now_us);
+    if (is_new || !lg_mutant(LG_MUTANT_read_quota_never_changes))
+        lg_quota_limit(b->quota, e->resource, limit, now_us);
     return e->resource;
 }
 

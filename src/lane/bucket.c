@@ -12,6 +12,8 @@
  */
 #include "lane/bucket.h"
 
+#include "lane/mutant.h"
+
 #define CLOSED ((uint64_t)1 << 63)
 #define PENDING (CLOSED - 1) /* What is left in the bucket before is not known yet. */
 #define BIAS LG_BUCKET_CAPACITY_MAX
@@ -23,6 +25,8 @@ static uint64_t brought(const struct lg_bucket *b, uint64_t now_us)
     unsigned __int128 tokens = (unsigned __int128)b->limit.refill * passed_us;
 
     tokens /= b->limit.interval_us;
+    if (lg_mutant(LG_MUTANT_read_quota_refills_twice))
+        tokens *= 2;
     return tokens < PENDING / 2 ? (uint64_t)tokens : PENDING / 2;
 }
 

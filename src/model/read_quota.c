@@ -2,6 +2,8 @@
  * become 6,001; here it is exact. */
 #include "model/read_quota.h"
 
+#include "lane/mutant.h"
+
 #define ONE ((uint64_t)232792560) /* The least number that 1 to 20 divide. */
 
 static uint64_t ceil_div(unsigned __int128 n, unsigned __int128 by)
@@ -30,6 +32,8 @@ bool lg_read_quota_of_server(int64_t quota, const struct lg_read_share *share,
 
     if (!is_limited(quota) || share->parts == 0)
         return false;
+    if (lg_mutant(LG_MUTANT_read_quota_server_takes_all))
+        all = share->parts;
     refill = (uint64_t)quota * (LG_READ_QUOTA_INTERVAL_MS / 1000);
     *out = (struct lg_bucket_limit){
         .refill = ceil_div(refill * share->parts, all),
@@ -53,7 +57,8 @@ bool lg_read_quota_of_router(int64_t quota, const struct lg_read_routers *router
 
     if (!is_limited(quota) || routers->live == 0)
         return false;
-    part = LG_MAX((uint64_t)quota / routers->live, (uint64_t)LG_READ_QUOTA_ROUTER_MIN);
+    part = (uint64_t)quota / (lg_mutant(LG_MUTANT_read_quota_not_shared) ? 1 : routers->live);
+    part = LG_MAX(part, (uint64_t)LG_READ_QUOTA_ROUTER_MIN);
     ideal = (uint64_t)LG_MAX(routers->quota_total, (int64_t)0) / routers->live;
     if (routers->capacity > 0 && ideal > (uint64_t)routers->capacity)
         part = (uint64_t)((unsigned __int128)part * (uint64_t)routers->capacity / ideal);

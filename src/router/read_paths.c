@@ -406,14 +406,16 @@ static bool is_within_quota(struct pinned *p, size_t keys)
 {
     struct lg_router *r = p->router;
     uint32_t resource = lg_quota_book_find(r->quota_book, lg_slice_str(p->store->store->name));
-    uint32_t retry_after_ms = 0;
+    uint32_t retry_after_ms = 0, rcu;
     struct lg_error err;
 
-    if (resource == LG_QUOTA_NONE || r->read_throttling_off)
+    if (resource == LG_QUOTA_NONE || r->read_throttling_off ||
+        lg_mutant(LG_MUTANT_read_quota_ignored))
         return true;
     lg_quota_tick(r->quota_lane, lg_lane_now_us(p->rq->lane));
-    if (lg_quota_take(r->quota_lane, resource, (uint32_t)keys, /* is_retry= */ false,
-                      &retry_after_ms) == LG_OK)
+    rcu = lg_mutant(LG_MUTANT_read_quota_counts_requests) ? 1 : (uint32_t)keys;
+    if (lg_quota_take(r->quota_lane, resource, rcu, /* is_retry= */ false, &retry_after_ms) ==
+        LG_OK)
         return true;
     (void)lg_error_set(&err, LG_ERR_QUOTA,
                        "Quota exceeded for '%s': %zu keys; its read quota is "
