@@ -1,5 +1,5 @@
-# Builds for arm64 on another machine: Debian's cross compiler, and the libraries that tools/arm64_root.sh unpacked.
-# Programs that are run while building, and the tests, run under qemu.
+# Builds for arm64 on another machine: Debian's cross compiler (or clang), and the
+# libraries that tools/arm64_root.sh unpacked. What is run while building, and the tests, run under qemu.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 
@@ -10,8 +10,13 @@ if(NOT EXISTS ${lg_root}/.complete)
   message(FATAL_ERROR "${lg_root} is not there or not complete: run tools/arm64_root.sh")
 endif()
 
-set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
-set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+if(NOT CMAKE_C_COMPILER)
+  set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+  set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+endif()
+set(CMAKE_C_COMPILER_TARGET aarch64-linux-gnu) # For clang.
+set(CMAKE_CXX_COMPILER_TARGET aarch64-linux-gnu)
+set(CMAKE_LINKER aarch64-linux-gnu-ld CACHE FILEPATH "What makes one object of many")
 set(CMAKE_SYSROOT ${lg_root})
 set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L ${lg_root})

@@ -19,12 +19,13 @@ FIXED_SEEDS, FRESH_SEEDS, COMPARED_SEEDS, MUTANT_SEEDS = 400, 10_000 if LONG els
 SEEDS_AT_ONCE = 100  # of one process, so that each ends within its time even on a slow machine
 FUZZ_SECONDS, STRANGERS_SECONDS = 600 if LONG else 20, 60
 INDEX_OPERATIONS = 10_000_000
+EMULATED_SEEDS, EMULATED_TEST_SECONDS = 5, 1800
 JOBS = os.cpu_count() or 2
 ENV = dict(os.environ, TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1",
            ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1")
 passed, failed = {}, []  # how many of each ring; which ones
 facts = {}  # of each ring, for build/check.json
-building = {preset: threading.Lock() for preset in ("asan", "tsan", "fuzz", "release", "debug", "clang", "clang-release")}
+building = {preset: threading.Lock() for preset in ("asan", "tsan", "fuzz", "release", "debug", "clang", "clang-release", "arm64", "arm64-clang")}
 here = threading.local()  # `ring`: the one that this thread runs; `nice`: how it asks for a processor
 
 
@@ -81,11 +82,11 @@ def build(preset, targets=()):
     return built(*run_build(preset, targets))
 
 
-def run_test_program(program):
+def run_test_program(program, emulator=(), timeout=600):
     """One cmocka program: its own lines say how many tests passed."""
     start = time.monotonic()
     try:
-        step = run([program], timeout=600)
+        step = run([*emulator, program], timeout=timeout)
         text = step.stdout + step.stderr
         code = step.returncode
     except subprocess.TimeoutExpired as e:
@@ -104,11 +105,11 @@ def test_programs(preset, pattern, but="^$"):
     return sorted(names, key=lambda name: LONGEST.index(name) if name in LONGEST else len(LONGEST))
 
 
-def run_test_programs(preset, pattern, jobs=JOBS, but="^$"):
+def run_test_programs(preset, pattern, jobs=JOBS, but="^$", **how):
     names = test_programs(preset, pattern, but)
     with pool(jobs) as threads:
         for program, code, good, wrong, text, seconds in threads.map(
-                run_test_program, [f"{ROOT}/build/{preset}/{name}" for name in names]):
+                lambda name: run_test_program(f"{ROOT}/build/{preset}/{name}", **how), names):
             ok(program, good)
             facts.setdefault("programs", {})[f"{preset}/{os.path.basename(program)}"] = good
             facts.setdefault("seconds", {})[f"{preset}/{os.path.basename(program)}"] = seconds
@@ -319,19 +320,53 @@ def ring_cost():
         bad("cost of a get", step.stdout + step.stderr)
 
 
+def ring_arm64():
+    """Cross-built; the programs of the rings unit and contract run under qemu, a JVM that they start runs as it is. A
+    seed's trace is the same on both architectures, and the packages for arm64 are what those for this one are. Memory
+    is ordered as on this machine, which is stricter than arm64: of that ring tsan is the judge."""
+    root = run(["tools/arm64_root.sh"], timeout=1800)
+    if root.returncode != 0:
+        bad("what arm64 is built against", root.stdout + root.stderr)
+        return
+    emulator = ["qemu-aarch64", "-L", root.stdout.strip()]
+    compared = {"release": [], "arm64": emulator, "arm64-clang": emulator}
+    for preset in compared:
+        if not build(preset, [] if preset == "arm64" else ["lagoon", "lagoon-sim"]):
+            return
+    run_test_programs("arm64", ".", but=r"^test\.process\.", emulator=emulator, timeout=EMULATED_TEST_SECONDS)
+    hashes = {}
+    for preset, how in compared.items():
+        step = run([*how, f"{ROOT}/build/{preset}/lagoon-sim", "--seed", "1", "--count", str(EMULATED_SEEDS)], timeout=1800)
+        hashes[preset] = dict(re.findall(r"seed=(\d+) ok .*trace=(\w+)", step.stdout))
+    for seed in range(1, EMULATED_SEEDS + 1):
+        seen = {preset: h.get(str(seed)) for preset, h in hashes.items()}
+        same = len(set(seen.values())) == 1 and None not in seen.values()
+        ok("trace") if same else bad(f"trace hash of seed {seed} over architectures", str(seen))
+    deb = run(["tools/package_test.sh", "arm64"], timeout=3600)
+    ok("package") if deb.returncode == 0 else bad("Debian packages for arm64", deb.stdout + deb.stderr)
+
+
 RINGS = [("tidy", ring_tidy, 30), ("unit", ring_unit, 420), ("contract", ring_contract, 240),
          ("tsan", ring_tsan, 420), ("process", ring_process, 900), ("cluster", ring_cluster, 600), ("sim", ring_sim, 900),
          ("fuzz", ring_fuzz, 900), ("judge", ring_judge, 180), ("clients", ring_clients, 120),
          ("models", ring_models, 60), ("cost", ring_cost, 60)]
+# Only with --long, or by name: what they need is not even installed otherwise.
+LONG_RINGS = [("arm64", ring_arm64, 3600)]
 # One that waits most of its time, and one that only computes and measures nothing: that one gets what the other leaves.
 BESIDE = {"cluster": "sim"}
 
 
-def load_facts():
-    """Rings that are run one by one add to what earlier ones saw; a whole run begins anew."""
+def load_facts(whole):
+    """Rings that are run one by one add to what earlier ones saw; a whole run begins anew, but for what it leaves out."""
     path = ROOT / "build/check.json"
-    if path.exists():
-        facts.update(json.loads(path.read_text()))
+    if not path.exists():
+        return
+    seen = json.loads(path.read_text())
+    if whole:
+        left_out = re.compile("(%s)(/|$)" % "|".join(name for name, _, _ in LONG_RINGS))
+        seen = {kind: {name: what for name, what in seen.get(kind, {}).items() if left_out.match(name)}
+                for kind in ("rings", "programs", "seconds")}
+    facts.update(seen)
 
 
 def save_facts():
@@ -358,14 +393,13 @@ def run_ring(name, ring, budget_s, nice=0):
 
 
 def main():
-    wanted = [word for word in sys.argv[1:] if word != "--long"] or [name for name, _, _ in RINGS]
-    unknown = set(wanted) - {name for name, _, _ in RINGS}
+    wanted = [word for word in sys.argv[1:] if word != "--long"] or [name for name, _, _ in RINGS + LONG_RINGS * LONG]
+    unknown = set(wanted) - {name for name, _, _ in RINGS + LONG_RINGS}
     if unknown:
-        sys.exit(f"unknown ring {', '.join(unknown)}; there are: {' '.join(n for n, _, _ in RINGS)}")
-    if len(wanted) < len(RINGS):
-        load_facts()
+        sys.exit(f"unknown ring {', '.join(unknown)}; there are: {' '.join(n for n, _, _ in RINGS + LONG_RINGS)}")
+    load_facts(whole=len(wanted) >= len(RINGS))
     done = set()
-    for ring in RINGS:
+    for ring in RINGS + LONG_RINGS:
         if ring[0] not in wanted or ring[0] in done:
             continue
         others = [other for other in RINGS if other[0] == BESIDE.get(ring[0]) and other[0] in wanted]

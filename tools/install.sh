@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the packages of tools/packages.debian that are missing; "command:package" is missing when the command is.
-# On a system without apt it names them.
+# Installs the packages that are missing of those that the files it is given list (tools/packages.debian, if none);
+# "command:package" is missing when the command is. On a system without apt it names them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 missing=()
@@ -12,7 +12,7 @@ while read -r package; do
     if ! command -v dpkg-query >/dev/null || ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed"; then
         missing+=("$package")
     fi
-done < tools/packages.debian
+done < <(cat "${@:-tools/packages.debian}")
 [ ${#missing[@]} -eq 0 ] && exit 0
 if ! command -v apt-get >/dev/null; then
     echo "Please install what Debian calls: ${missing[*]}" >&2
