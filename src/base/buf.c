@@ -22,7 +22,7 @@ void lg_buf_clear(struct lg_buf *b)
     b->overflowed = false;
 }
 
-uint8_t *lg_buf_reserve(struct lg_buf *b, size_t extra)
+uint8_t *lg_buf_grow(struct lg_buf *b, size_t extra)
 {
     size_t ceiling = ceiling_of(b), capacity;
 

@@ -6,6 +6,8 @@
 #ifndef LG_BASE_BUF_H
 #define LG_BASE_BUF_H
 
+#include <endian.h>
+
 #include "base/base.h"
 
 #define LG_BUF_CEILING_DEFAULT ((size_t)1 << 30)
@@ -28,8 +30,15 @@ void lg_buf_done(struct lg_buf *b);
 LG_DEFINE_SCOPED(lg_buf, lg_buf_done)
 /* Size 0, memory and ceiling kept, overflow forgotten. */
 void lg_buf_clear(struct lg_buf *b);
+/* What lg_buf_reserve does when there is no room yet. */
+uint8_t *lg_buf_grow(struct lg_buf *b, size_t extra);
 /* Room for `extra` more bytes: pointer to it, or NULL past the ceiling (overflowed is set). */
-uint8_t *lg_buf_reserve(struct lg_buf *b, size_t extra);
+static inline uint8_t *lg_buf_reserve(struct lg_buf *b, size_t extra)
+{
+    if (LG_UNLIKELY(b->data == NULL || extra > b->capacity - b->size || b->overflowed))
+        return lg_buf_grow(b, extra);
+    return b->data + b->size;
+}
 /* Takes `n` reserved bytes into use. */
 static inline void lg_buf_commit(struct lg_buf *b, size_t n)
 {
@@ -75,7 +84,10 @@ char *lg_buf_take_str(struct lg_buf *b);
 
 static inline uint32_t lg_load_u32be(const uint8_t *p)
 {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    uint32_t v;
+
+    memcpy(&v, p, sizeof v);
+    return be32toh(v);
 }
 static inline uint64_t lg_load_u64be(const uint8_t *p)
 {
@@ -91,8 +103,8 @@ static inline uint64_t lg_load_u64le(const uint8_t *p)
 }
 static inline void lg_store_u32be(uint8_t *p, uint32_t v)
 {
-    p[0] = (uint8_t)(v >> 24), p[1] = (uint8_t)(v >> 16), p[2] = (uint8_t)(v >> 8),
-    p[3] = (uint8_t)v;
+    v = htobe32(v);
+    memcpy(p, &v, sizeof v);
 }
 
 #endif

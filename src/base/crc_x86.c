@@ -26,6 +26,10 @@ __attribute__((target("sse4.2"))) static void crc32c_by_instruction(uint32_t *cr
     for (; size >= 8; p += 8, size -= 8)
         wide = _mm_crc32_u64(wide, lg_load_u64le(p));
     *crc = (uint32_t)wide;
+    if (size >= 4) {
+        *crc = _mm_crc32_u32(*crc, lg_load_u32le(p));
+        p += 4, size -= 4;
+    }
     for (; size > 0; p++, size--)
         *crc = _mm_crc32_u8(*crc, *p);
 }

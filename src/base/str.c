@@ -95,52 +95,43 @@ static const uint8_t base64_values[256] = {
     49,     50,     51,     64,     64,     64,     64,     64,     NONE_8, NONE_8, NONE_8, NONE_8,
     NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8};
 
-/* Four characters as three bytes; false when one stands for nothing. */
-static inline bool decode_four(const uint8_t *text, uint8_t *out)
+/* Four characters as three bytes, and a fourth of no meaning behind them. `*all` has a bit of 64 or
+ * more once a character stood for nothing. */
+static inline void decode_four(const uint8_t *text, uint8_t *out, uint32_t *all)
 {
     uint32_t a = base64_values[text[0]], b = base64_values[text[1]];
     uint32_t c = base64_values[text[2]], d = base64_values[text[3]];
-    uint32_t bits = a << 18 | b << 12 | c << 6 | d;
 
-    out[0] = (uint8_t)(bits >> 16);
-    out[1] = (uint8_t)(bits >> 8);
-    out[2] = (uint8_t)bits;
-    return (a | b | c | d) < 64;
-}
-
-/* The `n` characters at the end, 2 or 3, as n - 1 bytes; A stands for no bits. */
-static bool decode_rest(const uint8_t *text, size_t n, uint8_t *out)
-{
-    uint8_t four[4] = {'A', 'A', 'A', 'A'}, three[3];
-
-    memcpy(four, text, n);
-    if (!decode_four(four, three))
-        return false;
-    memcpy(out, three, n - 1);
-    return true;
+    *all |= a | b | c | d;
+    lg_store_u32be(out, a << 26 | b << 20 | c << 14 | d << 8);
 }
 
 bool lg_base64_decode(struct lg_buf *out, struct lg_slice text)
 {
-    size_t size = text.size, at = 0, n = 0;
-    uint8_t *room;
+    size_t size = text.size, rest, bytes;
+    const uint8_t *from = text.data, *end;
+    uint8_t last[4] = {'A', 'A', 'A', 'A'}, *to; /* A stands for no bits. */
+    uint32_t all = 0;
 
     if (size > 0 && size % 4 == 0 && text.data[size - 1] == '=')
         size -= text.data[size - 2] == '=' ? 2 : 1;
-    if (size % 4 == 1)
+    if (size == 0)
+        return true;
+    rest = (size - 1) % 4 + 1; /* The last characters, one to four, by themselves. */
+    if (rest == 1)
         return false;
-    room = lg_buf_reserve(out, size / 4 * 3 + (size % 4 == 0 ? 0 : size % 4 - 1));
-    if (room == NULL)
+    bytes = size / 4 * 3 + (size % 4 == 0 ? 0 : size % 4 - 1);
+    to = lg_buf_reserve(out, bytes);
+    if (to == NULL)
         return false;
-    for (; at + 4 <= size; at += 4, n += 3)
-        if (!decode_four(text.data + at, room + n))
-            return false;
-    if (at < size) {
-        if (!decode_rest(text.data + at, size - at, room + n))
-            return false;
-        n += size - at - 1;
-    }
-    lg_buf_commit(out, n);
+    for (end = from + (size - rest); from != end; from += 4, to += 3)
+        decode_four(from, to, &all);
+    memcpy(last, from, rest);
+    decode_four(last, last, &all);
+    memcpy(to, last, rest - 1);
+    if (all >= 64)
+        return false;
+    lg_buf_commit(out, bytes);
     return true;
 }
 

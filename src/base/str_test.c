@@ -104,9 +104,10 @@ static void base64_reads_both_alphabets_and_writes_the_chosen_one(void **state)
 static void malformed_base64_is_refused_and_nothing_is_appended(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"Z",    "Zm9vY", "Zg=",   "Zm9=v", "Zg==Zg==", "====",
-                                      "Z===", "Zm 8",  "Zm8\n", "=",     "Zg===",    "Zm\x80v"};
-    LG_SCOPED(lg_buf) out = {0}, tiny = lg_buf_with_ceiling(2);
+    static const char *const bad[] = {"Z",     "Zm9vY",   "Zg=",     "Zm9=v", "Zg==Zg==",
+                                      "====",  "Z===",    "Zm 8",    "Zm8\n", "=",
+                                      "Zg===", "Zm\x80v", "Zm 8Zm9v"};
+    LG_SCOPED(lg_buf) out = {0}, tiny = lg_buf_with_ceiling(2), exact = lg_buf_with_ceiling(6);
 
     lg_buf_append_str(&out, "kept");
     for (size_t i = 0; i < LG_ARRAY_SIZE(bad); i++)
@@ -114,6 +115,7 @@ static void malformed_base64_is_refused_and_nothing_is_appended(void **state)
     assert_slice_equal(lg_buf_slice(&out), LG_LIT("kept"));
     assert_false(lg_base64_decode(&tiny, LG_LIT("Zm9v")));
     assert_false(lg_buf_ok(&tiny));
+    assert_true(lg_base64_decode(&exact, LG_LIT("Zm9vYmFy")));
 }
 
 static void percent_escapes_are_decoded_in_both_cases_of_digits(void **state)
