@@ -466,6 +466,15 @@ static size_t data_came(struct lg_h2_conn *c, struct lg_slice in)
 {
     size_t used = 0, n;
 
+    if (LG_LIKELY(c->left > 0 && c->left <= in.size && c->padding == 0 && !c->pad_length_due)) {
+        n = c->left;
+        c->left = 0;
+        if (c->data_stream != NULL)
+            hand_on(c, lg_slice(in.data, n), (c->frame.flags & LG_H2_FLAG_END_STREAM) != 0);
+        if (!c->over)
+            data_ends(c);
+        return n;
+    }
     if (c->pad_length_due && in.size > 0) {
         c->pad_length_due = false;
         c->padding = in.data[0];
@@ -526,6 +535,8 @@ static const char *judge_head(const struct lg_h2_frame *f, uint32_t *code)
     *code = LG_H2_FRAME_SIZE_ERROR;
     if (f->size > LG_H2_FRAME_BYTES_MAX)
         return "a frame longer than SETTINGS_MAX_FRAME_SIZE";
+    if (LG_LIKELY(f->type <= LG_H2_HEADERS && (f->stream & 1) != 0 && !padded))
+        return NULL;
     if (f->type >= LG_ARRAY_SIZE(rules))
         return NULL;
     if (f->size < rules[f->type].least || f->size > rules[f->type].most || (padded && f->size == 0))
@@ -541,12 +552,12 @@ static const char *judge_head(const struct lg_h2_frame *f, uint32_t *code)
     return f->type == LG_H2_HEADERS && (f->stream & 1) == 0 ? "HEADERS on an even stream" : NULL;
 }
 
-static void head_came(struct lg_h2_conn *c)
+static void head_came(struct lg_h2_conn *c, const uint8_t head[LG_H2_FRAME_HEAD_BYTES])
 {
     const char *text;
     uint32_t code;
 
-    c->frame = lg_h2_frame_read(c->frame_head);
+    c->frame = lg_h2_frame_read(head);
     c->in_at = 0;
     if (LG_UNLIKELY(!c->settings_came)) {
         if (c->frame.type != LG_H2_SETTINGS || (c->frame.flags & LG_H2_FLAG_ACK) != 0) {
@@ -622,10 +633,14 @@ static size_t head_bytes_came(struct lg_h2_conn *c, struct lg_slice in)
 {
     size_t n = LG_MIN(in.size, LG_H2_FRAME_HEAD_BYTES - c->in_at);
 
+    if (LG_LIKELY(n == LG_H2_FRAME_HEAD_BYTES)) {
+        head_came(c, in.data);
+        return n;
+    }
     memcpy(c->frame_head + c->in_at, in.data, n);
     c->in_at += n;
     if (c->in_at == LG_H2_FRAME_HEAD_BYTES)
-        head_came(c);
+        head_came(c, c->frame_head);
     return n;
 }
 

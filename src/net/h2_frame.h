@@ -49,7 +49,9 @@ struct lg_h2_frame {
 
 static inline struct lg_h2_frame lg_h2_frame_read(const uint8_t p[LG_H2_FRAME_HEAD_BYTES])
 {
-    return (struct lg_h2_frame){(uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2], p[3], p[4],
+    uint32_t size_and_type = lg_load_u32be(p);
+
+    return (struct lg_h2_frame){size_and_type >> 8, (uint8_t)size_and_type, p[4],
                                 lg_load_u32be(p + 5) & 0x7fffffff};
 }
 
@@ -57,8 +59,7 @@ static inline struct lg_h2_frame lg_h2_frame_read(const uint8_t p[LG_H2_FRAME_HE
 static inline uint8_t *lg_h2_frame_write(uint8_t *p, size_t size, enum lg_h2_type type,
                                          unsigned flags, uint32_t stream)
 {
-    p[0] = (uint8_t)(size >> 16), p[1] = (uint8_t)(size >> 8), p[2] = (uint8_t)size;
-    p[3] = (uint8_t)type;
+    lg_store_u32be(p, (uint32_t)size << 8 | (uint8_t)type);
     p[4] = (uint8_t)flags;
     lg_store_u32be(p + 5, stream);
     return p + LG_H2_FRAME_HEAD_BYTES;

@@ -342,6 +342,20 @@ static bool fits(const struct lg_h2_conn *c, const struct lg_h2_str *st, size_t 
            c->out.size < LG_H2_OUTPUT_BYTES;
 }
 
+static uint8_t *put_bytes(uint8_t *p, struct lg_slice s)
+{
+    if (s.size > 0)
+        memcpy(p, s.data, s.size);
+    return p + s.size;
+}
+
+static void sent_body(struct lg_h2_conn *c, struct lg_h2_str *st, size_t bytes)
+{
+    st->send_window -= (int64_t)bytes;
+    c->send_window -= (int64_t)bytes;
+    lg_h2_guard_sent(&c->guard);
+}
+
 static void put_body(struct lg_h2_conn *c, struct lg_h2_str *st, const struct lg_slice *body,
                      size_t pieces, size_t bytes, bool end)
 {
@@ -349,15 +363,10 @@ static void put_body(struct lg_h2_conn *c, struct lg_h2_str *st, const struct lg
 
     assert(p != NULL);
     p = lg_h2_frame_write(p, bytes, LG_H2_DATA, end ? LG_H2_FLAG_END_STREAM : 0, st->head.id);
-    for (size_t i = 0; i < pieces; i++) {
-        if (body[i].size > 0)
-            memcpy(p, body[i].data, body[i].size);
-        p += body[i].size;
-    }
+    for (size_t i = 0; i < pieces; i++)
+        p = put_bytes(p, body[i]);
     lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES + bytes);
-    st->send_window -= (int64_t)bytes;
-    c->send_window -= (int64_t)bytes;
-    lg_h2_guard_sent(&c->guard);
+    sent_body(c, st, bytes);
 }
 
 static size_t sum(const struct lg_slice *body, size_t pieces)
@@ -432,6 +441,37 @@ void lg_h2_own_end(struct lg_h2_stream *head_of, const struct lg_h2_head *traile
         lg_h2_encode_plain(trailers, &st->trailers);
 }
 
+/* Head, body and trailers, as most answers are: the heads are ready, everything fits. False: they
+ * are not, or it does not. */
+static bool put_whole(struct lg_h2_conn *c, struct lg_h2_str *st, const struct lg_h2_head *head,
+                      const struct lg_slice *body, size_t pieces, size_t bytes,
+                      const struct lg_h2_head *trailers)
+{
+    struct lg_slice first = lg_h2_encode_ready(&c->encoder, head), last;
+    size_t all;
+    uint8_t *p;
+
+    if (first.data == NULL || bytes == 0 || trailers == NULL || !fits(c, st, bytes))
+        return false;
+    last = lg_h2_encode_ready(&c->encoder, trailers);
+    if (last.data == NULL)
+        return false;
+    all = 3 * LG_H2_FRAME_HEAD_BYTES + first.size + bytes + last.size;
+    p = lg_buf_reserve(&c->out, all);
+    assert(p != NULL);
+    p = lg_h2_frame_write(p, first.size, LG_H2_HEADERS, LG_H2_FLAG_END_HEADERS, st->head.id);
+    p = put_bytes(p, first);
+    p = lg_h2_frame_write(p, bytes, LG_H2_DATA, 0, st->head.id);
+    for (size_t i = 0; i < pieces; i++)
+        p = put_bytes(p, body[i]);
+    p = lg_h2_frame_write(p, last.size, LG_H2_HEADERS,
+                          LG_H2_FLAG_END_HEADERS | LG_H2_FLAG_END_STREAM, st->head.id);
+    (void)put_bytes(p, last);
+    lg_buf_commit(&c->out, all);
+    sent_body(c, st, bytes);
+    return true;
+}
+
 void lg_h2_own_respond(struct lg_h2_stream *head_of, const struct lg_h2_head *head,
                        const struct lg_slice *body, size_t pieces,
                        const struct lg_h2_head *trailers)
@@ -441,6 +481,12 @@ void lg_h2_own_respond(struct lg_h2_stream *head_of, const struct lg_h2_head *he
     size_t bytes = sum(body, pieces);
 
     assert(st->callers);
+    if (LG_LIKELY(put_whole(c, st, head, body, pieces, bytes, trailers))) {
+        st->callers = false;
+        sent_all(c, st);
+        watch_queue(c);
+        return;
+    }
     put_head(c, st->head.id, head, bytes == 0 && trailers == NULL);
     if (bytes > 0 && !fits(c, st, bytes)) {
         lg_h2_own_write(head_of, body, pieces);

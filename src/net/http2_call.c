@@ -377,7 +377,7 @@ bool lg_http2_call_begin(struct lg_http2_conn *c, struct lg_h2_stream *st,
     call->handler = &s->options.rpc->methods[said.rpc];
     call->in.rpc = said.rpc;
     call->in.lane = s->options.lane;
-    call->in.received_us = lg_lane_now_us(s->options.lane);
+    call->in.received_us = c->active_us; /* It is as new as what is read now. */
     call->in.deadline_us =
         said.timeout_us == LG_GRPC_NO_TIMEOUT ? UINT64_MAX : call->in.received_us + said.timeout_us;
     call->in.encoding = said.encoding;
@@ -461,28 +461,43 @@ static bool read_message(struct call *call, struct lg_slice *out, struct lg_erro
     return err->rc == LG_OK;
 }
 
+static void end_stream(struct call *call)
+{
+    struct lg_error err;
+
+    if (call->handler->stream->message != NULL && !lg_grpc_is_between(&call->reader)) {
+        (void)lg_error_set(&err, LG_ERR_BAD_DATA, "the request ends inside a message");
+        fail_input(call, &err);
+        return;
+    }
+    call->handler->stream->half_closed(call->server->options.rpc_ctx, &call->in);
+}
+
+static void end_unusual(struct call *call)
+{
+    struct lg_slice message;
+    struct lg_error err = {0};
+
+    if (read_message(call, &message, &err))
+        call->handler->unary(call->server->options.rpc_ctx, &call->in, message);
+    else
+        fail_input(call, &err);
+}
+
 static void call_end(struct lg_http2_user *user)
 {
     struct call *call = LG_CONTAINER_OF(user, struct call, user);
-    void *ctx = call->server->options.rpc_ctx;
-    struct lg_error err = {0};
     struct lg_slice message;
 
     if (call->streaming) {
-        if (call->handler->stream->message != NULL && !lg_grpc_is_between(&call->reader)) {
-            (void)lg_error_set(&err, LG_ERR_BAD_DATA, "the request ends inside a message");
-            fail_input(call, &err);
-            return;
-        }
-        call->handler->stream->half_closed(ctx, &call->in);
+        end_stream(call);
         return;
     }
     call->handed = true;
-    if (LG_LIKELY(lg_grpc_single(lg_buf_slice(&call->body), message_max(call), &message)) ||
-        read_message(call, &message, &err))
-        call->handler->unary(ctx, &call->in, message);
+    if (LG_LIKELY(lg_grpc_single(lg_buf_slice(&call->body), message_max(call), &message)))
+        call->handler->unary(call->server->options.rpc_ctx, &call->in, message);
     else
-        fail_input(call, &err);
+        end_unusual(call);
 }
 
 static void call_gone(struct lg_http2_user *user)

@@ -131,10 +131,12 @@ static void flush_now(struct lg_task *task)
     struct lg_http2_conn *c = LG_CONTAINER_OF(task, struct lg_http2_conn, flush_task);
 
     c->flush_deferred = false;
-    if (c->gone)
+    if (c->gone) {
         lg_free(c);
-    else
-        flush(c);
+        return;
+    }
+    c->active_us = lg_lane_now_us(c->in.server->options.lane);
+    flush(c);
 }
 
 void lg_http2_flush_soon(struct lg_http2_conn *c)
@@ -192,8 +194,7 @@ static void head_of(struct fields *f, const struct lg_http_response *r, bool wit
 
 void lg_http2_answered(struct lg_http2_conn *c)
 {
-    c->active_us = lg_lane_now_us(c->in.server->options.lane);
-    if (c->in.server->draining)
+    if (LG_UNLIKELY(c->in.server->draining))
         lg_h2_shutdown(c->h);
     lg_http2_flush_soon(c);
 }
