@@ -15,7 +15,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BOUNDS = {"own": 3780, "nghttp2": 13000}
+BOUNDS = {"own": 2960, "nghttp2": 13000}
 GOALS = {"own": 2500, "nghttp2": 6000}
 ROWS, SECONDS = 10_000, 4
 

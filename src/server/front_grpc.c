@@ -297,7 +297,7 @@ static void get_one(struct lg_front_grpc *f, struct lg_rpc_call *call,
         answer_error(call, 400, "the key is not base64");
         return;
     }
-    served = lg_serving_topic(rest->serving, rq->resource_name);
+    served = lg_read_group_topic(rest->group, rest->serving, rq->resource_name);
     if (LG_UNLIKELY(lg_serving_grpc_is_off(served))) {
         lg_read_group_drop(get);
         fail_off(call);
@@ -327,7 +327,7 @@ static void unary_get(void *ctx, struct lg_rpc_call *call, struct lg_slice messa
 {
     struct lg_front_grpc *f = ctx;
     struct lg_venice_client_request rq;
-    struct lg_error err = {0};
+    struct lg_error err; /* Half a KiB: not cleared for nothing. */
 
     if (lg_venice_request_read(message, &rq, &err) != LG_OK) {
         lg_rpc_refuse(call, &err);

@@ -106,7 +106,7 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
         lg_front_refuse(rq, 400, "the key is not base64");
         return;
     }
-    served = lg_serving_topic(f->serving, topic);
+    served = lg_read_group_topic(f->group, f->serving, topic);
     found = lg_serving_partition(served, (uint32_t)partition, &replica);
     if (found != LG_REPLICA_SERVING) {
         lg_read_group_drop(get);

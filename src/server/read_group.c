@@ -26,7 +26,8 @@ struct lg_read_group {
     struct lg_epoch_reader *reader;
     struct lg_read_gate *gate;
     struct lg_task end;
-    bool inside; /* ... the epoch, and the task is deferred. */
+    bool inside;                          /* ... the epoch, and the task is deferred. */
+    const struct lg_serving_topic *topic; /* that was found last while inside, or NULL */
     bool over, answering;
     struct lg_read_get *asked[GROUP_MAX];
     size_t n;
@@ -379,6 +380,7 @@ static void tick_ends(struct lg_task *task)
         answer_group(g);
     tell_counts(g);
     lg_read_gate_rest(g->gate);
+    g->topic = NULL;
     lg_epoch_leave(g->reader);
     g->inside = false;
 }
@@ -393,6 +395,15 @@ void lg_read_group_enter(struct lg_read_group *g)
     g->end.run = tick_ends;
     lg_lane_defer(g->lane, &g->end);
     await_rest(g, lg_read_gate_arrived_us(g->gate));
+}
+
+const struct lg_serving_topic *lg_read_group_topic(struct lg_read_group *g,
+                                                   const struct lg_serving *serving,
+                                                   struct lg_slice topic)
+{
+    assert(g->inside);
+    g->topic = lg_serving_topic_again(serving, g->topic, topic);
+    return g->topic;
 }
 
 void lg_read_group_add(struct lg_read_get *get)

@@ -59,6 +59,12 @@ void lg_read_group_release(struct lg_read_group *g);
  * holds. */
 void lg_read_group_enter(struct lg_read_group *g);
 
+/* As lg_serving_topic of a table that is always the same. After lg_read_group_enter, in the same
+ * tick, whose gets are mostly of one topic: then it is looked up once. */
+const struct lg_serving_topic *lg_read_group_topic(struct lg_read_group *g,
+                                                   const struct lg_serving *serving,
+                                                   struct lg_slice topic);
+
 /* As lg_read_gate_admit. After lg_read_group_enter, in the same tick. What is let in is a request
  * whose service is over with the tick, unless lg_read_group_away says that it takes longer. */
 LG_MUST_CHECK static inline enum lg_rc lg_read_group_admit(struct lg_read_group *g,

@@ -50,12 +50,10 @@ static void came_back(struct lg_task *task)
 static void request(struct reading *r, unsigned i)
 {
     uint32_t retry_after_ms;
+    const struct lg_serving_topic *topic = lg_read_group_topic(
+        r->group, r->w->serving, lg_slice_str(topics[i % AWAY == 0 ? 0 : i % 2]));
 
-    assert_rc(LG_OK,
-              lg_read_group_admit(
-                  r->group,
-                  lg_serving_topic(r->w->serving, lg_slice_str(topics[i % AWAY == 0 ? 0 : i % 2])),
-                  KEYS, false, &retry_after_ms));
+    assert_rc(LG_OK, lg_read_group_admit(r->group, topic, KEYS, false, &retry_after_ms));
     if (i % AWAY == 0) {
         r->away_store = lg_read_group_store(r->group);
         r->away_us = lg_read_group_away(r->group, r->away_store);
@@ -86,13 +84,30 @@ static void end(struct lg_task *task)
     lg_lane_uv_stop(r->lane);
 }
 
-static void start(struct reading *r, struct world *w)
+/* A topic that was found is looked up anew in the next tick: it may have gone with the epoch. */
+static void look(struct lg_task *task)
+{
+    struct reading *r = LG_CONTAINER_OF(task, struct reading, tick);
+    struct lg_slice name = lg_slice_str(topics[0]);
+
+    lg_read_group_enter(r->group);
+    if (r->ticks++ == 0) {
+        assert_non_null(lg_read_group_topic(r->group, r->w->serving, name));
+        lg_serving_remove(r->w->serving, name);
+        lg_lane_post(r->lane, &r->tick);
+        return;
+    }
+    assert_null(lg_read_group_topic(r->group, r->w->serving, name));
+    lg_lane_post(r->lane, &r->end);
+}
+
+static void start(struct reading *r, struct world *w, void (*run)(struct lg_task *task))
 {
     struct lg_read_gate *gate;
     struct lg_error err = {0};
 
     r->w = w;
-    r->tick.run = tick;
+    r->tick.run = run;
     r->end.run = end;
     r->back.run = came_back;
     assert_ok(lg_lane_uv_new("read", NULL, &r->lane, &err));
@@ -101,6 +116,13 @@ static void start(struct reading *r, struct world *w)
     r->group = lg_read_group_new(r->lane, r->reader, gate);
     lg_lane_post(r->lane, &r->tick);
     assert_ok(lg_lane_uv_start(r->lane, &err));
+}
+
+static void join(struct reading *r)
+{
+    lg_lane_uv_join(r->lane);
+    lg_epoch_quit(r->reader);
+    lg_lane_uv_free(r->lane);
 }
 
 static uint64_t of(const struct world *w, const struct lg_metric *m, unsigned store, uint32_t label)
@@ -162,7 +184,7 @@ static void lanes_count_exactly_while_others_look(void **state)
     lg_metrics_register(tables, 1, 10);
     w = world_new();
     for (unsigned i = 0; i < LANES; i++)
-        start(&readings[i], w);
+        start(&readings[i], w, tick);
     while (__atomic_load_n(&w->over, __ATOMIC_ACQUIRE) < LANES) {
         LG_SCOPED(lg_buf) text = {0};
         uint64_t now = of(w, &lg_metric_server_service_seconds, 0, 0);
@@ -171,21 +193,31 @@ static void lanes_count_exactly_while_others_look(void **state)
         assert_true(now >= before && now <= (uint64_t)FIRST * LANES * TICKS);
         before = now;
     }
-    for (unsigned i = 0; i < LANES; i++) {
-        lg_lane_uv_join(readings[i].lane);
-        lg_epoch_quit(readings[i].reader);
-        lg_lane_uv_free(readings[i].lane);
-    }
+    for (unsigned i = 0; i < LANES; i++)
+        join(&readings[i]);
     expect(w, 0, FIRST, AT_DISK);
     expect(w, 1, SECOND, 0);
     world_free(w);
     lg_metrics_reset();
 }
 
+static void what_was_found_is_looked_up_anew_in_the_next_tick(void **state)
+{
+    struct reading r = {0};
+    struct world *w = world_new();
+
+    (void)state;
+    start(&r, w, look);
+    join(&r);
+    assert_int_equal(r.ticks, 2);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lanes_count_exactly_while_others_look),
+        cmocka_unit_test(what_was_found_is_looked_up_anew_in_the_next_tick),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,15 @@ const struct lg_serving_topic *lg_serving_topic(const struct lg_serving *s, stru
                    &slot);
 }
 
+const struct lg_serving_topic *lg_serving_topic_again(const struct lg_serving *s,
+                                                      const struct lg_serving_topic *last,
+                                                      struct lg_slice topic)
+{
+    if (LG_LIKELY(last != NULL && lg_slice_eq(last->name, topic)))
+        return last;
+    return lg_serving_topic(s, topic);
+}
+
 uint32_t lg_serving_partitions(const struct lg_serving_topic *t)
 {
     return t->partition_count;

@@ -56,6 +56,10 @@ enum lg_replica_found lg_serving_find(const struct lg_serving *s, struct lg_slic
  * reader leaves the epoch. */
 struct lg_serving_topic;
 const struct lg_serving_topic *lg_serving_topic(const struct lg_serving *s, struct lg_slice topic);
+/* The same for who found `last` before in this epoch, or NULL: mostly it is the same again. */
+const struct lg_serving_topic *lg_serving_topic_again(const struct lg_serving *s,
+                                                      const struct lg_serving_topic *last,
+                                                      struct lg_slice topic);
 uint32_t lg_serving_partitions(const struct lg_serving_topic *t); /* of the version, here or not */
 enum lg_replica_found lg_serving_partition(const struct lg_serving_topic *t, uint32_t partition,
                                            struct lg_replica **out);

@@ -101,6 +101,23 @@ static void what_was_set_is_found(void **state)
     world_free(w);
 }
 
+static void what_was_found_last_is_found_again_by_its_name_only(void **state)
+{
+    struct world *w = world_new(1);
+    const struct lg_serving_topic *one, *other;
+
+    (void)state;
+    set(w, 0, 1, LG_REPLICA_SERVING);
+    set(w, 1, 1, LG_REPLICA_SERVING);
+    one = lg_serving_topic_again(w->s, NULL, name_of(w, 0));
+    other = lg_serving_topic_again(w->s, one, name_of(w, 1));
+    assert_ptr_equal(one, lg_serving_topic(w->s, name_of(w, 0)));
+    assert_ptr_equal(other, lg_serving_topic(w->s, name_of(w, 1)));
+    assert_ptr_equal(one, lg_serving_topic_again(w->s, one, name_of(w, 0)));
+    assert_null(lg_serving_topic_again(w->s, one, LG_LIT("absent_v1")));
+    world_free(w);
+}
+
 /* The table grows, and is made anew when most of it was removed. */
 static void a_random_history_agrees_with_a_model(void **state)
 {
@@ -201,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_set_is_found),
+        cmocka_unit_test(what_was_found_last_is_found_again_by_its_name_only),
         cmocka_unit_test(a_random_history_agrees_with_a_model),
         cmocka_unit_test(readers_find_the_right_one_or_none_while_all_changes),
     };
