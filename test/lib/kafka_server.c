@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "test/lib/process.h"
 #include "test/test.h"
 
 #include <arpa/inet.h>
@@ -422,7 +423,7 @@ void lg_kafka_server_wipe(const struct lg_kafka_server *s)
 
 void lg_kafka_server_pause(struct lg_kafka_server *s)
 {
-    assert_int_equal(kill(s->pid, SIGSTOP), 0);
+    lg_process_freeze(s->pid);
 }
 
 void lg_kafka_server_resume(struct lg_kafka_server *s)

@@ -179,9 +179,23 @@ int lg_process_wait(struct lg_process *p, uint64_t timeout_ms)
     return p->status;
 }
 
+void lg_process_freeze(pid_t pid)
+{
+    siginfo_t info;
+    int rc;
+
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    do {
+        rc = waitid(P_PID, (id_t)pid, &info, WSTOPPED | WEXITED | WNOWAIT);
+    } while (rc != 0 && errno == EINTR);
+    assert_int_equal(rc, 0);
+}
+
 void lg_process_signal(struct lg_process *p, int signo)
 {
-    if (!p->ended)
+    if (!p->ended && signo == SIGSTOP)
+        lg_process_freeze(p->pid);
+    else if (!p->ended)
         assert_int_equal(kill(p->pid, signo), 0);
 }
 

@@ -38,7 +38,10 @@ bool lg_process_ended(struct lg_process *p, uint64_t timeout_ms);
 /* Waits for its end and returns the exit status, or 128 + signal. Fails the test when it is still
  * running after the time, and when a sanitizer had something to say. */
 int lg_process_wait(struct lg_process *p, uint64_t timeout_ms);
-/* A process that has ended is left alone. */
+/* SIGSTOP to a child. When it returns, none of its threads runs any more (or it has ended): the
+ * signal alone lets those on other processors go on for a while. */
+void lg_process_freeze(pid_t pid);
+/* A process that has ended is left alone. SIGSTOP is as above. */
 void lg_process_signal(struct lg_process *p, int signo);
 /* SIGKILL, and waits. */
 void lg_process_kill(struct lg_process *p);
