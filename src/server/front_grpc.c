@@ -391,7 +391,7 @@ static void unary_batch_get(void *ctx, struct lg_rpc_call *call, struct lg_slice
 {
     struct lg_front_grpc *f = ctx;
     struct lg_venice_client_request rq;
-    struct lg_error err = {0};
+    struct lg_error err;
 
     if (lg_venice_request_read(message, &rq, &err) != LG_OK) {
         lg_rpc_refuse(call, &err);
