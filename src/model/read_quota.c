@@ -6,9 +6,9 @@
 
 #define ONE ((uint64_t)232792560) /* The least number that 1 to 20 divide. */
 
-static uint64_t ceil_div(unsigned __int128 n, unsigned __int128 by)
+static unsigned __int128 ceil_div(unsigned __int128 n, unsigned __int128 by)
 {
-    return (uint64_t)((n + by - 1) / by);
+    return (n + by - 1) / by;
 }
 
 void lg_read_share_add(struct lg_read_share *s, uint32_t ready, bool mine)
@@ -19,26 +19,23 @@ void lg_read_share_add(struct lg_read_share *s, uint32_t ready, bool mine)
         s->parts += ceil_div(ONE, ready);
 }
 
-static bool is_limited(int64_t quota)
-{
-    return (uint64_t)quota < LG_BUCKET_RATE_MAX; /* Negative ones are far above. */
-}
-
 bool lg_read_quota_of_server(int64_t quota, const struct lg_read_share *share,
                              struct lg_bucket_limit *out)
 {
-    unsigned __int128 all = (unsigned __int128)ONE * share->partitions;
-    uint64_t refill;
+    const uint64_t seconds = LG_READ_QUOTA_INTERVAL_MS / 1000;
+    const unsigned __int128 most = LG_BUCKET_RATE_MAX * seconds;
+    unsigned __int128 all = (unsigned __int128)ONE * share->partitions, ours, saved;
 
-    if (!is_limited(quota) || share->parts == 0)
+    if (quota < 0 || share->parts == 0)
         return false;
     if (lg_mutant(LG_MUTANT_read_quota_server_takes_all))
         all = share->parts;
-    refill = (uint64_t)quota * (LG_READ_QUOTA_INTERVAL_MS / 1000);
+    ours = (unsigned __int128)quota * seconds * share->parts;
+    saved = ceil_div(LG_READ_QUOTA_CAPACITY_MULTIPLE * ours, all);
     *out = (struct lg_bucket_limit){
-        .refill = ceil_div(refill * share->parts, all),
+        .refill = (uint64_t)LG_MIN(ceil_div(ours, all), most),
         .interval_us = (uint64_t)LG_READ_QUOTA_INTERVAL_MS * 1000,
-        .capacity = ceil_div(LG_READ_QUOTA_CAPACITY_MULTIPLE * refill * share->parts, all)};
+        .capacity = (uint64_t)LG_MIN(saved, LG_READ_QUOTA_CAPACITY_MULTIPLE * most)};
     return true;
 }
 
@@ -46,8 +43,9 @@ bool lg_read_quota_of_node(uint64_t rcu_per_second, struct lg_bucket_limit *out)
 {
     static const struct lg_read_share whole = {.parts = ONE, .partitions = 1};
 
-    return rcu_per_second > 0 && rcu_per_second < LG_BUCKET_RATE_MAX &&
-           lg_read_quota_of_server((int64_t)rcu_per_second, &whole, out);
+    return rcu_per_second > 0 &&
+           lg_read_quota_of_server((int64_t)LG_MIN(rcu_per_second, LG_BUCKET_RATE_MAX), &whole,
+                                   out);
 }
 
 bool lg_read_quota_of_router(int64_t quota, const struct lg_read_routers *routers,
@@ -55,14 +53,15 @@ bool lg_read_quota_of_router(int64_t quota, const struct lg_read_routers *router
 {
     uint64_t part, ideal;
 
-    if (!is_limited(quota) || routers->live == 0)
+    if (quota < 0 || routers->live == 0)
         return false;
     part = (uint64_t)quota / (lg_mutant(LG_MUTANT_read_quota_not_shared) ? 1 : routers->live);
     part = LG_MAX(part, (uint64_t)LG_READ_QUOTA_ROUTER_MIN);
     ideal = (uint64_t)LG_MAX(routers->quota_total, (int64_t)0) / routers->live;
     if (routers->capacity > 0 && ideal > (uint64_t)routers->capacity)
         part = (uint64_t)((unsigned __int128)part * (uint64_t)routers->capacity / ideal);
-    part = LG_MAX(part, (uint64_t)1) * (1 + routers->buffer_percent / 100);
+    part = LG_MIN(LG_MAX(part, (uint64_t)1), LG_BUCKET_RATE_MAX);
+    part *= 1 + routers->buffer_percent / 100;
     part = LG_MIN(part, LG_BUCKET_RATE_MAX);
     *out = (struct lg_bucket_limit){.refill = part,
                                     .interval_us = 1000000,

@@ -41,8 +41,8 @@ struct lg_read_share {
 void lg_read_share_add(struct lg_read_share *s, uint32_t ready, bool mine);
 
 /* A server's part of `quota` RCU per second. False: no limit of the store's own is enforced here,
- * because it has none (below 0, or more than LG_BUCKET_RATE_MAX), or this server serves none of its
- * partitions yet. A quota of 0 lets nothing pass. */
+ * because it has none (below 0), or this server serves none of its partitions yet. A quota of 0
+ * lets nothing pass; a part beyond LG_BUCKET_RATE_MAX is that. */
 LG_MUST_CHECK bool lg_read_quota_of_server(int64_t quota, const struct lg_read_share *share,
                                            struct lg_bucket_limit *out);
 /* The node's own; false: 0, none. */

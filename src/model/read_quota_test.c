@@ -85,15 +85,33 @@ static void stores_without_a_quota_have_no_limit(void **state)
 
     lg_read_share_add(&share, 1, true);
     assert_false(lg_read_quota_of_server(-1, &share, &limit));
-    assert_false(lg_read_quota_of_server(INT64_MAX, &share, &limit));
     assert_false(lg_read_quota_of_router(-1, &routers, &limit));
-    assert_false(lg_read_quota_of_router(INT64_MAX, &routers, &limit));
     assert_false(lg_read_quota_of_node(0, &limit));
-    assert_false(lg_read_quota_of_node(UINT64_MAX, &limit));
     assert_true(lg_read_quota_of_server(0, &share, &limit));
     assert_limit(&limit, 0, 10000000, 0);
     assert_true(lg_read_quota_of_node(100000, &limit));
     assert_limit(&limit, 1000000, 10000000, 5000000);
+}
+
+/* What one process can enforce at most: not its part of the most. */
+static void quotas_of_any_size_are_limits(void **state)
+{
+    (void)state;
+    const uint64_t most = LG_BUCKET_RATE_MAX;
+    struct lg_read_share whole = {0}, thousandth = {0};
+    struct lg_bucket_limit limit;
+
+    lg_read_share_add(&whole, 1, true);
+    for (unsigned p = 0; p < 1000; p++)
+        lg_read_share_add(&thousandth, 1, p == 0);
+    assert_true(lg_read_quota_of_server((int64_t)most, &whole, &limit));
+    assert_limit(&limit, 10 * most, 10000000, 50 * most);
+    assert_true(lg_read_quota_of_server((int64_t)most * 10, &thousandth, &limit));
+    assert_limit(&limit, (10 * most + 99) / 100, 10000000, (50 * most + 99) / 100);
+    assert_true(lg_read_quota_of_server(INT64_MAX, &thousandth, &limit));
+    assert_limit(&limit, 10 * most, 10000000, 50 * most);
+    assert_true(lg_read_quota_of_node(UINT64_MAX, &limit));
+    assert_limit(&limit, 10 * most, 10000000, 50 * most);
 }
 
 static void a_router_enforces_its_part_by_the_number_of_live_routers(void **state)
@@ -113,6 +131,9 @@ static void a_router_enforces_its_part_by_the_number_of_live_routers(void **stat
         {9000, 24000, 0, 2, 0, 4500},
         {4, 1000000, 100, 1, 0, 1}, /* something is left of it */
         {4294967295, 1, 0, 1, 900, 4294967296},
+        {4294967296, 1, 0, 4, 0, 1073741824},
+        {INT64_MAX, INT64_MAX, 0, 3, UINT32_MAX, 4294967296},
+        {INT64_MAX, INT64_MAX, 6000, 3, 0, 6000},
     };
     struct lg_read_routers unknown = {.live = 0};
     struct lg_bucket_limit limit;
@@ -136,6 +157,7 @@ int main(void)
         cmocka_unit_test(partitions_that_nobody_serves_count_and_bring_nothing),
         cmocka_unit_test(the_parts_of_all_servers_are_the_quota),
         cmocka_unit_test(stores_without_a_quota_have_no_limit),
+        cmocka_unit_test(quotas_of_any_size_are_limits),
         cmocka_unit_test(a_router_enforces_its_part_by_the_number_of_live_routers),
     };
 

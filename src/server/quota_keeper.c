@@ -48,13 +48,6 @@ struct lg_quota *lg_quota_keeper_quota(struct lg_quota_keeper *k)
     return k->quota;
 }
 
-static void topic_dropped(void *ctx, struct lg_slice topic)
-{
-    const struct lg_quota_keeper *k = ctx;
-
-    lg_serving_limit(k->o.serving, topic, LG_QUOTA_NONE, LG_METRIC_STORE_OTHER);
-}
-
 /* Versions share a store's name on metrics; the one that is served tells its limit. */
 static uint32_t tell(const struct lg_catalog_snapshot *s, struct lg_slice topic,
                      const struct lg_bucket_limit *limit)
@@ -79,10 +72,24 @@ static uint32_t tell(const struct lg_catalog_snapshot *s, struct lg_slice topic,
     return metric;
 }
 
+struct update {
+    struct lg_quota_keeper *k;
+    const struct lg_catalog_snapshot *s;
+};
+
+/* It has no limit any more, but its reads are still its store's. */
+static void topic_dropped(void *ctx, struct lg_slice topic)
+{
+    const struct update *u = ctx;
+
+    lg_serving_limit(u->k->o.serving, topic, LG_QUOTA_NONE, tell(u->s, topic, /* limit= */ NULL));
+}
+
 void lg_quota_keeper_update(struct lg_quota_keeper *k, const struct lg_catalog_snapshot *s,
                             const char *instance)
 {
     uint64_t now_us = lg_lane_now_us(k->o.lane);
+    struct update update = {k, s};
 
     lg_quota_book_begin(k->book);
     for (size_t i = 0; i < s->topics.size; i++) {
@@ -98,5 +105,5 @@ void lg_quota_keeper_update(struct lg_quota_keeper *k, const struct lg_catalog_s
             resource = lg_quota_book_set(k->book, topic, &limit, now_us);
         lg_serving_limit(k->o.serving, topic, resource, tell(s, topic, is_limited ? &limit : NULL));
     }
-    lg_quota_book_end(k->book, topic_dropped, k);
+    lg_quota_book_end(k->book, topic_dropped, &update);
 }

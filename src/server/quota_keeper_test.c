@@ -7,6 +7,7 @@
 #include "model/partitioner.h"
 #include "net/grpc.h"
 #include "read/wire.h"
+#include "server/metrics.h"
 #include "server/server.h"
 #include "test/lib/cluster_world.h"
 #include "test/lib/h2_client.h"
@@ -28,6 +29,9 @@ struct world {
     uint32_t admitted;
 };
 
+#define TRUE INT64_MIN
+#define FALSE (INT64_MIN + 1)
+
 static void set_store(struct lg_clw *w, const char *member, int64_t value)
 {
     LG_AUTO_STR char *text = lg_clw_meta_get(w, "/stores/cities");
@@ -37,17 +41,14 @@ static void set_store(struct lg_clw *w, const char *member, int64_t value)
     struct lg_error err = {0};
 
     assert_ok(lg_json_parse(lg_slice_str(text), &json, &err));
-    if (value < 0)
-        lg_json_set_bool(json, member, value == -1);
+    if (value == TRUE || value == FALSE)
+        lg_json_set_bool(json, member, value == TRUE);
     else
         lg_json_set_int(json, member, value);
     lg_json_write(&out, json, /* pretty= */ false);
     changed = lg_buf_take_str(&out);
     lg_clw_meta(w, LG_META_PUT, "/stores/cities", changed);
 }
-
-#define TRUE (-1)
-#define FALSE (-2)
 
 static void settle(struct world *q)
 {
@@ -355,6 +356,29 @@ static void a_change_of_the_store_holds_at_once(void **state)
     assert_string_equal(lg_clw_header(q->w, "Retry-After"), "");
 }
 
+static uint64_t of_cities(const struct lg_metric *m)
+{
+    return lg_metric_value(m, lg_metric_of_store(m, lg_metric_store("cities"), 0));
+}
+
+static void reads_are_counted_for_their_store_whatever_becomes_of_its_quota(void **state)
+{
+    static const struct {
+        int64_t quota;
+        uint64_t told;
+    } rows[] = {{QUOTA, QUOTA}, {-1, 0}, {QUOTA, QUOTA}, {INT64_MAX, LG_BUCKET_RATE_MAX}, {-1, 0}};
+    struct world *q = *state;
+    uint64_t before = of_cities(&lg_metric_server_rcu_total);
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        set_store(q->w, "readQuotaInCU", rows[i].quota);
+        lg_clw_run_ms(q->w, 1000);
+        assert_true(of_cities(&lg_metric_server_read_quota) == rows[i].told);
+        assert_int_equal(rest(q, NULL), 200);
+        assert_int_equal(of_cities(&lg_metric_server_rcu_total) - before, i + 1);
+    }
+}
+
 static void the_nodes_capacity_is_of_all_stores_and_retries(void **state)
 {
     struct world *q = *state;
@@ -381,9 +405,15 @@ int main(void)
         TEST(retries_pass_the_quota_of_the_store),
         TEST(what_reads_no_keys_costs_nothing),
         TEST(a_change_of_the_store_holds_at_once),
+        TEST(reads_are_counted_for_their_store_whatever_becomes_of_its_quota),
         cmocka_unit_test_setup_teardown(the_nodes_capacity_is_of_all_stores_and_retries, up_node,
                                         down),
     };
+    static const struct lg_metric_table *const tables[] = {&lg_server_metrics};
+    int failed;
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    lg_metrics_register(tables, LG_ARRAY_SIZE(tables), 10);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    lg_metrics_reset();
+    return failed;
 }
