@@ -326,6 +326,20 @@ static void a_parameter_that_is_missing_opens_nothing(void **state)
     }
 }
 
+/* It is free, so it must not tell who may not see the cluster which stores there are. */
+static void discovery_names_only_the_store_that_it_was_asked_for(void **state)
+{
+    (void)state;
+    be(NULL, false);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(lg_clw_get(w, node_of(i == 0 ? ROUTER : CONTROLLER),
+                                    "/discover_cluster?store_name=citeis"),
+                         404);
+        assert_non_null(strstr(lg_json_get_str(w->json, "error", ""), "no store named 'citeis'"));
+        assert_null(memmem(lg_clw_body(w).data, lg_clw_body(w).size, "cities", 6));
+    }
+}
+
 /* --- gRPC ---------------------------------------------------------------------------------------
  */
 
@@ -575,6 +589,7 @@ int main(void)
         cmocka_unit_test(every_role_is_let_in_where_it_should_be),
         cmocka_unit_test(every_role_may_take_the_routes_of_the_controller_that_it_should),
         cmocka_unit_test(a_parameter_that_is_missing_opens_nothing),
+        cmocka_unit_test(discovery_names_only_the_store_that_it_was_asked_for),
         cmocka_unit_test(every_role_is_let_in_over_grpc_where_it_should_be),
         cmocka_unit_test(who_is_not_known_yet_is_decided_about_over_grpc),
         cmocka_unit_test(health_over_grpc_is_free),

@@ -136,6 +136,11 @@ LG_MUST_CHECK enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot 
                                                struct lg_slice name,
                                                const struct lg_catalog_store **out,
                                                struct lg_error *err);
+/* The same for who may not see which stores there are: no other one is named. */
+LG_MUST_CHECK enum lg_rc lg_catalog_find_store_unhinted(const struct lg_catalog_snapshot *s,
+                                                        struct lg_slice name,
+                                                        const struct lg_catalog_store **out,
+                                                        struct lg_error *err);
 /* The ready replicas of a partition (COMPLETED on a live instance): indexes of instances. */
 size_t lg_catalog_ready(const struct lg_catalog_topic *topic, uint32_t partition,
                         uint32_t out[LG_CATALOG_REPLICAS_MAX]);

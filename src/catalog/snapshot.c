@@ -187,13 +187,10 @@ const struct lg_schema *lg_catalog_value_schema(const struct lg_catalog_store *s
     return NULL;
 }
 
-enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s, struct lg_slice name,
-                                 const struct lg_catalog_store **out, struct lg_error *err)
+enum lg_rc lg_catalog_find_store_unhinted(const struct lg_catalog_snapshot *s, struct lg_slice name,
+                                          const struct lg_catalog_store **out, struct lg_error *err)
 {
     const struct lg_catalog_store *store = lg_catalog_store(s, name);
-    const char **names;
-    const char *near;
-    char given[LG_STORE_NAME_MAX + 1] = {0};
 
     if (store != NULL) {
         *out = store;
@@ -207,6 +204,21 @@ enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s, struct lg_
                                 "the node /stores/%s of the metadata makes no sense: write back "
                                 "what it held, or remove it",
                                 s->unreadable.data[i]);
+    return lg_error_set(err, LG_ERR_NO_STORE,
+                        "no store named '%.*s'; `lagoon store list` lists them",
+                        (int)LG_MIN(name.size, (size_t)LG_STORE_NAME_MAX), (const char *)name.data);
+}
+
+enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s, struct lg_slice name,
+                                 const struct lg_catalog_store **out, struct lg_error *err)
+{
+    enum lg_rc rc = lg_catalog_find_store_unhinted(s, name, out, err);
+    const char **names;
+    const char *near;
+    char given[LG_STORE_NAME_MAX + 1] = {0};
+
+    if (rc != LG_ERR_NO_STORE || lg_catalog_is_deleted(s, name))
+        return rc;
     names = lg_new_array(const char *, s->stores.size + 1);
     for (size_t i = 0; i < s->stores.size; i++)
         names[i] = s->stores.data[i]->store->name;
@@ -216,9 +228,6 @@ enum lg_rc lg_catalog_find_store(const struct lg_catalog_snapshot *s, struct lg_
     if (near != NULL)
         (void)lg_error_set(err, LG_ERR_NO_STORE, "no store named '%s'; did you mean '%s'?", given,
                            near);
-    else
-        (void)lg_error_set(err, LG_ERR_NO_STORE,
-                           "no store named '%s'; `lagoon store list` lists them", given);
     lg_free(names);
     return LG_ERR_NO_STORE;
 }

@@ -245,14 +245,28 @@ void lg_handle_get_all_replication_metadata_schemas(struct lg_controller *c,
     lg_answer_json(rq, json);
 }
 
+/* Free for all: where not everybody may see which stores there are, nobody is told one that was not
+ * asked for. */
+static enum lg_rc discover_store(const struct lg_controller *c, const char *name,
+                                 struct lg_error *err)
+{
+    struct lg_ctl_store *entry;
+
+    return c->authz == NULL ? lg_ctl_state_find(c->state, name, &entry, err)
+                            : lg_ctl_state_find_unhinted(c->state, name, &entry, err);
+}
+
 void lg_handle_discover_cluster(struct lg_controller *c, struct lg_http_request *rq)
 {
     const char *name = lg_front_param(rq, "store_name");
     const struct lg_catalog_store *store;
     struct lg_json *json;
+    struct lg_error err;
 
-    if (strcmp(name, ENVELOPE_STORE) != 0 && find(c, rq) == NULL)
+    if (strcmp(name, ENVELOPE_STORE) != 0 && discover_store(c, name, &err) != LG_OK) {
+        lg_answer_error(c, rq, 0, &err);
         return;
+    }
     json = lg_answer_base(c, name);
     /* Venice's D2ServiceDiscoveryResponse; clients go by `cluster`. */
     lg_json_set_str(json, "d2Service", c->cluster);

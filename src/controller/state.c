@@ -124,15 +124,11 @@ char *lg_ctl_state_unreadable_below(const struct lg_ctl_state *s, const char *ro
     return NULL;
 }
 
-enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
-                             struct lg_ctl_store **out, struct lg_error *err)
+enum lg_rc lg_ctl_state_find_unhinted(const struct lg_ctl_state *s, const char *name,
+                                      struct lg_ctl_store **out, struct lg_error *err)
 {
-    const char *names[LG_CONTROLLER_STORES_MAX], *nearest;
     struct lg_ctl_store *found = lg_ctl_state_store(s, name);
     LG_AUTO_STR char *path = lg_strf("/stores/%s", name);
-    struct lg_slice key;
-    void *value;
-    size_t n = 0;
 
     if (found != NULL && found->store->deleted_ms == 0) {
         *out = found;
@@ -147,6 +143,21 @@ enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
                             "the node %.200s of the metadata makes no sense: write back what it "
                             "held, or remove it; it is read again every few seconds",
                             path);
+    return lg_error_set(err, LG_ERR_NO_STORE,
+                        "no store named '%.128s'; `lagoon store list` lists them", name);
+}
+
+enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
+                             struct lg_ctl_store **out, struct lg_error *err)
+{
+    const char *names[LG_CONTROLLER_STORES_MAX], *nearest;
+    enum lg_rc rc = lg_ctl_state_find_unhinted(s, name, out, err);
+    struct lg_slice key;
+    void *value;
+    size_t n = 0;
+
+    if (rc != LG_ERR_NO_STORE || lg_ctl_state_store(s, name) != NULL)
+        return rc;
     for (size_t at = 0; n < LG_CONTROLLER_STORES_MAX && lg_map_next(s->stores, &at, &key, &value);)
         if (((struct lg_ctl_store *)value)->store->deleted_ms == 0)
             names[n++] = ((struct lg_ctl_store *)value)->store->name;
@@ -154,8 +165,10 @@ enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
     if (nearest != NULL)
         return lg_error_set(err, LG_ERR_NO_STORE, "no store named '%.128s'; did you mean '%s'?",
                             name, nearest);
-    return lg_error_set(err, LG_ERR_NO_STORE, "no store named '%.128s'; %s", name,
-                        n == 0 ? "there is none yet" : "`lagoon store list` lists them");
+    if (n == 0)
+        return lg_error_set(err, LG_ERR_NO_STORE, "no store named '%.128s'; there is none yet",
+                            name);
+    return rc;
 }
 
 /* Heartbeats live in memory only: one that came while a write was under way must not be lost. */

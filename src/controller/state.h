@@ -90,6 +90,10 @@ char *lg_ctl_state_unreadable_below(const struct lg_ctl_state *s, const char *ro
  * LG_ERR_UNREADY when its node is unreadable. */
 LG_MUST_CHECK enum lg_rc lg_ctl_state_find(const struct lg_ctl_state *s, const char *name,
                                            struct lg_ctl_store **out, struct lg_error *err);
+/* The same for who may not see which stores there are: no other one is named. */
+LG_MUST_CHECK enum lg_rc lg_ctl_state_find_unhinted(const struct lg_ctl_state *s, const char *name,
+                                                    struct lg_ctl_store **out,
+                                                    struct lg_error *err);
 
 /* Takes over what was written. When pushers were last heard, and what they said, stays as it is in
  * memory. */

@@ -109,6 +109,16 @@ static void controller(struct lg_router *r, struct lg_http_request *rq)
     lg_reply_json(rq, 200, json);
 }
 
+/* Clients look for their stores before they are known to anybody: all may ask, so where not
+ * everybody may see which stores there are, nobody is told one that was not asked for. */
+static enum lg_rc discover_store(const struct lg_router *r, const struct lg_catalog_snapshot *s,
+                                 struct lg_slice name, const struct lg_catalog_store **out,
+                                 struct lg_error *err)
+{
+    return r->authz == NULL ? lg_catalog_find_store(s, name, out, err)
+                            : lg_catalog_find_store_unhinted(s, name, out, err);
+}
+
 static void discover(struct lg_router *r, struct lg_http_request *rq,
                      const struct lg_catalog_snapshot *s, const struct lg_router_path *path)
 {
@@ -126,7 +136,7 @@ static void discover(struct lg_router *r, struct lg_http_request *rq,
         return;
     }
     system = lg_router_system_store(name);
-    if (system == NULL && lg_catalog_find_store(s, name, &store, &err) != LG_OK) {
+    if (system == NULL && discover_store(r, s, name, &store, &err) != LG_OK) {
         json = lg_reply_base(NULL, NULL);
         lg_json_set_str(json, "error", err.text);
         lg_json_set_str(json, "errorType", lg_rc_venice(err.rc));
