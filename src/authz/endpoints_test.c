@@ -571,6 +571,29 @@ static void permissions_are_told_as_venice_tells_them(void **state)
     permit_cities();
 }
 
+#define TWO_IN_ONE "%7B%22Read%22%3A%5B%22CN%3Dx%3BCN%3Dy%22%5D%7D" /* {"Read":["CN=x;CN=y"]} */
+
+static void a_name_that_no_certificate_has_is_not_permitted_anything(void **state)
+{
+    static const char *const targets[][2] = {
+        {"/update_acl", "store_name=cities&access_permission=" TWO_IN_ONE},
+        {"/v1/change_acl", "store_name=cities&operation=grant&access_permission=" TWO_IN_ONE},
+        {"/new_store", "store_name=towns&owner=me&key_schema=%22string%22&value_schema=%22string%22"
+                       "&access_permission=" TWO_IN_ONE},
+    };
+
+    (void)state;
+    be("CN=admin", true);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(targets); i++) {
+        assert_int_equal(lg_clw_post(w, targets[i][0], targets[i][1]), 400);
+        assert_non_null(strstr(lg_json_get_str(w->json, "error", ""), "name them one by one"));
+    }
+    assert_int_equal(
+        lg_clw_post(w, "/v1/change_acl", /* It may stand there from before. */
+                    "store_name=cities&operation=revoke&access_permission=" TWO_IN_ONE),
+        200);
+}
+
 static void permissions_are_deleted_by_no_web_page(void **state)
 {
     (void)state;
@@ -595,6 +618,7 @@ int main(void)
         cmocka_unit_test(health_over_grpc_is_free),
         cmocka_unit_test(what_is_granted_and_revoked_counts_within_moments),
         cmocka_unit_test(permissions_are_told_as_venice_tells_them),
+        cmocka_unit_test(a_name_that_no_certificate_has_is_not_permitted_anything),
         cmocka_unit_test(permissions_are_deleted_by_no_web_page),
     };
     return cmocka_run_group_tests(tests, up, down);

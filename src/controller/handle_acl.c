@@ -88,7 +88,12 @@ static struct lg_change *acl_new(struct lg_controller *c, struct lg_http_request
 
 static enum lg_rc take_acl(struct lg_change *ch, struct lg_http_request *rq, struct lg_error *err)
 {
-    return lg_acl_parse(lg_slice_str(lg_front_param(rq, "access_permission")), &ch->acl, err);
+    enum lg_rc rc =
+        lg_acl_parse(lg_slice_str(lg_front_param(rq, "access_permission")), &ch->acl, err);
+
+    if (rc == LG_OK && ch->acl_change != LG_CTL_ACL_REVOKE) /* That may be of any name. */
+        rc = lg_acl_check_names(&ch->acl, err);
+    return rc;
 }
 
 void lg_handle_update_acl(struct lg_controller *c, struct lg_http_request *rq)
@@ -112,15 +117,17 @@ void lg_handle_change_acl(struct lg_controller *c, struct lg_http_request *rq)
     struct lg_change *ch = acl_new(c, rq);
     const char *operation = lg_front_param(rq, "operation");
     struct lg_error err;
-    enum lg_rc rc = take_acl(ch, rq, &err);
+    enum lg_rc rc = LG_OK;
 
     if (strcmp(operation, "grant") == 0)
         ch->acl_change = LG_CTL_ACL_GRANT;
     else if (strcmp(operation, "revoke") == 0)
         ch->acl_change = LG_CTL_ACL_REVOKE;
-    else if (rc == LG_OK)
+    else
         rc = lg_error_set(&err, LG_ERR_INVALID, "operation is grant or revoke, not '%.40s'",
                           operation);
+    if (rc == LG_OK)
+        rc = take_acl(ch, rq, &err);
     if (rc != LG_OK)
         lg_change_abandon(ch, &err);
     else

@@ -100,7 +100,8 @@ void lg_handle_new_store(struct lg_controller *c, struct lg_http_request *rq)
         ch->replication_factor = lg_strf("%u", c->o.default_replication_factor);
     choose(ch, rq, "compression");
     choose(ch, rq, "chunking");
-    if (access != NULL && lg_acl_parse(lg_slice_str(access), &ch->acl, &err) != LG_OK)
+    if (access != NULL && (lg_acl_parse(lg_slice_str(access), &ch->acl, &err) != LG_OK ||
+                           lg_acl_check_names(&ch->acl, &err) != LG_OK))
         lg_change_abandon(ch, &err);
     else
         (void)lg_change_submit(ch);

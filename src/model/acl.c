@@ -1,6 +1,7 @@
 /* Access permissions; see the header. */
 #include "model/acl.h"
 
+#include <ctype.h>
 #include <strings.h>
 
 #include "base/str.h"
@@ -101,6 +102,52 @@ enum lg_rc lg_acl_add(struct lg_acl *acl, enum lg_acl_method m, struct lg_slice 
         return lg_error_set(err, LG_ERR_TOO_LARGE, "more than %u principals are listed for %s",
                             LG_ACL_PRINCIPALS_MAX, names[m]);
     LG_VEC_PUSH(&acl->who[m], lg_strndup((const char *)principal.data, principal.size));
+    return LG_OK;
+}
+
+/* A URI begins with a scheme and a colon, which no subject does. */
+static bool is_uri(const char *name)
+{
+    size_t i = 0;
+
+    if (!isalpha((unsigned char)name[0]))
+        return false;
+    while (isalnum((unsigned char)name[i]) || (name[i] != '\0' && strchr("+-.", name[i]) != NULL))
+        i++;
+    return name[i] == ':';
+}
+
+/* Certificates' subjects (RFC 2253) have a backslash before a ';' and before a blank at either end;
+ * their URIs hold no blank, but may hold a ';'. */
+static enum lg_rc check_name(const char *name, enum lg_acl_method m, struct lg_error *err)
+{
+    bool may_hold_semicolon = is_uri(name), is_escaped = false, ends_blank = false;
+
+    for (const char *c = name; *c != '\0'; c++) {
+        if (*c == ';' && !is_escaped && !may_hold_semicolon)
+            return lg_error_set(
+                err, LG_ERR_INVALID,
+                "access permissions: %s: no certificate has the name '%.200s': where one holds a "
+                "';' it is written '\\;'; of several, name them one by one",
+                names[m], name);
+        ends_blank = *c == ' ' && !is_escaped;
+        is_escaped = *c == '\\' && !is_escaped;
+    }
+    if (name[0] == ' ' || ends_blank)
+        return lg_error_set(
+            err, LG_ERR_INVALID,
+            "access permissions: %s: no certificate has the name '%.200s': leave out the blanks "
+            "around it",
+            names[m], name);
+    return LG_OK;
+}
+
+enum lg_rc lg_acl_check_names(const struct lg_acl *acl, struct lg_error *err)
+{
+    for (size_t m = 0; m < LG_ACL_METHODS; m++)
+        for (size_t i = 0; i < acl->who[m].size; i++)
+            if (check_name(acl->who[m].data[i], (enum lg_acl_method)m, err) != LG_OK)
+                return err->rc;
     return LG_OK;
 }
 

@@ -65,6 +65,8 @@ static void it_is_written_as_it_is_read(void **state)
         {"{\"AccessPermissions\":{}}", "{\"Read\":[],\"Write\":[]}"},
         {"{\"write\":[\"b\"],\"READ\":[\"a\",\"c\",\"a\"]}",
          "{\"Read\":[\"a\",\"c\"],\"Write\":[\"b\"]}"},
+        /* What was listed before such names were refused. */
+        {"{\"Read\":[\"CN=x;CN=y\",\" \"]}", "{\"Read\":[\"CN=x;CN=y\",\" \"],\"Write\":[]}"},
         {"{\"Admin\":[\"CN=ü,O=é\"]}", "{\"Read\":[],\"Write\":[],\"Admin\":[\"CN=ü,O=é\"]}"},
     };
 
@@ -99,6 +101,52 @@ static void what_makes_no_sense_is_refused_in_a_sentence(void **state)
         if (strstr(err.text, rows[i][1]) == NULL)
             fail_msg("%s: %s", rows[i][0], err.text);
         assert_true(lg_acl_is_empty(&acl));
+    }
+}
+
+static void names_that_no_certificate_has_are_told(void **state)
+{
+    static const struct {
+        const char *name, *says; /* NULL: one may have it */
+    } rows[] = {
+        {"*", NULL},
+        {"anonymous", NULL},
+        {"CN=reader,O=example corp", NULL},
+        {"CN=a\\;b,O=x", NULL},
+        {"CN=\\ a\\ ", NULL},
+        {"spiffe://prod/a;v=1", NULL},
+        {"a1+-.:x;y", NULL},
+        {"CN=x;CN=y", "'CN=x;CN=y': where one holds a ';' it is written '\\;'; of several, name "
+                      "them one by one"},
+        {"CN=x\\\\;CN=y", "name them one by one"},
+        {"CN=http://x;CN=y", "name them one by one"},
+        {"1a:b;c", "name them one by one"},
+        {";", "name them one by one"},
+        {" ", "' ': leave out the blanks around it"},
+        {" CN=nobody ", "' CN=nobody ': leave out"},
+        {" CN=nobody", "leave out the blanks"},
+        {"CN=nobody ", "leave out the blanks"},
+        {"CN=nobody\\\\ ", "leave out the blanks"},
+        {"CN=nobody\\  ", "leave out the blanks"},
+        {"spiffe://prod/a ", "leave out the blanks"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        LG_SCOPED(lg_acl) acl = {0};
+        struct lg_error err = {0};
+        enum lg_rc rc;
+
+        assert_ok(lg_acl_add(&acl, LG_ACL_READ, LG_LIT("CN=reader"), &err));
+        assert_ok(lg_acl_add(&acl, LG_ACL_WRITE, lg_slice_str(rows[i].name), &err));
+        rc = lg_acl_check_names(&acl, &err);
+        if (rc != (rows[i].says == NULL ? LG_OK : LG_ERR_INVALID))
+            fail_msg("%s: %d", rows[i].name, rc);
+        if (rows[i].says != NULL) {
+            assert_non_null(strstr(err.text, rows[i].says));
+            assert_non_null(strstr(err.text, "access permissions: Write: no certificate has"));
+        }
+        assert_true(lg_acl_remove(&acl, LG_ACL_WRITE, lg_slice_str(rows[i].name)));
     }
 }
 
@@ -137,6 +185,7 @@ int main(void)
         cmocka_unit_test(the_words_for_many_are_no_names),
         cmocka_unit_test(it_is_written_as_it_is_read),
         cmocka_unit_test(what_makes_no_sense_is_refused_in_a_sentence),
+        cmocka_unit_test(names_that_no_certificate_has_are_told),
         cmocka_unit_test(lists_are_bounded_and_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
