@@ -13,10 +13,10 @@ static void too_many(const struct lg_batch_get *get, struct lg_batch_get_key *k)
 /* Counts a value that was read; drops it when it is too much, and then nothing more is read. */
 static void count(struct lg_batch_get *get, struct lg_batch_get_key *k)
 {
-    if (k->rc != LG_OK || get->bytes_max == 0)
+    if (k->rc != LG_OK)
         return;
     get->bytes += k->value.payload.size;
-    if (get->bytes <= get->bytes_max)
+    if (get->bytes_max == 0 || get->bytes <= get->bytes_max)
         return;
     get->is_full = true;
     lg_buf_done(&k->value.payload);
@@ -28,11 +28,12 @@ bool lg_batch_get_try(struct lg_batch_get *get)
     assert(get->n <= LG_BATCH_GET_KEYS_MAX);
     get->cold = get->bytes = 0;
     get->is_full = false;
+    get->cancelled = (struct lg_flag){0};
     for (size_t i = 0; i < get->n; i++) {
         struct lg_batch_get_key *k = &get->keys[i];
 
         /* Past the limit a key goes to the pool unread, unless it needs no reading. */
-        k->rc = i < LG_BATCH_GET_INLINE_MAX || k->replica == NULL
+        k->rc = (i < LG_BATCH_GET_INLINE_MAX && !lg_batch_get_has_enough(get)) || k->replica == NULL
                     ? lg_point_get_try(k->replica, k->key, &k->value, &k->err)
                     : LG_ERR_WOULD_BLOCK;
         count(get, k);
@@ -50,6 +51,8 @@ static void read_cold(struct lg_offload *offload)
 
         if (k->rc != LG_ERR_WOULD_BLOCK)
             continue;
+        if (lg_batch_get_has_enough(get) || lg_flag_is_raised(&get->cancelled))
+            return;
         if (get->is_full) {
             too_many(get, k);
             continue;
@@ -66,6 +69,11 @@ static void cold_reads_done(struct lg_offload *offload)
     for (size_t i = 0; i < get->n; i++)
         lg_replica_unref(get->keys[i].replica);
     get->done(get);
+}
+
+void lg_batch_get_cancel(struct lg_batch_get *get)
+{
+    (void)lg_flag_raise(&get->cancelled);
 }
 
 void lg_batch_get_submit(struct lg_batch_get *get)

@@ -7,6 +7,7 @@
 #ifndef LG_READ_BATCH_GET_H
 #define LG_READ_BATCH_GET_H
 
+#include "lane/shared.h"
 #include "read/point_get.h"
 
 #define LG_BATCH_GET_KEYS_MAX 10000
@@ -28,19 +29,32 @@ struct lg_batch_get {
     size_t n; /* At most LG_BATCH_GET_KEYS_MAX: checked by the front that parses them. */
     /* 0, or what all values may have together: keys beyond get LG_ERR_TOO_LARGE. */
     size_t bytes_max;
+    /* 0, or how many bytes of values are enough for now: once there are so many nothing more is
+     * read. A key that was left has LG_ERR_WOULD_BLOCK, and may be asked for again. */
+    size_t bytes_enough;
     void (*done)(struct lg_batch_get *get);
 
     struct lg_offload offload; /* Ours. */
     size_t cold;               /* Ours: keys whose rc is LG_ERR_WOULD_BLOCK. */
     size_t bytes;              /* Ours: of the values read so far. */
     bool is_full;              /* Ours: nothing more is read. */
+    struct lg_flag cancelled;  /* Ours. */
 };
 
 /* Reads what is in memory. True: every key has its outcome, `done` will not be called, nothing is
- * held. False: some have rc LG_ERR_WOULD_BLOCK; go on with lg_batch_get_submit. */
+ * held. False: some have rc LG_ERR_WOULD_BLOCK; go on with lg_batch_get_submit, unless
+ * lg_batch_get_has_enough. */
 LG_MUST_CHECK bool lg_batch_get_try(struct lg_batch_get *get);
+/* So many bytes as are enough were read. */
+static inline bool lg_batch_get_has_enough(const struct lg_batch_get *get)
+{
+    return get->bytes_enough > 0 && get->bytes >= get->bytes_enough;
+}
 /* Reads the keys whose rc is LG_ERR_WOULD_BLOCK; for use after lg_batch_get_try said false. `done`
  * comes once, never from inside. */
 void lg_batch_get_submit(struct lg_batch_get *get);
+/* Nobody waits for what was submitted: what the pool has not read yet is left, and takes none of
+ * its time. `done` comes as ever. On the lane, until then. */
+void lg_batch_get_cancel(struct lg_batch_get *get);
 
 #endif

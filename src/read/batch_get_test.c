@@ -135,6 +135,56 @@ static void more_bytes_than_allowed_are_refused_by_name(void **state)
     }
 }
 
+/* How many keys were left; the others have their outcomes. */
+static size_t left(struct fixture *f)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < f->get.n; i++)
+        n += f->keys[i].rc == LG_ERR_WOULD_BLOCK;
+    return n;
+}
+
+/* Cold and warm alike: at least one value comes each time, and together they are all. */
+static void what_is_enough_for_now_is_read_and_the_rest_is_left(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f, 100);
+    f->get.bytes_enough = 300;
+    for (int warm = 0; warm < 2; warm++) {
+        size_t bytes = 0, before;
+
+        run(f);
+        before = left(f);
+        assert_in_range(before, 1, 99);
+        for (size_t i = 0; i < 100; i++)
+            bytes += f->keys[i].value.payload.size;
+        assert_in_range(bytes, 300, 320); /* The last one may pass it. */
+        clear_values(f);
+    }
+    f->get.bytes_enough = 0;
+    run(f);
+    check(f);
+}
+
+static void what_is_cancelled_is_not_read(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f, 100);
+    assert_false(lg_batch_get_try(&f->get));
+    f->dones = 0;
+    lg_batch_get_submit(&f->get);
+    lg_batch_get_cancel(&f->get);
+    lg_sim_run_us(f->sim, LG_SEC);
+    assert_int_equal(f->dones, 1);
+    assert_int_equal(left(f), f->get.cold);
+    clear_values(f);
+    run(f); /* It may be asked again. */
+    check(f);
+}
+
 static void a_large_batch_does_not_stay_on_the_lane(void **state)
 {
     struct fixture *f = *state;
@@ -174,6 +224,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(cold_keys_take_one_hop_and_warm_ones_none),
         TEST(more_bytes_than_allowed_are_refused_by_name),
+        TEST(what_is_enough_for_now_is_read_and_the_rest_is_left),
+        TEST(what_is_cancelled_is_not_read),
         TEST(a_large_batch_does_not_stay_on_the_lane),
         TEST(an_empty_batch_is_answered),
         TEST(references_are_given_back),

@@ -5,8 +5,12 @@
  *
  *     ASKING for the version ──▶ READING ⇄ WAITING for room, or for the pool ──▶ over
  *
+ * Of a group whose values are large as many are read as are enough for now, and of a stream few
+ * groups are in the pool at a time: what it holds in memory is bounded, however much it asks for.
+ *
  * A run whose batch was cancelled or timed out ends it at once, and itself when what it waits for
- * is back. A stream goes when its call is gone and its last run is over.
+ * is back: the pool passes over what nobody waits for. A stream goes when its call is gone and its
+ * last run is over.
  */
 #include "server/front_stream.h"
 
@@ -26,6 +30,8 @@
 #include "server/server.h"
 
 #define KEYS_AT_ONCE 64u
+#define BYTES_ENOUGH ((size_t)4 << 20) /* of a group's values, but for the last */
+#define IN_POOL_MAX 2u                 /* groups of a stream */
 
 struct stream {
     struct lg_front_stream_lane *lane;
@@ -33,6 +39,7 @@ struct stream {
     struct lg_lane *on;
     struct lg_read_stream *in;
     struct lg_list runs;
+    unsigned in_pool;    /* of them */
     struct lg_task turn; /* At the end of a tick: runs go on, and what they found is sent. */
     bool turn_due, gone; /* gone: the memory waits for the task. */
 };
@@ -54,7 +61,8 @@ struct run {
     struct key *keys;
     size_t n, next;
     uint8_t *bytes;
-    bool away; /* It waits for the pool or the server's lane. */
+    bool away;    /* It waits for the pool or the server's lane. */
+    bool in_pool; /* For the pool, then. */
     bool is_retry, allowed, let_in;
     uint32_t retry_after_ms; /* What its end says; 0: nothing. */
     struct lg_timer timeout;
@@ -63,9 +71,10 @@ struct run {
     enum lg_replica_found found; /* What it asks about; LG_REPLICA_SERVING: the version. */
     int status;                  /* of HTTP: what it is told */
     char text[LG_FRONT_TEXT_MAX];
-    struct lg_read_group *held; /* While the pool reads; the front may be gone then. */
-    struct lg_batch_get get;    /* What no index knows of the running group: */
-    size_t first;               /* the group's first key */
+    struct lg_read_group *held;   /* While the pool reads; the front may be gone then. */
+    uint32_t group[KEYS_AT_ONCE]; /* Keys that were begun with, and have no answer yet. */
+    size_t group_size;
+    struct lg_batch_get get; /* What no index knows of them, each of them: */
     uint32_t of[KEYS_AT_ONCE];
 };
 
@@ -125,6 +134,8 @@ static void run_end(struct run *r, enum lg_grpc_status status, const char *text)
         lg_read_batch_end(LG_TAKE(r->batch), &end);
         turn_soon(r->stream);
     }
+    if (r->in_pool)
+        lg_batch_get_cancel(&r->get);
     if (!r->away)
         run_free(r);
 }
@@ -270,7 +281,8 @@ static void tell_value(struct run *r, uint32_t id, int32_t schema_id, struct lg_
                                             .version = r->asked_version == 0 ? r->version : 0});
 }
 
-/* What the engine said of the keys that no index knows. False: the run is over. */
+/* What the engine said of the keys that no index knows; what it left is the group from now on.
+ * False: the run is over. */
 static bool take_engine(struct run *r, struct lg_read_group *group, enum lg_read_from from)
 {
     uint64_t bytes = 0;
@@ -278,9 +290,15 @@ static bool take_engine(struct run *r, struct lg_read_group *group, enum lg_read
     size_t n = r->get.n;
     struct lg_error failed = {0};
 
+    r->group_size = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t id = r->keys[r->of[i]].id;
 
+        if (keys[i].rc == LG_ERR_WOULD_BLOCK) {
+            r->group[r->group_size++] = r->of[i];
+            lg_buf_done(&keys[i].value.payload); /* Of one in chunks, the first. */
+            continue;
+        }
         lg_read_group_count_key(group, LG_READ_BATCH, keys[i].rc);
         bytes += keys[i].rc == LG_OK ? keys[i].value.payload.size : 0;
         if (keys[i].rc == LG_OK)
@@ -293,6 +311,8 @@ static bool take_engine(struct run *r, struct lg_read_group *group, enum lg_read
         lg_buf_done(&keys[i].value.payload);
     }
     r->get.n = 0;
+    n -= r->group_size;
+    r->rcu += (uint32_t)n;
     lg_read_group_count_store(group, r->store_metric, from, (uint32_t)n, bytes);
     if (failed.rc == LG_OK)
         return true;
@@ -305,19 +325,21 @@ static void came_from_disk(struct lg_batch_get *get)
     struct run *r = LG_CONTAINER_OF(get, struct run, get);
     struct lg_read_group *group = r->held;
 
-    r->away = false;
+    r->away = r->in_pool = false;
+    r->stream->in_pool--;
+    turn_soon(r->stream); /* Another one may go. */
     if (r->arrived_us != 0)
         lg_read_group_back(group, r->store_metric, r->arrived_us);
     r->arrived_us = 0;
     if (r->batch == NULL)
         run_free(r);
-    else if (take_engine(r, group, LG_READ_DISK))
-        turn_soon(r->stream);
+    else
+        (void)take_engine(r, group, LG_READ_DISK);
     lg_read_group_release(group);
 }
 
-/* False: the run waits for the pool, or is over. */
-static bool read_engine(struct run *r, const struct lg_hot_get *gets, size_t n)
+/* `is_first`: no key of the run was read before. False: the run waits for the pool, or is over. */
+static bool read_engine(struct run *r, const struct lg_hot_get *gets, size_t n, bool is_first)
 {
     struct lg_read_group *group = r->stream->lane->rest->group;
 
@@ -326,34 +348,38 @@ static bool read_engine(struct run *r, const struct lg_hot_get *gets, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (gets[i].rc == LG_OK || gets[i].rc == LG_ERR_NOT_FOUND)
             continue;
-        r->of[r->get.n] = (uint32_t)(r->first + i);
+        r->of[r->get.n] = r->group[i];
         r->get.keys[r->get.n++] =
             (struct lg_batch_get_key){.replica = gets[i].replica, .key = gets[i].key};
     }
     r->get.lane = r->stream->on;
     r->get.done = came_from_disk;
-    if (lg_batch_get_try(&r->get)) {
-        lg_read_group_count_read(group, LG_READ_BATCH, LG_READ_MEMORY);
+    r->get.bytes_enough = BYTES_ENOUGH;
+    if (lg_batch_get_try(&r->get) || lg_batch_get_has_enough(&r->get) ||
+        r->stream->in_pool == IN_POOL_MAX) {
+        if (r->get.cold < r->get.n)
+            lg_read_group_count_read(group, LG_READ_BATCH, LG_READ_MEMORY);
         return take_engine(r, group, LG_READ_MEMORY);
     }
     lg_read_group_count_read(group, LG_READ_BATCH, LG_READ_DISK);
-    if (r->first == 0) /* Else its service was told with its first keys. */
+    if (is_first) /* Else its service was told with its first keys. */
         r->arrived_us = lg_read_group_away(group, r->store_metric);
     r->held = group;
     lg_read_group_hold(group);
-    r->away = true;
+    r->away = r->in_pool = true;
+    r->stream->in_pool++;
     lg_batch_get_submit(&r->get);
     return false;
 }
 
-/* The replicas of the next keys. False: the run is over, or asks why. */
-static bool find_replicas(struct run *r, struct lg_hot_get *gets, size_t n)
+/* The replicas of the group. False: the run is over, or asks why. */
+static bool find_replicas(struct run *r, struct lg_hot_get *gets, bool is_new)
 {
     const struct lg_front_rest *rest = r->stream->lane->rest;
     const struct lg_serving_topic *topic = lg_serving_topic(rest->serving, lg_slice_str(r->topic));
 
-    for (size_t i = 0; i < n; i++) {
-        struct key *key = &r->keys[r->first + i];
+    for (size_t i = 0; i < r->group_size; i++) {
+        struct key *key = &r->keys[r->group[i]];
         enum lg_replica_found found = LG_REPLICA_NOT_OURS;
 
         gets[i].key = bytes_of(r, key);
@@ -373,7 +399,9 @@ static bool find_replicas(struct run *r, struct lg_hot_get *gets, size_t n)
             ask_home(r, found);
             return false;
         }
-        lg_key_profiler_record(rest->profiler, lg_slice_str(r->topic), key->partition, gets[i].key);
+        if (is_new)
+            lg_key_profiler_record(rest->profiler, lg_slice_str(r->topic), key->partition,
+                                   gets[i].key);
     }
     return true;
 }
@@ -409,23 +437,24 @@ static bool is_let_in(struct run *r)
     return false;
 }
 
-/* The next group of keys. False: the run is over or waits. */
+/* What is left of the group, or else the next keys. False: the run is over or waits. */
 static bool read_some(struct run *r)
 {
     struct lg_hot_get gets[KEYS_AT_ONCE];
     struct lg_read_group *group = r->stream->lane->rest->group;
-    size_t n = LG_MIN(r->n - r->next, (size_t)KEYS_AT_ONCE), unknown = 0;
+    bool is_new = r->group_size == 0, is_first = is_new && r->next == 0;
+    size_t n, unknown = 0;
     uint64_t bytes = 0;
 
     lg_read_group_enter(group);
-    r->first = r->next;
-    if (!is_let_in(r) || !find_replicas(r, gets, n))
+    while (is_new && r->next < r->n && r->group_size < KEYS_AT_ONCE)
+        r->group[r->group_size++] = (uint32_t)r->next++;
+    n = r->group_size;
+    if (!is_let_in(r) || !find_replicas(r, gets, is_new))
         return false;
     lg_hot_get(gets, n);
-    r->next += n;
-    r->rcu += (uint32_t)n;
     for (size_t i = 0; i < n; i++) {
-        uint32_t id = r->keys[r->first + i].id;
+        uint32_t id = r->keys[r->group[i]].id;
 
         if (gets[i].rc == LG_OK) {
             tell_value(r, id, gets[i].schema_id, gets[i].payload, gets[i].replica->compression);
@@ -438,13 +467,41 @@ static bool read_some(struct run *r)
         }
         lg_read_group_count_key(group, LG_READ_BATCH, gets[i].rc);
     }
+    r->rcu += (uint32_t)(n - unknown);
     if (n > unknown)
         lg_read_group_count_store(group, r->store_metric, LG_READ_INDEX, (uint32_t)(n - unknown),
                                   bytes);
     if (unknown > 0)
-        return read_engine(r, gets, n);
+        return read_engine(r, gets, n, is_first);
+    r->group_size = 0;
     lg_read_group_count_read(group, LG_READ_BATCH, LG_READ_INDEX);
     return true;
+}
+
+/* A batch without keys is answered as one with some is. False: the run is over, or asks why. */
+static bool has_version(struct run *r)
+{
+    const struct lg_front_rest *rest = r->stream->lane->rest;
+    struct lg_replica *any;
+    enum lg_replica_found found;
+
+    lg_read_group_enter(rest->group);
+    if (lg_serving_grpc_is_off(lg_serving_topic(rest->serving, lg_slice_str(r->topic)))) {
+        run_end(r, LG_GRPC_UNIMPLEMENTED, LG_FRONT_GRPC_OFF);
+        return false;
+    }
+    found = lg_serving_find_any(rest->serving, lg_slice_str(r->topic), &any);
+    if (found != LG_REPLICA_SERVING)
+        ask_home(r, found);
+    return found == LG_REPLICA_SERVING;
+}
+
+static bool may_go_on(const struct run *r)
+{
+    bool pool_is_next = r->group_size > 0;
+
+    return (pool_is_next || r->next < r->n) && !lg_read_stream_is_full(r->stream->in) &&
+           (!pool_is_next || r->stream->in_pool < IN_POOL_MAX);
 }
 
 /* As far as it goes in this turn. */
@@ -461,10 +518,12 @@ static void run_on(struct run *r)
 
         lg_names_version_topic(r->topic, store, (int32_t)r->version);
     }
-    while (r->next < r->n && !lg_read_stream_is_full(r->stream->in))
+    if (r->n == 0 && !has_version(r))
+        return;
+    while (may_go_on(r))
         if (!read_some(r))
             return;
-    if (r->next == r->n)
+    if (r->next == r->n && r->group_size == 0)
         run_end(r, LG_GRPC_OK, "");
 }
 

@@ -489,6 +489,11 @@ def case_stream():
             same((values[n].version, values[n].schema_id), (1, 1))
     same(collect(batch_stream(iter([batch(1, [])]), timeout=WAIT_S))[1][2][0].status, 0)
     same(list(batch_stream(iter([]), timeout=WAIT_S)), [])
+    # More than a stream may hold unsent: as far as there is room, and then on.
+    got = collect(batch_stream(iter([batch(i, ["huge"] * 20, "large") for i in range(2)]), timeout=WAIT_S))
+    for values, _, ends in got.values():
+        same((ends[0].status, ends[0].rcu, sorted(values)), (0, 20, list(range(20))), ends[0].message)
+        same({len(v.data) for v in values.values()}, {len(values[0].data)})
     got = collect(batch_stream(iter([batch(2 ** 64 - 1, [f"k{n}" for n in range(6000)], version=1)]), timeout=WAIT_S))
     values, _, ends = got[2 ** 64 - 1]
     same((len(values), ends[0].status, values[5].version), (6000, 0, 0))  # The version was the client's.
