@@ -197,9 +197,12 @@ static void a_session_that_zookeeper_ends_is_followed_by_another(void **state)
     lg_zkw_watch(&w, i.session, &x, "/");
     lg_log_env_on_home(&w.env, take_identity, &i);
     x.want_lost = 1;
-    assert_int_equal(zookeeper_close(lg_zkw_stranger(&i.id)),
-                     ZOK); /* Ends the session, which is ours. */
-    lg_log_env_run_until(&w.env, lg_zkw_is_told, &x);
+    /* A stranger takes the session, which is ours, and ends it; unless our client, which comes back
+     * for it at once, has it again before. */
+    for (unsigned tries = 0; x.lost == 0 && tries < 3; tries++) {
+        assert_int_equal(zookeeper_close(lg_zkw_stranger(&i.id)), ZOK);
+        lg_log_env_run_until(&w.env, lg_zkw_is_told, &x);
+    }
     assert_int_equal(x.lost, 1);
     assert_int_equal(lg_metastore_zk_epoch(i.session), 2);
     assert_ok(lg_zkw_change(&w, i.session, LG_META_CREATE_EPHEMERAL, "/me", "again"));
