@@ -132,12 +132,13 @@ def header(o):
 
 def closed_loop(servers, names, o):
     cells = {}
-    for value in sorted({v for v, _ in SHAPES.values()}):
+    shapes = {name: SHAPES[name] for name in o.shape or SHAPES}
+    for value in sorted({v for v, _ in shapes.values()}):
         rows = o.rows if value == 64 else min(o.rows, o.rows_1k)
         up = {name: getattr(servers, name)(rows, value) for name in names}
         time.sleep(o.settle)
         for seed in range(1, o.rounds + 1):
-            for shape, (bytes_, flags) in SHAPES.items():
+            for shape, (bytes_, flags) in shapes.items():
                 for name in names if bytes_ == value else ():
                     cells.setdefault(shape, {}).setdefault(name, []).append(servers.run(up[name], rows, value, seed, flags))
         servers.stop()
@@ -198,6 +199,7 @@ def main():
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--open", action="store_true")
     parser.add_argument("--rate", type=int, default=20_000)
+    parser.add_argument("--shape", action="append", choices=SHAPES, help="this one only; may be said more than once")
     parser.add_argument("--servers", default="lagoon,redis,memcached,grpc_rocksdb")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--client-core", type=int, default=(os.cpu_count() or 2) - 1)

@@ -21,6 +21,7 @@
 
 #define FREED_BYTES_KEPT ((size_t)64 << 20)
 #define TIMEOUT_MS_DEFAULT 3600000u
+#define RATE_MAX 1000000000u /* records per second */
 #define BAR_WIDTH 30
 #define REDRAW_US (100 * LG_MS)
 #define WAITING_TOLD_US (60 * LG_SEC)
@@ -296,7 +297,7 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
                                struct lg_error *err)
 {
     const struct lg_command *c = push->command;
-    uint64_t partitions = 0, replication = 0;
+    uint64_t partitions = 0, replication = 0, rate = 0;
     const char *output = c->flags[LG_FLAG_OUTPUT];
 
     o->empty = c->flags[LG_FLAG_EMPTY] != NULL;
@@ -343,6 +344,12 @@ static enum lg_rc fill_options(struct push *push, struct lg_pushjob_options *o,
         lg_command_parse_size(c->flags[LG_FLAG_SORT_MEMORY], LG_ROWS_MEMORY_BYTES_MIN,
                               LG_ROWS_MEMORY_BYTES_MAX, &o->sort_memory_bytes, err) != LG_OK)
         return lg_error_wrap(err, "--sort-memory");
+    if (c->flags[LG_FLAG_MAX_RATE] != NULL &&
+        (!lg_parse_u64(lg_slice_str(c->flags[LG_FLAG_MAX_RATE]), RATE_MAX, &rate) || rate == 0))
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "--max-rate must be 1 to %u records per second, not '%s'", RATE_MAX,
+                            c->flags[LG_FLAG_MAX_RATE]);
+    o->records_per_second = (uint32_t)rate;
     o->store = c->arguments[0];
     o->register_schema = c->flags[LG_FLAG_REGISTER_SCHEMA] != NULL;
     o->dry_run = c->flags[LG_FLAG_DRY_RUN] != NULL;

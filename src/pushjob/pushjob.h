@@ -57,9 +57,10 @@ struct lg_pushjob_options { /* All borrowed until `finished`. */
     struct lg_input_options input; /* The files, read on a pool thread. */
     uint64_t file_bytes;           /* of all files; 0: not known */
     enum lg_duplicates duplicates;
-    uint64_t sort_memory_bytes; /* about; 0: LG_ROWS_MEMORY_BYTES_DEFAULT */
-    struct lg_disk *temp_disk;  /* for rows that do not fit into it; NULL: they are kept anyway */
-    const char *temp_folder;    /* its root in the user's words; with temp_disk */
+    uint64_t sort_memory_bytes;  /* about; 0: LG_ROWS_MEMORY_BYTES_DEFAULT */
+    uint32_t records_per_second; /* written at most; 0: as many as the log takes */
+    struct lg_disk *temp_disk;   /* for rows that do not fit into it; NULL: they are kept anyway */
+    const char *temp_folder;     /* its root in the user's words; with temp_disk */
     bool create_store;
     const char *owner;    /* with create_store */
     uint32_t partitions;  /* with create_store; 0: the controller's default */

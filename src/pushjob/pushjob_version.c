@@ -190,6 +190,7 @@ static void step_write(struct lg_pushjob *job)
         .schema_id = job->schema_id,
         .chunked = job->outcome.shape.chunked,
         .host_name = job->o.host_name,
+        .records_per_second = job->o.records_per_second,
         .deadline_us = job->deadline_us,
         .progress = wrote_some,
         .waits = wait_for_log,

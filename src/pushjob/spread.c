@@ -7,7 +7,8 @@
 /* One partition being written: SOS, PUTs, EOS. Two things go on side by side:
  *
  *     filling   a pool thread puts rows into the next batch
- *     sending   a batch is in flight; after a loss it pauses and is sent again
+ *     sending   a batch is in flight; it waits for its time before, if there is a rate, and after a
+ *               loss it pauses and is sent again
  *
  * A filled batch waits for the one before it. Whatever ends calls step().
  */
@@ -32,11 +33,12 @@ struct stream {
     struct lg_blob *next; /* filled, waits; NULL: none */
     size_t next_records;
     bool ended;            /* Nothing is left to fill. */
-    struct lg_blob *batch; /* in flight, or paused */
+    struct lg_blob *batch; /* in flight, or waits to be */
     size_t batch_records;
     struct lg_pubsub_op op;
+    uint64_t due_us; /* when it may go */
     struct lg_timer pause;
-    bool filling, sending; /* sending: in flight, or paused */
+    bool filling, sending; /* sending: in flight, paused, or before its time */
 };
 
 struct lg_spread {
@@ -45,6 +47,7 @@ struct lg_spread {
     uint32_t next_partition;
     uint32_t open; /* streams in use */
     uint64_t records;
+    uint64_t free_us; /* With a rate: when the next batch may go. */
     bool failed;
     struct lg_error err;
     struct lg_task begin;
@@ -77,6 +80,14 @@ static enum lg_rc next_row(struct stream *s)
     return rc;
 }
 
+/* With a rate, a tenth of a second's: a batch is sent at once. */
+static size_t records_max(const struct stream *s)
+{
+    uint32_t rate = s->spread->o.records_per_second;
+
+    return rate == 0 ? SIZE_MAX : LG_MAX(rate / 10, 1u);
+}
+
 /* Puts rows into the batch, with the segment's start before the first and its end after the last
  * row. */
 static enum lg_rc fill_batch(struct stream *s, struct lg_buf *batch)
@@ -93,7 +104,8 @@ static enum lg_rc fill_batch(struct stream *s, struct lg_buf *batch)
         add_message(batch, &key, &value, now_ms, &vtp, 1);
         rc = next_row(s);
     }
-    while (rc == LG_OK && s->has_row && batch->size < LG_SPREAD_BATCH_BYTES) {
+    while (rc == LG_OK && s->has_row && batch->size < LG_SPREAD_BATCH_BYTES &&
+           s->filled_records < records_max(s)) {
         bool whole;
 
         if (!s->in_row)
@@ -179,10 +191,25 @@ static void stop_stream(struct stream *s)
                            spread->failed ? &spread->err : NULL);
 }
 
+static void fail_late(struct stream *s)
+{
+    const struct lg_spread_options *o = &s->spread->o;
+    struct lg_error err;
+
+    (void)lg_error_set(&err, LG_ERR_TIMEOUT,
+                       "writing %s: %llu of %llu records were written when the time of the push "
+                       "was over, at %u per second at most; allow more, or more time (--timeout)",
+                       o->topic, (unsigned long long)s->spread->records,
+                       (unsigned long long)lg_rows_total(o->rows), o->records_per_second);
+    fail(s->spread, &err);
+}
+
 static void pause_ended(struct lg_timer *timer)
 {
     struct stream *s = LG_CONTAINER_OF(timer, struct stream, pause);
 
+    if (lg_lane_now_us(s->spread->o.lane) < s->due_us)
+        fail_late(s);
     if (s->spread->failed) {
         s->sending = false;
         step(s);
@@ -236,6 +263,25 @@ static void send_batch(struct stream *s)
     lg_pubsub_submit(s->spread->o.log, &s->op);
 }
 
+/* At once, or when its time has come, if that is before the end of the push's. */
+static void send_in_time(struct stream *s)
+{
+    struct lg_spread *spread = s->spread;
+    uint32_t rate = spread->o.records_per_second;
+    uint64_t now_us = lg_lane_now_us(spread->o.lane);
+
+    s->due_us = LG_MAX(now_us, spread->free_us);
+    if (rate > 0)
+        spread->free_us = s->due_us + s->batch_records * LG_SEC / rate;
+    if (s->due_us == now_us) {
+        send_batch(s);
+        return;
+    }
+    s->sending = true;
+    lg_timer_start(spread->o.lane, &s->pause,
+                   LG_MIN(s->due_us, LG_MAX(spread->o.deadline_us, now_us)) - now_us, pause_ended);
+}
+
 /* Takes the next partition, if there is one. */
 static bool next_partition(struct stream *s)
 {
@@ -268,7 +314,7 @@ static void step(struct stream *s)
     if (!s->sending && s->next != NULL) {
         s->batch = LG_TAKE(s->next);
         s->batch_records = s->next_records;
-        send_batch(s);
+        send_in_time(s);
     }
     if (!s->filling && s->next == NULL && !s->ended)
         fill(s);

@@ -1,6 +1,7 @@
 /* Spreads sorted rows over the partitions of a topic: several partitions at a time, for each one
  * batch in flight while a pool thread fills the next; batches that may have been lost are sent
- * again as they were. Runs on one lane. */
+ * again as they were. With a rate, each batch reserves its time behind those before it (GCRA
+ * without a tolerance): what the log took late is not made up for by a burst. Runs on one lane. */
 #ifndef LG_PUSHJOB_SPREAD_H
 #define LG_PUSHJOB_SPREAD_H
 
@@ -23,6 +24,7 @@ struct lg_spread_options { /* Borrowed until `finished`. */
     int32_t schema_id;
     bool chunked; /* keys carry suffixes, large values come in pieces */
     const char *host_name;
+    uint32_t records_per_second;                   /* at most, all partitions together; 0: any */
     uint64_t deadline_us;                          /* absolute lane time: repetitions end there */
     void (*progress)(void *ctx, uint64_t records); /* acknowledged so far */
     /* A batch was refused and will be sent again; NULL is allowed. */

@@ -35,6 +35,10 @@ struct world {
     enum lg_rc rc;
     struct lg_error err;
     uint64_t cancel_at; /* records; 0: never */
+    uint32_t rate;      /* records per second; 0: any */
+    uint64_t began_us;
+    uint64_t most_in_second; /* of the records that were acknowledged */
+    uint64_t second, in_second;
 };
 
 /* A repetition must be the batch that was tried before, byte for byte. */
@@ -86,7 +90,12 @@ static void progress(void *ctx, uint64_t records)
 {
     struct world *w = ctx;
 
+    uint64_t second = (lg_sim_now_us(w->sim) - w->began_us) / LG_SEC;
+
     assert_true(records >= w->progress);
+    w->in_second = (second == w->second ? w->in_second : 0) + records - w->progress;
+    w->second = second;
+    w->most_in_second = LG_MAX(w->most_in_second, w->in_second);
     w->progress = records;
     if (w->cancel_at > 0 && records >= w->cancel_at)
         lg_spread_cancel(w->spread);
@@ -147,6 +156,7 @@ static void world_free(struct world *w)
 
 static void run(struct world *w)
 {
+    w->began_us = lg_sim_now_us(w->sim);
     w->spread = lg_spread_start(&(struct lg_spread_options){
         .lane = w->lane,
         .log = &w->log.pubsub,
@@ -155,6 +165,7 @@ static void run(struct world *w)
         .guid = lg_segment_guid_of(LG_LIT("push 1")),
         .schema_id = 3,
         .host_name = "me",
+        .records_per_second = w->rate,
         .deadline_us = lg_sim_now_us(w->sim) + 60 * LG_SEC,
         .progress = progress,
         .finished = finished,
@@ -381,6 +392,66 @@ static void a_cancel_ends_when_what_is_in_flight_has_ended(void **state)
     world_free(w);
 }
 
+/* Ten seconds' worth, in batches of a tenth of a second's; an acknowledgement takes up to 50 ms. */
+static void no_more_records_than_the_rate_are_written_in_a_second(void **state)
+{
+    struct world *w = world_new(12, 5000, 10);
+    uint64_t took_us;
+
+    (void)state;
+    w->rate = 500;
+    run(w);
+    took_us = lg_sim_now_us(w->sim) - w->began_us - LG_SEC;
+    assert_int_equal(check_all(w), 0);
+    assert_true(took_us >= 98 * LG_SEC / 10);
+    assert_true(took_us <= 105 * LG_SEC / 10);
+    assert_true(w->most_in_second <= 600);
+    world_free(w);
+}
+
+/* A second without the log is not made up for. */
+static void what_the_log_took_late_brings_no_burst(void **state)
+{
+    struct world *w = world_new(2, 3000, 10);
+
+    (void)state;
+    w->rate = 300;
+    w->log.fail_every = 2;
+    run(w);
+    assert_int_equal(check_all(w), 0);
+    assert_true(w->log.repeated > 10);
+    assert_true(w->most_in_second <= 390);
+    world_free(w);
+}
+
+static void a_rate_of_one_record_a_second_is_kept(void **state)
+{
+    struct world *w = world_new(3, 12, 10);
+
+    (void)state;
+    w->rate = 1;
+    run(w);
+    assert_int_equal(check_all(w), 0);
+    assert_true(lg_sim_now_us(w->sim) - w->began_us >= 11 * LG_SEC);
+    assert_true(w->most_in_second <= 2);
+    world_free(w);
+}
+
+static void a_rate_too_low_for_the_time_of_the_push_ends_it_and_says_so(void **state)
+{
+    struct world *w = world_new(2, 1000, 10);
+
+    (void)state;
+    w->rate = 10;
+    run(w);
+    assert_rc(LG_ERR_TIMEOUT, w->rc);
+    assert_true(lg_sim_now_us(w->sim) - w->began_us <= 62 * LG_SEC);
+    assert_non_null(strstr(w->err.text, "of 1000 records were written"));
+    assert_non_null(strstr(w->err.text, "10 per second"));
+    assert_true(w->progress > 580 && w->progress <= 601);
+    world_free(w);
+}
+
 static void cancel_now(void *ctx)
 {
     lg_spread_cancel(((struct world *)ctx)->spread);
@@ -411,6 +482,10 @@ int main(void)
         cmocka_unit_test(a_lost_acknowledgement_repeats_the_same_bytes_which_readers_drop),
         cmocka_unit_test(an_error_that_repeating_cannot_heal_ends_the_push_and_is_named),
         cmocka_unit_test(repetitions_end_at_the_deadline),
+        cmocka_unit_test(no_more_records_than_the_rate_are_written_in_a_second),
+        cmocka_unit_test(what_the_log_took_late_brings_no_burst),
+        cmocka_unit_test(a_rate_of_one_record_a_second_is_kept),
+        cmocka_unit_test(a_rate_too_low_for_the_time_of_the_push_ends_it_and_says_so),
         cmocka_unit_test(a_cancel_ends_when_what_is_in_flight_has_ended),
         cmocka_unit_test(a_cancel_during_the_repetitions_ends_them),
     };

@@ -148,12 +148,30 @@ static void a_wrong_folder_or_size_is_told_before_anything_is_read(void **state)
     lg_rig_assert_err(&rig, "from 1 MiB");
 }
 
+static void a_push_writes_no_faster_than_it_is_told(void **state)
+{
+    LG_AUTO_STR char *file = write_rows("rate.ndjson", /* differ= */ false);
+
+    (void)state;
+    assert_run(&rig, 2, "push", "d", file, "--key-field", "k", "--max-rate", "0");
+    lg_rig_assert_err(&rig, "--max-rate must be 1 to 1000000000 records per second, not '0'");
+    assert_run(&rig, 2, "push", "d", file, "--key-field", "k", "--max-rate", "fast");
+    lg_rig_assert_err(&rig, "not 'fast'");
+    assert_run(&rig, 0, "push", "d", file, "--key-field", "k", "--value-field", "v", "--create",
+               "--max-rate", "1000000000");
+    assert_run(&rig, 5, "push", "d", file, "--key-field", "k", "--value-field", "v", "--max-rate",
+               "100", "--timeout", "3s");
+    lg_rig_assert_err(&rig, "at 100 per second at most");
+    assert_run(&rig, 0, "get", "d", "user-000000");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_that_do_not_fit_into_memory_are_served_as_if_they_had),
         cmocka_unit_test(two_values_of_one_key_are_found_however_far_apart),
         cmocka_unit_test(a_wrong_folder_or_size_is_told_before_anything_is_read),
+        cmocka_unit_test(a_push_writes_no_faster_than_it_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
