@@ -153,16 +153,16 @@ static void a_push_writes_no_faster_than_it_is_told(void **state)
     LG_AUTO_STR char *file = write_rows("rate.ndjson", /* differ= */ false);
 
     (void)state;
-    assert_run(&rig, 2, "push", "d", file, "--key-field", "k", "--max-rate", "0");
+    assert_run(&rig, 2, "push", "b", file, "--key-field", "k", "--max-rate", "0");
     lg_rig_assert_err(&rig, "--max-rate must be 1 to 1000000000 records per second, not '0'");
-    assert_run(&rig, 2, "push", "d", file, "--key-field", "k", "--max-rate", "fast");
+    assert_run(&rig, 2, "push", "b", file, "--key-field", "k", "--max-rate", "fast");
     lg_rig_assert_err(&rig, "not 'fast'");
-    assert_run(&rig, 0, "push", "d", file, "--key-field", "k", "--value-field", "v", "--create",
-               "--max-rate", "1000000000");
-    assert_run(&rig, 5, "push", "d", file, "--key-field", "k", "--value-field", "v", "--max-rate",
-               "100", "--timeout", "3s");
+    assert_run(&rig, 0, "push", "b", file, "--key-field", "k", "--value-field", "v", "--duplicates",
+               "first", "--max-rate", "1000000000");
+    assert_run(&rig, 5, "push", "b", file, "--key-field", "k", "--value-field", "v", "--duplicates",
+               "first", "--max-rate", "100", "--timeout", "3s");
     lg_rig_assert_err(&rig, "at 100 per second at most");
-    assert_run(&rig, 0, "get", "d", "user-000000");
+    assert_run(&rig, 0, "get", "b", "user-000000");
 }
 
 int main(void)
