@@ -417,6 +417,23 @@ static bool is_outdated(struct lg_api_call *call)
     return true;
 }
 
+/* Neither who leads, as was told, nor any of those that are named takes our certificate, or has one
+ * that we take. */
+static bool is_untrusted(const struct lg_api_call *call)
+{
+    size_t named = call->client->named;
+    uint32_t all = (uint32_t)((UINT64_C(1) << named) - 1);
+
+    return call->http.untrusted && (call->asked >= named || (call->untrusted & all) == all);
+}
+
+/* Waiting does not mend a certificate. */
+static void finish_untrusted(struct lg_api_call *call)
+{
+    call->rc = lg_error_set(&call->err, LG_ERR_REFUSED, "%s", call->err.text);
+    finish(call);
+}
+
 static bool attempt_timed_out(const struct lg_api_call *call)
 {
     return call->http.rc == LG_ERR_TIMEOUT && call->client->count > 1;
@@ -433,6 +450,8 @@ static void answered(struct lg_http_call *http)
         return;
     }
     call->tried |= UINT32_C(1) << call->asked;
+    if (http->untrusted)
+        call->untrusted |= UINT32_C(1) << call->asked;
     if (http->rc == LG_OK) {
         call->rc = read_answer(http->status, lg_buf_slice(&http->response_body), &call->answer,
                                &told, &call->err);
@@ -457,6 +476,10 @@ static void answered(struct lg_http_call *http)
         (http->rc == LG_ERR_TIMEOUT || told.is_uncertain))
         call->may_be_made = true;
     call->term = told.term;
+    if (is_untrusted(call)) {
+        finish_untrusted(call);
+        return;
+    }
     if (is_cut_off(call, told.silent_ms) || is_outdated(call))
         return;
     if (http->rc != LG_OK && (call->held != NULL || call->cut_off.rc != LG_OK) &&
@@ -530,7 +553,7 @@ void lg_api_call_submit(struct lg_api_client *client, struct lg_api_call *call)
     call->hops = 0;
     call->timeouts = 0;
     call->leader_said = call->cut_off = call->timed_out = (struct lg_error){0};
-    call->tried = call->sent_away = 0;
+    call->tried = call->sent_away = call->untrusted = 0;
     call->may_be_made = false;
     call->age_ms = -1;
     call->asks_who_leads = false;

@@ -33,7 +33,9 @@ struct lg_api_call {
     void *user;     /* the caller's */
     bool impatient; /* metadata that are away for longer than a moment end the call */
 
-    /* LG_OK: `answer` is the controller's JSON, without an error in it. Else err says why: the
+    /* A certificate that is refused, ours or those of all controllers that are named, ends the call
+     * at once: LG_ERR_REFUSED.
+     * LG_OK: `answer` is the controller's JSON, without an error in it. Else err says why: the
      * controller's own code and sentence, or that it cannot be reached. When several were asked and
      * none could do it, what each of them answered follows. */
     enum lg_rc rc;
@@ -60,6 +62,7 @@ struct lg_api_call {
     struct lg_error cut_off;     /* why nobody can do it; LG_OK: nobody said so */
     struct lg_error timed_out;   /* of the last one that did not answer; LG_OK: all did */
     size_t leader_said_by, cut_off_by, timed_out_by; /* indexes of the controllers */
+    uint32_t untrusted; /* controllers with which certificates are the trouble, a bit each */
     uint32_t sent_away; /* controllers that said that another one leads, a bit each */
     char
         *said[LG_API_CONTROLLERS_MAX]; /* the last reason of each not to do it; NULL: none; owned */

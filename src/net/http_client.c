@@ -353,11 +353,12 @@ static void closed_with_exchange(struct client_conn *c, enum lg_rc why)
             return;
         }
     }
-    if (c->is_open)
+    if (c->is_open && !c->conn->untrusted)
         (void)lg_error_set(&err, LG_ERR_UNAVAILABLE, "%s went away before its answer was whole: %s",
                            c->host->shown, fault);
     else
         (void)lg_error_set(&err, LG_ERR_UNAVAILABLE, "cannot reach %s: %s", c->host->shown, fault);
+    c->exchange->call->untrusted = c->conn->untrusted;
     fail(c, LG_ERR_UNAVAILABLE, err.text);
 }
 

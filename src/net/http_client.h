@@ -35,6 +35,7 @@ struct lg_http_call {
      * LG_ERR_CANCELLED, LG_ERR_TOO_LARGE, LG_ERR_BAD_DATA otherwise, with a sentence in err. */
     enum lg_rc rc;
     struct lg_error err;
+    bool untrusted; /* LG_ERR_UNAVAILABLE for a certificate: it is so the next time as well */
     int status;
     struct lg_http_headers response_headers;
     struct lg_buf response_body;

@@ -63,6 +63,7 @@ struct lg_conn {
     char peer[64];   /* "127.0.0.1:40312", for messages. */
     char fault[128]; /* Why it closed by a fault, for messages: "connection refused"; else "". */
     bool is_secure;  /* TLS is spoken. */
+    bool untrusted;  /* That fault is a certificate, of the peer or ours: it stays as it is. */
     const char
         *identity; /* Who the peer has shown to be (net/tls.h), while it lives; NULL: nobody. */
 };

@@ -453,16 +453,62 @@ bool lg_tls_expect_host(SSL *ssl, const char *host)
     return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
-void lg_tls_describe(const SSL *ssl, char *out, size_t out_size)
+/* Alerts by which a peer says that it does not take our certificate. */
+static bool refuses_ours(int reason)
+{
+    switch (reason) {
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool lacks_authority(long verified)
+{
+    return verified == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+           verified == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+           verified == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+           verified == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
+}
+
+/* A client's word about the peer that refused it, or that it refused; false: that is not why. */
+static bool describe_untrusted(const SSL *ssl, unsigned long code, char *out, size_t out_size)
+{
+    long verified = SSL_get_verify_result(ssl);
+    X509 *ours = SSL_get_certificate(ssl);
+    char name[LG_TLS_IDENTITY_BYTES_MAX];
+
+    if (verified != X509_V_OK)
+        (void)snprintf(out, out_size, "its certificate is refused: %s%s",
+                       X509_verify_cert_error_string(verified),
+                       lacks_authority(verified) ? ": tls_ca (--tls-ca) names its authority" : "");
+    else if (ERR_GET_REASON(code) == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED)
+        (void)snprintf(out, out_size, "it wants a certificate: tls_cert (--tls-cert) names ours");
+    else if (refuses_ours(ERR_GET_REASON(code)) && ours != NULL)
+        (void)snprintf(out, out_size, "it refuses our certificate %.40s: %s: see its tls_client_ca",
+                       subject_of(ours, name) ? name : "of tls_cert",
+                       ERR_reason_error_string(code));
+    else
+        return false;
+    return true;
+}
+
+bool lg_tls_describe(const SSL *ssl, char *out, size_t out_size)
 {
     unsigned long code = ERR_peek_last_error();
     long verified = SSL_get_verify_result(ssl);
     const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
 
-    if (verified != X509_V_OK && !SSL_is_server(ssl))
-        (void)snprintf(out, out_size, "its certificate is refused: %s",
-                       X509_verify_cert_error_string(verified));
-    else if (verified != X509_V_OK)
+    if (!SSL_is_server(ssl) && describe_untrusted(ssl, code, out, out_size))
+        return true;
+    if (verified != X509_V_OK)
         (void)snprintf(out, out_size, "the certificate of the client is refused: %s",
                        X509_verify_cert_error_string(verified));
     else if (ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER ||
@@ -470,4 +516,5 @@ void lg_tls_describe(const SSL *ssl, char *out, size_t out_size)
         (void)snprintf(out, out_size, "the other side does not speak TLS");
     else
         (void)snprintf(out, out_size, "TLS failed: %s", reason == NULL ? "unknown" : reason);
+    return false;
 }

@@ -28,7 +28,8 @@ void lg_tls_contexts_done(struct lg_tls_contexts *c);
 bool lg_tls_identity(const SSL *ssl, char out[LG_TLS_IDENTITY_BYTES_MAX]);
 /* The peer must be `host`: a name or an address. False: no such name can be checked. */
 bool lg_tls_expect_host(SSL *ssl, const char *host);
-/* Why the last call on `ssl` failed, in words, from OpenSSL's queue of errors. */
-void lg_tls_describe(const SSL *ssl, char *out, size_t out_size);
+/* Why the last call on `ssl` failed, in words, from OpenSSL's queue of errors. True: a certificate
+ * is why, and we are the client; the words say which one, and what would help. */
+bool lg_tls_describe(const SSL *ssl, char *out, size_t out_size);
 
 #endif

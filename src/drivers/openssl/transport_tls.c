@@ -236,7 +236,7 @@ static void encrypt(struct conn_tls *c)
         ERR_clear_error();
         if (SSL_write_ex(c->ssl, c->plain.data + done, LG_MIN(c->plain.size - done, RECORD_BYTES),
                          &put) != 1) {
-            lg_tls_describe(c->ssl, c->conn.fault, sizeof c->conn.fault);
+            c->conn.untrusted = lg_tls_describe(c->ssl, c->conn.fault, sizeof c->conn.fault);
             lg_buf_done(&c->plain);
             end_with(c, LG_ERR_UNAVAILABLE);
             return;
@@ -302,7 +302,7 @@ static void read_ended(struct conn_tls *c)
         end_with(c, LG_OK);
         return;
     }
-    lg_tls_describe(c->ssl, c->conn.fault, sizeof c->conn.fault);
+    c->conn.untrusted = lg_tls_describe(c->ssl, c->conn.fault, sizeof c->conn.fault);
     end_with(c, LG_ERR_UNAVAILABLE); /* With the alert that stands in `out`. */
 }
 
@@ -345,7 +345,7 @@ static void refuse(struct conn_tls *c)
 {
     bool is_http = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_HTTP_REQUEST;
 
-    lg_tls_describe(c->ssl, c->conn.fault, sizeof c->conn.fault);
+    c->conn.untrusted = lg_tls_describe(c->ssl, c->conn.fault, sizeof c->conn.fault);
     if (is_http) { /* An alert would tell its user nothing. */
         lg_buf_clear(&c->out);
         lg_buf_append_str(&c->out, plain_http);

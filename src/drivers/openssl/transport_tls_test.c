@@ -163,7 +163,7 @@ static void tls_over_sockets_keeps_the_contract(void **state)
 struct end {
     struct lg_conn *conn; /* NULL: none, or it is over */
     unsigned opened, closed;
-    bool was_secure, named;
+    bool was_secure, named, untrusted;
     enum lg_rc why;
     char fault[128], identity[LG_TLS_IDENTITY_BYTES_MAX];
     struct lg_buf came;
@@ -219,6 +219,7 @@ static void on_closed(void *ctx, struct lg_conn *c, enum lg_rc why)
 
     e->closed++;
     e->why = why;
+    e->untrusted = c->untrusted;
     e->conn = NULL;
     memcpy(e->fault, c->fault, sizeof e->fault);
 }
@@ -407,13 +408,17 @@ static const struct row rows[] = {
     {"another name", "away", NULL, 0, NULL, "ca.crt", "tls:world",
      "its certificate is refused: hostname mismatch", NULL},
     {"another authority", "node", NULL, 0, NULL, "ca2.crt", "tls:world",
-     "its certificate is refused: unable to get local issuer certificate", NULL},
+     "its certificate is refused: unable to get local issuer certificate: tls_ca (--tls-ca) names "
+     "its "
+     "authority",
+     NULL},
     {"our own certificate needs no name", "away", NULL, 0, "away", "ca2.crt", "tls:world", NULL,
      NULL},
     {"required, and none", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, NULL, "ca.crt", "tls:world",
-     "certificate required", NULL},
+     "it wants a certificate: tls_cert (--tls-cert) names ours", NULL},
     {"required, of a stranger", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, "stranger", "ca.crt",
-     "tls:world", "unknown ca", NULL},
+     "tls:world",
+     "it refuses our certificate CN=stranger: tlsv1 alert unknown ca: see its tls_client_ca", NULL},
     {"required, by subject", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, "plain", "ca.crt",
      "tls:world", NULL, "CN=reader\\, one"},
     {"required, by URI", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, "uri", "ca.crt", "tls:world",
@@ -427,7 +432,8 @@ static const struct row rows[] = {
     {"asked, and shown", "node", "ca.crt", LG_TLS_CLIENT_REQUEST, "uri", "ca.crt", "tls:world",
      NULL, "spiffe://prod/reader"},
     {"asked, of a stranger", "node", "ca.crt", LG_TLS_CLIENT_REQUEST, "stranger", "ca.crt",
-     "tls:world", "unknown ca", NULL},
+     "tls:world",
+     "it refuses our certificate CN=stranger: tlsv1 alert unknown ca: see its tls_client_ca", NULL},
     {"off", "node", "ca.crt", LG_TLS_CLIENT_OFF, NULL, "ca.crt", "tls:world", NULL, NULL},
 };
 
@@ -450,6 +456,7 @@ static void let_in(const struct row *row, enum lg_tls_version version, size_t pi
     if (row->fault != NULL) {
         if (c->closed != 1 || c->why != LG_ERR_UNAVAILABLE || strstr(c->fault, row->fault) == NULL)
             fail_msg("%s: %u \"%s\"", row->what, c->closed, c->fault);
+        assert_true(c->untrusted);
         assert_int_equal(s.accepted_count, 0);
     } else {
         if (c->opened != 1 || s.accepted_count != 1)
@@ -668,6 +675,7 @@ static void an_end_without_goodbye_is_a_fault(void **state)
     assert_int_equal(s.accepted[1].closed, 1);
     assert_rc(LG_ERR_UNAVAILABLE, s.accepted[1].why);
     assert_string_equal(s.accepted[1].fault, "cut off without the goodbye of TLS");
+    assert_false(s.accepted[1].untrusted);
     s.clients[2].conn = NULL;
     scene_done(&s);
 }
