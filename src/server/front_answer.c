@@ -114,6 +114,10 @@ int lg_front_why_missing(struct lg_catalog *catalog, struct lg_slice topic,
         (void)snprintf(text, LG_FRONT_TEXT_MAX, "%s", err.text);
         return err.rc == LG_ERR_REFUSED ? 403 : 400;
     }
+    if (found == LG_REPLICA_NOWHERE) {
+        (void)snprintf(text, LG_FRONT_TEXT_MAX, "%.*s has no such partition", LG_FMT(topic));
+        return 400;
+    }
     lg_metric_add(&lg_metric_server_not_here_total, found == LG_REPLICA_NOT_OURS, 1);
     if (found == LG_REPLICA_NOT_OURS) {
         (void)snprintf(text, LG_FRONT_TEXT_MAX, "No storage exists for: %.*s", LG_FMT(topic));

@@ -236,8 +236,11 @@ static void what_is_not_here_is_said_as_over_rest(void **state)
     assert_int_equal(rs.error_code, 400);
     rs = get("", 0, KEY1);
     assert_int_equal(rs.error_code, 400);
-    rs = get("cities_v1", PARTITIONS, KEY1);
-    assert_int_equal(rs.error_code, w.is_warm ? 503 : 400);
+    rs = get("cities_v1", PARTITIONS, KEY1); /* Current or not: nobody has it. */
+    assert_int_equal(rs.error_code, 400);
+    expect_text(rs.error_message, "cities_v1 has no such partition");
+    rs = get("cities_v1", UINT32_MAX, KEY1);
+    assert_int_equal(rs.error_code, 400);
 }
 
 static void a_key_that_is_no_base64_is_400(void **state)

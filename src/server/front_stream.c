@@ -385,12 +385,12 @@ static bool find_replicas(struct run *r, struct lg_hot_get *gets, bool is_new)
         gets[i].key = bytes_of(r, key);
         if (topic != NULL && !key->has_partition)
             key->partition = lg_partitioner_partition(gets[i].key, lg_serving_partitions(topic));
-        else if (topic != NULL && key->partition >= lg_serving_partitions(topic)) {
+        if (topic != NULL)
+            found = lg_serving_partition(topic, key->partition, &gets[i].replica);
+        if (found == LG_REPLICA_NOWHERE) {
             run_end(r, LG_GRPC_INVALID_ARGUMENT, "the store has no such partition");
             return false;
         }
-        if (topic != NULL)
-            found = lg_serving_partition(topic, key->partition, &gets[i].replica);
         if (found == LG_REPLICA_NOT_OURS && topic != NULL) {
             run_end(r, LG_GRPC_UNAVAILABLE, "the partition of a key is not on this server");
             return false;

@@ -188,7 +188,7 @@ static enum lg_rc take_keys(const struct lg_many_question *q, struct lg_read_scr
             refuse(q, 413, text);
             return LG_ERR_TOO_LARGE;
         }
-        if (topic != NULL && key.partition >= 0)
+        if (topic != NULL) /* A negative one is of no topic either. */
             found = lg_serving_partition(topic, (uint32_t)key.partition, &s->gets[n].replica);
         if (found != LG_REPLICA_SERVING) {
             *out_found = found;

@@ -223,8 +223,10 @@ enum lg_replica_found lg_serving_partition(const struct lg_serving_topic *t, uin
 {
     struct lg_replica *r;
 
-    if (t == NULL || partition >= t->partition_count)
+    if (t == NULL)
         return LG_REPLICA_NOT_OURS;
+    if (LG_UNLIKELY(partition >= t->partition_count))
+        return LG_REPLICA_NOWHERE;
     r = lg_pointer_load(&t->partitions[partition]);
     if (r == NULL)
         return LG_REPLICA_NOT_OURS;

@@ -18,6 +18,7 @@ enum lg_replica_found {
     LG_REPLICA_CLOSED,    /* ours, but nobody may read the store now */
     LG_REPLICA_NOT_READY, /* ours, and still loading or failed */
     LG_REPLICA_NOT_OURS,  /* the topic, or this partition of it, is not here */
+    LG_REPLICA_NOWHERE,   /* the topic is here, and has no such partition */
 };
 
 /* `epoch` is borrowed and outlives it; `seed` is of its hash, a secret of the process. */

@@ -76,8 +76,8 @@ static void what_was_set_is_found(void **state)
     set(w, 0, 1, LG_REPLICA_NOT_READY);
     expect(w, 0, 0, LG_REPLICA_NOT_OURS);
     expect(w, 0, 1, LG_REPLICA_NOT_READY);
-    expect(w, 0, PARTITIONS, LG_REPLICA_NOT_OURS);
-    expect(w, 0, UINT32_MAX, LG_REPLICA_NOT_OURS);
+    expect(w, 0, PARTITIONS, LG_REPLICA_NOWHERE);
+    expect(w, 0, UINT32_MAX, LG_REPLICA_NOWHERE);
     assert_int_equal(LG_REPLICA_NOT_READY, lg_serving_find_any(w->s, name_of(w, 0), &r));
     set(w, 0, 2, LG_REPLICA_SERVING);
     assert_int_equal(LG_REPLICA_SERVING, lg_serving_find_any(w->s, name_of(w, 0), &r));
