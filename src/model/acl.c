@@ -117,6 +117,26 @@ static bool is_uri(const char *name)
     return name[i] == ':';
 }
 
+/* A blank beside what stands between the parts of a subject, as in "CN=a, O=b": in a certificate's
+ * own writing (RFC 2253) one that belongs to a value has a backslash before it there. */
+static bool has_blank_between_parts(const char *name)
+{
+    bool is_escaped = false, ends_blank = false, begins = false, in_value = false;
+
+    for (const char *c = name; *c != '\0'; c++) {
+        bool parts = (*c == ',' || *c == '+') && !is_escaped;
+        bool value_begins = *c == '=' && !in_value;
+
+        if (((parts || value_begins) && ends_blank) || (*c == ' ' && begins))
+            return true;
+        ends_blank = *c == ' ' && !is_escaped;
+        is_escaped = *c == '\\' && !is_escaped;
+        begins = parts || value_begins;
+        in_value = !parts && (in_value || value_begins);
+    }
+    return false;
+}
+
 /* Certificates' subjects (RFC 2253) have a backslash before a ';' and before a blank at either end;
  * their URIs hold no blank, but may hold a ';'. */
 static enum lg_rc check_name(const char *name, enum lg_acl_method m, struct lg_error *err)
@@ -138,6 +158,12 @@ static enum lg_rc check_name(const char *name, enum lg_acl_method m, struct lg_e
             err, LG_ERR_INVALID,
             "access permissions: %s: no certificate has the name '%.200s': leave out the blanks "
             "around it",
+            names[m], name);
+    if (!is_uri(name) && has_blank_between_parts(name))
+        return lg_error_set(
+            err, LG_ERR_INVALID,
+            "access permissions: %s: no certificate has the name '%.200s': leave out the blanks "
+            "around ',', '+' and '=', as in CN=reader,O=example",
             names[m], name);
     return LG_OK;
 }

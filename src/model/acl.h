@@ -43,8 +43,8 @@ bool lg_acl_allows(const struct lg_acl *acl, const char *principal, enum lg_acl_
 LG_MUST_CHECK enum lg_rc lg_acl_add(struct lg_acl *acl, enum lg_acl_method m,
                                     struct lg_slice principal, struct lg_error *err);
 /* Could certificates have these names? LG_ERR_INVALID names the first one that none can have:
- * several in one with ';' between, or blanks around it. Of what is to be listed from now on; what
- * stands in the metadata is read as it is, and may be taken away. */
+ * several in one with ';' between, or blanks around it or its parts. Of what is to be listed from
+ * now on; what stands in the metadata is read as it is, and may be taken away. */
 LG_MUST_CHECK enum lg_rc lg_acl_check_names(const struct lg_acl *acl, struct lg_error *err);
 /* False: it was not listed. */
 bool lg_acl_remove(struct lg_acl *acl, enum lg_acl_method m, struct lg_slice principal);

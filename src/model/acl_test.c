@@ -129,6 +129,16 @@ static void names_that_no_certificate_has_are_told(void **state)
         {"CN=nobody\\\\ ", "leave out the blanks"},
         {"CN=nobody\\  ", "leave out the blanks"},
         {"spiffe://prod/a ", "leave out the blanks"},
+        {"CN=a, O=b", "'CN=a, O=b': leave out the blanks around ',', '+' and '=', as in "},
+        {"CN=a ,O=b", "leave out the blanks around ','"},
+        {"CN=a + OU=c,O=b", "leave out the blanks around ','"},
+        {"CN =a,O=b", "leave out the blanks around ','"},
+        {"CN= a,O=b", "leave out the blanks around ','"},
+        {"CN=a\\, O=b", NULL}, /* A comma of the value. */
+        {"CN=a,O=\\ b", NULL},
+        {"CN=a\\ ,O=b", NULL},
+        {"CN=a = b,O=c  d", NULL},
+        {"CN=a\\\\, O=b", "leave out the blanks around ','"},
     };
 
     (void)state;
