@@ -134,6 +134,27 @@ static enum lg_rc time_of(const struct lg_command *c, enum lg_command_flag flag,
     return LG_OK;
 }
 
+/* "0s": no time at all, which only the warm-up may take. */
+static bool is_no_time(const char *text)
+{
+    static const char *const words[] = {"0", "0ms", "0s", "0m", "0h"};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(words); i++)
+        if (strcmp(text, words[i]) == 0)
+            return true;
+    return false;
+}
+
+static enum lg_rc warm_up_of(const struct lg_command *c, uint64_t *out_ms, struct lg_error *err)
+{
+    const char *text = c->flags[LG_FLAG_WARM_UP];
+
+    if (text == NULL || !is_no_time(text))
+        return time_of(c, LG_FLAG_WARM_UP, 1000, out_ms, err);
+    *out_ms = 0;
+    return LG_OK;
+}
+
 static enum lg_rc read_rate(const struct lg_command *c, struct lg_bench_plan *p,
                             struct lg_error *err)
 {
@@ -209,6 +230,9 @@ static enum lg_rc check_protocol(const struct lg_command *c, struct lg_bench_pla
         return lg_error_set(err, LG_ERR_INVALID,
                             "which keys? --keys FILE has one a line (- is standard input), "
                             "--numbers 1-1000 makes them");
+    if (c->flags[LG_FLAG_KEY_PREFIX] != NULL && c->flags[LG_FLAG_NUMBERS] == NULL)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "--key-prefix stands before --numbers; the keys of --keys are whole");
     return LG_OK;
 }
 
@@ -225,7 +249,7 @@ static enum lg_rc read_flags(const struct lg_command *c, struct lg_bench_plan *p
     if (rc == LG_OK)
         rc = time_of(c, LG_FLAG_DURATION, 10000, &p->duration_ms, err);
     if (rc == LG_OK)
-        rc = time_of(c, LG_FLAG_WARM_UP, 1000, &p->warm_up_ms, err);
+        rc = warm_up_of(c, &p->warm_up_ms, err);
     if (rc == LG_OK)
         rc = time_of(c, LG_FLAG_TIMEOUT, 10000, &p->timeout_ms, err);
     if (rc == LG_OK)

@@ -249,6 +249,12 @@ static void bad_flags_are_refused_before_anybody_is_asked(void **state)
     assert_ok(
         PARSE("bench", "get", "s", "--numbers", "1-5", "--bar", "300us", "--percentile", "99.99"));
     assert_ok(PARSE("bench", "batch", "s", "--keys", "-", "--via", "router", "--batch", "7"));
+    assert_ok(
+        PARSE("bench", "get", "s", "--numbers", "1-5", "--key-prefix", "user", "--warm-up", "0s"));
+    assert_rc(LG_ERR_INVALID, PARSE("bench", "get", "s", "--numbers", "1-5", "--warm-up", "00s"));
+    assert_rc(LG_ERR_INVALID, PARSE("bench", "get", "s", "--numbers", "1-5", "--duration", "0s"));
+    assert_rc(LG_ERR_INVALID, PARSE("bench", "get", "s", "--keys", "-", "--key-prefix", "user"));
+    assert_non_null(strstr(err.text, "--key-prefix stands before --numbers"));
     assert_rc(LG_ERR_INVALID, PARSE("bench", "get", "s"));
     assert_non_null(strstr(err.text, "which keys?"));
     assert_rc(LG_ERR_INVALID, PARSE("bench", "get", "s", "--numbers", "1-5", "--keys", "f"));

@@ -14,6 +14,7 @@
 #include "main/reads.h"
 
 #define POOL_THREADS 2
+#define READ_BYTES ((size_t)64 << 10) /* of a file, at once */
 #define ROUTERS_MAX ((size_t)16)
 
 enum lg_rc lg_cli_read_file(const char *path, size_t limit, struct lg_buf *out,
@@ -24,10 +25,12 @@ enum lg_rc lg_cli_read_file(const char *path, size_t limit, struct lg_buf *out,
 
     if (fd < 0)
         return lg_error_errno(err, errno, "%s", path);
+    /* Devices such as /dev/zero have no end. */
+    out->ceiling = LG_MAX(out->ceiling, limit + READ_BYTES);
     while (got > 0 && out->size <= limit) {
-        uint8_t *room = lg_buf_reserve(out, 64 << 10);
+        uint8_t *room = lg_buf_reserve(out, READ_BYTES);
 
-        got = read(fd, room, 64 << 10);
+        got = read(fd, room, READ_BYTES);
         if (got > 0)
             lg_buf_commit(out, (size_t)got);
     }

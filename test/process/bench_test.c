@@ -96,6 +96,8 @@ static void keys_come_from_a_file(void **state)
     assert_run(&rig, 0, "bench", "get", "cities", "--protocol", "rest", "--keys", path, "--rate",
                "100", "--duration", "1s", "--output", "json", "--compact");
     lg_json_unref(check_report(1));
+    assert_run(&rig, 4, "bench", "get", "cities", "--keys", "/dev/zero");
+    lg_rig_assert_err(&rig, "/dev/zero is larger than 1073741824 bytes");
     assert_run(&rig, 2, "bench", "get", "cities", "--keys", bad);
     lg_rig_assert_err(&rig, "line 2 of the keys: 'Paris' is no key of the store");
 }
