@@ -453,7 +453,9 @@ static void conn_closed(void *ctx, struct lg_conn *conn, enum lg_rc why)
     char text[LG_BENCH_EXAMPLE_BYTES];
 
     (void)snprintf(text, sizeof(text), "%s:%u: %s", g->head.target->host, g->head.target->port,
-                   conn->fault[0] != 0 ? conn->fault : lg_rc_text(why));
+                   conn->fault[0] != 0 ? conn->fault
+                   : why == LG_OK      ? "it hung up (where TLS is spoken, name --tls-ca)"
+                                       : lg_rc_text(why));
     g->is_open = false;
     g->conn = NULL;
     lg_h2_client_free(g->h2); /* What is under way is told `closed`. */

@@ -6,12 +6,14 @@
 
 #include "admin/bench_load.h"
 #include "drivers/nghttp2/h2_client_nghttp2.h"
+#include "drivers/openssl/transport_tls.h"
 #include "drivers/posix/hiccup_posix.h"
 #include "drivers/uv/alarm_uv.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/uv/transport_uv.h"
 #include "main/cli.h"
 
+#define POOL_THREADS 1u /* for the names of servers */
 #define KEY_FILE_BYTES_MAX LG_BENCH_KEY_BYTES_MAX
 
 struct generator {
@@ -30,7 +32,7 @@ struct bench {
     struct lg_cli cli;
     struct lg_admin admin;
     struct lg_bench_plan plan;
-    struct lg_transport *transport; /* of the generators */
+    struct lg_transport *sockets, *transport; /* of the generators: the same, or TLS over them */
     struct lg_hiccup_posix *meter;
     struct lg_hiccup hiccup;
     struct generator *all;
@@ -126,7 +128,7 @@ static enum lg_rc make(struct bench *b, uint32_t index, struct lg_error *err)
     g->bench = b;
     g->clock = (struct lg_bench_clock){clock_now, clock_ring};
     (void)snprintf(name, sizeof(name), "bench-%u", index);
-    rc = lg_lane_uv_new(name, NULL, &g->lane, err);
+    rc = lg_lane_uv_new(name, b->cli.pool, &g->lane, err);
     if (rc == LG_OK)
         rc = lg_alarm_uv_new(g->lane, rang, g, &g->alarm, err);
     if (rc != LG_OK)
@@ -205,20 +207,43 @@ static void second(struct lg_timer *timer)
 /* --- The verb. ---------------------------------------------------------------------------------
  */
 
-/* Without a controller there is only the lane. */
+/* Without a controller there is only the lane, and what it needs. */
 static enum lg_rc open_cli(struct bench *b, const struct lg_command *c, struct lg_error *err)
 {
     struct lg_cli *cli = &b->cli;
     enum lg_rc rc;
 
-    if (lg_bench_plan_knows_all(c))
-        return lg_lane_uv_new("cli", NULL, &cli->lane, err);
+    if (lg_bench_plan_knows_all(c)) {
+        cli->tls = lg_cli_tls(c);
+        rc = lg_pool_uv_new(POOL_THREADS, &cli->pool, err);
+        return rc == LG_OK ? lg_lane_uv_new("cli", cli->pool, &cli->lane, err) : rc;
+    }
     rc = lg_cli_open(cli, c, err);
     if (rc != LG_OK)
         return rc;
     b->admin.lane = cli->lane;
     b->admin.http = cli->http;
     return lg_api_client_new(cli->http, cli->lane, cli->controller_url, &b->admin.api, err);
+}
+
+/* A cluster speaks TLS as a whole, so what the controller's address says goes for all of it. Where
+ * no controller is asked, whoever says by which certificates wants TLS. */
+static bool speaks_tls(const struct lg_cli *cli)
+{
+    return cli->controller_url != NULL ? strncmp(cli->controller_url, "https://", 8) == 0
+                                       : lg_cli_says_tls(&cli->tls);
+}
+
+static enum lg_rc make_transport(struct bench *b, struct lg_error *err)
+{
+    struct lg_tls_options tls = b->cli.tls;
+
+    b->transport = b->sockets = lg_transport_uv_new();
+    if (!speaks_tls(&b->cli))
+        return LG_OK;
+    tls.always = true;
+    tls.http2 = b->plan.protocol == LG_BENCH_GRPC;
+    return lg_transport_tls_new(b->sockets, &tls, &b->transport, err);
 }
 
 static enum lg_rc run(struct bench *b, struct lg_error *err)
@@ -229,7 +254,8 @@ static enum lg_rc run(struct bench *b, struct lg_error *err)
         rc = lg_lane_uv_on_signal(b->cli.lane, SIGTERM, interrupted, b, err);
     if (rc == LG_OK)
         rc = lg_hiccup_posix_start(LG_HICCUP_PERIOD_NS, &b->meter, err);
-    b->transport = lg_transport_uv_new();
+    if (rc == LG_OK)
+        rc = make_transport(b, err);
     b->all = lg_new_array(struct generator, b->plan.threads);
     b->cpu_ns = cpu_ns();
     for (uint32_t i = 0; rc == LG_OK && i < b->plan.threads; i++)
@@ -255,7 +281,9 @@ static void bench_done(struct bench *b)
         lg_bench_load_free(b->all[i].load);
         lg_alarm_uv_free(b->all[i].alarm);
     }
-    lg_transport_uv_free(b->transport);
+    lg_transport_uv_free(b->sockets);
+    if (b->transport != b->sockets)
+        lg_transport_tls_free(b->transport);
     for (uint32_t i = 0; b->all != NULL && i < b->plan.threads; i++)
         lg_lane_uv_free(b->all[i].lane);
     lg_free(b->all);

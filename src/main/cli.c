@@ -178,10 +178,23 @@ static const char *flag_or_variable(const struct lg_command *command, unsigned f
     return value == NULL || value[0] == '\0' ? NULL : value;
 }
 
+struct lg_tls_options lg_cli_tls(const struct lg_command *command)
+{
+    return (struct lg_tls_options){
+        .ca = flag_or_variable(command, LG_FLAG_TLS_CA, "LAGOON_TLS_CA"),
+        .cert = flag_or_variable(command, LG_FLAG_TLS_CERT, "LAGOON_TLS_CERT"),
+        .key = flag_or_variable(command, LG_FLAG_TLS_KEY, "LAGOON_TLS_KEY")};
+}
+
+bool lg_cli_says_tls(const struct lg_tls_options *tls)
+{
+    return tls->ca != NULL || tls->cert != NULL || tls->key != NULL;
+}
+
 /* OpenSSL is only set up for those who need it. */
 static bool says_tls(const struct lg_cli *cli, const struct lg_address *address)
 {
-    return cli->tls.ca != NULL || cli->tls.cert != NULL || cli->tls.key != NULL ||
+    return lg_cli_says_tls(&cli->tls) ||
            (address->controller != NULL && strstr(address->controller, "https://") != NULL) ||
            (address->router != NULL && strstr(address->router, "https://") != NULL);
 }
@@ -191,10 +204,7 @@ enum lg_rc lg_cli_open(struct lg_cli *cli, const struct lg_command *command, str
     struct lg_address address = {0};
     enum lg_rc rc = lg_address_find(command, &address, err);
 
-    cli->tls = (struct lg_tls_options){
-        .ca = flag_or_variable(command, LG_FLAG_TLS_CA, "LAGOON_TLS_CA"),
-        .cert = flag_or_variable(command, LG_FLAG_TLS_CERT, "LAGOON_TLS_CERT"),
-        .key = flag_or_variable(command, LG_FLAG_TLS_KEY, "LAGOON_TLS_KEY")};
+    cli->tls = lg_cli_tls(command);
     if (rc == LG_OK)
         rc = lg_pool_uv_new(POOL_THREADS, &cli->pool, err);
     if (rc == LG_OK)

@@ -28,6 +28,9 @@ LG_MUST_CHECK enum lg_rc lg_cli_open(struct lg_cli *cli, const struct lg_command
                                      struct lg_error *err);
 void lg_cli_close(struct lg_cli *cli);
 LG_DEFINE_SCOPED(lg_cli, lg_cli_close)
+/* What flags and variables say of TLS, borrowed from them; and whether that is anything. */
+struct lg_tls_options lg_cli_tls(const struct lg_command *command);
+bool lg_cli_says_tls(const struct lg_tls_options *tls);
 /* The first of several URLs; the caller owns it. */
 char *lg_cli_first_url(const char *urls);
 /* The lane runs until somebody calls lg_lane_uv_stop on it. */

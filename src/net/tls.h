@@ -36,6 +36,7 @@ struct lg_tls_options {
     const char *ca;
     enum lg_tls_version min_version;
     bool always;
+    bool http2;            /* What we connect to is asked for HTTP/2, else for HTTP/1.1. */
     uint64_t handshake_ms; /* 0: LG_TLS_HANDSHAKE_MS_DEFAULT; then the connection is cut */
     size_t handshakes_max; /* under way on a listener; 0: LG_TLS_HANDSHAKES_MAX_DEFAULT */
 };

@@ -146,8 +146,8 @@ static enum lg_rc charge(struct lg_bound *budget, size_t bytes, struct lg_error 
 {
     if (!lg_bound_take(budget, bytes))
         return lg_error_set(err, LG_ERR_BUSY,
-                            "the read index needs %zu bytes more than its %llu, read_index.bytes",
-                            bytes, (unsigned long long)budget->max);
+                            "the read index needs %zu bytes more than its %llu, read_index", bytes,
+                            (unsigned long long)budget->max);
     return LG_OK;
 }
 

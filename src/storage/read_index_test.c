@@ -209,7 +209,7 @@ static void a_budget_is_kept(void **state)
         (void)lg_epoch_reclaim(w.epoch);
     }
     assert_rc(LG_ERR_BUSY, rc);
-    assert_non_null(strstr(err.text, "read_index.bytes"));
+    assert_non_null(strstr(err.text, ", read_index"));
     assert_true(i > 10000); /* Under 100 bytes a row. */
     o = (struct lg_read_index_options){.epoch = w.epoch, .budget = &w.budget, .rows = 100000};
     assert_rc(LG_ERR_BUSY, lg_read_index_new(&o, &other, &err));

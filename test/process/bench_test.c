@@ -115,6 +115,12 @@ static void a_server_needs_no_controller_when_all_is_said(void **state)
                "--version", "1", "--partitions", "4", "--key-schema", "examples/cities/key.avsc",
                QUICK);
     lg_json_unref(check_report(1));
+    /* By a name, which is looked up off the lane. */
+    lg_free(server);
+    server = lg_strf("LOCALHOST:%u", rig.server);
+    assert_run(&rig, 0, "bench", "get", "cities", "--server", server, "--version", "1",
+               "--partitions", "4", "--key-schema", "examples/cities/key.avsc", QUICK);
+    lg_json_unref(check_report(1));
     rig.environment = NULL;
 }
 

@@ -180,6 +180,38 @@ static void who_is_not_known_is_refused(void **state)
     }
 }
 
+/* All were answered. */
+static void assert_measures(const char *kind, const char *option, const char *value)
+{
+    struct lg_json *json;
+
+    assert_run(&rig, 0, "bench", kind, "cities", "--numbers", "2988400-2988600", "--rate", "100",
+               "--duration", "1s", "--output", "json", option, value);
+    json = lg_rig_json(lg_buf_slice(&rig.out));
+    assert_true(lg_json_get_int(json, "answered", 0) > 20);
+    assert_int_equal(lg_json_get_int(json, "errors", -1), 0);
+    lg_json_unref(json);
+}
+
+static void bench_measures_over_it(void **state)
+{
+    LG_AUTO_STR char *server = lg_strf("127.0.0.1:%u", rig.server);
+    const char *plain[] = {"LAGOON_CONTROLLER=http://127.0.0.1:1", NULL};
+
+    (void)state;
+    assert_measures("get", "--protocol", "grpc");
+    assert_measures("stream", "--batch", "7");
+    assert_measures("get", "--protocol", "rest");
+    assert_measures("batch", "--via", "router");
+    /* No controller is asked: who names no certificates speaks plainly. */
+    rig.environment = plain;
+    assert_run(&rig, 1, "bench", "get", "cities", "--server", server, "--version", "1",
+               "--partitions", "4", "--key-schema", "examples/cities/key.avsc", "--numbers", "1-9",
+               "--rate", "100", "--duration", "1s");
+    lg_rig_assert_out(&rig, "where TLS is spoken, name --tls-ca");
+    rig.environment = environment;
+}
+
 static void our_verbs_say_what_is_wrong(void **state)
 {
     LG_AUTO_STR char *stranger = lg_strf("%s/stranger.crt", certs.folder);
@@ -278,6 +310,7 @@ int main(void)
         cmocka_unit_test(one_port_speaks_what_alpn_agrees_on),
         cmocka_unit_test(addresses_that_are_given_out_begin_with_https),
         cmocka_unit_test(who_is_not_known_is_refused),
+        cmocka_unit_test(bench_measures_over_it),
         cmocka_unit_test(our_verbs_say_what_is_wrong),
         cmocka_unit_test(a_slow_handshake_is_cut),
         cmocka_unit_test(certificates_change_under_load_and_nobody_is_cut_off),

@@ -308,7 +308,7 @@ static int verify_peer(X509_STORE_CTX *store, void *arg)
 static enum lg_rc client_context(const struct lg_tls_options *o, SSL_CTX **out,
                                  struct lg_error *err)
 {
-    static const unsigned char protocol[] = "\x08http/1.1";
+    static const unsigned char http1[] = "\x08http/1.1", http2[] = "\x02h2";
     SSL_CTX *ctx = context_new(TLS_client_method(), o);
     enum lg_rc rc = LG_OK;
 
@@ -324,7 +324,8 @@ static enum lg_rc client_context(const struct lg_tls_options *o, SSL_CTX **out,
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, verify_peer, NULL);
-    (void)SSL_CTX_set_alpn_protos(ctx, protocol, sizeof protocol - 1);
+    (void)SSL_CTX_set_alpn_protos(ctx, o->http2 ? http2 : http1,
+                                  o->http2 ? sizeof http2 - 1 : sizeof http1 - 1);
     *out = ctx;
     return LG_OK;
 }
