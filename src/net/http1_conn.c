@@ -449,6 +449,8 @@ static void conn_closed(void *ctx, struct lg_conn *conn, enum lg_rc why)
         } else {
             lg_list_remove(&slot->in.link);
             lg_list_push_back(&s->orphans, &slot->in.link);
+            if (slot->in.rq.lost != NULL)
+                slot->in.rq.lost(&slot->in.rq);
         }
     }
     lg_http1_free(c->parser);

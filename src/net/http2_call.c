@@ -89,6 +89,7 @@ static void call_release(struct call *call)
     call->reader_used = false;
     call->streaming = call->handed = call->begun = false;
     call->in.peer_gone = false;
+    call->in.lost = NULL;
     lg_list_push_front(&s->spare_calls, &call->link);
     s->spare_call_count++;
 }
@@ -112,6 +113,8 @@ static void call_lose(struct call *call)
     call->in.peer_gone = true;
     lg_list_remove(&call->link);
     lg_list_push_back(&call->server->lost_calls, &call->link);
+    if (call->in.lost != NULL)
+        call->in.lost(&call->in);
 }
 
 /* --- Answers --------------------------------------------------------------------------------- */

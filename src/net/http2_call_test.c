@@ -14,7 +14,7 @@
 
 static struct { /* What the methods below saw of the last calls. */
     struct lg_rpc_call *held, *stream;
-    unsigned gone, half_closed, drained, rooms, messages;
+    unsigned gone, half_closed, drained, rooms, messages, lost;
 } seen;
 
 /* --- The methods ----------------------------------------------------------------------------- */
@@ -28,12 +28,21 @@ static void answer(struct lg_rpc_call *call, struct lg_slice message)
     lg_rpc_answer(call, pieces, LG_ARRAY_SIZE(pieces));
 }
 
+static void lost(struct lg_rpc_call *call)
+{
+    assert_ptr_equal(call, seen.held);
+    assert_true(call->peer_gone);
+    seen.lost++;
+}
+
 /* "hold": the test answers; "fail": PERMISSION_DENIED; anything else comes back. */
 static void unary(void *ctx, struct lg_rpc_call *call, struct lg_slice message)
 {
     (void)ctx;
     if (lg_slice_eq_str(message, "hold")) {
         seen.held = call;
+        assert_null(call->lost); /* Not that of an earlier call. */
+        call->lost = lost;
         lg_rpc_wait(call);
     } else if (lg_slice_eq_str(message, "fail")) {
         lg_rpc_fail(call, LG_GRPC_PERMISSION_DENIED, LG_LIT("50 % of it"));
@@ -298,6 +307,7 @@ static void a_deadline_ends_the_call_and_the_answer_is_dropped(void **state)
         also(&r, 0, "grpc-timeout", "50m");
         expect_status(&r, call(&r, GET, "hold"), LG_GRPC_DEADLINE_EXCEEDED);
         assert_true(seen.held->peer_gone);
+        assert_int_equal(seen.lost, 1);
         h2_rig_on_lane(&r, answer_held, 0);
         also(&r, 0, "grpc-timeout", "5S");
         i = call(&r, GET, "hold");
@@ -305,6 +315,7 @@ static void a_deadline_ends_the_call_and_the_answer_is_dropped(void **state)
         h2_rig_on_lane(&r, answer_held, 0);
         h2_rig_settle(&r);
         expect(&r, i, "late");
+        assert_int_equal(seen.lost, 1); /* Somebody waited for this one. */
     }
 }
 
@@ -324,6 +335,7 @@ static void a_client_that_goes_leaves_nothing_behind(void **state)
         assert_true(seen.held->peer_gone);
         assert_string_equal(seen.held->peer, "");
         lg_sim_run_us(r.sim, 2 * LG_SEC); /* Its deadline is nobody's any more. */
+        assert_int_equal(seen.lost, 1);
         h2_rig_on_lane(&r, answer_held, 0);
         (void)call(&r, GET, "hold");
         h2_rig_on_lane(&r, h2_rig_leave, 0);

@@ -457,6 +457,8 @@ static void slot_gone(struct lg_http2_user *user)
         post_room(slot);
     lg_list_remove(&slot->in.link);
     lg_list_push_back(&slot->in.server->orphans, &slot->in.link);
+    if (slot->in.rq.lost != NULL)
+        slot->in.rq.lost(&slot->in.rq);
 }
 
 static void slot_room(struct lg_http2_user *user)

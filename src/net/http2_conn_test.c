@@ -189,6 +189,14 @@ static void a_peer_that_does_not_read_holds_little_memory(void **state)
 /* --- Ends --------------------------------------------------------------------------------------
  */
 
+static unsigned lost_count;
+
+static void is_lost(struct lg_http_request *rq)
+{
+    assert_true(rq->peer_gone);
+    lost_count++;
+}
+
 static void a_request_reset_by_its_peer_is_still_answered_by_the_handler(void **state)
 {
     struct h2_rig r;
@@ -199,10 +207,13 @@ static void a_request_reset_by_its_peer_is_still_answered_by_the_handler(void **
         h2_rig_on_lane(&r, h2_rig_open, 0);
         (void)h2_rig_get(&r, "/hold");
         (void)h2_rig_get(&r, "/hold");
+        lost_count = 0;
+        r.held[0]->lost = r.held[1]->lost = is_lost;
         h2_rig_on_lane(&r, h2_rig_reset, 0);
         h2_rig_settle(&r);
         assert_true(r.held[0]->peer_gone);
         assert_false(r.held[1]->peer_gone);
+        assert_int_equal(lost_count, 1);
         h2_rig_on_lane(&r, h2_rig_release, 0);
         h2_rig_on_lane(&r, h2_rig_release, 1);
         h2_rig_settle(&r);

@@ -49,7 +49,10 @@ struct lg_http_request {
     uint64_t received_us; /* Lane time of the last byte. */
     bool peer_gone;       /* The connection closed meanwhile; respond is still due. */
     void *user;           /* The handler's. */
-    uint64_t id;          /* Of this listener, counted from 1: for debug lines. */
+    /* Likewise; NULL: it does not care. Told once when peer_gone becomes true, before it has
+     * answered, and does not answer from inside. Not told of requests that were forwarded. */
+    void (*lost)(struct lg_http_request *rq);
+    uint64_t id; /* Of this listener, counted from 1: for debug lines. */
 };
 
 /* Which of a process's listeners this is, on its metrics. */

@@ -23,6 +23,8 @@ struct lg_rpc_call {
     bool is_secure; /* It came over TLS. */
     bool peer_gone; /* Of a unary call: nobody waits any more; the answer is still due. */
     void *user;     /* The handler's; NULL at first. */
+    /* Likewise: told once when peer_gone becomes true, and does not answer from inside. */
+    void (*lost)(struct lg_rpc_call *call);
 };
 
 /* Of a streaming method. `message` or `bytes` is set. */

@@ -341,8 +341,6 @@ static void unary_get(void *ctx, struct lg_rpc_call *call, struct lg_slice messa
 
 /* --- batchGet -------------------------------------------------------------------------------- */
 
-static const bool asks_for_all = true; /* What call->user points to for a streaming request. */
-
 static void batch_answered(void *user, const struct lg_many_answer *a)
 {
     struct lg_rpc_call *call = user;
@@ -357,8 +355,23 @@ static void batch_answered(void *user, const struct lg_many_answer *a)
                                .data = a->body,
                                .compression_strategy = (uint32_t)a->compression,
                                .response_rcu = a->keys,
-                               .is_streaming_response = call->user == &asks_for_all,
+                               .is_streaming_response = a->streaming,
                                .error_code = OK});
+}
+
+static void batch_lost(struct lg_rpc_call *call)
+{
+    lg_read_many_cancel(call->user);
+}
+
+static void batch_waits(void *user, struct lg_many *many)
+{
+    struct lg_rpc_call *call = user;
+
+    call->user = many;
+    call->lost = batch_lost;
+    if (call->peer_gone) /* While it was not known whether the call is allowed. */
+        batch_lost(call);
 }
 
 static void get_many(struct lg_front_grpc *f, struct lg_rpc_call *call,
@@ -372,7 +385,6 @@ static void get_many(struct lg_front_grpc *f, struct lg_rpc_call *call,
         fail_off(call);
         return;
     }
-    call->user = rq->is_streaming_request ? (void *)(uintptr_t)&asks_for_all : NULL;
     lg_rpc_wait(call);
     found = lg_read_many(&(struct lg_many_question){.group = rest->group,
                                                     .serving = rest->serving,
@@ -382,7 +394,8 @@ static void get_many(struct lg_front_grpc *f, struct lg_rpc_call *call,
                                                     .is_retry = rq->is_retry_request,
                                                     .profiler = rest->profiler,
                                                     .user = call,
-                                                    .answered = batch_answered});
+                                                    .answered = batch_answered,
+                                                    .waits = batch_waits});
     if (found != LG_REPLICA_SERVING)
         answer_missing(f, call, found, rq->resource_name);
 }

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "model/partitioner.h"
+#include "read/batch_get.h"
 #include "read/wire.h"
 #include "server/metrics.h"
 #include "server/read_group.h"
@@ -15,6 +16,7 @@
 #include "test/test.h"
 
 #define PARTITIONS 3u
+#define LONG_BATCH 300
 #define GRPC_PORT 9999
 #define KEY1 LG_LIT("\x08key1")
 #define KEY2 LG_LIT("\x08key2")
@@ -283,6 +285,45 @@ static struct lg_venice_server_response get_many(const char *topic, bool streami
                                                         .is_streaming_request = streaming,
                                                         .is_batch_request = true,
                                                         .method = LG_LIT("POST")});
+}
+
+/* How many keys of batches were found so far. */
+static uint64_t found_in_batches(void)
+{
+    return lg_metric_value(&lg_metric_server_keys_total, 3);
+}
+
+/* More keys than are read at once, so that the pool has the rest; reset in the same tick, or not.
+ */
+static uint64_t read_of_long_batch(const char *timeout)
+{
+    LG_SCOPED(lg_buf) bytes = {0};
+    uint64_t before = found_in_batches();
+    struct lg_error err;
+
+    for (int32_t k = 0; k < LONG_BATCH; k++)
+        lg_wire_key_add(&bytes, &(struct lg_wire_key){k, KEY1, (int32_t)partition_of(KEY1)});
+    lg_buf_clear(&w.frame);
+    assert_ok(
+        lg_grpc_append(&w.frame, &lg_venice_client_request_pb,
+                       &(struct lg_venice_client_request){.key_bytes = lg_buf_slice(&bytes),
+                                                          .resource_name = LG_LIT("cities_v1"),
+                                                          .is_batch_request = true,
+                                                          .method = LG_LIT("POST")},
+                       &err));
+    (void)h2_client_ask(&w.client, "POST", BATCH, lg_buf_slice(&w.frame),
+                        timeout == NULL ? NULL : "grpc-timeout", timeout);
+    lg_clw_run_ms(w.clw, 200);
+    return found_in_batches() - before;
+}
+
+static void the_pool_leaves_what_a_cancelled_batch_asked_for(void **state)
+{
+    (void)state;
+    assert_int_equal(read_of_long_batch(/* timeout= */ NULL), LONG_BATCH);
+    assert_int_equal(read_of_long_batch("1u"),
+                     w.is_warm ? LONG_BATCH : LG_BATCH_GET_INLINE_MAX); /* Indexes need no pool. */
+    assert_int_equal(read_of_long_batch(/* timeout= */ NULL), LONG_BATCH);
 }
 
 static void many_values_come_as_records(void **state)
@@ -735,6 +776,7 @@ int main(void)
         cmocka_unit_test(a_key_that_is_no_base64_is_400),
         cmocka_unit_test(a_message_that_is_no_protobuf_is_internal),
         cmocka_unit_test(many_values_come_as_records),
+        cmocka_unit_test(the_pool_leaves_what_a_cancelled_batch_asked_for),
         cmocka_unit_test(a_malformed_list_of_keys_is_400),
         cmocka_unit_test(only_fields_of_records_are_counted),
         cmocka_unit_test(a_batch_of_a_stream_is_answered_key_by_key),

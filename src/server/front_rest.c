@@ -129,8 +129,25 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
 
 struct many { /* In the arena of its request. */
     struct lg_http_request *rq;
+    struct lg_many *reads;
     bool streaming;
 };
+
+static void many_lost(struct lg_http_request *rq)
+{
+    lg_read_many_cancel(((struct many *)rq->user)->reads);
+}
+
+static void many_waits(void *user, struct lg_many *reads)
+{
+    struct many *m = user;
+
+    m->reads = reads;
+    m->rq->user = m;
+    m->rq->lost = many_lost;
+    if (m->rq->peer_gone) /* While it was not known whether the request is allowed. */
+        many_lost(m->rq);
+}
 
 static void many_answered(void *user, const struct lg_many_answer *a)
 {
@@ -170,7 +187,7 @@ static void get_many(const struct lg_front_rest *f, struct lg_http_request *rq)
         lg_front_refuse(rq, 413, "the request is too large");
         return;
     }
-    *m = (struct many){rq, lg_http_header(&rq->headers, STREAMING).size > 0};
+    *m = (struct many){.rq = rq, .streaming = lg_http_header(&rq->headers, STREAMING).size > 0};
     found = lg_read_many(&(struct lg_many_question){.group = f->group,
                                                     .serving = f->serving,
                                                     .topic = topic,
@@ -179,7 +196,8 @@ static void get_many(const struct lg_front_rest *f, struct lg_http_request *rq)
                                                     .is_retry = is_retry(rq),
                                                     .profiler = f->profiler,
                                                     .user = m,
-                                                    .answered = many_answered});
+                                                    .answered = many_answered,
+                                                    .waits = many_waits});
     if (found != LG_REPLICA_SERVING)
         refuse_missing(f, rq, found, topic);
 }

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "drivers/sim/transport_sim.h"
 #include "model/partitioner.h"
+#include "read/batch_get.h"
 #include "read/wire.h"
 #include "server/metrics.h"
 #include "server/server.h"
@@ -282,6 +283,44 @@ static void a_malformed_list_of_keys_is_400(void **state)
                      400);
 }
 
+static void hears_nothing(void *ctx, struct lg_conn *c, struct lg_slice bytes)
+{
+    (void)ctx, (void)c, (void)bytes;
+}
+
+static void hangs_up(void *ctx, struct lg_conn *c, enum lg_rc why)
+{
+    (void)ctx, (void)c, (void)why;
+}
+
+/* More keys than are read at once, so that the pool has the rest, of somebody who hangs up. */
+static void the_pool_leaves_what_nobody_waits_for(void **state)
+{
+    enum { KEYS = 300, FOUND_IN_BATCHES = 3 };
+    static const struct lg_conn_handler handler = {.received = hears_nothing, .closed = hangs_up};
+    struct lg_clw *w = *state;
+    uint64_t before = lg_metric_value(&lg_metric_server_keys_total, FOUND_IN_BATCHES);
+    LG_SCOPED(lg_buf) body = {0};
+    LG_SCOPED(lg_buf) request = {0};
+    struct lg_conn *conn;
+
+    for (int32_t i = 0; i < KEYS; i++)
+        lg_wire_key_add(&body, &(struct lg_wire_key){i, KEY1, (int32_t)partition_of(KEY1)});
+    lg_buf_appendf(&request,
+                   "POST /storage/cities_v1 HTTP/1.1\r\nHost: a\r\nX-VENICE-API-VERSION: 1\r\n"
+                   "Content-Length: %zu\r\n\r\n",
+                   body.size);
+    lg_buf_append_slice(&request, lg_buf_slice(&body));
+    lg_net_sim_set_delay_us(w->net, 1, 1);
+    conn = lg_conn_open(lg_net_sim_transport(w->net), w->lane, "s0", LG_CLW_SERVER_PORT, &handler,
+                        NULL);
+    lg_conn_send(conn, &request);
+    lg_conn_close(conn, /* after_flush= */ true);
+    lg_clw_run_ms(w, 200);
+    assert_int_equal(lg_metric_value(&lg_metric_server_keys_total, FOUND_IN_BATCHES) - before,
+                     LG_BATCH_GET_INLINE_MAX);
+}
+
 static void no_keys_are_no_records(void **state)
 {
     struct lg_clw *w = *state;
@@ -458,6 +497,7 @@ int main(void)
         cmocka_unit_test(a_malformed_list_of_keys_is_400),
         cmocka_unit_test(no_keys_are_no_records),
         cmocka_unit_test(the_number_of_keys_is_bounded),
+        cmocka_unit_test(the_pool_leaves_what_nobody_waits_for),
         cmocka_unit_test(the_other_paths_answer_as_venice_does),
         cmocka_unit_test(reads_come_from_where_they_should),
         cmocka_unit_test(many_gets_of_a_pipeline_are_all_answered),

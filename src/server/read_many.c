@@ -9,14 +9,14 @@
 #include "server/key_profiler.h"
 #include "server/server.h"
 
-struct many { /* Of a batch that indexes do not answer; lives until its answer. */
+struct lg_many { /* Of a batch that indexes do not answer; lives until its answer. */
     struct lg_batch_get get;
     struct lg_read_group *group;
     uint32_t store;      /* on metrics */
     uint64_t arrived_us; /* while the disk is asked */
     void *user;
     void (*answered)(void *user, const struct lg_many_answer *answer);
-    bool streaming;
+    bool streaming, cancelled;
     enum lg_compression compression;
     int32_t *indexes; /* the request's keyIndex of each key */
     uint8_t *keys;    /* their bytes */
@@ -33,13 +33,14 @@ static void answer(const struct lg_many_question *q, struct lg_slice body, size_
     q->answered(q->user, &(struct lg_many_answer){.status = 200,
                                                   .text = "",
                                                   .body = body,
+                                                  .streaming = q->streaming,
                                                   .keys = (uint32_t)keys,
                                                   .compression = compression});
 }
 
 /* --- From the engine ------------------------------------------------------------------------- */
 
-static void many_free(struct many *m)
+static void many_free(struct lg_many *m)
 {
     for (size_t i = 0; i < m->get.n; i++)
         lg_buf_done(&m->get.keys[i].value.payload);
@@ -49,12 +50,15 @@ static void many_free(struct many *m)
     lg_free(m);
 }
 
-static void tell(struct many *m, enum lg_read_from from)
+static void tell(struct lg_many *m, enum lg_read_from from)
 {
     uint64_t bytes = 0;
     LG_SCOPED(lg_buf) body = {0};
-    struct lg_many_answer a = {
-        .status = 200, .text = "", .keys = (uint32_t)m->get.n, .compression = m->compression};
+    struct lg_many_answer a = {.status = 200,
+                               .text = "",
+                               .streaming = m->streaming,
+                               .keys = (uint32_t)m->get.n,
+                               .compression = m->compression};
 
     for (size_t i = 0; i < m->get.n && a.status == 200; i++) {
         const struct lg_batch_get_key *key = &m->get.keys[i];
@@ -81,14 +85,38 @@ static void tell(struct many *m, enum lg_read_from from)
     many_free(m);
 }
 
+/* Nobody hears it; what was read counts. */
+static void tell_cancelled(struct lg_many *m)
+{
+    uint32_t keys = 0;
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < m->get.n; i++) {
+        const struct lg_batch_get_key *key = &m->get.keys[i];
+
+        if (key->rc == LG_ERR_WOULD_BLOCK)
+            continue;
+        lg_read_group_count_key(m->group, LG_READ_BATCH, key->rc);
+        bytes += key->rc == LG_OK ? key->value.payload.size : 0;
+        keys++;
+    }
+    lg_read_group_count_store(m->group, m->store, LG_READ_DISK, keys, bytes);
+    m->answered(m->user, &(struct lg_many_answer){.status = lg_rc_http(LG_ERR_CANCELLED, true),
+                                                  .text = "nobody waits for the answer"});
+    many_free(m);
+}
+
 static void came_from_disk(struct lg_batch_get *get)
 {
-    struct many *m = LG_CONTAINER_OF(get, struct many, get);
+    struct lg_many *m = LG_CONTAINER_OF(get, struct lg_many, get);
     struct lg_read_group *group = m->group;
     uint32_t store = m->store;
     uint64_t arrived_us = m->arrived_us;
 
-    tell(m, LG_READ_DISK);
+    if (m->cancelled)
+        tell_cancelled(m);
+    else
+        tell(m, LG_READ_DISK);
     lg_read_group_back(group, store, arrived_us);
     lg_read_group_release(group);
 }
@@ -103,7 +131,7 @@ static void *copy_of(const void *data, size_t size)
 
 static void read_engine(const struct lg_many_question *q, const struct lg_read_scratch *s, size_t n)
 {
-    struct many *m = lg_new(struct many);
+    struct lg_many *m = lg_new(struct lg_many);
 
     m->group = q->group;
     m->user = q->user;
@@ -132,6 +160,13 @@ static void read_engine(const struct lg_many_question *q, const struct lg_read_s
     m->arrived_us = lg_read_group_away(q->group, m->store);
     lg_read_group_hold(q->group);
     lg_batch_get_submit(&m->get);
+    q->waits(q->user, m);
+}
+
+void lg_read_many_cancel(struct lg_many *m)
+{
+    m->cancelled = true;
+    lg_batch_get_cancel(&m->get);
 }
 
 /* --- From indexes ---------------------------------------------------------------------------- */
