@@ -533,14 +533,15 @@ static void send_out(struct stream *s)
 {
     struct lg_slice out = lg_read_stream_output(s->in), text;
     enum lg_grpc_status status;
+    bool waits = out.size > 0 && lg_rpc_is_full(s->call);
 
-    if (out.size > 0) {
-        if (lg_rpc_is_full(s->call))
-            return; /* `room` follows. */
+    if (out.size > 0 && !waits) {
         lg_rpc_send(s->call, out);
         lg_read_stream_sent(s->in, out.size);
     }
     lg_rpc_pause(s->call, lg_read_stream_is_full(s->in));
+    if (waits)
+        return; /* `room` follows. */
     if (!lg_read_stream_is_done(s->in, &status, &text))
         return;
     if (lg_read_stream_refused(s->in) != NULL)

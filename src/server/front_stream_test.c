@@ -1,0 +1,205 @@
+/* What a stream of batch gets holds at a time: a real server in the simulator whose values are so
+ * large that the pool reads them, and a client of HTTP/2 that cancels, or does not read. */
+#include "server/front_stream.h"
+
+#include "model/partitioner.h"
+#include "server/metrics.h"
+#include "server/server.h"
+#include "test/lib/cluster_world.h"
+#include "test/lib/h2_client.h"
+#include "test/test.h"
+
+#define PATH "/lagoon.read.v1.ReadService/BatchGet"
+#define LARGE 8u /* keys with large values, each in chunks: never in an index */
+#define VALUE_BYTES ((size_t)1 << 20)
+#define KEY_BYTES 5u
+#define READS_OF_THE_POOL 4 /* of server_reads_total: of batches, from the disk */
+#define IN_POOL_MAX 2u      /* as front_stream.c has it */
+
+static struct {
+    struct lg_clw *clw;
+    struct h2_client client;
+    struct lg_buf body; /* of what was asked */
+    uint64_t reads_before;
+    size_t bytes_before, bytes_peak;
+} w;
+
+static const char keys[LARGE][KEY_BYTES + 1] = {"\x08key0", "\x08key1", "\x08key2", "\x08key3",
+                                                "\x08key4", "\x08key5", "\x08key6", "\x08key7"};
+
+static struct lg_slice key(size_t i)
+{
+    return lg_slice(keys[i], KEY_BYTES);
+}
+
+/* `by_hand`: the client reads nothing but what it is told to. */
+static void world_up(bool by_hand)
+{
+    static uint8_t value[VALUE_BYTES];
+    struct lg_clw_row rows[LARGE];
+
+    for (size_t i = 0; i < LARGE; i++)
+        rows[i] = (struct lg_clw_row){key(i), lg_slice(value, sizeof value), 1};
+    w.clw = lg_clw_new(31, /* with_controller= */ false);
+    w.clw->shape.chunked = true;
+    lg_clw_server_start(w.clw, 0);
+    lg_clw_store(w.clw, "cities", 1, 1, 1);
+    lg_clw_topic(w.clw, "cities_v1", 1);
+    lg_clw_rows(w.clw, "cities_v1", 1, rows, LARGE, /* whole= */ true);
+    lg_clw_meta(w.clw, LG_META_PUT, "/assignment/cities_v1", "{\"partitions\":[[\"s0_8888\"]]}");
+    lg_clw_run_ms(w.clw, 5000);
+    lg_net_sim_set_delay_us(w.clw->net, 1, 1);
+    h2_client_open_at(&w.client, lg_net_sim_transport(w.clw->net), w.clw->lane, "s0",
+                      LG_CLW_SERVER_PORT, 65535, by_hand);
+    w.client.also[0] = "content-type";
+    w.client.also[1] = "application/grpc";
+    lg_clw_run_ms(w.clw, 100);
+}
+
+static void world_down(void)
+{
+    lg_conn_close(w.client.conn, /* after_flush= */ false);
+    lg_clw_run_ms(w.clw, 100);
+    lg_clw_free(w.clw);
+    h2_client_done(&w.client);
+    lg_buf_done(&w.body);
+    memset(&w, 0, sizeof w);
+}
+
+static void add_batch(uint64_t id, struct lg_stream_key *asked, uint32_t n)
+{
+    struct lg_stream_batch batch = {.store = LG_LIT("cities"), .version = 1};
+    struct lg_error err;
+
+    batch.keys.data = asked;
+    batch.keys.size = n;
+    assert_ok(lg_grpc_append(
+        &w.body, &lg_stream_batch_get_request_pb,
+        &(struct lg_stream_batch_get_request){
+            .batch_id = id, .action_case = LG_STREAM_BATCH_GET_REQUEST_GET, .action.get = &batch},
+        &err));
+}
+
+static void add_large(uint64_t id, size_t from, uint32_t n)
+{
+    struct lg_stream_key asked[LARGE] = {0};
+
+    for (uint32_t i = 0; i < n; i++)
+        asked[i] = (struct lg_stream_key){.id = i, .key = key(from + i)};
+    add_batch(id, asked, n);
+}
+
+static uint64_t reads_of_the_pool(void)
+{
+    return lg_metric_value(&lg_metric_server_reads_total, READS_OF_THE_POOL) - w.reads_before;
+}
+
+static bool pool_is_asked(void *arg)
+{
+    (void)arg;
+    return reads_of_the_pool() > 0;
+}
+
+/* Sends what was added; the pool has got the first of it when this returns. */
+static size_t ask(void)
+{
+    size_t i;
+
+    w.reads_before = lg_metric_value(&lg_metric_server_reads_total, READS_OF_THE_POOL);
+    i = h2_client_ask(&w.client, "POST", PATH, lg_buf_slice(&w.body), NULL, NULL);
+    assert_true(lg_sim_run_until(w.clw->sim, pool_is_asked, NULL, 10 * LG_SEC));
+    return i;
+}
+
+static void few_groups_of_a_stream_are_in_the_pool_at_a_time(void **state)
+{
+    size_t i;
+
+    (void)state;
+    world_up(/* by_hand= */ false);
+    for (size_t b = 0; b < LARGE; b++)
+        add_large(b + 1, b, 1);
+    i = ask();
+    assert_int_equal(reads_of_the_pool(), IN_POOL_MAX);
+    lg_clw_run_ms(w.clw, 5000);
+    assert_int_equal(reads_of_the_pool(), LARGE);
+    assert_true(w.client.asked[i].closed);
+    assert_true(w.client.asked[i].body.size > LARGE * VALUE_BYTES);
+    world_down();
+}
+
+static bool note_peak(void *arg)
+{
+    (void)arg;
+    w.bytes_peak = LG_MAX(w.bytes_peak, lg_sim_node_bytes(w.clw->servers[0].node));
+    return false;
+}
+
+/* How much more memory the server has from the moment on in which the pool is asked. */
+static size_t memory_for_a_batch(bool is_reset)
+{
+    size_t i, more;
+
+    world_up(/* by_hand= */ true);
+    add_large(1, 0, LARGE);
+    i = ask();
+    w.bytes_before = lg_sim_node_bytes(w.clw->servers[0].node);
+    if (is_reset)
+        h2_client_reset(&w.client, i);
+    assert_false(lg_sim_run_until(w.clw->sim, note_peak, NULL, LG_SEC));
+    more = w.bytes_peak - LG_MIN(w.bytes_peak, w.bytes_before);
+    world_down();
+    return more;
+}
+
+static void the_pool_leaves_what_a_stream_that_is_gone_asked_for(void **state)
+{
+    (void)state;
+    assert_true(memory_for_a_batch(/* is_reset= */ false) > VALUE_BYTES);
+    assert_true(memory_for_a_batch(/* is_reset= */ true) < VALUE_BYTES / 2);
+}
+
+static void a_stream_that_is_full_takes_no_more_requests(void **state)
+{
+    enum { KEYS = 100, LONG_KEY_BYTES = 1000, BATCHES = 40 };
+    static uint8_t bytes[LONG_KEY_BYTES];
+    struct lg_stream_key absent[KEYS];
+    const struct h2_asked *a;
+    size_t i;
+
+    (void)state;
+    world_up(/* by_hand= */ true);
+    lg_net_sim_set_delay_us(w.clw->net, 5000, 5000); /* It is full before all has come. */
+    for (uint32_t k = 0; k < KEYS; k++)
+        absent[k] = (struct lg_stream_key){.id = k, .key = lg_slice(bytes, sizeof bytes)};
+    add_large(1, 0, LARGE);
+    for (uint64_t b = 0; b < BATCHES; b++)
+        add_batch(b + 2, absent, KEYS);
+    i = ask();
+    a = &w.client.asked[i];
+    lg_clw_run_ms(w.clw, 5000);
+    assert_in_range(a->sent, 1, w.body.size / 2);
+    for (unsigned turn = 0; turn < 20; turn++) { /* Reading makes room for the rest. */
+        h2_client_take(&w.client, i, VALUE_BYTES);
+        lg_clw_run_ms(w.clw, 500);
+    }
+    assert_int_equal(a->sent, w.body.size);
+    assert_true(a->closed);
+    world_down();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(few_groups_of_a_stream_are_in_the_pool_at_a_time),
+        cmocka_unit_test(the_pool_leaves_what_a_stream_that_is_gone_asked_for),
+        cmocka_unit_test(a_stream_that_is_full_takes_no_more_requests),
+    };
+    static const struct lg_metric_table *const tables[] = {&lg_server_metrics};
+    int failed;
+
+    lg_metrics_register(tables, LG_ARRAY_SIZE(tables), 10);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    lg_metrics_reset();
+    return failed;
+}
