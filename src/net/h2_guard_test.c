@@ -221,6 +221,24 @@ static void a_released_body_has_no_limit(void **state)
     }
 }
 
+/* It is the frames of one head that are counted. */
+static void heads_may_come_in_as_many_frames_each(void **state)
+{
+    struct lg_h2_limits limits = {.continuations = 8};
+
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+        h2_peer_send(&p, "H 1 1 8286; x7 (C 0 1); C 4 1 84 01 01 61;"
+                         "H 1 3 8286; x7 (C 0 3); C 4 3 84 01 01 61");
+        assert_false(p.over);
+        assert_int_equal(p.h2->requests, 2);
+        h2_peer_close(&p);
+    }
+}
+
 /* The slow reader: answers wait until they are too many. */
 static void a_reader_that_takes_nothing_is_cut(void **state)
 {
@@ -403,6 +421,7 @@ int main(void)
         cmocka_unit_test(one_request_too_many_is_refused),
         cmocka_unit_test(a_body_beyond_its_limit_resets_the_request),
         cmocka_unit_test(a_released_body_has_no_limit),
+        cmocka_unit_test(heads_may_come_in_as_many_frames_each),
         cmocka_unit_test(a_reader_that_takes_nothing_is_cut),
         cmocka_unit_test(a_window_that_stays_closed_is_cut_in_time),
         cmocka_unit_test(a_head_that_does_not_come_is_cut_in_time),

@@ -197,9 +197,22 @@ static void a_peer_beyond_the_connections_window_is_cut(void **state)
         h2_peer_open(&p, (enum h2_engine)engine, NULL, 1 << 20, 65535);
         /* All in one piece: no window is given back meanwhile. */
         h2_peer_send(&p, "H 4 1 @hold; D 0 1 z16384; D 0 1 z16384; D 0 1 z16384; D 0 1 z16384");
-        assert_true(p.over || engine == H2_NGHTTP2); /* It gives window back as it reads. */
-        if (p.over)
-            assert_int_equal(p.h2->fault.code, LG_H2_FLOW_CONTROL_ERROR);
+        assert_true(p.over);
+        assert_int_equal(p.h2->fault.code, LG_H2_FLOW_CONTROL_ERROR);
+        h2_peer_close(&p);
+    }
+}
+
+static void a_body_that_ended_gives_only_the_connections_window_back(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 65535, 65535);
+        h2_peer_send(&p, "S 1 0; H 4 1 @hold; D 0 1 z16384; D 0 1 z16000; D 1 1 z16384");
+        assert_false(h2_peer_got(&p, "WINDOW 1 48768"));
+        assert_true(h2_peer_got(&p, "WINDOW 0 48768"));
         h2_peer_close(&p);
     }
 }
@@ -309,6 +322,34 @@ static void an_answer_crosses_the_narrowest_windows_whole(void **state)
         assert_true(h2_peer_got(&p, "HEADERS 1 END"));
     }
     lg_h2_prepared_free(tail);
+}
+
+/* However wide the windows are. */
+static void an_answer_comes_out_in_pieces(void **state)
+{
+    static const uint8_t zeros[1 << 20];
+    struct lg_slice body = {zeros, sizeof(zeros)};
+    struct h2_peer p;
+
+    (void)state;
+    EACH_ENGINE(&p)
+    {
+        struct lg_h2_head head = {p.head, NULL, 0};
+        size_t all = 0, n;
+
+        h2_peer_send(&p, "S 0 0 00047fffffff; W 0 0 7fff0000; H 5 1 @hold");
+        lg_h2_begin(p.held[0], &head);
+        lg_h2_write(p.held[0], &body, 1);
+        while ((n = lg_h2_output(p.h2).size) > 0) {
+            assert_true(n < LG_H2_OUTPUT_BYTES + LG_H2_FRAME_BYTES_MAX + 100);
+            assert_true(p.h2->queued >= n && p.h2->queued < sizeof(zeros) + 1000);
+            all += n;
+            lg_h2_sent(p.h2, n);
+        }
+        assert_true(all > sizeof(zeros) && all < sizeof(zeros) + 1000);
+        assert_int_equal(p.h2->queued, 0);
+        assert_false(lg_h2_is_full(p.held[0]));
+    }
 }
 
 /* Five answers of 16,000 bytes into the 65,535 that a connection begins with. */
@@ -634,11 +675,13 @@ int main(void)
         cmocka_unit_test(a_paused_stream_gives_no_window_back),
         cmocka_unit_test(a_peer_beyond_a_streams_window_is_reset),
         cmocka_unit_test(a_peer_beyond_the_connections_window_is_cut),
+        cmocka_unit_test(a_body_that_ended_gives_only_the_connections_window_back),
         cmocka_unit_test(a_reset_by_the_caller_ends_the_stream),
         cmocka_unit_test(a_shutdown_serves_what_is_under_way),
         cmocka_unit_test(a_peer_that_never_says_that_it_knows_of_the_shutdown_is_taken_to_know),
         cmocka_unit_test(the_end_of_a_connection_is_told_to_all_streams),
         cmocka_unit_test(an_answer_crosses_the_narrowest_windows_whole),
+        cmocka_unit_test(an_answer_comes_out_in_pieces),
         cmocka_unit_test(answers_share_the_connections_window),
         cmocka_unit_test(an_index_moves_with_the_table),
         cmocka_unit_test(a_head_that_came_before_is_remembered),

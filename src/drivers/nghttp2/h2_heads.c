@@ -146,7 +146,8 @@ static struct lg_nghttp2_known *another(struct lg_nghttp2_heads *h, nghttp2_rcbu
     return NULL;
 }
 
-void lg_nghttp2_heads_add(struct lg_nghttp2_heads *h, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
+void lg_nghttp2_heads_add_other(struct lg_nghttp2_heads *h, nghttp2_rcbuf *name,
+                                nghttp2_rcbuf *value)
 {
     struct lg_nghttp2_known *k = h->same;
 

@@ -51,7 +51,20 @@ void lg_nghttp2_heads_init(struct lg_nghttp2_heads *h, size_t bytes_max, size_t 
 void lg_nghttp2_heads_done(struct lg_nghttp2_heads *h);
 /* A block begins: a head, or trailers. */
 void lg_nghttp2_heads_begin(struct lg_nghttp2_heads *h, bool trailers);
-void lg_nghttp2_heads_add(struct lg_nghttp2_heads *h, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
+/* What lg_nghttp2_heads_add does with a field that is not the next of the head that it expects. */
+void lg_nghttp2_heads_add_other(struct lg_nghttp2_heads *h, nghttp2_rcbuf *name,
+                                nghttp2_rcbuf *value);
+static inline void lg_nghttp2_heads_add(struct lg_nghttp2_heads *h, nghttp2_rcbuf *name,
+                                        nghttp2_rcbuf *value)
+{
+    const struct lg_nghttp2_known *k = h->same;
+
+    if (LG_LIKELY(k != NULL && h->at < k->count && k->pairs[h->at].name == name &&
+                  k->pairs[h->at].value == value))
+        h->at++;
+    else
+        lg_nghttp2_heads_add_other(h, name, value);
+}
 /* A field came that nghttp2 would pass over: the block is malformed. */
 void lg_nghttp2_heads_spoil(struct lg_nghttp2_heads *h);
 /* As lg_h2_fields_end, but that a request may have a memo. */

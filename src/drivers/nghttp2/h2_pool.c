@@ -3,7 +3,6 @@
 #include "base/asan.h"
 
 #define NO_SIZE LG_NGHTTP2_POOL_SIZES /* A block that is larger than any that waits. */
-#define LEAST_BITS 6u
 
 struct lg_nghttp2_block {
     struct lg_nghttp2_block *next; /* While it waits. */
@@ -11,7 +10,6 @@ struct lg_nghttp2_block {
     uint8_t payload[];
 };
 _Static_assert(offsetof(struct lg_nghttp2_block, payload) == 16, "payloads are aligned to 16");
-_Static_assert(LG_NGHTTP2_POOL_LEAST == (size_t)1 << LEAST_BITS, "sizes are powers of two");
 
 static size_t bytes_of(size_t size)
 {
@@ -21,14 +19,27 @@ static size_t bytes_of(size_t size)
 /* The least that is enough. */
 static size_t size_for(size_t bytes)
 {
-    size_t bits = bytes < 2 ? 0 : 64 - (size_t)__builtin_clzll(bytes - 1);
+    static const uint8_t sizes[] = {0, 1, 2, 2, 3, 3, 3, 3}; /* by the number of the least */
+    _Static_assert(LG_ARRAY_SIZE(sizes) == 1u << (LG_NGHTTP2_POOL_SIZES - 1), "all sizes");
+    size_t least = (bytes - 1) / LG_NGHTTP2_POOL_LEAST; /* Of no bytes: more than any. */
 
-    return bits <= LEAST_BITS ? 0 : LG_MIN(bits - LEAST_BITS, (size_t)NO_SIZE);
+    return LG_LIKELY(least < LG_ARRAY_SIZE(sizes)) ? sizes[least] : NO_SIZE;
 }
 
 static struct lg_nghttp2_block *block_of(void *payload)
 {
     return LG_CONTAINER_OF(payload, struct lg_nghttp2_block, payload);
+}
+
+/* Not inlined: `take` would save registers for it each time. */
+static __attribute__((noinline)) void *take_new(size_t bytes, size_t size)
+{
+    struct lg_nghttp2_block *b;
+
+    bytes = size == NO_SIZE ? bytes : bytes_of(size);
+    b = lg_alloc(sizeof *b + bytes);
+    b->bytes = bytes;
+    return b->payload;
 }
 
 static void *take(size_t bytes, void *user)
@@ -44,10 +55,7 @@ static void *take(size_t bytes, void *user)
         lg_asan_unpoison(b->payload, b->bytes);
         return b->payload;
     }
-    bytes = size == NO_SIZE ? bytes : bytes_of(size);
-    b = lg_alloc(sizeof *b + bytes);
-    b->bytes = bytes;
-    return b->payload;
+    return take_new(bytes, size);
 }
 
 static void give(void *payload, void *user)

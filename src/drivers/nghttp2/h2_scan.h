@@ -15,23 +15,25 @@ static inline void lg_nghttp2_scan_init(struct lg_nghttp2_scan *s)
 {
     *s = (struct lg_nghttp2_scan){.left = LG_H2_PREFACE_BYTES};
 }
-/* Takes bytes up to the end of a frame's head or of what follows it. True: a head is whole. */
+/* Takes bytes up to the end of the next frame's head, or all. True: a head is whole. */
 static inline bool lg_nghttp2_scan_next(struct lg_nghttp2_scan *s, struct lg_slice *in)
 {
-    size_t n;
+    size_t n = LG_MIN(in->size, s->left);
 
-    if (s->left > 0) {
-        n = LG_MIN(in->size, s->left);
-        s->left -= n;
-        *in = lg_slice_skip(*in, n);
-        return false;
-    }
-    n = LG_MIN(in->size, LG_H2_FRAME_HEAD_BYTES - s->at);
-    memcpy(s->head + s->at, in->data, n);
-    s->at += n;
+    s->left -= n;
     *in = lg_slice_skip(*in, n);
-    if (s->at < LG_H2_FRAME_HEAD_BYTES)
-        return false;
+    if (LG_LIKELY(s->at == 0 && in->size >= LG_H2_FRAME_HEAD_BYTES)) {
+        memcpy(s->head, in->data, LG_H2_FRAME_HEAD_BYTES);
+        *in = lg_slice_skip(*in, LG_H2_FRAME_HEAD_BYTES);
+    } else {
+        n = LG_MIN(in->size, LG_H2_FRAME_HEAD_BYTES - s->at);
+        if (n > 0)
+            memcpy(s->head + s->at, in->data, n);
+        s->at += n;
+        *in = lg_slice_skip(*in, n);
+        if (s->at < LG_H2_FRAME_HEAD_BYTES)
+            return false;
+    }
     s->left = lg_h2_frame_read(s->head).size;
     s->at = 0;
     s->begun = true;

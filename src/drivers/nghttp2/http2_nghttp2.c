@@ -1,13 +1,13 @@
 #include "drivers/nghttp2/http2_nghttp2.h"
 
 #include "drivers/nghttp2/h2_heads.h"
+#include "drivers/nghttp2/h2_nvs.h"
 #include "drivers/nghttp2/h2_pool.h"
 #include "drivers/nghttp2/h2_scan.h"
 #include "net/h2_guard.h"
 #include "net/h2_request.h"
 
 #define KEEP_BYTES_MAX ((size_t)16 << 10) /* of a buffer that a pooled stream keeps */
-#define FIELDS_FEW 16u                    /* of a head to send: no memory is taken for them */
 
 struct stream {
     struct lg_h2_stream head;
@@ -39,6 +39,7 @@ struct conn {
     enum lg_h2_reason cut_why;
     struct lg_buf out;
     size_t waiting_bytes;
+    size_t consumed; /* of the connection's window, not given back yet */
     size_t block_bytes;
     unsigned continuations;
     bool block_open;
@@ -154,36 +155,49 @@ static void fault_stream(struct conn *c, struct stream *st, uint32_t code)
 
 /* --- What comes in --------------------------------------------------------------------------- */
 
+static void block_goes_on(struct conn *c, const nghttp2_frame_hd *hd)
+{
+    c->block_bytes += hd->length;
+    c->block_open = (hd->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
+    if (c->block_bytes > c->guard.limits.header_block_bytes)
+        cut(c, LG_H2_OVER_header_block_bytes);
+}
+
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
 {
     struct conn *c = (struct conn *)user;
-    bool ack = (hd->flags & NGHTTP2_FLAG_ACK) != 0;
 
     (void)session;
     if (c->over || !spend(c, LG_H2_OVER_idle_frames))
         return 0;
-    if (hd->type == NGHTTP2_HEADERS) {
-        c->block_bytes = hd->length;
+    switch (hd->type) {
+    case NGHTTP2_HEADERS:
+        c->block_bytes = 0;
         c->continuations = 0;
-    }
-    if (hd->type == NGHTTP2_CONTINUATION) {
-        c->block_bytes += hd->length;
+        block_goes_on(c, hd);
+        break;
+    case NGHTTP2_CONTINUATION:
         if (++c->continuations > c->guard.limits.continuations)
             cut(c, LG_H2_OVER_continuations);
-    }
-    if (hd->type == NGHTTP2_HEADERS || hd->type == NGHTTP2_CONTINUATION) {
-        c->block_open = (hd->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
-        if (c->block_bytes > c->guard.limits.header_block_bytes)
-            cut(c, LG_H2_OVER_header_block_bytes);
+        block_goes_on(c, hd);
+        break;
+    case NGHTTP2_DATA:
+        if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
+            (void)spend(c, LG_H2_OVER_empty_data);
+        break;
+    case NGHTTP2_PING:
+        if ((hd->flags & NGHTTP2_FLAG_ACK) == 0)
+            (void)spend(c, LG_H2_OVER_pings);
+        break;
+    case NGHTTP2_SETTINGS:
+        if ((hd->flags & NGHTTP2_FLAG_ACK) == 0)
+            (void)spend(c, LG_H2_OVER_settings);
+        break;
+    default:
+        break;
     }
     if (!c->block_open)
         lg_h2_guard_whole(&c->guard);
-    if (hd->type == NGHTTP2_PING && !ack)
-        (void)spend(c, LG_H2_OVER_pings);
-    if (hd->type == NGHTTP2_SETTINGS && !ack)
-        (void)spend(c, LG_H2_OVER_settings);
-    if (hd->type == NGHTTP2_DATA && hd->length == 0 && !(hd->flags & NGHTTP2_FLAG_END_STREAM))
-        (void)spend(c, LG_H2_OVER_empty_data);
     return 0;
 }
 
@@ -337,6 +351,17 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+/* Gives back the window of a stream, unless it takes nothing more. */
+static void give_back(struct conn *c, struct stream *st, uint8_t flags, size_t size)
+{
+    if ((flags & NGHTTP2_FLAG_END_STREAM) != 0)
+        return;
+    if (st->paused)
+        st->credit += size;
+    else
+        (void)nghttp2_session_consume_stream(c->session, (int32_t)st->head.id, size);
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                    size_t size, void *user)
 {
@@ -344,15 +369,12 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct stream *st = find(c, id);
     enum lg_h2_reason why;
 
-    (void)flags;
-    (void)nghttp2_session_consume_connection(session, size);
+    (void)session;
+    c->consumed += size;
     if (c->over || st == NULL)
         return 0;
     lg_h2_guard_progress(&c->guard);
-    if (st->paused)
-        st->credit += size;
-    else
-        (void)nghttp2_session_consume_stream(session, id, size);
+    give_back(c, st, flags, size);
     st->body_bytes += size;
     if (st->content_length >= 0 && st->body_bytes > (uint64_t)st->content_length) {
         fault_stream(c, st, LG_H2_PROTOCOL_ERROR); /* The end need not be waited for. */
@@ -429,62 +451,30 @@ static int on_sent_frame(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
-static nghttp2_nv to_nv(struct lg_slice name, struct lg_slice value, uint8_t flags)
-{
-    return (nghttp2_nv){(uint8_t *)name.data, (uint8_t *)value.data, name.size, value.size, flags};
-}
-
-/* The fields of a head, in `few` if they have room there; else the caller frees them. */
-static nghttp2_nv *to_nvs(const struct lg_h2_head *head, nghttp2_nv few[FIELDS_FEW], size_t *count)
-{
-    size_t prepared = 0, n = 0;
-    const struct lg_http_header *fields =
-        head->prepared == NULL ? NULL : lg_h2_prepared_fields(head->prepared, &prepared);
-    nghttp2_nv *nva = few;
-
-    if (prepared + head->count > FIELDS_FEW)
-        nva = lg_new_array(nghttp2_nv, prepared + head->count);
-    for (size_t i = 0; i < prepared; i++)
-        nva[n++] = to_nv(fields[i].name, fields[i].value,
-                         NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
-    for (size_t i = 0; i < head->count; i++)
-        nva[n++] = to_nv(head->fields[i].name, head->fields[i].value, NGHTTP2_NV_FLAG_NONE);
-    *count = n;
-    return nva;
-}
-
 static void submit_trailers(struct conn *c, struct stream *st)
 {
-    nghttp2_nv few[FIELDS_FEW], *nva;
+    nghttp2_nv few[LG_NGHTTP2_NVS_FEW], *nva;
     size_t count;
 
-    nva = to_nvs(&st->trailers, few, &count);
+    nva = lg_nghttp2_nvs(&st->trailers, few, &count);
     (void)nghttp2_submit_trailer(c->session, (int32_t)st->head.id, nva, count);
     if (nva != few)
         lg_free(nva);
 }
 
+/* How many bytes the next DATA frame has; send_body, which comes next, puts them out. */
 static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t size,
                          uint32_t *flags, nghttp2_data_source *source, void *user)
 {
     struct conn *c = (struct conn *)user;
     struct stream *st = (struct stream *)source->ptr;
-    size_t n = LG_MIN(size, st->waiting.size - st->at);
+    size_t left = st->waiting.size - st->at, n = LG_MIN(size, left);
 
-    (void)session, (void)id;
+    (void)session, (void)id, (void)buf;
     if (n == 0 && !st->end_due)
         return NGHTTP2_ERR_DEFERRED;
-    if (n > 0)
-        memcpy(buf, st->waiting.data + st->at, n);
-    st->at += n;
-    c->waiting_bytes -= n;
-    if (st->at == st->waiting.size) {
-        lg_buf_clear(&st->waiting);
-        st->at = 0;
-    }
-    lg_h2_guard_sent(&c->guard);
-    lg_h2_guard_moved(&c->guard);
-    if (st->waiting.size == 0 && st->end_due) {
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (n == left && st->end_due) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (st->trailers_due) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -494,46 +484,41 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     return (ssize_t)n;
 }
 
+static int send_body(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t n,
+                     nghttp2_data_source *source, void *user)
+{
+    struct conn *c = (struct conn *)user;
+    struct stream *st = (struct stream *)source->ptr;
+
+    (void)session;
+    assert(frame->data.padlen == 0); /* It asks who wants padding, and we do not. */
+    lg_buf_append(&c->out, head, LG_H2_FRAME_HEAD_BYTES);
+    if (n > 0)
+        lg_buf_append(&c->out, st->waiting.data + st->at, n);
+    st->at += n;
+    c->waiting_bytes -= n;
+    if (st->at == st->waiting.size) {
+        lg_buf_clear(&st->waiting);
+        st->at = 0;
+    }
+    lg_h2_guard_sent(&c->guard);
+    lg_h2_guard_moved(&c->guard);
+    c->found = st; /* Its trailers are next. */
+    return c->out.size < LG_H2_OUTPUT_BYTES ? 0 : NGHTTP2_ERR_PAUSE;
+}
+
 static void submit_head(struct conn *c, struct stream *st, const struct lg_h2_head *head,
                         bool with_body)
 {
     nghttp2_data_provider provider = {.source = {.ptr = st}, .read_callback = read_body};
-    nghttp2_nv few[FIELDS_FEW], *nva;
+    nghttp2_nv few[LG_NGHTTP2_NVS_FEW], *nva;
     size_t count;
 
-    nva = to_nvs(head, few, &count);
+    nva = lg_nghttp2_nvs(head, few, &count);
     (void)nghttp2_submit_response(c->session, (int32_t)st->head.id, nva, count,
                                   with_body ? &provider : NULL);
     if (nva != few)
         lg_free(nva);
-}
-
-static struct lg_slice copy(uint8_t **to, struct lg_slice s)
-{
-    struct lg_slice out = lg_slice(*to, s.size);
-
-    if (s.size > 0)
-        memcpy(*to, s.data, s.size);
-    *to += s.size;
-    return out;
-}
-
-/* In one block, their text behind them. */
-static struct lg_http_header *copy_fields(const struct lg_http_header *fields, size_t count)
-{
-    size_t bytes = count * sizeof *fields;
-    struct lg_http_header *out;
-    uint8_t *at;
-
-    for (size_t i = 0; i < count; i++)
-        bytes += fields[i].name.size + fields[i].value.size;
-    out = lg_alloc(bytes);
-    at = (uint8_t *)(out + count);
-    for (size_t i = 0; i < count; i++) {
-        out[i].name = copy(&at, fields[i].name);
-        out[i].value = copy(&at, fields[i].value);
-    }
-    return out;
 }
 
 static void keep_trailers(struct stream *st, const struct lg_h2_head *trailers)
@@ -541,7 +526,8 @@ static void keep_trailers(struct stream *st, const struct lg_h2_head *trailers)
     st->trailers_due = true;
     st->trailers = *trailers;
     if (trailers->count > 0)
-        st->trailers.fields = st->own_trailers = copy_fields(trailers->fields, trailers->count);
+        st->trailers.fields = st->own_trailers =
+            lg_nghttp2_fields_copy(trailers->fields, trailers->count);
 }
 
 static void watch_queue(struct conn *c)
@@ -717,6 +703,9 @@ static bool ng_input(struct lg_h2 *h, struct lg_slice bytes)
         return false;
     scan(c, bytes);
     n = nghttp2_session_mem_recv(c->session, bytes.data, bytes.size);
+    if (c->consumed > 0)
+        (void)nghttp2_session_consume_connection(c->session, c->consumed);
+    c->consumed = 0;
     if (n < 0 && !c->over)
         (void)nghttp2_session_terminate_session(c->session, n == NGHTTP2_ERR_BAD_CLIENT_MAGIC
                                                                 ? NGHTTP2_PROTOCOL_ERROR
@@ -844,6 +833,7 @@ static void open_session(struct conn *c, bool judged)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_sent_frame);
+    nghttp2_session_callbacks_set_send_data_callback(cb, send_body);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_no_http_messaging(option, judged ? 0 : 1);
