@@ -44,6 +44,7 @@ struct grpc {
     struct lg_arena *arena;
     struct lg_buf authority, message, field;
     bool is_open, stream_ended, is_closing;
+    char stream_said[LG_BENCH_EXAMPLE_BYTES / 2]; /* as it ended */
 };
 
 static struct grpc *of(struct lg_bench_link *k)
@@ -192,6 +193,7 @@ static void stream_closed(struct grpc *g, const struct grpc_call *c, uint32_t co
 
     g->stream_ended = true;
     g->stream = NULL;
+    (void)snprintf(g->stream_said, sizeof(g->stream_said), "%.*s", LG_FMT(lg_buf_slice(&c->text)));
     settle_all(g, error == LG_BENCH_ERRORS ? LG_BENCH_LOST : error, lg_buf_slice(&c->text));
 }
 
@@ -417,6 +419,7 @@ static void conn_opened(void *ctx, struct lg_conn *conn)
     g->h2 = g->o->h2_new(&h2_handler, g);
     g->is_open = true;
     g->stream_ended = false;
+    g->stream_said[0] = 0;
     if (g->head.plan->kind == LG_BENCH_STREAM) {
         g->stream = take_call(g, NO_SLOT);
         g->stream->stream = begin_call(g, LG_RPC_READ_BATCH_GET, LG_SLICE_NULL,
@@ -454,6 +457,7 @@ static void conn_closed(void *ctx, struct lg_conn *conn, enum lg_rc why)
 
     (void)snprintf(text, sizeof(text), "%s:%u: %s", g->head.target->host, g->head.target->port,
                    conn->fault[0] != 0 ? conn->fault
+                   : g->stream_said[0] ? g->stream_said
                    : why == LG_OK      ? "it hung up (where TLS is spoken, name --tls-ca)"
                                        : lg_rc_text(why));
     g->is_open = false;

@@ -151,6 +151,26 @@ static void errors_are_told_by_kind_and_fail_the_command(void **state)
     lg_json_unref(json);
 }
 
+static void a_stream_that_is_refused_says_why(void **state)
+{
+    static const char *const options[] = {"--grpc=false", NULL};
+    struct lg_rig without;
+    struct lg_json *json;
+
+    (void)state;
+    lg_rig_init(&without);
+    lg_rig_start(&without, options, NULL);
+    assert_run(&without, 0, "push", "cities", "examples/cities/cities.avro", "--key-field", "id",
+               "--create");
+    assert_run(&without, 1, "bench", "stream", "cities", QUICK);
+    json = lg_rig_json(lg_buf_slice(&without.out));
+    assert_non_null(strstr(
+        lg_json_get_str(lg_json_get(lg_json_get(json, "errors_by_kind"), "connect"), "example", ""),
+        "gRPC is off on this server"));
+    lg_json_unref(json);
+    lg_rig_done(&without);
+}
+
 static void a_bar_that_cannot_be_kept_fails_or_voids_the_run(void **state)
 {
     struct lg_json *json;
@@ -210,6 +230,7 @@ int main(void)
         cmocka_unit_test(keys_come_from_a_file),
         cmocka_unit_test(a_server_needs_no_controller_when_all_is_said),
         cmocka_unit_test(errors_are_told_by_kind_and_fail_the_command),
+        cmocka_unit_test(a_stream_that_is_refused_says_why),
         cmocka_unit_test(a_bar_that_cannot_be_kept_fails_or_voids_the_run),
         cmocka_unit_test(ctrl_c_ends_it_with_what_was_seen),
     };
