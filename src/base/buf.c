@@ -16,12 +16,6 @@ void lg_buf_done(struct lg_buf *b)
     *b = (struct lg_buf){0};
 }
 
-void lg_buf_clear(struct lg_buf *b)
-{
-    b->size = 0;
-    b->overflowed = false;
-}
-
 uint8_t *lg_buf_grow(struct lg_buf *b, size_t extra)
 {
     size_t ceiling = ceiling_of(b), capacity;

@@ -29,7 +29,11 @@ static inline struct lg_buf lg_buf_with_ceiling(size_t ceiling)
 void lg_buf_done(struct lg_buf *b);
 LG_DEFINE_SCOPED(lg_buf, lg_buf_done)
 /* Size 0, memory and ceiling kept, overflow forgotten. */
-void lg_buf_clear(struct lg_buf *b);
+static inline void lg_buf_clear(struct lg_buf *b)
+{
+    b->size = 0;
+    b->overflowed = false;
+}
 /* What lg_buf_reserve does when there is no room yet. */
 uint8_t *lg_buf_grow(struct lg_buf *b, size_t extra);
 /* Room for `extra` more bytes: pointer to it, or NULL past the ceiling (overflowed is set). */
@@ -91,15 +95,46 @@ static inline uint32_t lg_load_u32be(const uint8_t *p)
 }
 static inline uint64_t lg_load_u64be(const uint8_t *p)
 {
-    return (uint64_t)lg_load_u32be(p) << 32 | lg_load_u32be(p + 4);
+    uint64_t v;
+
+    memcpy(&v, p, sizeof v);
+    return be64toh(v);
 }
 static inline uint32_t lg_load_u32le(const uint8_t *p)
 {
-    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+    uint32_t v;
+
+    memcpy(&v, p, sizeof v);
+    return le32toh(v);
 }
 static inline uint64_t lg_load_u64le(const uint8_t *p)
 {
-    return (uint64_t)lg_load_u32le(p + 4) << 32 | lg_load_u32le(p);
+    uint64_t v;
+
+    memcpy(&v, p, sizeof v);
+    return le64toh(v);
+}
+/* memcpy for what is mostly short: up to 64 bytes without a call. What a step of less than its
+ * width would copy, the last one copies with bytes that were copied already. */
+static inline void lg_copy_short(uint8_t *to, const uint8_t *from, size_t size)
+{
+    if (size > 64) {
+        memcpy(to, from, size);
+    } else if (size >= 16) {
+        for (size_t i = 0; i + 16 < size; i += 16)
+            memcpy(to + i, from + i, 16);
+        memcpy(to + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + size - 4, from + size - 4, 4);
+    } else if (size > 0) {
+        to[0] = from[0];
+        to[size / 2] = from[size / 2];
+        to[size - 1] = from[size - 1];
+    }
 }
 static inline void lg_store_u32be(uint8_t *p, uint32_t v)
 {

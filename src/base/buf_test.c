@@ -37,6 +37,21 @@ static void numbers_are_written_in_the_named_byte_order_and_read_back(void **sta
     assert_true(lg_load_u64le(b.data + 16) == 0x0102030405060708);
 }
 
+static void short_copies_write_what_was_asked_and_nothing_else(void **state)
+{
+    (void)state;
+    uint8_t from[100], to[104];
+
+    for (size_t i = 0; i < sizeof from; i++)
+        from[i] = (uint8_t)(i + 1);
+    for (size_t n = 0; n <= sizeof from; n++) {
+        memset(to, 0, sizeof to);
+        lg_copy_short(to + 2, from, n);
+        assert_slice_equal(lg_slice(to + 2, n), lg_slice(from, n));
+        assert_int_equal(to[0] | to[1] | to[n + 2] | to[n + 3], 0);
+    }
+}
+
 static void long_formatted_text_is_not_cut(void **state)
 {
     (void)state;
@@ -155,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(appended_bytes_stand_one_after_the_other),
         cmocka_unit_test(numbers_are_written_in_the_named_byte_order_and_read_back),
+        cmocka_unit_test(short_copies_write_what_was_asked_and_nothing_else),
         cmocka_unit_test(long_formatted_text_is_not_cut),
         cmocka_unit_test(nothing_is_written_past_the_ceiling_and_the_overflow_stays),
         cmocka_unit_test(text_that_exactly_fits_the_ceiling_may_be_formatted),

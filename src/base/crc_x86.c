@@ -18,22 +18,6 @@ __attribute__((constructor)) static void ask(void)
     has_product = __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1");
 }
 
-__attribute__((target("sse4.2"))) static void crc32c_by_instruction(uint32_t *crc, const uint8_t *p,
-                                                                    size_t size)
-{
-    uint64_t wide = *crc;
-
-    for (; size >= 8; p += 8, size -= 8)
-        wide = _mm_crc32_u64(wide, lg_load_u64le(p));
-    *crc = (uint32_t)wide;
-    if (size >= 4) {
-        *crc = _mm_crc32_u32(*crc, lg_load_u32le(p));
-        p += 4, size -= 4;
-    }
-    for (; size > 0; p++, size--)
-        *crc = _mm_crc32_u8(*crc, *p);
-}
-
 #define PRODUCT_BYTES_MIN 64u /* fewer are faster by table */
 
 static inline __m128i load(const uint8_t *p)
@@ -95,11 +79,31 @@ size_t lg_crc32_by_cpu(uint32_t *crc, const uint8_t *p, size_t size)
     return size >= PRODUCT_BYTES_MIN && LG_LIKELY(has_product) ? crc32_by_product(crc, p, size) : 0;
 }
 
-size_t lg_crc32c_by_cpu(uint32_t *crc, const uint8_t *p, size_t size)
+/* Records are short: the loop is unrolled, and what is left has no loop. */
+__attribute__((target("sse4.2"))) size_t lg_crc32c_by_cpu(uint32_t *crc, const uint8_t *p,
+                                                          size_t size)
 {
+    uint64_t wide = *crc;
+    uint32_t narrow;
+
     if (LG_UNLIKELY(!has_crc_instruction))
         return 0;
-    crc32c_by_instruction(crc, p, size);
+    for (const uint8_t *end = p + size / 32 * 32; p != end; p += 32) {
+        wide = _mm_crc32_u64(wide, lg_load_u64le(p));
+        wide = _mm_crc32_u64(wide, lg_load_u64le(p + 8));
+        wide = _mm_crc32_u64(wide, lg_load_u64le(p + 16));
+        wide = _mm_crc32_u64(wide, lg_load_u64le(p + 24));
+    }
+    for (const uint8_t *end = p + size % 32 / 8 * 8; p != end; p += 8)
+        wide = _mm_crc32_u64(wide, lg_load_u64le(p));
+    narrow = (uint32_t)wide;
+    if ((size & 4) != 0)
+        narrow = _mm_crc32_u32(narrow, lg_load_u32le(p)), p += 4;
+    if ((size & 2) != 0)
+        narrow = _mm_crc32_u16(narrow, (uint16_t)(p[0] | p[1] << 8)), p += 2;
+    if ((size & 1) != 0)
+        narrow = _mm_crc32_u8(narrow, *p);
+    *crc = narrow;
     return size;
 }
 

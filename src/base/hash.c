@@ -109,19 +109,35 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64) ^ a ^ b;
 }
 
+/* The last 0 to 16 bytes as two words, as if zeros followed them. What a second load sees of the
+ * first one's bytes is shifted out, or the same. */
+static inline void load_tail(const uint8_t *p, size_t size, uint64_t *lo, uint64_t *hi)
+{
+    *lo = *hi = 0;
+    if (size > 8) {
+        *lo = lg_load_u64le(p);
+        *hi = lg_load_u64le(p + size - 8) >> (16 - size) * 8;
+    } else if (size == 8) {
+        *lo = lg_load_u64le(p);
+    } else if (size >= 4) {
+        *lo = lg_load_u32le(p) | (uint64_t)lg_load_u32le(p + size - 4) << (size - 4) * 8;
+    } else {
+        for (size_t i = 0; i < size; i++)
+            *lo |= (uint64_t)p[i] << i * 8;
+    }
+}
+
 /* Sixteen bytes a step, each step one multiplication. The constants are the fractional digits of
  * square roots of the first primes: odd, dense, and nobody's choice. */
 uint64_t lg_hash64(const void *data, size_t size, uint64_t seed)
 {
     const uint64_t k0 = 0x6a09e667f3bcc909U, k1 = 0xbb67ae8584caa73bU, k2 = 0x3c6ef372fe94f82bU;
     const uint8_t *p = data;
-    uint64_t h = mix(seed ^ k0, (uint64_t)size ^ k1);
-    uint8_t tail[16] = {0};
+    uint64_t h = mix(seed ^ k0, (uint64_t)size ^ k1), lo, hi;
 
     for (; size > 16; p += 16, size -= 16)
         h = mix(lg_load_u64le(p) ^ k1, lg_load_u64le(p + 8) ^ h);
-    if (size > 0)
-        memcpy(tail, p, size);
-    h = mix(lg_load_u64le(tail) ^ k2, lg_load_u64le(tail + 8) ^ h);
+    load_tail(p, size, &lo, &hi);
+    h = mix(lo ^ k2, hi ^ h);
     return mix(h ^ k0, k1);
 }

@@ -95,23 +95,31 @@ static const uint8_t base64_values[256] = {
     49,     50,     51,     64,     64,     64,     64,     64,     NONE_8, NONE_8, NONE_8, NONE_8,
     NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8, NONE_8};
 
-/* Four characters as three bytes, and a fourth of no meaning behind them. `*all` has a bit of 64 or
- * more once a character stood for nothing. */
-static inline void decode_four(const uint8_t *text, uint8_t *out, uint32_t *all)
-{
-    uint32_t a = base64_values[text[0]], b = base64_values[text[1]];
-    uint32_t c = base64_values[text[2]], d = base64_values[text[3]];
+/* The same, for each of four characters, where its bits stand among those of three bytes, which
+ * come first in memory. A character that stands for nothing has a bit in the fourth byte. */
+static uint32_t base64_places[4][256];
 
-    *all |= a | b | c | d;
-    lg_store_u32be(out, a << 26 | b << 20 | c << 14 | d << 8);
+__attribute__((constructor)) static void fill_places(void)
+{
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned c = 0; c < 256; c++)
+            base64_places[i][c] =
+                htobe32(base64_values[c] < 64 ? (uint32_t)base64_values[c] << (26 - 6 * i) : 1);
+}
+
+/* Four characters as three bytes, the first ones in memory, and a byte that is not 0 once one of
+ * them stood for nothing. */
+static inline uint32_t decode_four(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
+{
+    return base64_places[0][a] | base64_places[1][b] | base64_places[2][c] | base64_places[3][d];
 }
 
 bool lg_base64_decode(struct lg_buf *out, struct lg_slice text)
 {
     size_t size = text.size, rest, bytes;
     const uint8_t *from = text.data, *end;
-    uint8_t last[4] = {'A', 'A', 'A', 'A'}, *to; /* A stands for no bits. */
-    uint32_t all = 0;
+    uint32_t all = 0, four;
+    uint8_t *to;
 
     if (size > 0 && size % 4 == 0 && text.data[size - 1] == '=')
         size -= text.data[size - 2] == '=' ? 2 : 1;
@@ -124,12 +132,20 @@ bool lg_base64_decode(struct lg_buf *out, struct lg_slice text)
     to = lg_buf_reserve(out, bytes);
     if (to == NULL)
         return false;
-    for (end = from + (size - rest); from != end; from += 4, to += 3)
-        decode_four(from, to, &all);
-    memcpy(last, from, rest);
-    decode_four(last, last, &all);
-    memcpy(to, last, rest - 1);
-    if (all >= 64)
+    for (end = from + (size - rest); from != end; from += 4, to += 3) {
+        four = decode_four(from[0], from[1], from[2], from[3]);
+        all |= four;
+        memcpy(to, &four, sizeof four); /* One byte too many, which the next ones replace. */
+    }
+    /* A stands for no bits. */
+    four =
+        be32toh(decode_four(from[0], from[1], rest > 2 ? from[2] : 'A', rest > 3 ? from[3] : 'A'));
+    to[0] = (uint8_t)(four >> 24);
+    if (rest > 2)
+        to[1] = (uint8_t)(four >> 16);
+    if (rest > 3)
+        to[2] = (uint8_t)(four >> 8);
+    if (((be32toh(all) | four) & 0xff) != 0)
         return false;
     lg_buf_commit(out, bytes);
     return true;

@@ -3,6 +3,8 @@
 
 #include "base/str.h"
 
+#include <ctype.h>
+
 static void formatted_strings_have_any_length(void **state)
 {
     (void)state;
@@ -116,6 +118,23 @@ static void malformed_base64_is_refused_and_nothing_is_appended(void **state)
     assert_false(lg_base64_decode(&tiny, LG_LIT("Zm9v")));
     assert_false(lg_buf_ok(&tiny));
     assert_true(lg_base64_decode(&exact, LG_LIT("Zm9vYmFy")));
+}
+
+static void base64_refuses_each_other_character_at_each_place(void **state)
+{
+    (void)state;
+    LG_SCOPED(lg_buf) out = {0};
+
+    for (size_t place = 0; place < 8; place++)
+        for (unsigned c = 0; c < 256; c++) {
+            char text[] = "Zm9vYmFy";
+            bool good = c != 0 && c < 128 && (isalnum((int)c) || strchr("+/-_", (int)c) != NULL);
+
+            text[place] = (char)c;
+            if (c == '=' && place == 7) /* It stands for no bits. */
+                good = true;
+            assert_int_equal(lg_base64_decode(&out, lg_slice(text, 8)), good);
+        }
 }
 
 static void percent_escapes_are_decoded_in_both_cases_of_digits(void **state)
@@ -248,6 +267,7 @@ int main(void)
         cmocka_unit_test(base64_gives_the_vectors_of_the_rfc_both_ways),
         cmocka_unit_test(base64_reads_both_alphabets_and_writes_the_chosen_one),
         cmocka_unit_test(malformed_base64_is_refused_and_nothing_is_appended),
+        cmocka_unit_test(base64_refuses_each_other_character_at_each_place),
         cmocka_unit_test(percent_escapes_are_decoded_in_both_cases_of_digits),
         cmocka_unit_test(bad_percent_escapes_are_refused),
         cmocka_unit_test(all_bytes_survive_percent_and_hexadecimal),

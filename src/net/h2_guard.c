@@ -30,12 +30,12 @@ static void give_back(struct lg_h2_guard *g, enum lg_h2_reason what, size_t n)
     g->used[what] -= LG_MIN(g->used[what], n);
 }
 
-void lg_h2_guard_finished(struct lg_h2_guard *g)
+void lg_h2_guard_give_back(struct lg_h2_guard *g)
 {
     give_back(g, LG_H2_OVER_pings, 1);
     give_back(g, LG_H2_OVER_empty_data, 1);
     give_back(g, LG_H2_OVER_small_windows, 1);
-    if ((++g->finished & 3) == 0)
+    if ((g->finished & 3) == 0)
         give_back(g, LG_H2_OVER_resets, 1);
 }
 

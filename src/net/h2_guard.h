@@ -47,8 +47,18 @@ static inline void lg_h2_guard_sent(struct lg_h2_guard *g)
     g->used[LG_H2_OVER_small_windows] = windows - LG_MIN(windows, (size_t)LG_H2_WINDOWS_PER_DATA);
     g->used[LG_H2_OVER_pings] -= g->used[LG_H2_OVER_pings] > 0;
 }
+/* What lg_h2_guard_finished does when something was used. */
+void lg_h2_guard_give_back(struct lg_h2_guard *g);
 /* An answer was finished: budgets are given back. */
-void lg_h2_guard_finished(struct lg_h2_guard *g);
+static inline void lg_h2_guard_finished(struct lg_h2_guard *g)
+{
+    const size_t *used = g->used;
+
+    g->finished++;
+    if (LG_UNLIKELY((used[LG_H2_OVER_pings] | used[LG_H2_OVER_empty_data] |
+                     used[LG_H2_OVER_small_windows] | used[LG_H2_OVER_resets]) != 0))
+        lg_h2_guard_give_back(g);
+}
 /* Time passed. `waiting`: answers wait for the peer; `partial`: a head or a frame is incomplete.
  * False: too long for what *out names. */
 LG_MUST_CHECK bool lg_h2_guard_tick(struct lg_h2_guard *g, uint64_t now_ms, bool waiting,

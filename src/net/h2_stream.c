@@ -344,8 +344,7 @@ static bool fits(const struct lg_h2_conn *c, const struct lg_h2_str *st, size_t 
 
 static uint8_t *put_bytes(uint8_t *p, struct lg_slice s)
 {
-    if (s.size > 0)
-        memcpy(p, s.data, s.size);
+    lg_copy_short(p, s.data, s.size);
     return p + s.size;
 }
 
