@@ -114,11 +114,11 @@ static inline uint64_t lg_load_u64le(const uint8_t *p)
     memcpy(&v, p, sizeof v);
     return le64toh(v);
 }
-/* memcpy for what is mostly short: up to 64 bytes without a call. What a step of less than its
+/* memcpy for what is mostly short: up to 128 bytes without a call. What a step of less than its
  * width would copy, the last one copies with bytes that were copied already. */
 static inline void lg_copy_short(uint8_t *to, const uint8_t *from, size_t size)
 {
-    if (size > 64) {
+    if (size > 128) {
         memcpy(to, from, size);
     } else if (size >= 16) {
         for (size_t i = 0; i + 16 < size; i += 16)

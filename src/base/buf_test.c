@@ -40,7 +40,7 @@ static void numbers_are_written_in_the_named_byte_order_and_read_back(void **sta
 static void short_copies_write_what_was_asked_and_nothing_else(void **state)
 {
     (void)state;
-    uint8_t from[100], to[104];
+    uint8_t from[140], to[144];
 
     for (size_t i = 0; i < sizeof from; i++)
         from[i] = (uint8_t)(i + 1);
@@ -49,6 +49,24 @@ static void short_copies_write_what_was_asked_and_nothing_else(void **state)
         lg_copy_short(to + 2, from, n);
         assert_slice_equal(lg_slice(to + 2, n), lg_slice(from, n));
         assert_int_equal(to[0] | to[1] | to[n + 2] | to[n + 3], 0);
+    }
+}
+
+static void short_slices_are_equal_when_each_byte_is(void **state)
+{
+    (void)state;
+    uint8_t a[40], b[40];
+
+    for (size_t i = 0; i < sizeof a; i++)
+        a[i] = b[i] = (uint8_t)i;
+    for (size_t n = 0; n <= sizeof a; n++) {
+        assert_true(lg_slice_eq_short(lg_slice(a, n), lg_slice(b, n)));
+        assert_false(n > 0 && lg_slice_eq_short(lg_slice(a, n), lg_slice(b, n - 1)));
+        for (size_t i = 0; i < n; i++) {
+            b[i] ^= 0x80;
+            assert_false(lg_slice_eq_short(lg_slice(a, n), lg_slice(b, n)));
+            b[i] ^= 0x80;
+        }
     }
 }
 
@@ -171,6 +189,7 @@ int main(void)
         cmocka_unit_test(appended_bytes_stand_one_after_the_other),
         cmocka_unit_test(numbers_are_written_in_the_named_byte_order_and_read_back),
         cmocka_unit_test(short_copies_write_what_was_asked_and_nothing_else),
+        cmocka_unit_test(short_slices_are_equal_when_each_byte_is),
         cmocka_unit_test(long_formatted_text_is_not_cut),
         cmocka_unit_test(nothing_is_written_past_the_ceiling_and_the_overflow_stays),
         cmocka_unit_test(text_that_exactly_fits_the_ceiling_may_be_formatted),

@@ -34,6 +34,31 @@ static inline bool lg_slice_eq(struct lg_slice a, struct lg_slice b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* The same for what is mostly short and mostly equal: without a call. */
+static inline bool lg_slice_eq_short(struct lg_slice a, struct lg_slice b)
+{
+    uint64_t x, y, differ = 0;
+    uint32_t u[2], v[2];
+
+    if (a.size != b.size || a.size < sizeof u[0])
+        return lg_slice_eq(a, b);
+    if (a.size < sizeof x) {
+        memcpy(&u[0], a.data, sizeof u[0]);
+        memcpy(&v[0], b.data, sizeof v[0]);
+        memcpy(&u[1], a.data + a.size - sizeof u[1], sizeof u[1]);
+        memcpy(&v[1], b.data + b.size - sizeof v[1], sizeof v[1]);
+        return ((u[0] ^ v[0]) | (u[1] ^ v[1])) == 0;
+    }
+    for (size_t i = 0; i + sizeof x < a.size; i += sizeof x) {
+        memcpy(&x, a.data + i, sizeof x);
+        memcpy(&y, b.data + i, sizeof y);
+        differ |= x ^ y;
+    }
+    memcpy(&x, a.data + a.size - sizeof x, sizeof x);
+    memcpy(&y, b.data + b.size - sizeof y, sizeof y);
+    return (differ | (x ^ y)) == 0;
+}
+
 static inline bool lg_slice_eq_str(struct lg_slice a, const char *s)
 {
     return lg_slice_eq(a, lg_slice_str(s));

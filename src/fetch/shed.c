@@ -35,28 +35,6 @@ void lg_shed_wake(struct lg_shed *s, uint64_t now_us)
     }
 }
 
-static uint64_t limit_us(const struct lg_shed *s, bool is_retry)
-{
-    if (!lg_shed_is_standing(s))
-        return s->o.burst_us;
-    return is_retry && s->o.retry_target_us != 0 ? s->o.retry_target_us : s->o.target_us;
-}
-
-bool lg_shed_admit(struct lg_shed *s, uint64_t arrived_us, uint32_t units, bool is_retry)
-{
-    uint64_t arrived = arrived_us == LG_SHED_THIS_TICK ? s->arrived_us : arrived_us;
-    uint64_t waited_us = s->now_us > arrived ? s->now_us - arrived : 0;
-
-    s->delay_us_last = waited_us + s->units * s->unit_ns / 1000;
-    if (s->o.target_us != 0 && s->delay_us_last > limit_us(s, is_retry)) {
-        s->refused++;
-        return false;
-    }
-    s->units += units;
-    s->admitted++;
-    return true;
-}
-
 /* The time of the refusals is part of what the units took: it delays those behind as well. */
 void lg_shed_rest(struct lg_shed *s, uint64_t now_us)
 {

@@ -64,10 +64,35 @@ struct lg_shed { /* Read only, but for shed.c. */
 void lg_shed_init(struct lg_shed *s, const struct lg_shed_options *o, uint64_t now_us);
 /* A tick begins: the wait for work is over. */
 void lg_shed_wake(struct lg_shed *s, uint64_t now_us);
+/* Is the queue a standing one? */
+static inline bool lg_shed_is_standing(const struct lg_shed *s)
+{
+    return s->now_us - s->idle_us > s->o.interval_us && s->ticks >= LG_SHED_TICKS_MIN;
+}
+/* How long a request may wait now. */
+static inline uint64_t lg_shed_limit_us(const struct lg_shed *s, bool is_retry)
+{
+    if (LG_LIKELY(!lg_shed_is_standing(s)))
+        return s->o.burst_us;
+    return is_retry && s->o.retry_target_us != 0 ? s->o.retry_target_us : s->o.target_us;
+}
 /* Is there time for a request of so many units (keys)? `arrived_us`: LG_SHED_THIS_TICK, or the
  * stamp of one that waited in a queue of its own. False: answer LG_ERR_OVERLOADED. */
-LG_MUST_CHECK bool lg_shed_admit(struct lg_shed *s, uint64_t arrived_us, uint32_t units,
-                                 bool is_retry);
+static inline LG_MUST_CHECK bool lg_shed_admit(struct lg_shed *s, uint64_t arrived_us,
+                                               uint32_t units, bool is_retry)
+{
+    uint64_t arrived = arrived_us == LG_SHED_THIS_TICK ? s->arrived_us : arrived_us;
+    uint64_t waited_us = s->now_us > arrived ? s->now_us - arrived : 0;
+
+    s->delay_us_last = waited_us + s->units * s->unit_ns / 1000;
+    if (s->o.target_us != 0 && LG_UNLIKELY(s->delay_us_last > lg_shed_limit_us(s, is_retry))) {
+        s->refused++;
+        return false;
+    }
+    s->units += units;
+    s->admitted++;
+    return true;
+}
 /* One that was admitted in this tick is not served after all. */
 static inline void lg_shed_refused(struct lg_shed *s, uint32_t units)
 {
@@ -76,11 +101,5 @@ static inline void lg_shed_refused(struct lg_shed *s, uint32_t units)
 
 /* The tick ends: all that was admitted is answered; the wait for work begins. */
 void lg_shed_rest(struct lg_shed *s, uint64_t now_us);
-
-/* Is the queue a standing one? */
-static inline bool lg_shed_is_standing(const struct lg_shed *s)
-{
-    return s->now_us - s->idle_us > s->o.interval_us && s->ticks >= LG_SHED_TICKS_MIN;
-}
 
 #endif

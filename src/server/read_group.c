@@ -4,7 +4,6 @@
  * once, inside the same tick, so that the number of keys that wait is bounded. */
 #include "server/read_group.h"
 
-#include "base/list.h"
 #include "base/vec.h"
 #include "server/metrics.h"
 #include "server/server.h"
@@ -31,7 +30,7 @@ struct lg_read_group {
     bool over, answering;
     struct lg_read_get *asked[GROUP_MAX];
     size_t n;
-    struct lg_list spare;
+    struct lg_read_get *spare[KEPT_MAX];
     size_t spare_count, waiting; /* for the pool */
     struct lg_read_scratch scratch;
     struct lg_value value; /* Memory for what the engine has. */
@@ -51,12 +50,9 @@ struct waits { /* A get whose key is on disk. */
 
 static void group_free(struct lg_read_group *g)
 {
-    while (!lg_list_empty(&g->spare)) {
-        struct lg_read_get *get =
-            LG_CONTAINER_OF(lg_list_pop_front(&g->spare), struct lg_read_get, link);
-
-        lg_buf_done(&get->key);
-        lg_free(get);
+    for (size_t i = 0; i < g->spare_count; i++) {
+        lg_buf_done(&g->spare[i]->key);
+        lg_free(g->spare[i]);
     }
     lg_free(g->scratch.gets);
     lg_free(g->scratch.indexes);
@@ -184,17 +180,13 @@ void lg_read_group_count_store(struct lg_read_group *g, uint32_t store, enum lg_
 
 struct lg_read_get *lg_read_group_get(struct lg_read_group *g)
 {
-    struct lg_list *spare = lg_list_pop_front(&g->spare);
     struct lg_read_get *get;
 
-    if (LG_LIKELY(spare != NULL)) {
-        g->spare_count--;
-        return LG_CONTAINER_OF(spare, struct lg_read_get, link);
-    }
+    if (LG_LIKELY(g->spare_count > 0))
+        return g->spare[--g->spare_count];
     get = lg_new(struct lg_read_get);
     get->group = g;
     get->key = lg_buf_with_ceiling(LG_SERVER_KEY_BYTES_MAX);
-    lg_list_init(&get->link);
     return get;
 }
 
@@ -213,8 +205,7 @@ void lg_read_group_drop(struct lg_read_get *get)
     }
     get->key.size = 0;
     get->waits = NULL;
-    lg_list_push_front(&g->spare, &get->link);
-    g->spare_count++;
+    g->spare[g->spare_count++] = get;
 }
 
 static void finish(struct lg_read_get *get)
@@ -454,7 +445,6 @@ struct lg_read_group *lg_read_group_new(struct lg_lane *lane, struct lg_epoch_re
     g->reader = reader;
     g->gate = take_gate;
     lg_read_gate_watch(take_gate, were_let_in, g);
-    lg_list_init(&g->spare);
     return g;
 }
 

@@ -37,7 +37,6 @@ struct lg_read_get { /* One key. The group's memory until `done` returns. */
 
     uint32_t store;      /* Ours, like the rest: on metrics; */
     uint64_t arrived_us; /* while the disk is asked, when its request was there. */
-    struct lg_list link;
 };
 
 /* `reader` is the lane's, borrowed until the group is gone. `take_gate`: who is let in; it closes

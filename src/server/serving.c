@@ -208,7 +208,7 @@ const struct lg_serving_topic *lg_serving_topic_again(const struct lg_serving *s
                                                       const struct lg_serving_topic *last,
                                                       struct lg_slice topic)
 {
-    if (LG_LIKELY(last != NULL && lg_slice_eq(last->name, topic)))
+    if (LG_LIKELY(last != NULL && lg_slice_eq_short(last->name, topic)))
         return last;
     return lg_serving_topic(s, topic);
 }
