@@ -291,13 +291,6 @@ enum lg_grpc_status lg_grpc_status_of_input(enum lg_rc rc)
     return rc == LG_ERR_BAD_DATA ? LG_GRPC_INTERNAL : lg_rc_grpc(rc);
 }
 
-void lg_grpc_prefix(uint8_t to[LG_GRPC_PREFIX_BYTES], bool is_compressed, size_t size)
-{
-    assert(size <= UINT32_MAX);
-    to[0] = is_compressed ? 1 : 0;
-    lg_store_u32be(to + 1, (uint32_t)size);
-}
-
 enum lg_rc lg_grpc_append(struct lg_buf *out, const struct lg_pb_message *m, const void *msg,
                           struct lg_error *err)
 {

@@ -115,7 +115,12 @@ bool lg_grpc_is_between(const struct lg_grpc_reader *r);
 enum lg_grpc_status lg_grpc_status_of_input(enum lg_rc rc);
 
 /* `size` at most UINT32_MAX. */
-void lg_grpc_prefix(uint8_t to[LG_GRPC_PREFIX_BYTES], bool is_compressed, size_t size);
+static inline void lg_grpc_prefix(uint8_t to[LG_GRPC_PREFIX_BYTES], bool is_compressed, size_t size)
+{
+    assert(size <= UINT32_MAX);
+    to[0] = is_compressed ? 1 : 0;
+    lg_store_u32be(to + 1, (uint32_t)size);
+}
 /* Appends the message with its prefix. Errors, and `out` then, as of lg_pb_encode. */
 LG_MUST_CHECK enum lg_rc lg_grpc_append(struct lg_buf *out, const struct lg_pb_message *m,
                                         const void *msg, struct lg_error *err);

@@ -37,14 +37,6 @@ void lg_h2_conn_cut(struct lg_h2_conn *c, enum lg_h2_reason why)
     lg_h2_conn_fault(c, LG_H2_ENHANCE_YOUR_CALM, lg_h2_reason_name(why));
 }
 
-bool lg_h2_conn_spend(struct lg_h2_conn *c, enum lg_h2_reason what)
-{
-    if (LG_LIKELY(lg_h2_guard_spend(&c->guard, what)))
-        return true;
-    lg_h2_conn_cut(c, what);
-    return false;
-}
-
 /* --- Frames that came whole ------------------------------------------------------------------ */
 
 static void fault_protocol(struct lg_h2_conn *c, const char *text)
@@ -327,10 +319,11 @@ static void priority_came(struct lg_h2_conn *c, struct lg_slice p)
 
 static void frame_came(struct lg_h2_conn *c, struct lg_slice p)
 {
-    switch (c->frame.type) {
-    case LG_H2_HEADERS:
+    if (LG_LIKELY(c->frame.type == LG_H2_HEADERS)) {
         headers_came(c, p);
-        break;
+        return;
+    }
+    switch (c->frame.type) {
     case LG_H2_CONTINUATION:
         continuation_came(c, p);
         break;
@@ -357,9 +350,9 @@ static void frame_came(struct lg_h2_conn *c, struct lg_slice p)
 
 /* --- DATA ------------------------------------------------------------------------------------ */
 
-static void data_begins(struct lg_h2_conn *c)
+static inline void data_begins(struct lg_h2_conn *c, const struct lg_h2_frame f)
 {
-    uint32_t id = c->frame.stream;
+    uint32_t id = f.stream;
     struct lg_h2_str *st = lg_h2_str_find(c, id);
 
     if (is_idle(c, id)) {
@@ -377,29 +370,29 @@ static void data_begins(struct lg_h2_conn *c)
         lg_h2_conn_fault(c, LG_H2_STREAM_CLOSED, "DATA after the end of a request");
         return;
     }
-    if (st != NULL && c->frame.size == 0 && (c->frame.flags & LG_H2_FLAG_PADDED) != 0) {
+    if (st != NULL && f.size == 0 && (f.flags & LG_H2_FLAG_PADDED) != 0) {
         lg_h2_conn_fault(c, LG_H2_FRAME_SIZE_ERROR, "DATA without the length of its padding");
         return;
     }
-    c->receive_window -= c->frame.size;
+    c->receive_window -= f.size;
     if (c->receive_window < 0) {
         lg_h2_conn_fault(c, LG_H2_FLOW_CONTROL_ERROR, "DATA beyond the connection's window");
         return;
     }
     if (st != NULL) {
-        st->receive_window -= c->frame.size;
+        st->receive_window -= f.size;
         if (st->receive_window < 0) {
             lg_h2_str_fault(c, st, LG_H2_FLOW_CONTROL_ERROR, /* blame= */ true);
             st = NULL;
         }
     }
-    if (c->frame.size == 0 && (c->frame.flags & LG_H2_FLAG_END_STREAM) == 0 &&
+    if (f.size == 0 && (f.flags & LG_H2_FLAG_END_STREAM) == 0 &&
         !lg_h2_conn_spend(c, LG_H2_OVER_empty_data))
         return;
     c->data_stream = st;
-    c->left = c->frame.size;
+    c->left = f.size;
     c->padding = 0;
-    c->pad_length_due = st != NULL && (c->frame.flags & LG_H2_FLAG_PADDED) != 0;
+    c->pad_length_due = st != NULL && (f.flags & LG_H2_FLAG_PADDED) != 0;
     c->in = LG_H2_IN_DATA;
 }
 
@@ -513,7 +506,7 @@ static size_t data_came(struct lg_h2_conn *c, struct lg_slice in)
 /* --- Bytes to frames ------------------------------------------------------------------------- */
 
 /* What a frame's head tells about it: sizes and streams. NULL: all is well. */
-static const char *judge_head(const struct lg_h2_frame *f, uint32_t *code)
+static inline const char *judge_head(const struct lg_h2_frame *f, uint32_t *code)
 {
     static const struct {
         bool on_stream, on_connection;
@@ -552,31 +545,38 @@ static const char *judge_head(const struct lg_h2_frame *f, uint32_t *code)
     return f->type == LG_H2_HEADERS && (f->stream & 1) == 0 ? "HEADERS on an even stream" : NULL;
 }
 
+/* The first frame is SETTINGS, a head is continued at once, and nothing else is. */
+static bool is_in_order(struct lg_h2_conn *c, const struct lg_h2_frame *f)
+{
+    if (!c->settings_came && (f->type != LG_H2_SETTINGS || (f->flags & LG_H2_FLAG_ACK) != 0)) {
+        fault_protocol(c, "the first frame is not SETTINGS");
+        return false;
+    }
+    c->settings_came = true;
+    if (c->block_stream != 0 && (f->type != LG_H2_CONTINUATION || f->stream != c->block_stream)) {
+        fault_protocol(c, "a header block is not continued");
+        return false;
+    }
+    if (f->type == LG_H2_CONTINUATION && c->block_stream == 0) {
+        fault_protocol(c, "CONTINUATION of nothing");
+        return false;
+    }
+    return true;
+}
+
 static void head_came(struct lg_h2_conn *c, const uint8_t head[LG_H2_FRAME_HEAD_BYTES])
 {
+    const struct lg_h2_frame f = lg_h2_frame_read(head);
     const char *text;
     uint32_t code;
 
-    c->frame = lg_h2_frame_read(head);
+    c->frame = f;
     c->in_at = 0;
-    if (LG_UNLIKELY(!c->settings_came)) {
-        if (c->frame.type != LG_H2_SETTINGS || (c->frame.flags & LG_H2_FLAG_ACK) != 0) {
-            fault_protocol(c, "the first frame is not SETTINGS");
-            return;
-        }
-        c->settings_came = true;
-    }
-    if (c->block_stream != 0 &&
-        (c->frame.type != LG_H2_CONTINUATION || c->frame.stream != c->block_stream)) {
-        fault_protocol(c, "a header block is not continued");
+    if (LG_UNLIKELY(!c->settings_came || c->block_stream != 0 || f.type == LG_H2_CONTINUATION) &&
+        !is_in_order(c, &f))
         return;
-    }
-    if (c->frame.type == LG_H2_CONTINUATION && c->block_stream == 0) {
-        fault_protocol(c, "CONTINUATION of nothing");
-        return;
-    }
-    text = judge_head(&c->frame, &code);
-    if (text != NULL) {
+    text = judge_head(&f, &code);
+    if (LG_UNLIKELY(text != NULL)) {
         lg_h2_conn_fault(c, code, text);
         return;
     }
@@ -584,12 +584,12 @@ static void head_came(struct lg_h2_conn *c, const uint8_t head[LG_H2_FRAME_HEAD_
         return;
     if (c->block_stream == 0)
         lg_h2_guard_whole(&c->guard);
-    if (c->frame.type == LG_H2_DATA) {
-        data_begins(c);
+    if (f.type == LG_H2_DATA) {
+        data_begins(c, f);
         return;
     }
-    c->left = c->frame.size;
-    c->in = c->frame.type > LG_H2_CONTINUATION ? LG_H2_IN_SKIP : LG_H2_IN_PAYLOAD;
+    c->left = f.size;
+    c->in = f.type > LG_H2_CONTINUATION ? LG_H2_IN_SKIP : LG_H2_IN_PAYLOAD;
 }
 
 /* Collects the payload if it is not whole in `in`; returns what was used. */
@@ -693,8 +693,11 @@ static bool own_input(struct lg_h2 *h, struct lg_slice bytes)
 {
     struct lg_h2_conn *c = lg_h2_conn_of(h);
 
-    while (!c->over && (bytes.size > 0 || is_due(c)))
-        bytes = lg_slice_skip(bytes, take(c, bytes));
+    while (!c->over && (bytes.size > 0 || is_due(c))) {
+        size_t n = take(c, bytes);
+
+        bytes = lg_slice(bytes.data + n, bytes.size - n);
+    }
     if (c->credit >= c->window / 2 && !c->over) {
         lg_h2_put_window(c, 0, c->credit);
         c->receive_window += c->credit;

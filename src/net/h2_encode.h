@@ -48,12 +48,11 @@ static inline struct lg_slice lg_h2_encode_ready(const struct lg_h2_encoder *e,
 {
     if (head->prepared == NULL || head->count > 0 || e->size_due)
         return LG_SLICE_NULL;
-    for (uint32_t i = 0; i < e->slot_count; i++) {
-        const struct lg_h2_slot *slot = &e->slots[i];
-
-        if (slot->prepared == head->prepared && slot->size > 0 && slot->inserted == e->inserted)
-            return lg_slice(slot->block, slot->size);
-    }
+    for (const struct lg_h2_slot *slot = e->slots, *end = slot + e->slot_count; slot != end; slot++)
+        if (slot->prepared == head->prepared)
+            return slot->size > 0 && slot->inserted == e->inserted
+                       ? lg_slice(slot->block, slot->size)
+                       : LG_SLICE_NULL;
     return LG_SLICE_NULL;
 }
 

@@ -116,7 +116,13 @@ static inline struct lg_h2_str *lg_h2_str_of(struct lg_h2_stream *st)
 void lg_h2_conn_fault(struct lg_h2_conn *c, uint32_t code, const char *text);
 void lg_h2_conn_cut(struct lg_h2_conn *c, enum lg_h2_reason why);
 /* False once the connection is cut for it. */
-bool lg_h2_conn_spend(struct lg_h2_conn *c, enum lg_h2_reason what);
+static inline bool lg_h2_conn_spend(struct lg_h2_conn *c, enum lg_h2_reason what)
+{
+    if (LG_LIKELY(lg_h2_guard_spend(&c->guard, what)))
+        return true;
+    lg_h2_conn_cut(c, what);
+    return false;
+}
 
 /* --- h2_head.c ------------------------------------------------------------------------------- */
 /* A whole header block of a stream came. */
@@ -126,7 +132,18 @@ void lg_h2_conn_request_end(struct lg_h2_conn *c, struct lg_h2_str *st,
                             const struct lg_http_headers *trailers);
 
 /* --- h2_stream.c ----------------------------------------------------------------------------- */
-struct lg_h2_str *lg_h2_str_find(const struct lg_h2_conn *c, uint32_t id);
+static inline size_t lg_h2_bucket_of(uint32_t id)
+{
+    return (id >> 1) & (LG_H2_BUCKETS - 1);
+}
+static inline struct lg_h2_str *lg_h2_str_find(const struct lg_h2_conn *c, uint32_t id)
+{
+    struct lg_h2_str *st = c->buckets[lg_h2_bucket_of(id)];
+
+    while (st != NULL && st->head.id != id)
+        st = st->next;
+    return st;
+}
 struct lg_h2_str *lg_h2_str_open(struct lg_h2_conn *c, uint32_t id);
 /* Takes it out of the connection; its memory stays with the connection. */
 void lg_h2_str_close(struct lg_h2_conn *c, struct lg_h2_str *st);

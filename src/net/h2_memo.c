@@ -25,7 +25,7 @@ static bool matches(const struct lg_h2_memo_entry *e, struct lg_slice block,
     size_t size, suffix;
 
     if (!e->hole)
-        return e->block.size == block.size && memcmp(e->block.data, block.data, block.size) == 0;
+        return lg_slice_eq_short(lg_buf_slice(&e->block), block);
     suffix = e->block.size - e->prefix;
     if (block.size < e->prefix + 1 + suffix || memcmp(e->block.data, block.data, e->prefix) != 0)
         return false;

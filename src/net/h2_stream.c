@@ -7,23 +7,9 @@
 
 /* --- The table ------------------------------------------------------------------------------- */
 
-static size_t bucket_of(uint32_t id)
-{
-    return (id >> 1) & (LG_H2_BUCKETS - 1);
-}
-
-struct lg_h2_str *lg_h2_str_find(const struct lg_h2_conn *c, uint32_t id)
-{
-    struct lg_h2_str *st = c->buckets[bucket_of(id)];
-
-    while (st != NULL && st->head.id != id)
-        st = st->next;
-    return st;
-}
-
 struct lg_h2_str *lg_h2_str_open(struct lg_h2_conn *c, uint32_t id)
 {
-    struct lg_h2_str **bucket = &c->buckets[bucket_of(id)], *st = c->free_streams;
+    struct lg_h2_str **bucket = &c->buckets[lg_h2_bucket_of(id)], *st = c->free_streams;
 
     if (st != NULL)
         c->free_streams = st->next;
@@ -86,7 +72,7 @@ static void empty(struct lg_h2_conn *c, struct lg_h2_str *st)
 
 void lg_h2_str_close(struct lg_h2_conn *c, struct lg_h2_str *st)
 {
-    struct lg_h2_str **at = &c->buckets[bucket_of(st->head.id)];
+    struct lg_h2_str **at = &c->buckets[lg_h2_bucket_of(st->head.id)];
 
     stop_waiting(c, st);
     empty(c, st);

@@ -1,6 +1,7 @@
 /* Calls of gRPC on a connection of HTTP/2 (net/rpc_server.h). What the head says is worked out once
- * per head and connection, and remembered with it. A unary request is collected in its call, whose
- * memory waits in the server for the next one; a streaming one is handed on as it comes. Owner: the
+ * per head and connection, and remembered with it. A unary request is read where it came when it
+ * came at once, else collected in its call, whose memory waits in the server for the next one; a
+ * streaming one is handed on as it comes. Owner: the
  * server's lane.
  */
 #include "net/http2_impl.h"
@@ -22,7 +23,7 @@ struct call {
     struct lg_http2_conn *conn;    /* NULL: the peer is gone, or was told that it took too long. */
     struct lg_h2_stream *st;       /* NULL likewise. */
     struct lg_list link;           /* conn->calls, server->lost_calls or server->spare_calls */
-    struct lg_buf body;            /* of a unary call */
+    struct lg_buf body;            /* of a unary call, but for what conn->lent is */
     struct lg_grpc_reader reader;
     bool reader_used, streaming, handed, begun;
     bool *over; /* Somebody on the stack wants to know that the call is. */
@@ -131,6 +132,24 @@ static void count(struct call *call, enum lg_grpc_status status)
                       (uint32_t)call->in.rpc * 2 + (status == LG_GRPC_OK ? 0 : 1), 1);
 }
 
+void lg_http2_call_tell(struct lg_http_server *s)
+{
+    if (s->answered > 0)
+        lg_metric_add(&lg_metric_rpc_calls_total, (uint32_t)s->answered_rpc * 2, s->answered);
+    s->answered = 0;
+}
+
+/* Calls that went well are told of before their answers are sent, which is at the end of the tick:
+ * they are mostly of one method. */
+static void count_answer(struct lg_http_server *s, enum lg_rpc rpc)
+{
+    if (LG_UNLIKELY(s->answered_rpc != rpc)) {
+        lg_http2_call_tell(s);
+        s->answered_rpc = rpc;
+    }
+    s->answered++;
+}
+
 /* The end of a call whose stream has its last bytes. */
 static void call_done(struct call *call)
 {
@@ -169,14 +188,15 @@ static void put_status(struct call *call, enum lg_grpc_status status, struct lg_
 void lg_rpc_answer(struct lg_rpc_call *in, const struct lg_slice *pieces, size_t n)
 {
     struct call *call = call_of(in);
-    const struct lg_http_server *s = call->server;
+    struct lg_http_server *s = call->server;
 
     assert(call->handed && !call->streaming && "a call is answered once");
-    count(call, LG_GRPC_OK);
     if (LG_UNLIKELY(call->conn == NULL)) {
+        count(call, LG_GRPC_OK);
         lost_done(call);
         return;
     }
+    count_answer(s, call->in.rpc);
     lg_h2_respond(call->st, &(struct lg_h2_head){.prepared = s->rpc_head}, pieces, n,
                   &(struct lg_h2_head){.prepared = s->rpc_ok});
     call_done(call);
@@ -422,25 +442,54 @@ static void hand_messages(struct call *call, struct lg_slice bytes)
         fail_input(call, &err);
 }
 
-static void call_body(struct lg_http2_user *user, struct lg_slice bytes)
+void lg_http2_call_keep(struct lg_http2_conn *c)
 {
-    struct call *call = LG_CONTAINER_OF(user, struct call, user);
+    if (c->lent_to == NULL)
+        return;
+    lg_buf_append_slice(&LG_CONTAINER_OF(c->lent_to, struct call, user)->body, c->lent);
+    c->lent_to = NULL;
+}
+
+/* Of a unary call: what is not its body's beginning, or too much. */
+static void collect_more(struct call *call, struct lg_slice bytes)
+{
     struct lg_error err;
 
-    if (LG_LIKELY(!call->streaming)) {
-        if (LG_LIKELY(call->body.size + bytes.size <= message_max(call) + LG_GRPC_PREFIX_BYTES)) {
-            lg_buf_append_slice(&call->body, bytes);
-            return;
-        }
-        (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the message is over the limit");
-        fail_input(call, &err);
+    if (call->body.size + bytes.size <= message_max(call) + LG_GRPC_PREFIX_BYTES) {
+        lg_buf_append_slice(&call->body, bytes);
         return;
     }
+    (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the message is over the limit");
+    fail_input(call, &err);
+}
+
+static void stream_body(struct call *call, struct lg_slice bytes)
+{
     lg_h2_release(call->st, bytes.size);
     if (call->handler->stream->bytes != NULL)
         call->handler->stream->bytes(call->server->options.rpc_ctx, &call->in, bytes);
     else
         hand_messages(call, bytes);
+}
+
+/* The first bytes of a unary call's body are mostly all of it, and its end comes next. */
+static void call_body(struct lg_http2_user *user, struct lg_slice bytes)
+{
+    struct call *call = LG_CONTAINER_OF(user, struct call, user);
+    struct lg_http2_conn *c = call->conn;
+
+    if (LG_UNLIKELY(call->streaming)) {
+        stream_body(call, bytes);
+        return;
+    }
+    if (LG_UNLIKELY(c->lent_to != NULL))
+        lg_http2_call_keep(c);
+    if (LG_LIKELY(call->body.size == 0 && bytes.size <= message_max(call) + LG_GRPC_PREFIX_BYTES)) {
+        c->lent_to = user;
+        c->lent = bytes;
+    } else {
+        collect_more(call, bytes);
+    }
 }
 
 /* The one message of a unary call, when it is not simply the body. */
@@ -490,17 +539,27 @@ static void end_unusual(struct call *call)
 static void call_end(struct lg_http2_user *user)
 {
     struct call *call = LG_CONTAINER_OF(user, struct call, user);
-    struct lg_slice message;
+    struct lg_http2_conn *c = call->conn;
+    struct lg_slice body, message;
 
     if (call->streaming) {
         end_stream(call);
         return;
     }
     call->handed = true;
-    if (LG_LIKELY(lg_grpc_single(lg_buf_slice(&call->body), message_max(call), &message)))
+    if (LG_LIKELY(c->lent_to == user)) {
+        body = c->lent;
+        c->lent_to = NULL;
+    } else {
+        body = lg_buf_slice(&call->body);
+    }
+    if (LG_LIKELY(lg_grpc_single(body, message_max(call), &message))) {
         call->handler->unary(call->server->options.rpc_ctx, &call->in, message);
-    else
-        end_unusual(call);
+        return;
+    }
+    if (call->body.size == 0)
+        lg_buf_append_slice(&call->body, body);
+    end_unusual(call);
 }
 
 static void call_gone(struct lg_http2_user *user)
@@ -513,6 +572,8 @@ static void call_gone(struct lg_http2_user *user)
         call_lose(call);
         return;
     }
+    if (call->conn->lent_to == user)
+        call->conn->lent_to = NULL;
     call_release(call);
 }
 

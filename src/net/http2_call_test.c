@@ -2,6 +2,7 @@
  * clients that go, streams, and the end of the server. */
 #include "test/test.h"
 
+#include "net/h2_frame.h"
 #include "net/rpc_server.h"
 #include "test/lib/h2_rig.h"
 
@@ -290,6 +291,68 @@ static void a_compressed_request_is_read(void **state)
     }
 }
 
+static void put_frame(struct lg_buf *out, enum lg_h2_type type, unsigned flags, uint32_t stream,
+                      struct lg_slice payload)
+{
+    uint8_t head[LG_H2_FRAME_HEAD_BYTES];
+
+    (void)lg_h2_frame_write(head, payload.size, type, flags, stream);
+    lg_buf_append(out, head, sizeof head);
+    lg_buf_append_slice(out, payload);
+}
+
+/* A head of GET, without the table: its fields stand in the static one, or in full. */
+static void put_get(struct lg_buf *out, uint32_t stream)
+{
+    static const char type[] = "\x0f\x10\x10"
+                               "application/grpc";
+    LG_SCOPED(lg_buf) block = {0};
+
+    lg_buf_append_str(&block, "\x83\x86\x01\x01x\x04");
+    lg_buf_append_byte(&block, (uint8_t)strlen(GET));
+    lg_buf_append_str(&block, GET);
+    lg_buf_append_str(&block, type);
+    put_frame(out, LG_H2_HEADERS, LG_H2_FLAG_END_HEADERS, stream, lg_buf_slice(&block));
+}
+
+/* Bodies that come at once are read where they lie in the input; these do not. */
+static void bodies_that_come_in_turns_are_kept_apart(void **state)
+{
+    static uint8_t
+        filler[4096]; /* So that the input comes at once, and lies where the last one did. */
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        LG_SCOPED(lg_buf) out = {0};
+
+        lg_buf_append_str(&out, LG_H2_PREFACE);
+        put_frame(&out, LG_H2_SETTINGS, 0, 0, LG_SLICE_NULL);
+        put_get(&out, 1);
+        put_get(&out, 3);
+        put_get(&out, 5);
+        put_frame(&out, LG_H2_DATA, 0, 1, LG_LIT("\0\0\0\0\5fir"));
+        put_frame(&out, LG_H2_DATA, 0, 3, LG_LIT("\0\0\0\0\6second"));
+        put_frame(&out, LG_H2_DATA, LG_H2_FLAG_END_STREAM, 1, LG_LIT("st"));
+        put_frame(&out, LG_H2_DATA, LG_H2_FLAG_END_STREAM, 3, LG_SLICE_NULL);
+        put_frame(&out, LG_H2_DATA, 0, 5, LG_LIT("\0\0\0\0\5third"));
+        put_frame(&out, (enum lg_h2_type)0x20, 0, 0, lg_slice(filler, sizeof filler));
+        r.body = lg_buf_slice(&out);
+        h2_rig_on_lane(&r, h2_rig_say_now, 0);
+        h2_rig_settle(&r);
+        lg_buf_clear(&out);
+        put_frame(&out, (enum lg_h2_type)0x20, 0, 0, lg_slice(filler, sizeof filler));
+        put_frame(&out, LG_H2_DATA, LG_H2_FLAG_END_STREAM, 5, LG_SLICE_NULL);
+        r.body = lg_buf_slice(&out);
+        h2_rig_on_lane(&r, h2_rig_say_now, 0);
+        h2_rig_settle(&r);
+        assert_non_null(memmem(r.plain_received.data, r.plain_received.size, "first", 5));
+        assert_non_null(memmem(r.plain_received.data, r.plain_received.size, "second", 6));
+        h2_rig_expect_plain(&r, "third");
+    }
+}
+
 static void answer_held(struct h2_rig *r, size_t i)
 {
     (void)r, (void)i;
@@ -547,6 +610,7 @@ int main(void)
         cmocka_unit_test(a_head_that_is_no_call_is_refused),
         cmocka_unit_test(a_body_that_is_not_one_message_is_refused),
         cmocka_unit_test(a_compressed_request_is_read),
+        cmocka_unit_test(bodies_that_come_in_turns_are_kept_apart),
         cmocka_unit_test(a_deadline_ends_the_call_and_the_answer_is_dropped),
         cmocka_unit_test(a_client_that_goes_leaves_nothing_behind),
         cmocka_unit_test(an_answer_may_come_when_the_server_is_gone),

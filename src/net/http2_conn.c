@@ -110,6 +110,7 @@ static void flush(struct lg_http2_conn *c)
 {
     struct lg_buf *out = &c->in.server->scratch;
 
+    lg_http2_call_tell(c->in.server);
     while (!c->closing && lg_conn_queued(c->conn) + out->size <= LG_CONN_HIGH_BYTES) {
         struct lg_slice bytes;
 
@@ -513,6 +514,7 @@ static void take_in(struct lg_http2_conn *c, struct lg_slice bytes)
 {
     c->active_us = lg_lane_now_us(c->in.server->options.lane);
     (void)lg_h2_input(c->h, bytes); /* That it is over is seen by flush. */
+    lg_http2_call_keep(c);
     lg_http2_flush_soon(c);
 }
 
@@ -541,6 +543,7 @@ static void conn_closed(void *ctx, struct lg_conn *conn, enum lg_rc why)
         lg_log(LG_LOG_DEBUG, "http2_cut", "limit=%s", lg_h2_reason_name(c->h->fault.why));
     lg_timer_stop(s->options.lane, &c->watch);
     c->closing = true;
+    lg_http2_call_tell(s);
     lg_h2_free(c->h);
     lg_http_carrier_left(&c->in);
     if (c->flush_deferred)

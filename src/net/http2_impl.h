@@ -11,6 +11,9 @@ struct lg_http2_conn {
     struct lg_conn *conn;
     struct lg_h2 *h;
     struct lg_list slots, calls; /* What is under way. */
+    /* The call, if any, whose body so far lies in the input that is being read. */
+    struct lg_http2_user *lent_to;
+    struct lg_slice lent;
     struct lg_task flush_task;
     bool flush_deferred;
     bool closing, gone; /* gone: the memory waits for the task. */
@@ -43,6 +46,10 @@ void lg_http2_answered(struct lg_http2_conn *c);
 /* Takes the stream if it is a call of gRPC. False: it is a request of HTTP. */
 LG_MUST_CHECK bool lg_http2_call_begin(struct lg_http2_conn *c, struct lg_h2_stream *st,
                                        const struct lg_h2_request *head);
+/* Metrics hear of the calls that were answered: before anything is sent of it. */
+void lg_http2_call_tell(struct lg_http_server *s);
+/* The input was read: what is lent of it does not live longer, so it is copied. */
+void lg_http2_call_keep(struct lg_http2_conn *c);
 /* Does a call wait for its handler, or for either side of a stream? */
 bool lg_http2_call_is_asked(const struct lg_http2_conn *c);
 /* Ends those whose request is not complete. */

@@ -8,6 +8,7 @@
 #include "lane/shared.h"
 #include "net/http_server.h"
 #include "net/metrics.h"
+#include "net/rpc.h"
 
 /* The name of the peer, as long as a request's arena lives; NULL: it has none. */
 const char *lg_http_keep_identity(struct lg_arena *arena, const struct lg_conn *conn);
@@ -41,6 +42,8 @@ struct lg_http_server {
     /* Connections, of all who share the address: that of options.with, else its own. */
     struct lg_bound *connections, own_connections;
     struct lg_h2_prepared *rpc_head, *rpc_ok; /* Of answers of gRPC; NULL without. */
+    enum lg_rpc answered_rpc;                 /* So many calls of it were answered, */
+    uint64_t answered;                        /* of which no metric was told yet. */
     struct lg_buf scratch;                    /* Where answers are written. */
     bool draining, stopping, grace_over, stopped_posted;
     struct lg_timer grace;

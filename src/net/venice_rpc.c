@@ -12,6 +12,7 @@ enum {
     TAG_METHOD = 10 << 3 | LG_PB_WIRE_SIZED,
 };
 
+#define ASCII_AT_ONCE_MAX 256u /* bytes */
 #define ASCII_8 UINT64_C(0x8080808080808080)
 
 /* ASCII is UTF-8; other texts are left to who looks closer. */
@@ -47,6 +48,8 @@ static inline bool take_text(const uint8_t **at, const uint8_t *end, size_t n, s
 static bool read_usual(struct lg_slice in, struct lg_venice_client_request *out)
 {
     const uint8_t *at = in.data, *end = at + in.size;
+    /* A short message is looked through at once: mostly its numbers are small, too. */
+    bool ascii = in.size <= ASCII_AT_ONCE_MAX && is_ascii(in);
 
     *out = (struct lg_venice_client_request){0};
     while (end - at >= 2) {
@@ -76,15 +79,16 @@ static bool read_usual(struct lg_slice in, struct lg_venice_client_request *out)
                 return false;
             continue;
         case TAG_KEY_STRING:
-            if (!take_text(&at, end, n, &out->key_string) || !is_ascii(out->key_string))
+            if (!take_text(&at, end, n, &out->key_string) || !(ascii || is_ascii(out->key_string)))
                 return false;
             continue;
         case TAG_RESOURCE_NAME:
-            if (!take_text(&at, end, n, &out->resource_name) || !is_ascii(out->resource_name))
+            if (!take_text(&at, end, n, &out->resource_name) ||
+                !(ascii || is_ascii(out->resource_name)))
                 return false;
             continue;
         case TAG_METHOD:
-            if (!take_text(&at, end, n, &out->method) || !is_ascii(out->method))
+            if (!take_text(&at, end, n, &out->method) || !(ascii || is_ascii(out->method)))
                 return false;
             continue;
         default:
