@@ -3,6 +3,7 @@
 #include "test/test.h"
 
 #include "net/h2_frame.h"
+#include "net/metrics.h"
 #include "net/rpc_server.h"
 #include "test/lib/h2_rig.h"
 
@@ -291,6 +292,45 @@ static void a_compressed_request_is_read(void **state)
     }
 }
 
+static void answer_held(struct h2_rig *r, size_t i)
+{
+    (void)r, (void)i;
+    answer(seen.held, LG_LIT("late"));
+}
+
+static uint64_t counted(enum lg_rpc rpc, bool failed)
+{
+    return lg_metric_value(&lg_metric_rpc_calls_total, (uint32_t)rpc * 2 + (failed ? 1 : 0));
+}
+
+/* Also those that are answered when their client, or its connection, is gone. */
+static void each_call_is_counted_by_its_method_and_outcome(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        uint64_t gets = counted(LG_RPC_VENICE_READ_GET, false);
+        uint64_t fails = counted(LG_RPC_VENICE_READ_GET, true);
+        uint64_t batches = counted(LG_RPC_VENICE_READ_BATCH_GET, false);
+
+        for (int i = 0; i < 3; i++) {
+            (void)call(&r, GET, "one");
+            assert_int_equal(counted(LG_RPC_VENICE_READ_GET, false), gets + (uint64_t)i + 1);
+            (void)call(&r, BATCH, "two");
+        }
+        (void)call(&r, GET, "fail");
+        (void)call(&r, GET, "hold");
+        h2_rig_on_lane(&r, h2_rig_leave, 0);
+        h2_rig_settle(&r);
+        h2_rig_on_lane(&r, answer_held, 0);
+        assert_int_equal(counted(LG_RPC_VENICE_READ_GET, false), gets + 4);
+        assert_int_equal(counted(LG_RPC_VENICE_READ_GET, true), fails + 1);
+        assert_int_equal(counted(LG_RPC_VENICE_READ_BATCH_GET, false), batches + 3);
+    }
+}
+
 static void put_frame(struct lg_buf *out, enum lg_h2_type type, unsigned flags, uint32_t stream,
                       struct lg_slice payload)
 {
@@ -351,12 +391,6 @@ static void bodies_that_come_in_turns_are_kept_apart(void **state)
         assert_non_null(memmem(r.plain_received.data, r.plain_received.size, "second", 6));
         h2_rig_expect_plain(&r, "third");
     }
-}
-
-static void answer_held(struct h2_rig *r, size_t i)
-{
-    (void)r, (void)i;
-    answer(seen.held, LG_LIT("late"));
 }
 
 static void a_deadline_ends_the_call_and_the_answer_is_dropped(void **state)
@@ -610,6 +644,7 @@ int main(void)
         cmocka_unit_test(a_head_that_is_no_call_is_refused),
         cmocka_unit_test(a_body_that_is_not_one_message_is_refused),
         cmocka_unit_test(a_compressed_request_is_read),
+        cmocka_unit_test(each_call_is_counted_by_its_method_and_outcome),
         cmocka_unit_test(bodies_that_come_in_turns_are_kept_apart),
         cmocka_unit_test(a_deadline_ends_the_call_and_the_answer_is_dropped),
         cmocka_unit_test(a_client_that_goes_leaves_nothing_behind),
