@@ -15,6 +15,10 @@
  *   --pid N                       whose CPU time is read before and after
  *   --store NAME --version N --partitions N      gRPC
  *   --bar-us N                    open loop: of p99.99
+ *   --tls 1                       all three over TLS; nobody's certificate is judged
+ *
+ * SIGUSR1, gRPC: from now on the next version is asked for, as a client does that was told of a
+ * swap.
  *
  * Prints one line of JSON. What a request asked for is told by a number (its seed), so that nothing
  * but that is remembered.
@@ -24,6 +28,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -61,9 +67,9 @@ static struct { /* Flags with a number. */
              {"--in-flight", 64}, {"--rate", 0},         {"--batch", 1},
              {"--seconds", 3},    {"--warm-up-ms", 500}, {"--seed", 1},
              {"--pid", 0},        {"--version", 1},      {"--partitions", 4},
-             {"--bar-us", 1000},  {"--load", 0}};
+             {"--bar-us", 1000},  {"--load", 0},         {"--tls", 0}};
 /* clang-format off */
-enum { ROWS, VALUE, CONNECTIONS, IN_FLIGHT, RATE, BATCH, SECONDS, WARM_UP, SEED, PID, VERSION, PARTITIONS, BAR, LOAD };
+enum { ROWS, VALUE, CONNECTIONS, IN_FLIGHT, RATE, BATCH, SECONDS, WARM_UP, SEED, PID, VERSION, PARTITIONS, BAR, LOAD, TLS };
 /* clang-format on */
 #define FLAG(name) (flags[name].value)
 
@@ -73,6 +79,7 @@ struct asked {
 
 struct connection {
     int fd;
+    SSL *tls;     /* NULL: none */
     bool watched; /* for room to write */
     uint8_t *in, *out;
     size_t in_size, out_size, out_at;
@@ -85,6 +92,8 @@ struct connection {
 
 static struct connection all[CONNECTIONS_MAX];
 static int poll_fd;
+static SSL_CTX *tls_context;
+static volatile sig_atomic_t version_ends;
 static struct lg_rand source;
 static char *key_text;     /* of each row: base64 */
 static uint8_t *partition; /* of each row */
@@ -145,11 +154,16 @@ static void check_value(uint64_t row, const uint8_t *value, size_t size)
 static char resource[128];
 static size_t resource_size;
 
+static void name_resource(void)
+{
+    resource_size = (size_t)print(resource, "%s_v%u", store, (unsigned)FLAG(VERSION));
+}
+
 static void prepare_keys(void)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-    resource_size = (size_t)print(resource, "%s_v%u", store, (unsigned)FLAG(VERSION));
+    name_resource();
     key_text = malloc((size_t)FLAG(ROWS) * KEY_TEXT_BYTES);
     partition = malloc((size_t)FLAG(ROWS));
     for (uint64_t row = 0; row < FLAG(ROWS); row++) {
@@ -541,6 +555,55 @@ static size_t plain_replies(struct connection *c)
     return at;
 }
 
+/* --- Bytes. -----------------------------------------------------------------------------------
+ */
+
+/* As send and recv, over TLS if there is. */
+static ssize_t tls_result(struct connection *c, int n)
+{
+    int why = n > 0 ? SSL_ERROR_NONE : SSL_get_error(c->tls, n);
+
+    if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
+        errno = EAGAIN;
+    else if (why != SSL_ERROR_NONE && why != SSL_ERROR_SYSCALL)
+        errno = EPROTO;
+    return n > 0 ? n : why == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static ssize_t put(struct connection *c, const void *bytes, size_t size)
+{
+    if (c->tls == NULL)
+        return send(c->fd, bytes, size, MSG_NOSIGNAL);
+    return tls_result(c, SSL_write(c->tls, bytes, (int)size));
+}
+
+static ssize_t take(struct connection *c, void *bytes, size_t size)
+{
+    if (c->tls == NULL)
+        return recv(c->fd, bytes, size, 0);
+    return tls_result(c, SSL_read(c->tls, bytes, (int)size));
+}
+
+static void begin_tls(struct connection *c)
+{
+    static const uint8_t http2[] = "\x02h2";
+
+    if (tls_context == NULL) {
+        tls_context = SSL_CTX_new(TLS_client_method());
+        if (tls_context == NULL)
+            die("TLS");
+        (void)SSL_CTX_set_mode(tls_context,
+                               SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        SSL_CTX_set_read_ahead(tls_context, 1);
+        SSL_CTX_set_default_read_buffer_len(tls_context, 1 << 18);
+    }
+    c->tls = SSL_new(tls_context);
+    if (c->tls == NULL || SSL_set_fd(c->tls, c->fd) != 1 ||
+        (protocol == GRPC && SSL_set_alpn_protos(c->tls, http2, 3) != 0) ||
+        SSL_connect(c->tls) != 1)
+        die("the handshake of TLS");
+}
+
 /* --- The loop. ---------------------------------------------------------------------------------
  */
 
@@ -558,7 +621,7 @@ static void answered(struct connection *c, const struct asked *a)
 static void write_out(struct connection *c)
 {
     while (c->out_at < c->out_size) {
-        ssize_t n = send(c->fd, c->out + c->out_at, c->out_size - c->out_at, MSG_NOSIGNAL);
+        ssize_t n = put(c, c->out + c->out_at, c->out_size - c->out_at);
 
         if (n < 0 && errno == EAGAIN)
             break;
@@ -593,23 +656,46 @@ static bool ask(struct connection *c, uint64_t due_ns)
     return took;
 }
 
-static void read_in(struct connection *c)
+/* TLS gives a record at a time, and the socket does not tell of those that it holds. */
+static size_t receive(struct connection *c)
 {
-    ssize_t n = recv(c->fd, c->in + c->in_size, IN_BYTES - c->in_size, 0);
+    size_t before = c->in_size;
+
+    do {
+        ssize_t n = take(c, c->in + c->in_size, IN_BYTES - c->in_size);
+
+        if (n < 0 && errno == EAGAIN)
+            break;
+        if (n <= 0) {
+            errno = n == 0 ? ECONNRESET : errno;
+            die("receive");
+        }
+        c->in_size += (size_t)n;
+    } while (c->tls != NULL && c->in_size < IN_BYTES);
+    return c->in_size - before;
+}
+
+static void use_replies(struct connection *c)
+{
     size_t used;
 
-    if (n < 0 && errno == EAGAIN)
-        return;
-    if (n <= 0) {
-        errno = n == 0 ? ECONNRESET : errno;
-        die("receive");
-    }
-    c->in_size += (size_t)n;
     used = protocol == GRPC ? grpc_replies(c) : plain_replies(c);
     c->in_size -= used;
     memmove(c->in, c->in + used, c->in_size);
     if (c->in_size == IN_BYTES)
         die("a reply is too large");
+}
+
+static void read_in(struct connection *c)
+{
+    bool more;
+
+    do {
+        if (receive(c) == 0)
+            return;
+        more = c->tls != NULL && c->in_size == IN_BYTES;
+        use_replies(c);
+    } while (more);
 }
 
 static void fill(struct connection *c)
@@ -633,6 +719,8 @@ static void open_connection(struct connection *c)
         connect(c->fd, (struct sockaddr *)&to, sizeof(to)) != 0)
         die(address);
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (FLAG(TLS) != 0)
+        begin_tls(c);
     if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0)
         die("fcntl");
     c->in = malloc(IN_BYTES);
@@ -729,6 +817,11 @@ static void measure(struct tally *before, struct tally *after)
         }
         if (now >= measure_to_ns)
             break;
+        if (version_ends != 0) {
+            version_ends = 0;
+            FLAG(VERSION)++;
+            name_resource();
+        }
         if (open_loop) {
             struct itimerspec when = {0};
 
@@ -744,6 +837,8 @@ static void measure(struct tally *before, struct tally *after)
                 write_out(&all[i]);
         }
         n = epoll_wait(poll_fd, events, CONNECTIONS_MAX, 5000);
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n == 0)
             die("no answer for 5 s");
         for (int i = 0; i < n; i++) {
@@ -793,10 +888,10 @@ static void store_rows(void)
             size += (size_t)FLAG(VALUE) + 2;
         }
         for (; at < size; at += (size_t)n)
-            if ((n = send(c->fd, out + at, size - at, MSG_NOSIGNAL)) <= 0)
+            if ((n = put(c, out + at, size - at)) <= 0)
                 die("send");
         while (acked < row) {
-            if ((n = recv(c->fd, in, sizeof(in), 0)) <= 0)
+            if ((n = take(c, in, sizeof(in))) <= 0)
                 die("receive");
             for (ssize_t i = 0; i < n; i++)
                 acked += in[i] == '\n';
@@ -870,6 +965,12 @@ static void read_flags(int argc, char **argv)
         die("a flag is out of its range");
 }
 
+static void next_version(int number)
+{
+    (void)number;
+    version_ends = 1;
+}
+
 int main(int argc, char **argv)
 {
     struct tally before, after;
@@ -879,6 +980,8 @@ int main(int argc, char **argv)
 
     read_flags(argc, argv);
     lg_rand_seed(&source, FLAG(SEED));
+    if (signal(SIGUSR1, next_version) == SIG_ERR)
+        die("signal");
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (FLAG(LOAD) > 0) {
         store_rows();

@@ -7,9 +7,13 @@ per second per core are its inverse. Lagoon gets its rows by a push; its process
 
     bench/read_load/read_load.py [--rows 1000000] [--rounds 5] [--seconds 2] [--json FILE]
     bench/read_load/read_load.py --open [--rounds 7] [--seconds 55] [--rate 20000]
+    bench/read_load/read_load.py --push [--rounds 3] [--rows 10000000] [--push-rate 200000]
 
 The second sends at a steady rate, whatever comes back, and judges the tail beside a hiccup meter: PASS, VOID (the machine
-stood still), FAIL. What stands behind --lagoon goes to lagoon standalone, to read without the index, say.
+stood still), FAIL. The third does so in turns alone and while a push of all rows at --push-rate records per second loads and
+swaps, in which the client follows to the new version; redis has the same push into a Lagoon on its neighbour core beside it.
+Lagoon has all cores then, the client and the meter go before others. What stands behind --lagoon goes to lagoon standalone:
+`--lagoon=--read-index=0B` reads without the index.
 """
 import argparse
 import json
@@ -17,6 +21,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -25,18 +30,23 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHAPES = {  # name: (value bytes, flags of read_load)
-    "single get, 4 x 64": (64, ["--connections", "4", "--in-flight", "64"]),
-    "single get, 50 x 1": (64, ["--connections", "50", "--in-flight", "1"]),
-    "batch of 100, 4 x 4": (64, ["--connections", "4", "--in-flight", "4", "--batch", "100"]),
-    "1 KB values, 4 x 64": (1024, ["--connections", "4", "--in-flight", "64"]),
+SHAPES = {  # name: (value bytes, over TLS, flags of read_load)
+    "single get, 4 x 64": (64, False, ["--connections", "4", "--in-flight", "64"]),
+    "single get, 50 x 1": (64, False, ["--connections", "50", "--in-flight", "1"]),
+    "batch of 100, 4 x 4": (64, False, ["--connections", "4", "--in-flight", "4", "--batch", "100"]),
+    "1 KB values, 4 x 64": (1024, False, ["--connections", "4", "--in-flight", "64"]),
+    "single get, 4 x 64, TLS": (64, True, ["--connections", "4", "--in-flight", "64"]),
+    "single get, 50 x 1, TLS": (64, True, ["--connections", "50", "--in-flight", "1"]),
 }
 BARS = {  # shape: {peer: how many times fewer microseconds Lagoon has to take}
     "single get, 4 x 64": {"redis": 2, "memcached": 10, "grpc_rocksdb": 25},
     "single get, 50 x 1": {"redis": 1, "memcached": 1},
     "batch of 100, 4 x 4": {"redis": 6, "memcached": 6},
     "1 KB values, 4 x 64": {"redis": 1.3},
+    "single get, 4 x 64, TLS": {},
+    "single get, 50 x 1, TLS": {},
 }
+NO_TLS = ["grpc_rocksdb"]
 
 
 def free_port():
@@ -58,46 +68,64 @@ def answers(port):
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
+class Server:
+    def __init__(self, protocol, port, process, folder=None):
+        self.protocol, self.address, self.process, self.folder = protocol, f"127.0.0.1:{port}", process, folder
+
+
 class Servers:
     def __init__(self, o, work):
-        self.o, self.work, self.processes = o, work, []
+        self.o, self.work, self.processes, self.tls = o, work, [], False
         self.build = o.build.resolve()
         self.load = self.build / "bench.read_load.read_load"
+        self.cert, self.key = work / "cert.pem", work / "key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                        self.key, "-out", self.cert, "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1"],
+                       check=True, capture_output=True)
 
     def start(self, command, **kw):
         p = subprocess.Popen(["taskset", "-c", str(self.o.server_core), *map(str, command)], **kw)
         self.processes.append(p)
         return p
 
-    def store(self, protocol, address, rows, value):
-        subprocess.run([self.load, protocol, address, "--rows", str(rows), "--value-bytes", str(value), "--load", "1"], check=True)
+    def store(self, server, rows, value):
+        wait_for(lambda: answers(int(server.address.split(":")[1])), server.protocol)
+        subprocess.run([self.load, server.protocol, server.address, "--rows", str(rows), "--value-bytes", str(value), "--load", "1",
+                        "--tls", str(int(self.tls))], check=True)
+        return server
+
+    def push(self, data, folder, *flags):
+        return subprocess.Popen([self.build / "lagoon", "push", "bench", data, "--key-field", "key", "--value-field", "value",
+                                 "--data", folder, *(["--tls-ca", self.cert] if self.tls else []), *flags],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def lagoon(self, rows, value):
-        data, folder = self.work / f"rows{value}.avro", self.work / f"data{value}"
-        subprocess.run([self.build / "bench.bulk_load.bulk_file", str(rows), str(value), data], check=True)
+        data, folder = self.work / f"rows{value}.avro", self.work / f"data{len(self.processes)}_{value}_{self.tls}"
+        if not data.exists():
+            subprocess.run([self.build / "bench.bulk_load.bulk_file", str(rows), str(value), data], check=True)
+        tls = ["--tls-cert", self.cert, "--tls-key", self.key] if self.tls else []
         p = self.start([self.build / "lagoon", "standalone", "--data", folder, "--controller-port", "0", "--router-port", "0",
-                        "--server-port", "0", *self.o.lagoon], stderr=subprocess.DEVNULL)
+                        "--server-port", "0", *tls, *self.o.lagoon], stderr=subprocess.DEVNULL)
         endpoints = folder / "endpoints.json"
         wait_for(endpoints.exists, "lagoon")
-        subprocess.run([self.build / "lagoon", "push", "bench", data, "--key-field", "key", "--value-field", "value", "--create",
-                        "--partitions", "4", "--data", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        data.unlink()
-        return "grpc", json.loads(endpoints.read_text())["server"].removeprefix("http://"), p
+        if self.push(data, folder, "--create", "--partitions", "4").wait() != 0:
+            sys.exit("the push failed")
+        return Server("grpc", json.loads(endpoints.read_text())["server"].split(":")[-1], p, folder)
 
     def redis(self, rows, value):
         port = free_port()
-        p = self.start(["redis-server", "--port", port, "--save", "", "--appendonly", "no", "--dir", self.work],
-                       stdout=subprocess.DEVNULL)
-        wait_for(lambda: answers(port), "redis-server")
-        self.store("redis", f"127.0.0.1:{port}", rows, value)
-        return "redis", f"127.0.0.1:{port}", p
+        listen = ["--tls-port", port, "--port", "0", "--tls-cert-file", self.cert, "--tls-key-file", self.key, "--tls-ca-cert-file",
+                  self.cert, "--tls-auth-clients", "no"] if self.tls else ["--port", port]
+        p = self.start(["redis-server", *listen, "--save", "", "--appendonly", "no", "--dir", self.work], stdout=subprocess.DEVNULL)
+        return self.store(Server("redis", port, p), rows, value)
 
     def memcached(self, rows, value):
         port = free_port()
-        p = self.start(["memcached", "-l", "127.0.0.1", "-p", port, "-m", "8192", "-t", "1", "-u", "nobody"])
-        wait_for(lambda: answers(port), "memcached")
-        self.store("memcached", f"127.0.0.1:{port}", rows, value)
-        return "memcached", f"127.0.0.1:{port}", p
+        tls = ["-Z", "-o", f"ssl_chain_cert={self.cert},ssl_key={self.key}"] if self.tls else []
+        for file in (self.work, self.cert, self.key):
+            shutil.chown(file, "nobody")
+        p = self.start(["memcached", "-l", "127.0.0.1", "-p", port, "-m", "8192", "-t", "1", "-u", "nobody", *tls])
+        return self.store(Server("memcached", port, p), rows, value)
 
     def grpc_rocksdb(self, rows, value):
         port = free_port()
@@ -105,16 +133,23 @@ class Servers:
                        stdout=subprocess.PIPE)
         if p.stdout.readline() != b"ready\n":
             sys.exit("grpc_rocksdb did not come up")
-        return "grpc", f"127.0.0.1:{port}", p
+        return Server("grpc", port, p)
 
-    def run(self, server, rows, value, seed, flags):
-        protocol, address, p = server
-        run = subprocess.run(["taskset", "-c", str(self.o.client_core), self.load, protocol, address, "--rows", str(rows),
-                              "--value-bytes", str(value), "--pid", str(p.pid), "--seconds", str(self.o.seconds), "--seed",
-                              str(seed), *flags], capture_output=True, text=True)
+    def begin(self, server, rows, value, seed, flags, seconds=None, first=()):
+        return subprocess.Popen([*first, "taskset", "-c", str(self.o.client_core), self.load, server.protocol, server.address,
+                                 "--rows", str(rows), "--value-bytes", str(value), "--pid", str(server.process.pid), "--seconds",
+                                 str(seconds or self.o.seconds), "--seed", str(seed), "--tls", str(int(self.tls)), *flags],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    @staticmethod
+    def end(server, run):
+        out, err = run.communicate()
         if run.returncode != 0:
-            sys.exit(f"{address}: {run.stderr}")
-        return json.loads(run.stdout)
+            sys.exit(f"{server.address}: {err}")
+        return json.loads(out)
+
+    def run(self, server, *args, **kw):
+        return self.end(server, self.begin(server, *args, **kw))
 
     def stop(self):
         for p in self.processes:
@@ -133,13 +168,14 @@ def header(o):
 def closed_loop(servers, names, o):
     cells = {}
     shapes = {name: SHAPES[name] for name in o.shape or SHAPES}
-    for value in sorted({v for v, _ in shapes.values()}):
+    for value, servers.tls in sorted({(v, tls) for v, tls, _ in shapes.values()}):
         rows = o.rows if value == 64 else min(o.rows, o.rows_1k)
-        up = {name: getattr(servers, name)(rows, value) for name in names}
+        here = [name for name in names if not servers.tls or name not in NO_TLS]
+        up = {name: getattr(servers, name)(rows, value) for name in here}
         time.sleep(o.settle)
         for seed in range(1, o.rounds + 1):
-            for shape, (bytes_, flags) in shapes.items():
-                for name in names if bytes_ == value else ():
+            for shape, (bytes_, tls, flags) in shapes.items():
+                for name in here if (bytes_, tls) == (value, servers.tls) else ():
                     cells.setdefault(shape, {}).setdefault(name, []).append(servers.run(up[name], rows, value, seed, flags))
         servers.stop()
     return cells
@@ -151,7 +187,7 @@ def print_closed(cells, names):
     print("|---|---|---|---|---|---|---|")
     for shape, by_name in cells.items():
         # Of the same round, so that what the machine did meanwhile cancels out.
-        for name in names:
+        for name in by_name:
             us = statistics.median(s["cpu_us"] for s in by_name[name])
             ratio = statistics.median(p["cpu_us"] / l["cpu_us"] for p, l in zip(by_name[name], by_name["lagoon"]))
             bar = BARS[shape].get(name)
@@ -161,7 +197,6 @@ def print_closed(cells, names):
                          "verdict": met, "client_busy": client})
             print(f"| {shape} | {name} | {us:.2f} | {1e6 / us:,.0f} | {'' if name == 'lagoon' else f'{ratio:.2f} x'} | "
                   f"{'' if bar is None else f'{bar} x'} | {met} |")
-    print("\nWith TLS: not measured.")
     return rows
 
 
@@ -191,14 +226,66 @@ def print_open(cells, names):
     return rows
 
 
+# Pushes the same rows again, and tells the client when they are served; a run without an end of the push in it says nothing.
+def beside_push(servers, server, lagoon, o, version, seed, flags):
+    seconds = o.rows // o.push_rate + o.push_room
+    first = ["nice", "-n", "-10"]
+    run = servers.begin(server, o.rows, 64, seed, ["--version", str(version), *flags], seconds, first)
+    push = servers.push(servers.work / "rows64.avro", lagoon.folder, "--max-rate", str(o.push_rate))
+    if push.wait() != 0:
+        sys.exit("the push failed")
+    if run.poll() is not None:
+        sys.exit(f"the push took longer than {seconds} s; give more with --push-room")
+    if server is lagoon:
+        run.send_signal(signal.SIGUSR1)
+    return servers.end(server, run)
+
+
+def push_loop(servers, names, o):
+    up = {name: getattr(servers, name)(o.rows, 64) for name in names}
+    lagoon, flags = up["lagoon"], ["--connections", "8", "--rate", str(o.rate)]
+    cells, version = {name: [] for name in names}, 1
+    for seed in range(1, o.rounds + 1):
+        for name in names:
+            cores = f"{o.server_core},{o.client_core}" if name == "lagoon" else str(o.client_core)
+            subprocess.run(["taskset", "-a", "-c", "-p", cores, str(lagoon.process.pid)], check=True, capture_output=True)
+            time.sleep(o.settle)
+            idle = servers.run(up[name], o.rows, 64, seed, ["--version", str(version), *flags], first=["nice", "-n", "-10"])
+            push = beside_push(servers, up[name], lagoon, o, version, seed, flags)
+            version += 1
+            cells[name].append({"idle": idle, "push": push})
+    servers.stop()
+    return cells
+
+
+def print_push(cells, names):
+    rows = []
+    print("| server | run | p50 us idle | beside a push | p99 us idle | beside a push | ratio | p99.99 us idle | beside a push | |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for name in names:
+        for i, c in enumerate(cells[name]):
+            idle, push = c["idle"], c["push"]
+            ratio = push["p99_us"] / idle["p99_us"]
+            rows.append({"server": name, "run": i + 1, "p99_ratio": ratio})
+            print(f"| {name} | {i + 1} | {idle['p50_us']:.0f} | {push['p50_us']:.0f} | {idle['p99_us']:.0f} | {push['p99_us']:.0f} | "
+                  f"{ratio:.2f} | {idle['p99_99_us']:.0f} | {push['p99_99_us']:.0f} | {push['verdict']} |")
+    for name in names:
+        ratio = statistics.median(r["p99_ratio"] for r in rows if r["server"] == name)
+        print(f"\n{name}: p99 beside a push over p99 idle, median: {ratio:.2f}{' (bar 1.5)' if name == 'lagoon' else ''}")
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int)
     parser.add_argument("--rows-1k", type=int, default=200_000, help="rows with values of 1 KB")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--open", action="store_true")
     parser.add_argument("--rate", type=int, default=20_000)
+    parser.add_argument("--push", action="store_true")
+    parser.add_argument("--push-rate", type=int, default=200_000, help="records per second")
+    parser.add_argument("--push-room", type=int, default=30, help="seconds for what a push does besides")
     parser.add_argument("--shape", action="append", choices=SHAPES, help="this one only; may be said more than once")
     parser.add_argument("--servers", default="lagoon,redis,memcached,grpc_rocksdb")
     parser.add_argument("--server-core", type=int, default=0)
@@ -208,9 +295,13 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="write the figures of every run")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     o = parser.parse_args()
-    o.rounds = o.rounds or (7 if o.open else 5)
-    o.seconds = o.seconds or (55 if o.open else 2)
+    o.rounds = o.rounds or (7 if o.open else 3 if o.push else 5)
+    o.seconds = o.seconds or (55 if o.open else 20 if o.push else 2)
+    o.rows = o.rows or (10_000_000 if o.push else 1_000_000)
     names = o.servers.split(",")
+    if o.push:
+        names = [name for name in names if name in ("lagoon", "redis")]
+        o.lagoon += ["--read-threads=1", "--read-index=8GiB"]
     for tool in ("redis-server", "memcached"):
         if tool.split("-")[0] in names and shutil.which(tool) is None:
             sys.exit(f"{tool} is missing; install it: apt-get install redis-server memcached")
@@ -221,12 +312,13 @@ def main():
     servers = Servers(o, work)
     facts = header(o)
     print(", ".join(f"{k} {v}" for k, v in facts.items()) + "\n")
+    measure, show = (open_loop, print_open) if o.open else (push_loop, print_push) if o.push else (closed_loop, print_closed)
     try:
-        cells = open_loop(servers, names, o) if o.open else closed_loop(servers, names, o)
+        cells = measure(servers, names, o)
     finally:
         servers.stop()
         shutil.rmtree(work, ignore_errors=True)
-    rows = print_open(cells, names) if o.open else print_closed(cells, names)
+    rows = show(cells, names)
     if o.json:
         o.json.write_text(json.dumps({**facts, "table": rows, "runs": cells}, indent=1))
 
