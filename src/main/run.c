@@ -316,7 +316,7 @@ unsigned lg_run_read_lanes(uint64_t asked)
 
     if (asked == 0)
         asked = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
-    return (unsigned)LG_MIN(asked, (uint64_t)LG_STAGE_READERS_MAX) - 1;
+    return (unsigned)LG_MIN(asked, (uint64_t)LG_STAGE_READERS_MAX);
 }
 
 uint64_t lg_run_read_index(const struct lg_common_options *o, uint64_t asked_bytes)

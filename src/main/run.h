@@ -46,7 +46,7 @@ uint64_t lg_run_memory_limit(const struct lg_common_options *o);
 uint64_t lg_run_block_cache(const struct lg_common_options *o, uint64_t asked_bytes);
 /* The engine of HTTP/2 (net/http_server.h) of this name: "own" or "nghttp2". */
 struct lg_h2 *(*lg_run_http2(const char *engine))(const struct lg_h2_options *options);
-/* How many threads read besides the first: of what was asked for, 0 for one per processor. */
+/* How many threads only read: as many as was asked for, 0 for one per processor. */
 unsigned lg_run_read_lanes(uint64_t asked);
 /* The same for the read indexes. */
 uint64_t lg_run_read_index(const struct lg_common_options *o, uint64_t asked_bytes);

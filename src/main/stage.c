@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "drivers/openssl/transport_tls.h"
+#include "drivers/posix/thread_posix.h"
 #include "drivers/uring/lane_uring.h"
 #include "drivers/uring/transport_uring.h"
 #include "drivers/uv/lane_uv.h"
@@ -64,6 +65,17 @@ static enum lg_rc add_readers_uv(struct lg_stage *stage, const char *first,
     return rc;
 }
 
+/* On its lane, before all else. */
+static void reader_begins(struct lg_task *task)
+{
+    struct lg_error err;
+
+    (void)task;
+    if (lg_thread_shorten_slice(&err) != LG_OK)
+        lg_log(LG_LOG_INFO, "read_slice",
+               "what=\"reads may wait longer while much is loaded\" reason=\"%s\"", err.text);
+}
+
 static enum lg_rc add_readers(struct lg_stage *stage, const char *first,
                               const struct lg_stage_reading *reading, struct lg_error *err)
 {
@@ -85,6 +97,10 @@ static enum lg_rc add_readers(struct lg_stage *stage, const char *first,
     }
     stage->reader_count = rc == LG_OK ? reading->lanes : 0;
     stage->readers = &stage->lanes[stage->lane_count - stage->reader_count];
+    for (size_t i = 0; i < stage->reader_count; i++) {
+        stage->reader_begins[i].run = reader_begins;
+        lg_lane_post(stage->readers[i], &stage->reader_begins[i]);
+    }
     return rc;
 }
 

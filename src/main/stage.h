@@ -36,6 +36,7 @@ struct lg_stage { /* {0} is closed. */
     struct lg_lane **readers; /* of `lanes`, the last ones: those that only read */
     size_t reader_count;
     char reader_names[LG_STAGE_READERS_MAX][12]; /* "read-1" */
+    struct lg_task reader_begins[LG_STAGE_READERS_MAX];
 
     struct lg_task step; /* One thing done on another lane while the main lane waits. */
     void (*step_fn)(void *ctx);
@@ -55,7 +56,8 @@ LG_MUST_CHECK enum lg_rc lg_stage_use_tls(struct lg_stage *stage, const struct l
 /* Certificates are read again, if TLS is used (lg_transport_tls_reload). From any thread. */
 LG_MUST_CHECK enum lg_rc
 lg_stage_reload_tls(struct lg_stage *stage, const struct lg_tls_options *tls, struct lg_error *err);
-/* Runs the lanes. */
+/* Runs the lanes. The threads of those that read ask the kernel for short slices
+ * (drivers/posix/thread_posix.h). */
 LG_MUST_CHECK enum lg_rc lg_stage_start(struct lg_stage *stage, struct lg_error *err);
 /* Runs `fn` on `lane` and waits until lg_stage_done was called with the stage. Runs the lanes first
  * if they do not yet: what stops on one waits for answers of the other. False when that is not

@@ -171,7 +171,7 @@ enum lg_rc lg_http_server_start(const struct lg_http_server_options *options,
                                 err);
     else
         rc = lg_transport_listen(options->transport, options->lane, options->host, options->port,
-                                 accepted, s, &s->listener, err);
+                                 options->holds ? NULL : accepted, s, &s->listener, err);
     if (rc != LG_OK) {
         lg_free(s);
         return rc;

@@ -81,6 +81,7 @@ struct lg_http_server_options {
     /* NULL, or who listens on another lane already: its address is shared; host and port are not
      * looked at. It is not stopped meanwhile. */
     struct lg_http_server *with;
+    bool holds;            /* Nobody is let in here: the address is for those that share it. */
     size_t body_bytes_max; /* 0: LG_HTTP_BODY_BYTES_DEFAULT; over it the answer is 413. */
     /* 0: 10000; over it a connection is closed at once. Of `with`, when there is one: of all that
      * share its address. */

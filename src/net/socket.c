@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -106,19 +107,27 @@ enum lg_rc lg_socket_listen(const char *host, uint16_t port, int *out, struct lg
     return LG_OK;
 }
 
-enum lg_rc lg_socket_listen_beside(int first, int *out, struct lg_error *err)
+enum lg_rc lg_socket_listen_beside(int first, bool *held, int *out, struct lg_error *err)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     int one = 1, fd = -1;
 
-    if (getsockname(first, (struct sockaddr *)&address, &size) == 0 &&
-        setsockopt(first, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0)
+    if (__atomic_exchange_n(held, false, __ATOMIC_ACQ_REL))
+        fd = fcntl(first, F_DUPFD_CLOEXEC, 0);
+    else if (getsockname(first, (struct sockaddr *)&address, &size) == 0 &&
+             setsockopt(first, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0)
         fd = listening(&address, size, /* joins= */ true);
     if (fd < 0)
         return lg_socket_listen_failed(errno, "its address", lg_socket_port(first), err);
     *out = fd;
     return LG_OK;
+}
+
+void lg_socket_close_listening(int fd)
+{
+    (void)shutdown(fd, SHUT_RDWR); /* There is nobody to tell of a failure. */
+    (void)close(fd);
 }
 
 uint16_t lg_socket_port(int fd)

@@ -74,8 +74,9 @@ static inline const char *lg_transport_scheme(const struct lg_transport *t)
     return t->is_secure ? "https" : "http";
 }
 /* Accepts on host:port (port 0 picks a free one) and calls `accepted` on `lane` for each: the owner
- * sets c->handler and c->ctx there. LG_ERR_IN_USE when somebody else has the port (names it),
- * LG_ERR_INVALID for a host that is no address. */
+ * sets c->handler and c->ctx there. NULL: nobody is let in here, the address is held for those that
+ * share it, and connections wait for the first of them. LG_ERR_IN_USE when somebody else has the
+ * port (names it), LG_ERR_INVALID for a host that is no address. */
 static inline LG_MUST_CHECK enum lg_rc
 lg_transport_listen(struct lg_transport *t, struct lg_lane *lane, const char *host, uint16_t port,
                     void (*accepted)(void *ctx, struct lg_conn *c), void *ctx,

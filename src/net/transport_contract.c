@@ -23,7 +23,7 @@ struct side {
 
 struct scene {
     const struct lg_transport_contract *contract;
-    struct lg_listener *listener, *sharer;
+    struct lg_listener *listener, *sharer, *second;
     unsigned shared; /* Connections that came by the sharer. */
     uint16_t port;
     struct side client, server;
@@ -548,10 +548,29 @@ static enum lg_rc connect_once(struct scene *s, bool *out_shared, struct lg_erro
     return LG_OK;
 }
 
+static enum lg_rc connect_until_both_got_some(struct scene *s, struct lg_error *err)
+{
+    unsigned by_one = 0, by_other = 0;
+
+    for (unsigned i = 0; i < 500 && (by_one == 0 || by_other == 0); i++) {
+        bool shared;
+        enum lg_rc rc = connect_once(s, &shared, err);
+
+        if (rc != LG_OK)
+            return rc;
+        by_one += !shared;
+        by_other += shared;
+    }
+    REQUIRE(by_one > 0 && by_other > 0, "each of those that share gets connections");
+    REQUIRE(do_on_lane(s, listen_twice_act), "the lane runs what is posted");
+    REQUIRE(s->client.why == LG_ERR_IN_USE, "nobody else gets a port that is shared");
+    return LG_OK;
+}
+
 static enum lg_rc shared_address(const struct lg_transport_contract *contract, struct lg_error *err)
 {
-    unsigned by_first = 0, by_sharer = 0;
     struct scene s;
+    enum lg_rc rc;
     bool shared;
 
     scene_init(&s, contract);
@@ -559,21 +578,64 @@ static enum lg_rc shared_address(const struct lg_transport_contract *contract, s
     REQUIRE(do_on_lane(&s, share_act), "the lane runs what is posted");
     REQUIRE(s.client.why == LG_OK && lg_listener_port(s.sharer) == s.port,
             "a listener's address can be shared");
-    for (unsigned i = 0; i < 500 && (by_first == 0 || by_sharer == 0); i++) {
-        enum lg_rc rc = connect_once(&s, &shared, err);
-
-        if (rc != LG_OK)
-            return rc;
-        by_first += !shared;
-        by_sharer += shared;
-    }
-    REQUIRE(by_first > 0 && by_sharer > 0, "each of those that share gets connections");
-    REQUIRE(do_on_lane(&s, listen_twice_act), "the lane runs what is posted");
-    REQUIRE(s.client.why == LG_ERR_IN_USE, "nobody else gets a port that is shared");
+    rc = connect_until_both_got_some(&s, err);
+    if (rc != LG_OK)
+        return rc;
     REQUIRE(do_on_lane(&s, close_listener_act), "a listener closes");
     REQUIRE(connect_once(&s, &shared, err) == LG_OK && shared,
             "the one that is left gets all connections");
     REQUIRE(do_on_lane(&s, close_sharer_act), "a listener closes");
+    return LG_OK;
+}
+
+static void hold_act(struct scene *s)
+{
+    struct lg_error err;
+
+    if (lg_transport_listen(s->contract->transport, s->contract->lane, s->contract->host, 0, NULL,
+                            NULL, &s->listener, &err) == LG_OK)
+        s->port = lg_listener_port(s->listener);
+}
+
+static void share_by_second_act(struct scene *s)
+{
+    struct lg_error err;
+
+    s->client.why =
+        lg_transport_share(s->listener, s->contract->lane, accepted, s, &s->second, &err);
+}
+
+static void close_all_act(struct scene *s)
+{
+    lg_listener_close(s->second);
+    close_sharer_act(s);
+    close_listener_act(s);
+}
+
+static enum lg_rc held_address(const struct lg_transport_contract *contract, struct lg_error *err)
+{
+    struct scene s;
+    enum lg_rc rc;
+
+    scene_init(&s, contract);
+    REQUIRE(do_on_lane(&s, hold_act) && s.port != 0, "holding port 0 picks a port");
+    REQUIRE(do_on_lane(&s, listen_twice_act), "the lane runs what is posted");
+    REQUIRE(s.client.why == LG_ERR_IN_USE, "nobody else gets a port that is held");
+    s.client.why = LG_OK;
+    REQUIRE(do_on_lane(&s, open_act), "the lane runs what is posted");
+    REQUIRE(do_on_lane(&s, share_act) && s.sharer != NULL, "an address that is held is shared");
+    REQUIRE(wait_for(&s, both_open) && s.shared == 1,
+            "a connection waits for the first of those that share");
+    REQUIRE(do_on_lane(&s, close_conns_act), "the lane runs what is posted");
+    REQUIRE(wait_for(&s, both_closed), "a connection that waited closes");
+    REQUIRE(do_on_lane(&s, share_by_second_act) && s.second != NULL, "by more than one");
+    rc = connect_until_both_got_some(&s, err);
+    if (rc != LG_OK)
+        return rc;
+    REQUIRE(do_on_lane(&s, close_all_act), "listeners close");
+    s.client = s.server = (struct side){.scene = &s};
+    REQUIRE(do_on_lane(&s, open_act), "the lane runs what is posted");
+    REQUIRE(wait_for(&s, client_closed), "nobody answers at an address that is held no more");
     return LG_OK;
 }
 
@@ -587,7 +649,8 @@ enum lg_rc lg_transport_contract(const struct lg_transport_contract *contract, s
                                                               close_inside_received,
                                                               close_with_unread_bytes};
     static enum lg_rc (*const others[])(const struct lg_transport_contract *, struct lg_error *) = {
-        send_before_opened, connect_refused, close_before_opened, listen_faults, shared_address};
+        send_before_opened, connect_refused, close_before_opened,
+        listen_faults,      shared_address,  held_address};
 
     for (size_t i = 0; i < LG_ARRAY_SIZE(scenes); i++) {
         enum lg_rc rc = play(contract, scenes[i], err);

@@ -28,12 +28,13 @@ struct lg_read_lanes_options {
     struct lg_warmer *warmer; /* Likewise. */
     struct lg_quota *quota;   /* Likewise, and it has room for a lane each. */
     uint64_t shed_target_us;  /* as of lg_read_gate_open */
-    /* A lane cannot listen; on the server's lane, for each. */
+    /* A lane cannot listen; on the server's lane, for each. With the last one nobody answers. */
     void (*failed)(void *ctx, const struct lg_error *err);
     void *ctx;
 };
 
-/* They begin to listen soon; until then, and if one cannot, connections come to the others. */
+/* They begin to listen soon; until then connections wait, and if one cannot, they come to the
+ * others. */
 struct lg_read_lanes *lg_read_lanes_start(const struct lg_read_lanes_options *o);
 /* Closes their listeners, lets reads under way end for at most `grace_ms`, gives the places in the
  * epoch back; `stopped` comes once on the server's lane, never from inside, and all is gone then.

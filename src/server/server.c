@@ -42,6 +42,7 @@ struct lg_server {
     struct lg_http_server *http;
     struct lg_http_server *rpc; /* on the port of gRPC alone; NULL: there is none */
     struct lg_read_lanes *read_lanes;
+    size_t deaf_lanes; /* of them, that cannot listen */
 
     char *announce_path, *announce_value;
     char life[LG_ANNOUNCE_IDENTITY_MAX]; /* of this process: the same after a lost session */
@@ -126,6 +127,9 @@ static void read_lane_failed(void *ctx, const struct lg_error *err)
 
     lg_log(LG_LOG_WARN, "read_lane_failed", "instance=%s reason=\"%s\" what=\"the others answer\"",
            s->instance, err->text);
+    s->deaf_lanes++;
+    if (s->deaf_lanes == s->o.read_lane_count && s->o.failed != NULL)
+        s->o.failed(s->o.failed_ctx, err);
 }
 
 /* Its listener is there, and all that its front looks at. */
@@ -153,6 +157,7 @@ static enum lg_rc listen_for_rpc(struct lg_server *s, struct lg_error *err)
     if (s->o.grpc_off || s->o.grpc_port == 0)
         return LG_OK;
     http.port = s->o.grpc_port;
+    http.holds = s->o.read_lane_count > 0;
     if (lg_http_server_start(&http, &s->rpc, err) != LG_OK)
         return lg_error_wrap(err, "grpc_port");
     return LG_OK;
@@ -162,7 +167,10 @@ static enum lg_rc listen_on(struct lg_server *s, struct lg_error *err)
 {
     const char *host = s->o.announced_host == NULL ? s->o.host : s->o.announced_host;
     struct lg_http_server_options http = listener_of(s);
-    enum lg_rc rc = lg_http_server_start(&http, &s->http, err);
+    enum lg_rc rc;
+
+    http.holds = s->o.read_lane_count > 0;
+    rc = lg_http_server_start(&http, &s->http, err);
     uint16_t port;
 
     if (rc != LG_OK)

@@ -24,7 +24,8 @@ struct lg_server; /* Opaque. */
 
 struct lg_server_options {
     struct lg_lane *lane;
-    /* Others that only read, on the same address (server/read_lanes.h). Borrowed for the call. */
+    /* Those that answer who connects (server/read_lanes.h): `lane` has time for all the rest then.
+     * None: `lane` answers as well. Borrowed for the call. */
     struct lg_lane *const *read_lanes;
     size_t read_lane_count;
     struct lg_metastore *metastore; /* a session of its own */

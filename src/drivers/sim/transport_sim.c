@@ -303,10 +303,10 @@ static bool reaches(const struct listener_sim *l, const struct end *client, cons
     return strcmp(to, l->host->name) == 0 || strcmp(to, l->alias) == 0;
 }
 
-/* Of those that share an address any one. */
+/* Of those that share an address any one; one that only holds it, if there is no other. */
 static struct listener_sim *find_listener(struct link *link)
 {
-    struct listener_sim *found = NULL;
+    struct listener_sim *found = NULL, *holder = NULL;
     uint64_t several = 0;
 
     LG_LIST_EACH(it, &link->net->listeners)
@@ -315,10 +315,12 @@ static struct listener_sim *find_listener(struct link *link)
 
         if (l->port != link->port || !reaches(l, &link->end[0], link->to))
             continue;
-        if (++several == 1 || lg_sim_rand_below(link->net->sim, several) == 0)
+        if (l->accepted == NULL)
+            holder = l;
+        else if (++several == 1 || lg_sim_rand_below(link->net->sim, several) == 0)
             found = l;
     }
-    return found;
+    return found != NULL ? found : holder;
 }
 
 static void syn_arrives(struct link *link)
@@ -328,6 +330,11 @@ static void syn_arrives(struct link *link)
 
     if (l == NULL) {
         put_packet(server, RST)->fault = "connection refused";
+        return;
+    }
+    if (l->accepted == NULL) { /* It waits for those that share the address. */
+        if (link->end[0].state == CONNECTING)
+            (void)put_packet(&link->end[0], SYN);
         return;
     }
     server->host = l->host;

@@ -31,11 +31,12 @@ struct listener_uring {
     struct lg_hub_uring *hub;
     struct lg_list link; /* In hub->listeners, until it is closed. */
     int fd;              /* -1: closed */
+    bool held;           /* Any thread: nobody accepts on its socket yet. */
     uint16_t port;
     struct lg_ring_op accept;
     LG_VEC(int) waiting; /* Came when nobody could be told. */
     struct lg_timer pause;
-    void (*accepted)(void *ctx, struct lg_conn *c);
+    void (*accepted)(void *ctx, struct lg_conn *c); /* NULL: it only holds the address. */
     void *ctx;
 };
 
@@ -133,7 +134,7 @@ static bool ask_to_accept(struct lg_hub_uring *h)
         struct listener_uring *l = LG_CONTAINER_OF(it, struct listener_uring, link);
         struct io_uring_sqe *sqe;
 
-        if (l->accept.armed || lg_timer_armed(&l->pause))
+        if (l->accepted == NULL || l->accept.armed || lg_timer_armed(&l->pause))
             continue;
         sqe = lg_ring_arm(h->ring, &l->accept);
         if (sqe == NULL)
@@ -160,9 +161,7 @@ static void port_listener_close(struct lg_listener *listener)
     lg_timer_stop(l->hub->lane, &l->pause);
     lg_list_remove(&l->link);
     close_waiting(l);
-    if (l->accept.armed)
-        (void)shutdown(l->fd, SHUT_RDWR); /* Nobody is let in from here on. */
-    (void)close(l->fd);
+    lg_socket_close_listening(l->fd); /* Ends what is armed, too. */
     l->fd = -1;
     listener_let_go(l);
 }
@@ -282,6 +281,7 @@ static void listen_with(struct lg_transport *t, struct lg_lane *lane, int fd,
     l->fd = fd;
     l->port = lg_socket_port(fd);
     l->accepted = accepted;
+    l->held = accepted == NULL;
     l->ctx = ctx;
     l->accept.completed = accept_completed;
     lg_list_push_back(&l->hub->listeners, &l->link);
@@ -309,12 +309,12 @@ static enum lg_rc port_share(struct lg_listener *with, struct lg_lane *lane,
                              void (*accepted)(void *ctx, struct lg_conn *c), void *ctx,
                              struct lg_listener **out, struct lg_error *err)
 {
-    const struct listener_uring *first = (const struct listener_uring *)with;
+    struct listener_uring *first = (struct listener_uring *)with;
     enum lg_rc rc;
     int fd;
 
     assert(lg_lane_uring_is(lane) && "an address is shared between lanes of one driver");
-    rc = lg_socket_listen_beside(first->fd, &fd, err);
+    rc = lg_socket_listen_beside(first->fd, &first->held, &fd, err);
     if (rc == LG_OK)
         listen_with(with->transport, lane, fd, accepted, ctx, out);
     return rc;

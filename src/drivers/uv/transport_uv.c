@@ -26,10 +26,11 @@ struct listener_uv {
     struct lg_hub_uv *hub;
     struct lg_list link;
     int fd;
+    bool held; /* Any thread: nobody accepts on its socket yet. */
     uint16_t port;
     uv_poll_t poll;
     struct lg_timer pause;
-    void (*accepted)(void *ctx, struct lg_conn *c);
+    void (*accepted)(void *ctx, struct lg_conn *c); /* NULL: it only holds the address. */
     void *ctx;
 };
 
@@ -177,6 +178,7 @@ static enum lg_rc listen_with(struct lg_transport *t, struct lg_lane *lane, int 
     l->fd = fd;
     l->port = lg_socket_port(fd);
     l->accepted = accepted;
+    l->held = accepted == NULL;
     l->ctx = ctx;
     failed = uv_poll_init(l->hub->loop, &l->poll, fd);
     if (failed != 0) {
@@ -188,7 +190,8 @@ static enum lg_rc listen_with(struct lg_transport *t, struct lg_lane *lane, int 
     }
     l->poll.data = l;
     lg_list_push_back(&l->hub->listeners, &l->link);
-    listen_again(&l->pause);
+    if (accepted != NULL)
+        listen_again(&l->pause);
     *out = &l->listener;
     return LG_OK;
 }
@@ -208,10 +211,11 @@ static enum lg_rc port_share(struct lg_listener *with, struct lg_lane *lane,
                              void (*accepted)(void *ctx, struct lg_conn *c), void *ctx,
                              struct lg_listener **out, struct lg_error *err)
 {
+    struct listener_uv *first = (struct listener_uv *)with;
     enum lg_rc rc;
     int fd;
 
-    rc = lg_socket_listen_beside(((const struct listener_uv *)with)->fd, &fd, err);
+    rc = lg_socket_listen_beside(first->fd, &first->held, &fd, err);
     return rc != LG_OK
                ? rc
                : listen_with(with->transport, lane, fd, "its address", accepted, ctx, out, err);
@@ -235,7 +239,7 @@ static void port_listener_close(struct lg_listener *listener)
     lg_timer_stop(l->hub->lane, &l->pause);
     lg_list_remove(&l->link);
     uv_close((uv_handle_t *)&l->poll, listener_closed);
-    (void)close(l->fd);
+    lg_socket_close_listening(l->fd);
     l->fd = -1;
 }
 
