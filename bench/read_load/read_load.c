@@ -28,7 +28,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +41,7 @@
 #include "base/buf.h"
 #include "base/hiccup.h"
 #include "base/schedule.h"
+#include "bytes.h"
 #include "drivers/posix/hiccup_posix.h"
 #include "model/partitioner.h"
 
@@ -78,8 +78,7 @@ struct asked {
 };
 
 struct connection {
-    int fd;
-    SSL *tls;     /* NULL: none */
+    struct channel channel;
     bool watched; /* for room to write */
     uint8_t *in, *out;
     size_t in_size, out_size, out_at;
@@ -92,32 +91,12 @@ struct connection {
 
 static struct connection all[CONNECTIONS_MAX];
 static int poll_fd;
-static SSL_CTX *tls_context;
 static volatile sig_atomic_t version_ends;
 static struct lg_rand source;
 static char *key_text;     /* of each row: base64 */
 static uint8_t *partition; /* of each row */
 static uint64_t total, measure_from_ns, measure_to_ns;
 static struct lg_schedule_seen seen;
-
-static _Noreturn void die(const char *what)
-{
-    (void)fprintf(stderr, "read_load: %s%s%s\n", what, errno != 0 ? ": " : "",
-                  errno != 0 ? strerror(errno) : "");
-    exit(1);
-}
-
-/* At most 255 characters; how many. */
-static int __attribute__((format(printf, 2, 3))) print(char *to, const char *fmt, ...)
-{
-    va_list list;
-    int n;
-
-    va_start(list, fmt);
-    n = vsnprintf(to, 256, fmt, list);
-    va_end(list);
-    return n;
-}
 
 static uint64_t now_ns(void)
 {
@@ -183,40 +162,6 @@ static void prepare_keys(void)
             text[3] = i + 2 < KEY_BYTES ? digits[v & 63] : '=';
         }
     }
-}
-
-static uint8_t *varint(uint8_t *p, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7)
-        *p++ = (uint8_t)(v | 0x80);
-    *p++ = (uint8_t)v;
-    return p;
-}
-
-static uint64_t read_varint(const uint8_t **p, const uint8_t *end)
-{
-    uint64_t v = 0;
-
-    for (unsigned shift = 0; *p < end && shift < 64; shift += 7) {
-        uint8_t byte = *(*p)++;
-
-        v |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return v;
-    }
-    errno = 0;
-    die("a varint without an end");
-}
-
-static uint8_t *frame(uint8_t *p, size_t size, unsigned type, unsigned frame_flags, uint32_t stream)
-{
-    const uint8_t head[9] = {
-        (uint8_t)(size >> 16),   (uint8_t)(size >> 8),   (uint8_t)size,
-        (uint8_t)type,           (uint8_t)frame_flags,   (uint8_t)(stream >> 24),
-        (uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream};
-
-    memcpy(p, head, sizeof(head));
-    return p + sizeof(head);
 }
 
 /* The first head of a connection fills the table, later ones are references to it. */
@@ -555,55 +500,6 @@ static size_t plain_replies(struct connection *c)
     return at;
 }
 
-/* --- Bytes. -----------------------------------------------------------------------------------
- */
-
-/* As send and recv, over TLS if there is. */
-static ssize_t tls_result(struct connection *c, int n)
-{
-    int why = n > 0 ? SSL_ERROR_NONE : SSL_get_error(c->tls, n);
-
-    if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
-        errno = EAGAIN;
-    else if (why != SSL_ERROR_NONE && why != SSL_ERROR_SYSCALL)
-        errno = EPROTO;
-    return n > 0 ? n : why == SSL_ERROR_ZERO_RETURN ? 0 : -1;
-}
-
-static ssize_t put(struct connection *c, const void *bytes, size_t size)
-{
-    if (c->tls == NULL)
-        return send(c->fd, bytes, size, MSG_NOSIGNAL);
-    return tls_result(c, SSL_write(c->tls, bytes, (int)size));
-}
-
-static ssize_t take(struct connection *c, void *bytes, size_t size)
-{
-    if (c->tls == NULL)
-        return recv(c->fd, bytes, size, 0);
-    return tls_result(c, SSL_read(c->tls, bytes, (int)size));
-}
-
-static void begin_tls(struct connection *c)
-{
-    static const uint8_t http2[] = "\x02h2";
-
-    if (tls_context == NULL) {
-        tls_context = SSL_CTX_new(TLS_client_method());
-        if (tls_context == NULL)
-            die("TLS");
-        (void)SSL_CTX_set_mode(tls_context,
-                               SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-        SSL_CTX_set_read_ahead(tls_context, 1);
-        SSL_CTX_set_default_read_buffer_len(tls_context, 1 << 18);
-    }
-    c->tls = SSL_new(tls_context);
-    if (c->tls == NULL || SSL_set_fd(c->tls, c->fd) != 1 ||
-        (protocol == GRPC && SSL_set_alpn_protos(c->tls, http2, 3) != 0) ||
-        SSL_connect(c->tls) != 1)
-        die("the handshake of TLS");
-}
-
 /* --- The loop. ---------------------------------------------------------------------------------
  */
 
@@ -621,7 +517,7 @@ static void answered(struct connection *c, const struct asked *a)
 static void write_out(struct connection *c)
 {
     while (c->out_at < c->out_size) {
-        ssize_t n = put(c, c->out + c->out_at, c->out_size - c->out_at);
+        ssize_t n = put(&c->channel, c->out + c->out_at, c->out_size - c->out_at);
 
         if (n < 0 && errno == EAGAIN)
             break;
@@ -636,7 +532,7 @@ static void write_out(struct connection *c)
                                 .data.ptr = c};
 
         c->watched = c->out_size > 0;
-        if (epoll_ctl(poll_fd, EPOLL_CTL_MOD, c->fd, &e) != 0)
+        if (epoll_ctl(poll_fd, EPOLL_CTL_MOD, c->channel.fd, &e) != 0)
             die("epoll");
     }
 }
@@ -662,7 +558,7 @@ static size_t receive(struct connection *c)
     size_t before = c->in_size;
 
     do {
-        ssize_t n = take(c, c->in + c->in_size, IN_BYTES - c->in_size);
+        ssize_t n = take(&c->channel, c->in + c->in_size, IN_BYTES - c->in_size);
 
         if (n < 0 && errno == EAGAIN)
             break;
@@ -671,7 +567,7 @@ static size_t receive(struct connection *c)
             die("receive");
         }
         c->in_size += (size_t)n;
-    } while (c->tls != NULL && c->in_size < IN_BYTES);
+    } while (c->channel.tls != NULL && c->in_size < IN_BYTES);
     return c->in_size - before;
 }
 
@@ -693,7 +589,7 @@ static void read_in(struct connection *c)
     do {
         if (receive(c) == 0)
             return;
-        more = c->tls != NULL && c->in_size == IN_BYTES;
+        more = c->channel.tls != NULL && c->in_size == IN_BYTES;
         use_replies(c);
     } while (more);
 }
@@ -714,21 +610,21 @@ static void open_connection(struct connection *c)
 
     (void)snprintf(host, sizeof(host), "%.*s", (int)(colon - address), address);
     to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || inet_pton(AF_INET, host, &to.sin_addr) != 1 ||
-        connect(c->fd, (struct sockaddr *)&to, sizeof(to)) != 0)
+    c->channel.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->channel.fd < 0 || inet_pton(AF_INET, host, &to.sin_addr) != 1 ||
+        connect(c->channel.fd, (struct sockaddr *)&to, sizeof(to)) != 0)
         die(address);
-    (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    (void)setsockopt(c->channel.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (FLAG(TLS) != 0)
-        begin_tls(c);
-    if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0)
+        begin_tls(&c->channel, protocol == GRPC);
+    if (fcntl(c->channel.fd, F_SETFL, O_NONBLOCK) != 0)
         die("fcntl");
     c->in = malloc(IN_BYTES);
     c->out = malloc(OUT_BYTES);
     c->ring = calloc(RING, sizeof(*c->ring));
     if (protocol == GRPC)
         grpc_begin(c);
-    if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, c->fd, &e) != 0)
+    if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, c->channel.fd, &e) != 0)
         die("epoll");
 }
 
@@ -867,7 +763,7 @@ static void store_rows(void)
     uint64_t row = 0, acked = 0;
 
     open_connection(c);
-    if (fcntl(c->fd, F_SETFL, 0) != 0)
+    if (fcntl(c->channel.fd, F_SETFL, 0) != 0)
         die("fcntl");
     while (acked < FLAG(ROWS)) {
         size_t size = 0, at = 0;
@@ -888,10 +784,10 @@ static void store_rows(void)
             size += (size_t)FLAG(VALUE) + 2;
         }
         for (; at < size; at += (size_t)n)
-            if ((n = put(c, out + at, size - at)) <= 0)
+            if ((n = put(&c->channel, out + at, size - at)) <= 0)
                 die("send");
         while (acked < row) {
-            if ((n = take(c, in, sizeof(in))) <= 0)
+            if ((n = take(&c->channel, in, sizeof(in))) <= 0)
                 die("receive");
             for (ssize_t i = 0; i < n; i++)
                 acked += in[i] == '\n';

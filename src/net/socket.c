@@ -107,13 +107,13 @@ enum lg_rc lg_socket_listen(const char *host, uint16_t port, int *out, struct lg
     return LG_OK;
 }
 
-enum lg_rc lg_socket_listen_beside(int first, bool *held, int *out, struct lg_error *err)
+enum lg_rc lg_socket_listen_beside(int first, bool instead, int *out, struct lg_error *err)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     int one = 1, fd = -1;
 
-    if (__atomic_exchange_n(held, false, __ATOMIC_ACQ_REL))
+    if (instead)
         fd = fcntl(first, F_DUPFD_CLOEXEC, 0);
     else if (getsockname(first, (struct sockaddr *)&address, &size) == 0 &&
              setsockopt(first, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0)

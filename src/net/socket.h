@@ -20,9 +20,9 @@ void lg_socket_name(const struct sockaddr_storage *address, char *out, size_t si
 LG_MUST_CHECK enum lg_rc lg_socket_listen(const char *host, uint16_t port, int *out,
                                           struct lg_error *err);
 /* One more on the address of `fd`: the kernel gives each connection to one of them. Nobody else
- * gets the port. While `*held` is true (any thread) nobody accepts on `fd`: whoever comes first
- * gets a duplicate of it, and makes it false. Errors as above. */
-LG_MUST_CHECK enum lg_rc lg_socket_listen_beside(int fd, bool *held, int *out,
+ * gets the port. `instead`: nobody accepts on `fd`, and this is a duplicate of it. Errors as above.
+ */
+LG_MUST_CHECK enum lg_rc lg_socket_listen_beside(int fd, bool instead, int *out,
                                                  struct lg_error *err);
 /* Ends listening, for duplicates too, and closes it. */
 void lg_socket_close_listening(int fd);

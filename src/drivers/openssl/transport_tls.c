@@ -611,9 +611,8 @@ static enum lg_rc tls_listen(struct lg_transport *transport, struct lg_lane *lan
 {
     struct transport_tls *t = (struct transport_tls *)transport;
     struct listener_tls *l = listener_new(transport, accepted, ctx);
-    enum lg_rc rc =
-        lg_transport_listen(t->under, lane, host, port, accepted == NULL ? NULL : under_accepted, l,
-                            &l->under, err);
+    enum lg_rc rc = lg_transport_listen(
+        t->under, lane, host, port, accepted == NULL ? NULL : under_accepted, l, &l->under, err);
 
     if (rc != LG_OK) {
         lg_free(l);

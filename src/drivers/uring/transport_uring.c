@@ -31,7 +31,7 @@ struct listener_uring {
     struct lg_hub_uring *hub;
     struct lg_list link; /* In hub->listeners, until it is closed. */
     int fd;              /* -1: closed */
-    bool held;           /* Any thread: nobody accepts on its socket yet. */
+    bool held; /* Any thread: nobody accepts on its socket yet; the first that shares it does. */
     uint16_t port;
     struct lg_ring_op accept;
     LG_VEC(int) waiting; /* Came when nobody could be told. */
@@ -314,7 +314,8 @@ static enum lg_rc port_share(struct lg_listener *with, struct lg_lane *lane,
     int fd;
 
     assert(lg_lane_uring_is(lane) && "an address is shared between lanes of one driver");
-    rc = lg_socket_listen_beside(first->fd, &first->held, &fd, err);
+    rc = lg_socket_listen_beside(
+        first->fd, __atomic_exchange_n(&first->held, false, __ATOMIC_ACQ_REL), &fd, err);
     if (rc == LG_OK)
         listen_with(with->transport, lane, fd, accepted, ctx, out);
     return rc;

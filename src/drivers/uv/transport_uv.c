@@ -26,7 +26,7 @@ struct listener_uv {
     struct lg_hub_uv *hub;
     struct lg_list link;
     int fd;
-    bool held; /* Any thread: nobody accepts on its socket yet. */
+    bool held; /* Any thread: nobody accepts on its socket yet; the first that shares it does. */
     uint16_t port;
     uv_poll_t poll;
     struct lg_timer pause;
@@ -215,7 +215,8 @@ static enum lg_rc port_share(struct lg_listener *with, struct lg_lane *lane,
     enum lg_rc rc;
     int fd;
 
-    rc = lg_socket_listen_beside(first->fd, &first->held, &fd, err);
+    rc = lg_socket_listen_beside(
+        first->fd, __atomic_exchange_n(&first->held, false, __ATOMIC_ACQ_REL), &fd, err);
     return rc != LG_OK
                ? rc
                : listen_with(with->transport, lane, fd, "its address", accepted, ctx, out, err);
