@@ -322,9 +322,11 @@ static void grpc_control(struct connection *c, unsigned type, unsigned frame_fla
 {
     uint8_t *out = c->out + c->out_size;
 
-    errno = 0;
-    if (type == 3 || type == 7)
-        die(type == 3 ? "the server reset a stream" : "the server goes away");
+    if (type == 3 || type == 7) {
+        (void)fprintf(stderr, "read_load: the server %s, error %u\n",
+                      type == 3 ? "reset a stream" : "goes away", p[type == 3 ? 3 : 7]);
+        exit(1);
+    }
     if (type == 4 && (frame_flags & 1) == 0) {
         (void)frame(out, 0, 4, 1, 0);
         c->out_size += 9;
