@@ -26,7 +26,8 @@ static void count(struct lg_batch_get *get, struct lg_batch_get_key *k)
 bool lg_batch_get_try(struct lg_batch_get *get)
 {
     assert(get->n <= LG_BATCH_GET_KEYS_MAX);
-    get->cold = get->bytes = 0;
+    get->cold = 0;
+    get->bytes = get->bytes_before;
     get->is_full = false;
     get->cancelled = (struct lg_flag){0};
     for (size_t i = 0; i < get->n; i++) {

@@ -29,6 +29,7 @@ struct lg_batch_get {
     size_t n; /* At most LG_BATCH_GET_KEYS_MAX: checked by the front that parses them. */
     /* 0, or what all values may have together: keys beyond get LG_ERR_TOO_LARGE. */
     size_t bytes_max;
+    size_t bytes_before; /* of values that the caller has already: they are some of all */
     /* 0, or how many bytes of values are enough for now: once there are so many nothing more is
      * read. A key that was left has LG_ERR_WOULD_BLOCK, and may be asked for again. */
     size_t bytes_enough;
@@ -36,7 +37,7 @@ struct lg_batch_get {
 
     struct lg_offload offload; /* Ours. */
     size_t cold;               /* Ours: keys whose rc is LG_ERR_WOULD_BLOCK. */
-    size_t bytes;              /* Ours: of the values read so far. */
+    size_t bytes;              /* Ours: of all values so far. */
     bool is_full;              /* Ours: nothing more is read. */
     struct lg_flag cancelled;  /* Ours. */
 };

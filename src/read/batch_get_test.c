@@ -135,6 +135,22 @@ static void more_bytes_than_allowed_are_refused_by_name(void **state)
     }
 }
 
+static void bytes_that_the_caller_has_already_count_too(void **state)
+{
+    struct fixture *f = *state;
+
+    f->get.bytes_max = 300;
+    f->get.bytes_before = 300 - strlen("value of row 0");
+    ask(f, 2);
+    run(f);
+    assert_rc(LG_OK, f->keys[0].rc);
+    assert_rc(LG_ERR_TOO_LARGE, f->keys[1].rc);
+    f->get.bytes_before++;
+    clear_values(f);
+    run(f);
+    assert_rc(LG_ERR_TOO_LARGE, f->keys[0].rc);
+}
+
 /* How many keys were left; the others have their outcomes. */
 static size_t left(struct fixture *f)
 {
@@ -224,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(cold_keys_take_one_hop_and_warm_ones_none),
         TEST(more_bytes_than_allowed_are_refused_by_name),
+        TEST(bytes_that_the_caller_has_already_count_too),
         TEST(what_is_enough_for_now_is_read_and_the_rest_is_left),
         TEST(what_is_cancelled_is_not_read),
         TEST(a_large_batch_does_not_stay_on_the_lane),

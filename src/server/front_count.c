@@ -172,8 +172,7 @@ static void came_from_disk(struct lg_batch_get *get)
 {
     struct count *c = LG_CONTAINER_OF(get, struct count, get);
 
-    lg_read_group_count_store(c->held, c->store, LG_READ_DISK, (uint32_t)c->get.n,
-                              /* bytes= */ 0);
+    lg_read_group_count_batch(c->held, c->store, &c->get, c->get.n, /* bytes= */ 0);
     lg_read_group_back(c->held, c->store, c->arrived_us);
     lg_read_group_release(c->held);
     count_on_the_pool(c);
@@ -237,8 +236,8 @@ static void read_keys(struct count *c)
     c->get.bytes_max = LG_SERVER_ANSWER_BYTES_MAX;
     if (lg_batch_get_try(&c->get)) {
         lg_read_group_count_read(group, LG_READ_BATCH, LG_READ_MEMORY);
-        lg_read_group_count_store(group, lg_read_group_store(group), LG_READ_MEMORY,
-                                  (uint32_t)c->get.n, /* bytes= */ 0);
+        lg_read_group_count_batch(group, lg_read_group_store(group), &c->get, c->get.n,
+                                  /* bytes= */ 0);
         count_on_the_pool(c);
         return;
     }

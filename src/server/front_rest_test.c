@@ -10,6 +10,7 @@
 #include "read/batch_get.h"
 #include "read/wire.h"
 #include "server/metrics.h"
+#include "server/read_group.h"
 #include "server/server.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
@@ -19,6 +20,10 @@
 #define KEY2 LG_LIT("\x08key2")
 #define KEY3 LG_LIT("\x08key3")
 #define NONE LG_LIT("\x08none")
+#define LARGE                                                                                      \
+    LG_LIT("\x08"                                                                                  \
+           "big1")
+#define LARGE_BYTES 5000 /* more than indexes have */
 #define ASSIGNED "{\"partitions\":[[\"s0_8888\"],[\"s0_8888\"],[\"s0_8888\"]]}"
 
 static const char assigned_elsewhere[] = "{\"partitions\":[[\"s1_1\"],[\"s1_1\"],[\"s1_1\"]]}";
@@ -27,10 +32,16 @@ static const char assigned_elsewhere[] = "{\"partitions\":[[\"s1_1\"],[\"s1_1\"]
  * somebody else. */
 static int up_with(void **state, int current)
 {
+    static const uint8_t large[LARGE_BYTES];
     static const struct lg_clw_row rows[] = {
         {{(const uint8_t *)"\x08key1", 5}, {(const uint8_t *)"\x54", 1}, 1},
         {{(const uint8_t *)"\x08key2", 5}, {NULL, 0}, 2},
         {{(const uint8_t *)"\x08key3", 5}, {(const uint8_t *)"\x01\x02\x03", 3}, 1},
+        {{(const uint8_t *)"\x08"
+                           "big1",
+          5},
+         {large, sizeof large},
+         1},
     };
     struct lg_clw *w = lg_clw_new(21, /* with_controller= */ false);
 
@@ -392,6 +403,51 @@ static void reads_come_from_where_they_should(void **state)
                                                                    : 0);
 }
 
+static void read_seen(uint64_t *out)
+{
+    const struct lg_metric *m = &lg_metric_server_store_reads_total;
+
+    for (uint32_t from = 0; from < LG_READ_TIERS; from++)
+        out[from] = lg_metric_value(m, lg_metric_of_store(m, lg_metric_store("cities"), from));
+    out[LG_READ_TIERS] = lg_metric_value(
+        &lg_metric_server_value_bytes_total,
+        lg_metric_of_store(&lg_metric_server_value_bytes_total, lg_metric_store("cities"), 0));
+}
+
+/* Values that indexes do not have, among some that they do. Of the former more than are read on the
+ * lane. */
+static void only_what_no_index_knows_is_read_from_the_engine(void **state)
+{
+    enum { SMALL = 40, MISSING = 2, LARGE_ONES = LG_BATCH_GET_INLINE_MAX + 30 };
+    struct lg_clw *w = *state;
+    uint64_t before[LG_READ_TIERS + 1], now[LG_READ_TIERS + 1];
+    struct lg_slice keys[SMALL + MISSING + LARGE_ONES];
+    size_t n = 0, found[2] = {0};
+    struct lg_wire_value value;
+    struct lg_decoder d;
+    struct lg_error err;
+    bool end = false;
+
+    while (n < LG_ARRAY_SIZE(keys)) { /* The first ones are large, the last ones are not. */
+        keys[n] = n < LARGE_ONES ? LARGE : n < LARGE_ONES + SMALL ? KEY1 : NONE;
+        n++;
+    }
+    read_seen(before);
+    assert_int_equal(post(w, "/storage/cities_v1", "X-VENICE-API-VERSION: 1", keys, n), 200);
+    read_seen(now);
+    d = lg_decoder_of(lg_clw_body(w));
+    while (lg_wire_value_next(&d, &value, &end, &err) == LG_OK && !end)
+        found[value.value.size == LARGE_BYTES]++;
+    assert_true(end);
+    assert_int_equal(found[0], SMALL);
+    assert_int_equal(found[1], LARGE_ONES);
+    assert_int_equal(now[LG_READ_INDEX] - before[LG_READ_INDEX], SMALL + MISSING);
+    assert_int_equal(now[LG_READ_MEMORY] - before[LG_READ_MEMORY], LG_BATCH_GET_INLINE_MAX);
+    assert_int_equal(now[LG_READ_DISK] - before[LG_READ_DISK],
+                     LARGE_ONES - LG_BATCH_GET_INLINE_MAX);
+    assert_int_equal(now[LG_READ_TIERS] - before[LG_READ_TIERS], SMALL + LARGE_ONES * LARGE_BYTES);
+}
+
 /* --- Many at a time. ---------------------------------------------------------------------------
  */
 
@@ -482,6 +538,7 @@ int main(void)
         cmocka_unit_test(a_streamed_answer_names_the_missing_keys_by_negative_indexes),
         cmocka_unit_test(no_keys_are_no_records),
         cmocka_unit_test(reads_come_from_where_they_should),
+        cmocka_unit_test(only_what_no_index_knows_is_read_from_the_engine),
         cmocka_unit_test(many_gets_of_a_pipeline_are_all_answered),
     };
     const struct CMUnitTest tests[] = {

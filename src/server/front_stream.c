@@ -283,7 +283,7 @@ static void tell_value(struct run *r, uint32_t id, int32_t schema_id, struct lg_
 
 /* What the engine said of the keys that no index knows; what it left is the group from now on.
  * False: the run is over. */
-static bool take_engine(struct run *r, struct lg_read_group *group, enum lg_read_from from)
+static bool take_engine(struct run *r, struct lg_read_group *group)
 {
     uint64_t bytes = 0;
     struct lg_batch_get_key *keys = r->get.keys;
@@ -310,10 +310,10 @@ static bool take_engine(struct run *r, struct lg_read_group *group, enum lg_read
             failed = keys[i].err;
         lg_buf_done(&keys[i].value.payload);
     }
-    r->get.n = 0;
     n -= r->group_size;
     r->rcu += (uint32_t)n;
-    lg_read_group_count_store(group, r->store_metric, from, (uint32_t)n, bytes);
+    lg_read_group_count_batch(group, r->store_metric, &r->get, n, bytes);
+    r->get.n = 0;
     if (failed.rc == LG_OK)
         return true;
     run_end(r, failed.rc == LG_ERR_UNREADY ? LG_GRPC_UNAVAILABLE : LG_GRPC_INTERNAL, failed.text);
@@ -334,7 +334,7 @@ static void came_from_disk(struct lg_batch_get *get)
     if (r->batch == NULL)
         run_free(r);
     else
-        (void)take_engine(r, group, LG_READ_DISK);
+        (void)take_engine(r, group);
     lg_read_group_release(group);
 }
 
@@ -359,7 +359,7 @@ static bool read_engine(struct run *r, const struct lg_hot_get *gets, size_t n, 
         r->stream->in_pool == IN_POOL_MAX) {
         if (r->get.cold < r->get.n)
             lg_read_group_count_read(group, LG_READ_BATCH, LG_READ_MEMORY);
-        return take_engine(r, group, LG_READ_MEMORY);
+        return take_engine(r, group);
     }
     lg_read_group_count_read(group, LG_READ_BATCH, LG_READ_DISK);
     if (is_first) /* Else its service was told with its first keys. */

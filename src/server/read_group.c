@@ -178,6 +178,18 @@ void lg_read_group_count_store(struct lg_read_group *g, uint32_t store, enum lg_
         await_rest(g, lg_lane_now_us(g->lane));
 }
 
+void lg_read_group_count_batch(struct lg_read_group *g, uint32_t store,
+                               const struct lg_batch_get *get, size_t keys, uint64_t bytes)
+{
+    size_t memory = get->n - get->cold; /* The pool had the others. */
+
+    assert(keys >= memory);
+    lg_read_group_count_store(g, store, LG_READ_MEMORY, (uint32_t)memory, bytes);
+    if (keys > memory)
+        lg_read_group_count_store(g, store, LG_READ_DISK, (uint32_t)(keys - memory),
+                                  /* bytes= */ 0);
+}
+
 struct lg_read_get *lg_read_group_get(struct lg_read_group *g)
 {
     struct lg_read_get *get;

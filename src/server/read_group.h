@@ -15,6 +15,7 @@
 #define LG_SERVER_READ_GROUP_H
 
 #include "lane/epoch.h"
+#include "read/batch_get.h"
 #include "read/hot_get.h"
 #include "read/point_get.h"
 #include "server/read_gate.h"
@@ -105,5 +106,9 @@ void lg_read_group_count_read(struct lg_read_group *g, enum lg_read_kind kind,
 /* So many keys of a store were read from there, and so many bytes of values answered. */
 void lg_read_group_count_store(struct lg_read_group *g, uint32_t store, enum lg_read_from from,
                                uint32_t keys, uint64_t bytes);
+/* The same of a batch that lg_batch_get_try and, if that left any, the pool has read: `keys` of it,
+ * each from where it was found. */
+void lg_read_group_count_batch(struct lg_read_group *g, uint32_t store,
+                               const struct lg_batch_get *get, size_t keys, uint64_t bytes);
 
 #endif

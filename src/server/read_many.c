@@ -9,17 +9,19 @@
 #include "server/key_profiler.h"
 #include "server/server.h"
 
-struct lg_many { /* Of a batch that indexes do not answer; lives until its answer. */
-    struct lg_batch_get get;
+struct lg_many { /* Of a batch that indexes do not answer alone; lives until its answer. */
+    struct lg_batch_get get; /* The keys that they left. */
     struct lg_read_group *group;
+    uint32_t asked;      /* keys, together */
+    struct lg_buf body;  /* Records of what indexes knew. */
     uint32_t store;      /* on metrics */
     uint64_t arrived_us; /* while the disk is asked */
     void *user;
     void (*answered)(void *user, const struct lg_many_answer *answer);
     bool streaming, cancelled;
     enum lg_compression compression;
-    int32_t *indexes; /* the request's keyIndex of each key */
-    uint8_t *keys;    /* their bytes */
+    int32_t *indexes; /* the request's keyIndex of each key of `get` */
+    uint8_t *keys;    /* the request's body */
 };
 
 static void refuse(const struct lg_many_question *q, int status, const char *text)
@@ -44,20 +46,20 @@ static void many_free(struct lg_many *m)
 {
     for (size_t i = 0; i < m->get.n; i++)
         lg_buf_done(&m->get.keys[i].value.payload);
+    lg_buf_done(&m->body);
     lg_free(m->get.keys);
     lg_free(m->indexes);
     lg_free(m->keys);
     lg_free(m);
 }
 
-static void tell(struct lg_many *m, enum lg_read_from from)
+static void tell(struct lg_many *m)
 {
-    uint64_t bytes = 0;
-    LG_SCOPED(lg_buf) body = {0};
+    uint64_t bytes = m->get.bytes_before;
     struct lg_many_answer a = {.status = 200,
                                .text = "",
                                .streaming = m->streaming,
-                               .keys = (uint32_t)m->get.n,
+                               .keys = m->asked,
                                .compression = m->compression};
 
     for (size_t i = 0; i < m->get.n && a.status == 200; i++) {
@@ -66,21 +68,20 @@ static void tell(struct lg_many *m, enum lg_read_from from)
         lg_read_group_count_key(m->group, LG_READ_BATCH, key->rc);
         bytes += key->rc == LG_OK ? key->value.payload.size : 0;
         if (key->rc == LG_OK) {
-            lg_wire_value_add(&body, &(struct lg_wire_value){m->indexes[i],
-                                                             lg_buf_slice(&key->value.payload),
-                                                             key->value.schema_id});
+            lg_wire_value_add(&m->body, &(struct lg_wire_value){m->indexes[i],
+                                                                lg_buf_slice(&key->value.payload),
+                                                                key->value.schema_id});
         } else if (key->rc == LG_ERR_NOT_FOUND) {
             if (m->streaming)
-                lg_wire_missing_add(&body, m->indexes[i]);
+                lg_wire_missing_add(&m->body, m->indexes[i]);
         } else { /* A node has no footer to tell of one key: the whole request fails. */
             a.status = lg_rc_http(key->rc, /* is_post= */ true);
             a.text = key->err.text;
         }
     }
     if (a.status == 200)
-        a.body = lg_buf_slice(&body);
-    lg_read_group_count_store(m->group, m->store, from, (uint32_t)m->get.n,
-                              a.status == 200 ? bytes : 0);
+        a.body = lg_buf_slice(&m->body);
+    lg_read_group_count_batch(m->group, m->store, &m->get, m->get.n, a.status == 200 ? bytes : 0);
     m->answered(m->user, &a);
     many_free(m);
 }
@@ -88,8 +89,8 @@ static void tell(struct lg_many *m, enum lg_read_from from)
 /* Nobody hears it; what was read counts. */
 static void tell_cancelled(struct lg_many *m)
 {
-    uint32_t keys = 0;
-    uint64_t bytes = 0;
+    size_t keys = 0;
+    uint64_t bytes = m->get.bytes_before;
 
     for (size_t i = 0; i < m->get.n; i++) {
         const struct lg_batch_get_key *key = &m->get.keys[i];
@@ -100,7 +101,7 @@ static void tell_cancelled(struct lg_many *m)
         bytes += key->rc == LG_OK ? key->value.payload.size : 0;
         keys++;
     }
-    lg_read_group_count_store(m->group, m->store, LG_READ_DISK, keys, bytes);
+    lg_read_group_count_batch(m->group, m->store, &m->get, keys, bytes);
     m->answered(m->user, &(struct lg_many_answer){.status = lg_rc_http(LG_ERR_CANCELLED, true),
                                                   .text = "nobody waits for the answer"});
     many_free(m);
@@ -116,7 +117,7 @@ static void came_from_disk(struct lg_batch_get *get)
     if (m->cancelled)
         tell_cancelled(m);
     else
-        tell(m, LG_READ_DISK);
+        tell(m);
     lg_read_group_back(group, store, arrived_us);
     lg_read_group_release(group);
 }
@@ -129,7 +130,9 @@ static void *copy_of(const void *data, size_t size)
     return copy;
 }
 
-static void read_engine(const struct lg_many_question *q, const struct lg_read_scratch *s, size_t n)
+/* `n` keys of those that were asked for are left; values of `bytes` are in the body. */
+static void read_engine(const struct lg_many_question *q, struct lg_read_scratch *s, size_t n,
+                        size_t asked, size_t bytes)
 {
     struct lg_many *m = lg_new(struct lg_many);
 
@@ -137,6 +140,9 @@ static void read_engine(const struct lg_many_question *q, const struct lg_read_s
     m->user = q->user;
     m->store = lg_read_group_store(q->group);
     m->answered = q->answered;
+    m->asked = (uint32_t)asked;
+    m->body = s->body; /* Not copied: the scratch gets new memory. */
+    s->body = (struct lg_buf){0};
     m->streaming = q->streaming;
     m->compression = s->gets[0].replica->compression;
     m->keys = copy_of(q->keys.data, q->keys.size);
@@ -151,9 +157,10 @@ static void read_engine(const struct lg_many_question *q, const struct lg_read_s
     m->get.lane = lg_read_group_lane(q->group);
     m->get.done = came_from_disk;
     m->get.bytes_max = LG_SERVER_ANSWER_BYTES_MAX;
+    m->get.bytes_before = bytes;
     if (lg_batch_get_try(&m->get)) {
         lg_read_group_count_read(q->group, LG_READ_BATCH, LG_READ_MEMORY);
-        tell(m, LG_READ_MEMORY);
+        tell(m);
         return;
     }
     lg_read_group_count_read(q->group, LG_READ_BATCH, LG_READ_DISK);
@@ -171,33 +178,48 @@ void lg_read_many_cancel(struct lg_many *m)
 
 /* --- From indexes ---------------------------------------------------------------------------- */
 
-/* Answers it if indexes can, all of it: what is in memory is not copied but into the answer. */
-static bool read_indexes(const struct lg_many_question *q, struct lg_read_scratch *s, size_t n)
+/* Records of what they know, which is not copied but into the answer. What is left comes to the
+ * front: what they do not know, and what would be too much, which the engine finds, too. */
+static size_t read_indexes(const struct lg_many_question *q, struct lg_read_scratch *s, size_t n,
+                           size_t *out_bytes)
 {
-    uint64_t bytes = 0;
-    size_t i;
+    size_t bytes = 0, left = 0;
 
     lg_hot_get(s->gets, n);
-    for (i = 0; i < n && s->body.size <= LG_SERVER_ANSWER_BYTES_MAX; i++) {
-        if (s->gets[i].rc == LG_OK)
-            lg_wire_value_add(&s->body, &(struct lg_wire_value){s->indexes[i], s->gets[i].payload,
-                                                                s->gets[i].schema_id});
-        else if (s->gets[i].rc != LG_ERR_NOT_FOUND)
-            return false;
-        else if (q->streaming)
+    for (size_t i = 0; i < n; i++) {
+        const struct lg_hot_get *get = &s->gets[i];
+
+        if (LG_LIKELY(get->rc == LG_OK &&
+                      bytes + get->payload.size <= LG_SERVER_ANSWER_BYTES_MAX)) {
+            lg_wire_value_add(&s->body,
+                              &(struct lg_wire_value){s->indexes[i], get->payload, get->schema_id});
+            bytes += get->payload.size;
+        } else if (get->rc != LG_ERR_NOT_FOUND) {
+            s->indexes[left] = s->indexes[i];
+            s->gets[left++] = *get;
+            continue;
+        } else if (q->streaming) {
             lg_wire_missing_add(&s->body, s->indexes[i]);
+        }
+        lg_read_group_count_key(q->group, LG_READ_BATCH, get->rc);
     }
-    if (i < n)
-        return false;
-    for (i = 0; i < n; i++) {
-        lg_read_group_count_key(q->group, LG_READ_BATCH, s->gets[i].rc);
-        bytes += s->gets[i].rc == LG_OK ? s->gets[i].payload.size : 0;
+    *out_bytes = bytes;
+    return left;
+}
+
+static void read_keys(const struct lg_many_question *q, struct lg_read_scratch *s, size_t n)
+{
+    size_t bytes = 0, left = read_indexes(q, s, n, &bytes);
+
+    if (left < n)
+        lg_read_group_count_store(q->group, lg_read_group_store(q->group), LG_READ_INDEX,
+                                  (uint32_t)(n - left), left == 0 ? bytes : 0);
+    if (left > 0) { /* Bytes count when they are answered. */
+        read_engine(q, s, left, n, bytes);
+        return;
     }
     lg_read_group_count_read(q->group, LG_READ_BATCH, LG_READ_INDEX);
-    lg_read_group_count_store(q->group, lg_read_group_store(q->group), LG_READ_INDEX, (uint32_t)n,
-                              bytes);
     answer(q, lg_buf_slice(&s->body), n, s->gets[0].replica->compression);
-    return true;
 }
 
 /* Reads the keys of the body. Unless LG_OK the question was refused; LG_ERR_UNREADY: `*out_found`
@@ -274,8 +296,8 @@ enum lg_replica_found lg_read_many(const struct lg_many_question *q)
         found = lg_serving_find_any(q->serving, q->topic, &any);
         if (found == LG_REPLICA_SERVING)
             answer(q, LG_SLICE_NULL, 0, any->compression);
-    } else if (is_let_in(q, n) && !read_indexes(q, s, n)) {
-        read_engine(q, s, n);
+    } else if (is_let_in(q, n)) {
+        read_keys(q, s, n);
     }
     return found;
 }
