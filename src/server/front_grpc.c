@@ -297,6 +297,11 @@ static void get_one(struct lg_front_grpc *f, struct lg_rpc_call *call,
         answer_error(call, 400, "the key is not base64");
         return;
     }
+    if (get->key.size == 0) {
+        lg_read_group_drop(get);
+        answer_error(call, 400, "the key is empty");
+        return;
+    }
     served = lg_read_group_topic(rest->group, rest->serving, rq->resource_name);
     if (LG_UNLIKELY(lg_serving_grpc_is_off(served))) {
         lg_read_group_drop(get);

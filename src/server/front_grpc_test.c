@@ -256,6 +256,21 @@ static void a_key_that_is_no_base64_is_400(void **state)
     expect_text(rs.error_message, "the key is not base64");
 }
 
+static void a_get_without_a_key_is_400(void **state)
+{
+    const struct lg_slice none[] = {LG_SLICE_NULL, LG_LIT("?f=b64")};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(none); i++) {
+        struct lg_venice_server_response rs =
+            ask(GET, (struct lg_venice_client_request){.key_string = none[i],
+                                                       .resource_name = LG_LIT("cities_v1")});
+
+        assert_int_equal(rs.error_code, 400);
+        expect_text(rs.error_message, "the key is empty");
+    }
+}
+
 static void a_message_that_is_no_protobuf_is_internal(void **state)
 {
     static const char *const paths[] = {GET, BATCH, "/grpc.health.v1.Health/Check"};
@@ -774,6 +789,7 @@ int main(void)
         cmocka_unit_test(a_missing_key_is_minus_420),
         cmocka_unit_test(what_is_not_here_is_said_as_over_rest),
         cmocka_unit_test(a_key_that_is_no_base64_is_400),
+        cmocka_unit_test(a_get_without_a_key_is_400),
         cmocka_unit_test(a_message_that_is_no_protobuf_is_internal),
         cmocka_unit_test(many_values_come_as_records),
         cmocka_unit_test(the_pool_leaves_what_a_cancelled_batch_asked_for),

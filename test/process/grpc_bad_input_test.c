@@ -170,6 +170,7 @@ static const struct row {
              "\0\0\0\0\x11\x12\x08"
              "!!?f=b64\x2a\x05st_v1",
              OK, "request", "the key is not base64"),
+    POST_GET("a get of no key", GRPC, "\0\0\0\0\7\x2a\x05st_v1", OK, "request", "the key is empty"),
     POST_GET("an unknown version", GRPC,
              "\0\0\0\0\x13\x12\x0a\x41\x6d\x45\x3d\x3f\x66\x3d\x62\x36\x34\x2a\x05st_v9", OK,
              "request", "No storage exists for: st_v9"),
