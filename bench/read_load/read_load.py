@@ -11,8 +11,8 @@ per second per core are its inverse. Lagoon gets its rows by a push; its process
 
 The second sends at a steady rate, whatever comes back, and judges the tail beside a hiccup meter: PASS, VOID (the machine
 stood still), FAIL. The third does so in turns alone and while a push of all rows at --push-rate records per second loads and
-swaps, in which the client follows to the new version; redis has the same push into a Lagoon on its neighbour core beside it.
-Lagoon has all cores then, the client and the meter go before others. What stands behind --lagoon goes to lagoon standalone:
+swaps, in which the client follows to the new version. What answers and the client are on one core, all that the push takes
+is on its neighbour (--read-cpus); for redis that is a whole Lagoon which nobody reads. What stands behind --lagoon goes to lagoon standalone:
 `--lagoon=--read-index=0B` reads without the index.
 """
 import argparse
@@ -84,7 +84,8 @@ class Servers:
                        check=True, capture_output=True)
 
     def start(self, command, **kw):
-        p = subprocess.Popen(["taskset", "-c", str(self.o.server_core), *map(str, command)], **kw)
+        cores = f"{self.o.server_core},{self.o.client_core}" if self.o.push else str(self.o.server_core)
+        p = subprocess.Popen(["taskset", "-c", cores, *map(str, command)], **kw)
         self.processes.append(p)
         return p
 
@@ -95,7 +96,8 @@ class Servers:
         return server
 
     def push(self, data, folder, *flags):
-        return subprocess.Popen([self.build / "lagoon", "push", "bench", data, "--key-field", "key", "--value-field", "value",
+        core = ["taskset", "-c", str(self.o.client_core)] if self.o.push else []
+        return subprocess.Popen([*core, self.build / "lagoon", "push", "bench", data, "--key-field", "key", "--value-field", "value",
                                  "--data", folder, *(["--tls-ca", self.cert] if self.tls else []), *flags],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -135,8 +137,9 @@ class Servers:
             sys.exit("grpc_rocksdb did not come up")
         return Server("grpc", port, p)
 
-    def begin(self, server, rows, value, seed, flags, seconds=None, first=()):
-        return subprocess.Popen([*first, "taskset", "-c", str(self.o.client_core), self.load, server.protocol, server.address,
+    def begin(self, server, rows, value, seed, flags, seconds=None):
+        core = self.o.server_core if self.o.push else self.o.client_core
+        return subprocess.Popen(["taskset", "-c", str(core), self.load, server.protocol, server.address,
                                  "--rows", str(rows), "--value-bytes", str(value), "--pid", str(server.process.pid), "--seconds",
                                  str(seconds or self.o.seconds), "--seed", str(seed), "--tls", str(int(self.tls)), *flags],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -229,8 +232,7 @@ def print_open(cells, names):
 # Pushes the same rows again, and tells the client when they are served; a run without an end of the push in it says nothing.
 def beside_push(servers, server, lagoon, o, version, seed, flags):
     seconds = o.rows // o.push_rate + o.push_room
-    first = ["nice", "-n", "-10"]
-    run = servers.begin(server, o.rows, 64, seed, ["--version", str(version), *flags], seconds, first)
+    run = servers.begin(server, o.rows, 64, seed, ["--version", str(version), *flags], seconds)
     push = servers.push(servers.work / "rows64.avro", lagoon.folder, "--max-rate", str(o.push_rate))
     if push.wait() != 0:
         sys.exit("the push failed")
@@ -247,10 +249,8 @@ def push_loop(servers, names, o):
     cells, version = {name: [] for name in names}, 1
     for seed in range(1, o.rounds + 1):
         for name in names:
-            cores = f"{o.server_core},{o.client_core}" if name == "lagoon" else str(o.client_core)
-            subprocess.run(["taskset", "-a", "-c", "-p", cores, str(lagoon.process.pid)], check=True, capture_output=True)
             time.sleep(o.settle)
-            idle = servers.run(up[name], o.rows, 64, seed, ["--version", str(version), *flags], first=["nice", "-n", "-10"])
+            idle = servers.run(up[name], o.rows, 64, seed, ["--version", str(version), *flags])
             push = beside_push(servers, up[name], lagoon, o, version, seed, flags)
             version += 1
             cells[name].append({"idle": idle, "push": push})
@@ -301,7 +301,7 @@ def main():
     names = o.servers.split(",")
     if o.push:
         names = [name for name in names if name in ("lagoon", "redis")]
-        o.lagoon += ["--read-threads=1", "--read-index=8GiB"]
+        o.lagoon += [f"--read-cpus={o.server_core}", "--read-index=8GiB"]
     for tool in ("redis-server", "memcached"):
         if tool.split("-")[0] in names and shutil.which(tool) is None:
             sys.exit(f"{tool} is missing; install it: apt-get install redis-server memcached")

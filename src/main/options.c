@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "drivers/posix/cpus_posix.h"
 #include "main/cli.h"
 #include "main/judge.h"
 #include "main/role.h"
@@ -91,6 +92,11 @@ enum lg_rc lg_common_options_check_text(const struct lg_option *o, struct lg_sli
         return lg_error_set(err, LG_ERR_INVALID,
                             "'%.*s' is no driver; there are auto, uring and uv",
                             (int)LG_MIN(text.size, (size_t)40), (const char *)text.data);
+    if (strcmp(o->name, "read_cpus") == 0 && text.size > 0) {
+        cpu_set_t set;
+
+        return lg_cpus_parse(text, &set, err);
+    }
     if (strcmp(o->name, "http2_engine") == 0 && !lg_slice_eq_str(text, "own") &&
         !lg_slice_eq_str(text, "nghttp2"))
         return lg_error_set(err, LG_ERR_INVALID, "'%.*s' is no engine; there are own and nghttp2",

@@ -8,7 +8,7 @@
 #include "net/tls.h"
 
 #define LG_MAIN_OPTIONS_PREFIX "LAGOON_"
-#define LG_MAIN_OPTIONS_COUNT_MAX 66
+#define LG_MAIN_OPTIONS_COUNT_MAX 68
 
 /* What every running role has. */
 struct lg_common_options {

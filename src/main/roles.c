@@ -348,19 +348,21 @@ enum lg_rc lg_roles_start(const struct lg_roles_ops *ops, struct lg_run *run,
                           struct lg_error *err)
 {
     struct lg_roles *r = lg_new(struct lg_roles);
+    struct lg_stage_reading reading = {0};
     struct lg_tls_options tls;
-    enum lg_rc rc;
+    enum lg_rc rc = LG_OK;
 
     r->ops = ops;
     r->run = run;
     r->o = options;
     lg_health_set("startup", false, "starting");
-    rc = ops->prepare == NULL ? LG_OK : ops->prepare(r, err);
+    if (ops->reading != NULL) {
+        reading = ops->reading(options);
+        rc = lg_stage_bind(&reading, err);
+    }
+    if (rc == LG_OK && ops->prepare != NULL)
+        rc = ops->prepare(r, err);
     if (rc == LG_OK) {
-        struct lg_stage_reading reading = {0};
-
-        if (ops->reading != NULL)
-            reading = ops->reading(options);
         rc = lg_stage_open(&r->stage, options->common.pool_threads, &ops->lane, 1,
                            ops->reading == NULL ? NULL : &reading, err);
         r->lane = r->stage.lanes[0];

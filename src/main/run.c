@@ -1,6 +1,5 @@
 #include "main/run.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +9,13 @@
 #include "base/str.h"
 #include "drivers/nghttp2/hpack_nghttp2.h"
 #include "drivers/nghttp2/http2_nghttp2.h"
+#include "drivers/posix/cpus_posix.h"
 #include "drivers/posix/memory_posix.h"
 #include "drivers/uv/lane_uv.h"
 #include "main/cli.h"
 #include "main/judge.h"
 #include "main/notify.h"
 #include "main/observe.h"
-#include "main/stage.h"
 #include "net/h2_conn.h"
 
 #define EXIT_CUT_OFF 1
@@ -310,13 +309,22 @@ struct lg_h2 *(*lg_run_http2(const char *engine))(const struct lg_h2_options *op
     return strcmp(engine, "nghttp2") == 0 ? lg_h2_nghttp2_new : own_engine;
 }
 
-unsigned lg_run_read_lanes(uint64_t asked)
+struct lg_stage_reading lg_run_reading(uint32_t threads, const char *cpus, const char *driver,
+                                       uint32_t spin_us)
 {
-    cpu_set_t set;
+    struct lg_stage_reading reading = {.driver = driver, .spin_us = spin_us};
+    struct lg_error err;
+    cpu_set_t all;
 
-    if (asked == 0)
-        asked = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
-    return (unsigned)LG_MIN(asked, (uint64_t)LG_STAGE_READERS_MAX);
+    if (cpus[0] != '\0' && lg_cpus_parse(lg_slice_str(cpus), &reading.cpus, &err) != LG_OK)
+        CPU_ZERO(&reading.cpus); /* The options would have been refused. */
+    lg_cpus_allowed(&all);
+    if (CPU_COUNT(&reading.cpus) > 0)
+        all = reading.cpus;
+    if (threads == 0)
+        threads = (uint32_t)CPU_COUNT(&all);
+    reading.lanes = (unsigned)LG_MIN(threads, LG_STAGE_READERS_MAX);
+    return reading;
 }
 
 uint64_t lg_run_read_index(const struct lg_common_options *o, uint64_t asked_bytes)

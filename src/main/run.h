@@ -12,6 +12,7 @@
 #define LG_MAIN_RUN_H
 
 #include "main/role.h"
+#include "main/stage.h"
 #include "net/http2.h"
 
 struct lg_authz_config;
@@ -46,8 +47,9 @@ uint64_t lg_run_memory_limit(const struct lg_common_options *o);
 uint64_t lg_run_block_cache(const struct lg_common_options *o, uint64_t asked_bytes);
 /* The engine of HTTP/2 (net/http_server.h) of this name: "own" or "nghttp2". */
 struct lg_h2 *(*lg_run_http2(const char *engine))(const struct lg_h2_options *options);
-/* How many threads only read: as many as was asked for, 0 for one per processor. */
-unsigned lg_run_read_lanes(uint64_t asked);
+/* How reads are answered, of options that were checked: `threads` 0 is one per processor. */
+struct lg_stage_reading lg_run_reading(uint32_t threads, const char *cpus, const char *driver,
+                                       uint32_t spin_us);
 /* The same for the read indexes. */
 uint64_t lg_run_read_index(const struct lg_common_options *o, uint64_t asked_bytes);
 

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "drivers/openssl/transport_tls.h"
-#include "drivers/posix/thread_posix.h"
+#include "drivers/posix/cpus_posix.h"
 #include "drivers/uring/lane_uring.h"
 #include "drivers/uring/transport_uring.h"
 #include "drivers/uv/lane_uv.h"
@@ -29,10 +29,10 @@ static void free_lane(struct lg_lane *lane)
 /* --- Lanes that read. ------------------------------------------------------------------------- */
 static const char *reader_name(struct lg_stage *stage, unsigned i)
 {
-    char *name = stage->reader_names[i];
+    char *name = stage->reader[i].name;
 
     assert(i < LG_STAGE_READERS_MAX);
-    (void)snprintf(name, sizeof stage->reader_names[0], "read-%hhu", (unsigned char)(i + 1));
+    (void)snprintf(name, sizeof stage->reader[0].name, "read-%hhu", (unsigned char)(i + 1));
     return name;
 }
 
@@ -68,12 +68,40 @@ static enum lg_rc add_readers_uv(struct lg_stage *stage, const char *first,
 /* On its lane, before all else. */
 static void reader_begins(struct lg_task *task)
 {
+    struct lg_stage_reader *reader = LG_CONTAINER_OF(task, struct lg_stage_reader, begins);
     struct lg_error err;
 
-    (void)task;
-    if (lg_thread_shorten_slice(&err) != LG_OK)
-        lg_log(LG_LOG_INFO, "read_slice",
-               "what=\"reads may wait longer while much is loaded\" reason=\"%s\"", err.text);
+    if (lg_cpus_bind(&reader->cpu, &err) != LG_OK)
+        lg_log(LG_LOG_WARN, "read_lane_not_bound", "lane=%s reason=\"%s\"", reader->name, err.text);
+}
+
+static void bind_readers(struct lg_stage *stage, const struct lg_stage_reading *reading)
+{
+    for (unsigned i = 0; i < stage->reader_count && CPU_COUNT(&reading->cpus) > 0; i++) {
+        struct lg_stage_reader *reader = &stage->reader[i];
+
+        lg_cpus_pick(&reading->cpus, i, &reader->cpu);
+        reader->begins.run = reader_begins;
+        lg_lane_post(stage->readers[i], &reader->begins);
+    }
+}
+
+enum lg_rc lg_stage_bind(const struct lg_stage_reading *reading, struct lg_error *err)
+{
+    cpu_set_t allowed, others;
+    char names[64];
+
+    if (CPU_COUNT(&reading->cpus) == 0)
+        return LG_OK;
+    if (lg_cpus_check(&reading->cpus, err) != LG_OK)
+        return lg_error_wrap(err, "read_cpus");
+    lg_cpus_allowed(&allowed);
+    CPU_XOR(&others, &allowed, &reading->cpus);
+    if (CPU_COUNT(&others) == 0)
+        others = allowed;
+    lg_cpus_name(&others, names, sizeof(names));
+    lg_log(LG_LOG_INFO, "read_cpus", "readers=%u others_run_on=%s", reading->lanes, names);
+    return lg_cpus_bind(&others, err);
 }
 
 static enum lg_rc add_readers(struct lg_stage *stage, const char *first,
@@ -97,10 +125,7 @@ static enum lg_rc add_readers(struct lg_stage *stage, const char *first,
     }
     stage->reader_count = rc == LG_OK ? reading->lanes : 0;
     stage->readers = &stage->lanes[stage->lane_count - stage->reader_count];
-    for (size_t i = 0; i < stage->reader_count; i++) {
-        stage->reader_begins[i].run = reader_begins;
-        lg_lane_post(stage->readers[i], &stage->reader_begins[i]);
-    }
+    bind_readers(stage, reading);
     return rc;
 }
 

@@ -9,6 +9,8 @@
 #ifndef LG_MAIN_STAGE_H
 #define LG_MAIN_STAGE_H
 
+#include <sched.h>
+
 #include "lane/lane.h"
 #include "net/tls.h"
 #include "net/transport.h"
@@ -23,6 +25,13 @@ struct lg_stage_reading {
     unsigned lanes;     /* of the latter */
     const char *driver; /* "uring", "uv", or "auto": the former where the kernel allows it */
     uint32_t spin_us;   /* how long a lane looks for work before it sleeps */
+    cpu_set_t cpus;     /* of the latter, one each in turns; none: any */
+};
+
+struct lg_stage_reader { /* A lane of `readers`. */
+    char name[12];       /* "read-1" */
+    cpu_set_t cpu;       /* that its thread is bound to, once it begins */
+    struct lg_task begins;
 };
 
 struct lg_stage { /* {0} is closed. */
@@ -35,14 +44,17 @@ struct lg_stage { /* {0} is closed. */
     size_t lane_count;
     struct lg_lane **readers; /* of `lanes`, the last ones: those that only read */
     size_t reader_count;
-    char reader_names[LG_STAGE_READERS_MAX][12]; /* "read-1" */
-    struct lg_task reader_begins[LG_STAGE_READERS_MAX];
+    struct lg_stage_reader reader[LG_STAGE_READERS_MAX];
 
     struct lg_task step; /* One thing done on another lane while the main lane waits. */
     void (*step_fn)(void *ctx);
     void *step_ctx;
 };
 
+/* Before any other thread is made: with `cpus` of those that read, all others run on the rest, if
+ * there is any. LG_ERR_INVALID when one of them is not there. */
+LG_MUST_CHECK enum lg_rc lg_stage_bind(const struct lg_stage_reading *reading,
+                                       struct lg_error *err);
 /* `names` of the lanes, borrowed; behind them come those that only read. NULL: nothing reads.
  * LG_ERR_UNAVAILABLE when the kernel has not the driver that `reading` insists on. What was made
  * before a failure goes with lg_stage_close. */
@@ -56,8 +68,7 @@ LG_MUST_CHECK enum lg_rc lg_stage_use_tls(struct lg_stage *stage, const struct l
 /* Certificates are read again, if TLS is used (lg_transport_tls_reload). From any thread. */
 LG_MUST_CHECK enum lg_rc
 lg_stage_reload_tls(struct lg_stage *stage, const struct lg_tls_options *tls, struct lg_error *err);
-/* Runs the lanes. The threads of those that read ask the kernel for short slices
- * (drivers/posix/thread_posix.h). */
+/* Runs the lanes. */
 LG_MUST_CHECK enum lg_rc lg_stage_start(struct lg_stage *stage, struct lg_error *err);
 /* Runs `fn` on `lane` and waits until lg_stage_done was called with the stage. Runs the lanes first
  * if they do not yet: what stops on one waits for answers of the other. False when that is not

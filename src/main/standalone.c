@@ -97,9 +97,11 @@ static enum lg_rc make_lanes(struct lg_standalone *s, const struct lg_standalone
                              struct lg_error *err)
 {
     static const char *const names[] = {"control", "data"};
-    enum lg_rc rc =
-        lg_stage_open(&s->stage, o->pool_threads, names, LG_ARRAY_SIZE(names), &o->reading, err);
+    enum lg_rc rc = lg_stage_bind(&o->reading, err);
 
+    if (rc == LG_OK)
+        rc = lg_stage_open(&s->stage, o->pool_threads, names, LG_ARRAY_SIZE(names), &o->reading,
+                           err);
     if (rc == LG_OK && o->tls != NULL)
         rc = lg_stage_use_tls(&s->stage, o->tls, err);
     s->control = s->stage.lanes[0];

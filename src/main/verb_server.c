@@ -41,8 +41,7 @@ static enum lg_rc prepare(struct lg_roles *r, struct lg_error *err)
 
 static struct lg_stage_reading reading(const struct lg_role_options *o)
 {
-    return (struct lg_stage_reading){lg_run_read_lanes(o->read_threads), o->read_driver,
-                                     o->read_spin_us};
+    return lg_run_reading(o->read_threads, o->read_cpus, o->read_driver, o->read_spin_us);
 }
 
 static enum lg_rc start_server(struct lg_roles *r, struct lg_error *err)

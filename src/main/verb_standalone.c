@@ -25,7 +25,8 @@ static enum lg_rc start(struct lg_run *run, const void *values, void **out, stru
             .grpc_off = !o->grpc,
             .grpc_port = (uint16_t)o->grpc_port,
             .tls = uses_tls ? &tls : NULL,
-            .reading = {lg_run_read_lanes(o->read_threads), o->read_driver, o->read_spin_us},
+            .reading =
+                lg_run_reading(o->read_threads, o->read_cpus, o->read_driver, o->read_spin_us),
             .pool_threads = o->common.pool_threads,
             .authz = lg_run_authz(run),
             .connections_max = o->common.connections,

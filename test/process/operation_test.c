@@ -2,9 +2,11 @@
  * program. */
 #include "base/clock.h"
 #include "base/str.h"
+#include "drivers/posix/cpus_posix.h"
 #include "test/lib/rig.h"
 #include "test/test.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -155,7 +157,7 @@ static void so_are_the_samples_of_the_roles_of_a_cluster(void **state)
         lg_rig_assert_out(&rig, "ok, 0 errors, ");
         assert_run(&rig, 0, "config", "explain", "--role", roles[i], "--output", "json");
         all = lg_rig_json(lg_buf_slice(&rig.out));
-        assert_in_range(lg_json_size(all), 20, 66);
+        assert_in_range(lg_json_size(all), 20, 68);
         assert_run(&rig, 0, "config", "show", "--role", roles[i], "--cluster-name", "prod");
         lg_rig_assert_out(&rig, "cluster.name ");
         lg_rig_assert_out(&rig, "flag");
@@ -183,6 +185,7 @@ static void check_tells_every_fault_with_its_line(void **state)
         {"log_levels = net=debug,x=y\n", ":1: log_levels: module x: no log level 'y'"},
         {"log_to = printer\n", ":1: log_to: 'printer' is nowhere"},
         {"log_to = file\n", "log_to = file needs log_file"},
+        {"read_cpus = 0-x\n", ":1: read_cpus: '0-x' is no list of processors; it is like 0-3,8"},
         {"what is this\n", ":1: expected 'key = value', found 'what is this'"},
         {"host = 0.0.0.0\n", "listening on 0.0.0.0 would let everybody in"},
         {"router_port = 9\nserver_port = 9\n", "router_port and server_port are both 9"},
@@ -588,6 +591,61 @@ static void every_lane_that_reads_listens(void **state)
     assert_int_equal(listening(rig.router), 1);
 }
 
+/* How many threads of the program may run on these processors only, as /proc names them. */
+static unsigned threads_on(const char *cpus)
+{
+    LG_AUTO_STR char *folder = lg_strf("/proc/%ld/task", (long)rig.standalone.pid);
+    LG_AUTO_STR char *line = lg_strf("Cpus_allowed_list:\t%s\n", cpus);
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    unsigned n = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        LG_AUTO_STR char *path = lg_strf("%s/%s/status", folder, entry->d_name);
+        LG_AUTO_STR char *status = entry->d_name[0] == '.' ? NULL : file_text(path);
+
+        n += status != NULL && strstr(status, line) != NULL;
+    }
+    (void)closedir(dir);
+    return n;
+}
+
+static void threads_that_read_have_processors_of_their_own(void **state)
+{
+    LG_AUTO_STR char *flag = NULL;
+    struct lg_reply reply = {0};
+    cpu_set_t allowed, first, rest;
+    char first_name[64], rest_name[64];
+
+    (void)state;
+    lg_cpus_allowed(&allowed);
+    lg_cpus_pick(&allowed, 0, &first);
+    CPU_XOR(&rest, &allowed, &first);
+    lg_cpus_name(&first, first_name, sizeof(first_name));
+    lg_cpus_name(&rest, rest_name, sizeof(rest_name));
+    flag = lg_strf("--read-cpus=%s", first_name);
+    START("--shutdown-grace=0s", "--read-threads=2", flag);
+    if (CPU_COUNT(&rest) == 0) { /* All share the one that there is. */
+        assert_true(threads_on(first_name) > 2);
+        return;
+    }
+    for (int i = 0; i < 1000 && threads_on(first_name) < 2; i++) /* Each binds itself. */
+        (void)lg_ask_get(rig.server, "/livez", &reply);
+    assert_int_equal(threads_on(first_name), 2);
+    assert_true(threads_on(rest_name) > 5);
+    lg_reply_done(&reply);
+}
+
+static void a_processor_that_is_not_there_is_named(void **state)
+{
+    LG_AUTO_STR char *data = lg_rig_path(&rig, "not-started");
+
+    (void)state;
+    assert_run(&rig, 2, "standalone", "--data", data, "--read-cpus=1023");
+    lg_rig_assert_err(&rig, "read_cpus: processor 1023 is not there");
+}
+
 static void every_listener_answers_the_probes(void **state)
 {
     struct lg_reply reply = {0};
@@ -807,6 +865,8 @@ int main(void)
         TEST(the_disk_is_measured_by_store_and_age_of_the_version),
         TEST(stores_beyond_the_bound_share_one_series),
         TEST(every_lane_that_reads_listens),
+        TEST(threads_that_read_have_processors_of_their_own),
+        TEST(a_processor_that_is_not_there_is_named),
         TEST(every_listener_answers_the_probes),
         TEST(status_shows_the_same_to_people),
         TEST(connections_beyond_the_limit_are_refused_by_name),
