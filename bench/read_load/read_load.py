@@ -83,9 +83,8 @@ class Servers:
                         self.key, "-out", self.cert, "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1"],
                        check=True, capture_output=True)
 
-    def start(self, command, **kw):
-        cores = f"{self.o.server_core},{self.o.client_core}" if self.o.push else str(self.o.server_core)
-        p = subprocess.Popen(["taskset", "-c", cores, *map(str, command)], **kw)
+    def start(self, command, cores=None, **kw):
+        p = subprocess.Popen(["taskset", "-c", cores or str(self.o.server_core), *map(str, command)], **kw)
         self.processes.append(p)
         return p
 
@@ -107,7 +106,8 @@ class Servers:
             subprocess.run([self.build / "bench.bulk_load.bulk_file", str(rows), str(value), data], check=True)
         tls = ["--tls-cert", self.cert, "--tls-key", self.key] if self.tls else []
         p = self.start([self.build / "lagoon", "standalone", "--data", folder, "--controller-port", "0", "--router-port", "0",
-                        "--server-port", "0", *tls, *self.o.lagoon], stderr=subprocess.DEVNULL)
+                        "--server-port", "0", *tls, *self.o.lagoon], stderr=subprocess.DEVNULL,
+                       cores=f"{self.o.server_core},{self.o.client_core}" if self.o.push else None)
         endpoints = folder / "endpoints.json"
         wait_for(endpoints.exists, "lagoon")
         if self.push(data, folder, "--create", "--partitions", "4").wait() != 0:
