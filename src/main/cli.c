@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/api_client.h"
@@ -17,29 +18,50 @@
 #define READ_BYTES ((size_t)64 << 10) /* of a file, at once */
 #define ROUTERS_MAX ((size_t)16)
 
-enum lg_rc lg_cli_read_file(const char *path, size_t limit, struct lg_buf *out,
-                            struct lg_error *err)
+static enum lg_rc too_large(const char *path, size_t limit, struct lg_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return lg_error_set(err, LG_ERR_TOO_LARGE, "%s is larger than %zu bytes", path, limit);
+}
+
+/* What can not be read is refused as early as that is known: `limit` may be a lot of memory. */
+static enum lg_rc read_fd(int fd, const char *path, size_t limit, struct lg_buf *out,
+                          struct lg_error *err)
+{
+    bool is_device;
+    struct stat st;
     ssize_t got = 1;
 
-    if (fd < 0)
+    if (fstat(fd, &st) != 0)
         return lg_error_errno(err, errno, "%s", path);
-    /* Devices such as /dev/zero have no end. */
+    if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > limit)
+        return too_large(path, limit, err);
+    is_device = S_ISCHR(st.st_mode) && isatty(fd) == 0;
     out->ceiling = LG_MAX(out->ceiling, limit + READ_BYTES);
     while (got > 0 && out->size <= limit) {
         uint8_t *room = lg_buf_reserve(out, READ_BYTES);
 
         got = read(fd, room, READ_BYTES);
-        if (got > 0)
-            lg_buf_commit(out, (size_t)got);
+        if (got < 0)
+            return lg_error_errno(err, errno, "%s", path);
+        if (got > 0 && is_device) /* /dev/null has none, /dev/zero has no end of them. */
+            return lg_error_set(err, LG_ERR_INVALID,
+                                "%s is a device, which has no end: name a file", path);
+        lg_buf_commit(out, (size_t)got);
     }
-    (void)close(fd);
-    if (got < 0)
+    return out->size > limit ? too_large(path, limit, err) : LG_OK;
+}
+
+enum lg_rc lg_cli_read_file(const char *path, size_t limit, struct lg_buf *out,
+                            struct lg_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum lg_rc rc;
+
+    if (fd < 0)
         return lg_error_errno(err, errno, "%s", path);
-    if (out->size > limit)
-        return lg_error_set(err, LG_ERR_TOO_LARGE, "%s is larger than %zu bytes", path, limit);
-    return LG_OK;
+    rc = read_fd(fd, path, limit, out, err);
+    (void)close(fd);
+    return rc;
 }
 
 int lg_cli_fail(const struct lg_error *err)

@@ -36,7 +36,7 @@ char *lg_cli_first_url(const char *urls);
 /* The lane runs until somebody calls lg_lane_uv_stop on it. */
 void lg_cli_run(struct lg_cli *cli);
 
-/* A user's file, at most `limit` bytes. Errors name it. */
+/* A user's file, pipe or terminal, at most `limit` bytes. Errors name it. */
 LG_MUST_CHECK enum lg_rc lg_cli_read_file(const char *path, size_t limit, struct lg_buf *out,
                                           struct lg_error *err);
 

@@ -1,6 +1,8 @@
 /* `lagoon bench` against a standalone. What is measured is not judged here: the machine is busy. */
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "test/lib/rig.h"
@@ -96,10 +98,27 @@ static void keys_come_from_a_file(void **state)
     assert_run(&rig, 0, "bench", "get", "cities", "--protocol", "rest", "--keys", path, "--rate",
                "100", "--duration", "1s", "--output", "json", "--compact");
     lg_json_unref(check_report(1));
-    assert_run(&rig, 4, "bench", "get", "cities", "--keys", "/dev/zero");
-    lg_rig_assert_err(&rig, "/dev/zero is larger than 1073741824 bytes");
     assert_run(&rig, 2, "bench", "get", "cities", "--keys", bad);
     lg_rig_assert_err(&rig, "line 2 of the keys: 'Paris' is no key of the store");
+}
+
+/* Of none of them a GiB is read to find out. */
+static void keys_without_an_end_are_refused_at_once(void **state)
+{
+    enum { KIB_MAX = 512 << 10 };
+    LG_AUTO_STR char *large = lg_rig_file(&rig, "large", LG_SLICE_NULL);
+    struct rusage of_commands;
+
+    (void)state;
+    assert_int_equal(truncate(large, ((off_t)1 << 30) + 1), 0);
+    assert_run(&rig, 2, "bench", "get", "cities", "--keys", "/dev/zero");
+    lg_rig_assert_err(&rig, "/dev/zero is a device, which has no end");
+    assert_run(&rig, 4, "bench", "get", "cities", "--keys", large);
+    lg_rig_assert_err(&rig, "large is larger than 1073741824 bytes");
+    assert_run(&rig, 2, "bench", "get", "cities", "--keys", "/dev/null");
+    lg_rig_assert_err(&rig, "there is no key in /dev/null");
+    assert_int_equal(getrusage(RUSAGE_CHILDREN, &of_commands), 0);
+    assert_in_range(of_commands.ru_maxrss, 1, KIB_MAX);
 }
 
 static void a_server_needs_no_controller_when_all_is_said(void **state)
@@ -228,6 +247,7 @@ int main(void)
         cmocka_unit_test(gets_batches_and_streams_are_measured_over_grpc),
         cmocka_unit_test(threads_share_the_rate),
         cmocka_unit_test(keys_come_from_a_file),
+        cmocka_unit_test(keys_without_an_end_are_refused_at_once),
         cmocka_unit_test(a_server_needs_no_controller_when_all_is_said),
         cmocka_unit_test(errors_are_told_by_kind_and_fail_the_command),
         cmocka_unit_test(a_stream_that_is_refused_says_why),
