@@ -13,12 +13,13 @@
 #include "model/names.h"
 #include "storage/warmer.h"
 
-enum { OPENING, CONSUMING, ENDING, READY, FAILED, CLOSING, CLOSED };
+enum { OPENING, CONSUMING, ENDING, SETTLING, READY, FAILED, CLOSING, CLOSED };
 
 static const struct lg_sm_state states[] = {
     [OPENING] = {"opening", LG_TO(CONSUMING) | LG_TO(READY) | LG_TO(FAILED) | LG_TO(CLOSING)},
     [CONSUMING] = {"consuming", LG_TO(ENDING) | LG_TO(OPENING) | LG_TO(FAILED) | LG_TO(CLOSING)},
-    [ENDING] = {"ending", LG_TO(READY) | LG_TO(OPENING) | LG_TO(FAILED) | LG_TO(CLOSING)},
+    [ENDING] = {"ending", LG_TO(SETTLING) | LG_TO(OPENING) | LG_TO(FAILED) | LG_TO(CLOSING)},
+    [SETTLING] = {"filling its read index", LG_TO(READY) | LG_TO(CLOSING)},
     [READY] = {"ready", LG_TO(CLOSING)},
     [FAILED] = {"failed", LG_TO(CLOSING)},
     [CLOSING] = {"closing", LG_TO(CLOSED)},
@@ -213,8 +214,22 @@ static void note_silence(struct lg_ingest_task *t, const struct lg_error *why)
            t->topic, t->o.partition, why->text);
 }
 
-static void become_ready(struct lg_ingest_task *t)
+static bool is_readable(const struct lg_ingest_task *t)
 {
+    return t->sm.now == SETTLING || t->sm.now == READY;
+}
+
+static void index_settled(struct lg_replica *r)
+{
+    struct lg_ingest_task *t = LG_CONTAINER_OF(r, struct lg_ingest_task, replica);
+
+    lg_sm_move(&t->sm, READY);
+    tell(t, LG_INGEST_COMPLETED, NULL);
+}
+
+static void become_readable(struct lg_ingest_task *t)
+{
+    bool loaded = t->sm.now == ENDING; /* Else it was complete when it was opened. */
     struct lg_partition_shape shape = lg_partition_shape(t->partition);
 
     lg_replica_init(&t->replica, t->o.lane, lg_partition_engine(t->partition), t->topic,
@@ -225,11 +240,17 @@ static void become_ready(struct lg_ingest_task *t)
     if (t->o.warmer != NULL)
         lg_warmer_add(t->o.warmer, &t->replica, lg_partition_records(t->partition),
                       lg_partition_bytes(t->partition));
-    if (t->sm.now == ENDING) /* Else it was complete when it was opened. */
+    if (loaded)
         lg_metric_add(&lg_metric_ingest_replicas_total, 0, 1);
     set_waiting(t, false);
-    lg_sm_move(&t->sm, READY);
-    tell(t, LG_INGEST_COMPLETED, NULL);
+    lg_sm_move(&t->sm, loaded ? SETTLING : READY);
+    tell(t, LG_INGEST_READABLE, NULL);
+    if (t->sm.now == SETTLING && t->o.warmer != NULL)
+        lg_warmer_settle(t->o.warmer, &t->replica, index_settled);
+    else if (t->sm.now == SETTLING)
+        index_settled(&t->replica);
+    else if (t->sm.now == READY)
+        tell(t, LG_INGEST_COMPLETED, NULL);
 }
 
 /* Whose fault it is that `err` tells of; what storage says names the replica already. */
@@ -256,7 +277,7 @@ static void end_done(struct lg_offload *offload)
     struct lg_ingest_task *t = task_of(offload);
 
     if (landed(t))
-        become_ready(t);
+        become_readable(t);
 }
 
 static void end_of_push(struct lg_ingest_task *t)
@@ -534,7 +555,7 @@ static void open_done(struct lg_offload *offload)
                t->o.partition, lg_partition_wiped(t->partition));
     t->o.wipe = false; /* Done; opened again after a wait it goes on. */
     if (lg_partition_checkpoint(t->partition)->end_of_push) {
-        become_ready(t);
+        become_readable(t);
         return;
     }
     set_waiting(t, false);
@@ -654,6 +675,7 @@ static void index_gone(struct lg_replica *r)
 void lg_ingest_task_stop(struct lg_ingest_task *t, bool destroy,
                          void (*stopped)(void *ctx, const struct lg_error *err), void *ctx)
 {
+    bool readable = is_readable(t);
     unsigned was = t->sm.now;
 
     assert(!stopping(t) && "stop is called once");
@@ -663,9 +685,9 @@ void lg_ingest_task_stop(struct lg_ingest_task *t, bool destroy,
     t->stopped_ctx = ctx;
     lg_sm_move(&t->sm, CLOSING);
     lg_timer_stop(t->o.lane, &t->pause);
-    if (was == READY && t->o.warmer != NULL)
+    if (readable && t->o.warmer != NULL)
         lg_warmer_remove(t->o.warmer, &t->replica, index_gone);
-    else if (was == READY)
+    else if (readable)
         lg_replica_retire(&t->replica, readers_gone);
     else if (!t->busy)
         close_now(t);
@@ -677,12 +699,17 @@ void lg_ingest_task_stop(struct lg_ingest_task *t, bool destroy,
 
 struct lg_replica *lg_ingest_task_replica(struct lg_ingest_task *t)
 {
-    return t->sm.now == READY ? &t->replica : NULL;
+    return is_readable(t) ? &t->replica : NULL;
+}
+
+bool lg_ingest_task_is_complete(const struct lg_ingest_task *t)
+{
+    return t->sm.now == READY;
 }
 
 void lg_ingest_task_want(struct lg_ingest_task *t, unsigned rank)
 {
-    if (t->sm.now == READY && t->o.warmer != NULL)
+    if (is_readable(t) && t->o.warmer != NULL)
         lg_warmer_want(t->o.warmer, &t->replica, rank);
 }
 

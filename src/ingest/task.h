@@ -1,10 +1,15 @@
 /* Ingestion of one partition replica: from the version topic into the engine (Venice's
  * StoreIngestionTask, for one partition).
  *
- *   OPENING ──▶ CONSUMING ──▶ READY         complete: the log is not needed any more
- *      │  └───────────────────▶ │
- *      └──▶ FAILED ◀── CONSUMING│           a sentence says why; nothing is checkpointed any more
+ *   OPENING ──▶ CONSUMING ──▶ SETTLING      readable: the log is not needed any more
+ *      │  │                      ▼
+ *      │  └───────────────────▶ READY         and warm, or it has waited for that long enough
+ *      └──▶ FAILED ◀── CONSUMING              a sentence says why; nothing is checkpointed any more
  *   any of them ──stop──▶ CLOSING ──▶ CLOSED
+ *
+ * Who is told COMPLETED sends readers here. So what was just loaded says so when its read index is
+ * filled (lg_warmer_settle); what was complete when it was opened says so at once, and is read from
+ * the engine while it warms: there others may wait for it to come back.
  *
  * While the disk is low nothing is fetched: the task keeps its position and looks again every
  * LG_INGEST_SPACE_MS. A disk that is full all the same closes the replica, which goes on from its
@@ -47,7 +52,8 @@ enum lg_ingest_event {
     LG_INGEST_STARTED, /* Open; consuming goes on behind the checkpoint. */
     LG_INGEST_PROGRESS,
     LG_INGEST_END_OF_PUSH_RECEIVED, /* Everything is read; taking it in. */
-    LG_INGEST_COMPLETED,            /* Readable: lg_ingest_task_replica. Final. */
+    LG_INGEST_READABLE,             /* lg_ingest_task_replica; COMPLETED will follow. */
+    LG_INGEST_COMPLETED,            /* And warm. Final. */
     LG_INGEST_WAITING,              /* Not open yet: the disk is full. It goes on by itself. */
     LG_INGEST_ERROR,                /* `err` says why. Final; only stop is left. */
 };
@@ -81,7 +87,8 @@ struct lg_ingest_options {
     uint64_t sync_bytes; /* 0: LG_PARTITION_SYNC_BYTES */
     uint64_t file_bytes; /* 0: LG_BULK_LOAD_FILE_BYTES */
     /* On the lane, never from inside a call of this header. After COMPLETED or ERROR nothing more
-     * comes. A completed replica that is opened again says COMPLETED only. May stop the task. */
+     * comes. A completed replica that is opened again says READABLE and COMPLETED only, at once.
+     * May stop the task. */
     void (*status)(void *ctx, struct lg_ingest_task *task, const struct lg_ingest_status *status);
     void *ctx;
 };
@@ -95,17 +102,19 @@ struct lg_ingest_task *lg_ingest_task_start(const struct lg_ingest_options *o);
 void lg_ingest_task_stop(struct lg_ingest_task *task, bool destroy,
                          void (*stopped)(void *ctx, const struct lg_error *err), void *ctx);
 
-/* What readers read; NULL unless COMPLETED and not being stopped. Borrowed: a reader on this or
+/* What readers read; NULL unless READABLE and not being stopped. Borrowed: a reader on this or
  * another lane takes its own reference first (lg_replica_ref), here on the task's lane. */
 struct lg_replica *lg_ingest_task_replica(struct lg_ingest_task *task);
-/* How much a read index of it is wanted (storage/warmer.h); nothing unless COMPLETED. */
+/* It has said COMPLETED, and is not being stopped. */
+bool lg_ingest_task_is_complete(const struct lg_ingest_task *task);
+/* How much a read index of it is wanted (storage/warmer.h); nothing unless READABLE. */
 void lg_ingest_task_want(struct lg_ingest_task *task, unsigned rank);
 const char *lg_ingest_task_topic(const struct lg_ingest_task *task);
 uint32_t lg_ingest_task_partition(const struct lg_ingest_task *task);
 uint64_t lg_ingest_task_records(const struct lg_ingest_task *task);
 uint64_t lg_ingest_task_bytes(const struct lg_ingest_task *task);
-/* "opening", "consuming", "waiting for disk space", "waiting for the log", "ready", "failed",
- * "closing": for humans. */
+/* "opening", "consuming", "waiting for disk space", "waiting for the log", "filling its read
+ * index", "ready", "failed", "closing": for humans. */
 const char *lg_ingest_task_state(const struct lg_ingest_task *task);
 
 #endif

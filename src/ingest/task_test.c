@@ -11,7 +11,9 @@
 #include "pubsub/batch.h"
 #include "record/headers.h"
 #include "storage/partition.h"
+#include "storage/warmer.h"
 #include "test/lib/ingest_rig.h"
+#include "test/lib/slow_scan.h"
 #include "test/test.h"
 #include "writer/segment.h"
 
@@ -576,6 +578,47 @@ static void a_task_without_a_log_serves_only_what_is_complete(void **state)
     lg_ingest_rig_expect_error(w, LG_ERR_UNAVAILABLE, "not complete");
 }
 
+static void is_in_state(struct lg_ingest_rig *w, const char *state, const char *index)
+{
+    struct lg_replica *r = lg_ingest_task_replica(w->task);
+
+    assert_string_equal(state, lg_ingest_task_state(w->task));
+    assert_true(lg_ingest_task_is_complete(w->task) == (w->seen[LG_INGEST_COMPLETED] > 0));
+    assert_string_equal(index, lg_warmer_state(r));
+}
+
+/* What was complete before is needed now; nobody waits for what is just loaded. */
+static void what_was_just_loaded_is_complete_once_it_is_warm(void **state)
+{
+    struct lg_ingest_rig *w = *state;
+    struct lg_warmer_options o = {.lane = w->lane, .budget_bytes = (uint64_t)1 << 20, .seed = 1};
+    struct lg_error err = {0};
+
+    assert_ok(lg_warmer_new(&o, &w->warmer, &err));
+    lg_slow_scan(w->sim, w->driver, 5 * LG_SEC);
+    lg_ingest_rig_begin_sorted_push(&w->log);
+    lg_ingest_rig_write_rows(&w->log, 20);
+    lg_ingest_rig_end_push(&w->log, 20);
+    for (int stops = 1; stops >= 0; stops--) {
+        lg_ingest_rig_start_task(w);
+        lg_sim_run_us(w->sim, 4 * LG_SEC);
+        assert_int_equal(w->seen[LG_INGEST_READABLE], 1);
+        assert_int_equal(w->seen[LG_INGEST_COMPLETED], 0);
+        is_in_state(w, "filling its read index", "filling");
+        if (stops > 0)
+            lg_ingest_rig_stop_task(w, true);
+    }
+    lg_ingest_rig_expect_complete(w);
+    is_in_state(w, "ready", "complete");
+    lg_ingest_rig_stop_task(w, false);
+
+    lg_ingest_rig_start_task(w);
+    lg_ingest_rig_expect_complete(w);
+    is_in_state(w, "ready", "filling");
+    lg_ingest_rig_stop_task(w, false);
+    lg_warmer_free(LG_TAKE(w->warmer));
+}
+
 static void a_task_may_be_stopped_from_any_status(void **state)
 {
     struct lg_ingest_rig *w = *state;
@@ -675,6 +718,7 @@ int main(void)
         TEST(a_record_that_is_cut_fails_the_replica),
         TEST(an_envelope_of_another_version_fails_the_replica),
         TEST(a_task_without_a_log_serves_only_what_is_complete),
+        TEST(what_was_just_loaded_is_complete_once_it_is_warm),
         TEST(a_task_may_be_stopped_from_any_status),
         TEST(a_stop_at_any_moment_is_answered),
         TEST(readers_keep_a_replica_open),

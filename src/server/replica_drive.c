@@ -180,6 +180,13 @@ static void opened(struct lg_held *h)
         keep_reset(h);
 }
 
+/* Readers that come find it. The others are told when it is complete. */
+static void readable(struct lg_held *h)
+{
+    lg_held_judge(h);
+    show(h, LG_REPLICA_SERVING);
+}
+
 static void task_reports(void *ctx, struct lg_ingest_task *task,
                          const struct lg_ingest_status *status)
 {
@@ -188,6 +195,10 @@ static void task_reports(void *ctx, struct lg_ingest_task *task,
     enum lg_push_status before = h->status;
 
     (void)task;
+    if (status->event == LG_INGEST_READABLE) {
+        readable(h);
+        return;
+    }
     leave_queue(h); /* It is open, or failed, or waits for room on the disk. */
     if (status->event != LG_INGEST_WAITING) {
         h->status = status_of_event[status->event];
@@ -206,8 +217,6 @@ static void task_reports(void *ctx, struct lg_ingest_task *task,
         h->err = (struct lg_error){0};
         lg_log(LG_LOG_INFO, "replica_completed", "topic=%s partition=%u records=%llu",
                h->topic->name, h->partition, (unsigned long long)h->records);
-        lg_held_judge(h);
-        show(h, LG_REPLICA_SERVING);
     }
     lg_replica_report_touch(h->topic, h->status != before || status->event == LG_INGEST_COMPLETED);
     lg_held_drive(h);
@@ -300,7 +309,7 @@ static void come_back(struct lg_held *h)
 
     lg_replica_life_do(&h->life, LG_LIFE_COME_BACK);
     lg_timer_stop(m->o.lane, &h->timer);
-    h->status = lg_ingest_task_replica(h->task) != NULL ? LG_PUSH_COMPLETED : LG_PUSH_STARTED;
+    h->status = lg_ingest_task_is_complete(h->task) ? LG_PUSH_COMPLETED : LG_PUSH_STARTED;
 }
 
 static void task_stopped(void *ctx, const struct lg_error *err)

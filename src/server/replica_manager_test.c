@@ -9,6 +9,7 @@
 #include "model/partitioner.h"
 #include "server/server.h"
 #include "test/lib/cluster_world.h"
+#include "test/lib/slow_scan.h"
 #include "test/test.h"
 
 #define PARTITIONS 2u
@@ -164,6 +165,35 @@ static void a_push_that_contradicts_itself_is_told_as_an_error(void **state)
     assert_null(strstr(text, "\"error\":null"));
     assert_int_equal(status_of(w, 0, 0), 200); /* The other version is not concerned. */
     expect_report(w, "COMPLETED", "COMPLETED");
+}
+
+/* Nobody is sent to what would be read from a cold disk; who comes all the same is answered. After
+ * a restart it is needed at once. */
+static void what_was_just_loaded_is_told_when_it_is_warm(void **state)
+{
+    struct lg_clw *w = *state;
+
+    lg_clw_run_ms(w, 2000);
+    lg_slow_scan(w->sim, w->servers[0].engines, 10 * LG_SEC);
+    assign(w, FIRST_ONLY);
+    expect_report(w, "END_OF_PUSH_RECEIVED", "");
+    assert_int_equal(status_of(w, 0, 0), 200);
+    assign(w, NEITHER); /* It may go meanwhile. */
+    lg_clw_run_ms(w, 20000);
+    expect_report(w, "", "");
+    assert_int_equal(on_disk(w), 0);
+    assign(w, FIRST_ONLY);
+    expect_report(w, "END_OF_PUSH_RECEIVED", "");
+    lg_clw_run_ms(w, 10000);
+    expect_report(w, "COMPLETED", "");
+
+    lg_clw_server_kill(w, 0);
+    lg_clw_run_ms(w, 6000);
+    lg_clw_server_start(w, 0);
+    lg_slow_scan(w->sim, w->servers[0].engines, 10 * LG_SEC);
+    lg_clw_run_ms(w, 15000); /* Its checkpoints are scanned as slowly, and then its index. */
+    expect_report(w, "COMPLETED", "");
+    assert_int_equal(status_of(w, 0, 0), 200);
 }
 
 /* --- Losing. -----------------------------------------------------------------------------------
@@ -832,6 +862,7 @@ int main(void)
         TEST(a_restarted_server_is_complete_without_the_log),
         TEST(a_quick_restart_reports_in_its_own_name),
         TEST(a_kill_in_the_middle_of_a_push_is_recovered_from),
+        TEST(what_was_just_loaded_is_told_when_it_is_warm),
         TEST(what_was_dropped_while_the_server_was_away_is_removed),
         TEST(what_went_elsewhere_while_the_server_was_away_is_removed),
         TEST(a_leftover_that_is_ours_again_while_it_is_removed_is_read_anew),

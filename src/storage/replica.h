@@ -30,6 +30,8 @@ struct lg_warm {
     struct lg_task doubt, leave;
     struct lg_epoch_item item;
     void (*removed)(struct lg_replica *r); /* It is leaving. */
+    void (*settled)(struct lg_replica *r); /* Somebody waits for the end of its fill. */
+    struct lg_timer patience;              /* of that one */
 };
 
 struct lg_replica {

@@ -17,7 +17,8 @@ enum { OFF, WAITING, FILLING, COMPLETE, NO_ROOM, FAILED, STATES };
 static const struct lg_sm_state states[STATES] = {
     [OFF] = {"off", LG_TO(WAITING)},
     [WAITING] = {"waiting", LG_TO(OFF) | LG_TO(FILLING) | LG_TO(NO_ROOM)},
-    [FILLING] = {"filling", LG_TO(OFF) | LG_TO(COMPLETE) | LG_TO(NO_ROOM) | LG_TO(FAILED)},
+    [FILLING] = {"filling",
+                 LG_TO(OFF) | LG_TO(WAITING) | LG_TO(COMPLETE) | LG_TO(NO_ROOM) | LG_TO(FAILED)},
     [COMPLETE] = {"complete", LG_TO(OFF) | LG_TO(WAITING)},
     [NO_ROOM] = {"no room", LG_TO(OFF) | LG_TO(WAITING)},
     [FAILED] = {"failed", LG_TO(OFF)},
@@ -43,11 +44,32 @@ struct lg_warmer {
 
 /* --- States --------------------------------------------------------------------------------- */
 
+static bool is_settled(const struct lg_replica *r)
+{
+    return r->warm.sm.now != WAITING && r->warm.sm.now != FILLING;
+}
+
+static void settled(struct lg_timer *timer)
+{
+    struct lg_replica *r = LG_CONTAINER_OF(timer, struct lg_replica, warm.patience);
+    void (*tell)(struct lg_replica * r) = LG_TAKE(r->warm.settled);
+
+    tell(r);
+}
+
+static void wait_for(struct lg_replica *r, uint64_t ms)
+{
+    lg_timer_stop(r->lane, &r->warm.patience);
+    lg_timer_start(r->lane, &r->warm.patience, ms * LG_MS, settled);
+}
+
 static void move(struct lg_replica *r, unsigned to)
 {
     lg_metric_sub(&lg_metric_storage_index_replicas, r->warm.sm.now, 1);
     lg_sm_move(&r->warm.sm, to);
     lg_metric_add(&lg_metric_storage_index_replicas, to, 1);
+    if (r->warm.settled != NULL && is_settled(r))
+        wait_for(r, 0);
 }
 
 const char *lg_warmer_state(const struct lg_replica *r)
@@ -212,6 +234,17 @@ static void publish(struct lg_warmer *w, struct lg_replica *r, struct lg_read_in
            (unsigned long long)((lg_lane_now_us(w->lane) - r->warm.begun_us) / LG_MS));
 }
 
+/* What comes of one whose fill has come to nothing. */
+static unsigned after(const struct lg_replica *r, enum lg_rc rc)
+{
+    if (rc == LG_ERR_BUSY)
+        return NO_ROOM;
+    if (rc != LG_ERR_CANCELLED)
+        return FAILED;
+    /* It may be wanted again before it has heard that it was not. */
+    return r->warm.rank > 0 && r->warm.removed == NULL ? WAITING : OFF;
+}
+
 static void fill_done(struct lg_offload *offload)
 {
     struct lg_warmer *w = LG_CONTAINER_OF(offload, struct lg_warmer, offload);
@@ -232,13 +265,11 @@ static void fill_done(struct lg_offload *offload)
             lg_log(w->rc == LG_ERR_BUSY ? LG_LOG_INFO : LG_LOG_WARN, "read_index_not_filled",
                    "topic=%s partition=%u reason=\"%s\" what=\"it is read from the engine\"",
                    r->topic, r->partition, w->err.text);
-        move(r, w->rc == LG_ERR_CANCELLED ? OFF : w->rc == LG_ERR_BUSY ? NO_ROOM : FAILED);
+        move(r, after(r, w->rc));
     }
     show_bytes(w);
     if (r->warm.removed != NULL)
         leave(r);
-    else if (r->warm.rank > 0 && r->warm.sm.now == OFF)
-        move(r, WAITING); /* Wanted again before it had heard that it was not. */
     next(w);
 }
 
@@ -247,7 +278,16 @@ static bool fits(struct lg_warmer *w, const struct lg_replica *r)
     return r->warm.bytes <= w->budget.max - LG_MIN(w->budget.max, lg_word_load(&w->budget.used));
 }
 
-/* The most wanted of those that wait. */
+static bool goes_before(const struct lg_replica *a, const struct lg_replica *b)
+{
+    bool awaited = a->warm.settled != NULL;
+
+    if (awaited != (b->warm.settled != NULL))
+        return awaited;
+    return a->warm.rank > b->warm.rank;
+}
+
+/* Of those that wait the one that is waited for, then the most wanted. */
 static struct lg_replica *choose(struct lg_warmer *w)
 {
     struct lg_replica *best = NULL;
@@ -260,7 +300,7 @@ static struct lg_replica *choose(struct lg_warmer *w)
             continue;
         if (!fits(w, r))
             move(r, NO_ROOM);
-        else if (best == NULL || r->warm.rank > best->warm.rank)
+        else if (best == NULL || goes_before(r, best))
             best = r;
     }
     return best;
@@ -335,11 +375,20 @@ void lg_warmer_want(struct lg_warmer *w, struct lg_replica *r, unsigned rank)
     }
 }
 
+void lg_warmer_settle(struct lg_warmer *w, struct lg_replica *r, void (*tell)(struct lg_replica *r))
+{
+    assert(r->warm.warmer == w && r->warm.settled == NULL && r->warm.removed == NULL);
+    r->warm.settled = tell;
+    wait_for(r, is_settled(r) ? 0 : LG_WARMER_PATIENCE_MS);
+}
+
 void lg_warmer_remove(struct lg_warmer *w, struct lg_replica *r,
                       void (*removed)(struct lg_replica *r))
 {
     assert(r->warm.warmer == w && r->warm.removed == NULL);
     r->warm.removed = removed;
+    r->warm.settled = NULL;
+    lg_timer_stop(w->lane, &r->warm.patience);
     if (w->filling == r) {
         (void)lg_flag_raise(&w->stop);
         return;

@@ -19,6 +19,9 @@
 #include "lane/epoch.h"
 #include "storage/replica.h"
 
+/* So long it takes to fill 40 million rows under load. */
+#define LG_WARMER_PATIENCE_MS 60000u
+
 struct lg_warmer; /* Opaque. */
 
 struct lg_warmer_options {
@@ -45,6 +48,12 @@ void lg_warmer_add(struct lg_warmer *w, struct lg_replica *r, uint64_t rows, uin
 /* How much it is wanted: 0 is not at all, and its memory is given back; of those that wait the most
  * wanted one is filled first. */
 void lg_warmer_want(struct lg_warmer *w, struct lg_replica *r, unsigned rank);
+/* For one that was just loaded, and is better not read before it is warm: `settled` comes once, on
+ * the lane, never from inside, when no fill of it is waited for any more: it has an index, or there
+ * is none for now (not wanted, no room, failed), or LG_WARMER_PATIENCE_MS have passed. Until then
+ * it is filled before all others that wait. Not when it is removed before. */
+void lg_warmer_settle(struct lg_warmer *w, struct lg_replica *r,
+                      void (*settled)(struct lg_replica *r));
 /* The replica is leaving, and nobody finds it any more: `removed` comes once, on the lane, never
  * from inside, when no fill reads its engine and every reader that was in the epoch has left it.
  * Those who go on hold a reference. */

@@ -10,6 +10,7 @@
 #include "drivers/sim/lane_sim.h"
 #include "read/hot_get.h"
 #include "record/chunk.h"
+#include "test/lib/slow_scan.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -20,7 +21,7 @@ struct world {
     struct lg_engine_driver *driver;
     struct lg_warmer *w;
     struct lg_epoch_reader *reader;
-    unsigned removed, drained;
+    unsigned removed, drained, settled;
 };
 
 struct part {                  /* One replica. */
@@ -130,6 +131,11 @@ static void part_free(struct part *p)
 static void expect_state(struct part *p, const char *state)
 {
     assert_string_equal(state, lg_warmer_state(&p->replica));
+}
+
+static bool is_warm(void *ctx)
+{
+    return strcmp(lg_warmer_state(&((struct part *)ctx)->replica), "complete") == 0;
 }
 
 static void want(struct part *p, unsigned rank)
@@ -467,13 +473,142 @@ static void it_may_leave_at_any_moment(void **state)
     }
 }
 
+/* --- Who waits for an index. -------------------------------------------------------------------
+ */
+
+static void is_settled(struct lg_replica *r)
+{
+    LG_CONTAINER_OF(r, struct part, replica)->w->settled++;
+}
+
+static void settle(struct part *p)
+{
+    p->w->settled = 0;
+    lg_warmer_settle(p->w->w, &p->replica, is_settled);
+    assert_int_equal(p->w->settled, 0); /* Never from inside. */
+}
+
+static void who_waits_for_an_index_is_told_when_it_is_there(void **state)
+{
+    struct world *w = *state;
+    struct part *p = part_new(w, "a_v1", 10);
+
+    lg_slow_scan(w->sim, w->driver, 5 * LG_SEC);
+    want(p, 1);
+    settle(p);
+    lg_sim_run_us(w->sim, 4 * LG_SEC);
+    expect_state(p, "filling");
+    assert_int_equal(w->settled, 0);
+    lg_sim_run_us(w->sim, 2 * LG_SEC);
+    expect_state(p, "complete");
+    assert_int_equal(w->settled, 1);
+    settle(p); /* It has one. */
+    lg_sim_run_us(w->sim, LG_MS);
+    assert_int_equal(w->settled, 1);
+    lg_sim_run_us(w->sim, 100 * LG_SEC);
+    assert_int_equal(w->settled, 1);
+    part_free(p);
+}
+
+static void who_waits_for_what_will_not_come_is_told_so(void **state)
+{
+    struct world *w = *state;
+    struct part *off = part_new(w, "a_v1", 10), *huge = part_new(w, "b_v1", 0),
+                *bad = part_new(w, "c_v1", 0), *switched = part_new(w, "d_v1", 10);
+
+    settle(off);
+    lg_sim_run_us(w->sim, LG_MS);
+    assert_int_equal(w->settled, 1);
+    huge->replica.warm.bytes = 65 * MIB;
+    want(huge, 1);
+    settle(huge);
+    lg_sim_run_us(w->sim, LG_MS);
+    expect_state(huge, "no room");
+    assert_int_equal(w->settled, 1);
+    bad->replica.chunked = true;
+    put(bad, LG_LIT("k"), 3, "its key has no suffix");
+    want(bad, 1);
+    settle(bad);
+    run(w);
+    expect_state(bad, "failed");
+    assert_int_equal(w->settled, 1);
+    want(switched, 1);
+    settle(switched);
+    want(switched, 0);
+    run(w);
+    expect_state(switched, "off");
+    assert_int_equal(w->settled, 1);
+    part_free(off);
+    part_free(huge);
+    part_free(bad);
+    part_free(switched);
+}
+
+static void who_waits_too_long_is_told_all_the_same(void **state)
+{
+    struct world *w = *state;
+    struct part *p = part_new(w, "a_v1", 10);
+
+    lg_slow_scan(w->sim, w->driver, 100 * LG_SEC);
+    want(p, 1);
+    settle(p);
+    lg_sim_run_us(w->sim, LG_WARMER_PATIENCE_MS * LG_MS - 1);
+    assert_int_equal(w->settled, 0);
+    lg_sim_run_us(w->sim, 1);
+    assert_int_equal(w->settled, 1);
+    expect_state(p, "filling");
+    lg_sim_run_us(w->sim, 50 * LG_SEC);
+    expect_state(p, "complete"); /* It goes on. */
+    assert_int_equal(w->settled, 1);
+    part_free(p);
+}
+
+static void the_one_that_is_waited_for_comes_first(void **state)
+{
+    struct world *w = *state;
+    struct part *first = part_new(w, "a_v1", 10), *current = part_new(w, "s_v1", 10),
+                *coming = part_new(w, "s_v2", 10);
+
+    want(first, 2);
+    want(current, 2);
+    want(coming, 1);
+    settle(coming);
+    assert_true(lg_sim_run_until(w->sim, is_warm, current, LG_SEC));
+    assert_int_equal(w->settled, 1);
+    expect_state(coming, "complete");
+    part_free(first);
+    part_free(current);
+    part_free(coming);
+}
+
+static void who_waits_and_leaves_is_told_nothing(void **state)
+{
+    struct world *w = *state;
+
+    for (uint64_t us = 0; us < 400; us += 5) {
+        struct part *p = part_new(w, "a_v1", 10);
+
+        want(p, 1);
+        settle(p);
+        lg_sim_run_us(w->sim, us);
+        if (w->settled > 0)
+            us = 400;
+        w->settled = 0;
+        part_free(p);
+        lg_sim_run_us(w->sim, 100 * LG_SEC);
+        assert_int_equal(w->settled, 0);
+    }
+}
+
 static void a_budget_of_nothing_is_the_switch(void **state)
 {
     struct world *w = *state;
     struct part *p = part_new(w, "a_v1", 10);
 
     want(p, 1);
+    settle(p);
     run(w);
+    assert_int_equal(w->settled, 1);
     expect_state(p, "off");
     expect(p, "key1", LG_ERR_WOULD_BLOCK, NULL);
     part_free(p);
@@ -498,6 +633,11 @@ int main(void)
         TEST(nobody_leaves_while_a_reader_may_look_at_it),
         TEST(who_leaves_is_not_filled),
         TEST(it_may_leave_at_any_moment),
+        TEST(who_waits_for_an_index_is_told_when_it_is_there),
+        TEST(who_waits_for_what_will_not_come_is_told_so),
+        TEST(who_waits_too_long_is_told_all_the_same),
+        TEST(the_one_that_is_waited_for_comes_first),
+        TEST(who_waits_and_leaves_is_told_nothing),
         cmocka_unit_test_setup_teardown(a_budget_of_nothing_is_the_switch, up_without, down),
     };
 

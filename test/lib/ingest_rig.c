@@ -252,7 +252,11 @@ void lg_ingest_rig_status(void *ctx, struct lg_ingest_task *task, const struct l
     if (s->event == LG_INGEST_ERROR)
         w->error = *s->err;
     assert_true((s->event == LG_INGEST_ERROR) == (s->err != NULL));
-    assert_true((lg_ingest_task_replica(task) != NULL) == (s->event == LG_INGEST_COMPLETED));
+    assert_true((lg_ingest_task_replica(task) != NULL) ==
+                (s->event == LG_INGEST_READABLE || s->event == LG_INGEST_COMPLETED));
+    assert_true(s->event != LG_INGEST_COMPLETED || w->seen[LG_INGEST_READABLE] == 1);
+    if (s->event == LG_INGEST_READABLE)
+        lg_ingest_task_want(task, 1);
     if (w->stop_at_event && s->event == w->stop_event)
         lg_ingest_task_stop(task, false, lg_ingest_rig_task_stopped, w);
 }
@@ -267,6 +271,7 @@ void lg_ingest_rig_start_task(void *ctx)
                                   .space = w->space,
                                   .group = &w->group,
                                   .wipe = w->wipe,
+                                  .warmer = w->warmer,
                                   .topic = LG_INGEST_RIG_TOPIC,
                                   .partition = 0,
                                   .sync_bytes = 300,

@@ -46,6 +46,7 @@ struct lg_ingest_rig {
     struct lg_disk_space *space;
     struct lg_ingest_group group;
     bool wipe;
+    struct lg_warmer *warmer; /* NULL: none; else an index of what is READABLE is wanted. */
 };
 
 void lg_ingest_rig_begin_push(struct lg_ingest_rig_log *l, const struct lg_control *start_of_push);
