@@ -257,7 +257,8 @@ def case_single_refused():
     same(get("k7", partition=wrong).errorCode, KEY_NOT_FOUND)
     r = get("k7", text="A" * ((1 << 20) + 1))
     same((r.errorCode, r.errorMessage), (400, "the key is too long"))
-    same(get("k7", text="?f=b64").errorCode, KEY_NOT_FOUND)  # The empty key, which nothing has.
+    r = get("k7", text="?f=b64")
+    same((r.errorCode, r.errorMessage), (400, "the key is empty"))
 
 
 def case_batch():
