@@ -316,6 +316,8 @@ void lg_main_options_warn(const struct lg_main_options *o,
 
     lg_common_options_warn(&o->common, o->host, warn, ctx);
     lg_options_warn_folder("data", o->data, warn, ctx);
+    if (!o->grpc && o->grpc_port != 0)
+        warn(ctx, "grpc_port", "it is not used: grpc is false");
     if (o->block_cache > memory / 2)
         warn(ctx, "block_cache", "it is over half of this machine's memory");
 }

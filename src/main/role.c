@@ -308,6 +308,8 @@ static void warn_server(const void *values, lg_option_warned warn, void *ctx)
     warn_role(values, warn, ctx);
     lg_role_warn_kafka(o, warn, ctx);
     lg_options_warn_folder("data.base.path", o->data, warn, ctx);
+    if (!o->grpc && o->grpc_port != 0)
+        warn(ctx, "grpc_port", "it is not used: grpc is false");
     if (o->block_cache > memory / 2)
         warn(ctx, "rocksdb.block.cache.size.in.bytes", "it is over half of this machine's memory");
 }

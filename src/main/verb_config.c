@@ -1,6 +1,7 @@
 /* lagoon config explain, check, show, sample: the configuration explains and checks itself. */
 #include "base/json.h"
 #include "base/str.h"
+#include "drivers/openssl/transport_tls.h"
 #include "main/cli.h"
 #include "main/role.h"
 
@@ -170,11 +171,23 @@ static void fill_elsewhere(struct report *r, void *values)
     }
 }
 
+/* Of a file that an option names, by which its sentence begins. */
+static void file_is_wrong(void *ctx, const struct lg_error *err)
+{
+    struct report *r = ctx;
+    const char *colon = strchr(err->text, ':');
+    LG_AUTO_STR char *name = lg_strndup(err->text, (size_t)(colon - err->text));
+
+    add_about(r, &r->errors, name, colon + 2);
+    r->error_count++;
+}
+
 static void check_together(struct report *r)
 {
     const struct lg_role *role = r->role;
     void *values = lg_alloc(role->values_size);
     struct lg_error err = {0};
+    struct lg_tls_options tls;
     enum lg_rc rc;
 
     memset(values, 0, role->values_size);
@@ -190,6 +203,8 @@ static void check_together(struct report *r)
         add_about(r, &r->errors, NULL, err.text);
         r->error_count++;
     }
+    if (lg_common_options_tls(role->common(values), &tls))
+        lg_tls_check_files(&tls, file_is_wrong, r);
     role->warn(values, warned, r);
     lg_options_done(role->table, values);
     lg_free(values);

@@ -211,6 +211,22 @@ static void check_tells_every_fault_with_its_line(void **state)
     assert_run(&rig, 3, "config", "check", "/nowhere/lagoon.conf");
 }
 
+static void check_reads_the_files_of_tls(void **state)
+{
+    LG_AUTO_STR char *none = lg_rig_file(&rig, "none.pem", LG_SLICE_NULL);
+    LG_AUTO_STR char *text =
+        lg_strf("tls_key = %s\ntls_cert = /no/cert\ntls_client_ca = /no/clients\ntls_ca = %s\n",
+                none, none);
+    LG_AUTO_STR char *path = lg_rig_file(&rig, "tls.conf", lg_slice_str(text));
+
+    (void)state;
+    assert_run(&rig, 2, "config", "check", path);
+    lg_rig_assert_out(&rig, "tls.conf:2: tls_cert: /no/cert cannot be read: No such file");
+    lg_rig_assert_out(&rig, "tls.conf:3: tls_client_ca: /no/clients cannot be read: No such file");
+    lg_rig_assert_out(&rig, "tls.conf:4: tls_ca: ");
+    lg_rig_assert_out(&rig, "not usable, 3 errors");
+}
+
 /* What is wrong with the addresses of a cluster is told at once, with the key; nothing is tried. */
 static void addresses_that_are_none_are_usage_errors(void **state)
 {
@@ -275,7 +291,8 @@ static void check_warns_of_what_is_hardly_meant(void **state)
 {
     LG_AUTO_STR char *path = lg_rig_file(
         &rig, "odd.conf",
-        LG_LIT("data = /proc/lagoon\ninsecure = true\nlog_file = /tmp/x\nblock_cache = 1TiB\n"));
+        LG_LIT("data = /proc/lagoon\ninsecure = true\nlog_file = /tmp/x\nblock_cache = 1TiB\n"
+               "grpc = false\ngrpc_port = 8889\n"));
     LG_AUTO(lg_json) *json = NULL;
 
     (void)state;
@@ -283,10 +300,11 @@ static void check_warns_of_what_is_hardly_meant(void **state)
     lg_rig_assert_out(&rig, "odd.conf:2: insecure: nothing is gained");
     lg_rig_assert_out(&rig, "odd.conf:3: log_file: it is not used");
     lg_rig_assert_out(&rig, "odd.conf:4: block_cache: it is over half");
+    lg_rig_assert_out(&rig, "odd.conf:6: grpc_port: it is not used: grpc is false");
     assert_run(&rig, 0, "config", "check", path, "--output", "json");
     json = lg_rig_json(lg_buf_slice(&rig.out));
     assert_true(lg_json_get_bool(json, "ok", false));
-    assert_in_range(lg_json_size(lg_json_get(json, "warnings")), 3, 4);
+    assert_in_range(lg_json_size(lg_json_get(json, "warnings")), 4, 5);
 }
 
 static void assert_shown(const struct lg_json *json, const char *key, const char *value,
@@ -851,6 +869,7 @@ int main(void)
         TEST(the_sample_in_the_docs_is_what_the_program_prints),
         TEST(so_are_the_samples_of_the_roles_of_a_cluster),
         TEST(check_tells_every_fault_with_its_line),
+        TEST(check_reads_the_files_of_tls),
         TEST(addresses_that_are_none_are_usage_errors),
         TEST(a_data_directory_that_is_a_file_is_a_conflict),
         TEST(check_warns_of_what_is_hardly_meant),

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "drivers/openssl/transport_tls.h"
 
 #define FILE_BYTES_MAX ((size_t)1 << 20)
 #define CHAIN_MAX 16
@@ -350,6 +351,24 @@ enum lg_rc lg_tls_contexts_load(const struct lg_tls_options *o, struct lg_tls_co
     }
     *out = c;
     return LG_OK;
+}
+
+void lg_tls_check_files(const struct lg_tls_options *o,
+                        void (*wrong)(void *ctx, const struct lg_error *err), void *ctx)
+{
+    SSL_CTX *into = context_new(TLS_server_method(), o);
+    struct lg_error err;
+
+    ERR_clear_error();
+    if (o->cert != NULL && o->key != NULL && use_own(into, o, &err) != LG_OK)
+        wrong(ctx, &err);
+    if (o->client_ca != NULL && o->client_auth != LG_TLS_CLIENT_OFF &&
+        use_authorities(into, "tls_client_ca", o->client_ca, /* names_too= */ false, &err) != LG_OK)
+        wrong(ctx, &err);
+    if (o->ca != NULL &&
+        use_authorities(into, "tls_ca", o->ca, /* names_too= */ false, &err) != LG_OK)
+        wrong(ctx, &err);
+    SSL_CTX_free(into);
 }
 
 void lg_tls_contexts_done(struct lg_tls_contexts *c)

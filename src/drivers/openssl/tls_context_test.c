@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "drivers/openssl/transport_tls.h"
 #include "test/lib/certs.h"
 #include "test/test.h"
 
@@ -90,6 +91,33 @@ static void files_that_cannot_be_used_are_named_with_a_remedy(void **state)
     }
 }
 
+static void append_name(void *ctx, const struct lg_error *err)
+{
+    assert_rc(LG_ERR_INVALID, err->rc);
+    lg_buf_append(ctx, err->text, (size_t)(strchr(err->text, ' ') - err->text));
+}
+
+static void all_files_are_checked_at_once(void **state)
+{
+    struct lg_tls_options o = {.cert = at("good.crt"),
+                               .key = at("good.key"),
+                               .client_ca = at("ca.crt"),
+                               .client_auth = LG_TLS_CLIENT_REQUIRE,
+                               .ca = at("ca.crt")};
+    LG_SCOPED(lg_buf) said = {0};
+
+    (void)state;
+    lg_tls_check_files(&o, append_name, &said);
+    assert_int_equal(said.size, 0);
+    o.key = o.client_ca = o.ca = at("absent");
+    lg_tls_check_files(&o, append_name, &said);
+    assert_slice_equal(lg_buf_slice(&said), LG_LIT("tls_key:tls_client_ca:tls_ca:"));
+    lg_buf_clear(&said);
+    o.client_auth = LG_TLS_CLIENT_OFF; /* Then it is not read. */
+    lg_tls_check_files(&o, append_name, &said);
+    assert_slice_equal(lg_buf_slice(&said), LG_LIT("tls_key:tls_ca:"));
+}
+
 static void a_key_that_everybody_may_read_is_refused(void **state)
 {
     struct lg_error err;
@@ -109,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_that_cannot_be_used_are_named_with_a_remedy),
+        cmocka_unit_test(all_files_are_checked_at_once),
         cmocka_unit_test(a_key_that_everybody_may_read_is_refused),
     };
 

@@ -23,6 +23,11 @@ LG_MUST_CHECK enum lg_rc lg_transport_tls_new(struct lg_transport *under,
 LG_MUST_CHECK enum lg_rc lg_transport_tls_reload(struct lg_transport *transport,
                                                  const struct lg_tls_options *options,
                                                  struct lg_error *err);
+/* Tells what is wrong with the files that would be read: errors as above, one for the certificate
+ * with its key and one for each file of authorities, that begin with the option's name and a colon.
+ */
+void lg_tls_check_files(const struct lg_tls_options *options,
+                        void (*wrong)(void *ctx, const struct lg_error *err), void *ctx);
 /* After `under` is freed, which ends the connections. NULL is allowed. */
 void lg_transport_tls_free(struct lg_transport *transport);
 
