@@ -242,6 +242,33 @@ enum lg_rc lg_common_options_check(const struct lg_common_options *o, const char
     return LG_OK;
 }
 
+enum lg_rc lg_options_check_grpc_port(uint32_t port, const char *other, uint32_t others,
+                                      struct lg_error *err)
+{
+    if (port == 0 || port != others)
+        return LG_OK;
+    return lg_error_set(err, LG_ERR_INVALID,
+                        "grpc_port and %s are both %u; leave grpc_port out to have gRPC on the "
+                        "server's port, or give it another one",
+                        other, port);
+}
+
+static enum lg_rc check_grpc_port(const struct lg_main_options *o, struct lg_error *err)
+{
+    const struct {
+        const char *name;
+        uint32_t port;
+    } others[] = {{"server_port", o->server_port},
+                  {"router_port", o->router_port},
+                  {"controller_port", o->controller_port}};
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(others); i++)
+        if (lg_options_check_grpc_port(o->grpc ? o->grpc_port : 0, others[i].name, others[i].port,
+                                       err) != LG_OK)
+            return err->rc;
+    return LG_OK;
+}
+
 enum lg_rc lg_main_options_check(const struct lg_main_options *o, struct lg_error *err)
 {
     if (o->data == NULL)
@@ -255,6 +282,8 @@ enum lg_rc lg_main_options_check(const struct lg_main_options *o, struct lg_erro
         return lg_error_set(err, LG_ERR_INVALID,
                             "router_port and server_port are both %u; they need two",
                             o->router_port);
+    if (check_grpc_port(o, err) != LG_OK)
+        return err->rc;
     return lg_common_options_check(&o->common, o->host, err);
 }
 

@@ -61,6 +61,9 @@ LG_MUST_CHECK enum lg_rc lg_common_options_check(const struct lg_common_options 
 void lg_common_options_warn(const struct lg_common_options *o, const char *host,
                             void (*warn)(void *ctx, const char *name, const char *sentence),
                             void *ctx);
+/* grpc_port (0: there is none) may not be the port of another listener of ours. */
+LG_MUST_CHECK enum lg_rc lg_options_check_grpc_port(uint32_t port, const char *other,
+                                                    uint32_t others, struct lg_error *err);
 /* Warns of a directory (NULL: none is given) that this user cannot write, or that is a file. */
 void lg_options_warn_folder(const char *key, const char *path,
                             void (*warn)(void *ctx, const char *name, const char *sentence),

@@ -256,6 +256,8 @@ static enum lg_rc check_server(const void *values, struct lg_error *err)
         rc = check_kafka(o, o->server_bootstrap, err);
     if (rc == LG_OK)
         rc = need(o->data, "data.base.path", "where are the replicas to lie?", err);
+    if (rc == LG_OK && o->grpc)
+        rc = lg_options_check_grpc_port(o->grpc_port, "listener.port", o->server_port, err);
     if (rc == LG_OK && o->instance_name == NULL && o->server_port == 0 && o->announced_port == 0)
         return lg_error_set(err, LG_ERR_INVALID,
                             "instance.name is missing: with a picked port the server would have "

@@ -189,6 +189,9 @@ static void check_tells_every_fault_with_its_line(void **state)
         {"what is this\n", ":1: expected 'key = value', found 'what is this'"},
         {"host = 0.0.0.0\n", "listening on 0.0.0.0 would let everybody in"},
         {"router_port = 9\nserver_port = 9\n", "router_port and server_port are both 9"},
+        {"server_port = 9\ngrpc_port = 9\n", "grpc_port and server_port are both 9"},
+        {"router_port = 9\ngrpc_port = 9\n", "grpc_port and router_port are both 9"},
+        {"controller_port = 9\ngrpc_port = 9\n", "grpc_port and controller_port are both 9"},
         {"config = /x\n", ":1: config: a configuration file cannot name another"},
     };
 
@@ -263,6 +266,9 @@ static void addresses_that_are_none_are_usage_errors(void **state)
     lg_rig_assert_err(&rig, "zookeeper.address is missing");
     assert_run(&rig, 2, "server", "--cluster-name", "a", "--zookeeper-address", "[::1]:1/chroot");
     lg_rig_assert_err(&rig, "kafka.bootstrap.servers is missing");
+    assert_run(&rig, 2, "server", "--cluster-name", "a", "--zookeeper-address", "h:1",
+               "--kafka-bootstrap-servers", "k:1", "--data-base-path", "d", "--grpc-port", "8888");
+    lg_rig_assert_err(&rig, "grpc_port and listener.port are both 8888");
 }
 
 /* Where a directory must be there is a file: it contradicts what is there. */
