@@ -556,6 +556,11 @@ const struct lg_option *lg_option_unknown_variable(const struct lg_option_table 
 }
 
 /* --- Flags ------------------------------------------------------------------------------------ */
+static bool is_truth(const char *word)
+{
+    return strcmp(word, "true") == 0 || strcmp(word, "false") == 0;
+}
+
 /* Reads argv[*at] and, if it is there and not after '=', its value; moves *at behind them. */
 static enum lg_rc parse_flag(const struct target *t, int argc, char *const *argv, int *at,
                              struct lg_error *err)
@@ -576,6 +581,9 @@ static enum lg_rc parse_flag(const struct target *t, int argc, char *const *argv
         return unknown(t->table, "--", name, err);
     if (equals != NULL)
         return assign(t, o, lg_slice_str(equals + 1), err);
+    if (o->type == LG_OPTION_boolean && *at < argc && is_truth(argv[*at]))
+        return lg_error_set(err, LG_ERR_INVALID, "--%.*s takes its value behind `=`: --%.*s=%s",
+                            LG_FMT(name), LG_FMT(name), argv[*at]);
     if (o->type == LG_OPTION_boolean)
         return assign(t, o, LG_LIT("true"), err);
     if (*at == argc || strncmp(argv[*at], "--", 2) == 0)
