@@ -707,7 +707,7 @@ bool lg_ingest_task_is_complete(const struct lg_ingest_task *t)
     return t->sm.now == READY;
 }
 
-void lg_ingest_task_want(struct lg_ingest_task *t, unsigned rank)
+void lg_ingest_task_want(struct lg_ingest_task *t, enum lg_warm_rank rank)
 {
     if (is_readable(t) && t->o.warmer != NULL)
         lg_warmer_want(t->o.warmer, &t->replica, rank);

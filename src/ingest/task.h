@@ -108,7 +108,7 @@ struct lg_replica *lg_ingest_task_replica(struct lg_ingest_task *task);
 /* It has said COMPLETED, and is not being stopped. */
 bool lg_ingest_task_is_complete(const struct lg_ingest_task *task);
 /* How much a read index of it is wanted (storage/warmer.h); nothing unless READABLE. */
-void lg_ingest_task_want(struct lg_ingest_task *task, unsigned rank);
+void lg_ingest_task_want(struct lg_ingest_task *task, enum lg_warm_rank rank);
 const char *lg_ingest_task_topic(const struct lg_ingest_task *task);
 uint32_t lg_ingest_task_partition(const struct lg_ingest_task *task);
 uint64_t lg_ingest_task_records(const struct lg_ingest_task *task);

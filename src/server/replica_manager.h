@@ -25,8 +25,8 @@
 struct lg_replica_manager; /* Opaque. */
 
 struct lg_replica_judgement {
-    unsigned rank; /* how much read indexes of its replicas are wanted (storage/warmer.h) */
-    bool closed;   /* nobody may read its store */
+    enum lg_warm_rank rank; /* how much read indexes of its replicas are wanted */
+    bool closed;            /* nobody may read its store */
 };
 
 struct lg_replica_manager_options {

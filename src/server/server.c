@@ -225,15 +225,23 @@ static enum lg_rc check_origin(const struct lg_server *s, struct lg_error *err)
 
 /* --- Read indexes ---------------------------------------------------------------------------- */
 
-enum { RANK_NONE, RANK_COMING, RANK_SERVED };
+static enum lg_warm_rank rank_of(const struct lg_store *store, int32_t version)
+{
+    if (!store->read_index_enabled)
+        return LG_WARM_OFF;
+    if (version == store->current_version)
+        return LG_WARM_SERVED;
+    return version > store->current_version ? LG_WARM_COMING : LG_WARM_KEPT;
+}
 
-/* The version that is served, and the one that comes, are held in memory: a way back is read from
- * the engine until it is warm. A store may do without. */
+/* The version that is served, and the one that comes, are held in memory; the one before for as
+ * long as clients may still ask for it. A way back is read from the engine until it is warm. A
+ * store may do without. */
 static struct lg_replica_judgement judge(void *ctx, const char *topic)
 {
     struct lg_server *s = ctx;
     const struct lg_catalog_snapshot *snapshot = lg_catalog_current(s->front.catalog);
-    struct lg_replica_judgement j = {RANK_NONE, false};
+    struct lg_replica_judgement j = {LG_WARM_OFF, false};
     const struct lg_catalog_store *store;
     struct lg_slice name;
     struct lg_error err;
@@ -244,9 +252,8 @@ static struct lg_replica_judgement judge(void *ctx, const char *topic)
         return j;
     j.closed = lg_catalog_check_reads(snapshot, name, &err) != LG_OK;
     store = lg_catalog_store(snapshot, name);
-    if (store != NULL && store->store->read_index_enabled &&
-        store->store->current_version <= version)
-        j.rank = store->store->current_version == version ? RANK_SERVED : RANK_COMING;
+    if (store != NULL)
+        j.rank = rank_of(store->store, version);
     return j;
 }
 

@@ -7,6 +7,7 @@
 #include "drivers/loghttp/loghttp.h"
 #include "drivers/memkv/engine_memkv.h"
 #include "storage/metrics.h"
+#include "storage/warmer.h"
 #include "test/lib/cluster_world.h"
 #include "test/test.h"
 
@@ -453,6 +454,42 @@ static void replicas_open_a_few_at_a_time(void **state)
     lg_clw_free(w);
 }
 
+/* Clients that have not heard of the next one yet ask for it. */
+static void the_version_before_keeps_its_index_for_a_while(void **state)
+{
+    static const struct lg_metric_table *const tables[] = {&lg_storage_metrics};
+    enum { COMPLETE = 3, KEPT = 6 }; /* of storage_index_replicas */
+    struct lg_clw *w;
+
+    (void)state;
+    lg_metrics_register(tables, 1, 10);
+    w = lg_clw_new(45, /* with_controller= */ true);
+    lg_clw_server_start(w, 0);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_new_store(w, "cities", "\"string\"", 2, 1);
+    for (int version = 1; version <= 2; version++) {
+        assert_int_equal(lg_clw_push(w, "cities", 2, NULL, 0), version);
+        lg_clw_run_ms(w, 1000);
+        assert_int_equal(lg_metric_value(&lg_metric_storage_index_replicas, COMPLETE), 2);
+        assert_int_equal(lg_metric_value(&lg_metric_storage_index_replicas, KEPT),
+                         version == 1 ? 0 : 2);
+    }
+    lg_clw_run_ms(w, LG_WARMER_KEEP_MS);
+    assert_int_equal(lg_metric_value(&lg_metric_storage_index_replicas, COMPLETE), 2);
+    assert_int_equal(lg_metric_value(&lg_metric_storage_index_replicas, KEPT), 0);
+    assert_int_equal(lg_clw_push(w, "cities", 2, NULL, 0), 3);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(lg_metric_value(&lg_metric_storage_index_replicas, KEPT), 2);
+    assert_int_equal(
+        lg_clw_post(w, "/update_store", "store_name=cities&lagoon_read_index_enabled=false"), 200);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(lg_metric_value(&lg_metric_storage_index_replicas, COMPLETE), 0);
+    assert_int_equal(lg_metric_value(&lg_metric_storage_index_replicas, KEPT), 0);
+    lg_clw_free(w);
+    lg_metrics_reset();
+}
+
 /* As operators change it: at once, and back. */
 static void a_store_may_be_served_without_a_read_index(void **state)
 {
@@ -528,6 +565,7 @@ int main(void)
         cmocka_unit_test(it_is_withdrawn_before_it_stops_to_answer),
         cmocka_unit_test(it_may_stop_while_stores_change),
         cmocka_unit_test(replicas_open_a_few_at_a_time),
+        cmocka_unit_test(the_version_before_keeps_its_index_for_a_while),
         cmocka_unit_test(a_store_may_be_served_without_a_read_index),
         cmocka_unit_test(its_health_names_what_is_wrong),
     };

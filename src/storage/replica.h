@@ -19,12 +19,21 @@ struct lg_replica;
 struct lg_read_index;
 struct lg_warmer;
 
+/* How much a read index of a replica is wanted. */
+enum lg_warm_rank {
+    LG_WARM_OFF,    /* not at all: its memory goes back at once */
+    LG_WARM_KEPT,   /* none is filled; one that is there stays for LG_WARMER_KEEP_MS, or until its
+                     * memory is wanted for another */
+    LG_WARM_COMING, /* after those that are */
+    LG_WARM_SERVED,
+};
+
 /* The warmer's (storage/warmer.h). */
 struct lg_warm {
     struct lg_warmer *warmer; /* NULL: none takes care of it. */
     struct lg_sm sm;
     struct lg_list link;
-    unsigned rank;
+    enum lg_warm_rank rank;
     uint64_t rows, bytes, begun_us;
     struct lg_flag doubted;
     struct lg_task doubt, leave;
@@ -32,6 +41,7 @@ struct lg_warm {
     void (*removed)(struct lg_replica *r); /* It is leaving. */
     void (*settled)(struct lg_replica *r); /* Somebody waits for the end of its fill. */
     struct lg_timer patience;              /* of that one */
+    struct lg_timer keep;                  /* It is kept until then. */
 };
 
 struct lg_replica {

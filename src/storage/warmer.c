@@ -12,16 +12,17 @@
 
 #define RECLAIM_US (50 * LG_MS)
 
-enum { OFF, WAITING, FILLING, COMPLETE, NO_ROOM, FAILED, STATES };
+enum { OFF, WAITING, FILLING, COMPLETE, NO_ROOM, FAILED, KEPT, STATES };
 
 static const struct lg_sm_state states[STATES] = {
     [OFF] = {"off", LG_TO(WAITING)},
     [WAITING] = {"waiting", LG_TO(OFF) | LG_TO(FILLING) | LG_TO(NO_ROOM)},
     [FILLING] = {"filling",
                  LG_TO(OFF) | LG_TO(WAITING) | LG_TO(COMPLETE) | LG_TO(NO_ROOM) | LG_TO(FAILED)},
-    [COMPLETE] = {"complete", LG_TO(OFF) | LG_TO(WAITING)},
+    [COMPLETE] = {"complete", LG_TO(OFF) | LG_TO(WAITING) | LG_TO(KEPT)},
     [NO_ROOM] = {"no room", LG_TO(OFF) | LG_TO(WAITING)},
     [FAILED] = {"failed", LG_TO(OFF)},
+    [KEPT] = {"kept", LG_TO(OFF) | LG_TO(COMPLETE)},
 };
 
 struct lg_warmer {
@@ -44,9 +45,22 @@ struct lg_warmer {
 
 /* --- States --------------------------------------------------------------------------------- */
 
+static bool is_wanted(const struct lg_replica *r)
+{
+    return r->warm.rank > LG_WARM_KEPT;
+}
+
 static bool is_settled(const struct lg_replica *r)
 {
-    return r->warm.sm.now != WAITING && r->warm.sm.now != FILLING;
+    switch (r->warm.sm.now) {
+    case WAITING:
+    case FILLING:
+        return false;
+    case NO_ROOM: /* There will be, and then it is tried again. */
+        return !r->warm.warmer->freed;
+    default:
+        return true;
+    }
 }
 
 static void settled(struct lg_timer *timer)
@@ -125,6 +139,40 @@ static void withdraw(struct lg_warmer *w, struct lg_replica *r)
     drop(w, index);
 }
 
+/* Of one that is not wanted as it was. */
+static void give_up(struct lg_warmer *w, struct lg_replica *r)
+{
+    if (r->warm.sm.now == COMPLETE || r->warm.sm.now == KEPT)
+        withdraw(w, r);
+    lg_timer_stop(w->lane, &r->warm.keep);
+    move(r, OFF);
+}
+
+static void kept_long_enough(struct lg_timer *timer)
+{
+    struct lg_replica *r = LG_CONTAINER_OF(timer, struct lg_replica, warm.keep);
+
+    give_up(r->warm.warmer, r);
+}
+
+/* Those that are only kept go first. Their memory is there when no reader looks at it any more. */
+static void make_room(struct lg_warmer *w)
+{
+    LG_LIST_EACH(it, &w->replicas)
+    {
+        struct lg_replica *r = LG_CONTAINER_OF(it, struct lg_replica, warm.link);
+
+        if (r->warm.sm.now == KEPT)
+            give_up(w, r);
+    }
+}
+
+static void find_no_room(struct lg_warmer *w, struct lg_replica *r)
+{
+    make_room(w);
+    move(r, NO_ROOM);
+}
+
 /* --- Filling -------------------------------------------------------------------------------- */
 
 struct fill {
@@ -188,8 +236,6 @@ static void fill_work(struct lg_offload *offload)
     w->rc = lg_read_index_new(&o, &w->index, &w->err);
     if (w->rc == LG_OK)
         w->rc = lg_engine_each(f.r->engine, add_row, &f, &w->err);
-    if (w->rc == LG_OK && lg_flag_is_raised(&w->stop))
-        w->rc = LG_ERR_CANCELLED;
     if (w->rc == LG_ERR_BUSY && w->index != NULL && lg_mutant(LG_MUTANT_index_without_room))
         w->rc = LG_OK;
 }
@@ -206,8 +252,6 @@ static void out_of_sight(struct lg_epoch_item *item)
 /* Nothing is under way for it any more. */
 static void leave(struct lg_replica *r)
 {
-    if (r->warm.sm.now == COMPLETE) /* It was, before the fill heard that it should stop. */
-        withdraw(r->warm.warmer, r);
     lg_metric_sub(&lg_metric_storage_index_replicas, r->warm.sm.now, 1);
     lg_list_remove(&r->warm.link);
     r->warm.item.release = out_of_sight;
@@ -234,15 +278,18 @@ static void publish(struct lg_warmer *w, struct lg_replica *r, struct lg_read_in
            (unsigned long long)((lg_lane_now_us(w->lane) - r->warm.begun_us) / LG_MS));
 }
 
-/* What comes of one whose fill has come to nothing. */
-static unsigned after(const struct lg_replica *r, enum lg_rc rc)
+static void not_filled(struct lg_warmer *w, struct lg_replica *r)
 {
-    if (rc == LG_ERR_BUSY)
-        return NO_ROOM;
-    if (rc != LG_ERR_CANCELLED)
-        return FAILED;
-    /* It may be wanted again before it has heard that it was not. */
-    return r->warm.rank > 0 && r->warm.removed == NULL ? WAITING : OFF;
+    if (w->rc != LG_ERR_CANCELLED)
+        lg_log(w->rc == LG_ERR_BUSY ? LG_LOG_INFO : LG_LOG_WARN, "read_index_not_filled",
+               "topic=%s partition=%u reason=\"%s\" what=\"it is read from the engine\"", r->topic,
+               r->partition, w->err.text);
+    if (!is_wanted(r))
+        move(r, OFF);
+    else if (w->rc == LG_ERR_BUSY)
+        find_no_room(w, r);
+    else /* It may be wanted again before it has heard that it was not. */
+        move(r, w->rc == LG_ERR_CANCELLED ? WAITING : FAILED);
 }
 
 static void fill_done(struct lg_offload *offload)
@@ -251,6 +298,8 @@ static void fill_done(struct lg_offload *offload)
     struct lg_replica *r = LG_TAKE(w->filling);
     struct lg_read_index *index = LG_TAKE(w->index);
 
+    if (w->rc == LG_OK && !is_wanted(r)) /* It was done before it heard of that. */
+        w->rc = LG_ERR_CANCELLED;
     lg_metric_add(&lg_metric_storage_index_fills_total,
                   w->rc == LG_OK              ? 0
                   : w->rc == LG_ERR_CANCELLED ? 1
@@ -261,11 +310,7 @@ static void fill_done(struct lg_offload *offload)
         publish(w, r, index);
     } else {
         drop(w, index);
-        if (w->rc != LG_ERR_CANCELLED)
-            lg_log(w->rc == LG_ERR_BUSY ? LG_LOG_INFO : LG_LOG_WARN, "read_index_not_filled",
-                   "topic=%s partition=%u reason=\"%s\" what=\"it is read from the engine\"",
-                   r->topic, r->partition, w->err.text);
-        move(r, after(r, w->rc));
+        not_filled(w, r);
     }
     show_bytes(w);
     if (r->warm.removed != NULL)
@@ -299,7 +344,7 @@ static struct lg_replica *choose(struct lg_warmer *w)
         if (r->warm.sm.now != WAITING)
             continue;
         if (!fits(w, r))
-            move(r, NO_ROOM);
+            find_no_room(w, r);
         else if (best == NULL || goes_before(r, best))
             best = r;
     }
@@ -329,11 +374,17 @@ static void doubted(struct lg_task *task)
     struct lg_replica *r = LG_CONTAINER_OF(task, struct lg_replica, warm.doubt);
     struct lg_warmer *w = r->warm.warmer;
 
-    if (w == NULL || r->warm.removed != NULL || r->warm.sm.now != COMPLETE)
+    if (w == NULL || r->warm.removed != NULL ||
+        (r->warm.sm.now != COMPLETE && r->warm.sm.now != KEPT))
         return;
     lg_log(LG_LOG_WARN, "read_index_damaged",
-           "topic=%s partition=%u what=\"it is dropped and filled anew\"", r->topic, r->partition);
+           "topic=%s partition=%u what=\"it is dropped, and filled anew if it is wanted\"",
+           r->topic, r->partition);
     lg_metric_add(&lg_metric_storage_index_damaged_total, 0, 1);
+    if (r->warm.sm.now == KEPT) {
+        give_up(w, r);
+        return;
+    }
     withdraw(w, r);
     move(r, WAITING);
     next(w);
@@ -355,23 +406,41 @@ void lg_warmer_add(struct lg_warmer *w, struct lg_replica *r, uint64_t rows, uin
     lg_list_push_back(&w->replicas, &r->warm.link);
 }
 
-void lg_warmer_want(struct lg_warmer *w, struct lg_replica *r, unsigned rank)
+static void want(struct lg_warmer *w, struct lg_replica *r)
+{
+    if (r->warm.sm.now == KEPT) {
+        lg_timer_stop(w->lane, &r->warm.keep);
+        move(r, COMPLETE);
+    } else if (r->warm.sm.now == OFF) {
+        move(r, WAITING);
+        next(w);
+    }
+}
+
+static void keep(struct lg_warmer *w, struct lg_replica *r)
+{
+    if (r->warm.sm.now == COMPLETE) {
+        move(r, KEPT);
+        lg_timer_start(w->lane, &r->warm.keep, LG_WARMER_KEEP_MS * LG_MS, kept_long_enough);
+    } else if (r->warm.sm.now != KEPT && r->warm.sm.now != OFF) {
+        give_up(w, r);
+    }
+}
+
+void lg_warmer_want(struct lg_warmer *w, struct lg_replica *r, enum lg_warm_rank rank)
 {
     if (w->budget.max == 0)
         return;
-    r->warm.rank = rank;
+    r->warm.rank = r->warm.removed == NULL ? rank : LG_WARM_OFF;
     if (w->filling == r) {
-        if (rank == 0)
+        if (!is_wanted(r))
             (void)lg_flag_raise(&w->stop);
-        return;
-    }
-    if (rank > 0 && r->warm.sm.now == OFF && r->warm.removed == NULL) {
-        move(r, WAITING);
-        next(w);
-    } else if (rank == 0 && r->warm.sm.now != OFF) {
-        if (r->warm.sm.now == COMPLETE)
-            withdraw(w, r);
-        move(r, OFF);
+    } else if (is_wanted(r)) {
+        want(w, r);
+    } else if (rank == LG_WARM_KEPT) {
+        keep(w, r);
+    } else if (r->warm.sm.now != OFF) {
+        give_up(w, r);
     }
 }
 
@@ -389,11 +458,9 @@ void lg_warmer_remove(struct lg_warmer *w, struct lg_replica *r,
     r->warm.removed = removed;
     r->warm.settled = NULL;
     lg_timer_stop(w->lane, &r->warm.patience);
-    if (w->filling == r) {
-        (void)lg_flag_raise(&w->stop);
-        return;
-    }
-    lg_warmer_want(w, r, 0); /* So that no fill begins meanwhile. */
+    lg_warmer_want(w, r, LG_WARM_OFF); /* So that no fill begins meanwhile. */
+    if (w->filling == r)
+        return; /* Its end will see it. */
     r->warm.leave.run = leave_later;
     lg_lane_post(w->lane, &r->warm.leave);
 }

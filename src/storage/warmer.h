@@ -1,9 +1,9 @@
 /* Fills the read indexes of a process in the background, one replica after another, and keeps them
  * within one budget of memory.
  *
- *   OFF ──▶ WAITING ──▶ FILLING ──▶ COMPLETE
- *    ▲         ▲ ▲          ├─▶ NO_ROOM ─▶ WAITING   when another index has given memory back
- *    └─────────┼─┴──────────┴─▶ FAILED               until it is wanted again
+ *   OFF ──▶ WAITING ──▶ FILLING ──▶ COMPLETE ◀──▶ KEPT   is not wanted any more, and still asked
+ *    ▲         ▲ ▲          ├─▶ NO_ROOM ─▶ WAITING       when another index has given memory back
+ *    └─────────┼─┴──────────┴─▶ FAILED                   until it is wanted again
  *              └─ a checksum failed: it is filled anew
  *
  * Until an index is complete nobody sees it: reads go to the engine, which is the truth. An index
@@ -21,6 +21,9 @@
 
 /* So long it takes to fill 40 million rows under load. */
 #define LG_WARMER_PATIENCE_MS 60000u
+
+/* Clients that read from servers hear of another version when they ask again, after seconds. */
+#define LG_WARMER_KEEP_MS 60000u
 
 struct lg_warmer; /* Opaque. */
 
@@ -45,13 +48,14 @@ LG_MUST_CHECK enum lg_rc lg_warmer_join(struct lg_warmer *w, struct lg_epoch_rea
 /* The replica is complete, and has about so many rows and bytes of keys and values; 0: unknown.
  * It is OFF until it is wanted. */
 void lg_warmer_add(struct lg_warmer *w, struct lg_replica *r, uint64_t rows, uint64_t bytes);
-/* How much it is wanted: 0 is not at all, and its memory is given back; of those that wait the most
- * wanted one is filled first. */
-void lg_warmer_want(struct lg_warmer *w, struct lg_replica *r, unsigned rank);
+/* How much it is wanted from now on. Of those that wait the most wanted one is filled first; when
+ * there is no room for it, those that are only kept give theirs. */
+void lg_warmer_want(struct lg_warmer *w, struct lg_replica *r, enum lg_warm_rank rank);
 /* For one that was just loaded, and is better not read before it is warm: `settled` comes once, on
  * the lane, never from inside, when no fill of it is waited for any more: it has an index, or there
- * is none for now (not wanted, no room, failed), or LG_WARMER_PATIENCE_MS have passed. Until then
- * it is filled before all others that wait. Not when it is removed before. */
+ * is none for now (not wanted, no room and none that is given back, failed), or
+ * LG_WARMER_PATIENCE_MS have passed. Until then it is filled before all others that wait. Not when
+ * it is removed before. */
 void lg_warmer_settle(struct lg_warmer *w, struct lg_replica *r,
                       void (*settled)(struct lg_replica *r));
 /* The replica is leaving, and nobody finds it any more: `removed` comes once, on the lane, never
@@ -64,7 +68,7 @@ void lg_warmer_remove(struct lg_warmer *w, struct lg_replica *r,
  * lane; cheap when it was said already. The caller holds the replica. */
 void lg_warmer_doubt(struct lg_replica *r);
 
-/* "off", "waiting", "filling", "complete", "no room", "failed". */
+/* "off", "waiting", "filling", "complete", "no room", "failed", "kept". */
 const char *lg_warmer_state(const struct lg_replica *r);
 
 #endif

@@ -138,9 +138,21 @@ static bool is_warm(void *ctx)
     return strcmp(lg_warmer_state(&((struct part *)ctx)->replica), "complete") == 0;
 }
 
-static void want(struct part *p, unsigned rank)
+static void want(struct part *p, enum lg_warm_rank rank)
 {
     lg_warmer_want(p->w->w, &p->replica, rank);
+}
+
+static void is_settled(struct lg_replica *r)
+{
+    LG_CONTAINER_OF(r, struct part, replica)->w->settled++;
+}
+
+static void settle(struct part *p)
+{
+    p->w->settled = 0;
+    lg_warmer_settle(p->w->w, &p->replica, is_settled);
+    assert_int_equal(p->w->settled, 0); /* Never from inside. */
 }
 
 static void run(struct world *w)
@@ -171,17 +183,17 @@ static void a_replica_is_answered_from_memory_once_it_is_complete(void **state)
     run(w);
     expect_state(p, "off"); /* Nobody wants it. */
     expect(p, "key7", LG_ERR_WOULD_BLOCK, NULL);
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     expect(p, "key7", LG_ERR_WOULD_BLOCK, NULL);
     run(w);
     expect_state(p, "complete");
     expect(p, "key7", LG_OK, "a_v1 7");
     expect(p, "key99", LG_OK, "a_v1 99");
     expect(p, "key100", LG_ERR_NOT_FOUND, NULL);
-    want(p, 0);
+    want(p, LG_WARM_OFF);
     expect_state(p, "off");
     expect(p, "key7", LG_ERR_WOULD_BLOCK, NULL);
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     run(w);
     expect(p, "key7", LG_OK, "a_v1 7");
     part_free(p);
@@ -197,8 +209,8 @@ static void many_keys_of_several_replicas_are_one_group(void **state)
     struct lg_hot_get *gets = lg_new_array(struct lg_hot_get, N);
     char keys[N][16];
 
-    want(parts[0], 1);
-    want(parts[1], 1);
+    want(parts[0], LG_WARM_COMING);
+    want(parts[1], LG_WARM_COMING);
     run(w);
     for (unsigned i = 0; i < N; i++) {
         (void)snprintf(keys[i], sizeof keys[i], "key%u", i % 5 == 0 ? i + N : i);
@@ -237,7 +249,7 @@ static void what_is_in_pieces_or_too_large_is_left_to_the_engine(void **state)
     put(p, LG_LIT("large\x02\x00"), 3, (const char *)large.data);
     put(p, LG_LIT("pieces\x02\x00"), LG_SCHEMA_ID_MANIFEST, "names of pieces");
     put(p, LG_LIT("pieces, the first"), LG_SCHEMA_ID_CHUNK, "a piece");
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     run(w);
     expect(p, "whole", LG_OK, "here");
     expect(p, "large", LG_ERR_WOULD_BLOCK, NULL);
@@ -256,7 +268,7 @@ static void a_row_that_makes_no_sense_is_the_engines_to_tell(void **state)
     struct lg_error err = {0};
 
     assert_ok(lg_engine_put(p->engine, LG_LIT("short"), LG_LIT("abc"), &err));
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     run(w);
     expect(p, "short", LG_ERR_WOULD_BLOCK, NULL);
     expect(p, "key1", LG_OK, "a_v1 1");
@@ -269,10 +281,10 @@ static void the_most_wanted_one_comes_first(void **state)
     struct part *first = part_new(w, "first_v1", 10), *coming = part_new(w, "s_v2", 10),
                 *current = part_new(w, "s_v1", 10);
 
-    want(first, 1);
+    want(first, LG_WARM_COMING);
     expect_state(first, "filling"); /* One at a time. */
-    want(coming, 1);
-    want(current, 2);
+    want(coming, LG_WARM_COMING);
+    want(current, LG_WARM_SERVED);
     expect_state(coming, "waiting");
     while (strcmp(lg_warmer_state(&current->replica), "complete") != 0) {
         expect_state(coming, "waiting");
@@ -292,10 +304,10 @@ static void who_finds_no_room_is_filled_when_another_goes(void **state)
                 *huge = part_new(w, "t_v1", 0);
 
     huge->replica.warm.bytes = 6 * MIB; /* Seen before any work is done for it. */
-    want(old, 2);
+    want(old, LG_WARM_SERVED);
     run(w);
-    want(coming, 1);
-    want(huge, 1);
+    want(coming, LG_WARM_COMING);
+    want(huge, LG_WARM_COMING);
     run(w);
     expect_state(coming, "no room");
     expect_state(huge, "no room");
@@ -303,7 +315,7 @@ static void who_finds_no_room_is_filled_when_another_goes(void **state)
     expect(old, "key1", LG_OK, "s_v1 1"); /* Unharmed. */
 
     lg_epoch_enter(w->reader); /* Somebody still looks at the old one. */
-    want(old, 0);
+    want(old, LG_WARM_OFF);
     run(w);
     expect_state(coming, "no room");
     lg_epoch_leave(w->reader);
@@ -322,7 +334,7 @@ static void damage_costs_the_index_not_the_answer(void **state)
     struct part *p = part_new(w, "a_v1", 10);
     struct lg_hot_get g = {.replica = &p->replica, .key = LG_LIT("key3")};
 
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     run(w);
     lg_epoch_enter(w->reader);
     lg_hot_get(&g, 1);
@@ -347,15 +359,15 @@ static void what_is_not_wanted_any_more_is_not_published(void **state)
     for (unsigned rows = 0; rows < 20; rows += 19) {
         struct part *p = part_new(w, "a_v1", rows);
 
-        want(p, 1);
+        want(p, LG_WARM_COMING);
         expect_state(p, "filling");
-        want(p, 0);
+        want(p, LG_WARM_OFF);
         run(w);
         expect_state(p, "off");
         expect(p, "key1", LG_ERR_WOULD_BLOCK, NULL);
-        want(p, 1);
-        want(p, 0);
-        want(p, 1); /* Before it has heard of anything. */
+        want(p, LG_WARM_COMING);
+        want(p, LG_WARM_OFF);
+        want(p, LG_WARM_COMING); /* Before it has heard of anything. */
         run(w);
         expect_state(p, "complete");
         part_free(p);
@@ -378,7 +390,7 @@ static void damage_is_noticed_each_time(void **state)
     struct world *w = *state;
     struct part *p = part_new(w, "a_v1", 10);
 
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     run(w);
     for (unsigned i = 0; i < 3; i++) {
         damage(p, "key3");
@@ -394,14 +406,14 @@ static void what_is_told_of_damage_may_come_late(void **state)
     struct world *w = *state;
     struct part *p = part_new(w, "a_v1", 10);
 
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     run(w);
     damage(p, "key3");
     expect(p, "key3", LG_ERR_WOULD_BLOCK, NULL);
-    want(p, 0); /* The index has gone when it is heard. */
+    want(p, LG_WARM_OFF); /* The index has gone when it is heard. */
     run(w);
     expect_state(p, "off");
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     run(w);
     damage(p, "key3");
     expect(p, "key3", LG_ERR_WOULD_BLOCK, NULL);
@@ -413,7 +425,7 @@ static void nobody_leaves_while_a_reader_may_look_at_it(void **state)
     struct world *w = *state;
     struct part *p = part_new(w, "a_v1", 10);
 
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     run(w);
     lg_epoch_enter(w->reader);
     lg_warmer_remove(w->w, &p->replica, removed);
@@ -434,8 +446,8 @@ static void who_leaves_is_not_filled(void **state)
         struct part *a = part_new(w, "a_v1", 5), *b = part_new(w, "b_v1", 5);
         unsigned before = w->removed;
 
-        want(a, 1);
-        want(b, 1);
+        want(a, LG_WARM_COMING);
+        want(b, LG_WARM_COMING);
         lg_sim_run_us(w->sim, us);
         lg_warmer_remove(w->w, &b->replica, removed);
         assert_string_not_equal(lg_warmer_state(&b->replica), "waiting");
@@ -453,12 +465,12 @@ static void it_may_leave_at_any_moment(void **state)
     for (uint64_t us = 0; us < 3000; us += 10) {
         struct part *a = part_new(w, "a_v1", 20), *b = part_new(w, "b_v1", 20);
 
-        want(a, 1);
-        want(b, 1);
+        want(a, LG_WARM_COMING);
+        want(b, LG_WARM_COMING);
         if (us % 20 == 0)
-            want(a, 0); /* And is wanted again before the fill has heard of it. */
+            want(a, LG_WARM_OFF); /* And is wanted again before the fill has heard of it. */
         if (us % 40 == 0)
-            want(a, 1);
+            want(a, LG_WARM_COMING);
         lg_sim_run_us(w->sim, us);
         if (us % 3 == 0) { /* The other one leaves, which may just wait for its turn. */
             part_free(b);
@@ -473,20 +485,128 @@ static void it_may_leave_at_any_moment(void **state)
     }
 }
 
-/* --- Who waits for an index. -------------------------------------------------------------------
+/* --- Who was wanted. ---------------------------------------------------------------------------
  */
 
-static void is_settled(struct lg_replica *r)
+static void what_was_wanted_is_kept_for_a_while(void **state)
 {
-    LG_CONTAINER_OF(r, struct part, replica)->w->settled++;
+    struct world *w = *state;
+    struct part *p = part_new(w, "a_v1", 10);
+    const uint64_t whole_us = LG_WARMER_KEEP_MS * LG_MS;
+
+    want(p, LG_WARM_SERVED);
+    run(w);
+    want(p, LG_WARM_KEPT);
+    expect_state(p, "kept");
+    lg_sim_run_us(w->sim, whole_us / 2);
+    want(p, LG_WARM_KEPT); /* Said again, which changes nothing. */
+    lg_sim_run_us(w->sim, whole_us / 2 - 1);
+    expect(p, "key7", LG_OK, "a_v1 7");
+    lg_sim_run_us(w->sim, 1);
+    expect(p, "key7", LG_ERR_WOULD_BLOCK, NULL);
+    want(p, LG_WARM_KEPT);
+    run(w);
+    expect_state(p, "off");
+
+    want(p, LG_WARM_SERVED);
+    run(w);
+    want(p, LG_WARM_KEPT);
+    want(p, LG_WARM_SERVED); /* The way back is short. */
+    expect_state(p, "complete");
+    lg_sim_run_us(w->sim, 2 * whole_us);
+    expect(p, "key7", LG_OK, "a_v1 7");
+
+    want(p, LG_WARM_KEPT);
+    want(p, LG_WARM_OFF); /* The switch of the store. */
+    expect_state(p, "off");
+    expect(p, "key7", LG_ERR_WOULD_BLOCK, NULL);
+    lg_sim_run_us(w->sim, 2 * whole_us);
+    part_free(p);
 }
 
-static void settle(struct part *p)
+static void what_is_kept_may_leave_or_be_damaged(void **state)
 {
-    p->w->settled = 0;
-    lg_warmer_settle(p->w->w, &p->replica, is_settled);
-    assert_int_equal(p->w->settled, 0); /* Never from inside. */
+    struct world *w = *state;
+    struct part *leaves = part_new(w, "a_v1", 10), *damaged = part_new(w, "b_v1", 10);
+
+    want(leaves, LG_WARM_SERVED);
+    want(damaged, LG_WARM_SERVED);
+    run(w);
+    want(leaves, LG_WARM_KEPT);
+    want(damaged, LG_WARM_KEPT);
+    part_free(leaves);
+    damage(damaged, "key3");
+    expect(damaged, "key3", LG_ERR_WOULD_BLOCK, NULL);
+    run(w);
+    expect_state(damaged, "off");
+    lg_sim_run_us(w->sim, 2 * LG_WARMER_KEEP_MS * LG_MS);
+    part_free(damaged);
 }
+
+static void what_has_no_index_is_not_filled_to_be_kept(void **state)
+{
+    struct world *w = *state;
+    struct part *off = part_new(w, "a_v1", 10), *huge = part_new(w, "b_v1", 0),
+                *filling = part_new(w, "c_v1", 10), *waiting = part_new(w, "d_v1", 10);
+
+    huge->replica.warm.bytes = 65 * MIB;
+    want(off, LG_WARM_KEPT);
+    want(huge, LG_WARM_SERVED);
+    want(filling, LG_WARM_SERVED);
+    want(waiting, LG_WARM_SERVED);
+    expect_state(huge, "no room");
+    expect_state(filling, "filling");
+    expect_state(waiting, "waiting");
+    want(huge, LG_WARM_KEPT);
+    want(filling, LG_WARM_KEPT);
+    want(waiting, LG_WARM_KEPT);
+    run(w);
+    expect_state(off, "off");
+    expect_state(huge, "off");
+    expect_state(filling, "off");
+    expect_state(waiting, "off");
+    part_free(off);
+    part_free(huge);
+    part_free(filling);
+    part_free(waiting);
+}
+
+/* Whether it is seen before the fill that there is no room, or by it. */
+static void what_is_kept_makes_room_for_what_is_wanted(void **state)
+{
+    struct world *w = *state;
+
+    for (uint64_t bytes = 2000; bytes <= 64000; bytes += 62000) {
+        struct part *old = part_new(w, "s_v1", 100), *coming = part_new(w, "s_v2", 100);
+
+        coming->replica.warm.bytes = bytes;
+        want(old, LG_WARM_SERVED);
+        run(w);
+        want(old, LG_WARM_KEPT);
+        lg_epoch_enter(w->reader); /* Somebody still looks at it. */
+        want(coming, LG_WARM_COMING);
+        settle(coming);
+        run(w);
+        expect_state(old, "off");
+        expect_state(coming, "no room");
+        assert_int_equal(w->settled, 0); /* There will be. */
+        lg_epoch_leave(w->reader);
+        run(w);
+        expect_state(coming, "complete");
+        assert_int_equal(w->settled, 1);
+        want(old, LG_WARM_SERVED); /* What is wanted does not. */
+        settle(old);
+        run(w);
+        expect_state(old, "no room");
+        assert_int_equal(w->settled, 1);
+        expect(coming, "key1", LG_OK, "s_v2 1");
+        part_free(old);
+        part_free(coming);
+    }
+}
+
+/* --- Who waits for an index. -------------------------------------------------------------------
+ */
 
 static void who_waits_for_an_index_is_told_when_it_is_there(void **state)
 {
@@ -494,7 +614,7 @@ static void who_waits_for_an_index_is_told_when_it_is_there(void **state)
     struct part *p = part_new(w, "a_v1", 10);
 
     lg_slow_scan(w->sim, w->driver, 5 * LG_SEC);
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     settle(p);
     lg_sim_run_us(w->sim, 4 * LG_SEC);
     expect_state(p, "filling");
@@ -520,21 +640,21 @@ static void who_waits_for_what_will_not_come_is_told_so(void **state)
     lg_sim_run_us(w->sim, LG_MS);
     assert_int_equal(w->settled, 1);
     huge->replica.warm.bytes = 65 * MIB;
-    want(huge, 1);
+    want(huge, LG_WARM_COMING);
     settle(huge);
     lg_sim_run_us(w->sim, LG_MS);
     expect_state(huge, "no room");
     assert_int_equal(w->settled, 1);
     bad->replica.chunked = true;
     put(bad, LG_LIT("k"), 3, "its key has no suffix");
-    want(bad, 1);
+    want(bad, LG_WARM_COMING);
     settle(bad);
     run(w);
     expect_state(bad, "failed");
     assert_int_equal(w->settled, 1);
-    want(switched, 1);
+    want(switched, LG_WARM_COMING);
     settle(switched);
-    want(switched, 0);
+    want(switched, LG_WARM_OFF);
     run(w);
     expect_state(switched, "off");
     assert_int_equal(w->settled, 1);
@@ -550,7 +670,7 @@ static void who_waits_too_long_is_told_all_the_same(void **state)
     struct part *p = part_new(w, "a_v1", 10);
 
     lg_slow_scan(w->sim, w->driver, 100 * LG_SEC);
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     settle(p);
     lg_sim_run_us(w->sim, LG_WARMER_PATIENCE_MS * LG_MS - 1);
     assert_int_equal(w->settled, 0);
@@ -569,9 +689,9 @@ static void the_one_that_is_waited_for_comes_first(void **state)
     struct part *first = part_new(w, "a_v1", 10), *current = part_new(w, "s_v1", 10),
                 *coming = part_new(w, "s_v2", 10);
 
-    want(first, 2);
-    want(current, 2);
-    want(coming, 1);
+    want(first, LG_WARM_SERVED);
+    want(current, LG_WARM_SERVED);
+    want(coming, LG_WARM_COMING);
     settle(coming);
     assert_true(lg_sim_run_until(w->sim, is_warm, current, LG_SEC));
     assert_int_equal(w->settled, 1);
@@ -588,7 +708,7 @@ static void who_waits_and_leaves_is_told_nothing(void **state)
     for (uint64_t us = 0; us < 400; us += 5) {
         struct part *p = part_new(w, "a_v1", 10);
 
-        want(p, 1);
+        want(p, LG_WARM_COMING);
         settle(p);
         lg_sim_run_us(w->sim, us);
         if (w->settled > 0)
@@ -605,7 +725,7 @@ static void a_budget_of_nothing_is_the_switch(void **state)
     struct world *w = *state;
     struct part *p = part_new(w, "a_v1", 10);
 
-    want(p, 1);
+    want(p, LG_WARM_COMING);
     settle(p);
     run(w);
     assert_int_equal(w->settled, 1);
@@ -633,6 +753,10 @@ int main(void)
         TEST(nobody_leaves_while_a_reader_may_look_at_it),
         TEST(who_leaves_is_not_filled),
         TEST(it_may_leave_at_any_moment),
+        TEST(what_was_wanted_is_kept_for_a_while),
+        TEST(what_is_kept_may_leave_or_be_damaged),
+        TEST(what_has_no_index_is_not_filled_to_be_kept),
+        cmocka_unit_test_setup_teardown(what_is_kept_makes_room_for_what_is_wanted, up_small, down),
         TEST(who_waits_for_an_index_is_told_when_it_is_there),
         TEST(who_waits_for_what_will_not_come_is_told_so),
         TEST(who_waits_too_long_is_told_all_the_same),

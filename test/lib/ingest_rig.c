@@ -256,7 +256,7 @@ void lg_ingest_rig_status(void *ctx, struct lg_ingest_task *task, const struct l
                 (s->event == LG_INGEST_READABLE || s->event == LG_INGEST_COMPLETED));
     assert_true(s->event != LG_INGEST_COMPLETED || w->seen[LG_INGEST_READABLE] == 1);
     if (s->event == LG_INGEST_READABLE)
-        lg_ingest_task_want(task, 1);
+        lg_ingest_task_want(task, LG_WARM_COMING);
     if (w->stop_at_event && s->event == w->stop_event)
         lg_ingest_task_stop(task, false, lg_ingest_rig_task_stopped, w);
 }
