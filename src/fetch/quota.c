@@ -32,7 +32,8 @@ struct lease {
     /* So much was refused, and could not come before then. */
     uint64_t refused;
     uint64_t refused_until_us;
-    uint32_t held; /* its place in lane->held + 1; 0: not there */
+    uint64_t capacity; /* No more can ever be taken at once. */
+    uint32_t held;     /* its place in lane->held + 1; 0: not there */
 };
 
 struct lg_quota_lane {
@@ -281,7 +282,7 @@ static bool renew(struct lg_quota_lane *lane, uint32_t resource, uint64_t rcu)
 {
     struct lease *e = &lane->leases[resource];
     const struct slot *s = &lane->quota->slots[resource];
-    uint64_t wait_us = 0, got = LG_BUCKET_CLOSED, least;
+    uint64_t wait_us = 0, got = LG_BUCKET_CLOSED, capacity = 0, least;
     struct limit *l;
 
     lg_epoch_enter(lane->reader);
@@ -295,6 +296,7 @@ static bool renew(struct lg_quota_lane *lane, uint32_t resource, uint64_t rcu)
         }
         if (l == NULL || e->tokens >= rcu)
             break;
+        capacity = l->bucket.limit.capacity;
         least = rcu - e->tokens;
         got = lg_bucket_take(&l->bucket, lane->now_us, least, least + l->lease_max, &wait_us);
     } while (got == LG_BUCKET_CLOSED);
@@ -308,6 +310,7 @@ static bool renew(struct lg_quota_lane *lane, uint32_t resource, uint64_t rcu)
     if (got != LG_BUCKET_CLOSED) {
         e->tokens += got;
         e->refused = got == 0 ? rcu : 0;
+        e->capacity = capacity;
         e->refused_until_us = wait_us == LG_BUCKET_NEVER_US ? UINT64_MAX : lane->now_us + wait_us;
     }
     return e->tokens >= rcu;
@@ -336,11 +339,12 @@ static bool take_of(struct lg_quota_lane *lane, uint32_t resource, uint64_t rcu)
     return true;
 }
 
-static uint32_t retry_after_ms(const struct lg_quota_lane *lane, uint32_t resource)
+/* Of a request that was refused, maybe because a smaller one was. */
+static uint32_t retry_after_ms(const struct lg_quota_lane *lane, uint32_t resource, uint64_t rcu)
 {
     uint64_t until_us = lane->leases[resource].refused_until_us;
 
-    if (until_us == UINT64_MAX)
+    if (until_us == UINT64_MAX || rcu > lane->leases[resource].capacity)
         return LG_QUOTA_NEVER_MS;
     return (uint32_t)LG_MIN((until_us - lane->now_us + 999) / 1000, LG_QUOTA_NEVER_MS - 1);
 }
@@ -360,13 +364,13 @@ static __attribute__((noinline)) enum lg_rc take_more(struct lg_quota_lane *lane
                                                       uint32_t *out_retry_after_ms)
 {
     if (is_counted && !take_of(lane, resource, rcu)) {
-        *out_retry_after_ms = retry_after_ms(lane, resource);
+        *out_retry_after_ms = retry_after_ms(lane, resource, rcu);
         return LG_ERR_QUOTA;
     }
     if (!take_of(lane, LG_QUOTA_NONE, rcu)) {
         if (is_counted)
             untake(lane, resource, rcu);
-        *out_retry_after_ms = retry_after_ms(lane, LG_QUOTA_NONE);
+        *out_retry_after_ms = retry_after_ms(lane, LG_QUOTA_NONE, rcu);
         return LG_ERR_BUSY;
     }
     return LG_OK;

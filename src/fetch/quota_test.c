@@ -104,6 +104,34 @@ static void a_refusal_says_when_to_come_back(void **state)
     close_world(w);
 }
 
+/* Nor when a smaller one was refused before, which may come back. */
+static void what_is_over_the_capacity_is_never_told_to_come_back(void **state)
+{
+    (void)state;
+    struct world *w = open_world(1);
+    struct lg_quota_lane *lane = w->lanes[0];
+    const uint32_t resources[] = {w->store, LG_QUOTA_NONE};
+    uint32_t ms;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(resources); i++) {
+        enum lg_rc refused = i == 0 ? LG_ERR_QUOTA : LG_ERR_BUSY;
+
+        limit(w, resources[i], 10, 50);
+        assert_rc(LG_OK, lg_quota_take(lane, resources[i], 50, false, &ms));
+        assert_rc(refused, lg_quota_take(lane, resources[i], 1, false, &ms));
+        assert_int_equal(ms, 100);
+        assert_rc(refused, lg_quota_take(lane, resources[i], 51, false, &ms));
+        assert_int_equal(ms, LG_QUOTA_NEVER_MS);
+        assert_rc(refused, lg_quota_take(lane, resources[i], 1, false, &ms));
+        assert_int_equal(ms, 100);
+        limit(w, resources[i], 10, 60); /* Another limit may have room for it. */
+        w->now_us += 100 * LG_SEC;
+        lg_quota_tick(lane, w->now_us);
+        assert_rc(LG_OK, lg_quota_take(lane, resources[i], 51, false, &ms));
+    }
+    close_world(w);
+}
+
 static void a_retry_pays_the_node_only(void **state)
 {
     (void)state;
@@ -468,6 +496,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_has_no_limit_passes),
         cmocka_unit_test(a_refusal_says_when_to_come_back),
+        cmocka_unit_test(what_is_over_the_capacity_is_never_told_to_come_back),
         cmocka_unit_test(a_retry_pays_the_node_only),
         cmocka_unit_test(the_limit_of_the_node_holds_for_all_stores),
         cmocka_unit_test(what_the_node_refuses_costs_the_store_nothing),
