@@ -5,10 +5,10 @@
 #include "net/read_stream.h"
 
 #include "base/list.h"
+#include "base/str.h"
 
 #define BATCHES_DEFAULT 100u
 #define KEYS_DEFAULT 10000u
-#define TOO_MANY_KEYS "too many keys in one batch"
 #define LG_READ_STREAM_END_BYTES ((size_t)64) /* about so many */
 /* A request takes so much besides its keys, whose array is copied as it doubles. */
 #define ARENA_BYTES ((size_t)16 << 10)
@@ -280,6 +280,21 @@ static void refuse(struct lg_read_stream *s, uint64_t id, enum lg_grpc_status st
     close_frame(s);
 }
 
+static void refuse_keys(struct lg_read_stream *s, uint64_t id)
+{
+    LG_AUTO_STR char *text = lg_strf("more than %u keys in one batch", s->options.keys_max);
+
+    refuse(s, id, LG_GRPC_INVALID_ARGUMENT, lg_slice_str(text));
+}
+
+static void refuse_batches(struct lg_read_stream *s, uint64_t id)
+{
+    LG_AUTO_STR char *text =
+        lg_strf("more than %u batches of the stream under way", s->options.batches_max);
+
+    refuse(s, id, LG_GRPC_RESOURCE_EXHAUSTED, lg_slice_str(text));
+}
+
 static void begin(struct lg_read_stream *s, uint64_t id, const struct lg_stream_batch *asked)
 {
     struct lg_list *node;
@@ -290,12 +305,12 @@ static void begin(struct lg_read_stream *s, uint64_t id, const struct lg_stream_
         return;
     }
     if (asked->keys.size > s->options.keys_max) {
-        refuse(s, id, LG_GRPC_INVALID_ARGUMENT, LG_LIT(TOO_MANY_KEYS));
+        refuse_keys(s, id);
         return;
     }
     node = lg_list_pop_front(&s->idle);
     if (node == NULL) {
-        refuse(s, id, LG_GRPC_RESOURCE_EXHAUSTED, LG_LIT("too many batches under way"));
+        refuse_batches(s, id);
         return;
     }
     slot = LG_CONTAINER_OF(node, struct slot, node);
@@ -361,7 +376,7 @@ static enum lg_rc refuse_large(struct lg_read_stream *s, struct lg_slice message
     enum lg_rc rc = lg_pb_decode(&m, message, /* arena= */ NULL, &rq, &s->error);
 
     if (rc == LG_OK)
-        refuse(s, rq.batch_id, LG_GRPC_INVALID_ARGUMENT, LG_LIT(TOO_MANY_KEYS));
+        refuse_keys(s, rq.batch_id);
     return rc;
 }
 

@@ -216,7 +216,10 @@ static void what_is_wrong_with_a_batch_ends_that_batch_alone(void **state)
     read_output(&p);
     assert_int_equal(p.count, 6);
     assert_ended(&p.all[0], 2, LG_GRPC_INVALID_ARGUMENT);
+    assert_slice_equal(p.all[0].end->message, LG_LIT("more than 2 keys in one batch"));
     assert_ended(&p.all[1], 5, LG_GRPC_RESOURCE_EXHAUSTED);
+    assert_slice_equal(p.all[1].end->message,
+                       LG_LIT("more than 3 batches of the stream under way"));
     assert_ended(&p.all[2], 6, LG_GRPC_UNIMPLEMENTED);
     assert_ended(&p.all[3], 1, LG_GRPC_NOT_FOUND);
     assert_slice_equal(p.all[3].end->message, LG_LIT("no store cities"));
@@ -250,6 +253,7 @@ static void far_too_many_keys_end_their_batch_alone(void **state)
     read_output(&p);
     assert_int_equal(p.count, 2);
     assert_ended(&p.all[0], 5, LG_GRPC_INVALID_ARGUMENT);
+    assert_slice_equal(p.all[0].end->message, LG_LIT("more than 2 keys in one batch"));
     assert_ended(&p.all[1], 6, LG_GRPC_OK);
     lg_arena_free(p.arena);
 }
