@@ -764,7 +764,8 @@ class Load:
         r = batch_get([f"s{n}" for n in range(20)], topic=f"swap_v{version}", call=unary(BATCH_GET, channel=channel))
         if r.errorCode == 503:
             raise TryAgain()
-        if r.errorCode != 200 or [text_of(v) for v, _ in records(r.data).values()] != [f"v{version} of s{n}" for n in range(20)]:
+        got = records(r.data)  # In any order: what the index has comes first.
+        if r.errorCode != 200 or [text_of(got[n][0]) for n in sorted(got)] != [f"v{version} of s{n}" for n in range(20)]:
             return f"batchGet of version {version}: {r}"[:300]
 
     def stream(self, channel):
