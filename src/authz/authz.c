@@ -201,22 +201,57 @@ static size_t slot_of(const struct lg_authz *a, const struct row *r)
     return i;
 }
 
+/* Up to the next ';', which is of a subject when a backslash stands before it (RFC 2253). */
+static size_t name_size(struct lg_slice rest)
+{
+    bool is_escaped = false;
+    size_t n = 0;
+
+    while (n < rest.size && (rest.data[n] != ';' || is_escaped)) {
+        is_escaped = rest.data[n] == '\\' && !is_escaped;
+        n++;
+    }
+    return n;
+}
+
+/* The next name of a list; false: that was all. */
+static bool next_name(struct lg_slice *rest, struct lg_slice *out)
+{
+    while (rest->size > 0) {
+        size_t n = name_size(*rest), from = 0, to = n;
+
+        while (from < to && rest->data[from] == ' ')
+            from++;
+        while (to > from && rest->data[to - 1] == ' ')
+            to--;
+        *out = lg_slice(rest->data + from, to - from);
+        *rest = lg_slice_skip(*rest, LG_MIN(n + 1, rest->size));
+        if (to > from)
+            return true;
+    }
+    return false;
+}
+
+enum lg_rc lg_authz_check_list(struct lg_slice list, struct lg_error *err)
+{
+    struct lg_slice name;
+
+    while (next_name(&list, &name)) {
+        LG_AUTO_STR char *text = lg_strndup((const char *)name.data, name.size);
+
+        if (lg_acl_check_name(text, err) != LG_OK)
+            return err->rc;
+    }
+    return LG_OK;
+}
+
 static bool is_listed(const char *list, const char *name)
 {
-    struct lg_slice rest = lg_slice_str(list == NULL ? "" : list);
+    struct lg_slice rest = lg_slice_str(list == NULL ? "" : list), listed;
 
-    while (name != NULL && rest.size > 0) {
-        const uint8_t *end = memchr(rest.data, ';', rest.size);
-        size_t n = end == NULL ? rest.size : (size_t)(end - rest.data), from = 0, to = n;
-
-        while (from < to && rest.data[from] == ' ')
-            from++;
-        while (to > from && rest.data[to - 1] == ' ')
-            to--;
-        if (to > from && lg_slice_eq_str(lg_slice(rest.data + from, to - from), name))
+    while (name != NULL && next_name(&rest, &listed))
+        if (lg_slice_eq_str(listed, name))
             return true;
-        rest = lg_slice_skip(rest, end == NULL ? n : n + 1);
-    }
     return false;
 }
 

@@ -105,12 +105,14 @@ struct lg_authz_options {
     /* Of lanes that read beside the owner's; NULL: there are none. It outlives this. */
     struct lg_epoch *epoch;
     /* Who may do everything, and who may read everything: servers and routers for others. Lists of
-     * names with ';' between, blanks around them ignored; NULL: nobody. Copied. No driver is asked
-     * for them. */
+     * names with ';' between ("\;" is of one), blanks around them ignored; NULL: nobody. Copied. No
+     * driver is asked for them. */
     const char *admins, *trusted;
     uint64_t refresh_ms; /* 0: LG_AUTHZ_REFRESH_MS */
 };
 
+/* Could certificates have the names of such a list? LG_ERR_INVALID as of lg_acl_check_name. */
+LG_MUST_CHECK enum lg_rc lg_authz_check_list(struct lg_slice list, struct lg_error *err);
 struct lg_authz *lg_authz_new(const struct lg_authz_options *o);
 /* No lane looks any more and nobody waits. `stopped` comes once, on the lane, never from inside;
  * `a` is gone then. NULL is allowed. */

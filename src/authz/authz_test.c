@@ -97,7 +97,7 @@ static int up(void **state)
     w.a = lg_authz_new(&(struct lg_authz_options){.lane = w.lane,
                                                   .take_driver = &w.driver,
                                                   .epoch = w.epoch,
-                                                  .admins = " root ;;CN=a,O=b",
+                                                  .admins = " root ;;CN=a,O=b;CN=c\\;d",
                                                   .trusted = "router"});
     return 0;
 }
@@ -118,6 +118,18 @@ static int down(void **state)
     lg_epoch_free(w.epoch);
     lg_sim_free(w.sim);
     return 0;
+}
+
+static void lists_hold_names_that_certificates_can_have(void **state)
+{
+    struct lg_error err;
+
+    (void)state;
+    assert_ok(lg_authz_check_list(LG_LIT(""), &err));
+    assert_ok(lg_authz_check_list(LG_LIT(" CN=a,O=the b ;; spiffe://prod/a "), &err));
+    assert_rc(LG_ERR_INVALID, lg_authz_check_list(LG_LIT("CN=a;CN=b, O=c"), &err));
+    assert_string_equal(err.text, "no certificate has the name 'CN=b, O=c': leave out the blanks "
+                                  "around ',', '+' and '=', as in CN=reader,O=example");
 }
 
 static enum lg_authz_verdict look(const char *who)
@@ -201,7 +213,8 @@ static void those_that_are_listed_are_not_asked_about(void **state)
         {"router", LG_ACL_READ, true},   {"router", LG_ACL_WRITE, false},
         {"router", LG_ACL_ADMIN, false}, {"roo", LG_ACL_READ, false},
         {" root ", LG_ACL_READ, false},  {"", LG_ACL_READ, false},
-        {"CN=a", LG_ACL_READ, false},
+        {"CN=a", LG_ACL_READ, false},    {"CN=c\\;d", LG_ACL_READ, true},
+        {"d", LG_ACL_READ, false},
     };
 
     (void)state;
@@ -439,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(who_is_not_known_is_asked_about_once),
         CASE(no_table_allows_everything),
+        CASE(lists_hold_names_that_certificates_can_have),
         CASE(those_that_are_listed_are_not_asked_about),
         CASE(a_decision_is_looked_at_again_in_the_background),
         CASE(a_decision_holds_while_it_is_looked_at_and_no_longer_than_it_should),

@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "authz/authz.h"
 #include "base/str.h"
 #include "drivers/posix/cpus_posix.h"
 #include "main/cli.h"
@@ -106,6 +107,8 @@ enum lg_rc lg_common_options_check_text(const struct lg_option *o, struct lg_sli
         return lg_error_set(err, LG_ERR_INVALID, "it is require, request or off");
     if (strcmp(o->name, "authz") == 0)
         return lg_judge_check_text(text, err);
+    if (strcmp(o->name, "authz_admins") == 0 || strcmp(o->name, "authz_trusted") == 0)
+        return lg_authz_check_list(text, err);
     if (strcmp(o->name, "tls_min_version") == 0 && !lg_slice_eq_str(text, "1.2") &&
         !lg_slice_eq_str(text, "1.3"))
         return lg_error_set(err, LG_ERR_INVALID, "it is 1.2 or 1.3");

@@ -139,32 +139,28 @@ static bool has_blank_between_parts(const char *name)
 
 /* Certificates' subjects (RFC 2253) have a backslash before a ';' and before a blank at either end;
  * their URIs hold no blank, but may hold a ';'. */
-static enum lg_rc check_name(const char *name, enum lg_acl_method m, struct lg_error *err)
+enum lg_rc lg_acl_check_name(const char *name, struct lg_error *err)
 {
     bool may_hold_semicolon = is_uri(name), is_escaped = false, ends_blank = false;
 
     for (const char *c = name; *c != '\0'; c++) {
         if (*c == ';' && !is_escaped && !may_hold_semicolon)
-            return lg_error_set(
-                err, LG_ERR_INVALID,
-                "access permissions: %s: no certificate has the name '%.200s': where one holds a "
-                "';' it is written '\\;'; of several, name them one by one",
-                names[m], name);
+            return lg_error_set(err, LG_ERR_INVALID,
+                                "no certificate has the name '%.200s': where one holds a ';' it is "
+                                "written '\\;'; of several, name them one by one",
+                                name);
         ends_blank = *c == ' ' && !is_escaped;
         is_escaped = *c == '\\' && !is_escaped;
     }
     if (name[0] == ' ' || ends_blank)
-        return lg_error_set(
-            err, LG_ERR_INVALID,
-            "access permissions: %s: no certificate has the name '%.200s': leave out the blanks "
-            "around it",
-            names[m], name);
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "no certificate has the name '%.200s': leave out the blanks around it",
+                            name);
     if (!is_uri(name) && has_blank_between_parts(name))
-        return lg_error_set(
-            err, LG_ERR_INVALID,
-            "access permissions: %s: no certificate has the name '%.200s': leave out the blanks "
-            "around ',', '+' and '=', as in CN=reader,O=example",
-            names[m], name);
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "no certificate has the name '%.200s': leave out the blanks around "
+                            "',', '+' and '=', as in CN=reader,O=example",
+                            name);
     return LG_OK;
 }
 
@@ -172,8 +168,8 @@ enum lg_rc lg_acl_check_names(const struct lg_acl *acl, struct lg_error *err)
 {
     for (size_t m = 0; m < LG_ACL_METHODS; m++)
         for (size_t i = 0; i < acl->who[m].size; i++)
-            if (check_name(acl->who[m].data[i], (enum lg_acl_method)m, err) != LG_OK)
-                return err->rc;
+            if (lg_acl_check_name(acl->who[m].data[i], err) != LG_OK)
+                return lg_error_wrap(err, "access permissions: %s", names[m]);
     return LG_OK;
 }
 

@@ -42,9 +42,11 @@ bool lg_acl_allows(const struct lg_acl *acl, const char *principal, enum lg_acl_
  * the limits. */
 LG_MUST_CHECK enum lg_rc lg_acl_add(struct lg_acl *acl, enum lg_acl_method m,
                                     struct lg_slice principal, struct lg_error *err);
-/* Could certificates have these names? LG_ERR_INVALID names the first one that none can have:
- * several in one with ';' between, or blanks around it or its parts. Of what is to be listed from
- * now on; what stands in the metadata is read as it is, and may be taken away. */
+/* Could a certificate have this name? LG_ERR_INVALID: several in one with ';' between, or blanks
+ * around it or its parts. */
+LG_MUST_CHECK enum lg_rc lg_acl_check_name(const char *name, struct lg_error *err);
+/* The same of all of them; LG_ERR_INVALID names the first one that none can have. Of what is to be
+ * listed from now on; what stands in the metadata is read as it is, and may be taken away. */
 LG_MUST_CHECK enum lg_rc lg_acl_check_names(const struct lg_acl *acl, struct lg_error *err);
 /* False: it was not listed. */
 bool lg_acl_remove(struct lg_acl *acl, enum lg_acl_method m, struct lg_slice principal);
