@@ -35,6 +35,7 @@ struct lg_warm {
     struct lg_list link;
     enum lg_warm_rank rank;
     uint64_t rows, bytes, begun_us;
+    bool alone; /* It is filled while no other is. */
     struct lg_flag doubted;
     struct lg_task doubt, leave;
     struct lg_epoch_item item;

@@ -11,6 +11,7 @@
 #include "storage/read_index.h"
 
 #define RECLAIM_US (50 * LG_MS)
+#define FILLS_MAX 2u /* at a time: the pool's other threads read for those who wait */
 
 enum { OFF, WAITING, FILLING, COMPLETE, NO_ROOM, FAILED, KEPT, STATES };
 
@@ -25,6 +26,18 @@ static const struct lg_sm_state states[STATES] = {
     [KEPT] = {"kept", LG_TO(OFF) | LG_TO(COMPLETE)},
 };
 
+struct fill {
+    struct lg_warmer *w;
+    struct lg_replica *r; /* NULL: none is under way. */
+    bool in_company;      /* Another one was under way beside it, and took memory. */
+    struct lg_offload offload;
+    struct lg_flag stop; /* It is not wanted any more. */
+    struct lg_read_index *index;
+    uint64_t rows;
+    enum lg_rc rc;
+    struct lg_error err;
+};
+
 struct lg_warmer {
     struct lg_lane *lane;
     struct lg_epoch *epoch;
@@ -33,14 +46,7 @@ struct lg_warmer {
     struct lg_list replicas; /* by warm.link */
     struct lg_timer reclaim;
     bool freed; /* Memory goes back: who had no room may try again. */
-
-    /* The fill under way. */
-    struct lg_replica *filling;
-    struct lg_offload offload;
-    struct lg_flag stop; /* It is not wanted any more. */
-    struct lg_read_index *index;
-    enum lg_rc rc;
-    struct lg_error err;
+    struct fill fills[FILLS_MAX];
 };
 
 /* --- States --------------------------------------------------------------------------------- */
@@ -175,12 +181,6 @@ static void find_no_room(struct lg_warmer *w, struct lg_replica *r)
 
 /* --- Filling -------------------------------------------------------------------------------- */
 
-struct fill {
-    struct lg_warmer *w;
-    const struct lg_replica *r;
-    uint64_t rows;
-};
-
 /* In a chunked version the user's key stands before a suffix, and a value in pieces is known by its
  * manifest: of that only the key is kept, and of the pieces nothing. */
 static enum lg_rc add_row(void *ctx, struct lg_slice key, struct lg_slice value,
@@ -189,23 +189,23 @@ static enum lg_rc add_row(void *ctx, struct lg_slice key, struct lg_slice value,
     struct fill *f = ctx;
     int32_t id;
 
-    if (lg_flag_is_raised(&f->w->stop))
+    if (lg_flag_is_raised(&f->stop))
         return LG_ERR_CANCELLED;
     f->rows++;
     if (lg_mutant(LG_MUTANT_index_misses_rows) && f->rows % 8 == 0)
         return LG_OK;
     if (value.size < LG_PARTITION_VALUE_HEADER_BYTES) /* The engine's readers say what is wrong. */
-        return lg_read_index_put_elsewhere(f->w->index, key, err);
+        return lg_read_index_put_elsewhere(f->index, key, err);
     if (!f->r->chunked)
-        return lg_read_index_put(f->w->index, key, value, err);
+        return lg_read_index_put(f->index, key, value, err);
     if (key.size < LG_CHUNK_PLAIN_SUFFIX_BYTES)
         return lg_error_set(err, LG_ERR_CORRUPT, "a key of a chunked version has no suffix");
     id = (int32_t)lg_load_u32be(value.data);
     if (id == LG_SCHEMA_ID_CHUNK)
         return LG_OK;
     key.size -= LG_CHUNK_PLAIN_SUFFIX_BYTES;
-    return id == LG_SCHEMA_ID_MANIFEST ? lg_read_index_put_elsewhere(f->w->index, key, err)
-                                       : lg_read_index_put(f->w->index, key, value, err);
+    return id == LG_SCHEMA_ID_MANIFEST ? lg_read_index_put_elsewhere(f->index, key, err)
+                                       : lg_read_index_put(f->index, key, value, err);
 }
 
 /* The replica itself; under a planted bug one of the same store and partition that is complete. */
@@ -228,16 +228,16 @@ static const struct lg_replica *source(const struct lg_warmer *w, const struct l
 
 static void fill_work(struct lg_offload *offload)
 {
-    struct lg_warmer *w = LG_CONTAINER_OF(offload, struct lg_warmer, offload);
-    struct fill f = {.w = w, .r = source(w, w->filling)};
+    struct fill *f = LG_CONTAINER_OF(offload, struct fill, offload);
+    const struct lg_replica *r = source(f->w, f->r);
     struct lg_read_index_options o = {
-        .epoch = w->epoch, .budget = &w->budget, .rows = f.r->warm.rows, .seed = w->seed};
+        .epoch = f->w->epoch, .budget = &f->w->budget, .rows = r->warm.rows, .seed = f->w->seed};
 
-    w->rc = lg_read_index_new(&o, &w->index, &w->err);
-    if (w->rc == LG_OK)
-        w->rc = lg_engine_each(f.r->engine, add_row, &f, &w->err);
-    if (w->rc == LG_ERR_BUSY && w->index != NULL && lg_mutant(LG_MUTANT_index_without_room))
-        w->rc = LG_OK;
+    f->rc = lg_read_index_new(&o, &f->index, &f->err);
+    if (f->rc == LG_OK)
+        f->rc = lg_engine_each(r->engine, add_row, f, &f->err);
+    if (f->rc == LG_ERR_BUSY && f->index != NULL && lg_mutant(LG_MUTANT_index_without_room))
+        f->rc = LG_OK;
 }
 
 /* Whoever found it in the epoch before has a reference by now, or has gone. */
@@ -278,39 +278,42 @@ static void publish(struct lg_warmer *w, struct lg_replica *r, struct lg_read_in
            (unsigned long long)((lg_lane_now_us(w->lane) - r->warm.begun_us) / LG_MS));
 }
 
-static void not_filled(struct lg_warmer *w, struct lg_replica *r)
+static void not_filled(const struct fill *f, struct lg_replica *r)
 {
-    if (w->rc != LG_ERR_CANCELLED)
-        lg_log(w->rc == LG_ERR_BUSY ? LG_LOG_INFO : LG_LOG_WARN, "read_index_not_filled",
+    if (f->rc != LG_ERR_CANCELLED)
+        lg_log(f->rc == LG_ERR_BUSY ? LG_LOG_INFO : LG_LOG_WARN, "read_index_not_filled",
                "topic=%s partition=%u reason=\"%s\" what=\"it is read from the engine\"", r->topic,
-               r->partition, w->err.text);
+               r->partition, f->err.text);
     if (!is_wanted(r))
         move(r, OFF);
-    else if (w->rc == LG_ERR_BUSY)
-        find_no_room(w, r);
+    else if (f->rc == LG_ERR_BUSY)
+        find_no_room(f->w, r);
     else /* It may be wanted again before it has heard that it was not. */
-        move(r, w->rc == LG_ERR_CANCELLED ? WAITING : FAILED);
+        move(r, f->rc == LG_ERR_CANCELLED ? WAITING : FAILED);
 }
 
 static void fill_done(struct lg_offload *offload)
 {
-    struct lg_warmer *w = LG_CONTAINER_OF(offload, struct lg_warmer, offload);
-    struct lg_replica *r = LG_TAKE(w->filling);
-    struct lg_read_index *index = LG_TAKE(w->index);
+    struct fill *f = LG_CONTAINER_OF(offload, struct fill, offload);
+    struct lg_warmer *w = f->w;
+    struct lg_replica *r = LG_TAKE(f->r);
 
-    if (w->rc == LG_OK && !is_wanted(r)) /* It was done before it heard of that. */
-        w->rc = LG_ERR_CANCELLED;
+    if (f->rc == LG_OK && !is_wanted(r)) /* It was done before it heard of that. */
+        f->rc = LG_ERR_CANCELLED;
     lg_metric_add(&lg_metric_storage_index_fills_total,
-                  w->rc == LG_OK              ? 0
-                  : w->rc == LG_ERR_CANCELLED ? 1
-                  : w->rc == LG_ERR_BUSY      ? 2
+                  f->rc == LG_OK              ? 0
+                  : f->rc == LG_ERR_CANCELLED ? 1
+                  : f->rc == LG_ERR_BUSY      ? 2
                                               : 3,
                   1);
-    if (w->rc == LG_OK) {
-        publish(w, r, index);
+    /* Two together may find no room where each alone does. */
+    r->warm.alone = f->rc == LG_ERR_BUSY && f->in_company;
+    if (f->rc == LG_OK) {
+        publish(w, r, LG_TAKE(f->index));
     } else {
-        drop(w, index);
-        not_filled(w, r);
+        drop(w, LG_TAKE(f->index));
+        w->freed |= f->rc != LG_ERR_BUSY || f->in_company; /* What it had; alone that is no more. */
+        not_filled(f, r);
     }
     show_bytes(w);
     if (r->warm.removed != NULL)
@@ -351,20 +354,52 @@ static struct lg_replica *choose(struct lg_warmer *w)
     return best;
 }
 
-static void next(struct lg_warmer *w)
+/* NULL: one that is not under way. */
+static struct fill *fill_of(struct lg_warmer *w, const struct lg_replica *r)
 {
-    struct lg_replica *r = w->filling == NULL ? choose(w) : NULL;
+    for (size_t i = 0; i < FILLS_MAX; i++)
+        if (w->fills[i].r == r)
+            return &w->fills[i];
+    return NULL;
+}
 
-    if (r == NULL)
-        return;
+static void begin(struct lg_warmer *w, struct fill *f, struct lg_replica *r, bool in_company)
+{
+    *f = (struct fill){.w = w,
+                       .r = r,
+                       .in_company = in_company,
+                       .offload = {.work = fill_work, .done = fill_done}};
     move(r, FILLING);
     r->warm.begun_us = lg_lane_now_us(w->lane);
-    w->filling = r;
-    w->stop = (struct lg_flag){0};
-    w->err = (struct lg_error){0};
-    w->offload.work = fill_work;
-    w->offload.done = fill_done;
-    lg_offload(w->lane, &w->offload);
+    lg_offload(w->lane, &f->offload);
+}
+
+/* False: nothing waits, or it waits for the end of a fill. */
+static bool begin_one(struct lg_warmer *w)
+{
+    struct fill *place = fill_of(w, NULL);
+    struct lg_replica *r = place == NULL ? NULL : choose(w);
+    bool in_company = false;
+
+    if (r == NULL)
+        return false;
+    for (size_t i = 0; i < FILLS_MAX; i++) {
+        struct fill *other = &w->fills[i];
+
+        if (other->r == NULL)
+            continue;
+        if (r->warm.alone || other->r->warm.alone)
+            return false;
+        in_company = other->in_company = true;
+    }
+    begin(w, place, r, in_company);
+    return true;
+}
+
+static void next(struct lg_warmer *w)
+{
+    while (begin_one(w))
+        continue;
 }
 
 /* --- Replicas ------------------------------------------------------------------------------- */
@@ -432,9 +467,9 @@ void lg_warmer_want(struct lg_warmer *w, struct lg_replica *r, enum lg_warm_rank
     if (w->budget.max == 0)
         return;
     r->warm.rank = r->warm.removed == NULL ? rank : LG_WARM_OFF;
-    if (w->filling == r) {
+    if (r->warm.sm.now == FILLING) {
         if (!is_wanted(r))
-            (void)lg_flag_raise(&w->stop);
+            (void)lg_flag_raise(&fill_of(w, r)->stop);
     } else if (is_wanted(r)) {
         want(w, r);
     } else if (rank == LG_WARM_KEPT) {
@@ -459,7 +494,7 @@ void lg_warmer_remove(struct lg_warmer *w, struct lg_replica *r,
     r->warm.settled = NULL;
     lg_timer_stop(w->lane, &r->warm.patience);
     lg_warmer_want(w, r, LG_WARM_OFF); /* So that no fill begins meanwhile. */
-    if (w->filling == r)
+    if (r->warm.sm.now == FILLING)
         return; /* Its end will see it. */
     r->warm.leave.run = leave_later;
     lg_lane_post(w->lane, &r->warm.leave);

@@ -1,4 +1,4 @@
-/* Fills the read indexes of a process in the background, one replica after another, and keeps them
+/* Fills the read indexes of a process in the background, a few replicas at a time, and keeps them
  * within one budget of memory.
  *
  *   OFF ──▶ WAITING ──▶ FILLING ──▶ COMPLETE ◀──▶ KEPT   is not wanted any more, and still asked
