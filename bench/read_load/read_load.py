@@ -20,6 +20,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -28,25 +29,30 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHAPES = {  # name: (value bytes, over TLS, flags of read_load)
-    "single get, 4 x 64": (64, False, ["--connections", "4", "--in-flight", "64"]),
-    "single get, 50 x 1": (64, False, ["--connections", "50", "--in-flight", "1"]),
-    "batch of 100, 4 x 4": (64, False, ["--connections", "4", "--in-flight", "4", "--batch", "100"]),
-    "1 KB values, 4 x 64": (1024, False, ["--connections", "4", "--in-flight", "64"]),
-    "single get, 4 x 64, TLS": (64, True, ["--connections", "4", "--in-flight", "64"]),
-    "single get, 50 x 1, TLS": (64, True, ["--connections", "50", "--in-flight", "1"]),
+PLAIN, LIBUV, TLS = "plain", "libuv", "tls"  # How servers are run: with their defaults; Lagoon waits by libuv; over TLS.
+MANY, ONE = ["--connections", "4", "--in-flight", "64"], ["--connections", "50", "--in-flight", "1"]
+SHAPES = {  # name: (value bytes, how, flags of read_load)
+    "single get, 4 x 64": (64, PLAIN, MANY),
+    "single get, 50 x 1": (64, PLAIN, ONE),
+    "single get, 50 x 1, libuv": (64, LIBUV, ONE),
+    "batch of 100, 4 x 4": (64, PLAIN, ["--connections", "4", "--in-flight", "4", "--batch", "100"]),
+    "1 KB values, 4 x 64": (1024, PLAIN, MANY),
+    "single get, 4 x 64, TLS": (64, TLS, MANY),
+    "single get, 50 x 1, TLS": (64, TLS, ONE),
 }
 BARS = {  # shape: {peer: how many times fewer microseconds Lagoon has to take}
     "single get, 4 x 64": {"redis": 2, "memcached": 10, "grpc_rocksdb": 25},
-    "single get, 50 x 1": {"redis": 1, "memcached": 1},
+    "single get, 50 x 1": {"redis": 1.3, "memcached": 1.3},
+    "single get, 50 x 1, libuv": {"redis": 1, "memcached": 1},
     "batch of 100, 4 x 4": {"redis": 6, "memcached": 6},
     "1 KB values, 4 x 64": {"redis": 1.3},
     "single get, 4 x 64, TLS": {},
     "single get, 50 x 1, TLS": {},
 }
-NO_TLS = ["grpc_rocksdb"]
+ONLY_PLAIN = ["grpc_rocksdb"]
 
 
 def free_port():
@@ -75,13 +81,17 @@ class Server:
 
 class Servers:
     def __init__(self, o, work):
-        self.o, self.work, self.processes, self.tls = o, work, [], False
+        self.o, self.work, self.processes, self.how = o, work, [], PLAIN
         self.build = o.build.resolve()
         self.load = self.build / "bench.read_load.read_load"
         self.cert, self.key = work / "cert.pem", work / "key.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                         self.key, "-out", self.cert, "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1"],
                        check=True, capture_output=True)
+
+    @property
+    def tls(self):
+        return self.how == TLS
 
     def start(self, command, cores=None, **kw):
         p = subprocess.Popen(["taskset", "-c", cores or str(self.o.server_core), *map(str, command)], **kw)
@@ -101,12 +111,12 @@ class Servers:
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def lagoon(self, rows, value):
-        data, folder = self.work / f"rows{value}.avro", self.work / f"data{len(self.processes)}_{value}_{self.tls}"
+        data, folder = self.work / f"rows{value}.avro", self.work / f"data_{value}_{self.how}"
         if not data.exists():
             subprocess.run([self.build / "bench.bulk_load.bulk_file", str(rows), str(value), data], check=True)
-        tls = ["--tls-cert", self.cert, "--tls-key", self.key] if self.tls else []
+        how = {PLAIN: [], LIBUV: ["--read-driver", "uv"], TLS: ["--tls-cert", self.cert, "--tls-key", self.key]}[self.how]
         p = self.start([self.build / "lagoon", "standalone", "--data", folder, "--controller-port", "0", "--router-port", "0",
-                        "--server-port", "0", *tls, *self.o.lagoon], stderr=subprocess.DEVNULL,
+                        "--server-port", "0", *how, *self.o.lagoon], stderr=subprocess.DEVNULL,
                        cores=f"{self.o.server_core},{self.o.client_core}" if self.o.push else None)
         endpoints = folder / "endpoints.json"
         wait_for(endpoints.exists, "lagoon")
@@ -171,14 +181,14 @@ def header(o):
 def closed_loop(servers, names, o):
     cells = {}
     shapes = {name: SHAPES[name] for name in o.shape or SHAPES}
-    for value, servers.tls in sorted({(v, tls) for v, tls, _ in shapes.values()}):
+    for value, servers.how in sorted({(v, how) for v, how, _ in shapes.values()}):
         rows = o.rows if value == 64 else min(o.rows, o.rows_1k)
-        here = [name for name in names if not servers.tls or name not in NO_TLS]
+        here = [name for name in names if servers.how == PLAIN or name not in ONLY_PLAIN]
         up = {name: getattr(servers, name)(rows, value) for name in here}
         time.sleep(o.settle)
         for seed in range(1, o.rounds + 1):
-            for shape, (bytes_, tls, flags) in shapes.items():
-                for name in here if (bytes_, tls) == (value, servers.tls) else ():
+            for shape, (bytes_, how, flags) in shapes.items():
+                for name in here if (bytes_, how) == (value, servers.how) else ():
                     cells.setdefault(shape, {}).setdefault(name, []).append(servers.run(up[name], rows, value, seed, flags))
         servers.stop()
     return cells
@@ -188,7 +198,7 @@ def print_closed(cells, names):
     rows = []
     print("| shape | server | CPU us per request | requests/s per core | Lagoon is ahead | bar | |")
     print("|---|---|---|---|---|---|---|")
-    for shape, by_name in cells.items():
+    for shape, by_name in sorted(cells.items(), key=lambda cell: list(SHAPES).index(cell[0])):
         # Of the same round, so that what the machine did meanwhile cancels out.
         for name in by_name:
             us = statistics.median(s["cpu_us"] for s in by_name[name])
@@ -203,26 +213,42 @@ def print_closed(cells, names):
     return rows
 
 
+# How many requests Lagoon itself has had at most so long, by the powers of two of its histogram.
+def service_buckets(server):
+    text = urllib.request.urlopen(f"http://{server.address}/metrics").read().decode()
+    return {float(le): int(n) for le, n in
+            re.findall(r'^lagoon_server_service_seconds_bucket\{store="bench",le="([^"]+)"\} (\d+)$', text, re.M)}
+
+
+def service_p99_99_us(before, after):
+    grown = {le: n - before.get(le, 0) for le, n in sorted(after.items())}
+    return next(le * 1e6 for le, n in grown.items() if n >= 0.9999 * max(grown.values()))
+
+
 def open_loop(servers, names, o):
     up = {name: getattr(servers, name)(o.rows, 64) for name in names}
     time.sleep(o.settle)
     cells = {name: [] for name in names}
     for seed in range(1, o.rounds + 1):
         for name in names:
-            cells[name].append(servers.run(up[name], o.rows, 64, seed, ["--connections", "8", "--rate", str(o.rate)]))
+            before = service_buckets(up[name]) if name == "lagoon" else None
+            run = servers.run(up[name], o.rows, 64, seed, ["--connections", "8", "--rate", str(o.rate)])
+            if before is not None:
+                run["service_p99_99_us"] = service_p99_99_us(before, service_buckets(up[name]))
+            cells[name].append(run)
     servers.stop()
     return cells
 
 
 def print_open(cells, names):
     rows = []
-    print("| server | run | samples | p50 us | p99 us | p99.9 us | p99.99 us | machine p99.99 us | client late p99.99 us | |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("| server | run | samples | p50 us | p99 us | p99.9 us | p99.99 us | service p99.99 us | machine p99.99 us | client late p99.99 us | |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name in names:
         for i, s in enumerate(cells[name]):
             rows.append({"server": name, "run": i + 1, **s})
             print(f"| {name} | {i + 1} | {s['samples']} | {s['p50_us']:.0f} | {s['p99_us']:.0f} | {s['p99_9_us']:.0f} | "
-                  f"{s['p99_99_us']:.0f} | {s['stall_p99_99_us']:.0f} | {s['late_p99_99_us']:.0f} | {s['verdict']} |")
+                  f"{s['p99_99_us']:.0f} | {f'<= {v:.0f}' if (v := s.get('service_p99_99_us')) else ''} | {s['stall_p99_99_us']:.0f} | {s['late_p99_99_us']:.0f} | {s['verdict']} |")
     if "redis" in names:
         ratio = statistics.median(l["p99_99_us"] / r["p99_99_us"] for l, r in zip(cells["lagoon"], cells["redis"]))
         print(f"\np99.99 of Lagoon over redis of the same round, median: {ratio:.2f} (bar 1.25)")

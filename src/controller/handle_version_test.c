@@ -102,6 +102,28 @@ static void a_log_that_dies_at_any_step_of_the_beginning_leaves_nothing(void **s
     assert_true(steps > LG_CW_PARTITIONS + 1); /* Topic deleted, made, and written to. */
 }
 
+/* As Kafka does for a moment when it was killed right after it had made the topic. */
+static void a_log_that_forgot_the_topic_it_made_is_asked_again(void **state)
+{
+    struct lg_cw *w = lg_cw_start(1);
+
+    (void)state;
+    lg_cw_store_up(w);
+    w->log.fail = LG_ERR_NOT_FOUND;
+    w->log.spared = 2; /* deleted, made */
+    assert_int_equal(lg_cw_request(w, "p1", 60000), 503);
+    assert_non_null(strstr(lg_cw_text(w, "error"), "topic cities_v1: the log does not know it"));
+    w->log.fail = LG_OK;
+    assert_int_equal(lg_cw_request(w, "p1", 60000), 200);
+    assert_int_equal(lg_cw_version(w), 1);
+    w->log.fail = LG_ERR_NOT_FOUND;
+    w->log.spared = 1; /* described */
+    assert_int_equal(lg_cw_post(w, "/end_of_push", "store_name=cities&version=1"), 503);
+    w->log.fail = LG_OK;
+    lg_cw_end(w, 1);
+    lg_cw_free(w);
+}
+
 struct impatient { /* Who asks and does not wait. */
     struct lg_http_call call;
     bool done;
@@ -651,6 +673,7 @@ int main(void)
         cmocka_unit_test(a_switch_that_names_where_it_starts_happens_once),
         cmocka_unit_test(rollback_and_rollforward_are_reversible_and_durable),
         cmocka_unit_test(who_is_kept_out_is_told_by_whom_and_until_when),
+        cmocka_unit_test(a_log_that_forgot_the_topic_it_made_is_asked_again),
         cmocka_unit_test(a_log_that_dies_at_any_step_of_the_beginning_leaves_nothing),
         cmocka_unit_test(a_pusher_that_went_away_before_its_version_was_made_holds_nothing),
         cmocka_unit_test(a_pusher_that_asks_again_meanwhile_gets_the_version),

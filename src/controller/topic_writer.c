@@ -85,6 +85,9 @@ static void produced(struct lg_pubsub_op *op)
     op->blob = NULL;
     slot->busy = false;
     w->in_flight--;
+    if (op->rc == LG_ERR_NOT_FOUND) /* It was made, or seen, just now: a log that has come back. */
+        op->rc = lg_error_set(&op->err, LG_ERR_UNAVAILABLE,
+                              "the log does not know it any more, or not yet; ask again");
     note(w, op->rc, &op->err);
     fill(w);
 }
