@@ -88,13 +88,13 @@ __attribute__((target("sse4.2"))) size_t lg_crc32c_by_cpu(uint32_t *crc, const u
 
     if (LG_UNLIKELY(!has_crc_instruction))
         return 0;
-    for (const uint8_t *end = p + size / 32 * 32; p != end; p += 32) {
+    for (size_t n = size / 32; n > 0; n--, p += 32) {
         wide = _mm_crc32_u64(wide, lg_load_u64le(p));
         wide = _mm_crc32_u64(wide, lg_load_u64le(p + 8));
         wide = _mm_crc32_u64(wide, lg_load_u64le(p + 16));
         wide = _mm_crc32_u64(wide, lg_load_u64le(p + 24));
     }
-    for (const uint8_t *end = p + size % 32 / 8 * 8; p != end; p += 8)
+    for (size_t n = size % 32 / 8; n > 0; n--, p += 8)
         wide = _mm_crc32_u64(wide, lg_load_u64le(p));
     narrow = (uint32_t)wide;
     if ((size & 4) != 0)
