@@ -17,12 +17,13 @@ struct limit { /* What a slot points to. */
     struct lg_bucket bucket;
     struct lg_bucket_limit wanted; /* before leases were set aside */
     uint64_t lease_max;
+    uint64_t generation; /* the slot's while this is in force */
     struct lg_epoch_item item;
 };
 
 struct slot {
     struct limit *limit; /* Atomic; NULL: none. */
-    uint64_t generation; /* Atomic; never 0. */
+    uint64_t generation; /* Atomic; never 0. For a moment behind what `limit` says. */
 };
 
 struct lease {
@@ -116,14 +117,18 @@ static struct limit *limit_new(const struct lg_quota *q, const struct lg_bucket_
     return l;
 }
 
-/* The bucket first, then the number: a lane that sees the number sees the bucket. */
+/* The bucket first, then the number: a lane that sees the number sees the bucket. One that sees the
+ * bucket and not yet the number goes by the bucket's own: what it holds is of that one alone. */
 static void publish(struct lg_quota *q, uint32_t resource, struct limit *take_l)
 {
     struct slot *s = &q->slots[resource];
     struct limit *old = s->limit;
+    uint64_t generation = ++q->generations;
 
+    if (take_l != NULL)
+        take_l->generation = generation;
     lg_pointer_store(&s->limit, take_l);
-    lg_word_store(&s->generation, ++q->generations);
+    lg_word_store(&s->generation, generation);
     if (take_l != NULL)
         lg_bucket_settle(&take_l->bucket);
     if (old != NULL) {
@@ -231,9 +236,9 @@ static void unhold(struct lg_quota_lane *lane, uint32_t resource)
 /* The bucket that `e` is of; NULL when there is none, or another one by now. Inside the epoch. */
 static struct limit *limit_of(struct lg_quota_lane *lane, uint32_t resource, const struct lease *e)
 {
-    const struct slot *s = &lane->quota->slots[resource];
+    struct limit *l = lg_pointer_load(&lane->quota->slots[resource].limit);
 
-    return lg_word_load(&s->generation) == e->generation ? lg_pointer_load(&s->limit) : NULL;
+    return l != NULL && l->generation == e->generation ? l : NULL;
 }
 
 /* Leaves `keep` in the lease at most. */
@@ -290,6 +295,8 @@ static bool renew(struct lg_quota_lane *lane, uint32_t resource, uint64_t rcu)
         uint64_t generation = lg_word_load(&s->generation);
 
         l = lg_pointer_load(&s->limit);
+        if (l != NULL)
+            generation = l->generation;
         if (e->generation != generation) { /* What was taken is kept, as far as it is allowed. */
             *e = (struct lease){.generation = generation, .tokens = e->tokens, .held = e->held};
             e->tokens = LG_MIN(e->tokens, l == NULL ? 0 : l->lease_max);

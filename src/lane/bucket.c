@@ -119,8 +119,10 @@ uint64_t lg_bucket_take(struct lg_bucket *b, uint64_t now_us, uint64_t least, ui
 
 void lg_bucket_give(struct lg_bucket *b, uint64_t n)
 {
-    uint64_t spent = __atomic_fetch_sub(&b->spent, n, __ATOMIC_RELAXED);
+    uint64_t spent;
 
+    lg_bucket_settle(b); /* What a lane kept from the bucket before can come before all else. */
+    spent = __atomic_fetch_sub(&b->spent, n, __ATOMIC_RELAXED);
     assert((spent & ~CLOSED) >= n && spent != PENDING);
     (void)spent;
 }

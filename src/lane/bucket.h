@@ -46,8 +46,9 @@ struct lg_bucket {
  * Otherwise it goes on with what is left in `before`, which gives nothing any more from the moment
  * when lg_bucket_settle, or the first one who takes from this one, has closed it; `before` itself
  * has been settled, and must live until lg_bucket_settle came back and nobody can be inside
- * lg_bucket_take that began before (lane/epoch.h). `sharers`: so many threads take; of what is
- * left, nobody is given more than the half of an equal share beyond what it needs. */
+ * lg_bucket_take or lg_bucket_give that began before (lane/epoch.h). `sharers`: so many threads
+ * take; of what is left, nobody is given more than the half of an equal share beyond what it
+ * needs. */
 void lg_bucket_init(struct lg_bucket *b, const struct lg_bucket_limit *limit, uint64_t sharers,
                     struct lg_bucket *before, uint64_t now_us);
 /* Takes over what is left in the bucket before, unless somebody else has. */

@@ -200,6 +200,22 @@ static void another_limit_goes_on_with_what_is_left(void **state)
     assert_int_equal(lg_bucket_take(&c, START_US, 1, 1, &wait_us), LG_BUCKET_CLOSED);
 }
 
+/* A lane carries tokens over a change, and rests before anybody has taken from the new bucket. */
+static void what_comes_back_first_finds_what_was_left_before(void **state)
+{
+    (void)state;
+    struct lg_bucket a = open_bucket(0, LG_SEC, 100), b;
+
+    assert_int_equal(take(&a, 0, 90), 90);
+    lg_bucket_init(&b, &(struct lg_bucket_limit){0, LG_SEC, 1000}, 1, &a, START_US);
+    lg_bucket_give(&b, 7);
+    assert_int_equal(take(&a, 0, 1), LG_BUCKET_CLOSED);
+    assert_int_equal(lg_bucket_left(&b, START_US), 10 + 7);
+    lg_bucket_settle(&b);
+    assert_int_equal(take(&b, 0, 17), 17);
+    assert_int_equal(take(&b, 0, 1), 0);
+}
+
 /* --- Threads -------------------------------------------------------------------------------- */
 
 #define THREADS 4
@@ -295,6 +311,7 @@ int main(void)
         cmocka_unit_test(what_is_given_back_is_there_again_up_to_the_capacity),
         cmocka_unit_test(no_window_holds_more_than_it_may),
         cmocka_unit_test(another_limit_goes_on_with_what_is_left),
+        cmocka_unit_test(what_comes_back_first_finds_what_was_left_before),
         cmocka_unit_test(threads_share_one_bucket_exactly_through_all_changes),
     };
 
