@@ -174,8 +174,9 @@ class Servers:
 def header(o):
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
+    tcp = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()  # bbr paces, at a cost per packet.
     return {"date": time.strftime("%Y-%m-%d", time.gmtime()), "cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release(),
-            "commit": commit, "rows": o.rows, "rounds": o.rounds, "seconds": o.seconds, "load": round(os.getloadavg()[0], 1)}
+            "tcp": tcp, "commit": commit, "rows": o.rows, "rounds": o.rounds, "seconds": o.seconds, "load": round(os.getloadavg()[0], 1)}
 
 
 def closed_loop(servers, names, o):
