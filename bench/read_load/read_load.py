@@ -53,6 +53,7 @@ BARS = {  # shape: {peer: how many times fewer microseconds Lagoon has to take}
     "single get, 50 x 1, TLS": {},
 }
 ONLY_PLAIN = ["grpc_rocksdb"]
+ROOM_MIB = 8192  # Memory for rows, where a server has a bound.
 
 
 def free_port():
@@ -115,6 +116,8 @@ class Servers:
         if not data.exists():
             subprocess.run([self.build / "bench.bulk_load.bulk_file", str(rows), str(value), data], check=True)
         how = {PLAIN: [], LIBUV: ["--read-driver", "uv"], TLS: ["--tls-cert", self.cert, "--tls-key", self.key]}[self.how]
+        if not any(word.startswith("--read-index") for word in self.o.lagoon):
+            how += ["--read-index", f"{ROOM_MIB}MiB"]
         p = self.start([self.build / "lagoon", "standalone", "--data", folder, "--controller-port", "0", "--router-port", "0",
                         "--server-port", "0", *how, *self.o.lagoon], stderr=subprocess.DEVNULL,
                        cores=f"{self.o.server_core},{self.o.client_core}" if self.o.push else None)
@@ -136,7 +139,7 @@ class Servers:
         tls = ["-Z", "-o", f"ssl_chain_cert={self.cert},ssl_key={self.key}"] if self.tls else []
         for file in (self.work, self.cert, self.key):
             shutil.chown(file, "nobody")
-        p = self.start(["memcached", "-l", "127.0.0.1", "-p", port, "-m", "8192", "-t", "1", "-u", "nobody", *tls])
+        p = self.start(["memcached", "-l", "127.0.0.1", "-p", port, "-m", ROOM_MIB, "-t", "1", "-u", "nobody", *tls])
         return self.store(Server("memcached", port, p), rows, value)
 
     def grpc_rocksdb(self, rows, value):

@@ -313,11 +313,15 @@ struct lg_stage_reading lg_run_reading(uint32_t threads, const char *cpus, const
                                        uint32_t spin_us)
 {
     struct lg_stage_reading reading = {.driver = driver, .spin_us = spin_us};
-    struct lg_error err;
     cpu_set_t all;
 
-    if (cpus[0] != '\0' && lg_cpus_parse(lg_slice_str(cpus), &reading.cpus, &err) != LG_OK)
-        CPU_ZERO(&reading.cpus); /* The options would have been refused. */
+    if (cpus[0] != '\0') {
+        struct lg_error err;
+        enum lg_rc rc = lg_cpus_parse(lg_slice_str(cpus), &reading.cpus, &err);
+
+        assert(rc == LG_OK && "the options were judged before");
+        (void)rc;
+    }
     lg_cpus_allowed(&all);
     if (CPU_COUNT(&reading.cpus) > 0)
         all = reading.cpus;

@@ -105,6 +105,17 @@ static void close_conn(struct lg_http2_conn *c, bool after_flush)
     lg_conn_close(c->conn, after_flush);
 }
 
+/* Who takes no answers is not asked for more requests. */
+static void update_pause(struct lg_http2_conn *c)
+{
+    bool pause = lg_conn_queued(c->conn) > LG_CONN_HIGH_BYTES;
+
+    if (LG_UNLIKELY(pause != c->paused) && !c->closing) {
+        c->paused = pause;
+        lg_conn_pause(c->conn, pause);
+    }
+}
+
 /* What there is to send, as far as the peer takes it. */
 static void flush(struct lg_http2_conn *c)
 {
@@ -125,6 +136,7 @@ static void flush(struct lg_http2_conn *c)
         lg_conn_send(c->conn, out);
     if (!c->closing && lg_h2_is_over(c->h))
         close_conn(c, /* after_flush= */ true);
+    update_pause(c);
 }
 
 static void flush_now(struct lg_task *task)

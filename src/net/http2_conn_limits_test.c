@@ -197,6 +197,31 @@ static void a_peer_that_reads_slowly_is_not_cut(void **state)
     }
 }
 
+static void who_takes_no_answers_is_asked_no_more(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH_ENGINE(&r)
+    {
+        unsigned asked;
+
+        r.window = 64 * MIB;
+        h2_rig_on_lane(&r, h2_rig_open, 0);
+        (void)h2_rig_get(&r, "/a");
+        h2_rig_on_lane(&r, h2_rig_pause, true);
+        for (size_t i = 0; i < 12; i++)
+            (void)h2_rig_get(&r, "/big");
+        asked = r.requests;
+        assert_in_range(asked, 2, 4); /* What fits below the engine, and one that found room. */
+        h2_rig_on_lane(&r, h2_rig_pause, false);
+        h2_rig_settle(&r);
+        assert_int_equal(r.requests, 13);
+        assert_true(bytes_of_all(&r) > 12 * MIB);
+        assert_false(r.clients[0].closed);
+    }
+}
+
 /* The limit of a body is the server's, whatever an engine takes for all of a connection. */
 static void a_large_limit_of_bodies_holds(void **state)
 {
@@ -227,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_body_that_does_not_come_is_answered_408),
         cmocka_unit_test(a_peer_that_never_reads_is_cut),
         cmocka_unit_test(a_peer_that_reads_slowly_is_not_cut),
+        cmocka_unit_test(who_takes_no_answers_is_asked_no_more),
         cmocka_unit_test(a_large_limit_of_bodies_holds),
     };
 

@@ -17,6 +17,7 @@ struct lg_http2_conn {
     struct lg_task flush_task;
     bool flush_deferred;
     bool closing, gone; /* gone: the memory waits for the task. */
+    bool paused;        /* Not read from. */
     struct lg_timer watch;
     uint64_t active_us;
     uint64_t sent_bytes, taken_bytes; /* Handed to the transport; of them taken by the peer, */

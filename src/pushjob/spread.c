@@ -53,6 +53,7 @@ struct lg_spread {
     struct lg_task begin;
 };
 
+static void pause_ended(struct lg_timer *timer);
 static void send_batch(struct stream *s);
 static void step(struct stream *s);
 
@@ -143,12 +144,21 @@ static void fill_work(struct lg_offload *offload)
 /* --- Sending. ----------------------------------------------------------------------------------
  */
 
+/* Nothing is waited for any more but what is under way. */
 static void fail(struct lg_spread *spread, const struct lg_error *err)
 {
+    struct lg_lane *lane = spread->o.lane;
+
     if (spread->failed)
         return;
     spread->failed = true;
     spread->err = *err;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(spread->streams); i++) {
+        struct lg_timer *pause = &spread->streams[i].pause;
+
+        if (lg_timer_armed(pause))
+            lg_timer_start(lane, pause, 0, pause_ended);
+    }
 }
 
 static void fill_done(struct lg_offload *offload)

@@ -21,6 +21,7 @@ struct log {
     enum lg_rc fail;     /* with this */
     unsigned fail_every; /* each so many-th produce; 0: none */
     bool fail_for_ever;
+    uint64_t away_from_us, away_until_us; /* fails in between */
     bool write_anyway; /* and only the acknowledgement is lost */
 };
 
@@ -66,8 +67,10 @@ static void answer(void *ctx)
 static void submit(struct lg_pubsub *ps, struct lg_pubsub_op *op)
 {
     struct log *log = LG_CONTAINER_OF(ps, struct log, pubsub);
-    bool fails =
-        log->fail_for_ever || (log->fail_every > 0 && ++log->produces % log->fail_every == 0);
+    uint64_t now_us = lg_sim_now_us(log->sim);
+    bool fails = log->fail_for_ever ||
+                 (log->fail_every > 0 && ++log->produces % log->fail_every == 0) ||
+                 (now_us >= log->away_from_us && now_us < log->away_until_us);
 
     assert_int_equal(op->kind, LG_PUBSUB_PRODUCE);
     assert_string_equal(op->topic, TOPIC);
@@ -80,8 +83,7 @@ static void submit(struct lg_pubsub *ps, struct lg_pubsub_op *op)
     remember(log, op);
     op->driver_state = log;
     log->open_most = LG_MAX(log->open_most, ++log->open);
-    (void)lg_sim_at(log->sim, lg_sim_now_us(log->sim) + 1 + lg_sim_rand_below(log->sim, 50000),
-                    NULL, answer, op);
+    (void)lg_sim_at(log->sim, now_us + 1 + lg_sim_rand_below(log->sim, 50000), NULL, answer, op);
 }
 
 static const struct lg_pubsub_ops log_ops = {.name = "test", .submit = submit};
@@ -409,14 +411,15 @@ static void no_more_records_than_the_rate_are_written_in_a_second(void **state)
     world_free(w);
 }
 
-/* A second without the log is not made up for. */
+/* Two seconds without the log are not made up for. */
 static void what_the_log_took_late_brings_no_burst(void **state)
 {
     struct world *w = world_new(2, 3000, 10);
 
     (void)state;
     w->rate = 300;
-    w->log.fail_every = 2;
+    w->log.away_from_us = lg_sim_now_us(w->sim) + 2 * LG_SEC;
+    w->log.away_until_us = w->log.away_from_us + 2 * LG_SEC;
     run(w);
     assert_int_equal(check_all(w), 0);
     assert_true(w->log.repeated > 10);
@@ -457,6 +460,19 @@ static void cancel_now(void *ctx)
     lg_spread_cancel(((struct world *)ctx)->spread);
 }
 
+static void a_cancel_is_not_kept_waiting_for_the_rate(void **state)
+{
+    struct world *w = world_new(PARTITIONS_MAX, 100, 10);
+
+    (void)state;
+    w->rate = 1; /* Eight batches have their time reserved, the last one in eight seconds. */
+    (void)lg_sim_at(w->sim, lg_sim_now_us(w->sim) + LG_SEC / 2, NULL, cancel_now, w);
+    run(w);
+    assert_rc(LG_ERR_CANCELLED, w->rc);
+    assert_true(lg_sim_now_us(w->sim) - w->began_us < LG_SEC / 2 + LG_SEC + LG_SEC / 10);
+    world_free(w);
+}
+
 static void a_cancel_during_the_repetitions_ends_them(void **state)
 {
     struct world *w = world_new(1, 10, 10);
@@ -487,6 +503,7 @@ int main(void)
         cmocka_unit_test(a_rate_of_one_record_a_second_is_kept),
         cmocka_unit_test(a_rate_too_low_for_the_time_of_the_push_ends_it_and_says_so),
         cmocka_unit_test(a_cancel_ends_when_what_is_in_flight_has_ended),
+        cmocka_unit_test(a_cancel_is_not_kept_waiting_for_the_rate),
         cmocka_unit_test(a_cancel_during_the_repetitions_ends_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
