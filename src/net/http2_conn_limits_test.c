@@ -204,7 +204,7 @@ static void who_takes_no_answers_is_asked_no_more(void **state)
     (void)state;
     EACH_ENGINE(&r)
     {
-        unsigned asked;
+        size_t asked;
 
         r.window = 64 * MIB;
         h2_rig_on_lane(&r, h2_rig_open, 0);
