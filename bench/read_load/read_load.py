@@ -182,6 +182,12 @@ def header(o):
             "tcp": tcp, "commit": commit, "rows": o.rows, "rounds": o.rounds, "seconds": o.seconds, "load": round(os.getloadavg()[0], 1)}
 
 
+# Until indexes are filled, and what loading left for the disk is written.
+def settle(o):
+    os.sync()
+    time.sleep(o.settle)
+
+
 def closed_loop(servers, names, o):
     cells = {}
     shapes = {name: SHAPES[name] for name in o.shape or SHAPES}
@@ -189,7 +195,7 @@ def closed_loop(servers, names, o):
         rows = o.rows if value == 64 else min(o.rows, o.rows_1k)
         here = [name for name in names if servers.how == PLAIN or name not in ONLY_PLAIN]
         up = {name: getattr(servers, name)(rows, value) for name in here}
-        time.sleep(o.settle)
+        settle(o)
         for seed in range(1, o.rounds + 1):
             for shape, (bytes_, how, flags) in shapes.items():
                 for name in here if (bytes_, how) == (value, servers.how) else ():
@@ -231,7 +237,7 @@ def service_p99_99_us(before, after):
 
 def open_loop(servers, names, o):
     up = {name: getattr(servers, name)(o.rows, 64) for name in names}
-    time.sleep(o.settle)
+    settle(o)
     cells = {name: [] for name in names}
     for seed in range(1, o.rounds + 1):
         for name in names:
@@ -279,7 +285,7 @@ def push_loop(servers, names, o):
     cells, version = {name: [] for name in names}, 1
     for seed in range(1, o.rounds + 1):
         for name in names:
-            time.sleep(o.settle)
+            settle(o)
             idle = servers.run(up[name], o.rows, 64, seed, ["--version", str(version), *flags])
             push = beside_push(servers, up[name], lagoon, o, version, seed, flags)
             version += 1
@@ -320,7 +326,7 @@ def main():
     parser.add_argument("--servers", default="lagoon,redis,memcached,grpc_rocksdb")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--client-core", type=int, default=(os.cpu_count() or 2) - 1)
-    parser.add_argument("--settle", type=int, default=5, help="seconds from the push to the first request: indexes are filled")
+    parser.add_argument("--settle", type=int, default=5, help="seconds from the push to the first request")
     parser.add_argument("--lagoon", action="append", default=[], help="a further word for lagoon standalone")
     parser.add_argument("--json", type=pathlib.Path, help="write the figures of every run")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
