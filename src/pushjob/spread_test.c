@@ -22,7 +22,7 @@ struct log {
     unsigned fail_every; /* each so many-th produce; 0: none */
     bool fail_for_ever;
     uint64_t away_from_us, away_until_us; /* fails in between */
-    bool write_anyway; /* and only the acknowledgement is lost */
+    bool write_anyway;                    /* and only the acknowledgement is lost */
 };
 
 struct world {
