@@ -9,12 +9,13 @@
  *   --load                        redis and memcached: store it, and end
  *   --connections N --in-flight N closed loop: so many requests are always under way
  *   --rate N                      open loop instead: requests per second at Poisson's times,
- * latency from when each was due, judged beside a hiccup meter
+ *                                 latency from when each was due, judged beside hiccup meters
  *   --batch N                     keys per request
  *   --seconds N --warm-up-ms N    --seed N
  *   --pid N                       whose CPU time is read before and after
  *   --store NAME --version N --partitions N      gRPC
  *   --bar-us N                    open loop: of p99.99
+ *   --server-core N               open loop: a hiccup meter is there, too
  *   --tls 1                       all three over TLS; nobody's certificate is judged
  *
  * SIGUSR1, gRPC: from now on the next version is asked for, as a client does that was told of a
@@ -28,6 +29,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,13 +65,13 @@ static const char *address, *store = "bench";
 static struct { /* Flags with a number. */
     const char *name;
     uint64_t value;
-} flags[] = {{"--rows", 1000000}, {"--value-bytes", 64}, {"--connections", 4},
-             {"--in-flight", 64}, {"--rate", 0},         {"--batch", 1},
-             {"--seconds", 3},    {"--warm-up-ms", 500}, {"--seed", 1},
-             {"--pid", 0},        {"--version", 1},      {"--partitions", 4},
-             {"--bar-us", 1000},  {"--load", 0},         {"--tls", 0}};
+} flags[] = {
+    {"--rows", 1000000}, {"--value-bytes", 64}, {"--connections", 4}, {"--in-flight", 64},
+    {"--rate", 0},       {"--batch", 1},        {"--seconds", 3},     {"--warm-up-ms", 500},
+    {"--seed", 1},       {"--pid", 0},          {"--version", 1},     {"--partitions", 4},
+    {"--bar-us", 1000},  {"--load", 0},         {"--tls", 0},         {"--server-core", 0}};
 /* clang-format off */
-enum { ROWS, VALUE, CONNECTIONS, IN_FLIGHT, RATE, BATCH, SECONDS, WARM_UP, SEED, PID, VERSION, PARTITIONS, BAR, LOAD, TLS };
+enum { ROWS, VALUE, CONNECTIONS, IN_FLIGHT, RATE, BATCH, SECONDS, WARM_UP, SEED, PID, VERSION, PARTITIONS, BAR, LOAD, TLS, SERVER_CORE };
 /* clang-format on */
 #define FLAG(name) (flags[name].value)
 
@@ -797,6 +799,48 @@ static void store_rows(void)
     }
 }
 
+/* --- Stalls of the machine: a hiccup meter on this core, and one on the server's. --------------
+ */
+
+enum { OWN, SERVERS, METERS };
+
+static struct lg_hiccup_posix *meters[METERS];
+static struct lg_hiccup stalls[METERS];
+
+/* Before any process that is measured, where that is allowed: what such a process does with its
+ * core is then not taken for a stall. A thread begins where and with what its parent has. */
+static bool measure_stalls(void)
+{
+    struct sched_param first = {.sched_priority = 1}, usual = {0};
+    bool comes_first = sched_setscheduler(0, SCHED_FIFO, &first) == 0;
+    struct lg_error err = {0};
+    cpu_set_t own, servers;
+
+    CPU_ZERO(&servers);
+    CPU_SET((size_t)FLAG(SERVER_CORE), &servers);
+    if (lg_hiccup_posix_start(LG_HICCUP_PERIOD_NS, &meters[OWN], &err) != LG_OK)
+        die(err.text);
+    if (sched_getaffinity(0, sizeof(own), &own) != 0 ||
+        sched_setaffinity(0, sizeof(servers), &servers) != 0)
+        die("the core of the server");
+    if (lg_hiccup_posix_start(LG_HICCUP_PERIOD_NS, &meters[SERVERS], &err) != LG_OK)
+        die(err.text);
+    if (sched_setaffinity(0, sizeof(own), &own) != 0 ||
+        (comes_first && sched_setscheduler(0, SCHED_OTHER, &usual) != 0))
+        die("back to what it was");
+    return comes_first;
+}
+
+/* A request needs both cores: who stalled does not matter. */
+static enum lg_verdict judge(struct lg_error *out_why)
+{
+    enum lg_verdict v = LG_VERDICT_FAIL;
+
+    for (int i = OWN; i < METERS && v == LG_VERDICT_FAIL; i++)
+        v = lg_hiccup_judge(&stalls[i], &seen.latency_ns, 0.9999, FLAG(BAR) * 1000, out_why);
+    return v;
+}
+
 /* --- The report. -------------------------------------------------------------------------------
  */
 
@@ -805,14 +849,12 @@ static double micros(const struct lg_histogram *h, double share)
     return (double)lg_histogram_quantile(h, share) / 1e3;
 }
 
-static void report(const struct tally *before, const struct tally *after,
-                   const struct lg_hiccup *hiccup)
+static void report(const struct tally *before, const struct tally *after, bool comes_first)
 {
     double requests = (double)(after->answered - before->answered);
     double seconds = (double)(after->ns - before->ns) / 1e9;
     struct lg_error why = {0};
-    enum lg_verdict verdict =
-        lg_hiccup_judge(hiccup, &seen.latency_ns, 0.9999, FLAG(BAR) * 1000, &why);
+    enum lg_verdict verdict = judge(&why);
 
     (void)printf(
         "{\"requests\":%.0f,\"samples\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,"
@@ -824,11 +866,13 @@ static void report(const struct tally *before, const struct tally *after,
         (double)(after->cpu_ns - before->cpu_ns) / 1e9 / seconds);
     (void)printf("\"p50_us\":%.1f,\"p99_us\":%.1f,\"p99_9_us\":%.1f,\"p99_99_us\":%.1f,"
                  "\"late_p99_us\":%.1f,\"late_p99_99_us\":%.1f,"
-                 "\"stall_p99_99_us\":%.1f,\"verdict\":\"%s\",\"why\":\"%s\"}\n",
+                 "\"stall_p99_99_us\":%.1f,\"server_stall_p99_99_us\":%.1f,"
+                 "\"meters_come_first\":%s,\"verdict\":\"%s\",\"why\":\"%s\"}\n",
                  micros(&seen.latency_ns, 0.5), micros(&seen.latency_ns, 0.99),
                  micros(&seen.latency_ns, 0.999), micros(&seen.latency_ns, 0.9999),
                  micros(&seen.late_ns, 0.99), micros(&seen.late_ns, 0.9999),
-                 micros(&hiccup->stalls_ns, 0.9999), FLAG(RATE) > 0 ? lg_verdict_name(verdict) : "",
+                 micros(&stalls[OWN].stalls_ns, 0.9999), micros(&stalls[SERVERS].stalls_ns, 0.9999),
+                 comes_first ? "true" : "false", FLAG(RATE) > 0 ? lg_verdict_name(verdict) : "",
                  FLAG(RATE) > 0 ? why.text : "");
 }
 
@@ -859,7 +903,7 @@ static void read_flags(int argc, char **argv)
     errno = 0;
     if (FLAG(CONNECTIONS) < 1 || FLAG(CONNECTIONS) > CONNECTIONS_MAX || FLAG(BATCH) < 1 ||
         FLAG(BATCH) > BATCH_MAX || FLAG(VALUE) > VALUE_MAX || FLAG(PARTITIONS) > 100 ||
-        FLAG(IN_FLIGHT) > RING / 4 || strlen(store) > 100)
+        FLAG(IN_FLIGHT) > RING / 4 || FLAG(SERVER_CORE) >= CPU_SETSIZE || strlen(store) > 100)
         die("a flag is out of its range");
 }
 
@@ -872,9 +916,7 @@ static void next_version(int number)
 int main(int argc, char **argv)
 {
     struct tally before, after;
-    struct lg_hiccup_posix *meter = NULL;
-    struct lg_hiccup *hiccup = calloc(1, sizeof(*hiccup));
-    struct lg_error err = {0};
+    bool comes_first;
 
     read_flags(argc, argv);
     lg_rand_seed(&source, FLAG(SEED));
@@ -889,10 +931,10 @@ int main(int argc, char **argv)
         prepare_keys();
     for (uint64_t i = 0; i < FLAG(CONNECTIONS); i++)
         open_connection(&all[i]);
-    if (lg_hiccup_posix_start(LG_HICCUP_PERIOD_NS, &meter, &err) != LG_OK)
-        die(err.text);
+    comes_first = FLAG(RATE) > 0 && measure_stalls();
     measure(&before, &after);
-    lg_hiccup_posix_stop(meter, hiccup);
-    report(&before, &after, hiccup);
+    for (int i = OWN; i < METERS; i++)
+        lg_hiccup_posix_stop(meters[i], &stalls[i]);
+    report(&before, &after, comes_first);
     return 0;
 }
