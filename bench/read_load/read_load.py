@@ -167,7 +167,9 @@ class Servers:
         return json.loads(out)
 
     def run(self, server, *args, **kw):
-        return self.end(server, self.begin(server, *args, **kw))
+        seen = self.end(server, self.begin(server, *args, **kw))
+        print(f"{server.protocol}: {seen['cpu_us']:.2f} us per request, p99.99 {seen['p99_99_us']:.0f} us {seen['verdict']}", file=sys.stderr)
+        return seen
 
     def stop(self):
         for p in self.processes:
