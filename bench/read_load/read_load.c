@@ -29,7 +29,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,11 +40,10 @@
 
 #include "../bulk_load/bulk_rows.h"
 #include "base/buf.h"
-#include "base/hiccup.h"
 #include "base/schedule.h"
 #include "bytes.h"
-#include "drivers/posix/hiccup_posix.h"
 #include "model/partitioner.h"
+#include "stalls.h"
 
 #define CONNECTIONS_MAX 256u
 #define RING 65536u /* requests of a connection that are remembered */
@@ -799,48 +797,6 @@ static void store_rows(void)
     }
 }
 
-/* --- Stalls of the machine: a hiccup meter on this core, and one on the server's. --------------
- */
-
-enum { OWN, SERVERS, METERS };
-
-static struct lg_hiccup_posix *meters[METERS];
-static struct lg_hiccup stalls[METERS];
-
-/* Before any process that is measured, where that is allowed: what such a process does with its
- * core is then not taken for a stall. A thread begins where and with what its parent has. */
-static bool measure_stalls(void)
-{
-    struct sched_param first = {.sched_priority = 1}, usual = {0};
-    bool comes_first = sched_setscheduler(0, SCHED_FIFO, &first) == 0;
-    struct lg_error err = {0};
-    cpu_set_t own, servers;
-
-    CPU_ZERO(&servers);
-    CPU_SET((size_t)FLAG(SERVER_CORE), &servers);
-    if (lg_hiccup_posix_start(LG_HICCUP_PERIOD_NS, &meters[OWN], &err) != LG_OK)
-        die(err.text);
-    if (sched_getaffinity(0, sizeof(own), &own) != 0 ||
-        sched_setaffinity(0, sizeof(servers), &servers) != 0)
-        die("the core of the server");
-    if (lg_hiccup_posix_start(LG_HICCUP_PERIOD_NS, &meters[SERVERS], &err) != LG_OK)
-        die(err.text);
-    if (sched_setaffinity(0, sizeof(own), &own) != 0 ||
-        (comes_first && sched_setscheduler(0, SCHED_OTHER, &usual) != 0))
-        die("back to what it was");
-    return comes_first;
-}
-
-/* A request needs both cores: who stalled does not matter. */
-static enum lg_verdict judge(struct lg_error *out_why)
-{
-    enum lg_verdict v = LG_VERDICT_FAIL;
-
-    for (int i = OWN; i < METERS && v == LG_VERDICT_FAIL; i++)
-        v = lg_hiccup_judge(&stalls[i], &seen.latency_ns, 0.9999, FLAG(BAR) * 1000, out_why);
-    return v;
-}
-
 /* --- The report. -------------------------------------------------------------------------------
  */
 
@@ -854,7 +810,7 @@ static void report(const struct tally *before, const struct tally *after, bool c
     double requests = (double)(after->answered - before->answered);
     double seconds = (double)(after->ns - before->ns) / 1e9;
     struct lg_error why = {0};
-    enum lg_verdict verdict = judge(&why);
+    enum lg_verdict verdict = judge_tail(&seen.latency_ns, FLAG(BAR) * 1000, &why);
 
     (void)printf(
         "{\"requests\":%.0f,\"samples\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,"
@@ -931,10 +887,9 @@ int main(int argc, char **argv)
         prepare_keys();
     for (uint64_t i = 0; i < FLAG(CONNECTIONS); i++)
         open_connection(&all[i]);
-    comes_first = FLAG(RATE) > 0 && measure_stalls();
+    comes_first = FLAG(RATE) > 0 && begin_stalls((size_t)FLAG(SERVER_CORE));
     measure(&before, &after);
-    for (int i = OWN; i < METERS; i++)
-        lg_hiccup_posix_stop(meters[i], &stalls[i]);
+    end_stalls();
     report(&before, &after, comes_first);
     return 0;
 }
