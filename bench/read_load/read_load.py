@@ -277,7 +277,7 @@ def print_open(cells, names):
             print(f"| {name} | {i + 1} | {s['samples']} | {s['p50_us']:.0f} | {s['p99_us']:.0f} | {s['p99_9_us']:.0f} | "
                   f"{s['p99_99_us']:.0f} | {s['verdict']} | {f'<= {v:.0f}' if (v := s.get('service_p99_99_us')) else ''} | "
                   f"{s.get('service_verdict', '')} | {s['stall_p99_99_us']:.0f} | {s['server_stall_p99_99_us']:.0f} | {s['late_p99_99_us']:.0f} |")
-    if "redis" in names:
+    if "redis" in names and "lagoon" in names:
         ratio = statistics.median(l["p99_99_us"] / r["p99_99_us"] for l, r in zip(cells["lagoon"], cells["redis"]))
         print(f"\np99.99 of Lagoon over redis of the same round, median: {ratio:.2f} (bar 1.25)")
     return rows
@@ -377,4 +377,5 @@ def main():
         o.json.write_text(json.dumps({**facts, "table": rows, "runs": cells}, indent=1))
 
 
-main()
+if __name__ == "__main__":
+    main()

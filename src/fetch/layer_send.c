@@ -126,6 +126,7 @@ static enum lg_rc take_answer(struct exchange *x, struct lg_error *err)
 {
     struct lg_read *read = x->read;
     struct lg_http_call *call = &x->call;
+    struct lg_slice why = lg_buf_slice(&call->response_body);
 
     if (call->rc != LG_OK) {
         *err = call->err;
@@ -136,9 +137,10 @@ static enum lg_rc take_answer(struct exchange *x, struct lg_error *err)
         return take_single(read, call, err);
     if (read->key_count > 1 && call->status == 200)
         return take_several(read, call, err);
+    if (why.size == 0) /* As of a server over a store's quota. */
+        why = lg_slice_str(lg_http_reason(call->status));
     return lg_error_set(err, rc_of_status(call->status), "%s answered %d: %.*s", read->host->name,
-                        call->status, (int)LG_MIN(call->response_body.size, (size_t)200),
-                        (const char *)call->response_body.data);
+                        call->status, (int)LG_MIN(why.size, (size_t)200), (const char *)why.data);
 }
 
 static void answered(struct lg_http_call *call)

@@ -257,19 +257,18 @@ static enum lg_rc take_signals(struct lg_run *run, struct lg_error *err)
 
 static enum lg_rc start(struct lg_run *run, struct lg_error *err)
 {
-    bool early = run->ops->ends_early;
     enum lg_rc rc = lg_lane_uv_on_signal(run->lane, SIGHUP, reload, run, err);
 
-    if (early)
-        take_early_signals();
-    else if (rc == LG_OK)
-        rc = take_signals(run, err);
+    take_early_signals();
     if (rc == LG_OK)
         rc = run->ops->start(run, run->values, &run->running, err);
-    if (rc == LG_OK && early && take_signals(run, err) != LG_OK) {
+    if (rc != LG_OK)
+        return rc;
+    rc = take_signals(run, err);
+    if (rc == LG_OK && run->ops->announce != NULL)
+        rc = run->ops->announce(run->running, err);
+    if (rc != LG_OK)
         run->ops->stop(run->running);
-        rc = err->rc;
-    }
     return rc;
 }
 

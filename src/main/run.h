@@ -2,8 +2,8 @@
  *
  *   SIGTERM, SIGINT   /readyz says 503 for shutdown_grace while reads go on; then the role stops,
  *                     exit 0. Another one ends the grace, one more the process. shutdown_timeout
- *                     bounds all of it. Before a role is ready (ends_early)
- *                     the process ends at once.
+ *                     bounds all of it. Before a role is ready the process
+ *                     ends at once, exit 0.
  *   SIGHUP            reads the configuration again; opens the log file anew.
  *
  * Runs on the main thread, on a signal lane while the role works on lanes of its own.
@@ -22,13 +22,13 @@ struct lg_run; /* Opaque: a role that runs. */
 struct lg_run_ops {
     /* Blocks until it is ready. `values` are checked and stay until stop. */
     enum lg_rc (*start)(struct lg_run *run, const void *values, void **out, struct lg_error *err);
+    /* It is ready, and signals stop it cleanly: others may be told. May be NULL. */
+    enum lg_rc (*announce)(void *running, struct lg_error *err);
     /* "controller=5555 router=7777": what the log says when it is ready. */
     void (*describe)(const void *running, struct lg_buf *out);
     void (*stop)(void *running);
     /* What it stands on, for what SIGHUP has to tell it. */
     struct lg_stage *(*stage)(void *running);
-    /* A signal before the end of start ends the process at once; else it waits for that. */
-    bool ends_early;
 };
 
 /* The role cannot go on: it is stopped, and the process ends with this error. Once, from any lane,

@@ -30,6 +30,7 @@ struct lg_standalone {
     struct lg_disk *store_disk; /* DIR/store of the replicas */
     struct lg_disk_space *space;
     char *path; /* DIR */
+    char *host;
     struct lg_stage stage;
     struct lg_lane *control, *data;
 
@@ -69,7 +70,7 @@ static void watch_space(struct lg_standalone *s, const struct lg_standalone_opti
     });
 }
 
-static enum lg_rc write_endpoints(struct lg_standalone *s, const char *host, struct lg_error *err)
+enum lg_rc lg_standalone_announce(struct lg_standalone *s, struct lg_error *err)
 {
     LG_AUTO(lg_json) *json = lg_json_new_object();
     LG_SCOPED(lg_buf) text = {0};
@@ -81,12 +82,13 @@ static enum lg_rc write_endpoints(struct lg_standalone *s, const char *host, str
 
     for (size_t i = 0; i < LG_ARRAY_SIZE(roles); i++) {
         LG_AUTO_STR char *url =
-            lg_strf("%s://%s:%u", lg_transport_scheme(s->stage.transport), host, roles[i].port);
+            lg_strf("%s://%s:%u", lg_transport_scheme(s->stage.transport), s->host, roles[i].port);
 
         lg_json_set_str(json, roles[i].role, url);
     }
     lg_json_write(&text, json, /* pretty= */ true);
     lg_buf_append_byte(&text, '\n');
+    lg_health_set("startup", true, "%s", "");
     return lg_disk_write_file(s->dir.disk, ENDPOINTS_FILE, lg_buf_slice(&text), err);
 }
 
@@ -227,6 +229,7 @@ struct probe {
     unsigned stage;
     uint64_t deadline_us, served_deadline_us;
     bool settled;
+    struct lg_error why; /* it is not ready */
 };
 
 static void probe_send(struct probe *p);
@@ -254,6 +257,30 @@ static void probe_settle(struct probe *p)
     lg_lane_uv_stop(p->s->stage.main);
 }
 
+static const char *name_of(const struct probe *p)
+{
+    return p->stage == 0 ? "controller" : "router";
+}
+
+/* Our own role refuses us: no waiting will change that, so it is said at once. */
+static void note_why(struct probe *p, const struct lg_http_call *call)
+{
+    bool was_told = p->why.rc == LG_ERR_REFUSED;
+
+    if (call->rc != LG_OK)
+        p->why = call->err;
+    else
+        (void)lg_error_set(&p->why, call->status == 403 ? LG_ERR_REFUSED : LG_ERR_UNREADY,
+                           "it answered %d: %.*s%s", call->status,
+                           (int)LG_MIN(call->response_body.size, (size_t)200),
+                           (const char *)call->response_body.data,
+                           call->status == 403 ? "; that is this process, which authz_trusted "
+                                                 "has to name"
+                                               : "");
+    if (p->why.rc == LG_ERR_REFUSED && !was_told)
+        lg_log(LG_LOG_WARN, "standalone_waits", "role=%s reason=\"%s\"", name_of(p), p->why.text);
+}
+
 static void probe_answered(struct lg_http_call *call)
 {
     struct probe *p = LG_CONTAINER_OF(call, struct probe, call);
@@ -263,6 +290,8 @@ static void probe_answered(struct lg_http_call *call)
 
     if (call->rc == LG_OK && call->status == 200)
         p->stage++;
+    else if (p->stage < 2)
+        note_why(p, call);
     else if (given_up && p->stage == 2) /* A damaged store must not keep the others away. */
         lg_log(LG_LOG_WARN, "standalone_not_all_served", "reason=\"%.*s\"",
                (int)LG_MIN(call->response_body.size, (size_t)300),
@@ -299,8 +328,8 @@ static enum lg_rc wait_ready(struct lg_standalone *s, const char *host, struct l
     lg_http_call_done(&p.call);
     lg_http_client_free(p.client);
     if (p.stage < 2)
-        return lg_error_set(err, LG_ERR_TIMEOUT, "the %s is not ready after %u s; see the log",
-                            p.stage == 0 ? "controller" : "router", READY_TIMEOUT_MS / 1000);
+        return lg_error_set(err, LG_ERR_TIMEOUT, "the %s is not ready after %u s: %s", name_of(&p),
+                            READY_TIMEOUT_MS / 1000, p.why.text);
     return LG_OK;
 }
 
@@ -311,6 +340,7 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
     enum lg_rc rc;
 
     s->path = lg_strdup(options->data);
+    s->host = lg_strdup(options->host);
     rc = open_directory(s, options->data, err);
     lg_health_set("startup", false, "starting");
     if (rc == LG_OK) {
@@ -337,10 +367,6 @@ enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
         rc = lg_stage_start(&s->stage, err);
     if (rc == LG_OK)
         rc = wait_ready(s, options->host, err);
-    if (rc == LG_OK) { /* Who finds the file finds all ready. */
-        lg_health_set("startup", true, "%s", "");
-        rc = write_endpoints(s, options->host, err);
-    }
     if (rc != LG_OK) {
         lg_standalone_stop(s);
         return rc;
@@ -492,5 +518,6 @@ void lg_standalone_stop(struct lg_standalone *s)
     lg_disk_posix_free(s->store_disk);
     lg_data_dir_close(&s->dir);
     lg_free(s->path);
+    lg_free(s->host);
     lg_free(s);
 }

@@ -40,11 +40,14 @@ struct lg_standalone_options {
     uint64_t cleanup_interval_ms, trash_grace_ms, failed_keep_ms, deleted_keep_ms;
 };
 
-/* Blocks until all three roles are ready and DIR/endpoints.json says where they listen.
+/* Blocks until all three roles are ready.
  * LG_ERR_IN_USE for a directory or port that somebody else has, LG_ERR_CONFLICT for a directory
  * that is not Lagoon's or of another format version. */
 LG_MUST_CHECK enum lg_rc lg_standalone_start(const struct lg_standalone_options *options,
                                              struct lg_standalone **out, struct lg_error *err);
+/* Writes DIR/endpoints.json, which says where they listen: who finds it finds all ready, and a
+ * process that takes signals. */
+LG_MUST_CHECK enum lg_rc lg_standalone_announce(struct lg_standalone *s, struct lg_error *err);
 uint16_t lg_standalone_controller_port(const struct lg_standalone *s);
 uint16_t lg_standalone_router_port(const struct lg_standalone *s);
 uint16_t lg_standalone_server_port(const struct lg_standalone *s);

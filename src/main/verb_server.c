@@ -143,8 +143,7 @@ int lg_verb_server(const struct lg_command *command)
     static const struct lg_run_ops ops = {.start = start,
                                           .describe = lg_roles_describe,
                                           .stop = lg_roles_stop,
-                                          .stage = lg_roles_stage,
-                                          .ends_early = true};
+                                          .stage = lg_roles_stage};
 
     return lg_run(&lg_role_server, &ops, command);
 }

@@ -60,6 +60,11 @@ static struct lg_stage *stage(void *running)
     return lg_standalone_stage(running);
 }
 
+static enum lg_rc announce(void *running, struct lg_error *err)
+{
+    return lg_standalone_announce(running, err);
+}
+
 static void stop(void *running)
 {
     lg_standalone_stop(running);
@@ -68,7 +73,7 @@ static void stop(void *running)
 int lg_verb_standalone(const struct lg_command *command)
 {
     static const struct lg_run_ops ops = {
-        .start = start, .describe = describe, .stop = stop, .stage = stage};
+        .start = start, .announce = announce, .describe = describe, .stop = stop, .stage = stage};
 
     return lg_run(&lg_role_standalone, &ops, command);
 }

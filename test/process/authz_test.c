@@ -1,6 +1,7 @@
 /* A standalone that asks who may do what, with real certificates: nothing is allowed but what was
  * permitted, a permission counts at once and outlives a restart, and a start that would leave the
  * door open or nobody to open it is refused. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #define HERE "DNS:localhost,IP:127.0.0.1"
 #define KEY "2988507"
 #define COUNTS_US UINT64_C(20000000)
+#define EARLY_END_MS 10000 /* Far less than it would wait. */
 
 static struct lg_rig rig;
 static struct certs certs;
@@ -307,6 +309,43 @@ static void a_start_that_makes_no_sense_is_refused(void **state)
     }
 }
 
+/* It would wait for itself for a minute. */
+static void a_standalone_that_refuses_itself_says_so_and_ends_on_a_signal(void **state)
+{
+    LG_AUTO_STR char *data = lg_rig_path(&rig, "refused");
+    LG_AUTO_STR char *cert = lg_strf("--tls-cert=%s/node.crt", certs.folder);
+    LG_AUTO_STR char *key = lg_strf("--tls-key=%s/node.key", certs.folder);
+    LG_AUTO_STR char *ca = lg_strf("--tls-client-ca=%s/ca.crt", certs.folder);
+    LG_AUTO_STR char *others = lg_strf("LAGOON_TLS_CA=%s/ca.crt", certs.folder);
+    static const int signals[] = {SIGTERM, SIGINT};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(signals); i++) {
+        uint64_t until_us = lg_clock_mono_us() + COUNTS_US;
+        LG_SCOPED(lg_buf) log = {0};
+        struct lg_process p = {0};
+
+        lg_process_start(&p,
+                         (const char *const[]){"standalone", "--data", data, "--controller-port=0",
+                                               "--router-port=0", "--server-port=0", cert, key, ca,
+                                               "--authz=acl", "--authz-admins=CN=admin",
+                                               "--authz-trusted=CN=nod", NULL},
+                         (const char *const[]){others, NULL});
+        do {
+            assert_true(lg_clock_mono_us() < until_us);
+            assert_false(lg_process_ended(&p, 20));
+            log.size = 0;
+            lg_process_stderr(&p, &log);
+            lg_buf_append_byte(&log, 0);
+        } while (strstr((const char *)log.data, "standalone_waits") == NULL);
+        assert_non_null(strstr((const char *)log.data, "CN=node may not read"));
+        assert_non_null(strstr((const char *)log.data, "authz_trusted has to name"));
+        lg_process_signal(&p, signals[i]);
+        assert_int_equal(lg_process_wait(&p, EARLY_END_MS), 0);
+        lg_process_done(&p);
+    }
+}
+
 /* Who is let in only where it was permitted may be listened to on any address. */
 static void with_permissions_no_certificate_is_no_open_door(void **state)
 {
@@ -335,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_service_decides),
         cmocka_unit_test(a_module_that_cannot_work_is_refused),
         cmocka_unit_test(a_start_that_makes_no_sense_is_refused),
+        cmocka_unit_test(a_standalone_that_refuses_itself_says_so_and_ends_on_a_signal),
         cmocka_unit_test(with_permissions_no_certificate_is_no_open_door),
     };
 
