@@ -362,7 +362,7 @@ static const struct {
     {{503, NULL, "627573792e", false}, false, LG_ERR_UNREADY, "world:8001 answered 503: busy."},
     {{400, NULL, "", false}, false, LG_ERR_UNREADY, "answered 400"},
     {{500, NULL, "", false}, true, LG_ERR_UNREADY, "answered 500"},
-    {{429, NULL, "", false}, true, LG_ERR_QUOTA, "answered 429"},
+    {{429, NULL, "", false}, true, LG_ERR_QUOTA, "answered 429: Too Many Requests"},
     {{529, NULL, "", false}, true, LG_ERR_OVERLOADED, "answered 529"},
     {{413, NULL, "", false}, true, LG_ERR_TOO_LARGE, "answered 413"},
     {{302, NULL, "", false}, true, LG_ERR_BAD_ANSWER, "answered 302"},
