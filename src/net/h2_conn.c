@@ -16,24 +16,21 @@ void lg_h2_conn_fault(struct lg_h2_conn *c, uint32_t code, const char *text)
     if (c->over)
         return;
     c->over = true;
-    c->head.fault.code = code;
-    c->head.fault.text = text;
-    p = lg_buf_reserve(&c->out, LG_H2_FRAME_HEAD_BYTES + size);
-    assert(p != NULL);
-    p = lg_h2_frame_write(p, size, LG_H2_GOAWAY, 0, 0);
+    c->send.head.fault.code = code;
+    c->send.head.fault.text = text;
+    p = lg_h2_put_frame(&c->send, size, LG_H2_GOAWAY, 0, 0);
     lg_store_u32be(p, c->last_id);
     lg_store_u32be(p + 4, code);
     memcpy(p + 8, text, size - 8);
-    lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES + size);
 }
 
 void lg_h2_conn_cut(struct lg_h2_conn *c, enum lg_h2_reason why)
 {
     if (c->over)
         return;
-    c->head.fault.by_limit = true;
-    c->head.fault.why = why;
-    lg_h2_count(&c->head, why);
+    c->send.head.fault.by_limit = true;
+    c->send.head.fault.why = why;
+    lg_h2_count(&c->send.head, why);
     lg_h2_conn_fault(c, LG_H2_ENHANCE_YOUR_CALM, lg_h2_reason_name(why));
 }
 
@@ -46,16 +43,16 @@ static void fault_protocol(struct lg_h2_conn *c, const char *text)
 
 static bool set_window(struct lg_h2_conn *c, uint32_t value)
 {
-    int64_t by = (int64_t)value - c->peer_window;
+    int64_t by = (int64_t)value - c->send.peer_window;
 
     if (value > LG_H2_WINDOW_MAX) {
         lg_h2_conn_fault(c, LG_H2_FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE over 2^31-1");
         return false;
     }
-    c->peer_window = value;
+    c->send.peer_window = value;
     for (size_t i = 0; by != 0 && i < LG_H2_BUCKETS; i++)
         for (struct lg_h2_str *st = c->buckets[i]; st != NULL; st = st->next)
-            if (!lg_h2_str_widen(c, st, by)) {
+            if (!lg_h2_sending_widen(&c->send, &st->send, by)) {
                 lg_h2_conn_fault(c, LG_H2_FLOW_CONTROL_ERROR, "SETTINGS widen a window too far");
                 return false;
             }
@@ -68,14 +65,14 @@ static bool set_one(struct lg_h2_conn *c, unsigned id, uint32_t value)
 
     switch (id) {
     case LG_H2_SET_HEADER_TABLE_SIZE:
-        lg_h2_encoder_resize(&c->encoder, value);
+        lg_h2_encoder_resize(&c->send.encoder, value);
         break;
     case LG_H2_SET_INITIAL_WINDOW_SIZE:
         return set_window(c, value);
     case LG_H2_SET_MAX_FRAME_SIZE:
         good = value >= 16384 && value <= 16777215;
-        /* Larger frames than these win nothing and make other streams wait. */
-        c->peer_frame = good ? LG_MIN((size_t)value, (size_t)65536) : c->peer_frame;
+        if (good)
+            lg_h2_sender_frame_size(&c->send, value);
         break;
     case LG_H2_SET_ENABLE_PUSH:
     case LG_H2_SET_ENABLE_CONNECT_PROTOCOL:
@@ -112,8 +109,6 @@ static void acknowledged(struct lg_h2_conn *c)
 
 static void settings_came(struct lg_h2_conn *c, struct lg_slice p)
 {
-    uint8_t *out;
-
     if ((c->frame.flags & LG_H2_FLAG_ACK) != 0) {
         acknowledged(c);
         return;
@@ -128,30 +123,20 @@ static void settings_came(struct lg_h2_conn *c, struct lg_slice p)
         if (!set_one(c, (unsigned)p.data[i] << 8 | p.data[i + 1], lg_load_u32be(p.data + i + 2)))
             return;
     c->priorities_said = true; /* RFC 9218, 2.1: what the first SETTINGS did not say is 0. */
-    out = lg_buf_reserve(&c->out, LG_H2_FRAME_HEAD_BYTES);
-    assert(out != NULL);
-    (void)lg_h2_frame_write(out, 0, LG_H2_SETTINGS, LG_H2_FLAG_ACK, 0);
-    lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES);
+    (void)lg_h2_put_frame(&c->send, 0, LG_H2_SETTINGS, LG_H2_FLAG_ACK, 0);
 }
 
 static void put_ping(struct lg_h2_conn *c, uint8_t flags, const void *bytes)
 {
-    uint8_t *out = lg_buf_reserve(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
-
-    assert(out != NULL);
-    memcpy(lg_h2_frame_write(out, 8, LG_H2_PING, flags, 0), bytes, 8);
-    lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
+    memcpy(lg_h2_put_frame(&c->send, 8, LG_H2_PING, flags, 0), bytes, 8);
 }
 
 static void put_goaway(struct lg_h2_conn *c, uint32_t last_id)
 {
-    uint8_t *p = lg_buf_reserve(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
+    uint8_t *p = lg_h2_put_frame(&c->send, 8, LG_H2_GOAWAY, 0, 0);
 
-    assert(p != NULL);
-    p = lg_h2_frame_write(p, 8, LG_H2_GOAWAY, 0, 0);
     lg_store_u32be(p, last_id);
     lg_store_u32be(p + 4, LG_H2_NO_ERROR);
-    lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES + 8);
 }
 
 /* What the peer sends from now on it sends against its knowledge. */
@@ -196,10 +181,9 @@ static void window_came(struct lg_h2_conn *c, struct lg_slice p)
         return;
     }
     if (st == NULL) {
-        c->send_window += by;
-        if (c->send_window > LG_H2_WINDOW_MAX)
+        if (!lg_h2_sender_widen(&c->send, by))
             lg_h2_conn_fault(c, LG_H2_FLOW_CONTROL_ERROR, "a window over 2^31-1");
-    } else if (!lg_h2_str_widen(c, st, by)) {
+    } else if (!lg_h2_sending_widen(&c->send, &st->send, by)) {
         lg_h2_str_fault(c, st, LG_H2_FLOW_CONTROL_ERROR, /* blame= */ true);
     }
 }
@@ -217,9 +201,9 @@ static void reset_came(struct lg_h2_conn *c, struct lg_slice p)
     st = lg_h2_str_find(c, c->frame.stream);
     if (st == NULL)
         return;
-    if (st->callers) {
-        st->callers = false;
-        c->head.handler->gone(c->head.ctx, &st->head, lg_load_u32be(p.data));
+    if (st->send.callers) {
+        st->send.callers = false;
+        c->send.head.handler->gone(c->send.head.ctx, &st->send.head, lg_load_u32be(p.data));
     }
     if (st->live)
         lg_h2_str_close(c, st);
@@ -263,7 +247,7 @@ static bool strip(struct lg_h2_conn *c, struct lg_slice *p, bool *own_priority)
 static bool keep_block(struct lg_h2_conn *c, struct lg_slice p)
 {
     c->block_bytes += c->frame.size;
-    if (c->block_bytes > c->guard.limits.header_block_bytes) {
+    if (c->block_bytes > c->send.guard.limits.header_block_bytes) {
         lg_h2_conn_cut(c, LG_H2_OVER_header_block_bytes);
         return false;
     }
@@ -282,7 +266,7 @@ static void headers_came(struct lg_h2_conn *c, struct lg_slice p)
         fault_protocol(c, "HEADERS that depend on themselves");
         return;
     }
-    if (c->frame.size > c->guard.limits.header_block_bytes) {
+    if (c->frame.size > c->send.guard.limits.header_block_bytes) {
         lg_h2_conn_cut(c, LG_H2_OVER_header_block_bytes);
         return;
     }
@@ -300,7 +284,7 @@ static void headers_came(struct lg_h2_conn *c, struct lg_slice p)
 
 static void continuation_came(struct lg_h2_conn *c, struct lg_slice p)
 {
-    if (++c->continuations > c->guard.limits.continuations) {
+    if (++c->continuations > c->send.guard.limits.continuations) {
         lg_h2_conn_cut(c, LG_H2_OVER_continuations);
         return;
     }
@@ -402,14 +386,14 @@ static bool keep_body(struct lg_h2_conn *c, struct lg_h2_str *st, size_t n)
     enum lg_h2_reason why;
 
     st->kept += n;
-    c->guard.body_bytes += n;
-    if (st->kept > c->guard.limits.body_bytes)
+    c->send.guard.body_bytes += n;
+    if (st->kept > c->send.guard.limits.body_bytes)
         why = LG_H2_OVER_body_bytes;
-    else if (c->guard.body_bytes > c->guard.limits.connection_body_bytes)
+    else if (c->send.guard.body_bytes > c->send.guard.limits.connection_body_bytes)
         why = LG_H2_OVER_connection_body_bytes;
     else
         return true;
-    lg_h2_count(&c->head, why);
+    lg_h2_count(&c->send.head, why);
     lg_h2_str_fault(c, st, LG_H2_ENHANCE_YOUR_CALM, /* blame= */ true);
     return false;
 }
@@ -418,22 +402,22 @@ static void hand_on(struct lg_h2_conn *c, struct lg_slice bytes, bool last)
 {
     struct lg_h2_str *st = c->data_stream;
 
-    lg_h2_guard_progress(&c->guard);
+    lg_h2_guard_progress(&c->send.guard);
     st->body_bytes += bytes.size;
     /* More than it said: the end need not be waited for. */
     if (st->content_length >= 0 && st->body_bytes > (uint64_t)st->content_length) {
         lg_h2_str_fault(c, st, LG_H2_PROTOCOL_ERROR, /* blame= */ true);
         return;
     }
-    if (st->callers && !keep_body(c, st, bytes.size))
+    if (st->send.callers && !keep_body(c, st, bytes.size))
         return;
     st->remote_end = last;
     if (last && st->content_length >= 0 && (uint64_t)st->content_length != st->body_bytes) {
         lg_h2_str_fault(c, st, LG_H2_PROTOCOL_ERROR, /* blame= */ true);
         return;
     }
-    if (st->callers)
-        c->head.handler->body(c->head.ctx, &st->head, bytes);
+    if (st->send.callers)
+        c->send.head.handler->body(c->send.head.ctx, &st->send.head, bytes);
 }
 
 static void data_ends(struct lg_h2_conn *c)
@@ -583,7 +567,7 @@ static void head_came(struct lg_h2_conn *c, const uint8_t head[LG_H2_FRAME_HEAD_
     if (!lg_h2_conn_spend(c, LG_H2_OVER_idle_frames))
         return;
     if (c->block_stream == 0)
-        lg_h2_guard_whole(&c->guard);
+        lg_h2_guard_whole(&c->send.guard);
     if (f.type == LG_H2_DATA) {
         data_begins(c, f);
         return;
@@ -680,12 +664,12 @@ static bool is_due(const struct lg_h2_conn *c)
 /* What ended the connection outside of an event's reach is told now. */
 static bool settle(struct lg_h2_conn *c)
 {
-    if (c->cut_due && !c->over)
-        lg_h2_conn_cut(c, c->cut_why);
+    if (c->send.cut_due && !c->over)
+        lg_h2_conn_cut(c, c->send.cut_why);
     if (!c->over)
         return true;
-    lg_h2_str_drop_all(c, c->head.fault.code);
-    c->head.queued = c->out.size;
+    lg_h2_str_drop_all(c, c->send.head.fault.code);
+    c->send.head.queued = c->send.out.size;
     return false;
 }
 
@@ -710,21 +694,10 @@ static struct lg_slice own_output(struct lg_h2 *h)
 {
     struct lg_h2_conn *c = lg_h2_conn_of(h);
 
-    if (settle(c) && c->wait_head != NULL)
-        lg_h2_str_flush(c);
-    c->head.queued = c->waiting_bytes + c->out.size;
-    return lg_buf_slice(&c->out);
-}
-
-static void own_sent(struct lg_h2 *h, size_t n)
-{
-    struct lg_h2_conn *c = lg_h2_conn_of(h);
-
-    if (n == 0)
-        return;
-    lg_buf_consume(&c->out, n);
-    c->head.queued = c->waiting_bytes + c->out.size;
-    lg_h2_guard_moved(&c->guard);
+    if (settle(c) && c->send.wait_head != NULL)
+        lg_h2_send_flush(&c->send);
+    c->send.head.queued = c->send.waiting_bytes + c->send.out.size;
+    return lg_buf_slice(&c->send.out);
 }
 
 static bool own_tick(struct lg_h2 *h, uint64_t now_ms)
@@ -737,7 +710,8 @@ static bool own_tick(struct lg_h2 *h, uint64_t now_ms)
     /* A body may take its time. */
     if (c->in == LG_H2_IN_DATA)
         partial = false;
-    if (!lg_h2_guard_tick(&c->guard, now_ms, c->waiting_bytes + c->out.size > 0, partial, &why))
+    if (!lg_h2_guard_tick(&c->send.guard, now_ms, c->send.waiting_bytes + c->send.out.size > 0,
+                          partial, &why))
         lg_h2_conn_cut(c, why);
     else if (c->told && !c->draining && now_ms >= c->told_ms + LG_H2_SHUTDOWN_WAIT_MS)
         drain(c);
@@ -751,14 +725,14 @@ static void own_shutdown(struct lg_h2 *h)
     if (c->over || c->told)
         return;
     c->told = true;
-    c->told_ms = c->guard.now_ms;
+    c->told_ms = c->send.guard.now_ms;
     put_ping(c, 0, LG_H2_SHUTDOWN_PING);
     put_goaway(c, 0x7fffffff);
 }
 
 static bool own_is_over(const struct lg_h2 *h)
 {
-    const struct lg_h2_conn *c = LG_CONTAINER_OF(h, const struct lg_h2_conn, head);
+    const struct lg_h2_conn *c = LG_CONTAINER_OF(h, const struct lg_h2_conn, send.head);
 
     return c->over || (c->draining && c->streams == 0);
 }
@@ -775,7 +749,7 @@ static void own_free(struct lg_h2 *h)
     lg_h2_fields_done(&c->fields);
     lg_buf_done(&c->payload);
     lg_buf_done(&c->block);
-    lg_buf_done(&c->out);
+    lg_h2_sender_done(&c->send);
     lg_free(c);
 }
 
@@ -784,16 +758,16 @@ static const struct lg_h2_ops ops = {
     .free = own_free,
     .input = own_input,
     .output = own_output,
-    .sent = own_sent,
+    .sent = lg_h2_send_sent,
     .tick = own_tick,
     .shutdown = own_shutdown,
     .is_over = own_is_over,
-    .respond = lg_h2_own_respond,
-    .begin = lg_h2_own_begin,
-    .write = lg_h2_own_write,
-    .end = lg_h2_own_end,
+    .respond = lg_h2_send_respond,
+    .begin = lg_h2_send_begin,
+    .write = lg_h2_send_write,
+    .end = lg_h2_send_end,
     .reset = lg_h2_own_reset,
-    .is_full = lg_h2_own_is_full,
+    .is_full = lg_h2_send_is_full,
     .release = lg_h2_own_release,
     .pause = lg_h2_own_pause,
 };
@@ -810,16 +784,13 @@ struct lg_h2 *lg_h2_own_new(const struct lg_h2_options *o, const struct lg_hpack
     struct lg_h2_conn *c = lg_new(struct lg_h2_conn);
     uint8_t *p;
 
-    c->head = (struct lg_h2){.ops = &ops, .handler = o->handler, .ctx = o->ctx};
-    c->head.fault.text = "";
-    lg_h2_guard_init(&c->guard, &o->limits, o->now_ms);
+    lg_h2_sender_init(&c->send, &ops, o);
+    c->send.sent_all = lg_h2_str_sent_all;
     c->hpack_ops = hpack;
     c->hpack = hpack->open();
-    lg_h2_encoder_init(&c->encoder);
-    lg_h2_fields_init(&c->fields, c->guard.limits.header_bytes, c->guard.limits.header_count);
+    lg_h2_fields_init(&c->fields, c->send.guard.limits.header_bytes,
+                      c->send.guard.limits.header_count);
     c->goaway_max = 0x7fffffff;
-    c->send_window = c->peer_window = LG_H2_WINDOW_INITIAL;
-    c->peer_frame = 16384;
     c->window = LG_MAX(o->connection_window_bytes == 0 ? LG_H2_CONNECTION_WINDOW_DEFAULT
                                                        : o->connection_window_bytes,
                        (uint32_t)LG_H2_WINDOW_INITIAL);
@@ -828,14 +799,11 @@ struct lg_h2 *lg_h2_own_new(const struct lg_h2_options *o, const struct lg_hpack
         o->stream_window_bytes == 0 ? LG_H2_STREAM_WINDOW_DEFAULT : o->stream_window_bytes;
     /* Until the peer has seen our settings, it may go by those that all begin with. */
     c->stream_window_now = LG_MAX((int64_t)c->stream_window, LG_H2_WINDOW_INITIAL);
-    p = lg_buf_reserve(&c->out, LG_H2_FRAME_HEAD_BYTES + 18);
-    assert(p != NULL);
-    p = lg_h2_frame_write(p, 18, LG_H2_SETTINGS, 0, 0);
-    p = put_setting(p, LG_H2_SET_MAX_CONCURRENT_STREAMS, c->guard.limits.streams);
+    p = lg_h2_put_frame(&c->send, 18, LG_H2_SETTINGS, 0, 0);
+    p = put_setting(p, LG_H2_SET_MAX_CONCURRENT_STREAMS, c->send.guard.limits.streams);
     p = put_setting(p, LG_H2_SET_INITIAL_WINDOW_SIZE, c->stream_window);
-    (void)put_setting(p, LG_H2_SET_MAX_HEADER_LIST_SIZE, c->guard.limits.header_bytes);
-    lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES + 18);
+    (void)put_setting(p, LG_H2_SET_MAX_HEADER_LIST_SIZE, c->send.guard.limits.header_bytes);
     if (c->window > LG_H2_WINDOW_INITIAL)
         lg_h2_put_window(c, 0, c->window - (uint32_t)LG_H2_WINDOW_INITIAL);
-    return &c->head;
+    return &c->send.head;
 }

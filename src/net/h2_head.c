@@ -80,8 +80,9 @@ void lg_h2_conn_request_end(struct lg_h2_conn *c, struct lg_h2_str *st,
         lg_h2_str_fault(c, st, LG_H2_PROTOCOL_ERROR, /* blame= */ true);
         return;
     }
-    if (st->callers)
-        c->head.handler->end(c->head.ctx, &st->head, trailers == NULL ? &none : trailers);
+    if (st->send.callers)
+        c->send.head.handler->end(c->send.head.ctx, &st->send.head,
+                                  trailers == NULL ? &none : trailers);
 }
 
 static void note_opened(struct lg_h2_conn *c, uint32_t id)
@@ -105,16 +106,9 @@ static void answer_431(struct lg_h2_conn *c, uint32_t id, uint8_t flags, enum lg
     static const struct lg_http_header status = {{(const uint8_t *)":status", 7},
                                                  {(const uint8_t *)"431", 3}};
     struct lg_h2_head head = {NULL, &status, 1};
-    uint8_t *p;
-    size_t start = c->out.size;
 
-    lg_h2_count(&c->head, why);
-    p = lg_buf_reserve(&c->out, LG_H2_FRAME_HEAD_BYTES);
-    assert(p != NULL);
-    lg_buf_commit(&c->out, LG_H2_FRAME_HEAD_BYTES);
-    lg_h2_encode(&c->encoder, &head, &c->out);
-    (void)lg_h2_frame_write(c->out.data + start, c->out.size - start - LG_H2_FRAME_HEAD_BYTES,
-                            LG_H2_HEADERS, LG_H2_FLAG_END_HEADERS | LG_H2_FLAG_END_STREAM, id);
+    lg_h2_count(&c->send.head, why);
+    lg_h2_put_head(&c->send, id, &head, /* end= */ true);
     if ((flags & LG_H2_FLAG_END_STREAM) == 0)
         lg_h2_put_reset(c, id, LG_H2_NO_ERROR, /* ended= */ false);
     (void)lg_h2_conn_spend(c, LG_H2_OVER_resets);
@@ -130,11 +124,11 @@ static void hand_over(struct lg_h2_conn *c, uint32_t id, uint8_t flags,
         return;
     }
     st = lg_h2_str_open(c, id);
-    lg_h2_guard_progress(&c->guard);
-    c->head.requests++;
+    lg_h2_guard_progress(&c->send.guard);
+    c->send.head.requests++;
     st->content_length = rq->content_length;
     st->remote_end = (flags & LG_H2_FLAG_END_STREAM) != 0;
-    c->head.handler->request(c->head.ctx, &st->head, rq);
+    c->send.head.handler->request(c->send.head.ctx, &st->send.head, rq);
     if (st->live && st->remote_end)
         lg_h2_conn_request_end(c, st, NULL);
 }
@@ -192,7 +186,7 @@ static void by_decoding(struct lg_h2_conn *c, uint32_t id, uint8_t flags, struct
         /* Before the event, so that the first request can set its word, too. What may stand in the
          * hole must not bring the head over its limit. */
         if (!changed && (literal == 0 || prefix != 0) &&
-            c->fields.list_bytes + 127 <= c->guard.limits.header_bytes)
+            c->fields.list_bytes + 127 <= c->send.guard.limits.header_bytes)
             rq.memo = lg_h2_memo_offer(&c->memo, block, literal, prefix, &rq);
         hand_over(c, id, flags, &rq);
         break;
@@ -222,8 +216,8 @@ static void trailers_came(struct lg_h2_conn *c, struct lg_h2_str *st, uint8_t fl
         lg_h2_memo_forget(&c->memo);
     verdict = lg_h2_fields_end(&c->fields, NULL);
     if (verdict == LG_H2_FIELDS_OVER_BYTES || verdict == LG_H2_FIELDS_OVER_COUNT) {
-        lg_h2_count(&c->head, verdict == LG_H2_FIELDS_OVER_BYTES ? LG_H2_OVER_header_bytes
-                                                                 : LG_H2_OVER_header_count);
+        lg_h2_count(&c->send.head, verdict == LG_H2_FIELDS_OVER_BYTES ? LG_H2_OVER_header_bytes
+                                                                      : LG_H2_OVER_header_count);
         lg_h2_str_fault(c, st, LG_H2_ENHANCE_YOUR_CALM, /* blame= */ true);
         return;
     }
@@ -262,8 +256,8 @@ void lg_h2_conn_block(struct lg_h2_conn *c, uint32_t id, uint8_t flags, struct l
             return;
         }
         note_opened(c, id);
-        if (c->streams >= c->guard.limits.streams) {
-            lg_h2_count(&c->head, LG_H2_OVER_streams);
+        if (c->streams >= c->send.guard.limits.streams) {
+            lg_h2_count(&c->send.head, LG_H2_OVER_streams);
             by_decoding(c, id, flags, block, /* wanted= */ false);
             if (!c->over)
                 refuse(c, id, flags, LG_H2_REFUSED_STREAM);

@@ -1,5 +1,5 @@
 /* The inside of our own HTTP/2 engine, for h2_conn.c (what comes in), h2_head.c (heads of requests)
- * and h2_stream.c (streams, what goes out). One connection, one lane.
+ * and h2_stream.c (streams). What goes out: h2_send.h. One connection, one lane.
  *
  *     input:   PREFACE -> HEAD -> PAYLOAD (collected) -> HEAD ...
  *                          |  -> DATA (handed on as it comes) -> HEAD
@@ -9,11 +9,9 @@
 #ifndef LG_NET_H2_IMPL_H
 #define LG_NET_H2_IMPL_H
 
-#include "net/h2_encode.h"
-#include "net/h2_frame.h"
-#include "net/h2_guard.h"
 #include "net/h2_memo.h"
 #include "net/h2_request.h"
+#include "net/h2_send.h"
 #include "net/hpack.h"
 
 #define LG_H2_BUCKETS 256u /* of streams by id; a power of two */
@@ -21,23 +19,16 @@
 struct lg_h2_conn;
 
 struct lg_h2_str {
-    struct lg_h2_stream head;
-    struct lg_h2_str *next;                  /* in its bucket, or in the list of free ones */
-    struct lg_h2_str *wait_next, *wait_prev; /* the ring of those that have something to send */
-    bool live, waiting;
-    bool callers;    /* The caller may still use it. */
+    struct lg_h2_sending send;
+    struct lg_h2_str *next; /* in its bucket, or in the list of free ones */
+    bool live;
     bool remote_end; /* The peer's END_STREAM came. */
-    bool end_due;    /* The answer is complete, but not sent. */
-    bool full_told, paused;
-    bool trailers_due; /* `trailers` follow what waits. */
-    int64_t send_window, receive_window;
+    bool paused;
+    int64_t receive_window;
     uint32_t credit;        /* bytes taken from the peer that its window was not given back */
     int64_t content_length; /* -1: not said */
     uint64_t body_bytes;
     size_t kept; /* of them, by the caller */
-    struct lg_buf waiting_bytes;
-    size_t waiting_at;
-    struct lg_buf trailers;
 };
 
 enum lg_h2_input {
@@ -49,12 +40,10 @@ enum lg_h2_input {
 };
 
 struct lg_h2_conn {
-    struct lg_h2 head;
-    struct lg_h2_guard guard;
+    struct lg_h2_sender send;
     const struct lg_hpack_ops *hpack_ops;
     struct lg_hpack *hpack;
     struct lg_h2_memo memo;
-    struct lg_h2_encoder encoder;
     struct lg_h2_fields fields;
 
     enum lg_h2_input in;
@@ -76,8 +65,6 @@ struct lg_h2_conn {
     bool over;
     bool told, draining; /* that it ends; that the peer knows */
     uint64_t told_ms;
-    bool cut_due; /* by cut_why, at the next chance for events */
-    enum lg_h2_reason cut_why;
     uint32_t last_id;    /* the highest request's */
     uint64_t opened;     /* bit i: id last_id - 2i was one */
     uint64_t was_reset;  /* bit i: it was reset by us before its end */
@@ -90,25 +77,20 @@ struct lg_h2_conn {
     struct lg_h2_str *buckets[LG_H2_BUCKETS];
     struct lg_h2_str *free_streams;
     size_t streams;
-    struct lg_h2_str *wait_head; /* next to be served; the ring is closed */
 
-    int64_t send_window, receive_window;
+    int64_t receive_window;
     uint32_t credit;
     uint32_t window, stream_window; /* ours */
     int64_t stream_window_now;      /* what new streams begin with */
-    int64_t peer_window;            /* the peer's SETTINGS_INITIAL_WINDOW_SIZE */
-    size_t peer_frame;              /* its SETTINGS_MAX_FRAME_SIZE */
-    struct lg_buf out;
-    size_t waiting_bytes; /* in all streams */
 };
 
 static inline struct lg_h2_conn *lg_h2_conn_of(struct lg_h2 *h)
 {
-    return LG_CONTAINER_OF(h, struct lg_h2_conn, head);
+    return LG_CONTAINER_OF(h, struct lg_h2_conn, send.head);
 }
 static inline struct lg_h2_str *lg_h2_str_of(struct lg_h2_stream *st)
 {
-    return LG_CONTAINER_OF(st, struct lg_h2_str, head);
+    return LG_CONTAINER_OF(st, struct lg_h2_str, send.head);
 }
 
 /* --- h2_conn.c ------------------------------------------------------------------------------- */
@@ -118,7 +100,7 @@ void lg_h2_conn_cut(struct lg_h2_conn *c, enum lg_h2_reason why);
 /* False once the connection is cut for it. */
 static inline bool lg_h2_conn_spend(struct lg_h2_conn *c, enum lg_h2_reason what)
 {
-    if (LG_LIKELY(lg_h2_guard_spend(&c->guard, what)))
+    if (LG_LIKELY(lg_h2_guard_spend(&c->send.guard, what)))
         return true;
     lg_h2_conn_cut(c, what);
     return false;
@@ -140,7 +122,7 @@ static inline struct lg_h2_str *lg_h2_str_find(const struct lg_h2_conn *c, uint3
 {
     struct lg_h2_str *st = c->buckets[lg_h2_bucket_of(id)];
 
-    while (st != NULL && st->head.id != id)
+    while (st != NULL && st->send.head.id != id)
         st = st->next;
     return st;
 }
@@ -156,21 +138,13 @@ void lg_h2_put_reset(struct lg_h2_conn *c, uint32_t id, uint32_t code, bool ende
 void lg_h2_put_window(struct lg_h2_conn *c, uint32_t id, uint32_t bytes);
 /* Bytes of a body were taken: its stream's window is given back when half of it is used up. */
 void lg_h2_str_credit(struct lg_h2_conn *c, struct lg_h2_str *st, size_t bytes);
-/* The peer's window grew by `by` (negative: it shrank). False: beyond 2^31-1. */
-bool lg_h2_str_widen(struct lg_h2_conn *c, struct lg_h2_str *st, int64_t by);
-/* Sends of the waiting streams what windows and output take. */
-void lg_h2_str_flush(struct lg_h2_conn *c);
 /* Tells `gone` to all callers' streams and closes all. */
 void lg_h2_str_drop_all(struct lg_h2_conn *c, uint32_t code);
 
-void lg_h2_own_respond(struct lg_h2_stream *st, const struct lg_h2_head *head,
-                       const struct lg_slice *body, size_t pieces,
-                       const struct lg_h2_head *trailers);
-void lg_h2_own_begin(struct lg_h2_stream *st, const struct lg_h2_head *head);
-void lg_h2_own_write(struct lg_h2_stream *st, const struct lg_slice *body, size_t pieces);
-void lg_h2_own_end(struct lg_h2_stream *st, const struct lg_h2_head *trailers);
+/* Of the sender: the stream is closed. */
+void lg_h2_str_sent_all(struct lg_h2_sender *s, struct lg_h2_sending *st);
+
 void lg_h2_own_reset(struct lg_h2_stream *st, uint32_t code);
-bool lg_h2_own_is_full(const struct lg_h2_stream *st);
 void lg_h2_own_release(struct lg_h2_stream *st, size_t n);
 void lg_h2_own_pause(struct lg_h2_stream *st, bool paused);
 
