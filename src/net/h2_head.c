@@ -3,69 +3,19 @@
  * it may change is the connection's. */
 #include "net/h2_impl.h"
 
-/* An integer of RFC 7541, 5.1, in a block that was decoded well. */
-static size_t skip_int(struct lg_slice block, size_t *at, unsigned prefix_bits)
-{
-    size_t most = ((size_t)1 << prefix_bits) - 1, value = block.data[(*at)++] & most;
-
-    for (unsigned shift = 0; value >= most && *at < block.size && shift < 28; shift += 7) {
-        uint8_t byte = block.data[(*at)++];
-
-        value += (size_t)(byte & 127) << shift;
-        if ((byte & 128) == 0)
-            break;
-    }
-    return value;
-}
-
-/* Where the value's length stands in the literal from `at` to the end of `block`; 0: it is not of
- * the short form that h2_memo.h wants. */
-static size_t value_place(struct lg_slice block, size_t at)
-{
-    size_t length;
-
-    if (skip_int(block, &at, 4) == 0) {
-        if (at >= block.size)
-            return 0;
-        length = skip_int(block, &at, 7);
-        at += length;
-    }
-    if (at >= block.size || (block.data[at] & 127) == 127)
-        return 0;
-    return at + 1 + (block.data[at] & 127) == block.size ? at : 0;
-}
-
-/* Decodes into c->fields. *changed: the table did. *literal and *prefix: where a literal
- * grpc-timeout stands, as lg_h2_memo_offer wants it. False: the connection is over. */
-static bool decode(struct lg_h2_conn *c, struct lg_slice block, bool trailers, bool *changed,
-                   size_t *literal, size_t *prefix)
+/* Decodes into c->fields. *changed: the table did. False: the connection is over. */
+static bool decode(struct lg_h2_conn *c, struct lg_slice block, bool trailers, bool *changed)
 {
     struct lg_slice rest = block, name, value;
     enum lg_hpack_step step;
 
-    *changed = false;
-    *literal = *prefix = 0;
     lg_h2_fields_begin(&c->fields, trailers);
-    for (;;) {
-        size_t at = block.size - rest.size, end;
-        uint8_t first = rest.size > 0 ? *rest.data : 0x80;
-
-        step = c->hpack_ops->next(c->hpack, &rest, &name, &value);
-        if (step != LG_HPACK_FIELD)
-            break;
-        /* 01: a literal that is inserted; 001: a new size of the table (before this field). */
-        if ((first & 0xc0) == 0x40 || (first & 0xe0) == 0x20)
-            *changed = true;
-        end = block.size - rest.size;
-        if ((first & 0xe0) == 0 && !c->fields.timeout_seen && !trailers &&
-            lg_slice_eq_str(name, "grpc-timeout")) {
-            *literal = at;
-            *prefix = value_place(lg_slice(block.data, end), at);
-        }
+    while ((step = c->hpack_ops->next(c->hpack, &rest, &name, &value)) == LG_HPACK_FIELD)
         lg_h2_fields_add(&c->fields, name, value);
-    }
     if (step == LG_HPACK_BAD)
         lg_h2_conn_fault(c, LG_H2_COMPRESSION_ERROR, "a header block cannot be decoded");
+    else
+        *changed = lg_h2_memo_decoded(&c->memo, block);
     return step == LG_HPACK_END;
 }
 
@@ -172,22 +122,17 @@ static void by_decoding(struct lg_h2_conn *c, uint32_t id, uint8_t flags, struct
                         bool wanted)
 {
     struct lg_h2_request rq;
-    size_t literal, prefix;
     bool changed;
 
-    if (!decode(c, block, /* trailers= */ false, &changed, &literal, &prefix))
-        return;
-    if (changed)
-        lg_h2_memo_forget(&c->memo);
-    if (!wanted)
+    if (!decode(c, block, /* trailers= */ false, &changed) || !wanted)
         return;
     switch (lg_h2_fields_end(&c->fields, &rq)) {
     case LG_H2_FIELDS_GOOD:
         /* Before the event, so that the first request can set its word, too. What may stand in the
          * hole must not bring the head over its limit. */
-        if (!changed && (literal == 0 || prefix != 0) &&
-            c->fields.list_bytes + 127 <= c->send.guard.limits.header_bytes)
-            rq.memo = lg_h2_memo_offer(&c->memo, block, literal, prefix, &rq);
+        if (!changed &&
+            c->fields.list_bytes + LG_H2_MEMO_HOLE_MAX <= c->send.guard.limits.header_bytes)
+            rq.memo = lg_h2_memo_offer(&c->memo, block, c->fields.timeout_at, &rq);
         hand_over(c, id, flags, &rq);
         break;
     case LG_H2_FIELDS_MALFORMED:
@@ -207,13 +152,10 @@ static void trailers_came(struct lg_h2_conn *c, struct lg_h2_str *st, uint8_t fl
 {
     struct lg_http_headers trailers;
     enum lg_h2_verdict verdict;
-    size_t literal, prefix;
     bool changed;
 
-    if (!decode(c, block, /* trailers= */ true, &changed, &literal, &prefix))
+    if (!decode(c, block, /* trailers= */ true, &changed))
         return;
-    if (changed)
-        lg_h2_memo_forget(&c->memo);
     verdict = lg_h2_fields_end(&c->fields, NULL);
     if (verdict == LG_H2_FIELDS_OVER_BYTES || verdict == LG_H2_FIELDS_OVER_COUNT) {
         lg_h2_count(&c->send.head, verdict == LG_H2_FIELDS_OVER_BYTES ? LG_H2_OVER_header_bytes

@@ -54,6 +54,93 @@ struct lg_h2_memo_entry *lg_h2_memo_find(struct lg_h2_memo *m, struct lg_slice b
     return NULL;
 }
 
+/* --- Blocks ---------------------------------------------------------------------------------- */
+
+/* An integer of RFC 7541, 5.1. */
+static size_t skip_int(struct lg_slice block, size_t *at, unsigned prefix_bits)
+{
+    size_t most = ((size_t)1 << prefix_bits) - 1, value = block.data[(*at)++] & most;
+
+    for (unsigned shift = 0; value >= most && *at < block.size && shift < 28; shift += 7) {
+        uint8_t byte = block.data[(*at)++];
+
+        value += (size_t)(byte & 127) << shift;
+        if ((byte & 128) == 0)
+            break;
+    }
+    return value;
+}
+
+static void skip_string(struct lg_slice block, size_t *at)
+{
+    size_t length = *at < block.size ? skip_int(block, at, 7) : 0;
+
+    *at += LG_MIN(length, block.size - *at);
+}
+
+enum kind { KIND_INDEX, KIND_INSERTED, KIND_LITERAL, KIND_SIZE };
+struct piece { /* A field, or a new size of the table. */
+    enum kind kind;
+    size_t at, value; /* where it begins; of a literal, where its value's length stands */
+};
+
+/* The piece from *at on; moves *at behind it. */
+static struct piece next_piece(struct lg_slice block, size_t *at)
+{
+    uint8_t first = block.data[*at];
+    struct piece p = {.kind = KIND_INDEX, .at = *at};
+
+    if ((first & 0x80) != 0) {
+        (void)skip_int(block, at, 7);
+        return p;
+    }
+    if ((first & 0xe0) == 0x20) {
+        p.kind = KIND_SIZE;
+        (void)skip_int(block, at, 5);
+        return p;
+    }
+    p.kind = (first & 0x40) != 0 ? KIND_INSERTED : KIND_LITERAL;
+    if (skip_int(block, at, p.kind == KIND_INSERTED ? 6 : 4) == 0)
+        skip_string(block, at);
+    p.value = *at;
+    skip_string(block, at);
+    return p;
+}
+
+bool lg_h2_memo_decoded(struct lg_h2_memo *m, struct lg_slice block)
+{
+    size_t at = 0;
+
+    while (at < block.size) {
+        enum kind kind = next_piece(block, &at).kind;
+
+        if (kind != KIND_INSERTED && kind != KIND_SIZE)
+            continue;
+        lg_h2_memo_forget(m);
+        return true;
+    }
+    return false;
+}
+
+/* Where the n-th field of a block that has no other pieces begins, and where its value's length
+ * stands: both 0 when it is an index. False: it is a literal, but not of the form of a hole. */
+static bool find_hole(struct lg_slice block, size_t n, size_t *literal, size_t *prefix)
+{
+    struct piece p = {.kind = KIND_INDEX};
+    size_t at = 0;
+
+    *literal = *prefix = 0;
+    while (n-- > 0 && at < block.size)
+        p = next_piece(block, &at);
+    if (p.kind != KIND_LITERAL)
+        return true;
+    *literal = p.at;
+    *prefix = p.value;
+    return p.value < block.size && (block.data[p.value] & 127) < LG_H2_MEMO_HOLE_MAX;
+}
+
+/* --- The memory ------------------------------------------------------------------------------ */
+
 /* Once all places are taken, a block must have come before to displace another: paths that differ
  * each time must not push out those that repeat. */
 static bool seen_before(struct lg_h2_memo *m, struct lg_slice block, size_t literal, size_t prefix)
@@ -107,12 +194,14 @@ static void fill(struct lg_h2_memo_entry *e, const struct lg_h2_request *rq)
     e->memo = 0;
 }
 
-uintptr_t *lg_h2_memo_offer(struct lg_h2_memo *m, struct lg_slice block, size_t literal,
-                            size_t prefix, const struct lg_h2_request *rq)
+uintptr_t *lg_h2_memo_offer(struct lg_h2_memo *m, struct lg_slice block, size_t timeout,
+                            const struct lg_h2_request *rq)
 {
     struct lg_h2_memo_entry *e = &m->entries[0];
+    size_t literal, prefix;
 
-    if (block.size > LG_H2_MEMO_BLOCK_MAX || block.size == 0)
+    if (block.size > LG_H2_MEMO_BLOCK_MAX || block.size == 0 ||
+        !find_hole(block, timeout, &literal, &prefix))
         return NULL;
     for (size_t i = 0; i < LG_H2_MEMO_ENTRIES && e->valid; i++)
         if (!m->entries[i].valid || m->entries[i].used < e->used)

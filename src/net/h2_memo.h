@@ -12,6 +12,7 @@
 #define LG_H2_MEMO_ENTRIES 8u
 #define LG_H2_MEMO_BLOCK_MAX 1024u /* bytes; longer blocks are not remembered */
 #define LG_H2_MEMO_SEEN 16u
+#define LG_H2_MEMO_HOLE_MAX 127u /* bytes of what stands in the hole, as sent */
 
 struct lg_h2_memo_entry {
     bool valid, hole;
@@ -44,11 +45,12 @@ void lg_h2_memo_done(struct lg_h2_memo *m);
  * or forget. */
 struct lg_h2_memo_entry *lg_h2_memo_find(struct lg_h2_memo *m, struct lg_slice block,
                                          struct lg_h2_hole *hole);
-/* A block that was decoded and changed nothing in the table. `literal` is where in it a literal
- * grpc-timeout begins and its value's length stands at `prefix`; both 0: there is none. The entry's
- * word for the caller, or NULL when it was not taken. */
-uintptr_t *lg_h2_memo_offer(struct lg_h2_memo *m, struct lg_slice block, size_t literal,
-                            size_t prefix, const struct lg_h2_request *rq);
+/* A block was decoded well: when it changes the table, all is forgotten. Does it? */
+bool lg_h2_memo_decoded(struct lg_h2_memo *m, struct lg_slice block);
+/* A block that was decoded and changed nothing in the table. `timeout`: which of its fields, from
+ * 1, is a grpc-timeout; 0: none. The entry's word for the caller, or NULL when it was not taken. */
+uintptr_t *lg_h2_memo_offer(struct lg_h2_memo *m, struct lg_slice block, size_t timeout,
+                            const struct lg_h2_request *rq);
 void lg_h2_memo_forget(struct lg_h2_memo *m);
 
 #endif

@@ -85,7 +85,7 @@ void lg_h2_fields_done(struct lg_h2_fields *f)
 void lg_h2_fields_begin(struct lg_h2_fields *f, bool trailers)
 {
     lg_buf_clear(&f->text);
-    f->count = f->list_bytes = f->list_count = 0;
+    f->count = f->list_bytes = f->list_count = f->timeout_at = 0;
     memset(f->seen, 0, sizeof(f->seen));
     memset(f->pseudo, 0, sizeof(f->pseudo));
     f->timeout_seen = f->host_seen = f->regular_seen = false;
@@ -178,6 +178,7 @@ static bool judge(struct lg_h2_fields *f, struct lg_slice name, struct lg_slice 
     if (!f->trailers && !f->timeout_seen && name.size == 12 &&
         memcmp(name.data, "grpc-timeout", 12) == 0) {
         f->timeout_seen = *kept = true;
+        f->timeout_at = f->list_count;
         f->timeout = keep(f, name, value);
     }
     return true;

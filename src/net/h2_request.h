@@ -27,6 +27,7 @@ struct lg_h2_fields {
     struct lg_h2_field pseudo[4]; /* method, scheme, authority, path */
     bool seen[4];
     struct lg_h2_field timeout, host;
+    size_t timeout_at; /* which field of the block it was, from 1 */
     bool timeout_seen, host_seen, regular_seen;
     bool trailers;
     int64_t content_length;
