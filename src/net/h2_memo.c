@@ -56,12 +56,12 @@ struct lg_h2_memo_entry *lg_h2_memo_find(struct lg_h2_memo *m, struct lg_slice b
 
 /* --- Blocks ---------------------------------------------------------------------------------- */
 
-/* An integer of RFC 7541, 5.1. */
+/* An integer of RFC 7541, 5.1, as long as the decoder takes one: five bytes behind the first. */
 static size_t skip_int(struct lg_slice block, size_t *at, unsigned prefix_bits)
 {
     size_t most = ((size_t)1 << prefix_bits) - 1, value = block.data[(*at)++] & most;
 
-    for (unsigned shift = 0; value >= most && *at < block.size && shift < 28; shift += 7) {
+    for (unsigned shift = 0; value >= most && *at < block.size && shift <= 28; shift += 7) {
         uint8_t byte = block.data[(*at)++];
 
         value += (size_t)(byte & 127) << shift;

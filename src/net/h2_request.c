@@ -247,6 +247,11 @@ static bool is_whole(const struct lg_h2_fields *f)
            (lg_slice_eq_str(path, "*") && lg_slice_eq_str(method, "OPTIONS"));
 }
 
+struct lg_slice lg_h2_fields_timeout(const struct lg_h2_fields *f)
+{
+    return f->timeout_seen ? value_of(f, &f->timeout) : LG_SLICE_NULL;
+}
+
 enum lg_h2_verdict lg_h2_fields_end(struct lg_h2_fields *f, struct lg_h2_request *out)
 {
     if (f->verdict == LG_H2_FIELDS_GOOD && !f->trailers && !is_whole(f))
@@ -265,7 +270,7 @@ enum lg_h2_verdict lg_h2_fields_end(struct lg_h2_fields *f, struct lg_h2_request
             .authority = value_of(f, f->seen[AUTHORITY] ? &f->pseudo[AUTHORITY] : &f->host),
             .path = value_of(f, &f->pseudo[PATH]),
             .headers = {f->headers, f->count},
-            .grpc_timeout = f->timeout_seen ? value_of(f, &f->timeout) : LG_SLICE_NULL,
+            .grpc_timeout = lg_h2_fields_timeout(f),
             .content_length = f->content_length};
     return f->verdict;
 }

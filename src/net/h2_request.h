@@ -43,6 +43,9 @@ void lg_h2_fields_add(struct lg_h2_fields *f, struct lg_slice name, struct lg_sl
 /* The block is complete. `out` (NULL for trailers, which are f->headers and f->count afterwards)
  * borrows from `f` until the next begin; its memo is NULL. */
 enum lg_h2_verdict lg_h2_fields_end(struct lg_h2_fields *f, struct lg_h2_request *out);
+/* The value of the block's grpc-timeout so far; data NULL: there is none. Borrowed until the next
+ * begin. */
+struct lg_slice lg_h2_fields_timeout(const struct lg_h2_fields *f);
 /* May these bytes be a field's value (8.2.1)? */
 bool lg_h2_value_ok(struct lg_slice value);
 

@@ -1,58 +1,63 @@
 #include "drivers/nghttp2/http2_nghttp2.h"
 
-#include "drivers/nghttp2/h2_heads.h"
-#include "drivers/nghttp2/h2_nvs.h"
+#include <nghttp2/nghttp2.h>
+
 #include "drivers/nghttp2/h2_pool.h"
 #include "drivers/nghttp2/h2_scan.h"
-#include "net/h2_guard.h"
+#include "net/h2_memo.h"
 #include "net/h2_request.h"
+#include "net/h2_send.h"
 
-#define KEEP_BYTES_MAX ((size_t)16 << 10) /* of a buffer that a pooled stream keeps */
+/* The code of RST_STREAM frames that never go out: nghttp2 has no other word for a stream that was
+ * answered behind its back. */
+#define ANSWERED UINT32_MAX
+#define UPDATE_BYTES 4u
 
 struct stream {
-    struct lg_h2_stream head;
+    struct lg_h2_sending send;
     struct stream *next, *prev; /* in use; `next` also in the list of free ones */
-    bool callers, remote_end;
-    bool end_due, full_told, paused;
-    bool trailers_due;
+    bool live, remote_end, paused;
     int64_t content_length; /* -1: not said */
     uint64_t body_bytes;
     size_t kept, credit;
-    struct lg_buf waiting;
-    size_t at;
-    struct lg_h2_head trailers;
-    struct lg_http_header *own_trailers; /* those of them that are not prepared, with their text */
 };
 
 struct conn {
-    struct lg_h2 head;
-    struct lg_h2_guard guard;
+    struct lg_h2_sender send;
     nghttp2_session *session;
     struct lg_nghttp2_pool pool;
-    struct lg_nghttp2_heads heads;
+    bool judged; /* by nghttp2 before us: then it has to see all heads. */
+    struct lg_h2_fields fields;
+    struct lg_h2_memo memo;
+    struct lg_h2_memo_entry *known; /* The head that comes; NULL: it has to be decoded. */
+    struct lg_slice block;          /* The block that nghttp2 decodes, when it came whole. */
     struct stream *streams, *free_streams;
     struct stream *found; /* last, by its id: it mostly is the next, too */
     size_t stream_count;
-    bool over, cut_due;
+    uint32_t last_id; /* the highest request's */
+    bool over;
     bool told, drain_due, draining; /* that it ends; that the peer knows */
     uint64_t told_ms;
-    enum lg_h2_reason cut_why;
-    struct lg_buf out;
-    size_t waiting_bytes;
+    uint32_t table_least,
+        table_last;  /* The peer's for our heads, once SETTINGS are acknowledged: */
+    bool table_due;  /* they were not yet. */
     size_t consumed; /* of the connection's window, not given back yet */
     size_t block_bytes;
     unsigned continuations;
-    bool block_open;
+    bool block_open, settings_came;
+    bool ack_due;     /* SETTINGS came, or come. */
+    bool update_open; /* A WINDOW_UPDATE comes in pieces. */
+    uint8_t update[UPDATE_BYTES];
     struct lg_nghttp2_scan scan;
 };
 
 static struct conn *conn_of(struct lg_h2 *h)
 {
-    return LG_CONTAINER_OF(h, struct conn, head);
+    return LG_CONTAINER_OF(h, struct conn, send.head);
 }
 static struct stream *stream_of(struct lg_h2_stream *st)
 {
-    return LG_CONTAINER_OF(st, struct stream, head);
+    return LG_CONTAINER_OF(st, struct stream, send.head);
 }
 
 static void cut(struct conn *c, enum lg_h2_reason why)
@@ -60,15 +65,15 @@ static void cut(struct conn *c, enum lg_h2_reason why)
     if (c->over)
         return;
     c->over = true;
-    c->head.fault =
+    c->send.head.fault =
         (struct lg_h2_fault){LG_H2_ENHANCE_YOUR_CALM, true, why, lg_h2_reason_name(why)};
-    lg_h2_count(&c->head, why);
+    lg_h2_count(&c->send.head, why);
     (void)nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 static bool spend(struct conn *c, enum lg_h2_reason what)
 {
-    if (lg_h2_guard_spend(&c->guard, what))
+    if (lg_h2_guard_spend(&c->send.guard, what))
         return true;
     cut(c, what);
     return false;
@@ -76,10 +81,14 @@ static bool spend(struct conn *c, enum lg_h2_reason what)
 
 /* --- Streams --------------------------------------------------------------------------------- */
 
+/* A stream that we closed is nghttp2's until its RST_STREAM is made, and may be another by then:
+ * its memory waits, it is not freed. */
 static struct stream *find(struct conn *c, int32_t id)
 {
-    if (c->found == NULL || c->found->head.id != (uint32_t)id)
+    if (c->found == NULL || c->found->send.head.id != (uint32_t)id)
         c->found = nghttp2_session_get_stream_user_data(c->session, id);
+    if (c->found != NULL && (!c->found->live || c->found->send.head.id != (uint32_t)id))
+        c->found = NULL;
     return c->found;
 }
 
@@ -91,11 +100,15 @@ static struct stream *open_stream(struct conn *c, int32_t id, bool remote_end)
         c->free_streams = st->next;
     else
         st = lg_new(struct stream);
-    *st = (struct stream){.head = {&c->head, (uint32_t)id, NULL},
-                          .next = c->streams,
-                          .remote_end = remote_end,
-                          .content_length = -1,
-                          .waiting = st->waiting};
+    lg_h2_sending_begin(&c->send, &st->send, (uint32_t)id);
+    st->live = true;
+    st->remote_end = remote_end;
+    st->paused = false;
+    st->content_length = -1;
+    st->body_bytes = 0;
+    st->kept = st->credit = 0;
+    st->prev = NULL;
+    st->next = c->streams;
     if (st->next != NULL)
         st->next->prev = st;
     c->streams = st;
@@ -103,14 +116,6 @@ static struct stream *open_stream(struct conn *c, int32_t id, bool remote_end)
     c->found = st;
     (void)nghttp2_session_set_stream_user_data(c->session, id, st);
     return st;
-}
-
-static void tell_gone(struct conn *c, struct stream *st, uint32_t code)
-{
-    if (!st->callers)
-        return;
-    st->callers = false;
-    c->head.handler->gone(c->head.ctx, &st->head, code);
 }
 
 /* Its memory waits for another stream. */
@@ -122,35 +127,41 @@ static void close_stream(struct conn *c, struct stream *st)
         c->streams = st->next;
     if (st->next != NULL)
         st->next->prev = st->prev;
+    lg_h2_sending_drop(&c->send, &st->send);
     c->stream_count--;
-    c->found = NULL;
-    c->waiting_bytes -= st->waiting.size - st->at;
-    c->guard.body_bytes -= st->kept;
-    if (st->waiting.capacity > KEEP_BYTES_MAX)
-        lg_buf_done(&st->waiting);
-    lg_buf_clear(&st->waiting);
-    lg_free(st->own_trailers);
+    c->send.guard.body_bytes -= st->kept;
+    st->live = false;
     st->next = c->free_streams;
     c->free_streams = st;
 }
 
 static void free_streams(struct conn *c)
 {
-    while (c->streams != NULL)
-        close_stream(c, c->streams);
-    while (c->free_streams != NULL) {
-        struct stream *st = c->free_streams;
+    struct stream *st;
 
+    while ((st = c->free_streams) != NULL) {
         c->free_streams = st->next;
-        lg_buf_done(&st->waiting);
+        lg_h2_sending_done(&st->send);
         lg_free(st);
     }
 }
 
-static void fault_stream(struct conn *c, struct stream *st, uint32_t code)
+/* Ends a stream for nghttp2, and by a frame for the peer, unless it was answered. */
+static void end_stream(struct conn *c, struct stream *st, uint32_t code)
 {
-    (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, (int32_t)st->head.id, code);
-    tell_gone(c, st, code);
+    (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, (int32_t)st->send.head.id, code);
+    lg_h2_sending_gone(&c->send, &st->send, code);
+    if (st->live)
+        close_stream(c, st);
+}
+
+/* A request that has not come whole is stopped: nobody reads it (RFC 9113, 8.1). */
+static void sent_all(struct lg_h2_sender *s, struct lg_h2_sending *sending)
+{
+    struct stream *st = LG_CONTAINER_OF(sending, struct stream, send);
+
+    end_stream(LG_CONTAINER_OF(s, struct conn, send), st,
+               st->remote_end ? ANSWERED : LG_H2_NO_ERROR);
 }
 
 /* --- What comes in --------------------------------------------------------------------------- */
@@ -159,7 +170,7 @@ static void block_goes_on(struct conn *c, const nghttp2_frame_hd *hd)
 {
     c->block_bytes += hd->length;
     c->block_open = (hd->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
-    if (c->block_bytes > c->guard.limits.header_block_bytes)
+    if (c->block_bytes > c->send.guard.limits.header_block_bytes)
         cut(c, LG_H2_OVER_header_block_bytes);
 }
 
@@ -177,7 +188,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
         block_goes_on(c, hd);
         break;
     case NGHTTP2_CONTINUATION:
-        if (++c->continuations > c->guard.limits.continuations)
+        if (++c->continuations > c->send.guard.limits.continuations)
             cut(c, LG_H2_OVER_continuations);
         block_goes_on(c, hd);
         break;
@@ -197,7 +208,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
         break;
     }
     if (!c->block_open)
-        lg_h2_guard_whole(&c->guard);
+        lg_h2_guard_whole(&c->send.guard);
     return 0;
 }
 
@@ -206,8 +217,16 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct conn *c = (struct conn *)user;
 
     (void)session;
-    lg_nghttp2_heads_begin(&c->heads, frame->headers.cat != NGHTTP2_HCAT_REQUEST);
+    if (c->known == NULL || c->known->hole)
+        lg_h2_fields_begin(&c->fields, frame->headers.cat != NGHTTP2_HCAT_REQUEST);
     return 0;
+}
+
+static struct lg_slice string_of(nghttp2_rcbuf *s)
+{
+    nghttp2_vec v = nghttp2_rcbuf_get_buf(s);
+
+    return lg_slice(v.base, v.len);
 }
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
@@ -217,7 +236,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 
     (void)session, (void)frame, (void)flags;
     if (!c->over)
-        lg_nghttp2_heads_add(&c->heads, name, value);
+        lg_h2_fields_add(&c->fields, string_of(name), string_of(value));
     return 0;
 }
 
@@ -225,19 +244,54 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
                              nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
+    struct conn *c = (struct conn *)user;
+
     (void)on_header(session, frame, name, value, flags, user);
-    lg_nghttp2_heads_spoil(&((struct conn *)user)->heads);
+    if (c->fields.verdict == LG_H2_FIELDS_GOOD)
+        c->fields.verdict = LG_H2_FIELDS_MALFORMED;
     return 0;
 }
 
-static void answer_431(struct conn *c, int32_t id, enum lg_h2_reason why)
+static void answer_431(struct conn *c, struct stream *st, enum lg_h2_reason why)
 {
-    static uint8_t name[] = ":status", value[] = "431";
-    nghttp2_nv nv = {name, value, 7, 3, NGHTTP2_NV_FLAG_NONE};
+    static const struct lg_http_header status = {{(const uint8_t *)":status", 7},
+                                                 {(const uint8_t *)"431", 3}};
+    struct lg_h2_head head = {NULL, &status, 1};
 
-    lg_h2_count(&c->head, why);
-    (void)nghttp2_submit_response(c->session, id, &nv, 1, /* data_prd= */ NULL);
+    lg_h2_count(&c->send.head, why);
+    lg_h2_send_respond(&st->send.head, &head, /* body= */ NULL, 0, /* trailers= */ NULL);
     (void)spend(c, LG_H2_OVER_resets);
+}
+
+/* The block that nghttp2 decoded: what is remembered may hold no longer. False: nothing may be
+ * remembered of this one. */
+static bool block_decoded(struct conn *c)
+{
+    struct lg_slice block = c->block;
+
+    c->block = LG_SLICE_NULL;
+    return block.data != NULL && !lg_h2_memo_decoded(&c->memo, block);
+}
+
+/* The head that came: remembered, all but a grpc-timeout, or decoded. */
+static enum lg_h2_verdict take_head(struct conn *c, struct lg_h2_request *rq)
+{
+    struct lg_h2_memo_entry *known = c->known;
+    struct lg_slice block = c->block;
+    enum lg_h2_verdict verdict;
+
+    c->known = NULL;
+    if (LG_LIKELY(known != NULL)) {
+        *rq = known->request;
+        if (known->hole)
+            rq->grpc_timeout = lg_h2_fields_timeout(&c->fields);
+        return known->hole ? c->fields.verdict : LG_H2_FIELDS_GOOD;
+    }
+    verdict = lg_h2_fields_end(&c->fields, rq);
+    if (block_decoded(c) && verdict == LG_H2_FIELDS_GOOD && !c->judged &&
+        c->fields.list_bytes + LG_H2_MEMO_HOLE_MAX <= c->send.guard.limits.header_bytes)
+        rq->memo = lg_h2_memo_offer(&c->memo, block, c->fields.timeout_at, rq);
+    return verdict;
 }
 
 static void request_end(struct conn *c, struct stream *st, const struct lg_http_headers *trailers)
@@ -246,16 +300,17 @@ static void request_end(struct conn *c, struct stream *st, const struct lg_http_
 
     st->remote_end = true;
     if (st->content_length >= 0 && (uint64_t)st->content_length != st->body_bytes)
-        fault_stream(c, st, LG_H2_PROTOCOL_ERROR);
-    else if (st->callers)
-        c->head.handler->end(c->head.ctx, &st->head, trailers == NULL ? &none : trailers);
+        end_stream(c, st, LG_H2_PROTOCOL_ERROR);
+    else if (st->send.callers)
+        c->send.head.handler->end(c->send.head.ctx, &st->send.head,
+                                  trailers == NULL ? &none : trailers);
 }
 
 static void request_came(struct conn *c, const nghttp2_frame *frame)
 {
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     struct lg_h2_request rq;
-    enum lg_h2_verdict verdict = lg_nghttp2_heads_end(&c->heads, &rq);
+    enum lg_h2_verdict verdict = take_head(c, &rq);
     struct stream *st;
 
     if (verdict == LG_H2_FIELDS_MALFORMED ||
@@ -266,38 +321,75 @@ static void request_came(struct conn *c, const nghttp2_frame *frame)
     }
     st = open_stream(c, frame->hd.stream_id, end);
     if (verdict != LG_H2_FIELDS_GOOD) {
-        answer_431(c, frame->hd.stream_id,
+        answer_431(c, st,
                    verdict == LG_H2_FIELDS_OVER_BYTES ? LG_H2_OVER_header_bytes
                                                       : LG_H2_OVER_header_count);
         return;
     }
-    lg_h2_guard_progress(&c->guard);
-    c->head.requests++;
-    st->callers = true;
+    lg_h2_guard_progress(&c->send.guard);
+    c->send.head.requests++;
     st->content_length = rq.content_length;
-    c->head.handler->request(c->head.ctx, &st->head, &rq);
-    if (end)
+    c->send.head.handler->request(c->send.head.ctx, &st->send.head, &rq);
+    if (end && st->live)
         request_end(c, st, NULL);
 }
 
 static void trailers_came(struct conn *c, const nghttp2_frame *frame)
 {
     struct stream *st = find(c, frame->hd.stream_id);
-    enum lg_h2_verdict verdict = lg_nghttp2_heads_end(&c->heads, NULL);
-    struct lg_http_headers trailers = lg_nghttp2_heads_trailers(&c->heads);
+    enum lg_h2_verdict verdict = lg_h2_fields_end(&c->fields, NULL);
+    struct lg_http_headers trailers = {c->fields.headers, c->fields.count};
 
+    (void)block_decoded(c);
     if (st == NULL)
         return;
     if (verdict == LG_H2_FIELDS_OVER_BYTES || verdict == LG_H2_FIELDS_OVER_COUNT) {
-        lg_h2_count(&c->head, verdict == LG_H2_FIELDS_OVER_BYTES ? LG_H2_OVER_header_bytes
-                                                                 : LG_H2_OVER_header_count);
-        fault_stream(c, st, LG_H2_ENHANCE_YOUR_CALM);
+        lg_h2_count(&c->send.head, verdict == LG_H2_FIELDS_OVER_BYTES ? LG_H2_OVER_header_bytes
+                                                                      : LG_H2_OVER_header_count);
+        end_stream(c, st, LG_H2_ENHANCE_YOUR_CALM);
         return;
     }
     if (verdict != LG_H2_FIELDS_GOOD || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
-        fault_stream(c, st, LG_H2_PROTOCOL_ERROR);
+        end_stream(c, st, LG_H2_PROTOCOL_ERROR);
     else
         request_end(c, st, &trailers);
+}
+
+static void set_window(struct conn *c, uint32_t value)
+{
+    int64_t by = (int64_t)value - c->send.peer_window;
+
+    c->send.peer_window = value;
+    for (struct stream *st = c->streams; st != NULL && by != 0; st = st->next)
+        if (!lg_h2_sending_widen(&c->send, &st->send, by)) {
+            (void)nghttp2_session_terminate_session(c->session, NGHTTP2_FLOW_CONTROL_ERROR);
+            return;
+        }
+}
+
+/* Those that matter for answers; nghttp2 judged them, and acknowledges them at the next chance. */
+static void settings_came(struct conn *c, const nghttp2_settings *settings)
+{
+    c->settings_came = true;
+    for (size_t i = 0; i < settings->niv; i++) {
+        uint32_t value = settings->iv[i].value;
+
+        switch (settings->iv[i].settings_id) {
+        case NGHTTP2_SETTINGS_HEADER_TABLE_SIZE:
+            c->table_least = c->table_due ? LG_MIN(c->table_least, value) : value;
+            c->table_last = value;
+            c->table_due = true;
+            break;
+        case NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE:
+            set_window(c, value);
+            break;
+        case NGHTTP2_SETTINGS_MAX_FRAME_SIZE:
+            lg_h2_sender_frame_size(&c->send, value);
+            break;
+        default:
+            break;
+        }
+    }
 }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
@@ -325,9 +417,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     case NGHTTP2_RST_STREAM:
         (void)spend(c, LG_H2_OVER_resets);
         break;
-    case NGHTTP2_WINDOW_UPDATE:
-        if (frame->window_update.window_size_increment < 16)
-            (void)spend(c, LG_H2_OVER_small_windows);
+    case NGHTTP2_SETTINGS:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+            settings_came(c, &frame->settings);
         break;
     case NGHTTP2_PING:
         if (c->told && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
@@ -347,7 +439,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 
     (void)session, (void)frame;
     if (code == NGHTTP2_ERR_REFUSED_STREAM && !c->over)
-        lg_h2_count(&c->head, LG_H2_OVER_streams);
+        lg_h2_count(&c->send.head, LG_H2_OVER_streams);
     return 0;
 }
 
@@ -359,7 +451,7 @@ static void give_back(struct conn *c, struct stream *st, uint8_t flags, size_t s
     if (st->paused)
         st->credit += size;
     else
-        (void)nghttp2_session_consume_stream(c->session, (int32_t)st->head.id, size);
+        (void)nghttp2_session_consume_stream(c->session, (int32_t)st->send.head.id, size);
 }
 
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
@@ -373,27 +465,27 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     c->consumed += size;
     if (c->over || st == NULL)
         return 0;
-    lg_h2_guard_progress(&c->guard);
+    lg_h2_guard_progress(&c->send.guard);
     give_back(c, st, flags, size);
     st->body_bytes += size;
     if (st->content_length >= 0 && st->body_bytes > (uint64_t)st->content_length) {
-        fault_stream(c, st, LG_H2_PROTOCOL_ERROR); /* The end need not be waited for. */
+        end_stream(c, st, LG_H2_PROTOCOL_ERROR); /* The end need not be waited for. */
         return 0;
     }
-    if (!st->callers)
+    if (!st->send.callers)
         return 0;
     st->kept += size;
-    c->guard.body_bytes += size;
-    if (st->kept > c->guard.limits.body_bytes)
+    c->send.guard.body_bytes += size;
+    if (st->kept > c->send.guard.limits.body_bytes)
         why = LG_H2_OVER_body_bytes;
-    else if (c->guard.body_bytes > c->guard.limits.connection_body_bytes)
+    else if (c->send.guard.body_bytes > c->send.guard.limits.connection_body_bytes)
         why = LG_H2_OVER_connection_body_bytes;
     else {
-        c->head.handler->body(c->head.ctx, &st->head, lg_slice(data, size));
+        c->send.head.handler->body(c->send.head.ctx, &st->send.head, lg_slice(data, size));
         return 0;
     }
-    lg_h2_count(&c->head, why);
-    fault_stream(c, st, LG_H2_ENHANCE_YOUR_CALM);
+    lg_h2_count(&c->send.head, why);
+    end_stream(c, st, LG_H2_ENHANCE_YOUR_CALM);
     return 0;
 }
 
@@ -405,215 +497,18 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
     (void)session;
     if (st == NULL)
         return 0;
-    tell_gone(c, st, code);
-    if (st->end_due)
-        lg_h2_guard_finished(&c->guard);
-    close_stream(c, st);
+    lg_h2_sending_gone(&c->send, &st->send, code);
+    if (st->live)
+        close_stream(c, st);
     return 0;
 }
 
-/* --- What goes out --------------------------------------------------------------------------- */
-
-static int on_sent_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
-{
-    struct conn *c = (struct conn *)user;
-    struct stream *st;
-
-    switch (frame->hd.type) {
-    case NGHTTP2_GOAWAY:
-        if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !c->over) {
-            c->over = true;
-            c->head.fault.code = frame->goaway.error_code;
-            c->head.fault.text = lg_h2_error_name(frame->goaway.error_code);
-        }
-        break;
-    case NGHTTP2_RST_STREAM:
-        /* NO_ERROR ends answered requests, CANCEL is the caller's; the rest is the peer's doing. */
-        if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
-            frame->rst_stream.error_code != NGHTTP2_CANCEL &&
-            !lg_h2_guard_spend(&c->guard, LG_H2_OVER_resets) && !c->over) {
-            c->cut_due = true;
-            c->cut_why = LG_H2_OVER_resets;
-        }
-        break;
-    case NGHTTP2_HEADERS:
-    case NGHTTP2_DATA:
-        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
-            break;
-        st = find(c, frame->hd.stream_id);
-        if (st != NULL && !st->remote_end)
-            (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                            NGHTTP2_NO_ERROR);
-        break;
-    default:
-        break;
-    }
-    return 0;
-}
-
-static void submit_trailers(struct conn *c, struct stream *st)
-{
-    nghttp2_nv few[LG_NGHTTP2_NVS_FEW], *nva;
-    size_t count;
-
-    nva = lg_nghttp2_nvs(&st->trailers, few, &count);
-    (void)nghttp2_submit_trailer(c->session, (int32_t)st->head.id, nva, count);
-    if (nva != few)
-        lg_free(nva);
-}
-
-/* How many bytes the next DATA frame has; send_body, which comes next, puts them out. */
-static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t size,
-                         uint32_t *flags, nghttp2_data_source *source, void *user)
-{
-    struct conn *c = (struct conn *)user;
-    struct stream *st = (struct stream *)source->ptr;
-    size_t left = st->waiting.size - st->at, n = LG_MIN(size, left);
-
-    (void)session, (void)id, (void)buf;
-    if (n == 0 && !st->end_due)
-        return NGHTTP2_ERR_DEFERRED;
-    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (n == left && st->end_due) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (st->trailers_due) {
-            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            submit_trailers(c, st);
-        }
-    }
-    return (ssize_t)n;
-}
-
-static int send_body(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t n,
-                     nghttp2_data_source *source, void *user)
-{
-    struct conn *c = (struct conn *)user;
-    struct stream *st = (struct stream *)source->ptr;
-
-    (void)session;
-    assert(frame->data.padlen == 0); /* It asks who wants padding, and we do not. */
-    lg_buf_append(&c->out, head, LG_H2_FRAME_HEAD_BYTES);
-    if (n > 0)
-        lg_buf_append(&c->out, st->waiting.data + st->at, n);
-    st->at += n;
-    c->waiting_bytes -= n;
-    if (st->at == st->waiting.size) {
-        lg_buf_clear(&st->waiting);
-        st->at = 0;
-    }
-    lg_h2_guard_sent(&c->guard);
-    lg_h2_guard_moved(&c->guard);
-    c->found = st; /* Its trailers are next. */
-    return c->out.size < LG_H2_OUTPUT_BYTES ? 0 : NGHTTP2_ERR_PAUSE;
-}
-
-static void submit_head(struct conn *c, struct stream *st, const struct lg_h2_head *head,
-                        bool with_body)
-{
-    nghttp2_data_provider provider = {.source = {.ptr = st}, .read_callback = read_body};
-    nghttp2_nv few[LG_NGHTTP2_NVS_FEW], *nva;
-    size_t count;
-
-    nva = lg_nghttp2_nvs(head, few, &count);
-    (void)nghttp2_submit_response(c->session, (int32_t)st->head.id, nva, count,
-                                  with_body ? &provider : NULL);
-    if (nva != few)
-        lg_free(nva);
-}
-
-static void keep_trailers(struct stream *st, const struct lg_h2_head *trailers)
-{
-    st->trailers_due = true;
-    st->trailers = *trailers;
-    if (trailers->count > 0)
-        st->trailers.fields = st->own_trailers =
-            lg_nghttp2_fields_copy(trailers->fields, trailers->count);
-}
-
-static void watch_queue(struct conn *c)
-{
-    c->head.queued = c->waiting_bytes + c->out.size;
-    if (c->head.queued > c->guard.limits.queue_bytes && !c->cut_due) {
-        c->cut_due = true;
-        c->cut_why = LG_H2_OVER_queue_bytes;
-    }
-}
-
-static void append_body(struct conn *c, struct stream *st, const struct lg_slice *body,
-                        size_t pieces)
-{
-    size_t before;
-
-    if (c->cut_due)
-        return;
-    if (st->at > st->waiting.size / 2) {
-        lg_buf_consume(&st->waiting, st->at);
-        st->at = 0;
-    }
-    before = st->waiting.size;
-    for (size_t i = 0; i < pieces; i++)
-        lg_buf_append_slice(&st->waiting, body[i]);
-    c->waiting_bytes += st->waiting.size - before;
-    watch_queue(c);
-    if (st->waiting.size - st->at >= LG_H2_STREAM_HIGH_BYTES)
-        st->full_told = true;
-}
-
-static void ng_respond(struct lg_h2_stream *of, const struct lg_h2_head *head,
-                       const struct lg_slice *body, size_t pieces,
-                       const struct lg_h2_head *trailers)
-{
-    struct conn *c = conn_of(of->conn);
-    struct stream *st = stream_of(of);
-
-    assert(st->callers);
-    append_body(c, st, body, pieces);
-    if (trailers != NULL)
-        keep_trailers(st, trailers);
-    st->end_due = true;
-    st->callers = false;
-    submit_head(c, st, head, st->waiting.size > 0 || trailers != NULL);
-}
-
-static void ng_begin(struct lg_h2_stream *of, const struct lg_h2_head *head)
-{
-    submit_head(conn_of(of->conn), stream_of(of), head, /* with_body= */ true);
-}
-
-static void ng_write(struct lg_h2_stream *of, const struct lg_slice *body, size_t pieces)
-{
-    struct conn *c = conn_of(of->conn);
-
-    assert(stream_of(of)->callers);
-    append_body(c, stream_of(of), body, pieces);
-    (void)nghttp2_session_resume_data(c->session, (int32_t)of->id);
-}
-
-static void ng_end(struct lg_h2_stream *of, const struct lg_h2_head *trailers)
-{
-    struct stream *st = stream_of(of);
-
-    assert(st->callers);
-    if (trailers != NULL)
-        keep_trailers(st, trailers);
-    st->end_due = true;
-    st->callers = false;
-    (void)nghttp2_session_resume_data(conn_of(of->conn)->session, (int32_t)of->id);
-}
+/* --- What the caller asks for ---------------------------------------------------------------- */
 
 static void ng_reset(struct lg_h2_stream *of, uint32_t code)
 {
-    struct conn *c = conn_of(of->conn);
-
-    stream_of(of)->callers = false;
-    (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, (int32_t)of->id, code);
-}
-
-static bool ng_is_full(const struct lg_h2_stream *of)
-{
-    const struct stream *st = LG_CONTAINER_OF(of, const struct stream, head);
-
-    return st->waiting.size - st->at >= LG_H2_STREAM_HIGH_BYTES;
+    stream_of(of)->send.callers = false;
+    end_stream(conn_of(of->conn), stream_of(of), code);
 }
 
 static void ng_release(struct lg_h2_stream *of, size_t n)
@@ -622,7 +517,7 @@ static void ng_release(struct lg_h2_stream *of, size_t n)
 
     n = LG_MIN(n, st->kept);
     st->kept -= n;
-    conn_of(of->conn)->guard.body_bytes -= n;
+    conn_of(of->conn)->send.guard.body_bytes -= n;
 }
 
 static void ng_pause(struct lg_h2_stream *of, bool paused)
@@ -640,24 +535,60 @@ static void ng_pause(struct lg_h2_stream *of, bool paused)
 
 static void drop_all(struct conn *c, uint32_t code)
 {
-    for (struct stream *st = c->streams; st != NULL; st = st->next) {
-        tell_gone(c, st, code);
-        st->end_due = false; /* Nothing of it is sent any more, not even an end. */
-        lg_buf_done(&st->waiting);
-        st->at = 0;
+    while (c->streams != NULL) {
+        struct stream *st = c->streams;
+
+        lg_h2_sending_gone(&c->send, &st->send, code);
+        if (st->live)
+            close_stream(c, st);
     }
-    c->waiting_bytes = 0;
-    c->head.queued = c->out.size;
+    c->send.head.queued = c->send.out.size;
 }
 
+/* A frame that nghttp2 made. False: it is not to be sent. */
+static bool is_sent(struct conn *c, struct lg_slice frame)
+{
+    const uint8_t *payload = frame.data + LG_H2_FRAME_HEAD_BYTES;
+    uint32_t code;
+
+    switch (frame.data[3]) {
+    case LG_H2_RST_STREAM:
+        code = lg_load_u32be(payload);
+        /* NO_ERROR ends answered requests, CANCEL is the caller's; the rest is the peer's doing. */
+        if (code != ANSWERED && code != LG_H2_NO_ERROR && code != LG_H2_CANCEL &&
+            !lg_h2_guard_spend(&c->send.guard, LG_H2_OVER_resets) && !c->over) {
+            c->send.cut_due = true;
+            c->send.cut_why = LG_H2_OVER_resets;
+        }
+        return code != ANSWERED;
+    case LG_H2_GOAWAY:
+        code = lg_load_u32be(payload + 4);
+        if (code != LG_H2_NO_ERROR && !c->over) {
+            c->over = true;
+            c->send.head.fault.code = code;
+            c->send.head.fault.text = lg_h2_error_name(code);
+        }
+        return true;
+    default:
+        return true;
+    }
+}
+
+/* What nghttp2 has to send: one frame at a time, and no answers. */
 static void pump(struct conn *c)
 {
     const uint8_t *data;
     ssize_t n;
 
-    while (c->out.size < LG_H2_OUTPUT_BYTES &&
-           (n = nghttp2_session_mem_send(c->session, &data)) > 0)
-        lg_buf_append(&c->out, data, (size_t)n);
+    while ((n = nghttp2_session_mem_send(c->session, &data)) > 0)
+        if (is_sent(c, lg_slice(data, (size_t)n)))
+            lg_buf_append(&c->send.out, data, (size_t)n);
+    /* SETTINGS are acknowledged now: heads go by them from the next on (RFC 7541, 4.2). */
+    if (c->table_due) {
+        lg_h2_encoder_resize(&c->send.encoder, c->table_least);
+        lg_h2_encoder_resize(&c->send.encoder, c->table_last);
+        c->table_due = false;
+    }
 }
 
 /* The library refuses requests from when the frame is made, not from when it is asked for; what
@@ -676,77 +607,177 @@ static bool settle(struct conn *c)
     if (c->drain_due && !c->draining)
         drain(c);
     pump(c);
-    if (c->cut_due && !c->over) {
-        cut(c, c->cut_why);
+    if (c->send.cut_due && !c->over) {
+        cut(c, c->send.cut_why);
         pump(c);
     }
-    watch_queue(c);
+    lg_h2_send_watch(&c->send);
     if (c->over)
-        drop_all(c, c->head.fault.code);
+        drop_all(c, c->send.head.fault.code);
     return !c->over;
 }
 
-/* nghttp2 does not tell of frames that it does not know. */
-static void scan(struct conn *c, struct lg_slice in)
+static void feed(struct conn *c, const uint8_t *from, const uint8_t *to)
 {
-    while (in.size > 0)
-        if (lg_nghttp2_scan_next(&c->scan, &in) && c->scan.head[3] > LG_H2_CONTINUATION)
+    ssize_t n;
+
+    if (from == to || c->over)
+        return;
+    n = nghttp2_session_mem_recv(c->session, from, (size_t)(to - from));
+    if (n < 0 && !c->over)
+        (void)nghttp2_session_terminate_session(c->session, n == NGHTTP2_ERR_BAD_CLIENT_MAGIC
+                                                                ? NGHTTP2_PROTOCOL_ERROR
+                                                                : NGHTTP2_INTERNAL_ERROR);
+}
+
+/* A window of the peer's grows. nghttp2 does not hear of it: it does not know what we send, and
+ * would see the window grow without end. */
+static void window_came(struct conn *c, uint32_t id, uint32_t by)
+{
+    struct stream *st = id == 0 ? NULL : find(c, (int32_t)id);
+    nghttp2_error_code fault = NGHTTP2_NO_ERROR;
+
+    by &= 0x7fffffff;
+    if (nghttp2_session_want_read(c->session) == 0 || !spend(c, LG_H2_OVER_idle_frames) ||
+        (by < 16 && !spend(c, LG_H2_OVER_small_windows)))
+        return;
+    lg_h2_guard_whole(&c->send.guard);
+    if (id != 0 && ((id & 1) == 0 || id > c->last_id))
+        fault = NGHTTP2_PROTOCOL_ERROR; /* It is idle. */
+    else if (id != 0 && st == NULL)
+        return; /* It crossed the end of the answer. */
+    else if (by == 0)
+        fault = NGHTTP2_PROTOCOL_ERROR;
+    else if (st == NULL && !lg_h2_sender_widen(&c->send, by))
+        fault = NGHTTP2_FLOW_CONTROL_ERROR;
+    else if (st != NULL && !lg_h2_sending_widen(&c->send, &st->send, by))
+        end_stream(c, st, LG_H2_FLOW_CONTROL_ERROR);
+    if (fault != NGHTTP2_NO_ERROR)
+        (void)nghttp2_session_terminate_session(c->session, fault);
+}
+
+static void update_goes_on(struct conn *c, struct lg_slice *in)
+{
+    size_t n = LG_MIN(in->size, c->scan.left);
+
+    memcpy(c->update + UPDATE_BYTES - c->scan.left, in->data, n);
+    c->scan.left -= n;
+    *in = lg_slice_skip(*in, n);
+    c->update_open = c->scan.left > 0;
+    if (!c->update_open)
+        window_came(c, lg_h2_frame_read(c->scan.head).stream, lg_load_u32be(c->update));
+}
+
+/* A head that came whole is known: nghttp2 gets it without its block, or with the grpc-timeout
+ * only, for the stream's sake. */
+static bool feed_known(struct conn *c, struct lg_h2_frame f, struct lg_slice block)
+{
+    struct lg_h2_hole hole = {LG_SLICE_NULL, LG_SLICE_NULL, false};
+    uint8_t bare[LG_H2_FRAME_HEAD_BYTES];
+
+    if (f.stream <= c->last_id || c->judged)
+        return false;
+    c->known = lg_h2_memo_find(&c->memo, block, &hole);
+    if (c->known == NULL)
+        return false;
+    (void)lg_h2_frame_write(bare, hole.literal.size, LG_H2_HEADERS, f.flags, f.stream);
+    feed(c, bare, bare + sizeof bare);
+    feed(c, hole.literal.data, hole.literal.data + hole.literal.size);
+    c->known = NULL; /* Nobody may have wanted it. */
+    return true;
+}
+
+/* The head of HEADERS came; `in` is what follows. Returns what of it nghttp2 has. */
+static const uint8_t *headers_came(struct conn *c, struct lg_h2_frame f, struct lg_slice in)
+{
+    unsigned flags = f.flags & (LG_H2_FLAG_END_HEADERS | LG_H2_FLAG_PADDED | LG_H2_FLAG_PRIORITY);
+    struct lg_slice block = lg_slice(in.data, f.size);
+    bool whole = flags == LG_H2_FLAG_END_HEADERS && f.size <= in.size;
+
+    if (whole && feed_known(c, f, block))
+        return block.data + block.size;
+    feed(c, c->scan.head, c->scan.head + LG_H2_FRAME_HEAD_BYTES);
+    if (!whole) {
+        lg_h2_memo_forget(&c->memo); /* It may change the table. */
+        return in.data;
+    }
+    c->block = block;
+    feed(c, block.data, block.data + block.size);
+    (void)block_decoded(c); /* Nobody may have wanted it. */
+    return block.data + block.size;
+}
+
+/* Gives nghttp2 the frames, but for what it is not to see. The head of a frame is held back until
+ * it is whole. */
+static void take(struct conn *c, struct lg_slice in)
+{
+    const uint8_t *fed = in.data, *end = in.data + in.size;
+
+    while (in.size > 0 && !c->over) {
+        size_t held = c->scan.at;
+        const uint8_t *head;
+        struct lg_h2_frame f;
+
+        if (c->update_open) {
+            update_goes_on(c, &in);
+            fed = end - in.size;
+            continue;
+        }
+        if (!lg_nghttp2_scan_next(&c->scan, &in)) {
+            feed(c, fed, end - (c->scan.at - held));
+            return;
+        }
+        f = lg_h2_frame_read(c->scan.head);
+        head = end - in.size - (LG_H2_FRAME_HEAD_BYTES - held);
+        if (f.type == LG_H2_HEADERS || f.type >= LG_H2_WINDOW_UPDATE || held > 0 || c->ack_due) {
+            feed(c, fed, head);
+            fed = head;
+        }
+        if (c->ack_due)
+            pump(c); /* What follows may be answered by the new settings, and must follow. */
+        c->ack_due = f.type == LG_H2_SETTINGS;
+        if (f.type > LG_H2_CONTINUATION) /* Of those that it does not know nghttp2 tells nothing. */
             (void)spend(c, LG_H2_OVER_idle_frames);
+        if (f.type == LG_H2_CONTINUATION)
+            lg_h2_memo_forget(&c->memo);
+        if (f.type == LG_H2_HEADERS && c->settings_came && !c->block_open) {
+            fed = headers_came(c, f, lg_slice(end - in.size, in.size));
+            c->last_id = LG_MAX(c->last_id, f.stream);
+        } else if (f.type == LG_H2_WINDOW_UPDATE && f.size == UPDATE_BYTES && c->settings_came &&
+                   !c->block_open) {
+            c->update_open = true;
+            fed = end - in.size;
+        } else if (held > 0) {
+            feed(c, c->scan.head, c->scan.head + LG_H2_FRAME_HEAD_BYTES);
+            fed = end - in.size;
+        }
+    }
+    feed(c, fed, end);
 }
 
 static bool ng_input(struct lg_h2 *h, struct lg_slice bytes)
 {
     struct conn *c = conn_of(h);
-    ssize_t n;
 
     if (c->over)
         return false;
-    scan(c, bytes);
-    n = nghttp2_session_mem_recv(c->session, bytes.data, bytes.size);
+    take(c, bytes);
     if (c->consumed > 0)
         (void)nghttp2_session_consume_connection(c->session, c->consumed);
     c->consumed = 0;
-    if (n < 0 && !c->over)
-        (void)nghttp2_session_terminate_session(c->session, n == NGHTTP2_ERR_BAD_CLIENT_MAGIC
-                                                                ? NGHTTP2_PROTOCOL_ERROR
-                                                                : NGHTTP2_INTERNAL_ERROR);
     return settle(c);
-}
-
-static void tell_room(struct conn *c)
-{
-    for (struct stream *st = c->streams, *next; st != NULL; st = next) {
-        next = st->next;
-        if (!st->callers || !st->full_told ||
-            st->waiting.size - st->at > LG_H2_STREAM_HIGH_BYTES / 2)
-            continue;
-        st->full_told = false;
-        if (c->head.handler->room != NULL)
-            c->head.handler->room(c->head.ctx, &st->head);
-    }
 }
 
 static struct lg_slice ng_output(struct lg_h2 *h)
 {
     struct conn *c = conn_of(h);
 
-    if (settle(c)) {
-        tell_room(c);
+    if (settle(c) && c->send.wait_head != NULL) {
+        lg_h2_send_flush(&c->send);
         pump(c);
     }
-    c->head.queued = c->waiting_bytes + c->out.size;
-    return lg_buf_slice(&c->out);
-}
-
-static void ng_sent(struct lg_h2 *h, size_t n)
-{
-    struct conn *c = conn_of(h);
-
-    if (n == 0)
-        return;
-    lg_buf_consume(&c->out, n);
-    c->head.queued = c->waiting_bytes + c->out.size;
-    lg_h2_guard_moved(&c->guard);
+    c->send.head.queued = c->send.waiting_bytes + c->send.out.size;
+    return lg_buf_slice(&c->send.out);
 }
 
 static bool ng_tick(struct lg_h2 *h, uint64_t now_ms)
@@ -755,7 +786,8 @@ static bool ng_tick(struct lg_h2 *h, uint64_t now_ms)
     bool partial = c->block_open || lg_nghttp2_scan_is_partial(&c->scan);
     enum lg_h2_reason why;
 
-    if (!lg_h2_guard_tick(&c->guard, now_ms, c->waiting_bytes + c->out.size > 0, partial, &why))
+    if (!lg_h2_guard_tick(&c->send.guard, now_ms, c->send.waiting_bytes + c->send.out.size > 0,
+                          partial, &why))
         cut(c, why);
     else if (c->told && now_ms >= c->told_ms + LG_H2_SHUTDOWN_WAIT_MS)
         c->drain_due = true;
@@ -769,14 +801,14 @@ static void ng_shutdown(struct lg_h2 *h)
     if (c->over || c->told)
         return;
     c->told = true;
-    c->told_ms = c->guard.now_ms;
+    c->told_ms = c->send.guard.now_ms;
     (void)nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, (const uint8_t *)LG_H2_SHUTDOWN_PING);
     (void)nghttp2_submit_shutdown_notice(c->session);
 }
 
 static bool ng_is_over(const struct lg_h2 *h)
 {
-    const struct conn *c = LG_CONTAINER_OF(h, const struct conn, head);
+    const struct conn *c = LG_CONTAINER_OF(h, const struct conn, send.head);
 
     return c->over || (c->draining && c->stream_count == 0) ||
            nghttp2_session_want_read(c->session) == 0;
@@ -790,9 +822,10 @@ static void ng_free(struct lg_h2 *h)
     drop_all(c, LG_H2_CANCEL);
     nghttp2_session_del(c->session);
     free_streams(c);
-    lg_nghttp2_heads_done(&c->heads);
+    lg_h2_fields_done(&c->fields);
+    lg_h2_memo_done(&c->memo);
     lg_nghttp2_pool_done(&c->pool);
-    lg_buf_done(&c->out);
+    lg_h2_sender_done(&c->send);
     lg_free(c);
 }
 
@@ -801,22 +834,21 @@ static const struct lg_h2_ops ops = {
     .free = ng_free,
     .input = ng_input,
     .output = ng_output,
-    .sent = ng_sent,
+    .sent = lg_h2_send_sent,
     .tick = ng_tick,
     .shutdown = ng_shutdown,
     .is_over = ng_is_over,
-    .respond = ng_respond,
-    .begin = ng_begin,
-    .write = ng_write,
-    .end = ng_end,
+    .respond = lg_h2_send_respond,
+    .begin = lg_h2_send_begin,
+    .write = lg_h2_send_write,
+    .end = lg_h2_send_end,
     .reset = ng_reset,
-    .is_full = ng_is_full,
+    .is_full = lg_h2_send_is_full,
     .release = ng_release,
     .pause = ng_pause,
 };
 
-/* Does nghttp2 judge requests before we do? */
-static void open_session(struct conn *c, bool judged)
+static void open_session(struct conn *c)
 {
     nghttp2_session_callbacks *cb;
     nghttp2_option *option;
@@ -832,16 +864,14 @@ static void open_session(struct conn *c, bool judged)
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_close);
-    nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_sent_frame);
-    nghttp2_session_callbacks_set_send_data_callback(cb, send_body);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
-    nghttp2_option_set_no_http_messaging(option, judged ? 0 : 1);
+    nghttp2_option_set_no_http_messaging(option, c->judged ? 0 : 1);
     /* Ours come first, and know no clock. */
     nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX / 2, UINT64_MAX / 2);
-    nghttp2_option_set_max_continuations(option, c->guard.limits.continuations + 16);
-    nghttp2_option_set_max_outbound_ack(option,
-                                        c->guard.limits.pings + c->guard.limits.settings + 16);
+    nghttp2_option_set_max_continuations(option, c->send.guard.limits.continuations + 16);
+    nghttp2_option_set_max_outbound_ack(option, c->send.guard.limits.pings +
+                                                    c->send.guard.limits.settings + 16);
     rc = nghttp2_session_server_new3(&c->session, cb, c, option, &c->pool.mem);
     assert(rc == 0);
     nghttp2_option_del(option);
@@ -855,24 +885,25 @@ static struct lg_h2 *conn_new(const struct lg_h2_options *o, bool judged)
                                                       : o->connection_window_bytes;
     nghttp2_settings_entry settings[3];
 
-    c->head = (struct lg_h2){.ops = &ops, .handler = o->handler, .ctx = o->ctx};
-    c->head.fault.text = "";
-    lg_h2_guard_init(&c->guard, &o->limits, o->now_ms);
-    lg_nghttp2_heads_init(&c->heads, c->guard.limits.header_bytes, c->guard.limits.header_count);
+    lg_h2_sender_init(&c->send, &ops, o);
+    c->send.sent_all = sent_all;
+    c->judged = judged;
+    lg_h2_fields_init(&c->fields, c->send.guard.limits.header_bytes,
+                      c->send.guard.limits.header_count);
     lg_nghttp2_pool_init(&c->pool);
     lg_nghttp2_scan_init(&c->scan);
-    open_session(c, judged);
+    open_session(c);
     settings[0] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-                                           (uint32_t)c->guard.limits.streams};
+                                           (uint32_t)c->send.guard.limits.streams};
     settings[1] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
                                            o->stream_window_bytes == 0 ? LG_H2_STREAM_WINDOW_DEFAULT
                                                                        : o->stream_window_bytes};
     settings[2] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
-                                           (uint32_t)c->guard.limits.header_bytes};
+                                           (uint32_t)c->send.guard.limits.header_bytes};
     (void)nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, 3);
     (void)nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
                                                 (int32_t)LG_MAX(window, 65535u));
-    return &c->head;
+    return &c->send.head;
 }
 
 struct lg_h2 *lg_h2_nghttp2_new(const struct lg_h2_options *o)
