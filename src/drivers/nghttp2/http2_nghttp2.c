@@ -1,66 +1,17 @@
 #include "drivers/nghttp2/http2_nghttp2.h"
 
-#include <nghttp2/nghttp2.h>
+#include "drivers/nghttp2/http2_nghttp2_impl.h"
 
-#include "drivers/nghttp2/h2_pool.h"
-#include "drivers/nghttp2/h2_scan.h"
-#include "net/h2_memo.h"
-#include "net/h2_request.h"
-#include "net/h2_send.h"
-
-/* The code of RST_STREAM frames that never go out: nghttp2 has no other word for a stream that was
- * answered behind its back. */
-#define ANSWERED UINT32_MAX
-#define UPDATE_BYTES 4u
-
-struct stream {
-    struct lg_h2_sending send;
-    struct stream *next, *prev; /* in use; `next` also in the list of free ones */
-    bool live, remote_end, paused;
-    int64_t content_length; /* -1: not said */
-    uint64_t body_bytes;
-    size_t kept, credit;
-};
-
-struct conn {
-    struct lg_h2_sender send;
-    nghttp2_session *session;
-    struct lg_nghttp2_pool pool;
-    bool judged; /* by nghttp2 before us: then it has to see all heads. */
-    struct lg_h2_fields fields;
-    struct lg_h2_memo memo;
-    struct lg_h2_memo_entry *known; /* The head that comes; NULL: it has to be decoded. */
-    struct lg_slice block;          /* The block that nghttp2 decodes, when it came whole. */
-    struct stream *streams, *free_streams;
-    struct stream *found; /* last, by its id: it mostly is the next, too */
-    size_t stream_count;
-    uint32_t last_id; /* the highest request's */
-    bool over;
-    bool told, drain_due, draining; /* that it ends; that the peer knows */
-    uint64_t told_ms;
-    uint32_t table_least,
-        table_last;  /* The peer's for our heads, once SETTINGS are acknowledged: */
-    bool table_due;  /* they were not yet. */
-    size_t consumed; /* of the connection's window, not given back yet */
-    size_t block_bytes;
-    unsigned continuations;
-    bool block_open, settings_came;
-    bool ack_due;     /* SETTINGS came, or come. */
-    bool update_open; /* A WINDOW_UPDATE comes in pieces. */
-    uint8_t update[UPDATE_BYTES];
-    struct lg_nghttp2_scan scan;
-};
-
-static struct conn *conn_of(struct lg_h2 *h)
+static struct lg_nghttp2_conn *conn_of(struct lg_h2 *h)
 {
-    return LG_CONTAINER_OF(h, struct conn, send.head);
+    return LG_CONTAINER_OF(h, struct lg_nghttp2_conn, send.head);
 }
-static struct stream *stream_of(struct lg_h2_stream *st)
+static struct lg_nghttp2_stream *stream_of(struct lg_h2_stream *st)
 {
-    return LG_CONTAINER_OF(st, struct stream, send.head);
+    return LG_CONTAINER_OF(st, struct lg_nghttp2_stream, send.head);
 }
 
-static void cut(struct conn *c, enum lg_h2_reason why)
+void lg_nghttp2_cut(struct lg_nghttp2_conn *c, enum lg_h2_reason why)
 {
     if (c->over)
         return;
@@ -71,19 +22,11 @@ static void cut(struct conn *c, enum lg_h2_reason why)
     (void)nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-static bool spend(struct conn *c, enum lg_h2_reason what)
-{
-    if (lg_h2_guard_spend(&c->send.guard, what))
-        return true;
-    cut(c, what);
-    return false;
-}
-
 /* --- Streams --------------------------------------------------------------------------------- */
 
 /* A stream that we closed is nghttp2's until its RST_STREAM is made, and may be another by then:
  * its memory waits, it is not freed. */
-static struct stream *find(struct conn *c, int32_t id)
+struct lg_nghttp2_stream *lg_nghttp2_find(struct lg_nghttp2_conn *c, int32_t id)
 {
     if (c->found == NULL || c->found->send.head.id != (uint32_t)id)
         c->found = nghttp2_session_get_stream_user_data(c->session, id);
@@ -92,14 +35,14 @@ static struct stream *find(struct conn *c, int32_t id)
     return c->found;
 }
 
-static struct stream *open_stream(struct conn *c, int32_t id, bool remote_end)
+static struct lg_nghttp2_stream *open_stream(struct lg_nghttp2_conn *c, int32_t id, bool remote_end)
 {
-    struct stream *st = c->free_streams;
+    struct lg_nghttp2_stream *st = c->free_streams;
 
     if (st != NULL)
         c->free_streams = st->next;
     else
-        st = lg_new(struct stream);
+        st = lg_new(struct lg_nghttp2_stream);
     lg_h2_sending_begin(&c->send, &st->send, (uint32_t)id);
     st->live = true;
     st->remote_end = remote_end;
@@ -119,7 +62,7 @@ static struct stream *open_stream(struct conn *c, int32_t id, bool remote_end)
 }
 
 /* Its memory waits for another stream. */
-static void close_stream(struct conn *c, struct stream *st)
+static void close_stream(struct lg_nghttp2_conn *c, struct lg_nghttp2_stream *st)
 {
     if (st->prev != NULL)
         st->prev->next = st->next;
@@ -135,9 +78,9 @@ static void close_stream(struct conn *c, struct stream *st)
     c->free_streams = st;
 }
 
-static void free_streams(struct conn *c)
+static void free_streams(struct lg_nghttp2_conn *c)
 {
-    struct stream *st;
+    struct lg_nghttp2_stream *st;
 
     while ((st = c->free_streams) != NULL) {
         c->free_streams = st->next;
@@ -147,7 +90,7 @@ static void free_streams(struct conn *c)
 }
 
 /* Ends a stream for nghttp2, and by a frame for the peer, unless it was answered. */
-static void end_stream(struct conn *c, struct stream *st, uint32_t code)
+void lg_nghttp2_end_stream(struct lg_nghttp2_conn *c, struct lg_nghttp2_stream *st, uint32_t code)
 {
     (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, (int32_t)st->send.head.id, code);
     lg_h2_sending_gone(&c->send, &st->send, code);
@@ -158,28 +101,28 @@ static void end_stream(struct conn *c, struct stream *st, uint32_t code)
 /* A request that has not come whole is stopped: nobody reads it (RFC 9113, 8.1). */
 static void sent_all(struct lg_h2_sender *s, struct lg_h2_sending *sending)
 {
-    struct stream *st = LG_CONTAINER_OF(sending, struct stream, send);
+    struct lg_nghttp2_stream *st = LG_CONTAINER_OF(sending, struct lg_nghttp2_stream, send);
 
-    end_stream(LG_CONTAINER_OF(s, struct conn, send), st,
-               st->remote_end ? ANSWERED : LG_H2_NO_ERROR);
+    lg_nghttp2_end_stream(LG_CONTAINER_OF(s, struct lg_nghttp2_conn, send), st,
+                          st->remote_end ? LG_NGHTTP2_ANSWERED : LG_H2_NO_ERROR);
 }
 
 /* --- What comes in --------------------------------------------------------------------------- */
 
-static void block_goes_on(struct conn *c, const nghttp2_frame_hd *hd)
+static void block_goes_on(struct lg_nghttp2_conn *c, const nghttp2_frame_hd *hd)
 {
     c->block_bytes += hd->length;
     c->block_open = (hd->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
     if (c->block_bytes > c->send.guard.limits.header_block_bytes)
-        cut(c, LG_H2_OVER_header_block_bytes);
+        lg_nghttp2_cut(c, LG_H2_OVER_header_block_bytes);
 }
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
 {
-    struct conn *c = (struct conn *)user;
+    struct lg_nghttp2_conn *c = (struct lg_nghttp2_conn *)user;
 
     (void)session;
-    if (c->over || !spend(c, LG_H2_OVER_idle_frames))
+    if (c->over || !lg_nghttp2_spend(c, LG_H2_OVER_idle_frames))
         return 0;
     switch (hd->type) {
     case NGHTTP2_HEADERS:
@@ -189,20 +132,20 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
         break;
     case NGHTTP2_CONTINUATION:
         if (++c->continuations > c->send.guard.limits.continuations)
-            cut(c, LG_H2_OVER_continuations);
+            lg_nghttp2_cut(c, LG_H2_OVER_continuations);
         block_goes_on(c, hd);
         break;
     case NGHTTP2_DATA:
         if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
-            (void)spend(c, LG_H2_OVER_empty_data);
+            (void)lg_nghttp2_spend(c, LG_H2_OVER_empty_data);
         break;
     case NGHTTP2_PING:
         if ((hd->flags & NGHTTP2_FLAG_ACK) == 0)
-            (void)spend(c, LG_H2_OVER_pings);
+            (void)lg_nghttp2_spend(c, LG_H2_OVER_pings);
         break;
     case NGHTTP2_SETTINGS:
         if ((hd->flags & NGHTTP2_FLAG_ACK) == 0)
-            (void)spend(c, LG_H2_OVER_settings);
+            (void)lg_nghttp2_spend(c, LG_H2_OVER_settings);
         break;
     default:
         break;
@@ -214,7 +157,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-    struct conn *c = (struct conn *)user;
+    struct lg_nghttp2_conn *c = (struct lg_nghttp2_conn *)user;
 
     (void)session;
     if (c->known == NULL || c->known->hole)
@@ -232,7 +175,7 @@ static struct lg_slice string_of(nghttp2_rcbuf *s)
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                      nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
-    struct conn *c = (struct conn *)user;
+    struct lg_nghttp2_conn *c = (struct lg_nghttp2_conn *)user;
 
     (void)session, (void)frame, (void)flags;
     if (!c->over)
@@ -244,7 +187,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
                              nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
-    struct conn *c = (struct conn *)user;
+    struct lg_nghttp2_conn *c = (struct lg_nghttp2_conn *)user;
 
     (void)on_header(session, frame, name, value, flags, user);
     if (c->fields.verdict == LG_H2_FIELDS_GOOD)
@@ -252,20 +195,23 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
     return 0;
 }
 
-static void answer_431(struct conn *c, struct stream *st, enum lg_h2_reason why)
+/* An answer of our own, which no handler hears of. */
+static void answer_431(struct lg_nghttp2_conn *c, int32_t id, bool ended, enum lg_h2_reason why)
 {
     static const struct lg_http_header status = {{(const uint8_t *)":status", 7},
                                                  {(const uint8_t *)"431", 3}};
     struct lg_h2_head head = {NULL, &status, 1};
 
     lg_h2_count(&c->send.head, why);
-    lg_h2_send_respond(&st->send.head, &head, /* body= */ NULL, 0, /* trailers= */ NULL);
-    (void)spend(c, LG_H2_OVER_resets);
+    lg_h2_put_head(&c->send, (uint32_t)id, &head, /* end= */ true);
+    (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, id,
+                                    ended ? LG_NGHTTP2_ANSWERED : NGHTTP2_NO_ERROR);
+    (void)lg_nghttp2_spend(c, LG_H2_OVER_resets);
 }
 
 /* The block that nghttp2 decoded: what is remembered may hold no longer. False: nothing may be
  * remembered of this one. */
-static bool block_decoded(struct conn *c)
+bool lg_nghttp2_block_decoded(struct lg_nghttp2_conn *c)
 {
     struct lg_slice block = c->block;
 
@@ -274,7 +220,7 @@ static bool block_decoded(struct conn *c)
 }
 
 /* The head that came: remembered, all but a grpc-timeout, or decoded. */
-static enum lg_h2_verdict take_head(struct conn *c, struct lg_h2_request *rq)
+static enum lg_h2_verdict take_head(struct lg_nghttp2_conn *c, struct lg_h2_request *rq)
 {
     struct lg_h2_memo_entry *known = c->known;
     struct lg_slice block = c->block;
@@ -288,30 +234,31 @@ static enum lg_h2_verdict take_head(struct conn *c, struct lg_h2_request *rq)
         return known->hole ? c->fields.verdict : LG_H2_FIELDS_GOOD;
     }
     verdict = lg_h2_fields_end(&c->fields, rq);
-    if (block_decoded(c) && verdict == LG_H2_FIELDS_GOOD && !c->judged &&
+    if (lg_nghttp2_block_decoded(c) && verdict == LG_H2_FIELDS_GOOD && !c->judged &&
         c->fields.list_bytes + LG_H2_MEMO_HOLE_MAX <= c->send.guard.limits.header_bytes)
         rq->memo = lg_h2_memo_offer(&c->memo, block, c->fields.timeout_at, rq);
     return verdict;
 }
 
-static void request_end(struct conn *c, struct stream *st, const struct lg_http_headers *trailers)
+static void request_end(struct lg_nghttp2_conn *c, struct lg_nghttp2_stream *st,
+                        const struct lg_http_headers *trailers)
 {
     static const struct lg_http_headers none = {NULL, 0};
 
     st->remote_end = true;
     if (st->content_length >= 0 && (uint64_t)st->content_length != st->body_bytes)
-        end_stream(c, st, LG_H2_PROTOCOL_ERROR);
+        lg_nghttp2_end_stream(c, st, LG_H2_PROTOCOL_ERROR);
     else if (st->send.callers)
         c->send.head.handler->end(c->send.head.ctx, &st->send.head,
                                   trailers == NULL ? &none : trailers);
 }
 
-static void request_came(struct conn *c, const nghttp2_frame *frame)
+static void request_came(struct lg_nghttp2_conn *c, const nghttp2_frame *frame)
 {
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     struct lg_h2_request rq;
     enum lg_h2_verdict verdict = take_head(c, &rq);
-    struct stream *st;
+    struct lg_nghttp2_stream *st;
 
     if (verdict == LG_H2_FIELDS_MALFORMED ||
         (verdict == LG_H2_FIELDS_GOOD && end && rq.content_length > 0)) {
@@ -319,13 +266,13 @@ static void request_came(struct conn *c, const nghttp2_frame *frame)
                                         NGHTTP2_PROTOCOL_ERROR);
         return;
     }
-    st = open_stream(c, frame->hd.stream_id, end);
     if (verdict != LG_H2_FIELDS_GOOD) {
-        answer_431(c, st,
+        answer_431(c, frame->hd.stream_id, end,
                    verdict == LG_H2_FIELDS_OVER_BYTES ? LG_H2_OVER_header_bytes
                                                       : LG_H2_OVER_header_count);
         return;
     }
+    st = open_stream(c, frame->hd.stream_id, end);
     lg_h2_guard_progress(&c->send.guard);
     c->send.head.requests++;
     st->content_length = rq.content_length;
@@ -334,33 +281,33 @@ static void request_came(struct conn *c, const nghttp2_frame *frame)
         request_end(c, st, NULL);
 }
 
-static void trailers_came(struct conn *c, const nghttp2_frame *frame)
+static void trailers_came(struct lg_nghttp2_conn *c, const nghttp2_frame *frame)
 {
-    struct stream *st = find(c, frame->hd.stream_id);
+    struct lg_nghttp2_stream *st = lg_nghttp2_find(c, frame->hd.stream_id);
     enum lg_h2_verdict verdict = lg_h2_fields_end(&c->fields, NULL);
     struct lg_http_headers trailers = {c->fields.headers, c->fields.count};
 
-    (void)block_decoded(c);
+    (void)lg_nghttp2_block_decoded(c);
     if (st == NULL)
         return;
     if (verdict == LG_H2_FIELDS_OVER_BYTES || verdict == LG_H2_FIELDS_OVER_COUNT) {
         lg_h2_count(&c->send.head, verdict == LG_H2_FIELDS_OVER_BYTES ? LG_H2_OVER_header_bytes
                                                                       : LG_H2_OVER_header_count);
-        end_stream(c, st, LG_H2_ENHANCE_YOUR_CALM);
+        lg_nghttp2_end_stream(c, st, LG_H2_ENHANCE_YOUR_CALM);
         return;
     }
     if (verdict != LG_H2_FIELDS_GOOD || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
-        end_stream(c, st, LG_H2_PROTOCOL_ERROR);
+        lg_nghttp2_end_stream(c, st, LG_H2_PROTOCOL_ERROR);
     else
         request_end(c, st, &trailers);
 }
 
-static void set_window(struct conn *c, uint32_t value)
+static void set_window(struct lg_nghttp2_conn *c, uint32_t value)
 {
     int64_t by = (int64_t)value - c->send.peer_window;
 
     c->send.peer_window = value;
-    for (struct stream *st = c->streams; st != NULL && by != 0; st = st->next)
+    for (struct lg_nghttp2_stream *st = c->streams; st != NULL && by != 0; st = st->next)
         if (!lg_h2_sending_widen(&c->send, &st->send, by)) {
             (void)nghttp2_session_terminate_session(c->session, NGHTTP2_FLOW_CONTROL_ERROR);
             return;
@@ -368,7 +315,7 @@ static void set_window(struct conn *c, uint32_t value)
 }
 
 /* Those that matter for answers; nghttp2 judged them, and acknowledges them at the next chance. */
-static void settings_came(struct conn *c, const nghttp2_settings *settings)
+static void settings_came(struct lg_nghttp2_conn *c, const nghttp2_settings *settings)
 {
     c->settings_came = true;
     for (size_t i = 0; i < settings->niv; i++) {
@@ -394,8 +341,8 @@ static void settings_came(struct conn *c, const nghttp2_settings *settings)
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-    struct conn *c = (struct conn *)user;
-    struct stream *st;
+    struct lg_nghttp2_conn *c = (struct lg_nghttp2_conn *)user;
+    struct lg_nghttp2_stream *st;
 
     (void)session;
     if (c->over)
@@ -410,12 +357,12 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     case NGHTTP2_DATA:
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
             break;
-        st = find(c, frame->hd.stream_id);
+        st = lg_nghttp2_find(c, frame->hd.stream_id);
         if (st != NULL)
             request_end(c, st, NULL);
         break;
     case NGHTTP2_RST_STREAM:
-        (void)spend(c, LG_H2_OVER_resets);
+        (void)lg_nghttp2_spend(c, LG_H2_OVER_resets);
         break;
     case NGHTTP2_SETTINGS:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
@@ -435,7 +382,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int code,
                             void *user)
 {
-    struct conn *c = (struct conn *)user;
+    struct lg_nghttp2_conn *c = (struct lg_nghttp2_conn *)user;
 
     (void)session, (void)frame;
     if (code == NGHTTP2_ERR_REFUSED_STREAM && !c->over)
@@ -444,7 +391,8 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 }
 
 /* Gives back the window of a stream, unless it takes nothing more. */
-static void give_back(struct conn *c, struct stream *st, uint8_t flags, size_t size)
+static void give_back(struct lg_nghttp2_conn *c, struct lg_nghttp2_stream *st, uint8_t flags,
+                      size_t size)
 {
     if ((flags & NGHTTP2_FLAG_END_STREAM) != 0)
         return;
@@ -457,8 +405,8 @@ static void give_back(struct conn *c, struct stream *st, uint8_t flags, size_t s
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                    size_t size, void *user)
 {
-    struct conn *c = (struct conn *)user;
-    struct stream *st = find(c, id);
+    struct lg_nghttp2_conn *c = (struct lg_nghttp2_conn *)user;
+    struct lg_nghttp2_stream *st = lg_nghttp2_find(c, id);
     enum lg_h2_reason why;
 
     (void)session;
@@ -469,7 +417,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     give_back(c, st, flags, size);
     st->body_bytes += size;
     if (st->content_length >= 0 && st->body_bytes > (uint64_t)st->content_length) {
-        end_stream(c, st, LG_H2_PROTOCOL_ERROR); /* The end need not be waited for. */
+        lg_nghttp2_end_stream(c, st, LG_H2_PROTOCOL_ERROR); /* The end need not be waited for. */
         return 0;
     }
     if (!st->send.callers)
@@ -485,14 +433,14 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
         return 0;
     }
     lg_h2_count(&c->send.head, why);
-    end_stream(c, st, LG_H2_ENHANCE_YOUR_CALM);
+    lg_nghttp2_end_stream(c, st, LG_H2_ENHANCE_YOUR_CALM);
     return 0;
 }
 
 static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)
 {
-    struct conn *c = (struct conn *)user;
-    struct stream *st = find(c, id);
+    struct lg_nghttp2_conn *c = (struct lg_nghttp2_conn *)user;
+    struct lg_nghttp2_stream *st = lg_nghttp2_find(c, id);
 
     (void)session;
     if (st == NULL)
@@ -508,12 +456,12 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
 static void ng_reset(struct lg_h2_stream *of, uint32_t code)
 {
     stream_of(of)->send.callers = false;
-    end_stream(conn_of(of->conn), stream_of(of), code);
+    lg_nghttp2_end_stream(conn_of(of->conn), stream_of(of), code);
 }
 
 static void ng_release(struct lg_h2_stream *of, size_t n)
 {
-    struct stream *st = stream_of(of);
+    struct lg_nghttp2_stream *st = stream_of(of);
 
     n = LG_MIN(n, st->kept);
     st->kept -= n;
@@ -522,7 +470,7 @@ static void ng_release(struct lg_h2_stream *of, size_t n)
 
 static void ng_pause(struct lg_h2_stream *of, bool paused)
 {
-    struct stream *st = stream_of(of);
+    struct lg_nghttp2_stream *st = stream_of(of);
 
     st->paused = paused;
     if (paused || st->credit == 0)
@@ -533,10 +481,10 @@ static void ng_pause(struct lg_h2_stream *of, bool paused)
 
 /* --- The port -------------------------------------------------------------------------------- */
 
-static void drop_all(struct conn *c, uint32_t code)
+static void drop_all(struct lg_nghttp2_conn *c, uint32_t code)
 {
     while (c->streams != NULL) {
-        struct stream *st = c->streams;
+        struct lg_nghttp2_stream *st = c->streams;
 
         lg_h2_sending_gone(&c->send, &st->send, code);
         if (st->live)
@@ -546,7 +494,7 @@ static void drop_all(struct conn *c, uint32_t code)
 }
 
 /* A frame that nghttp2 made. False: it is not to be sent. */
-static bool is_sent(struct conn *c, struct lg_slice frame)
+static bool is_sent(struct lg_nghttp2_conn *c, struct lg_slice frame)
 {
     const uint8_t *payload = frame.data + LG_H2_FRAME_HEAD_BYTES;
     uint32_t code;
@@ -555,12 +503,12 @@ static bool is_sent(struct conn *c, struct lg_slice frame)
     case LG_H2_RST_STREAM:
         code = lg_load_u32be(payload);
         /* NO_ERROR ends answered requests, CANCEL is the caller's; the rest is the peer's doing. */
-        if (code != ANSWERED && code != LG_H2_NO_ERROR && code != LG_H2_CANCEL &&
+        if (code != LG_NGHTTP2_ANSWERED && code != LG_H2_NO_ERROR && code != LG_H2_CANCEL &&
             !lg_h2_guard_spend(&c->send.guard, LG_H2_OVER_resets) && !c->over) {
             c->send.cut_due = true;
             c->send.cut_why = LG_H2_OVER_resets;
         }
-        return code != ANSWERED;
+        return code != LG_NGHTTP2_ANSWERED;
     case LG_H2_GOAWAY:
         code = lg_load_u32be(payload + 4);
         if (code != LG_H2_NO_ERROR && !c->over) {
@@ -575,7 +523,7 @@ static bool is_sent(struct conn *c, struct lg_slice frame)
 }
 
 /* What nghttp2 has to send: one frame at a time, and no answers. */
-static void pump(struct conn *c)
+void lg_nghttp2_pump(struct lg_nghttp2_conn *c)
 {
     const uint8_t *data;
     ssize_t n;
@@ -593,23 +541,23 @@ static void pump(struct conn *c)
 
 /* The library refuses requests from when the frame is made, not from when it is asked for; what
  * came in one piece with the peer's word is served. */
-static void drain(struct conn *c)
+static void drain(struct lg_nghttp2_conn *c)
 {
     c->draining = true;
     (void)nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(c->session),
                                 NGHTTP2_NO_ERROR, NULL, 0);
-    pump(c);
+    lg_nghttp2_pump(c);
 }
 
-static bool settle(struct conn *c)
+static bool settle(struct lg_nghttp2_conn *c)
 {
     if (c->drain_due && !c->draining)
         drain(c);
-    pump(c);
+    lg_nghttp2_pump(c);
     if (c->send.cut_due && !c->over) {
-        cut(c, c->send.cut_why);
-        pump(c);
+        lg_nghttp2_cut(c, c->send.cut_why);
+        lg_nghttp2_pump(c);
     }
     lg_h2_send_watch(&c->send);
     if (c->over)
@@ -617,151 +565,13 @@ static bool settle(struct conn *c)
     return !c->over;
 }
 
-static void feed(struct conn *c, const uint8_t *from, const uint8_t *to)
-{
-    ssize_t n;
-
-    if (from == to || c->over)
-        return;
-    n = nghttp2_session_mem_recv(c->session, from, (size_t)(to - from));
-    if (n < 0 && !c->over)
-        (void)nghttp2_session_terminate_session(c->session, n == NGHTTP2_ERR_BAD_CLIENT_MAGIC
-                                                                ? NGHTTP2_PROTOCOL_ERROR
-                                                                : NGHTTP2_INTERNAL_ERROR);
-}
-
-/* A window of the peer's grows. nghttp2 does not hear of it: it does not know what we send, and
- * would see the window grow without end. */
-static void window_came(struct conn *c, uint32_t id, uint32_t by)
-{
-    struct stream *st = id == 0 ? NULL : find(c, (int32_t)id);
-    nghttp2_error_code fault = NGHTTP2_NO_ERROR;
-
-    by &= 0x7fffffff;
-    if (nghttp2_session_want_read(c->session) == 0 || !spend(c, LG_H2_OVER_idle_frames) ||
-        (by < 16 && !spend(c, LG_H2_OVER_small_windows)))
-        return;
-    lg_h2_guard_whole(&c->send.guard);
-    if (id != 0 && ((id & 1) == 0 || id > c->last_id))
-        fault = NGHTTP2_PROTOCOL_ERROR; /* It is idle. */
-    else if (id != 0 && st == NULL)
-        return; /* It crossed the end of the answer. */
-    else if (by == 0)
-        fault = NGHTTP2_PROTOCOL_ERROR;
-    else if (st == NULL && !lg_h2_sender_widen(&c->send, by))
-        fault = NGHTTP2_FLOW_CONTROL_ERROR;
-    else if (st != NULL && !lg_h2_sending_widen(&c->send, &st->send, by))
-        end_stream(c, st, LG_H2_FLOW_CONTROL_ERROR);
-    if (fault != NGHTTP2_NO_ERROR)
-        (void)nghttp2_session_terminate_session(c->session, fault);
-}
-
-static void update_goes_on(struct conn *c, struct lg_slice *in)
-{
-    size_t n = LG_MIN(in->size, c->scan.left);
-
-    memcpy(c->update + UPDATE_BYTES - c->scan.left, in->data, n);
-    c->scan.left -= n;
-    *in = lg_slice_skip(*in, n);
-    c->update_open = c->scan.left > 0;
-    if (!c->update_open)
-        window_came(c, lg_h2_frame_read(c->scan.head).stream, lg_load_u32be(c->update));
-}
-
-/* A head that came whole is known: nghttp2 gets it without its block, or with the grpc-timeout
- * only, for the stream's sake. */
-static bool feed_known(struct conn *c, struct lg_h2_frame f, struct lg_slice block)
-{
-    struct lg_h2_hole hole = {LG_SLICE_NULL, LG_SLICE_NULL, false};
-    uint8_t bare[LG_H2_FRAME_HEAD_BYTES];
-
-    if (f.stream <= c->last_id || c->judged)
-        return false;
-    c->known = lg_h2_memo_find(&c->memo, block, &hole);
-    if (c->known == NULL)
-        return false;
-    (void)lg_h2_frame_write(bare, hole.literal.size, LG_H2_HEADERS, f.flags, f.stream);
-    feed(c, bare, bare + sizeof bare);
-    feed(c, hole.literal.data, hole.literal.data + hole.literal.size);
-    c->known = NULL; /* Nobody may have wanted it. */
-    return true;
-}
-
-/* The head of HEADERS came; `in` is what follows. Returns what of it nghttp2 has. */
-static const uint8_t *headers_came(struct conn *c, struct lg_h2_frame f, struct lg_slice in)
-{
-    unsigned flags = f.flags & (LG_H2_FLAG_END_HEADERS | LG_H2_FLAG_PADDED | LG_H2_FLAG_PRIORITY);
-    struct lg_slice block = lg_slice(in.data, f.size);
-    bool whole = flags == LG_H2_FLAG_END_HEADERS && f.size <= in.size;
-
-    if (whole && feed_known(c, f, block))
-        return block.data + block.size;
-    feed(c, c->scan.head, c->scan.head + LG_H2_FRAME_HEAD_BYTES);
-    if (!whole) {
-        lg_h2_memo_forget(&c->memo); /* It may change the table. */
-        return in.data;
-    }
-    c->block = block;
-    feed(c, block.data, block.data + block.size);
-    (void)block_decoded(c); /* Nobody may have wanted it. */
-    return block.data + block.size;
-}
-
-/* Gives nghttp2 the frames, but for what it is not to see. The head of a frame is held back until
- * it is whole. */
-static void take(struct conn *c, struct lg_slice in)
-{
-    const uint8_t *fed = in.data, *end = in.data + in.size;
-
-    while (in.size > 0 && !c->over) {
-        size_t held = c->scan.at;
-        const uint8_t *head;
-        struct lg_h2_frame f;
-
-        if (c->update_open) {
-            update_goes_on(c, &in);
-            fed = end - in.size;
-            continue;
-        }
-        if (!lg_nghttp2_scan_next(&c->scan, &in)) {
-            feed(c, fed, end - (c->scan.at - held));
-            return;
-        }
-        f = lg_h2_frame_read(c->scan.head);
-        head = end - in.size - (LG_H2_FRAME_HEAD_BYTES - held);
-        if (f.type == LG_H2_HEADERS || f.type >= LG_H2_WINDOW_UPDATE || held > 0 || c->ack_due) {
-            feed(c, fed, head);
-            fed = head;
-        }
-        if (c->ack_due)
-            pump(c); /* What follows may be answered by the new settings, and must follow. */
-        c->ack_due = f.type == LG_H2_SETTINGS;
-        if (f.type > LG_H2_CONTINUATION) /* Of those that it does not know nghttp2 tells nothing. */
-            (void)spend(c, LG_H2_OVER_idle_frames);
-        if (f.type == LG_H2_CONTINUATION)
-            lg_h2_memo_forget(&c->memo);
-        if (f.type == LG_H2_HEADERS && c->settings_came && !c->block_open) {
-            fed = headers_came(c, f, lg_slice(end - in.size, in.size));
-            c->last_id = LG_MAX(c->last_id, f.stream);
-        } else if (f.type == LG_H2_WINDOW_UPDATE && f.size == UPDATE_BYTES && c->settings_came &&
-                   !c->block_open) {
-            c->update_open = true;
-            fed = end - in.size;
-        } else if (held > 0) {
-            feed(c, c->scan.head, c->scan.head + LG_H2_FRAME_HEAD_BYTES);
-            fed = end - in.size;
-        }
-    }
-    feed(c, fed, end);
-}
-
 static bool ng_input(struct lg_h2 *h, struct lg_slice bytes)
 {
-    struct conn *c = conn_of(h);
+    struct lg_nghttp2_conn *c = conn_of(h);
 
     if (c->over)
         return false;
-    take(c, bytes);
+    lg_nghttp2_take(c, bytes);
     if (c->consumed > 0)
         (void)nghttp2_session_consume_connection(c->session, c->consumed);
     c->consumed = 0;
@@ -770,11 +580,11 @@ static bool ng_input(struct lg_h2 *h, struct lg_slice bytes)
 
 static struct lg_slice ng_output(struct lg_h2 *h)
 {
-    struct conn *c = conn_of(h);
+    struct lg_nghttp2_conn *c = conn_of(h);
 
     if (settle(c) && c->send.wait_head != NULL) {
         lg_h2_send_flush(&c->send);
-        pump(c);
+        lg_nghttp2_pump(c);
     }
     c->send.head.queued = c->send.waiting_bytes + c->send.out.size;
     return lg_buf_slice(&c->send.out);
@@ -782,13 +592,13 @@ static struct lg_slice ng_output(struct lg_h2 *h)
 
 static bool ng_tick(struct lg_h2 *h, uint64_t now_ms)
 {
-    struct conn *c = conn_of(h);
+    struct lg_nghttp2_conn *c = conn_of(h);
     bool partial = c->block_open || lg_nghttp2_scan_is_partial(&c->scan);
     enum lg_h2_reason why;
 
     if (!lg_h2_guard_tick(&c->send.guard, now_ms, c->send.waiting_bytes + c->send.out.size > 0,
                           partial, &why))
-        cut(c, why);
+        lg_nghttp2_cut(c, why);
     else if (c->told && now_ms >= c->told_ms + LG_H2_SHUTDOWN_WAIT_MS)
         c->drain_due = true;
     return settle(c);
@@ -796,7 +606,7 @@ static bool ng_tick(struct lg_h2 *h, uint64_t now_ms)
 
 static void ng_shutdown(struct lg_h2 *h)
 {
-    struct conn *c = conn_of(h);
+    struct lg_nghttp2_conn *c = conn_of(h);
 
     if (c->over || c->told)
         return;
@@ -808,7 +618,7 @@ static void ng_shutdown(struct lg_h2 *h)
 
 static bool ng_is_over(const struct lg_h2 *h)
 {
-    const struct conn *c = LG_CONTAINER_OF(h, const struct conn, send.head);
+    const struct lg_nghttp2_conn *c = LG_CONTAINER_OF(h, const struct lg_nghttp2_conn, send.head);
 
     return c->over || (c->draining && c->stream_count == 0) ||
            nghttp2_session_want_read(c->session) == 0;
@@ -816,7 +626,7 @@ static bool ng_is_over(const struct lg_h2 *h)
 
 static void ng_free(struct lg_h2 *h)
 {
-    struct conn *c = conn_of(h);
+    struct lg_nghttp2_conn *c = conn_of(h);
 
     c->over = true;
     drop_all(c, LG_H2_CANCEL);
@@ -824,6 +634,7 @@ static void ng_free(struct lg_h2 *h)
     free_streams(c);
     lg_h2_fields_done(&c->fields);
     lg_h2_memo_done(&c->memo);
+    lg_buf_done(&c->payload);
     lg_nghttp2_pool_done(&c->pool);
     lg_h2_sender_done(&c->send);
     lg_free(c);
@@ -848,7 +659,7 @@ static const struct lg_h2_ops ops = {
     .pause = ng_pause,
 };
 
-static void open_session(struct conn *c)
+static void open_session(struct lg_nghttp2_conn *c)
 {
     nghttp2_session_callbacks *cb;
     nghttp2_option *option;
@@ -880,7 +691,7 @@ static void open_session(struct conn *c)
 
 static struct lg_h2 *conn_new(const struct lg_h2_options *o, bool judged)
 {
-    struct conn *c = lg_new(struct conn);
+    struct lg_nghttp2_conn *c = lg_new(struct lg_nghttp2_conn);
     uint32_t window = o->connection_window_bytes == 0 ? LG_H2_CONNECTION_WINDOW_DEFAULT
                                                       : o->connection_window_bytes;
     nghttp2_settings_entry settings[3];
