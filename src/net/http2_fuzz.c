@@ -1,5 +1,5 @@
-/* Fuzzes both HTTP/2 engines side by side: the same bytes in, the same requests out. What may
- * differ, and why:
+/* Fuzzes both HTTP/2 engines side by side: the same bytes in, the same requests out. nghttp2 judges
+ * requests, too, or sees no head that its engine remembers. What may differ, and why:
  *
  * - HEADERS and DATA on streams that are closed, or were passed over: our own engine remembers the
  *   last 64 of them and cuts the connection, as RFC 9113 5.1 wants; nghttp2 without its list of
@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     o = h2_fuzz_options(&own);
     own.h2 = lg_h2_own_new(&o, &lg_hpack_nghttp2);
     o = h2_fuzz_options(&ng);
-    ng.h2 = lg_h2_nghttp2_new_judging(&o);
+    ng.h2 = (data[0] & 64) != 0 ? lg_h2_nghttp2_new(&o) : lg_h2_nghttp2_new_judging(&o);
     h2_fuzz_client(lg_slice(data + 2, size - 2), (data[0] & 128) != 0, &bytes);
     bytes.size = whole(lg_buf_slice(&bytes));
     step = data[1] == 0 ? bytes.size : data[1];

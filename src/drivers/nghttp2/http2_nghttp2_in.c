@@ -53,7 +53,8 @@ static void headers_came(struct lg_nghttp2_conn *c, struct lg_h2_frame f, struct
     if (LG_LIKELY(c->known != NULL)) {
         (void)lg_h2_frame_write(bare, hole.literal.size, LG_H2_HEADERS, f.flags, f.stream);
         feed(c, bare, bare + sizeof bare);
-        feed(c, hole.literal.data, hole.literal.data + hole.literal.size);
+        if (hole.literal.size > 0)
+            feed(c, hole.literal.data, hole.literal.data + hole.literal.size);
     } else {
         c->block = block;
         feed(c, c->scan.head, c->scan.head + LG_H2_FRAME_HEAD_BYTES);
