@@ -1,8 +1,8 @@
-/* The engine of net/http2.h over nghttp2: the one that others have hardened. It is the oracle of
- * our own engine's tests and what operators fall back to (`--http2-engine=nghttp2`). It keeps the
- * same limits by the same guard; nghttp2's own counters that look at a clock are off, and so is its
- * judgement of requests, which would cost a second one. Heads that repeat are remembered
- * (h2_heads.h), bodies are copied twice. What it costs and why: ADR 0048. */
+/* The engine of net/http2.h that reads by nghttp2: the one that others have hardened. It is the
+ * oracle of our own engine's tests and what operators fall back to (`--http2-engine=nghttp2`). It
+ * keeps the same limits by the same guard; nghttp2's own counters that look at a clock are off, and
+ * so is its judgement of requests, which would cost a second one. Answers and the memory of heads
+ * are those of our own engine (net/h2_send.h, net/h2_memo.h): ADR 0050. */
 #ifndef LG_DRIVERS_NGHTTP2_HTTP2_NGHTTP2_H
 #define LG_DRIVERS_NGHTTP2_HTTP2_NGHTTP2_H
 
