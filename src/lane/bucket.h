@@ -61,8 +61,8 @@ void lg_bucket_close(struct lg_bucket *b);
  * the capacity is less. LG_BUCKET_CLOSED: another one has taken its place. */
 uint64_t lg_bucket_take(struct lg_bucket *b, uint64_t now_us, uint64_t least, uint64_t most,
                         uint64_t *out_wait_us);
-/* Gives back what was taken from it and not spent; what the bucket cannot hold, or comes after
- * another one has followed it, is lost. */
+/* Gives back what was taken from it, or from the one before it, and not spent; what the bucket
+ * cannot hold, or comes after another one has followed it, is lost. */
 void lg_bucket_give(struct lg_bucket *b, uint64_t n);
 /* Tokens that are there. */
 uint64_t lg_bucket_left(const struct lg_bucket *b, uint64_t now_us);

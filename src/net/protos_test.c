@@ -221,7 +221,7 @@ static void the_page_shows_a_batch_and_its_answers(void **state)
     uint32_t missing[] = {0, 2};
     struct lg_stream_end ok = {.rcu = 3, .version = 3};
     struct lg_stream_end over = {.status = LG_GRPC_RESOURCE_EXHAUSTED,
-                                 .message = LG_LIT("over the quota of store cities"),
+                                 .message = LG_LIT("over the read quota of store cities"),
                                  .retry_after_ms = 250};
     const struct lg_stream_batch_get_response answers[] = {
         {.batch_id = 7, .values = {&value, 1, 0}, .missing = {missing, 2, 0}},
