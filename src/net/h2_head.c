@@ -131,7 +131,7 @@ static void by_decoding(struct lg_h2_conn *c, uint32_t id, uint8_t flags, struct
         /* Before the event, so that the first request can set its word, too. What may stand in the
          * hole must not bring the head over its limit. */
         if (!changed &&
-            c->fields.list_bytes + LG_H2_MEMO_HOLE_MAX <= c->send.guard.limits.header_bytes)
+            c->fields.list_bytes + LG_H2_MEMO_HOLE_VALUE_MAX <= c->send.guard.limits.header_bytes)
             rq.memo = lg_h2_memo_offer(&c->memo, block, c->fields.timeout_at, &rq);
         hand_over(c, id, flags, &rq);
         break;
@@ -194,6 +194,9 @@ void lg_h2_conn_block(struct lg_h2_conn *c, uint32_t id, uint8_t flags, struct l
 
     if (LG_LIKELY(id > c->last_id)) {
         if (c->draining && id > c->drain_id) {
+            note_opened(c, id); /* What follows on it crossed our GOAWAY, too. */
+            c->was_reset |= 1;
+            c->reset_max = id;
             by_decoding(c, id, flags, block, /* wanted= */ false);
             return;
         }

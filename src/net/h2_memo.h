@@ -12,7 +12,8 @@
 #define LG_H2_MEMO_ENTRIES 8u
 #define LG_H2_MEMO_BLOCK_MAX 1024u /* bytes; longer blocks are not remembered */
 #define LG_H2_MEMO_SEEN 16u
-#define LG_H2_MEMO_HOLE_MAX 127u /* bytes of what stands in the hole, as sent */
+#define LG_H2_MEMO_HOLE_MAX 127u       /* bytes of what stands in the hole, as sent */
+#define LG_H2_MEMO_HOLE_VALUE_MAX 203u /* once decoded: Huffman's codes have 5 bits or more */
 
 struct lg_h2_memo_entry {
     bool valid, hole;

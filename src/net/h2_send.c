@@ -338,6 +338,8 @@ void lg_h2_send_end(struct lg_h2_stream *of, const struct lg_h2_head *trailers)
 
     assert(st->callers);
     st->callers = false;
+    if (s->cut_due)
+        return; /* Of what was written some was dropped: it must not look whole. */
     if (st->waiting_bytes.size == 0) {
         if (trailers != NULL)
             lg_h2_put_head(s, st->head.id, trailers, /* end= */ true);

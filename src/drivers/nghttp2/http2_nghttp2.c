@@ -109,14 +109,6 @@ static void sent_all(struct lg_h2_sender *s, struct lg_h2_sending *sending)
 
 /* --- What comes in --------------------------------------------------------------------------- */
 
-static void block_goes_on(struct lg_nghttp2_conn *c, const nghttp2_frame_hd *hd)
-{
-    c->block_bytes += hd->length;
-    c->block_open = (hd->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
-    if (c->block_bytes > c->send.guard.limits.header_block_bytes)
-        lg_nghttp2_cut(c, LG_H2_OVER_header_block_bytes);
-}
-
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
 {
     struct lg_nghttp2_conn *c = (struct lg_nghttp2_conn *)user;
@@ -125,16 +117,6 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
     if (c->over || !lg_nghttp2_spend(c, LG_H2_OVER_idle_frames))
         return 0;
     switch (hd->type) {
-    case NGHTTP2_HEADERS:
-        c->block_bytes = 0;
-        c->continuations = 0;
-        block_goes_on(c, hd);
-        break;
-    case NGHTTP2_CONTINUATION:
-        if (++c->continuations > c->send.guard.limits.continuations)
-            lg_nghttp2_cut(c, LG_H2_OVER_continuations);
-        block_goes_on(c, hd);
-        break;
     case NGHTTP2_DATA:
         if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
             (void)lg_nghttp2_spend(c, LG_H2_OVER_empty_data);
@@ -235,7 +217,7 @@ static enum lg_h2_verdict take_head(struct lg_nghttp2_conn *c, struct lg_h2_requ
     }
     verdict = lg_h2_fields_end(&c->fields, rq);
     if (lg_nghttp2_block_decoded(c) && verdict == LG_H2_FIELDS_GOOD && !c->judged &&
-        c->fields.list_bytes + LG_H2_MEMO_HOLE_MAX <= c->send.guard.limits.header_bytes)
+        c->fields.list_bytes + LG_H2_MEMO_HOLE_VALUE_MAX <= c->send.guard.limits.header_bytes)
         rq->memo = lg_h2_memo_offer(&c->memo, block, c->fields.timeout_at, rq);
     return verdict;
 }
@@ -455,8 +437,11 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
 
 static void ng_reset(struct lg_h2_stream *of, uint32_t code)
 {
+    struct lg_nghttp2_conn *c = conn_of(of->conn);
+
     stream_of(of)->send.callers = false;
-    lg_nghttp2_end_stream(conn_of(of->conn), stream_of(of), code);
+    c->callers_resets += code != LG_H2_NO_ERROR;
+    lg_nghttp2_end_stream(c, stream_of(of), code);
 }
 
 static void ng_release(struct lg_h2_stream *of, size_t n)
@@ -473,7 +458,7 @@ static void ng_pause(struct lg_h2_stream *of, bool paused)
     struct lg_nghttp2_stream *st = stream_of(of);
 
     st->paused = paused;
-    if (paused || st->credit == 0)
+    if (paused || st->remote_end || st->credit == 0)
         return;
     (void)nghttp2_session_consume_stream(conn_of(of->conn)->session, (int32_t)of->id, st->credit);
     st->credit = 0;
@@ -502,13 +487,17 @@ static bool is_sent(struct lg_nghttp2_conn *c, struct lg_slice frame)
     switch (frame.data[3]) {
     case LG_H2_RST_STREAM:
         code = lg_load_u32be(payload);
-        /* NO_ERROR ends answered requests, CANCEL is the caller's; the rest is the peer's doing. */
-        if (code != LG_NGHTTP2_ANSWERED && code != LG_H2_NO_ERROR && code != LG_H2_CANCEL &&
-            !lg_h2_guard_spend(&c->send.guard, LG_H2_OVER_resets) && !c->over) {
+        if (code == LG_NGHTTP2_ANSWERED)
+            return false;
+        if (code == LG_H2_NO_ERROR) /* It ends a request that was answered before its end. */
+            return true;
+        if (c->callers_resets > 0)
+            c->callers_resets--;
+        else if (!lg_h2_guard_spend(&c->send.guard, LG_H2_OVER_resets) && !c->over) {
             c->send.cut_due = true;
             c->send.cut_why = LG_H2_OVER_resets;
         }
-        return code != LG_NGHTTP2_ANSWERED;
+        return true;
     case LG_H2_GOAWAY:
         code = lg_load_u32be(payload + 4);
         if (code != LG_H2_NO_ERROR && !c->over) {
@@ -681,8 +670,7 @@ static void open_session(struct lg_nghttp2_conn *c)
     /* Ours come first, and know no clock. */
     nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX / 2, UINT64_MAX / 2);
     nghttp2_option_set_max_continuations(option, c->send.guard.limits.continuations + 16);
-    nghttp2_option_set_max_outbound_ack(option, c->send.guard.limits.pings +
-                                                    c->send.guard.limits.settings + 16);
+    nghttp2_option_set_max_outbound_ack(option, SIZE_MAX);
     rc = nghttp2_session_server_new3(&c->session, cb, c, option, &c->pool.mem);
     assert(rc == 0);
     nghttp2_option_del(option);

@@ -41,7 +41,8 @@ struct lg_nghttp2_conn {
     struct lg_nghttp2_stream *streams, *free_streams;
     struct lg_nghttp2_stream *found; /* last, by its id: it mostly is the next, too */
     size_t stream_count;
-    uint32_t last_id; /* the highest request's */
+    uint32_t last_id;      /* the highest request's */
+    size_t callers_resets; /* whose frames are not made yet: no mistakes of the peer's */
     bool over;
     bool told, drain_due, draining; /* that it ends; that the peer knows */
     uint64_t told_ms;

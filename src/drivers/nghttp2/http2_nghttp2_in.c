@@ -48,6 +48,10 @@ static void headers_came(struct lg_nghttp2_conn *c, struct lg_h2_frame f, struct
     struct lg_h2_hole hole = {LG_SLICE_NULL, LG_SLICE_NULL, false};
     uint8_t bare[LG_H2_FRAME_HEAD_BYTES];
 
+    if (f.size > c->send.guard.limits.header_block_bytes) {
+        lg_nghttp2_cut(c, LG_H2_OVER_header_block_bytes);
+        return;
+    }
     if (f.stream > c->last_id)
         c->known = lg_h2_memo_find(&c->memo, block, &hole);
     if (LG_LIKELY(c->known != NULL)) {
@@ -97,11 +101,30 @@ static void frame_begins(struct lg_nghttp2_conn *c, struct lg_h2_frame f)
         (void)lg_nghttp2_spend(c, LG_H2_OVER_idle_frames);
 }
 
-/* nghttp2 decodes it as it comes: it may change the table. */
+/* HEADERS or CONTINUATION that nghttp2 decodes as they come: they may change the table. It does not
+ * tell of those that it passes over. */
 static void block_comes(struct lg_nghttp2_conn *c, struct lg_h2_frame f)
 {
     lg_h2_memo_forget(&c->memo);
-    c->last_id = LG_MAX(c->last_id, f.stream);
+    if (f.type == LG_H2_HEADERS) {
+        c->last_id = LG_MAX(c->last_id, f.stream);
+        c->block_bytes = c->continuations = 0;
+    } else if (++c->continuations > c->send.guard.limits.continuations) {
+        lg_nghttp2_cut(c, LG_H2_OVER_continuations);
+    }
+    c->block_bytes += f.size;
+    c->block_open = (f.flags & LG_H2_FLAG_END_HEADERS) == 0;
+    /* A frame that is longer than any may be is another fault, which nghttp2 finds. */
+    if (c->block_bytes > c->send.guard.limits.header_block_bytes && f.size <= LG_H2_FRAME_BYTES_MAX)
+        lg_nghttp2_cut(c, LG_H2_OVER_header_block_bytes);
+}
+
+/* DATA that nobody wants: nghttp2 passes over it without a word. */
+static void stray_data_comes(struct lg_nghttp2_conn *c, struct lg_h2_frame f)
+{
+    if (lg_nghttp2_spend(c, LG_H2_OVER_idle_frames) && f.size == 0 &&
+        (f.flags & LG_H2_FLAG_END_STREAM) == 0)
+        (void)lg_nghttp2_spend(c, LG_H2_OVER_empty_data);
 }
 
 /* Gives nghttp2 the frames, but for what it is not to see. The head of a frame is held back until
@@ -113,6 +136,7 @@ void lg_nghttp2_take(struct lg_nghttp2_conn *c, struct lg_slice in)
     while (in.size > 0 && !c->over) {
         size_t held = c->scan.at;
         struct lg_h2_frame f;
+        bool is_stray;
 
         if (c->collecting) {
             size_t n = LG_MIN(in.size, c->scan.left);
@@ -131,7 +155,9 @@ void lg_nghttp2_take(struct lg_nghttp2_conn *c, struct lg_slice in)
             break;
         }
         f = lg_h2_frame_read(c->scan.head);
-        if (f.type == LG_H2_HEADERS || f.type >= LG_H2_WINDOW_UPDATE || held > 0 || c->ack_due) {
+        is_stray = f.type == LG_H2_DATA && lg_nghttp2_find(c, (int32_t)f.stream) == NULL;
+        if (f.type == LG_H2_HEADERS || f.type >= LG_H2_WINDOW_UPDATE || held > 0 || c->ack_due ||
+            is_stray) {
             const uint8_t *head = end - in.size - (LG_H2_FRAME_HEAD_BYTES - held);
 
             feed(c, fed, head);
@@ -154,6 +180,8 @@ void lg_nghttp2_take(struct lg_nghttp2_conn *c, struct lg_slice in)
         }
         if (f.type == LG_H2_HEADERS || f.type == LG_H2_CONTINUATION)
             block_comes(c, f);
+        else if (is_stray && lg_nghttp2_find(c, (int32_t)f.stream) == NULL)
+            stray_data_comes(c, f);
         if (held > 0) {
             feed(c, c->scan.head, c->scan.head + LG_H2_FRAME_HEAD_BYTES);
             fed = end - in.size;
