@@ -53,12 +53,7 @@ static void refuse(struct lg_h2_conn *c, uint32_t id, uint8_t flags, uint32_t co
 /* An answer of our own, which no handler hears of. */
 static void answer_431(struct lg_h2_conn *c, uint32_t id, uint8_t flags, enum lg_h2_reason why)
 {
-    static const struct lg_http_header status = {{(const uint8_t *)":status", 7},
-                                                 {(const uint8_t *)"431", 3}};
-    struct lg_h2_head head = {NULL, &status, 1};
-
-    lg_h2_count(&c->send.head, why);
-    lg_h2_put_head(&c->send, id, &head, /* end= */ true);
+    lg_h2_put_431(&c->send, id, why);
     if ((flags & LG_H2_FLAG_END_STREAM) == 0)
         lg_h2_put_reset(c, id, LG_H2_NO_ERROR, /* ended= */ false);
     (void)lg_h2_conn_spend(c, LG_H2_OVER_resets);

@@ -163,6 +163,16 @@ void lg_h2_put_head(struct lg_h2_sender *s, uint32_t id, const struct lg_h2_head
     }
 }
 
+void lg_h2_put_431(struct lg_h2_sender *s, uint32_t id, enum lg_h2_reason why)
+{
+    static const struct lg_http_header status = {{(const uint8_t *)":status", 7},
+                                                 {(const uint8_t *)"431", 3}};
+    struct lg_h2_head head = {NULL, &status, 1};
+
+    lg_h2_count(&s->head, why);
+    lg_h2_put_head(s, id, &head, /* end= */ true);
+}
+
 static uint8_t *put_bytes(uint8_t *p, struct lg_slice bytes)
 {
     lg_copy_short(p, bytes.data, bytes.size);

@@ -92,6 +92,8 @@ void lg_h2_sender_frame_size(struct lg_h2_sender *s, uint32_t bytes);
 uint8_t *lg_h2_put_frame(struct lg_h2_sender *s, size_t size, enum lg_h2_type type, unsigned flags,
                          uint32_t id);
 void lg_h2_put_head(struct lg_h2_sender *s, uint32_t id, const struct lg_h2_head *head, bool end);
+/* An answer of our own to a head that is over a limit, which is counted; no handler hears of it. */
+void lg_h2_put_431(struct lg_h2_sender *s, uint32_t id, enum lg_h2_reason why);
 /* Sends of the waiting streams what windows and output take. */
 void lg_h2_send_flush(struct lg_h2_sender *s);
 /* Notes what is queued; too much of it cuts the connection at the next chance. */

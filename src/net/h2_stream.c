@@ -1,6 +1,6 @@
-/* Streams of our own HTTP/2 engine. Streams are pooled: one that was closed
- * keeps its memory until the connection takes it for another request, which no event does, so a
- * pointer can be asked for `live` after an event. */
+/* Streams of our own HTTP/2 engine. They are pooled: one that was closed keeps its memory until the
+ * connection takes it for another request, which no event does, so a pointer can be asked for
+ * `live` after an event. */
 #include "net/h2_impl.h"
 
 /* --- The table ------------------------------------------------------------------------------- */

@@ -7,23 +7,6 @@
 #include "net/h2_frame.h"
 #include "test/lib/h2_peer.h"
 
-#define EACH_ENGINE(p)                                                                             \
-    for (unsigned engine_ = 0; engine_ < H2_ENGINES; engine_++, h2_peer_close(p))                  \
-        if (h2_peer_open(p, (enum h2_engine)engine_, NULL, 0, 0), true)
-
-/* The same with input in whole and in pieces. */
-#define EACH_ENGINE_AND_CUT(p)                                                                     \
-    for (size_t cut_ = 0; cut_ <= 11; cut_ += cut_ == 0 ? 1 : 5)                                   \
-        EACH_ENGINE(p)                                                                             \
-    if ((p)->cut = cut_, true)
-
-static struct lg_h2_prepared *prepare(const char *name, const char *value)
-{
-    struct lg_http_header f = {lg_slice_str(name), lg_slice_str(value)};
-
-    return lg_h2_prepared_new(&f, 1);
-}
-
 /* Bytes of the HEADERS that answer one GET; *last: the last of them. */
 static size_t head_bytes_and(struct h2_peer *p, unsigned id, uint8_t *last)
 {
@@ -58,7 +41,7 @@ static void a_window_can_always_be_filled_again(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE_AND_CUT(&p)
+    EACH_PEER_AND_CUT(&p)
     {
         p.answer_bytes = 1000;
         h2_peer_send(&p, "W 0 0 7fff0000"); /* 65535 and this are 2^31-1. */
@@ -80,7 +63,7 @@ static void a_window_of_an_answered_stream_is_passed_over(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 5 1 @get; W 0 1 00000000; W 0 1 7fffffff; H 5 3 @get");
         assert_true(h2_peer_got(&p, "DATA 3 5 END"));
@@ -94,13 +77,13 @@ static void a_head_in_pieces_that_is_refused_leaves_nothing_open(void **state)
     static const uint8_t zeros[100000] = {0};
     struct lg_slice body = lg_slice(zeros, sizeof zeros);
     struct lg_h2_limits limits = {.streams = 1};
+    struct h2_peer p;
 
     (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+    EACH_PEER_OF(&p, &limits, 0, 0)
+    {
         struct lg_h2_head head;
-        struct h2_peer p;
 
-        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
         head = (struct lg_h2_head){p.head, NULL, 0};
         h2_peer_send(&p, "H 5 1 @hold");
         lg_h2_respond(p.held[0], &head, &body, 1, NULL);
@@ -112,7 +95,6 @@ static void a_head_in_pieces_that_is_refused_leaves_nothing_open(void **state)
         h2_peer_send(&p, "W 0 0 00010000; W 0 1 00010000");
         assert_int_equal(p.h2->queued, 0);
         assert_false(p.over);
-        h2_peer_close(&p);
     }
 }
 
@@ -122,13 +104,13 @@ static void answers_over_the_queues_limit_do_not_end(void **state)
     static const uint8_t zeros[150000] = {0};
     struct lg_slice body = lg_slice(zeros, sizeof zeros);
     struct lg_h2_limits limits = {.queue_bytes = 100000};
+    struct h2_peer p;
 
     (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+    EACH_PEER_OF(&p, &limits, 0, 0)
+    {
         struct lg_h2_head head;
-        struct h2_peer p;
 
-        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
         head = (struct lg_h2_head){p.head, NULL, 0};
         h2_peer_send(&p, "H 5 1 @hold; H 5 3 @hold; H 5 5 @hold");
         lg_h2_respond(p.held[0], &head, &body, 1, NULL);
@@ -141,7 +123,6 @@ static void answers_over_the_queues_limit_do_not_end(void **state)
         assert_true(h2_peer_got(&p, "GOAWAY 5 11"));
         assert_false(h2_peer_got(&p, "DATA 3 0 END") || h2_peer_got(&p, "HEADERS 3 END") ||
                      h2_peer_got(&p, "DATA 5 0 END"));
-        h2_peer_close(&p);
     }
 }
 
@@ -154,7 +135,7 @@ static void what_crossed_the_last_goaway_harms_nobody(void **state)
 
     (void)state;
     for (size_t i = 0; i < LG_ARRAY_SIZE(scripts); i++)
-        EACH_ENGINE(&p)
+        EACH_PEER(&p)
         {
             struct lg_h2_head head;
 
@@ -175,12 +156,11 @@ static void what_crossed_the_last_goaway_harms_nobody(void **state)
 static void resets_by_the_caller_cost_the_peer_nothing(void **state)
 {
     struct lg_h2_limits limits = {.resets = 3};
+    struct h2_peer p;
 
     (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
-        struct h2_peer p;
-
-        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+    EACH_PEER_OF(&p, &limits, 0, 0)
+    {
         for (unsigned i = 0; i < 8; i++) {
             char script[32];
 
@@ -192,7 +172,6 @@ static void resets_by_the_caller_cost_the_peer_nothing(void **state)
         }
         assert_true(h2_peer_got(&p, "RST 15 8") && h2_peer_got(&p, "RST 13 2"));
         assert_false(p.over);
-        h2_peer_close(&p);
     }
 }
 
@@ -200,16 +179,14 @@ static void resets_by_the_caller_cost_the_peer_nothing(void **state)
 static void pings_beside_requests_are_answered(void **state)
 {
     struct lg_h2_limits limits = {.pings = 5, .settings = 1};
+    struct h2_peer p;
 
     (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
-        struct h2_peer p;
-
-        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+    EACH_PEER_OF(&p, &limits, 0, 0)
+    {
         h2_peer_send(&p, "x40 (P 0 0 z8; H 5 ? @get)");
         assert_true(h2_peer_got(&p, "DATA 79 5 END") && h2_peer_got(&p, "PING ACK"));
         assert_false(p.over);
-        h2_peer_close(&p);
     }
 }
 
@@ -219,7 +196,7 @@ static void a_reset_with_any_code_is_told(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 5 1 @hold; R 0 1 ffffffff; H 5 3 @get");
         assert_true(h2_peer_heard(&p, "gone 1 4294967295"));
@@ -234,7 +211,7 @@ static void a_table_that_was_smaller_for_a_moment_is_begun_anew(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 5 1 @get; S 0 0 000100000000 000100001000");
         assert_int_equal(head_bytes(&p, 3), 1 + 3 + 19); /* 20, 3f e1 1f */
@@ -249,7 +226,7 @@ static void a_table_changes_behind_its_acknowledgement(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 5 1 @get; H 5 3 @get");
         p.deaf = true;
@@ -273,12 +250,12 @@ static void a_table_changes_behind_its_acknowledgement(void **state)
 /* What one head puts into the table moves the indices of the others. */
 static void an_index_moves_with_the_table(void **state)
 {
-    struct lg_h2_prepared *tail = prepare("x-tail", "1");
+    struct lg_h2_prepared *tail = h2_peer_prepare("x-tail", "1");
     struct h2_peer p;
     uint8_t last;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 5 1 @get; H 5 3 @get");
         assert_int_equal(head_bytes_and(&p, 5, &last), 2);
@@ -296,7 +273,7 @@ static void answers_shrink_to_indices_after_the_first(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "P 0 0 z8");
         assert_true(head_bytes(&p, 1) > 15);

@@ -10,30 +10,13 @@
 #include "net/h2_frame.h"
 #include "test/lib/h2_peer.h"
 
-#define EACH_ENGINE(p)                                                                             \
-    for (unsigned engine_ = 0; engine_ < H2_ENGINES; engine_++, h2_peer_close(p))                  \
-        if (h2_peer_open(p, (enum h2_engine)engine_, NULL, 0, 0), true)
-
-/* The same with input in whole and in pieces. */
-#define EACH_ENGINE_AND_CUT(p)                                                                     \
-    for (size_t cut_ = 0; cut_ <= 11; cut_ += cut_ == 0 ? 1 : 5)                                   \
-        EACH_ENGINE(p)                                                                             \
-    if ((p)->cut = cut_, true)
-
-static struct lg_h2_prepared *prepare(const char *name, const char *value)
-{
-    struct lg_http_header f = {lg_slice_str(name), lg_slice_str(value)};
-
-    return lg_h2_prepared_new(&f, 1);
-}
-
 static void a_unary_call_of_grpc_is_answered(void **state)
 {
-    struct lg_h2_prepared *tail = prepare("grpc-status", "0");
+    struct lg_h2_prepared *tail = h2_peer_prepare("grpc-status", "0");
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         p.trailers = tail;
         h2_peer_send(&p, "H 4 1 @post {te=trailers grpc-timeout=50m content-type=application/grpc};"
@@ -55,7 +38,7 @@ static void trailers_of_a_request_come_with_its_end(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 4 1 @post; D 0 1 61; H 5 1 {x-sum=1 x-more=2}");
         assert_true(h2_peer_heard(&p, "end 1 x-sum=1 x-more=2"));
@@ -69,7 +52,7 @@ static void a_body_of_another_length_is_not_waited_for(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 5 1 @post {content-length=1}");
         assert_true(h2_peer_got(&p, "RST 1 1"));
@@ -90,7 +73,7 @@ static void an_answer_in_steps_goes_both_ways_at_once(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         struct lg_h2_head head = {p.head, NULL, 0};
 
@@ -115,7 +98,7 @@ static void an_answer_before_the_end_stops_the_request(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         struct lg_h2_head head = {p.head, NULL, 0};
 
@@ -138,7 +121,7 @@ static void a_full_stream_tells_when_it_has_room(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         struct lg_h2_head head = {p.head, NULL, 0};
 
@@ -158,11 +141,11 @@ static void a_full_stream_tells_when_it_has_room(void **state)
 
 static void a_paused_stream_gives_no_window_back(void **state)
 {
-    (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
-        struct h2_peer p;
+    struct h2_peer p;
 
-        h2_peer_open(&p, (enum h2_engine)engine, NULL, 65535, 1 << 20);
+    (void)state;
+    EACH_PEER_OF(&p, NULL, 65535, 1 << 20)
+    {
         h2_peer_send(&p, "S 1 0; H 4 1 @hold");
         lg_h2_pause(p.held[0], true);
         h2_peer_send(&p, "D 0 1 z16384; D 0 1 z16384; D 0 1 z16384");
@@ -170,17 +153,16 @@ static void a_paused_stream_gives_no_window_back(void **state)
         lg_h2_pause(p.held[0], false);
         h2_peer_take(&p);
         assert_true(h2_peer_got(&p, "WINDOW 1 49152")); /* In one. */
-        h2_peer_close(&p);
     }
 }
 
 static void a_peer_beyond_a_streams_window_is_reset(void **state)
 {
-    (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
-        struct h2_peer p;
+    struct h2_peer p;
 
-        h2_peer_open(&p, (enum h2_engine)engine, NULL, 20000, 1 << 20);
+    (void)state;
+    EACH_PEER_OF(&p, NULL, 20000, 1 << 20)
+    {
         h2_peer_send(&p, "S 1 0; H 4 1 @hold; H 4 3 @hold");
         lg_h2_pause(p.held[0], true);
         h2_peer_send(&p, "D 0 1 z16384; D 0 1 z3616; D 0 3 z16384");
@@ -189,36 +171,33 @@ static void a_peer_beyond_a_streams_window_is_reset(void **state)
         assert_true(h2_peer_heard(&p, "gone 1 3"));
         assert_true(h2_peer_got(&p, "RST 1 3"));
         assert_true(h2_peer_heard(&p, "end 3"));
-        h2_peer_close(&p);
     }
 }
 
 static void a_peer_beyond_the_connections_window_is_cut(void **state)
 {
-    (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
-        struct h2_peer p;
+    struct h2_peer p;
 
-        h2_peer_open(&p, (enum h2_engine)engine, NULL, 1 << 20, 65535);
+    (void)state;
+    EACH_PEER_OF(&p, NULL, 1 << 20, 65535)
+    {
         /* All in one piece: no window is given back meanwhile. */
         h2_peer_send(&p, "H 4 1 @hold; D 0 1 z16384; D 0 1 z16384; D 0 1 z16384; D 0 1 z16384");
         assert_true(p.over);
         assert_int_equal(p.h2->fault.code, LG_H2_FLOW_CONTROL_ERROR);
-        h2_peer_close(&p);
     }
 }
 
 static void a_body_that_ended_gives_only_the_connections_window_back(void **state)
 {
-    (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
-        struct h2_peer p;
+    struct h2_peer p;
 
-        h2_peer_open(&p, (enum h2_engine)engine, NULL, 65535, 65535);
+    (void)state;
+    EACH_PEER_OF(&p, NULL, 65535, 65535)
+    {
         h2_peer_send(&p, "S 1 0; H 4 1 @hold; D 0 1 z16384; D 0 1 z16000; D 1 1 z16384");
         assert_false(h2_peer_got(&p, "WINDOW 1 48768"));
         assert_true(h2_peer_got(&p, "WINDOW 0 48768"));
-        h2_peer_close(&p);
     }
 }
 
@@ -227,7 +206,7 @@ static void a_reset_by_the_caller_ends_the_stream(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 4 1 @hold");
         lg_h2_reset(p.held[0], LG_H2_CANCEL);
@@ -246,7 +225,7 @@ static void a_shutdown_serves_what_is_under_way(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         struct lg_h2_head head = {p.head, NULL, 0};
 
@@ -276,7 +255,7 @@ static void a_peer_that_never_says_that_it_knows_of_the_shutdown_is_taken_to_kno
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 5 1 @get");
         assert_true(lg_h2_tick(p.h2, 5000));
@@ -296,28 +275,27 @@ static void a_peer_that_never_says_that_it_knows_of_the_shutdown_is_taken_to_kno
 
 static void the_end_of_a_connection_is_told_to_all_streams(void **state)
 {
-    (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
-        struct h2_peer p;
+    struct h2_peer p;
 
-        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+    (void)state;
+    EACH_PEER_OF(&p, NULL, 0, 0)
+    {
         h2_peer_send(&p, "H 5 1 @hold; H 4 3 @hold; H 5 5 @get");
         lg_h2_free(p.h2);
         p.h2 = NULL;
         assert_true(h2_peer_heard(&p, "gone 1 8") && h2_peer_heard(&p, "gone 3 8"));
         assert_false(h2_peer_heard(&p, "gone 5 8"));
-        h2_peer_close(&p);
     }
 }
 
 /* Windows of a few bytes, and bytes that come one by one. */
 static void an_answer_crosses_the_narrowest_windows_whole(void **state)
 {
-    struct lg_h2_prepared *tail = prepare("grpc-status", "0");
+    struct lg_h2_prepared *tail = h2_peer_prepare("grpc-status", "0");
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         p.answer_bytes = 50;
         p.trailers = tail;
@@ -337,7 +315,7 @@ static void an_answer_comes_out_in_pieces(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         struct lg_h2_head head = {p.head, NULL, 0};
         size_t all = 0, n;
@@ -363,7 +341,7 @@ static void answers_share_the_connections_window(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         p.answer_bytes = 16000;
         h2_peer_send(&p, "S 0 0 00047fffffff; x5 (H 5 ? @get)");
@@ -382,7 +360,7 @@ static void a_head_that_came_before_is_remembered(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE_AND_CUT(&p)
+    EACH_PEER_AND_CUT(&p)
     {
         h2_peer_send(&p, "x10 (H 5 ? @get {x-a=1})");
         assert_int_equal(p.requests_with_memo, 10);
@@ -399,7 +377,7 @@ static void a_changed_table_makes_it_forget(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE_AND_CUT(&p)
+    EACH_PEER_AND_CUT(&p)
     {
         h2_peer_send(&p, "H 5 1 @get 40 01 78 01 61; H 5 3 @get be; H 5 5 @get be;"
                          "H 5 7 @get 40 01 78 01 62; H 5 9 @get be; H 5 11 @get be");
@@ -417,7 +395,7 @@ static void trailers_that_change_the_table_make_it_forget_too(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE_AND_CUT(&p)
+    EACH_PEER_AND_CUT(&p)
     {
         h2_peer_send(&p,
                      "H 5 1 @get 40 01 78 01 61; H 5 3 @get be; H 4 5 @post; H 5 5 40 01 78 01 62;"
@@ -433,7 +411,7 @@ static void a_head_with_another_timeout_is_remembered(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE_AND_CUT(&p)
+    EACH_PEER_AND_CUT(&p)
     {
         h2_peer_send(&p, "H 5 1 @get" TIMEOUT_ "02 396d {te=trailers};"
                          "H 5 3 @get" TIMEOUT_ "03 31306d {te=trailers};"
@@ -463,7 +441,7 @@ static void a_padded_integer_hides_no_change(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 5 1 @get 40 01 78 01 61; H 5 3 @get be;"
                          "H 5 5 @get 0f 8080808000 01 69 40 01 78 01 62; H 5 7 @get be");
@@ -478,7 +456,7 @@ static void a_head_in_pieces_hides_no_change(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE_AND_CUT(&p)
+    EACH_PEER_AND_CUT(&p)
     {
         h2_peer_send(&p, "H 5 1 @get 40 01 78 01 61; H 5 3 @get be; H 5 5 @get be;"
                          "H 1 7 @get 40; C 4 7 01 78 01 62; H 5 9 @get be;"
@@ -496,12 +474,11 @@ static void a_head_in_pieces_hides_no_change(void **state)
 static void a_refused_head_is_decoded(void **state)
 {
     struct lg_h2_limits limits = {.streams = 2};
+    struct h2_peer p;
 
     (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
-        struct h2_peer p;
-
-        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+    EACH_PEER_OF(&p, &limits, 0, 0)
+    {
         h2_peer_send(&p, "H 5 1 @get 40 01 78 01 61; H 5 3 @get be");
         h2_peer_send(&p, "H 4 5 @post; H 5 7 @hold be");
         h2_peer_send(&p, "H 5 9 @hold be; H 5 5 {x=1}");
@@ -513,7 +490,6 @@ static void a_refused_head_is_decoded(void **state)
         h2_peer_take(&p);
         h2_peer_send(&p, "H 5 15 @get be");
         assert_true(h2_peer_heard(&p, "request 15 GET / x=b"));
-        h2_peer_close(&p);
     }
 }
 
@@ -521,16 +497,14 @@ static void a_refused_head_is_decoded(void **state)
 static void a_long_timeout_does_not_pass_the_limit_of_a_head(void **state)
 {
     struct lg_h2_limits limits = {.header_bytes = 350};
+    struct h2_peer p;
 
     (void)state;
-    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
-        struct h2_peer p;
-
-        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+    EACH_PEER_OF(&p, &limits, 0, 0)
+    {
         h2_peer_send(&p, "H 5 1 @get" TIMEOUT_ "02 396d; H 5 3 @get" TIMEOUT_ "f8 z120");
         assert_true(h2_peer_got(&p, "DATA 1 5 END") && h2_peer_got(&p, "HEADERS 3 END"));
         assert_int_equal(p.h2->requests, 1);
-        h2_peer_close(&p);
     }
 }
 
@@ -541,7 +515,7 @@ static void heads_that_come_once_displace_none(void **state)
     struct h2_peer p;
 
     (void)state;
-    EACH_ENGINE(&p)
+    EACH_PEER(&p)
     {
         h2_peer_send(&p, "H 5 1 @get; H 5 3 @get");
         for (unsigned id = 5; id < 205; id += 2)
@@ -590,7 +564,8 @@ static void the_hit_path_allocates_nothing(void **state)
 {
     static const struct lg_h2_handler handler = {quiet_request, quiet_body, quiet_end, quiet_gone,
                                                  NULL};
-    struct lg_h2_prepared *heads[2] = {prepare(":status", "200"), prepare("grpc-status", "0")};
+    struct lg_h2_prepared *heads[2] = {h2_peer_prepare(":status", "200"),
+                                       h2_peer_prepare("grpc-status", "0")};
     struct lg_h2_options o = {.handler = &handler, .ctx = heads};
     struct h2_peer script = {0};
     LG_SCOPED(lg_buf) warm = {0};

@@ -80,6 +80,13 @@ static void on_room(void *ctx, struct lg_h2_stream *st)
 
 static const struct lg_h2_handler handler = {on_request, on_body, on_end, on_gone, on_room};
 
+struct lg_h2_prepared *h2_peer_prepare(const char *name, const char *value)
+{
+    struct lg_http_header f = {lg_slice_str(name), lg_slice_str(value)};
+
+    return lg_h2_prepared_new(&f, 1);
+}
+
 void h2_peer_open(struct h2_peer *p, enum h2_engine engine, const struct lg_h2_limits *limits,
                   uint32_t stream_window, uint32_t connection_window)
 {

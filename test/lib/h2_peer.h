@@ -31,6 +31,21 @@ struct h2_peer {
     bool opened; /* The preface went in. */
 };
 
+/* A head of one field, to be freed. */
+struct lg_h2_prepared *h2_peer_prepare(const char *name, const char *value);
+
+/* For each engine, with a connection that is open: what follows, a statement. */
+#define EACH_PEER_OF(p, limits, stream_window, connection_window)                                  \
+    for (unsigned engine_ = 0; engine_ < H2_ENGINES; engine_++, h2_peer_close(p))                  \
+        if (h2_peer_open(p, (enum h2_engine)engine_, limits, stream_window, connection_window),    \
+            true)
+#define EACH_PEER(p) EACH_PEER_OF(p, NULL, 0, 0)
+/* The same with input in whole and in pieces. */
+#define EACH_PEER_AND_CUT(p)                                                                       \
+    for (size_t cut_ = 0; cut_ <= 11; cut_ += cut_ == 0 ? 1 : 5)                                   \
+        EACH_PEER(p)                                                                               \
+    if ((p)->cut = cut_, true)
+
 /* `limits` may be NULL. Requests are answered 200 at their end, with a body of 5 bytes; those to
  * "/hold" are kept in `held`. */
 void h2_peer_open(struct h2_peer *p, enum h2_engine engine, const struct lg_h2_limits *limits,

@@ -89,7 +89,6 @@ static void free_streams(struct lg_nghttp2_conn *c)
     }
 }
 
-/* Ends a stream for nghttp2, and by a frame for the peer, unless it was answered. */
 void lg_nghttp2_end_stream(struct lg_nghttp2_conn *c, struct lg_nghttp2_stream *st, uint32_t code)
 {
     (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, (int32_t)st->send.head.id, code);
@@ -180,12 +179,7 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
 /* An answer of our own, which no handler hears of. */
 static void answer_431(struct lg_nghttp2_conn *c, int32_t id, bool ended, enum lg_h2_reason why)
 {
-    static const struct lg_http_header status = {{(const uint8_t *)":status", 7},
-                                                 {(const uint8_t *)"431", 3}};
-    struct lg_h2_head head = {NULL, &status, 1};
-
-    lg_h2_count(&c->send.head, why);
-    lg_h2_put_head(&c->send, (uint32_t)id, &head, /* end= */ true);
+    lg_h2_put_431(&c->send, (uint32_t)id, why);
     (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, id,
                                     ended ? LG_NGHTTP2_ANSWERED : NGHTTP2_NO_ERROR);
     (void)lg_nghttp2_spend(c, LG_H2_OVER_resets);

@@ -54,8 +54,8 @@ struct lg_nghttp2_conn {
     bool table_due; /* The peer gave our heads a table, that is not acknowledged: */
     uint32_t table_least, table_last; /* bytes, in between and now */
     struct lg_nghttp2_scan scan;
-    bool collecting; /* a frame that we want to see whole, */
-    struct lg_buf payload;
+    bool collecting;       /* A frame that we have to see whole comes in pieces: */
+    struct lg_buf payload; /* what there is of it */
 };
 
 /* --- http2_nghttp2.c ------------------------------------------------------------------------- */
