@@ -482,49 +482,86 @@ static enum lg_rc watches_are_told(const struct run *r, struct lg_error *err)
 }
 
 /* Reads its node whenever it is told, as every user of a watch does. */
-struct follower {
+struct reader {
     struct watch watch;
     struct lg_meta_op get;
     const char *want;
     bool reading, again, seen;
+    bool held; /* Begins no read. */
 };
 
-static void follower_read(struct follower *f)
+static void reader_read(struct reader *f)
 {
     f->again = f->reading;
-    if (f->reading)
+    if (f->reading || f->held)
         return;
     f->reading = true;
     lg_metastore_submit(f->watch.ms, &f->get);
 }
 
-static void follower_has_read(struct lg_meta_op *op)
+static void reader_has_read(struct lg_meta_op *op)
 {
-    struct follower *f = LG_CONTAINER_OF(op, struct follower, get);
+    struct reader *f = LG_CONTAINER_OF(op, struct reader, get);
 
     f->reading = false;
     f->seen = op->rc == LG_OK && lg_slice_eq_str(op->value->bytes, f->want);
     lg_blob_unref(op->value);
     if (f->again)
-        follower_read(f);
+        reader_read(f);
 }
 
-static void follower_told(struct lg_meta_watch *watch)
+static void reader_told(struct lg_meta_watch *watch)
 {
-    struct follower *f = LG_CONTAINER_OF(watch, struct follower, watch.watch);
-
-    if (!f->watch.ending)
-        follower_read(f);
+    reader_read(LG_CONTAINER_OF(watch, struct reader, watch.watch));
 }
 
-static bool follower_is_there(void *ctx)
+static bool has_seen(void *ctx)
 {
-    const struct follower *f = ctx;
+    const struct reader *f = ctx;
 
     return f->seen && !f->reading;
 }
 
-static enum lg_rc follow(const struct run *r, struct follower *f, struct lg_error *err)
+static bool does_not_read(void *ctx)
+{
+    return !((const struct reader *)ctx)->reading;
+}
+
+/* Watches `root` for the one who reads `path`. */
+static void reader_begin(const struct run *r, struct reader *f, const char *root, const char *path,
+                         void (*told)(struct lg_meta_watch *watch))
+{
+    f->watch.watch = (struct lg_meta_watch){.lane = r->k->lane, .path = root, .changed = told};
+    f->watch.ms = r->other;
+    f->watch.task.run = watch_task;
+    f->get = (struct lg_meta_op){
+        .kind = LG_META_GET, .path = path, .lane = r->k->lane, .done = reader_has_read};
+    lg_lane_post(r->k->lane, &f->watch.task);
+}
+
+/* The operation is the session's while it reads, and a late word of an earlier change may begin a
+ * read at any time, even between the moment that this waits for and its return: hence `held`. */
+static enum lg_rc reader_hold(const struct run *r, struct reader *f, struct lg_error *err)
+{
+    f->held = true;
+    r->k->run_until(r->k->ctx, does_not_read, f);
+    EXPECT(!f->reading, "a read of %s never ended", f->get.path);
+    return LG_OK;
+}
+
+/* `rc` is how it went until now. What fails here is worse: then its memory is still in use. */
+static enum lg_rc reader_end(const struct run *r, struct reader *f, enum lg_rc rc,
+                             struct lg_error *err)
+{
+    TRY(reader_hold(r, f, err));
+    f->watch.ending = true;
+    lg_lane_post(r->k->lane, &f->watch.task);
+    r->k->run_until(r->k->ctx, is_told, &f->watch);
+    EXPECT(f->watch.closed, "a watch never closed");
+    return rc;
+}
+
+static enum lg_rc follow(const struct run *r, struct reader *f, struct lg_error *err)
 {
     enum { CALLS = 25 };
     struct call calls[CALLS] = {0};
@@ -547,63 +584,28 @@ static enum lg_rc follow(const struct run *r, struct follower *f, struct lg_erro
         rc = rc == LG_OK ? one : rc;
     }
     TRY(rc);
-    r->k->run_until(r->k->ctx, follower_is_there, f);
-    EXPECT(follower_is_there(f), "whoever reads when told never saw the last value");
+    r->k->run_until(r->k->ctx, has_seen, f);
+    EXPECT(has_seen(f), "whoever reads when told never saw the last value");
     return LG_OK;
 }
 
 static enum lg_rc a_watch_leads_to_the_last_value(const struct run *r, struct lg_error *err)
 {
-    struct follower f = {.want = "last"};
-    enum lg_rc rc;
+    struct reader f = {.want = "last"};
 
-    f.watch.watch =
-        (struct lg_meta_watch){.lane = r->k->lane, .path = TOP "/f", .changed = follower_told};
-    f.watch.ms = r->other;
-    f.get = (struct lg_meta_op){
-        .kind = LG_META_GET, .path = TOP "/f", .lane = r->k->lane, .done = follower_has_read};
-    f.watch.task.run = watch_task;
-    lg_lane_post(r->k->lane, &f.watch.task);
-    rc = follow(r, &f, err);
-    f.watch.ending = true;
-    lg_lane_post(r->k->lane, &f.watch.task);
-    r->k->run_until(r->k->ctx, is_told, &f.watch);
-    EXPECT(f.watch.closed, "a watch never closed");
-    return rc;
+    reader_begin(r, &f, TOP "/f", TOP "/f", reader_told);
+    return reader_end(r, &f, follow(r, &f, err), err);
 }
 
 /* Notes what it is told, and reads a node whenever that is named, and only then. */
 struct noter {
-    struct watch watch;
+    struct reader reader;
     struct lg_meta_names noted;
-    struct lg_meta_op get;
-    const char *want;
-    bool reading, again, seen;
     /* A question that is answered on the lane, where `noted` belongs. */
     struct lg_task question;
     const char *ask; /* NULL: forget what was noted */
     bool asked, answer;
 };
-
-static void noter_read(struct noter *n)
-{
-    n->again = n->reading;
-    if (n->reading)
-        return;
-    n->reading = true;
-    lg_metastore_submit(n->watch.ms, &n->get);
-}
-
-static void noter_has_read(struct lg_meta_op *op)
-{
-    struct noter *n = LG_CONTAINER_OF(op, struct noter, get);
-
-    n->reading = false;
-    n->seen = n->seen || (op->rc == LG_OK && lg_slice_eq_str(op->value->bytes, n->want));
-    lg_blob_unref(op->value);
-    if (n->again)
-        noter_read(n);
-}
 
 static bool is_named(const struct lg_meta_names *names, const char *path)
 {
@@ -612,32 +614,27 @@ static bool is_named(const struct lg_meta_names *names, const char *path)
 
 static void noter_told(struct lg_meta_watch *watch)
 {
-    struct noter *n = LG_CONTAINER_OF(watch, struct noter, watch.watch);
+    struct noter *n = LG_CONTAINER_OF(watch, struct noter, reader.watch.watch);
     struct lg_slice name;
     size_t at = 0;
     bool below;
 
-    n->watch.told++;
+    n->reader.watch.told++;
     while (lg_meta_names_next(watch->names, &at, &name, &below)) {
         LG_AUTO_STR char *one = lg_strf("%.*s", LG_FMT(name));
 
         (void)lg_meta_names_add(&n->noted, one, below);
     }
     /* Read only when it is named: the last such read must see the last value. */
-    if (!n->watch.ending && is_named(watch->names, n->get.path))
-        noter_read(n);
+    if (is_named(watch->names, n->reader.get.path))
+        reader_read(&n->reader);
 }
 
 static bool has_noted(void *ctx)
 {
-    const struct noter *n = ctx;
+    struct noter *n = ctx;
 
-    return is_named(&n->noted, n->get.path) && n->seen && !n->reading;
-}
-
-static bool does_not_read(void *ctx)
-{
-    return !((const struct noter *)ctx)->reading;
+    return is_named(&n->noted, n->reader.get.path) && has_seen(&n->reader);
 }
 
 static void question_arrived(struct lg_task *task)
@@ -670,22 +667,34 @@ static bool noted(const struct run *r, struct noter *n, const char *path)
 static enum lg_rc expect_noted(const struct run *r, struct noter *n, const char *path,
                                const char *value, struct lg_error *err)
 {
-    /* A late word of an earlier change may have begun a read: the operation is the session's then.
-     */
-    r->k->run_until(r->k->ctx, does_not_read, n);
-    n->seen = false;
-    n->want = value;
-    n->get.path = path;
+    TRY(reader_hold(r, &n->reader, err));
+    n->reader.get.path = path;
+    n->reader.want = value;
+    n->reader.seen = n->reader.held = false;
     TRY(put(r, path, value, err));
     r->k->run_until(r->k->ctx, has_noted, n);
     EXPECT(noted(r, n, path), "the watch was not told the name of %s", path);
-    EXPECT(n->seen, "who read %s when it was named did not see its value", path);
+    EXPECT(n->reader.seen, "who read %s when it was named did not see its value", path);
     return LG_OK;
+}
+
+static void noter_begin(const struct run *r, struct noter *n, const char *root)
+{
+    lg_meta_names_init(&n->noted, root);
+    reader_begin(r, &n->reader, root, TOP "/none", noter_told);
+}
+
+static enum lg_rc noter_end(const struct run *r, struct noter *n, enum lg_rc rc,
+                            struct lg_error *err)
+{
+    rc = reader_end(r, &n->reader, rc, err);
+    lg_meta_names_done(&n->noted);
+    return rc;
 }
 
 static enum lg_rc note_steps(const struct run *r, struct noter *n, struct lg_error *err)
 {
-    TRY(expect_told(r, &n->watch, 0, "at the beginning", err));
+    TRY(expect_told(r, &n->reader.watch, 0, "at the beginning", err));
     EXPECT(noted(r, n, TOP "/n/any"), "the first call of a watch did not name all");
     /* What the first calls stand for may still come as well. */
     TRY(expect_noted(r, n, TOP "/n/first", "1", err));
@@ -708,26 +717,13 @@ static enum lg_rc note_steps(const struct run *r, struct noter *n, struct lg_err
 
 static enum lg_rc changes_are_named(const struct run *r, struct lg_error *err)
 {
-    struct noter n = {0};
+    struct noter n = {.reader = {.want = ""}};
     enum lg_rc rc;
 
     TRY(put(r, TOP "/n/before", "1", err));
-    lg_meta_names_init(&n.noted, TOP "/n");
-    n.watch.watch =
-        (struct lg_meta_watch){.lane = r->k->lane, .path = TOP "/n", .changed = noter_told};
-    n.watch.ms = r->other;
-    n.want = "";
-    n.get = (struct lg_meta_op){
-        .kind = LG_META_GET, .path = TOP "/none", .lane = r->k->lane, .done = noter_has_read};
-    n.watch.task.run = watch_task;
-    lg_lane_post(r->k->lane, &n.watch.task);
+    noter_begin(r, &n, TOP "/n");
     rc = note_steps(r, &n, err);
-    n.watch.ending = true;
-    lg_lane_post(r->k->lane, &n.watch.task);
-    r->k->run_until(r->k->ctx, is_told, &n.watch);
-    lg_meta_names_done(&n.noted);
-    EXPECT(n.watch.closed, "a watch never closed");
-    return rc;
+    return noter_end(r, &n, rc, err);
 }
 
 /* Ephemeral nodes that end with their session are changes as well. */
@@ -735,17 +731,10 @@ static enum lg_rc ends_of_sessions_are_named(const struct run *r, struct lg_erro
 {
     const struct lg_meta_change make = {LG_META_CREATE_EPHEMERAL, TOP "/s/live", LG_LIT("1"), 0};
     struct lg_metastore *session = r->k->open_session(r->k->ctx);
-    struct noter n = {0};
+    struct noter n = {.reader = {.want = ""}};
     enum lg_rc rc;
 
-    lg_meta_names_init(&n.noted, TOP "/s");
-    n.watch.watch =
-        (struct lg_meta_watch){.lane = r->k->lane, .path = TOP "/s", .changed = noter_told};
-    n.watch.ms = r->other;
-    n.get = (struct lg_meta_op){
-        .kind = LG_META_GET, .path = TOP "/none", .lane = r->k->lane, .done = noter_has_read};
-    n.watch.task.run = watch_task;
-    lg_lane_post(r->k->lane, &n.watch.task);
+    noter_begin(r, &n, TOP "/s");
     rc = write_all(r, session, &make, 1, LG_OK, err);
     if (rc == LG_OK)
         rc = expect_noted(r, &n, TOP "/s/first", "1", err);
@@ -755,12 +744,7 @@ static enum lg_rc ends_of_sessions_are_named(const struct run *r, struct lg_erro
         rc = expect_noted(r, &n, TOP "/s/last", "1", err);
     if (rc == LG_OK && !noted(r, &n, TOP "/s/live"))
         rc = lg_error_set(err, LG_ERR_FAILED, "a node that ended with its session was not named");
-    n.watch.ending = true;
-    lg_lane_post(r->k->lane, &n.watch.task);
-    r->k->run_until(r->k->ctx, is_told, &n.watch);
-    lg_meta_names_done(&n.noted);
-    EXPECT(n.watch.closed, "a watch never closed");
-    return rc;
+    return noter_end(r, &n, rc, err);
 }
 
 static enum lg_rc the_tree_can_be_emptied(const struct run *r, struct lg_error *err)
