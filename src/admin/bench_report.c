@@ -117,15 +117,9 @@ void lg_bench_judge(const struct lg_bench_run *run, struct lg_bench_verdict *out
     double share = p->share > 0 ? p->share : highest_share(lg_histogram_count(latency));
     uint64_t at = lg_histogram_quantile(latency, share);
     uint64_t late = lg_histogram_quantile(&run->seen->times.late_ns, share);
-    /* Without a bar: is the machine to blame for what was seen? Then it is void. */
-    uint64_t bar = p->bar_ns > 0 ? p->bar_ns : at - (at > 0);
 
     *out = (struct lg_bench_verdict){.share = share};
-    out->verdict = lg_hiccup_judge(run->hiccup, latency, share, bar, &out->why);
-    if (p->bar_ns == 0 && out->verdict == LG_VERDICT_FAIL) {
-        out->verdict = LG_VERDICT_PASS;
-        out->why.text[0] = 0;
-    }
+    out->verdict = lg_hiccup_judge(run->hiccup, latency, share, p->bar_ns, &out->why);
     out->client_behind =
         (double)late > LATE_SHARE * (double)at && (double)late > LATE_NS_LEAST / 10;
     out->client_behind = out->client_behind || (double)late > LATE_NS_LEAST * 10;
@@ -271,8 +265,7 @@ static void write_text(const struct lg_bench_run *run, const struct lg_bench_ver
             lg_buf_appendf(out, "  %-10s %llu: %s%s%s\n", errors[i].name,
                            (unsigned long long)s->errors[i], errors[i].text,
                            s->example[i][0] == 0 ? "" : "; ", s->example[i]);
-    lg_buf_appendf(out, "verdict   %s\n",
-                   v->why.text[0] == 0 ? lg_verdict_name(v->verdict) : v->why.text);
+    lg_buf_appendf(out, "verdict   %s\n", v->why.text);
 }
 
 static enum lg_rc failed_error(const struct lg_bench_seen *s, struct lg_error *err)

@@ -1,5 +1,7 @@
 #include "base/hiccup.h"
 
+#include <stdio.h>
+
 void lg_hiccup_init(struct lg_hiccup *h, uint64_t period_ns, uint64_t now_ns)
 {
     assert(period_ns > 0);
@@ -34,34 +36,33 @@ static bool are_enough(const struct lg_histogram *h, double share)
     return (double)lg_histogram_count(h) * (1 - share) >= LG_HICCUP_BEYOND_MIN - 1e-6;
 }
 
-static enum lg_verdict judge(struct lg_error *out_why, enum lg_verdict v, const char *why,
-                             uint64_t saw_ns, uint64_t stalled_ns, uint64_t bar_ns)
-{
-    if (out_why != NULL)
-        (void)lg_error_set(out_why, LG_OK,
-                           "%s: %s (answers %.1f us, stalls of the machine %.1f us, bar %.1f us)",
-                           lg_verdict_name(v), why, (double)saw_ns / 1000,
-                           (double)stalled_ns / 1000, (double)bar_ns / 1000);
-    return v;
-}
-
 enum lg_verdict lg_hiccup_judge(const struct lg_hiccup *h, const struct lg_histogram *latency_ns,
                                 double share, uint64_t bar_ns, struct lg_error *out_why)
 {
     uint64_t saw_ns = lg_histogram_quantile(latency_ns, share);
     uint64_t stalled_ns = lg_histogram_quantile(&h->stalls_ns, share);
+    enum lg_verdict v = LG_VERDICT_VOID;
+    char bar[48] = "";
+    const char *why;
 
-    if (!are_enough(latency_ns, share))
-        return judge(out_why, LG_VERDICT_VOID, "too few answers for that share", saw_ns, stalled_ns,
-                     bar_ns);
-    if (saw_ns <= bar_ns)
-        return judge(out_why, LG_VERDICT_PASS, "within the bar", saw_ns, stalled_ns, bar_ns);
-    if (!are_enough(&h->stalls_ns, share))
-        return judge(out_why, LG_VERDICT_VOID, "the run was too short to know the machine", saw_ns,
-                     stalled_ns, bar_ns);
-    if (stalled_ns > bar_ns / 2)
-        return judge(out_why, LG_VERDICT_VOID, "the machine itself stalled", saw_ns, stalled_ns,
-                     bar_ns);
-    return judge(out_why, LG_VERDICT_FAIL, "over the bar, and the machine ran", saw_ns, stalled_ns,
-                 bar_ns);
+    if (!are_enough(latency_ns, share)) {
+        why = "too few answers for that share";
+    } else if (bar_ns > 0 && saw_ns <= bar_ns) {
+        v = LG_VERDICT_PASS;
+        why = "within the bar";
+    } else if (!are_enough(&h->stalls_ns, share)) {
+        why = "the run was too short to know the machine";
+    } else if (stalled_ns > (bar_ns > 0 ? bar_ns : saw_ns) / 2) {
+        why = "the machine itself stalled";
+    } else {
+        v = bar_ns > 0 ? LG_VERDICT_FAIL : LG_VERDICT_PASS;
+        why = bar_ns > 0 ? "over the bar, and the machine ran" : "the machine ran";
+    }
+    if (bar_ns > 0)
+        (void)snprintf(bar, sizeof(bar), ", bar %.1f us", (double)bar_ns / 1000);
+    if (out_why != NULL)
+        (void)lg_error_set(
+            out_why, LG_OK, "%s: %s (answers %.1f us, stalls of the machine %.1f us%s)",
+            lg_verdict_name(v), why, (double)saw_ns / 1000, (double)stalled_ns / 1000, bar);
+    return v;
 }

@@ -40,7 +40,8 @@ const char *lg_verdict_name(enum lg_verdict v); /* "PASS" */
 
 /* Judges what an open-loop run saw (ns) against a bar at one share, 0.9999 say. VOID: too few
  * values on one side, or the bar is passed and the probe alone saw stalls of half of it at that
- * share. `out_why`: a sentence, if not NULL. */
+ * share. Without a bar (0) a run is VOID for stalls of half of what it saw, and else a PASS.
+ * `out_why`: a sentence, if not NULL. */
 enum lg_verdict lg_hiccup_judge(const struct lg_hiccup *h, const struct lg_histogram *latency_ns,
                                 double share, uint64_t bar_ns, struct lg_error *out_why);
 

@@ -111,6 +111,22 @@ static void a_run_over_the_bar_is_void_when_the_machine_stalled(void **state)
     assert_non_null(strstr(why.text, "VOID: the machine itself stalled"));
 }
 
+static void without_a_bar_only_the_machine_voids_a_run(void **state)
+{
+    (void)state;
+    struct lg_error why = {0};
+
+    answers(10000, 100 * US_NS);
+    run_until(60 * SECOND_NS);
+    assert_int_equal(lg_hiccup_judge(&h, &latency, 0.999, 0, &why), LG_VERDICT_PASS);
+    assert_string_equal(why.text, "PASS: the machine ran (answers 100.4 us, stalls of the machine "
+                                  "10.2 us)");
+    lg_hiccup_woke(&h, h.next_ns + 100 * MS_NS);
+    assert_int_equal(lg_hiccup_judge(&h, &latency, 0.999, 0, &why), LG_VERDICT_VOID);
+    assert_non_null(strstr(why.text, "VOID: the machine itself stalled"));
+    assert_null(strstr(why.text, "bar"));
+}
+
 static void too_few_values_say_nothing(void **state)
 {
     (void)state;
@@ -140,6 +156,7 @@ int main(void)
         TEST(a_run_within_the_bar_passes),
         TEST(a_run_over_the_bar_fails_when_the_machine_ran),
         TEST(a_run_over_the_bar_is_void_when_the_machine_stalled),
+        TEST(without_a_bar_only_the_machine_voids_a_run),
         TEST(too_few_values_say_nothing),
     };
 
