@@ -3,6 +3,9 @@
  * change; what they may still look at goes with the epoch. Owner: the role's lane.
  *
  *     row: ASKED for the first time ──▶ known ⇄ refreshed ──▶ idle, stale or unlisted ──▶ gone
+ *
+ * A round of refresh takes as long as the driver lets it, so the clock says what is stale. A stale
+ * row that is being asked about is unknown until the answer; every unknown one is asked about.
  */
 #include "authz/authz.h"
 
@@ -22,10 +25,12 @@ struct row {
     struct lg_authz_ask ask; /* Its principal, store and method are the key; behind the row. */
     struct lg_slice store;
     struct lg_list waits; /* struct lg_authz_wait */
-    uint32_t idle_rounds, failed_rounds;
-    uint64_t round; /* in which it was asked last */
+    uint32_t idle_rounds;
+    uint64_t round;    /* in which it was asked last */
+    uint64_t heard_us; /* when the driver last said something; of one that is known */
     bool asking, fixed;
-    bool loose; /* It is not in the table, which is full; it goes when it is answered. */
+    bool refreshing; /* It was known when it was asked. */
+    bool loose;      /* It is not in the table, which is full; it goes when it is answered. */
 };
 
 struct table {
@@ -319,11 +324,10 @@ static void settle(struct row *r)
         lg_log(LG_LOG_WARN, "authz_failed", "driver=%s reason=\"%s\" what=\"%s\"",
                a->driver->ops->name, r->ask.err.text,
                r->verdict == LG_AUTHZ_UNKNOWN ? "who asked is refused" : "the last word holds");
-        r->failed_rounds++;
         return;
     }
     lg_metric_add(&lg_metric_authz_decisions_total, r->ask.allowed ? 0 : 1, 1);
-    r->failed_rounds = 0;
+    r->heard_us = lg_lane_now_us(a->lane);
     if (verdict == LG_AUTHZ_DENIED && r->verdict != verdict)
         tell_denied(r->ask.principal, r->store, r->ask.method, a->driver->ops->name);
     lg_word_store(&r->verdict, verdict);
@@ -367,16 +371,15 @@ static void asked(struct lg_authz_ask *ask)
 {
     struct row *r = LG_CONTAINER_OF(ask, struct row, ask);
     struct lg_authz *a = r->authz;
-    bool is_first = r->verdict == LG_AUTHZ_UNKNOWN;
 
     r->asking = false;
+    if (r->refreshing)
+        a->refreshes--;
+    else
+        a->first_asks--;
     settle(r);
     answer_all(r);
     drop_if_empty(r);
-    if (is_first)
-        a->first_asks--;
-    else
-        a->refreshes--;
     if (a->over)
         end_if_over(a);
     else
@@ -388,14 +391,15 @@ static void ask(struct row *r)
     struct lg_authz *a = r->authz;
 
     r->asking = true;
+    r->refreshing = r->verdict != LG_AUTHZ_UNKNOWN;
     r->ask.rc = LG_OK;
     r->ask.err = (struct lg_error){0};
     r->ask.allowed = false;
     r->ask.done = asked;
-    if (r->verdict == LG_AUTHZ_UNKNOWN)
-        a->first_asks++;
-    else
+    if (r->refreshing)
         a->refreshes++;
+    else
+        a->first_asks++;
     a->driver->ops->ask(a->driver, &r->ask);
 }
 
@@ -447,7 +451,7 @@ void lg_authz_wait(struct lg_authz *a, struct lg_authz_wait *w, const char *prin
         }
         tell_denied(principal, store, m, "none");
         answer(a, w, LG_AUTHZ_DENIED, NULL);
-    } else if (a->first_asks >= LG_AUTHZ_ASKS_MAX) {
+    } else if (a->first_asks >= LG_AUTHZ_ASKS_MAX && !is_given(a, principal, m)) {
         (void)lg_error_set(&err, LG_ERR_BUSY, "too many are not known yet; try again");
         answer(a, w, LG_AUTHZ_UNKNOWN, &err);
     } else {
@@ -466,8 +470,7 @@ static bool forget(struct lg_authz *a, size_t slot)
 
     r->idle_rounds = used ? 0 : r->idle_rounds + 1;
     lg_word_store(&r->used, 0);
-    if (r->asking || (r->idle_rounds < LG_AUTHZ_IDLE_ROUNDS &&
-                      r->failed_rounds < LG_AUTHZ_STALE_ROUNDS && exists(a, r->store)))
+    if (r->asking || (r->idle_rounds < LG_AUTHZ_IDLE_ROUNDS && exists(a, r->store)))
         return false;
     row_remove(a, slot);
     return true;
@@ -495,13 +498,35 @@ static void refresh_some(struct lg_authz *a)
     lg_epoch_reclaim(a->epoch);
 }
 
+/* What was said too long ago counts no more, whether its turn to be asked has come or not. Who is
+ * given needs nobody's word. */
+static void forget_stale(struct lg_authz *a)
+{
+    uint64_t now_us = lg_lane_now_us(a->lane);
+
+    for (size_t i = 0; i <= a->table->mask; i++) {
+        struct row *r = a->table->slots[i];
+
+        if (r == NULL || r == &removed || r->verdict == LG_AUTHZ_UNKNOWN || r->fixed ||
+            now_us - r->heard_us <= LG_AUTHZ_STALE_ROUNDS * a->refresh_us)
+            continue;
+        if (r->asking)
+            lg_word_store(&r->verdict, LG_AUTHZ_UNKNOWN);
+        else
+            row_remove(a, i);
+    }
+}
+
 static void refresh_due(struct lg_timer *timer)
 {
     struct lg_authz *a = LG_CONTAINER_OF(timer, struct lg_authz, refresh);
 
     lg_timer_start(a->lane, &a->refresh, a->refresh_us, refresh_due);
-    if (a->refresh_at <= a->table->mask && a->refreshes > 0)
+    forget_stale(a);
+    if (a->refresh_at <= a->table->mask && a->refreshes > 0) {
+        lg_epoch_reclaim(a->epoch);
         return; /* The driver is slower than that: the round goes on. */
+    }
     a->round++;
     a->refresh_at = 0;
     refresh_some(a);

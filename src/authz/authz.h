@@ -4,9 +4,9 @@
  *     lg_authz_check ──▶ ALLOWED, DENIED: known      any lane, inside the epoch
  *          └─▶ UNKNOWN ──▶ lg_authz_wait ──▶ driver ──▶ table       once, on the owner's lane
  *
- * Decisions are refreshed in the background. While a driver fails, known ones hold for a while
- * (LG_AUTHZ_STALE_ROUNDS), and who is not known is refused. Of a store that does not exist nobody
- * may do anything, and nothing is remembered.
+ * Decisions are refreshed in the background. While a driver fails or hangs, known ones hold for a
+ * while (LG_AUTHZ_STALE_ROUNDS), and who is not known is refused. Of a store that does not exist
+ * nobody may do anything, and nothing is remembered.
  *
  * One owner (a role's lane) makes it and calls everything but lg_authz_check.
  */
@@ -28,8 +28,10 @@ struct lg_authz; /* Opaque. */
 #define LG_AUTHZ_ASKS_MAX 256u        /* of a driver under way for those who are not known */
 #define LG_AUTHZ_REFRESHES_MAX 32u    /* the same for those who are */
 #define LG_AUTHZ_IDLE_ROUNDS 10u      /* of refresh without use: a decision is forgotten */
-#define LG_AUTHZ_STALE_ROUNDS 10u     /* of refresh that failed: a decision is forgotten */
-#define LG_AUTHZ_CLUSTER ""           /* the store of what belongs to none */
+/* Times `refresh_ms` since the driver last said it, asked again or not: in the round after, a
+ * decision is forgotten. */
+#define LG_AUTHZ_STALE_ROUNDS 10u
+#define LG_AUTHZ_CLUSTER "" /* the store of what belongs to none */
 
 /* --- The port: who decides ---------------------------------------------------------------------
  */

@@ -254,13 +254,132 @@ static void a_decision_holds_while_it_is_looked_at_and_no_longer_than_it_should(
     w.holds = false;
     w.fails = true;
     let_go();
-    for (unsigned i = 1; i < LG_AUTHZ_STALE_ROUNDS; i++) {
+    for (unsigned i = 3; i < LG_AUTHZ_STALE_ROUNDS; i++) { /* Those that hung count, too. */
         assert_int_equal(look("yes"), LG_AUTHZ_ALLOWED);
         rounds(1);
     }
-    (void)look("yes");
+    assert_int_equal(look("yes"), LG_AUTHZ_ALLOWED);
     rounds(1);
     assert_int_equal(look("yes"), LG_AUTHZ_UNKNOWN);
+}
+
+/* --- A driver that hangs ------------------------------------------------------------------------
+ */
+
+#define KNOWN 100u /* more than are refreshed at a time */
+
+static const char *known(unsigned i, char who[16])
+{
+    (void)snprintf(who, 16, "y%u", i);
+    return who;
+}
+
+static void know_all(void)
+{
+    char who[16];
+
+    for (unsigned i = 0; i < KNOWN; i++)
+        assert_int_equal(ask(known(i, who)), LG_AUTHZ_ALLOWED);
+}
+
+static void look_at_all(enum lg_authz_verdict expected)
+{
+    char who[16];
+
+    for (unsigned i = 0; i < KNOWN; i++)
+        assert_int_equal(look(known(i, who)), expected);
+}
+
+/* A round, too, takes for ever then. */
+static void hang_until_all_is_stale(void)
+{
+    w.holds = true;
+    rounds(LG_AUTHZ_STALE_ROUNDS);
+    look_at_all(LG_AUTHZ_ALLOWED);
+    rounds(1);
+    look_at_all(LG_AUTHZ_UNKNOWN);
+    assert_int_equal(w.asks, KNOWN + LG_AUTHZ_REFRESHES_MAX);
+    assert_int_equal(w.held_count, LG_AUTHZ_REFRESHES_MAX);
+}
+
+static void a_driver_that_hangs_prolongs_no_decision(void **state)
+{
+    char asked[16], unasked[16];
+    struct waiter x, y;
+
+    (void)state;
+    know_all();
+    assert_int_equal(ask("root"), LG_AUTHZ_ALLOWED);
+    hang_until_all_is_stale();
+    assert_int_equal(look("root"), LG_AUTHZ_ALLOWED); /* No driver's word. */
+
+    (void)snprintf(asked, sizeof asked, "%s", w.held[0]->principal);
+    wait_for(&x, asked, LG_ACL_READ);
+    assert_int_equal(w.asks, KNOWN + LG_AUTHZ_REFRESHES_MAX); /* It is under way. */
+    for (unsigned i = 0, j = 0; j < w.held_count; i++)        /* Ends at one that is not held. */
+        for (j = 0; j < w.held_count && strcmp(known(i, unasked), w.held[j]->principal) != 0; j++)
+            continue;
+    wait_for(&y, unasked, LG_ACL_READ);
+    assert_int_equal(w.asks, KNOWN + LG_AUTHZ_REFRESHES_MAX + 1);
+    rounds(2);
+    assert_int_equal(x.done + y.done, 0);
+
+    w.holds = false;
+    let_go(); /* Late, but it is the driver's word. */
+    assert_int_equal(x.in.verdict, LG_AUTHZ_ALLOWED);
+    assert_int_equal(y.in.verdict, LG_AUTHZ_ALLOWED);
+    assert_int_equal(look(asked), LG_AUTHZ_ALLOWED);
+    assert_int_equal(look(unasked), LG_AUTHZ_ALLOWED);
+    w.turned = true;
+    rounds(1);
+    assert_int_equal(look(asked), LG_AUTHZ_DENIED);
+    assert_int_equal(look(unasked), LG_AUTHZ_DENIED);
+    assert_int_equal(w.asks, KNOWN + 2 * (LG_AUTHZ_REFRESHES_MAX + 1));
+}
+
+static void a_stale_decision_goes_when_the_driver_fails_at_last(void **state)
+{
+    unsigned asks;
+    char asked[16];
+    struct waiter x;
+
+    (void)state;
+    know_all();
+    hang_until_all_is_stale();
+    (void)snprintf(asked, sizeof asked, "%s", w.held[0]->principal);
+    wait_for(&x, asked, LG_ACL_READ);
+    w.holds = false;
+    w.fails = true;
+    let_go();
+    assert_int_equal(x.done, 1);
+    assert_int_equal(x.in.verdict, LG_AUTHZ_UNKNOWN);
+    assert_int_equal(x.in.err.rc, LG_ERR_TIMEOUT);
+    look_at_all(LG_AUTHZ_UNKNOWN);
+    asks = w.asks;
+    rounds(2);
+    assert_int_equal(w.asks, asks); /* Nothing is left to be asked about. */
+    w.fails = false;
+    assert_int_equal(ask(asked), LG_AUTHZ_ALLOWED);
+    assert_int_equal(w.asks, asks + 1);
+}
+
+static void a_slow_driver_is_no_reason_to_forget(void **state)
+{
+    (void)state;
+    know_all();
+    w.holds = true;
+    for (unsigned i = 0; i < 3 * LG_AUTHZ_STALE_ROUNDS; i++) { /* A round takes four. */
+        rounds(1);
+        let_go();
+        look_at_all(LG_AUTHZ_ALLOWED);
+    }
+}
+
+static void a_stop_waits_for_what_went_stale(void **state)
+{
+    (void)state;
+    know_all();
+    hang_until_all_is_stale(); /* `down` lets it go, after the stop. */
 }
 
 static void who_cannot_be_asked_about_is_told_why_and_not_remembered(void **state)
@@ -308,6 +427,7 @@ static void more_than_the_driver_may_be_asked_are_sent_away(void **state)
     assert_int_equal(w.asks, LG_AUTHZ_ASKS_MAX);
     assert_int_equal(x[LG_AUTHZ_ASKS_MAX].done, 1);
     assert_int_equal(x[LG_AUTHZ_ASKS_MAX].in.err.rc, LG_ERR_BUSY);
+    assert_int_equal(ask("root"), LG_AUTHZ_ALLOWED); /* It is not asked about. */
     w.holds = false;
     let_go();
     for (unsigned i = 0; i < LG_AUTHZ_ASKS_MAX; i++)
@@ -456,6 +576,10 @@ int main(void)
         CASE(those_that_are_listed_are_not_asked_about),
         CASE(a_decision_is_looked_at_again_in_the_background),
         CASE(a_decision_holds_while_it_is_looked_at_and_no_longer_than_it_should),
+        CASE(a_driver_that_hangs_prolongs_no_decision),
+        CASE(a_stale_decision_goes_when_the_driver_fails_at_last),
+        CASE(a_slow_driver_is_no_reason_to_forget),
+        CASE(a_stop_waits_for_what_went_stale),
         CASE(who_cannot_be_asked_about_is_told_why_and_not_remembered),
         CASE(who_does_not_come_is_forgotten),
         CASE(more_than_the_driver_may_be_asked_are_sent_away),
