@@ -124,6 +124,7 @@ static size_t entry_bytes(size_t key, size_t value)
     return (bytes + _Alignof(struct entry) - 1) & ~(_Alignof(struct entry) - 1);
 }
 
+/* Of one that is whole. */
 static size_t size_of(const struct entry *e)
 {
     return entry_bytes(e->key_size, value_size(e));
@@ -133,6 +134,28 @@ static uint32_t crc_of(const struct entry *e)
 {
     return lg_crc32c(0, &e->hash,
                      sizeof(*e) - offsetof(struct entry, hash) + e->key_size + value_size(e));
+}
+
+/* Its first and its last byte stand in one segment: what its sizes say may be read. */
+static bool is_inside(const struct lg_read_index *x, const struct entry *e)
+{
+    uintptr_t last = (uintptr_t)e + sizeof(*e) - 1 + e->key_size + value_size(e);
+
+    return ((uintptr_t)e ^ last) < x->segment_bytes;
+}
+
+/* It is what was written: before that is known, no word of it is to be trusted. Every get asks, and
+ * a call would cost it a dozen instructions. */
+static inline __attribute__((always_inline)) bool is_whole(const struct lg_read_index *x,
+                                                           const struct entry *e)
+{
+    return LG_LIKELY(is_inside(x, e)) && LG_LIKELY(e->crc == crc_of(e));
+}
+
+static enum lg_rc damaged(struct lg_error *err)
+{
+    return lg_error_set(err, LG_ERR_CORRUPT,
+                        "the read index is damaged: its memory is not what was written");
 }
 
 static bool has_key(const struct entry *e, struct lg_slice key)
@@ -241,10 +264,12 @@ static size_t next_line(const struct table *t, size_t line)
     return line + 1 == t->lines ? 0 : line + 1;
 }
 
-/* The slot of a key, or NULL; then `*out_room` is where it may be put. Only the writer asks. */
-static uint64_t *find(const struct table *t, uint64_t hash, struct lg_slice key,
+/* The slot of a key, or NULL; then `*out_room` is where it may be put. Only the writer asks. An
+ * entry that is damaged is found for every key of its tag: it may be that one's. */
+static uint64_t *find(const struct lg_read_index *x, uint64_t hash, struct lg_slice key,
                       uint64_t **out_room)
 {
+    const struct table *t = x->table;
     size_t line = first_line(t, (uint32_t)hash);
 
     *out_room = NULL;
@@ -257,7 +282,7 @@ static uint64_t *find(const struct table *t, uint64_t hash, struct lg_slice key,
             if (slots[i] == EMPTY)
                 return NULL;
             if (is_entry(slots[i]) && slots[i] >> TAG_SHIFT == tag_of(hash) &&
-                has_key(entry_of(slots[i]), key))
+                (!is_whole(x, entry_of(slots[i])) || has_key(entry_of(slots[i]), key)))
                 return &slots[i];
         }
     }
@@ -303,7 +328,7 @@ static void copy_slot(struct table *to, uint64_t slot)
 }
 
 /* Another table for the rows there are and half as many more, without the slots that were emptied.
- */
+ * Under a hash that is damaged a row would not be found any more. */
 static enum lg_rc rebuild(struct lg_read_index *x, struct lg_error *err)
 {
     struct table *old = x->table, *t;
@@ -311,9 +336,15 @@ static enum lg_rc rebuild(struct lg_read_index *x, struct lg_error *err)
 
     if (rc != LG_OK)
         return rc;
-    for (size_t i = 0; i < (size_t)old->lines * LINE_SLOTS; i++)
-        if (is_entry(old->slots[i]))
-            copy_slot(t, old->slots[i]);
+    for (size_t i = 0; i < (size_t)old->lines * LINE_SLOTS; i++) {
+        if (!is_entry(old->slots[i]))
+            continue;
+        if (!is_whole(x, entry_of(old->slots[i]))) {
+            release_table(&t->item);
+            return damaged(err);
+        }
+        copy_slot(t, old->slots[i]);
+    }
     x->used = x->stats.rows;
     x->stats.bytes += t->block.size;
     x->stats.bytes -= old->block.size;
@@ -373,10 +404,13 @@ static enum lg_rc evacuate(struct lg_read_index *x, struct segment *s, struct lg
 
     for (size_t at = sizeof(*s); at < s->at; at += bytes) {
         const struct entry *e = (const struct entry *)(const void *)((const uint8_t *)s + at);
-        uint64_t *slot = slot_to(x->table, e);
         struct entry *copy;
+        uint64_t *slot;
 
+        if (!is_whole(x, e)) /* A dead one, too: where does the next one begin? */
+            return damaged(err);
         bytes = size_of(e);
+        slot = slot_to(x->table, e);
         if (slot == NULL)
             continue;
         if (append(x, bytes, &copy, err) != LG_OK)
@@ -386,8 +420,7 @@ static enum lg_rc evacuate(struct lg_read_index *x, struct segment *s, struct lg
         s->alive -= bytes;
         x->stats.moved++;
     }
-    assert(s->alive == 0);
-    return LG_OK;
+    return s->alive == 0 ? LG_OK : damaged(err);
 }
 
 static void drop_segment(struct lg_read_index *x, struct segment *s)
@@ -465,6 +498,7 @@ void lg_read_index_retire(struct lg_read_index *take_x)
     lg_epoch_retire(x->epoch, &x->item);
 }
 
+/* It is whole. */
 static void forget(struct lg_read_index *x, const struct entry *e)
 {
     segment_of(x, e)->alive -= size_of(e);
@@ -512,8 +546,10 @@ static enum lg_rc put(struct lg_read_index *x, struct lg_slice key, struct lg_sl
     if (value.size != 0)
         memcpy(e->bytes + key.size, value.data, value.size);
     e->crc = crc_of(e);
-    slot = find(x->table, hash, key, &room);
+    slot = find(x, hash, key, &room);
     if (slot != NULL) {
+        if (!is_whole(x, entry_of(*slot)))
+            return damaged(err);
         forget(x, entry_of(*slot));
     } else {
         slot = room;
@@ -545,8 +581,8 @@ void lg_read_index_remove(struct lg_read_index *x, struct lg_slice key)
 
     if (key.size > LG_READ_INDEX_KEY_MAX)
         return;
-    slot = find(x->table, lg_hash64(key.data, key.size, x->seed), key, &room);
-    if (slot == NULL)
+    slot = find(x, lg_hash64(key.data, key.size, x->seed), key, &room);
+    if (slot == NULL || !is_whole(x, entry_of(*slot)))
         return;
     forget(x, entry_of(*slot));
     x->stats.rows--;
@@ -602,19 +638,26 @@ static void look(struct lg_read_index_get *g)
         }
 }
 
-/* Another key has the same tag: all entries of the search are compared. */
-static const struct entry *search(const struct table *t, uint64_t hash, struct lg_slice key)
+/* Another key has the same tag: all entries of the search are compared. One that is damaged may be
+ * the one that is searched for. */
+static enum lg_rc search(const struct lg_read_index_get *g, const struct entry **out)
 {
+    const struct table *t = g->table;
     size_t line;
 
-    for (line = first_line(t, (uint32_t)hash);; line = next_line(t, line))
+    for (line = first_line(t, (uint32_t)g->hash);; line = next_line(t, line))
         for (size_t i = 0; i < LINE_SLOTS; i++) {
             uint64_t slot = lg_word_load(line_at(t, line) + i);
 
             if (slot == EMPTY)
-                return NULL;
-            if (is_entry(slot) && slot >> TAG_SHIFT == tag_of(hash) && has_key(entry_of(slot), key))
-                return entry_of(slot);
+                return LG_ERR_NOT_FOUND;
+            if (!is_entry(slot) || slot >> TAG_SHIFT != tag_of(g->hash))
+                continue;
+            *out = entry_of(slot);
+            if (!is_whole(g->index, *out))
+                return LG_ERR_CORRUPT;
+            if (has_key(*out, g->key))
+                return LG_OK;
         }
 }
 
@@ -624,13 +667,13 @@ static void finish(struct lg_read_index_get *g)
 
     if (g->rc != LG_OK)
         return;
-    if (!has_key(e, g->key))
-        e = search(g->table, g->hash, g->key);
-    if (e == NULL)
-        g->rc = LG_ERR_NOT_FOUND;
-    else if (LG_UNLIKELY(e->crc != crc_of(e)))
+    if (LG_UNLIKELY(!is_whole(g->index, e)))
         g->rc = LG_ERR_CORRUPT;
-    else if (e->value_size == ELSEWHERE)
+    else if (LG_UNLIKELY(!has_key(e, g->key)))
+        g->rc = search(g, &e);
+    if (g->rc != LG_OK)
+        return;
+    if (e->value_size == ELSEWHERE)
         g->rc = LG_ERR_WOULD_BLOCK;
     else
         g->value = lg_slice(e->bytes + e->key_size, e->value_size);

@@ -12,6 +12,10 @@
  * known by its key, and the value is in the engine. It is memory only: the engine is the truth, and
  * an index that is lost, damaged or over its budget is dropped and can be filled anew.
  *
+ * Each entry carries a checksum of its key, sizes and value, which is proven before one of them is
+ * trusted: damage there is never a wrong answer, nor one that there is no such row. Slots (eight
+ * bytes a row) and the heads of segments have none: a bit that flips there may hide a row.
+ *
  * Threads: one writer at a time; any number of readers beside it, who are inside `epoch`
  * (lane/epoch.h) from before the call until they no longer look at what it gave them.
  */
@@ -50,12 +54,12 @@ void lg_read_index_retire(struct lg_read_index *take_x);
  * it; of one over LG_READ_INDEX_VALUE_MAX only the key is kept, and so it is with
  * lg_read_index_put_elsewhere. A key over LG_READ_INDEX_KEY_MAX changes nothing: LG_OK.
  * LG_ERR_BUSY: the budget is used up, or memory exhausted, or LG_READ_INDEX_ROWS_MAX passed; the
- * index no longer knows all rows, retire it. */
+ * index no longer knows all rows, retire it. LG_ERR_CORRUPT: a checksum fails; likewise. */
 LG_MUST_CHECK enum lg_rc lg_read_index_put(struct lg_read_index *x, struct lg_slice key,
                                            struct lg_slice value, struct lg_error *err);
 LG_MUST_CHECK enum lg_rc lg_read_index_put_elsewhere(struct lg_read_index *x, struct lg_slice key,
                                                      struct lg_error *err);
-/* The key is no longer found; absent is nothing new. */
+/* The key is no longer found; absent is nothing new. A row that is damaged stays, as such. */
 void lg_read_index_remove(struct lg_read_index *x, struct lg_slice key);
 
 struct lg_read_index_stats {

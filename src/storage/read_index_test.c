@@ -189,6 +189,188 @@ static void damage_is_found(void **state)
     world_done(&w);
 }
 
+/* Where the entry of a row begins: its head (checksum, hash, sizes), key and value are in a row. */
+#define HEAD_BYTES 12u
+#define HASH_AT 4u
+#define SIZES_AT 8u
+
+static uint8_t *entry(struct world *w, const char *key)
+{
+    struct lg_slice found;
+
+    assert_rc(LG_OK, get(w, lg_slice_str(key), &found));
+    return (uint8_t *)(uintptr_t)found.data - strlen(key) - HEAD_BYTES;
+}
+
+static void expect_damage(struct world *w, const char *key)
+{
+    struct lg_slice found;
+
+    lg_epoch_enter(w->reader);
+    assert_rc(LG_ERR_CORRUPT, get(w, lg_slice_str(key), &found));
+    assert_null(found.data);
+    lg_epoch_leave(w->reader);
+}
+
+static void flip(uint8_t *bytes, unsigned bit)
+{
+    bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+}
+
+static void no_bit_of_an_entry_flips_unseen(void **state)
+{
+    (void)state;
+    uint8_t *e;
+    struct world w;
+
+    world_init(&w, MIB, 0);
+    put(&w, "key", "value");
+    e = entry(&w, "key");
+    for (unsigned bit = 0; bit < (HEAD_BYTES + strlen("keyvalue")) * 8; bit++) {
+        flip(e, bit);
+        expect_damage(&w, "key");
+        flip(e, bit);
+        expect(&w, "key", "value");
+    }
+    world_done(&w);
+}
+
+/* Until the second segment is begun, so that there is a last one of the first. */
+static void sizes_that_reach_out_of_a_segment_are_not_read_by(void **state)
+{
+    (void)state;
+    LG_AUTO_STR char *value = lg_strf("%01000u", 1);
+    struct world w;
+
+    world_init(&w, MIB, 0);
+    for (unsigned i = 0; i < LG_READ_INDEX_SEGMENT_MIN_BYTES / 1000 + 1; i++) {
+        LG_AUTO_STR char *key = lg_strf("key-%u", i);
+
+        put(&w, key, value);
+    }
+    for (unsigned i = 0; i < LG_READ_INDEX_SEGMENT_MIN_BYTES / 1000 + 1; i++) {
+        LG_AUTO_STR char *key = lg_strf("key-%u", i);
+        uint8_t *e = entry(&w, key);
+
+        for (unsigned bit = SIZES_AT * 8; bit < HEAD_BYTES * 8; bit++) {
+            flip(e, bit);
+            expect_damage(&w, key);
+            flip(e, bit);
+        }
+    }
+    world_done(&w);
+}
+
+/* It may be the one that is searched for. */
+static void damage_is_found_beside_a_key_of_the_same_tag(void **state)
+{
+    (void)state;
+    char other[32] = "";
+    uint8_t *e;
+    struct world w;
+
+    world_init(&w, MIB, 0);
+    for (unsigned i = 0; tag(other) != tag("key") || !same_line(other, "key", 8); i++)
+        (void)snprintf(other, sizeof(other), "other-%u", i);
+    put(&w, other, "1");
+    put(&w, "key", "2");
+    e = entry(&w, "key");
+    for (unsigned bit = 0; bit < (HEAD_BYTES + strlen("key2")) * 8; bit++) {
+        flip(e, bit);
+        expect_damage(&w, "key");
+        expect(&w, other, "1");
+        flip(e, bit);
+    }
+    expect(&w, "key", "2");
+    world_done(&w);
+}
+
+/* Puts until it is told; what it holds of the budget is given back all the same. */
+static void expect_writer_finds_damage(struct world *w, const char *keys, unsigned n)
+{
+    LG_AUTO_STR char *value = lg_strf("%0500u", 1);
+    struct lg_error err = {0};
+    enum lg_rc rc = LG_OK;
+
+    for (unsigned i = 0; rc == LG_OK && i < 1000; i++) {
+        LG_AUTO_STR char *key = lg_strf("%s-%u", keys, i % n);
+
+        rc = lg_read_index_put(w->x, lg_slice_str(key), lg_slice_str(value), &err);
+    }
+    assert_rc(LG_ERR_CORRUPT, rc);
+    assert_non_null(strstr(err.text, "is damaged"));
+    world_done(w);
+}
+
+static void damage_is_found_when_a_segment_is_moved(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < (HEAD_BYTES + strlen("keyvalue")) * 8; bit++)
+        for (unsigned is_dead = 0; is_dead < 2; is_dead++) {
+            struct world w;
+            uint8_t *e;
+
+            world_init(&w, MIB, 0);
+            put(&w, "key", "value");
+            e = entry(&w, "key");
+            if (is_dead)
+                put(&w, "key", "value");
+            flip(e, bit);
+            expect_writer_finds_damage(&w, "other", 20);
+        }
+}
+
+/* As if the slot, which has no checksum, were damaged: where the entry's hash says, there is none.
+ */
+static void an_entry_that_is_lost_is_told_of(void **state)
+{
+    (void)state;
+    const size_t size = HEAD_BYTES + strlen("keyvalue");
+    struct world w;
+    uint32_t crc;
+    uint8_t *e;
+
+    world_init(&w, MIB, 0);
+    put(&w, "key", "value");
+    e = entry(&w, "key");
+    flip(e, SIZES_AT * 8 - 1);
+    crc = lg_crc32c(0, e + HASH_AT, size - HASH_AT);
+    memcpy(e, &crc, sizeof(crc));
+    expect_writer_finds_damage(&w, "other", 20);
+}
+
+static void damage_is_found_when_the_table_grows(void **state)
+{
+    (void)state;
+    for (unsigned bit = HASH_AT * 8; bit < SIZES_AT * 8; bit++) {
+        struct world w;
+
+        world_init(&w, MIB, 0);
+        put(&w, "key", "value");
+        flip(entry(&w, "key"), bit);
+        expect_writer_finds_damage(&w, "other", 1000);
+    }
+}
+
+static void damage_is_found_when_a_row_is_replaced(void **state)
+{
+    (void)state;
+    struct lg_error err = {0};
+
+    for (unsigned bit = 0; bit < (HEAD_BYTES + strlen("keyvalue")) * 8; bit++) {
+        struct world w;
+
+        world_init(&w, MIB, 0);
+        put(&w, "key", "value");
+        flip(entry(&w, "key"), bit);
+        lg_read_index_remove(w.x, LG_LIT("key"));
+        expect_damage(&w, "key");
+        assert_rc(LG_ERR_CORRUPT, lg_read_index_put(w.x, LG_LIT("key"), LG_LIT("value"), &err));
+        expect_damage(&w, "key");
+        world_done(&w);
+    }
+}
+
 static void a_budget_is_kept(void **state)
 {
     (void)state;
@@ -446,6 +628,13 @@ int main(void)
         cmocka_unit_test(large_values_and_long_keys_are_left_to_the_engine),
         cmocka_unit_test(keys_of_one_tag_are_told_apart),
         cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(no_bit_of_an_entry_flips_unseen),
+        cmocka_unit_test(sizes_that_reach_out_of_a_segment_are_not_read_by),
+        cmocka_unit_test(damage_is_found_beside_a_key_of_the_same_tag),
+        cmocka_unit_test(damage_is_found_when_a_segment_is_moved),
+        cmocka_unit_test(an_entry_that_is_lost_is_told_of),
+        cmocka_unit_test(damage_is_found_when_the_table_grows),
+        cmocka_unit_test(damage_is_found_when_a_row_is_replaced),
         cmocka_unit_test(a_budget_is_kept),
         cmocka_unit_test(what_is_replaced_gives_its_memory_back),
         cmocka_unit_test(nothing_goes_while_a_reader_is_inside),
