@@ -126,7 +126,8 @@ static inline void lg_conn_pause(struct lg_conn *c, bool paused)
 {
     c->transport->ops->pause(c, paused);
 }
-/* `closed` still follows, later. With after_flush what is queued is sent first. */
+/* `closed` still follows, later. With after_flush what is queued is sent first, however long the
+ * peer takes: a close without it may follow, and ends that. */
 static inline void lg_conn_close(struct lg_conn *c, bool after_flush)
 {
     c->transport->ops->close(c, after_flush);

@@ -30,6 +30,7 @@ struct scene {
     struct lg_task task;
     void (*act)(struct scene *s);
     bool acted, inside; /* A call into the transport is on the stack. */
+    bool still_queued;
     uint64_t to_send;
     uint32_t sent_crc;
 };
@@ -206,6 +207,11 @@ static bool both_open(void *arg)
     return s->client.opened && s->server.opened;
 }
 
+static bool client_closed(void *arg)
+{
+    return ((struct scene *)arg)->client.closed;
+}
+
 static bool both_closed(void *arg)
 {
     const struct scene *s = (const struct scene *)arg;
@@ -357,6 +363,35 @@ static enum lg_rc close_after_flush(struct scene *s, struct lg_error *err)
     return LG_OK;
 }
 
+static void send_and_close_to_nobody_act(struct scene *s)
+{
+    send_big_act(s);
+    close_side(&s->client, /* after_flush= */ true);
+}
+
+static void note_queued_act(struct scene *s)
+{
+    s->still_queued = s->client.conn != NULL && lg_conn_queued(s->client.conn) > 0;
+}
+
+static void cut_client_act(struct scene *s)
+{
+    close_side(&s->client, /* after_flush= */ true);
+    close_side(&s->client, /* after_flush= */ false);
+    close_side(&s->client, /* after_flush= */ false);
+}
+
+static enum lg_rc cut_while_flushing(struct scene *s, struct lg_error *err)
+{
+    REQUIRE(do_on_lane(s, send_and_close_to_nobody_act), "the lane runs what is posted");
+    REQUIRE(do_on_lane(s, note_queued_act), "the lane runs what is posted");
+    REQUIRE(s->still_queued, "closing after a flush waits for a peer that does not read");
+    REQUIRE(do_on_lane(s, cut_client_act), "the lane runs what is posted");
+    REQUIRE(wait_for(s, client_closed), "closing at once ends a close that waits for its flush");
+    REQUIRE(s->client.why == LG_ERR_CANCELLED, "who closes is told LG_ERR_CANCELLED");
+    return LG_OK;
+}
+
 static void close_both_act(struct scene *s)
 {
     close_side(&s->client, /* after_flush= */ false);
@@ -442,11 +477,6 @@ static enum lg_rc send_before_opened(const struct lg_transport_contract *contrac
     REQUIRE(do_on_lane(&s, send_early_act), "the lane runs what is posted");
     REQUIRE(wait_for(&s, early_came), "what is sent before the connection opens arrives");
     return finish(&s, err);
-}
-
-static bool client_closed(void *arg)
-{
-    return ((struct scene *)arg)->client.closed;
 }
 
 static enum lg_rc connect_refused(const struct lg_transport_contract *contract,
@@ -645,6 +675,7 @@ enum lg_rc lg_transport_contract(const struct lg_transport_contract *contract, s
                                         struct lg_error *) = {echo,
                                                               big_transfer,
                                                               close_after_flush,
+                                                              cut_while_flushing,
                                                               close_from_both_sides,
                                                               close_inside_received,
                                                               close_with_unread_bytes};

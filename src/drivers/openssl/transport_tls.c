@@ -485,6 +485,11 @@ static void tls_close(struct lg_conn *conn, bool after_flush)
 {
     struct conn_tls *c = (struct conn_tls *)conn;
 
+    if (c->state == ENDING) { /* What is flushed may wait for ever for a peer that does not read. */
+        if (!after_flush)
+            lg_conn_close(c->under, /* after_flush= */ false);
+        return;
+    }
     if (c->state == SHAKING && after_flush) {
         c->close_asked = true;
         return;
