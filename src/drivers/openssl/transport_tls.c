@@ -22,6 +22,12 @@
 #define OUT_BYTES ((size_t)128 << 10)    /* handed on when so much is encrypted */
 #define GATHERED_BYTES ((size_t)1 << 20) /* likewise, before it is encrypted */
 
+/* What a peer may send of the handshake after it: renewals of keys, attempts to negotiate again,
+ * tickets. OpenSSL answers most of them, whether the peer reads or not. Others renew their keys
+ * after gigabytes; one that sends or takes as little as REGAIN_BYTES between two is no flood. */
+#define AFTERWARDS_MAX 32u
+#define REGAIN_BYTES ((size_t)64 << 10) /* of plain bytes, either way, for one more */
+
 enum conn_state { SHAKING, OPEN, ENDING };
 enum result { OK, REFUSED, TIMED_OUT, TOO_MANY, CLOSED, RESULTS };
 
@@ -58,7 +64,10 @@ struct conn_tls {
     bool paused, resume_posted, gone;
     bool close_asked; /* before it was open, after a flush */
     bool by_us;       /* `why` and the fault are ours to tell */
+    bool floods;      /* with messages of the handshake */
     enum lg_rc why;
+    unsigned afterwards; /* Such messages, those that were regained taken off. */
+    size_t regain_bytes; /* exchanged since one was */
     struct lg_slice in;  /* borrowed */
     struct lg_buf held;  /* came while it was paused */
     struct lg_buf plain; /* to be encrypted */
@@ -119,6 +128,32 @@ bool lg_tls_speaks_http2(const SSL *ssl)
     return c->listener != NULL && c->listener->listener.http2;
 }
 
+/* A message of the handshake has come or goes. One too many is the last that is read: OpenSSL
+ * would go on with all that has come. */
+static void message_seen(int is_ours, int version, int type, const void *data, size_t size,
+                         SSL *ssl, void *arg)
+{
+    struct conn_tls *c = arg;
+
+    (void)version, (void)data, (void)size, (void)ssl;
+    if (is_ours != 0 || type != SSL3_RT_HANDSHAKE || c->state != OPEN)
+        return;
+    if (c->afterwards++ < AFTERWARDS_MAX)
+        return;
+    c->floods = true;
+    c->in = LG_SLICE_NULL;
+}
+
+/* Plain bytes went, or came. */
+static void exchanged(struct conn_tls *c, size_t size)
+{
+    c->regain_bytes += size;
+    if (LG_LIKELY(c->regain_bytes < REGAIN_BYTES))
+        return;
+    c->afterwards -= (unsigned)LG_MIN(c->afterwards, c->regain_bytes / REGAIN_BYTES);
+    c->regain_bytes %= REGAIN_BYTES;
+}
+
 /* A new one, with the certificates of now. */
 static SSL *ssl_new(struct conn_tls *c, bool server)
 {
@@ -136,6 +171,8 @@ static SSL *ssl_new(struct conn_tls *c, bool server)
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
     SSL_set_app_data(ssl, c);
+    SSL_set_msg_callback(ssl, message_seen);
+    SSL_set_msg_callback_arg(ssl, c);
     if (server)
         SSL_set_accept_state(ssl);
     else
@@ -187,6 +224,14 @@ static void end_with(struct conn_tls *c, enum lg_rc why)
     c->by_us = true;
     c->why = why;
     end(c, /* after_flush= */ true);
+}
+
+/* Likewise, at once: the fault is told, and what is queued is dropped. */
+static void cut(struct conn_tls *c)
+{
+    c->by_us = true;
+    c->why = LG_ERR_UNAVAILABLE;
+    end(c, /* after_flush= */ false);
 }
 
 static void conn_free(struct conn_tls *c)
@@ -242,6 +287,7 @@ static void encrypt(struct conn_tls *c)
             return;
         }
         done += put;
+        exchanged(c, put);
         if (c->out.size >= OUT_BYTES)
             hand_on(c);
     }
@@ -320,7 +366,20 @@ static bool read_some(struct conn_tls *c, uint8_t *plain, size_t *out_size)
         size += got;
     }
     *out_size = size;
+    exchanged(c, size);
     return size > 0;
+}
+
+/* It asks for answers without end, and may read none of them. */
+static void cut_flood(struct conn_tls *c)
+{
+    (void)snprintf(c->conn.fault, sizeof c->conn.fault,
+                   "more than %u messages of TLS's handshake after it, and hardly any data",
+                   AFTERWARDS_MAX);
+    lg_metric_add(&lg_metric_tls_floods_total, SSL_is_server(c->ssl) != 1, 1);
+    if (lg_log_wanted(LG_LOG_DEBUG))
+        lg_log(LG_LOG_DEBUG, "tls_flood", "peer=%s reason=\"%s\"", c->conn.peer, c->conn.fault);
+    cut(c);
 }
 
 static void deliver(struct conn_tls *c)
@@ -329,7 +388,13 @@ static void deliver(struct conn_tls *c)
     size_t size;
 
     while (c->state == OPEN && !c->paused) {
-        if (!read_some(c, plain, &size)) {
+        bool some = read_some(c, plain, &size);
+
+        if (LG_UNLIKELY(c->floods)) {
+            cut_flood(c);
+            return;
+        }
+        if (!some) {
             read_ended(c);
             return;
         }
@@ -512,9 +577,7 @@ static void too_slow(struct lg_timer *timer)
 
     (void)snprintf(c->conn.fault, sizeof c->conn.fault, "the handshake of TLS took too long");
     shaken(c, TIMED_OUT);
-    c->by_us = true;
-    c->why = LG_ERR_UNAVAILABLE;
-    end(c, /* after_flush= */ false);
+    cut(c);
 }
 
 static struct conn_tls *conn_new(struct transport_tls *t, struct lg_lane *lane, bool server)
@@ -589,9 +652,7 @@ static struct lg_conn *tls_open(struct lg_transport *transport, struct lg_lane *
     if (!lg_tls_expect_host(c->ssl, name)) {
         (void)snprintf(c->conn.fault, sizeof c->conn.fault, "no certificate can be for this name");
         shaken(c, REFUSED);
-        c->by_us = true;
-        c->why = LG_ERR_UNAVAILABLE;
-        end(c, /* after_flush= */ false);
+        cut(c);
     }
     return &c->conn;
 }
