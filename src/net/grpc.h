@@ -38,6 +38,7 @@ enum lg_grpc_reason {
     LG_GRPC_BAD_MESSAGE,
     LG_GRPC_TOO_LARGE,
     LG_GRPC_BAD_REQUEST, /* a message that asks for what cannot be: Venice's errorCode 400 */
+    LG_GRPC_NO_MEMORY,   /* a large message or batch while memory is short: base/memory_gate.h */
 };
 /* Why a request is not taken. `http` is 200 when it is answered as gRPC, with `status`; else the
  * caller does not speak gRPC and gets that status of HTTP and the text as text/plain. */

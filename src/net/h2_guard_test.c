@@ -285,6 +285,26 @@ static void a_window_that_stays_closed_is_cut_in_time(void **state)
     }
 }
 
+/* It takes what is no answer. */
+static void pings_do_not_keep_a_window_closed(void **state)
+{
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        h2_peer_open(&p, (enum h2_engine)engine, NULL, 0, 0);
+        h2_peer_send(&p, "S 1 0; S 0 0 000400000000; H 5 1 @get");
+        assert_true(lg_h2_tick(p.h2, 1000));
+        for (uint64_t ms = 5000; ms <= 30000; ms += 5000) {
+            h2_peer_send(&p, "P 0 0 z8");
+            assert_true(lg_h2_tick(p.h2, ms));
+        }
+        assert_false(lg_h2_tick(p.h2, 31500));
+        assert_int_equal(p.h2->fault.why, LG_H2_OVER_stall_ms);
+        h2_peer_close(&p);
+    }
+}
+
 static void a_head_that_does_not_come_is_cut_in_time(void **state)
 {
     static const char *const scripts[] = {"!!", "H 5 1 #50", "H 1 1 @get", "S 0 0 #12 z7"};
@@ -428,6 +448,7 @@ int main(void)
         cmocka_unit_test(heads_may_come_in_as_many_frames_each),
         cmocka_unit_test(a_reader_that_takes_nothing_is_cut),
         cmocka_unit_test(a_window_that_stays_closed_is_cut_in_time),
+        cmocka_unit_test(pings_do_not_keep_a_window_closed),
         cmocka_unit_test(a_head_that_does_not_come_is_cut_in_time),
         cmocka_unit_test(an_open_connection_may_be_quiet),
         cmocka_unit_test(work_gives_budgets_back),

@@ -183,6 +183,7 @@ static void sent_body(struct lg_h2_sender *s, struct lg_h2_sending *st, size_t b
 {
     st->send_window -= (int64_t)bytes;
     s->send_window -= (int64_t)bytes;
+    s->answers = true;
     lg_h2_guard_sent(&s->guard);
 }
 
@@ -201,6 +202,7 @@ static void put_body(struct lg_h2_sender *s, struct lg_h2_sending *st, const str
 
 static void finish(struct lg_h2_sender *s, struct lg_h2_sending *st)
 {
+    s->answers = true;
     lg_h2_guard_finished(&s->guard);
     s->sent_all(s, st);
 }
@@ -441,5 +443,8 @@ void lg_h2_send_sent(struct lg_h2 *h, size_t n)
         return;
     lg_buf_consume(&s->out, n);
     s->head.queued = s->waiting_bytes + s->out.size;
-    lg_h2_guard_moved(&s->guard);
+    /* Who lets answers wait is not the better reader for taking the acknowledgements of PINGs. */
+    if (LG_LIKELY(s->answers || s->waiting_bytes == 0))
+        lg_h2_guard_moved(&s->guard);
+    s->answers = s->answers && s->out.size > 0;
 }

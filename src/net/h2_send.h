@@ -40,6 +40,7 @@ struct lg_h2_sender { /* Of a connection: the head that every engine embeds firs
     int64_t peer_window; /* the peer's SETTINGS_INITIAL_WINDOW_SIZE */
     size_t peer_frame;   /* its SETTINGS_MAX_FRAME_SIZE */
     struct lg_buf out;
+    bool answers;         /* Some of `out` is of answers. */
     size_t waiting_bytes; /* in all streams */
 };
 

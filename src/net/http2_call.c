@@ -4,6 +4,7 @@
  * streaming one is handed on as it comes. Owner: the
  * server's lane.
  */
+#include "base/memory_gate.h"
 #include "net/http2_impl.h"
 #include "net/rpc_server.h"
 
@@ -25,7 +26,8 @@ struct call {
     struct lg_list link;           /* conn->calls, server->lost_calls or server->spare_calls */
     struct lg_buf body;            /* of a unary call, but for what conn->lent is */
     struct lg_grpc_reader reader;
-    bool reader_used, streaming, handed, begun;
+    size_t kept; /* of a stream: bytes that came and are held */
+    bool reader_used, streaming, handed, begun, paused;
     bool *over; /* Somebody on the stack wants to know that the call is. */
     struct lg_timer deadline;
 };
@@ -236,7 +238,23 @@ bool lg_rpc_is_full(const struct lg_rpc_call *in)
 
 void lg_rpc_pause(struct lg_rpc_call *in, bool paused)
 {
-    lg_h2_pause(call_of(in)->st, paused);
+    struct call *call = call_of(in);
+
+    if (call->paused == paused)
+        return;
+    call->paused = paused;
+    lg_h2_pause(call->st, paused);
+    if (!paused)
+        lg_http2_flush_soon(call->conn); /* Its peer may wait for the window. */
+}
+
+void lg_rpc_keep(struct lg_rpc_call *in, size_t bytes)
+{
+    struct call *call = call_of(in);
+    size_t kept = LG_MIN(call->kept, bytes);
+
+    lg_h2_release(call->st, call->kept - kept);
+    call->kept = kept;
 }
 
 void lg_rpc_finish(struct lg_rpc_call *in, enum lg_grpc_status status, struct lg_slice text)
@@ -408,6 +426,8 @@ bool lg_http2_call_begin(struct lg_http2_conn *c, struct lg_h2_stream *st,
     call->in.identity = c->conn->identity;
     call->in.is_secure = c->conn->is_secure;
     call->in.user = NULL;
+    call->kept = 0;
+    call->paused = false;
     st->user = &call->user;
     lg_list_push_back(&c->calls, &call->link);
     if (call->handler->stream != NULL)
@@ -438,6 +458,7 @@ static void hand_messages(struct call *call, struct lg_slice bytes)
             return;
     }
     call->over = NULL;
+    lg_rpc_keep(&call->in, call->reader.held.size);
     if (err.rc != LG_OK)
         fail_input(call, &err);
 }
@@ -455,17 +476,21 @@ static void collect_more(struct call *call, struct lg_slice bytes)
 {
     struct lg_error err;
 
-    if (call->body.size + bytes.size <= message_max(call) + LG_GRPC_PREFIX_BYTES) {
+    if (call->body.size + bytes.size > message_max(call) + LG_GRPC_PREFIX_BYTES) {
+        (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the message is over the limit");
+        fail_input(call, &err);
+    } else if (call->body.size + bytes.size > LG_MEMORY_GATE_BODY_BYTES &&
+               lg_memory_gate_is_full()) {
+        lg_rpc_count_refused(LG_GRPC_NO_MEMORY);
+        lg_rpc_fail(&call->in, LG_GRPC_UNAVAILABLE, LG_LIT(LG_MEMORY_GATE_TEXT));
+    } else {
         lg_buf_append_slice(&call->body, bytes);
-        return;
     }
-    (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the message is over the limit");
-    fail_input(call, &err);
 }
 
 static void stream_body(struct call *call, struct lg_slice bytes)
 {
-    lg_h2_release(call->st, bytes.size);
+    call->kept += bytes.size;
     if (call->handler->stream->bytes != NULL)
         call->handler->stream->bytes(call->server->options.rpc_ctx, &call->in, bytes);
     else

@@ -280,11 +280,20 @@ static void refuse(struct lg_read_stream *s, uint64_t id, enum lg_grpc_status st
     close_frame(s);
 }
 
+/* What its client could have known. */
+static void refuse_request(struct lg_read_stream *s, uint64_t id, enum lg_grpc_status status,
+                           struct lg_slice text)
+{
+    if (s->options.handler->refused != NULL)
+        s->options.handler->refused(s->options.ctx);
+    refuse(s, id, status, text);
+}
+
 static void refuse_keys(struct lg_read_stream *s, uint64_t id)
 {
     LG_AUTO_STR char *text = lg_strf("more than %u keys in one batch", s->options.keys_max);
 
-    refuse(s, id, LG_GRPC_INVALID_ARGUMENT, lg_slice_str(text));
+    refuse_request(s, id, LG_GRPC_INVALID_ARGUMENT, lg_slice_str(text));
 }
 
 static void refuse_batches(struct lg_read_stream *s, uint64_t id)
@@ -292,7 +301,7 @@ static void refuse_batches(struct lg_read_stream *s, uint64_t id)
     LG_AUTO_STR char *text =
         lg_strf("more than %u batches of the stream under way", s->options.batches_max);
 
-    refuse(s, id, LG_GRPC_RESOURCE_EXHAUSTED, lg_slice_str(text));
+    refuse_request(s, id, LG_GRPC_RESOURCE_EXHAUSTED, lg_slice_str(text));
 }
 
 static void begin(struct lg_read_stream *s, uint64_t id, const struct lg_stream_batch *asked)
@@ -359,7 +368,8 @@ static void take(struct lg_read_stream *s, const struct lg_stream_batch_get_requ
         cancel(s, rq->batch_id, /* all= */ false);
         break;
     default: /* Of a newer client. */
-        refuse(s, rq->batch_id, LG_GRPC_UNIMPLEMENTED, LG_LIT("an action that is not known here"));
+        refuse_request(s, rq->batch_id, LG_GRPC_UNIMPLEMENTED,
+                       LG_LIT("an action that is not known here"));
     }
 }
 
@@ -429,6 +439,11 @@ void lg_read_stream_abort(struct lg_read_stream *s)
     s->aborted = true;
     abort_output(s);
     cancel(s, 0, /* all= */ true);
+}
+
+size_t lg_read_stream_held(const struct lg_read_stream *s)
+{
+    return s->reader.held.size;
 }
 
 size_t lg_read_stream_batches(const struct lg_read_stream *s)

@@ -40,6 +40,9 @@ struct lg_read_stream_handler {
     void (*cancel)(void *ctx, struct lg_read_batch *batch);
     /* A stream that was full has room again; from inside lg_read_stream_sent. May be NULL. */
     void (*room)(void *ctx);
+    /* A batch did not begin: it has too many keys, it is one too many, or no `get` that is known.
+     * Its end says so. May be NULL. */
+    void (*refused)(void *ctx);
 };
 
 struct lg_read_stream_options {
@@ -71,6 +74,8 @@ struct lg_slice lg_read_stream_output(struct lg_read_stream *s);
 /* The first n bytes of it are sent or copied. */
 void lg_read_stream_sent(struct lg_read_stream *s, size_t n);
 bool lg_read_stream_is_full(const struct lg_read_stream *s);
+/* Bytes of a message whose rest is to come. */
+size_t lg_read_stream_held(const struct lg_read_stream *s);
 size_t lg_read_stream_batches(const struct lg_read_stream *s); /* under way */
 /* Nothing more will come but the output there is: end the stream with these trailers. The text is
  * borrowed from `s`. */

@@ -60,7 +60,8 @@ static void batch_cancelled(void *ctx, struct lg_read_batch *batch)
 
 static struct outcome run(struct lg_slice body, size_t step)
 {
-    static const struct lg_read_stream_handler handler = {batch_begins, batch_cancelled, NULL};
+    static const struct lg_read_stream_handler handler = {.begin = batch_begins,
+                                                          .cancel = batch_cancelled};
     struct outcome o = {0};
     struct owner owner = {&o, NULL};
     LG_AUTO(lg_read_stream) *s = lg_read_stream_new(&(struct lg_read_stream_options){

@@ -9,7 +9,7 @@
 
 static struct lg_read_stream *s;
 static struct lg_read_batch *kept[KEPT_MAX]; /* begun and not ended */
-static size_t begun, cancelled, rooms;
+static size_t begun, cancelled, rooms, refusals;
 static bool ends_at_cancel;
 
 static void keep(void *ctx, struct lg_read_batch *batch, const struct lg_stream_batch *asked)
@@ -35,12 +35,19 @@ static void note_room(void *ctx)
     rooms++;
 }
 
-static const struct lg_read_stream_handler handler = {keep, note_cancel, note_room};
+static void note_refusal(void *ctx)
+{
+    (void)ctx;
+    refusals++;
+}
+
+static const struct lg_read_stream_handler handler = {
+    .begin = keep, .cancel = note_cancel, .room = note_room, .refused = note_refusal};
 
 static int begin(void **state)
 {
     (void)state;
-    begun = cancelled = rooms = 0;
+    begun = cancelled = rooms = refusals = 0;
     ends_at_cancel = false;
     s = lg_read_stream_new(
         &(struct lg_read_stream_options){.handler = &handler, .batches_max = 3, .keys_max = 2});
@@ -210,6 +217,7 @@ static void what_is_wrong_with_a_batch_ends_that_batch_alone(void **state)
     ask(5, 1);                                                          /* too many batches */
     send_request(&(struct lg_stream_batch_get_request){.batch_id = 6}); /* no action */
     assert_int_equal(begun, 3);
+    assert_int_equal(refusals, 3);
     lg_read_batch_fail(kept[0], &(struct lg_error){LG_ERR_NO_STORE, "no store cities"});
     lg_read_batch_fail(kept[1], &(struct lg_error){LG_ERR_UNREADY, "\xff"}); /* not UTF-8 */
     end_ok(kept[2]);

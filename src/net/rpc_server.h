@@ -32,7 +32,8 @@ struct lg_rpc_stream_handler {
     void (*begin)(void *ctx, struct lg_rpc_call *call);
     /* A message, borrowed for the call. */
     void (*message)(void *ctx, struct lg_rpc_call *call, struct lg_slice message);
-    /* The next bytes of the body, with the frames of gRPC in them, borrowed for the call. */
+    /* The next bytes of the body, with the frames of gRPC in them, borrowed for the call. They
+     * count as kept until lg_rpc_keep says otherwise. */
     void (*bytes)(void *ctx, struct lg_rpc_call *call, struct lg_slice bytes);
     /* The client will send no more. */
     void (*half_closed)(void *ctx, struct lg_rpc_call *call);
@@ -81,6 +82,8 @@ void lg_rpc_send(struct lg_rpc_call *call, struct lg_slice frames);
 bool lg_rpc_is_full(const struct lg_rpc_call *call);
 /* Nothing is taken from the client meanwhile, but for what it may have sent ahead. */
 void lg_rpc_pause(struct lg_rpc_call *call, bool paused);
+/* So much of what came as `bytes` is still held. What all calls of a connection hold is bounded. */
+void lg_rpc_keep(struct lg_rpc_call *call, size_t bytes);
 /* The last word, with any status. */
 void lg_rpc_finish(struct lg_rpc_call *call, enum lg_grpc_status status, struct lg_slice text);
 

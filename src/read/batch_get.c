@@ -68,7 +68,7 @@ static void cold_reads_done(struct lg_offload *offload)
     struct lg_batch_get *get = LG_CONTAINER_OF(offload, struct lg_batch_get, offload);
 
     for (size_t i = 0; i < get->n; i++)
-        lg_replica_unref(get->keys[i].replica);
+        lg_replica_unref(LG_TAKE(get->keys[i].replica));
     get->done(get);
 }
 

@@ -16,11 +16,13 @@
 #define LG_BATCH_GET_INLINE_MAX 256
 
 struct lg_batch_get_key {
-    struct lg_replica *replica; /* NULL: LG_ERR_UNREADY. A reference is held until done. */
-    struct lg_slice key;        /* Borrowed until done. */
-    enum lg_rc rc;              /* Out: as lg_point_get_try. */
-    struct lg_error err;        /* Out, for failures other than NOT_FOUND. */
-    struct lg_value value;      /* Out; the caller frees the payload. */
+    /* NULL: LG_ERR_UNREADY. A reference is held until done, and NULL from then on: it may be gone.
+     */
+    struct lg_replica *replica;
+    struct lg_slice key;   /* Borrowed until done. */
+    enum lg_rc rc;         /* Out: as lg_point_get_try. */
+    struct lg_error err;   /* Out, for failures other than NOT_FOUND. */
+    struct lg_value value; /* Out; the caller frees the payload. */
 };
 
 struct lg_batch_get {
@@ -31,7 +33,8 @@ struct lg_batch_get {
     size_t bytes_max;
     size_t bytes_before; /* of values that the caller has already: they are some of all */
     /* 0, or how many bytes of values are enough for now: once there are so many nothing more is
-     * read. A key that was left has LG_ERR_WOULD_BLOCK, and may be asked for again. */
+     * read. A key that was left has LG_ERR_WOULD_BLOCK, and may be asked for again with its
+     * replica. */
     size_t bytes_enough;
     void (*done)(struct lg_batch_get *get);
 

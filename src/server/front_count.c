@@ -318,10 +318,14 @@ static void doubt_over(struct lg_front_doubt *d)
 {
     struct count *c = LG_CONTAINER_OF(d, struct count, doubt);
 
-    if (d->wait.verdict == LG_AUTHZ_ALLOWED)
+    if (c->call->peer_gone) { /* Nobody hears it, and what it reads with may be gone as well. */
+        lg_rpc_fail(c->call, LG_GRPC_CANCELLED, LG_SLICE_NULL);
+        count_free(c);
+    } else if (d->wait.verdict == LG_AUTHZ_ALLOWED) {
         ask_home(c, LG_REPLICA_SERVING);
-    else
+    } else {
         refuse_read(c, d->wait.verdict, &d->wait.err, d->principal, lg_slice_str(d->store));
+    }
 }
 
 static void guard(struct count *c)

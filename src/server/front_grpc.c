@@ -192,7 +192,9 @@ static void doubt_over(struct lg_front_doubt *in)
 
     assert(rc == LG_OK && "it was read once already");
     (void)rc;
-    if (in->wait.verdict == LG_AUTHZ_ALLOWED)
+    if (d->call->peer_gone) /* Nobody hears it, and what it reads with may be gone as well. */
+        lg_rpc_fail(d->call, LG_GRPC_CANCELLED, LG_SLICE_NULL);
+    else if (in->wait.verdict == LG_AUTHZ_ALLOWED)
         d->allowed(d->front, d->call, &rq);
     else
         refuse_read(d->call, in->wait.verdict, &in->wait.err, in->principal,
@@ -375,8 +377,6 @@ static void batch_waits(void *user, struct lg_many *many)
 
     call->user = many;
     call->lost = batch_lost;
-    if (call->peer_gone) /* While it was not known whether the call is allowed. */
-        batch_lost(call);
 }
 
 static void get_many(struct lg_front_grpc *f, struct lg_rpc_call *call,

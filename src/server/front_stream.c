@@ -7,6 +7,7 @@
  *
  * Of a group whose values are large as many are read as are enough for now, and of a stream few
  * groups are in the pool at a time: what it holds in memory is bounded, however much it asks for.
+ * So are the keys that wait: a stream with many is paused.
  *
  * A run whose batch was cancelled or timed out ends it at once, and itself when what it waits for
  * is back: the pool passes over what nobody waits for. A stream goes when its call is gone and its
@@ -16,6 +17,7 @@
 
 #include <stdio.h>
 
+#include "base/memory_gate.h"
 #include "base/str.h"
 #include "model/names.h"
 #include "model/partitioner.h"
@@ -32,6 +34,10 @@
 #define KEYS_AT_ONCE 64u
 #define BYTES_ENOUGH ((size_t)4 << 20) /* of a group's values, but for the last */
 #define IN_POOL_MAX 2u                 /* groups of a stream */
+/* Of what a stream asks for and has not been told: with so much it is paused, and what comes all
+ * the same, in messages that compress well, is refused from there on. */
+#define KEYS_ENOUGH ((size_t)1 << 20)
+#define KEYS_MAX ((size_t)8 << 20)
 
 struct stream {
     struct lg_front_stream_lane *lane;
@@ -40,6 +46,7 @@ struct stream {
     struct lg_read_stream *in;
     struct lg_list runs;
     unsigned in_pool;    /* of them */
+    size_t key_bytes;    /* of them */
     struct lg_task turn; /* At the end of a tick: runs go on, and what they found is sent. */
     bool turn_due, gone; /* gone: the memory waits for the task. */
 };
@@ -59,7 +66,7 @@ struct run {
     struct lg_slice store;
     char topic[LG_NAMES_TOPIC_MAX + 1];
     struct key *keys;
-    size_t n, next;
+    size_t n, next, key_bytes;
     uint8_t *bytes;
     bool away;    /* It waits for the pool or the server's lane. */
     bool in_pool; /* For the pool, then. */
@@ -74,7 +81,8 @@ struct run {
     struct lg_read_group *held;   /* While the pool reads; the front may be gone then. */
     uint32_t group[KEYS_AT_ONCE]; /* Keys that were begun with, and have no answer yet. */
     size_t group_size;
-    struct lg_batch_get get; /* What no index knows of them, each of them: */
+    enum lg_compression compression; /* of the version; its replicas may go while the pool reads */
+    struct lg_batch_get get;         /* What no index knows of them, each of them: */
     uint32_t of[KEYS_AT_ONCE];
 };
 
@@ -116,7 +124,10 @@ static void run_free(struct run *r)
     lg_free(r->get.keys);
     lg_free(r->keys);
     lg_free(r->bytes);
+    s->key_bytes -= r->key_bytes;
     lg_free(r);
+    if (s->call != NULL)
+        turn_soon(s); /* There is room for more. */
     stream_free_if_over(s);
 }
 
@@ -130,6 +141,8 @@ static void run_end(struct run *r, enum lg_grpc_status status, const char *text)
                                 .retry_after_ms = r->retry_after_ms};
 
     lg_timer_stop(r->stream->on, &r->timeout);
+    if (r->batch != NULL && (status == LG_GRPC_INVALID_ARGUMENT || status == LG_GRPC_NOT_FOUND))
+        lg_rpc_count_refused(LG_GRPC_BAD_REQUEST);
     if (r->batch != NULL) {
         lg_read_batch_end(LG_TAKE(r->batch), &end);
         turn_soon(r->stream);
@@ -303,7 +316,7 @@ static bool take_engine(struct run *r, struct lg_read_group *group)
         bytes += keys[i].rc == LG_OK ? keys[i].value.payload.size : 0;
         if (keys[i].rc == LG_OK)
             tell_value(r, id, keys[i].value.schema_id, lg_buf_slice(&keys[i].value.payload),
-                       keys[i].replica->compression);
+                       r->compression);
         else if (keys[i].rc == LG_ERR_NOT_FOUND)
             lg_read_batch_missing(r->batch, id);
         else
@@ -373,11 +386,9 @@ static bool read_engine(struct run *r, const struct lg_hot_get *gets, size_t n, 
 }
 
 /* The replicas of the group. False: the run is over, or asks why. */
-static bool find_replicas(struct run *r, struct lg_hot_get *gets, bool is_new)
+static bool find_replicas(struct run *r, const struct lg_serving_topic *topic,
+                          struct lg_hot_get *gets)
 {
-    const struct lg_front_rest *rest = r->stream->lane->rest;
-    const struct lg_serving_topic *topic = lg_serving_topic(rest->serving, lg_slice_str(r->topic));
-
     for (size_t i = 0; i < r->group_size; i++) {
         struct key *key = &r->keys[r->group[i]];
         enum lg_replica_found found = LG_REPLICA_NOT_OURS;
@@ -399,27 +410,20 @@ static bool find_replicas(struct run *r, struct lg_hot_get *gets, bool is_new)
             ask_home(r, found);
             return false;
         }
-        if (is_new)
-            lg_key_profiler_record(rest->profiler, lg_slice_str(r->topic), key->partition,
-                                   gets[i].key);
     }
+    r->compression = gets[0].replica->compression;
     return true;
 }
 
 /* A batch is let in as a whole, before its first key is read. False: the run is over. */
-static bool is_let_in(struct run *r)
+static bool is_let_in(struct run *r, const struct lg_serving_topic *topic)
 {
     const struct lg_front_rest *rest = r->stream->lane->rest;
-    const struct lg_serving_topic *topic = lg_serving_topic(rest->serving, lg_slice_str(r->topic));
     LG_AUTO_STR char *text = NULL;
     uint32_t retry_after_ms = 0;
     enum lg_rc limit;
 
-    if (!r->let_in && lg_serving_grpc_is_off(topic)) {
-        run_end(r, LG_GRPC_UNIMPLEMENTED, LG_FRONT_GRPC_OFF);
-        return false;
-    }
-    if (r->let_in || topic == NULL) /* It is told what is missing instead. */
+    if (r->let_in)
         return true;
     limit = lg_read_group_admit(rest->group, topic, (uint32_t)r->n, r->is_retry, &retry_after_ms);
     r->let_in = limit == LG_OK;
@@ -437,27 +441,44 @@ static bool is_let_in(struct run *r)
     return false;
 }
 
+static void record_keys(const struct run *r, const struct lg_hot_get *gets)
+{
+    for (size_t i = 0; i < r->group_size; i++)
+        lg_key_profiler_record(r->stream->lane->rest->profiler, lg_slice_str(r->topic),
+                               r->keys[r->group[i]].partition, gets[i].key);
+}
+
 /* What is left of the group, or else the next keys. False: the run is over or waits. */
 static bool read_some(struct run *r)
 {
     struct lg_hot_get gets[KEYS_AT_ONCE];
-    struct lg_read_group *group = r->stream->lane->rest->group;
+    const struct lg_front_rest *rest = r->stream->lane->rest;
+    struct lg_read_group *group = rest->group;
+    const struct lg_serving_topic *topic;
     bool is_new = r->group_size == 0, is_first = is_new && r->next == 0;
     size_t n, unknown = 0;
     uint64_t bytes = 0;
 
     lg_read_group_enter(group);
+    topic = lg_serving_topic(rest->serving, lg_slice_str(r->topic));
+    if (!r->let_in && lg_serving_grpc_is_off(topic)) {
+        run_end(r, LG_GRPC_UNIMPLEMENTED, LG_FRONT_GRPC_OFF);
+        return false;
+    }
     while (is_new && r->next < r->n && r->group_size < KEYS_AT_ONCE)
         r->group[r->group_size++] = (uint32_t)r->next++;
     n = r->group_size;
-    if (!is_let_in(r) || !find_replicas(r, gets, is_new))
+    /* Found first: who asks the wrong server has spent nothing. */
+    if (!find_replicas(r, topic, gets) || !is_let_in(r, topic))
         return false;
+    if (is_new)
+        record_keys(r, gets);
     lg_hot_get(gets, n);
     for (size_t i = 0; i < n; i++) {
         uint32_t id = r->keys[r->group[i]].id;
 
         if (gets[i].rc == LG_OK) {
-            tell_value(r, id, gets[i].schema_id, gets[i].payload, gets[i].replica->compression);
+            tell_value(r, id, gets[i].schema_id, gets[i].payload, r->compression);
             bytes += gets[i].payload.size;
         } else if (gets[i].rc == LG_ERR_NOT_FOUND) {
             lg_read_batch_missing(r->batch, id);
@@ -539,7 +560,8 @@ static void send_out(struct stream *s)
         lg_rpc_send(s->call, out);
         lg_read_stream_sent(s->in, out.size);
     }
-    lg_rpc_pause(s->call, lg_read_stream_is_full(s->in));
+    lg_rpc_keep(s->call, lg_read_stream_held(s->in) + s->key_bytes);
+    lg_rpc_pause(s->call, lg_read_stream_is_full(s->in) || s->key_bytes >= KEYS_ENOUGH);
     if (waits)
         return; /* `room` follows. */
     if (!lg_read_stream_is_done(s->in, &status, &text))
@@ -578,12 +600,36 @@ static void turn_soon(struct stream *s)
     lg_lane_defer(s->on, &s->turn);
 }
 
-static bool copy_keys(struct run *r, const struct lg_stream_batch *asked)
+static size_t bytes_of_keys(const struct lg_stream_batch *asked)
 {
     size_t size = 0;
 
     for (uint32_t i = 0; i < asked->keys.size; i++)
         size += asked->keys.data[i].key.size;
+    return size;
+}
+
+/* False: the run is over. */
+static bool has_room(struct run *r, size_t bytes)
+{
+    if (r->stream->key_bytes + bytes > KEYS_MAX) {
+        lg_rpc_count_refused(LG_GRPC_TOO_LARGE);
+        run_end(r, LG_GRPC_RESOURCE_EXHAUSTED,
+                "too many keys of the stream wait for their values; ask for fewer at a time");
+        return false;
+    }
+    if (bytes > LG_MEMORY_GATE_BODY_BYTES && lg_memory_gate_is_full()) {
+        lg_rpc_count_refused(LG_GRPC_NO_MEMORY);
+        run_end(r, LG_GRPC_UNAVAILABLE, LG_MEMORY_GATE_TEXT);
+        return false;
+    }
+    r->key_bytes = bytes;
+    r->stream->key_bytes += bytes;
+    return true;
+}
+
+static bool copy_keys(struct run *r, const struct lg_stream_batch *asked, size_t size)
+{
     r->n = asked->keys.size;
     r->keys = lg_new_array(struct key, r->n + 1);
     r->bytes = lg_alloc(size + 1);
@@ -605,6 +651,7 @@ static void batch_begin(void *ctx, struct lg_read_batch *batch, const struct lg_
 {
     struct stream *s = ctx;
     struct run *r = lg_zalloc(sizeof *r + asked->store.size);
+    size_t size = bytes_of_keys(asked);
     struct lg_error err = {0};
 
     if (asked->store.size > 0)
@@ -620,7 +667,9 @@ static void batch_begin(void *ctx, struct lg_read_batch *batch, const struct lg_
         run_end(r, LG_GRPC_NOT_FOUND, err.text);
     else if (asked->version > INT32_MAX)
         run_end(r, LG_GRPC_NOT_FOUND, "there is no such version");
-    else if (!copy_keys(r, asked))
+    else if (!has_room(r, asked->keys.size * sizeof *r->keys + size))
+        return;
+    else if (!copy_keys(r, asked, size))
         run_end(r, LG_GRPC_INVALID_ARGUMENT, "a key is empty or too long");
     else {
         if (asked->timeout_ms > 0)
@@ -640,8 +689,14 @@ static void batch_room(void *ctx)
     turn_soon(ctx);
 }
 
+static void batch_refused(void *ctx)
+{
+    (void)ctx;
+    lg_rpc_count_refused(LG_GRPC_BAD_REQUEST);
+}
+
 static const struct lg_read_stream_handler batch_handler = {
-    .begin = batch_begin, .cancel = batch_cancel, .room = batch_room};
+    .begin = batch_begin, .cancel = batch_cancel, .room = batch_room, .refused = batch_refused};
 
 void lg_front_stream_begin(struct lg_front_stream_lane *lane, struct lg_rpc_call *call)
 {

@@ -2,7 +2,10 @@
  * large that the pool reads them, and a client of HTTP/2 that cancels, or does not read. */
 #include "server/front_stream.h"
 
+#include "base/memory_gate.h"
 #include "model/partitioner.h"
+#include "net/http2.h"
+#include "net/metrics.h"
 #include "server/metrics.h"
 #include "server/server.h"
 #include "test/lib/cluster_world.h"
@@ -10,6 +13,7 @@
 #include "test/test.h"
 
 #define PATH "/lagoon.read.v1.ReadService/BatchGet"
+#define UNARY "/com.linkedin.venice.protocols.VeniceReadService/batchGet"
 #define LARGE 8u /* keys with large values, each in chunks: never in an index */
 #define VALUE_BYTES ((size_t)1 << 20)
 #define KEY_BYTES 5u
@@ -188,14 +192,97 @@ static void a_stream_that_is_full_takes_no_more_requests(void **state)
     world_down();
 }
 
+static uint64_t rcu(void)
+{
+    return lg_metric_value(
+        &lg_metric_server_rcu_total,
+        lg_metric_of_store(&lg_metric_server_rcu_total, lg_metric_store("cities"), 0));
+}
+
+static uint64_t refusals(enum lg_grpc_reason reason)
+{
+    return lg_metric_value(&lg_metric_rpc_refused_total, (uint32_t)reason);
+}
+
+/* It pays for nothing, and is counted. */
+static void a_batch_that_cannot_be_read_here_is_refused_before_it_is_let_in(void **state)
+{
+    struct lg_stream_key elsewhere = {
+        .id = 1, .key = key(0), .partition = 7, .has_partition = true};
+    struct lg_stream_key empty = {.id = 1};
+    uint64_t rcu_before, refused_before;
+
+    (void)state;
+    world_up(/* by_hand= */ false);
+    rcu_before = rcu();
+    refused_before = refusals(LG_GRPC_BAD_REQUEST);
+    add_batch(1, &elsewhere, 1);
+    add_batch(2, &empty, 1);
+    (void)h2_client_ask(&w.client, "POST", PATH, lg_buf_slice(&w.body), NULL, NULL);
+    lg_clw_run_ms(w.clw, 1000);
+    assert_int_equal(rcu(), rcu_before);
+    assert_int_equal(refusals(LG_GRPC_BAD_REQUEST), refused_before + 2);
+    world_down();
+}
+
+static void messages_that_do_not_end_are_bounded_over_all_streams(void **state)
+{
+    /* Of the bodies of one connection so much is kept: 16 of these. */
+    enum { STREAMS = 18, KEPT = LG_HTTP_BODY_BYTES_DEFAULT / LG_GRPC_MESSAGE_BYTES_DEFAULT };
+    size_t size = LG_GRPC_MESSAGE_BYTES_DEFAULT - 100, i[STREAMS];
+
+    (void)state;
+    world_up(/* by_hand= */ false);
+    memset(lg_buf_reserve(&w.body, size), 0, size);
+    lg_grpc_prefix(w.body.data, /* is_compressed= */ false, LG_GRPC_MESSAGE_BYTES_DEFAULT);
+    lg_buf_commit(&w.body, size);
+    for (size_t s = 0; s < STREAMS; s++) {
+        i[s] = h2_client_begin(&w.client, PATH, lg_buf_slice(&w.body));
+        lg_clw_run_ms(w.clw, 1000);
+    }
+    for (size_t s = 0; s < STREAMS; s++)
+        assert_int_equal(w.client.asked[i[s]].closed, s >= KEPT);
+    assert_int_equal(w.client.asked[i[KEPT]].code, LG_H2_ENHANCE_YOUR_CALM);
+    world_down();
+}
+
+static void while_memory_is_short_only_small_batches_are_taken(void **state)
+{
+    static uint8_t bytes[20000];
+    struct lg_stream_key large = {.id = 1, .key = lg_slice(bytes, sizeof bytes)};
+    uint64_t refused_before = refusals(LG_GRPC_NO_MEMORY), rcu_before;
+    size_t i, unary;
+
+    (void)state;
+    world_up(/* by_hand= */ false);
+    rcu_before = rcu();
+    lg_memory_gate_set(2, 1);
+    add_batch(1, &large, 1);
+    add_large(2, 0, 1);
+    i = h2_client_ask(&w.client, "POST", PATH, lg_buf_slice(&w.body), NULL, NULL);
+    lg_clw_run_ms(w.clw, 5000);
+    assert_int_equal(refusals(LG_GRPC_NO_MEMORY), refused_before + 1);
+    assert_int_equal(rcu(), rcu_before + 1);
+    unary = h2_client_ask(&w.client, "POST", UNARY, lg_slice(bytes, sizeof bytes), NULL, NULL);
+    lg_clw_run_ms(w.clw, 100);
+    lg_memory_gate_set(0, 0);
+    assert_int_equal(refusals(LG_GRPC_NO_MEMORY), refused_before + 2);
+    assert_true(w.client.asked[unary].closed);
+    assert_true(w.client.asked[i].closed && w.client.asked[i].body.size > VALUE_BYTES);
+    world_down();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_groups_of_a_stream_are_in_the_pool_at_a_time),
         cmocka_unit_test(the_pool_leaves_what_a_stream_that_is_gone_asked_for),
         cmocka_unit_test(a_stream_that_is_full_takes_no_more_requests),
+        cmocka_unit_test(a_batch_that_cannot_be_read_here_is_refused_before_it_is_let_in),
+        cmocka_unit_test(messages_that_do_not_end_are_bounded_over_all_streams),
+        cmocka_unit_test(while_memory_is_short_only_small_batches_are_taken),
     };
-    static const struct lg_metric_table *const tables[] = {&lg_server_metrics};
+    static const struct lg_metric_table *const tables[] = {&lg_server_metrics, &lg_net_metrics};
     int failed;
 
     lg_metrics_register(tables, LG_ARRAY_SIZE(tables), 10);

@@ -73,15 +73,17 @@ static void begin(struct lg_read_gate *g, uint64_t now_us)
                  now_us);
 }
 
-/* The tick before ended when the lane began to wait, if it did: its answers were sent by then. */
+/* The tick before ended when the lane began to wait, if it did: its answers were sent by then. What
+ * is entered twice is one tick of the lane, of the same moment: what waited has waited as long. */
 void lg_read_gate_tick(struct lg_read_gate *g)
 {
     uint64_t now_us = lg_lane_now_us(g->lane), waited_us, idle_us;
+    bool is_same = g->begun && now_us == g->shed.now_us;
 
     if (!g->begun)
         begin(g, now_us);
     lg_quota_tick(g->quota, now_us);
-    if (!g->sheds)
+    if (!g->sheds || is_same)
         return;
     waited_us = lg_lane_waited_us(g->lane);
     idle_us = LG_MIN(waited_us - g->waited_us, now_us - g->shed.now_us);

@@ -1,0 +1,253 @@
+/* What is held, and read, of calls of which it is not known yet whether they may read: a real
+ * server in the simulator that asks a driver which answers when the test says so. */
+#include "server/front_grpc.h"
+
+#include "authz/authz.h"
+#include "authz/config.h"
+#include "model/partitioner.h"
+#include "net/grpc.h"
+#include "net/protos.h"
+#include "server/metrics.h"
+#include "test/lib/cluster_world.h"
+#include "test/lib/h2_client.h"
+#include "test/test.h"
+
+#define SERVICE "/com.linkedin.venice.protocols.VeniceReadService/"
+#define STREAM "/lagoon.read.v1.ReadService/BatchGet"
+#define TOPIC "cities_v1"
+#define KEY LG_LIT("\x08key1")
+
+/* --- A driver that is asked ------------------------------------------------------------------- */
+
+static struct lg_authz_ask *asked; /* by the last call; NULL: it was answered */
+
+static void keep(struct lg_authz_driver *d, struct lg_authz_ask *ask)
+{
+    (void)d;
+    assert_null(asked);
+    asked = ask;
+}
+
+static void say(bool allowed)
+{
+    struct lg_authz_ask *ask = LG_TAKE(asked);
+
+    ask->rc = LG_OK;
+    ask->allowed = allowed;
+    ask->done(ask);
+}
+
+static void deny(struct lg_authz_driver *d)
+{
+    (void)d;
+    if (asked != NULL)
+        say(false);
+}
+
+static void release(struct lg_authz_driver *d)
+{
+    (void)d;
+}
+
+static const struct lg_authz_driver_ops ops = {
+    .name = "test", .ask = keep, .cancel = deny, .free = release};
+static struct lg_authz_driver driver = {&ops};
+
+static struct lg_authz_driver *open_driver(void *ctx, struct lg_lane *lane,
+                                           struct lg_transport *transport)
+{
+    (void)ctx, (void)lane, (void)transport;
+    return &driver;
+}
+
+static const struct lg_authz_config config = {.driver = open_driver};
+
+/* --- The world -------------------------------------------------------------------------------- */
+
+static struct {
+    struct lg_clw *clw;
+    struct h2_client client;
+    struct lg_buf body; /* of what was asked */
+} w;
+
+static int up(void **state)
+{
+    static const struct lg_clw_row rows[] = {{LG_LIT("\x08key1"), LG_LIT("\x54"), 1}};
+
+    (void)state;
+    w.clw = lg_clw_new(41, /* with_controller= */ false);
+    w.clw->authz = &config;
+    lg_clw_server_start(w.clw, 0);
+    lg_clw_store(w.clw, "cities", 1, 1, 1);
+    lg_clw_topic(w.clw, TOPIC, 1);
+    lg_clw_rows(w.clw, TOPIC, 1, rows, LG_ARRAY_SIZE(rows), /* whole= */ true);
+    lg_clw_meta(w.clw, LG_META_PUT, "/assignment/" TOPIC, "{\"partitions\":[[\"s0_8888\"]]}");
+    lg_clw_run_ms(w.clw, 5000);
+    h2_client_open_at(&w.client, lg_net_sim_transport(w.clw->net), w.clw->lane, "s0",
+                      LG_CLW_SERVER_PORT, 65535, /* by_hand= */ false);
+    w.client.also[0] = "content-type";
+    w.client.also[1] = "application/grpc";
+    lg_clw_run_ms(w.clw, 100);
+    return 0;
+}
+
+static int down(void **state)
+{
+    (void)state;
+    lg_conn_close(w.client.conn, /* after_flush= */ false);
+    lg_clw_run_ms(w.clw, 100);
+    lg_clw_free(w.clw);
+    h2_client_done(&w.client);
+    lg_buf_done(&w.body);
+    memset(&w, 0, sizeof w);
+    return 0;
+}
+
+static void append(const struct lg_pb_message *m, const void *message)
+{
+    struct lg_error err;
+
+    assert_ok(lg_grpc_append(&w.body, m, message, &err));
+}
+
+static size_t send_to(const char *path)
+{
+    size_t i = h2_client_ask(&w.client, "POST", path, lg_buf_slice(&w.body), NULL, NULL);
+
+    lg_clw_run_ms(w.clw, 100);
+    assert_non_null(asked);
+    return i;
+}
+
+static void add_batch(uint64_t id, struct lg_stream_key *key, uint32_t timeout_ms)
+{
+    struct lg_stream_batch batch = {
+        .store = LG_LIT("cities"), .version = 1, .timeout_ms = timeout_ms};
+
+    batch.keys.data = key;
+    batch.keys.size = 1;
+    append(&lg_stream_batch_get_request_pb,
+           &(struct lg_stream_batch_get_request){.batch_id = id,
+                                                 .action_case = LG_STREAM_BATCH_GET_REQUEST_GET,
+                                                 .action.get = &batch});
+}
+
+static uint64_t rcu(void)
+{
+    return lg_metric_value(
+        &lg_metric_server_rcu_total,
+        lg_metric_of_store(&lg_metric_server_rcu_total, lg_metric_store("cities"), 0));
+}
+
+/* --- Tests ------------------------------------------------------------------------------------ */
+
+enum kind { GET, BATCH, COUNT, KINDS };
+
+static size_t ask(enum kind kind)
+{
+    struct lg_venice_client_request get = {.key_string = LG_LIT("CGtleTE=?f=b64"),
+                                           .resource_name = LG_LIT(TOPIC)};
+    struct lg_slice key = KEY, field = LG_LIT("name");
+    struct lg_venice_count_by_value_request count = {.resource_name = LG_LIT(TOPIC), .top_k = 1};
+
+    lg_buf_clear(&w.body);
+    if (kind == COUNT) {
+        count.keys.data = &key;
+        count.field_names.data = &field;
+        count.keys.size = count.field_names.size = 1;
+        append(&lg_venice_count_by_value_request_pb, &count);
+        return send_to(SERVICE "countByValue");
+    }
+    if (kind == BATCH) {
+        get.is_batch_request = true;
+        get.key_bytes = LG_LIT("\0\x0a\x08key1\0"); /* index, bytes, partition */
+    }
+    append(&lg_venice_client_request_pb, &get);
+    return send_to(kind == BATCH ? SERVICE "batchGet" : SERVICE "get");
+}
+
+static void what_nobody_waits_for_is_not_read(void **state)
+{
+    (void)state;
+    for (enum kind kind = GET; kind < KINDS; kind++) {
+        uint64_t before;
+        size_t i;
+
+        (void)up(NULL);
+        before = rcu();
+        i = ask(kind);
+        h2_client_reset(&w.client, i);
+        lg_clw_run_ms(w.clw, 100);
+        say(true);
+        lg_clw_run_ms(w.clw, 100);
+        assert_int_equal(rcu(), before);
+        (void)down(NULL);
+
+        (void)up(NULL);
+        i = ask(kind);
+        say(true);
+        lg_clw_run_ms(w.clw, 100);
+        assert_int_equal(rcu(), before + 1);
+        assert_true(w.client.asked[i].closed && w.client.asked[i].code == 0);
+        (void)down(NULL);
+    }
+}
+
+/* They would be in memory, however long the driver takes. */
+static void a_stream_whose_keys_wait_takes_no_more_requests(void **state)
+{
+    enum { BATCHES = 40 };
+    static uint8_t bytes[(size_t)100 << 10];
+    struct lg_stream_key large = {.id = 1, .key = lg_slice(bytes, sizeof bytes)};
+    const struct h2_asked *a;
+    size_t i;
+
+    (void)state;
+    lg_net_sim_set_delay_us(w.clw->net, 1000, 1000);
+    for (uint64_t b = 0; b < BATCHES; b++)
+        add_batch(b + 1, &large, /* timeout_ms= */ 0);
+    i = send_to(STREAM);
+    a = &w.client.asked[i];
+    lg_clw_run_ms(w.clw, 3000);
+    assert_in_range(a->sent, (size_t)1 << 20, w.body.size / 2);
+    say(true);
+    lg_clw_run_ms(w.clw, 3000);
+    assert_int_equal(a->sent, w.body.size);
+    assert_true(a->closed && a->code == 0);
+}
+
+/* Its answers have gone out already: nothing but the window goes to the client. */
+static void a_stream_whose_keys_are_gone_goes_on_at_once(void **state)
+{
+    enum { BATCHES = 40 };
+    static uint8_t bytes[(size_t)100 << 10];
+    struct lg_stream_key large = {.id = 1, .key = lg_slice(bytes, sizeof bytes)};
+    size_t i, sent;
+
+    (void)state;
+    for (uint64_t b = 0; b < BATCHES; b++)
+        add_batch(b + 1, &large, /* timeout_ms= */ 100);
+    i = send_to(STREAM);
+    lg_clw_run_ms(w.clw, 1300);
+    sent = w.client.asked[i].sent;
+    assert_true(sent < w.body.size);
+    say(true);
+    lg_clw_run_ms(w.clw, 50);
+    assert_true(w.client.asked[i].sent > sent);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_nobody_waits_for_is_not_read),
+        cmocka_unit_test_setup_teardown(a_stream_whose_keys_wait_takes_no_more_requests, up, down),
+        cmocka_unit_test_setup_teardown(a_stream_whose_keys_are_gone_goes_on_at_once, up, down),
+    };
+    static const struct lg_metric_table *const tables[] = {&lg_server_metrics};
+    int failed;
+
+    lg_metrics_register(tables, LG_ARRAY_SIZE(tables), 10);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    lg_metrics_reset();
+    return failed;
+}
