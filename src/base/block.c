@@ -29,7 +29,9 @@ enum lg_rc lg_block_init(struct lg_block *out, size_t size, size_t align, struct
         return lg_error_set(err, LG_ERR_BUSY, "memory is exhausted: %zu bytes were asked for",
                             size);
     b.data = round_up(b.raw, align);
-    if (!b.is_mapped)
+    if (b.is_mapped) /* Where they come by themselves, the first byte would take a whole one. */
+        (void)madvise(b.raw, b.raw_size, MADV_NOHUGEPAGE);
+    else
         memset(b.data, 0, size);
     *out = b;
     return LG_OK;

@@ -2,8 +2,9 @@
  * is looked up at random (Linux: madvise(2), MADV_HUGEPAGE).
  *
  * A block of LG_BLOCK_HUGE_BYTES and more comes straight from the operating system: pages that were
- * never touched cost nothing, and all of it goes back when it is freed. Smaller ones, and those of
- * a simulated process, come from base/alloc.h.
+ * never touched cost nothing, they are small unless lg_block_want_huge says otherwise (whatever
+ * transparent_hugepage of the machine is), and all of it goes back when it is freed. Smaller ones,
+ * and those of a simulated process, come from base/alloc.h.
  */
 #ifndef LG_BASE_BLOCK_H
 #define LG_BASE_BLOCK_H

@@ -679,7 +679,10 @@ size_t lg_options_apply_live(const struct lg_option_table *table, void *values, 
             *mine = *theirs;
             *theirs = kept; /* Freed with the rest of `from`. */
         } else {
+            uint64_t kept = number_of(o, values);
+
             set_number(o, values, number_of(o, from));
+            set_number(o, from, kept);
         }
     }
     return changed;

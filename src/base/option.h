@@ -179,8 +179,9 @@ size_t lg_options_check_file(const struct lg_option_table *table, struct lg_slic
 size_t lg_option_line(const struct lg_option_table *table, const struct lg_option *option,
                       struct lg_slice text);
 
-/* Moves the values of LIVE rows from `from` to `values`, and appends the names of START rows that
- * differ, separated by blanks, to `out_waiting`. Returns how many LIVE ones changed. */
+/* Exchanges the values of LIVE rows that differ, so that to do it again undoes it, and appends
+ * their names, separated by blanks, to `out_changed`; those of START rows that differ to
+ * `out_waiting`. Returns how many LIVE ones changed. */
 size_t lg_options_apply_live(const struct lg_option_table *table, void *values, void *from,
                              struct lg_buf *out_changed, struct lg_buf *out_waiting);
 

@@ -160,7 +160,8 @@ static void the_line_of_an_option_is_found(void **state)
 static void only_live_rows_change_while_running(void **state)
 {
     struct options *o = *state, next = {0};
-    LG_SCOPED(lg_buf) changed = {0}, waiting = {0};
+    LG_SCOPED(lg_buf) changed = {0}, waiting = {0}, ignored = {0};
+    uint64_t grace = o->grace;
     struct lg_error err = {0};
 
     lg_options_init(&table, &next);
@@ -168,6 +169,10 @@ static void only_live_rows_change_while_running(void **state)
         &table, &next, LG_LIT("log_level = debug\nhttp_port = 1\ngrace = 5s\ndata = /x\n"), "f",
         &err));
     assert_int_equal(lg_options_apply_live(&table, o, &next, &changed, &waiting), 2);
+    assert_int_equal(lg_options_apply_live(&table, o, &next, &ignored, &ignored), 2);
+    assert_string_equal(o->log_level, "info"); /* As it was. */
+    assert_int_equal(o->grace, grace);
+    assert_int_equal(lg_options_apply_live(&table, o, &next, &ignored, &ignored), 2);
     lg_options_done(&table, &next);
     assert_string_equal(o->log_level, "debug");
     assert_int_equal(o->grace, 5000);

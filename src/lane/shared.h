@@ -59,6 +59,12 @@ static inline uint64_t lg_word_load(const uint64_t *word)
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
+/* From any thread, of words that several add to. */
+static inline void lg_word_add(uint64_t *word, uint64_t n)
+{
+    (void)__atomic_add_fetch(word, n, __ATOMIC_RELAXED);
+}
+
 /* The same for a pointer and what it points to. */
 #define lg_pointer_store(place, pointer) __atomic_store_n((place), (pointer), __ATOMIC_RELEASE)
 #define lg_pointer_load(place) __atomic_load_n((place), __ATOMIC_ACQUIRE)

@@ -99,6 +99,20 @@ static enum lg_rc load(const struct lg_run *run, void *values, struct lg_error *
 }
 
 /* --- SIGHUP. ---------------------------------------------------------------------------------- */
+/* The file is fine as a whole, but a part of it waits for a restart: what is in force then may be
+ * less than either, an open door say. */
+static enum lg_rc check_mixture(struct lg_run *run, void *before, const struct lg_buf *waiting,
+                                struct lg_error *err)
+{
+    LG_SCOPED(lg_buf) back = {0}, ignored = {0};
+
+    if (run->role->check(run->values, err) == LG_OK)
+        return LG_OK;
+    (void)lg_options_apply_live(run->role->table, run->values, before, &back, &ignored);
+    return lg_error_set(err, err->rc, "until a restart, without %.*s: %s",
+                        LG_FMT(lg_buf_slice(waiting)), err->text);
+}
+
 static enum lg_rc load_again(struct lg_run *run, struct lg_buf *changed, struct lg_buf *waiting,
                              struct lg_error *err)
 {
@@ -108,8 +122,10 @@ static enum lg_rc load_again(struct lg_run *run, struct lg_buf *changed, struct 
     memset(next, 0, run->role->values_size);
     lg_options_init(run->role->table, next);
     rc = load(run, next, err);
-    if (rc == LG_OK)
+    if (rc == LG_OK) {
         (void)lg_options_apply_live(run->role->table, run->values, next, changed, waiting);
+        rc = check_mixture(run, next, waiting, err);
+    }
     lg_options_done(run->role->table, next);
     lg_free(next);
     return rc;
@@ -118,12 +134,18 @@ static enum lg_rc load_again(struct lg_run *run, struct lg_buf *changed, struct 
 /* Files may have changed where no option has. */
 static void reload_tls(struct lg_run *run)
 {
+    struct lg_stage *stage = run->running == NULL ? NULL : run->ops->stage(run->running);
     struct lg_tls_options tls;
-    struct lg_error err;
+    bool is_wanted = lg_common_options_tls(run->o, &tls);
+    struct lg_error err = {0};
 
-    if (run->running == NULL || !lg_common_options_tls(run->o, &tls))
+    if (stage == NULL || (!is_wanted && !lg_stage_uses_tls(stage)))
         return;
-    if (lg_stage_reload_tls(run->ops->stage(run->running), &tls, &err) != LG_OK)
+    if (is_wanted != lg_stage_uses_tls(stage))
+        lg_log(LG_LOG_ERROR, "tls_not_reloaded",
+               "reason=\"whether TLS is spoken changes with a restart only\" what=\"%s\"",
+               is_wanted ? "it is not" : "it still is");
+    else if (lg_stage_reload_tls(stage, &tls, &err) != LG_OK)
         lg_log(LG_LOG_ERROR, "tls_not_reloaded", "reason=\"%s\" what=\"the old ones stay\"",
                err.text);
     else

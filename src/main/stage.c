@@ -155,11 +155,16 @@ enum lg_rc lg_stage_use_tls(struct lg_stage *stage, const struct lg_tls_options 
     return lg_transport_tls_new(stage->sockets, tls, &stage->transport, err);
 }
 
+bool lg_stage_uses_tls(const struct lg_stage *stage)
+{
+    return stage->transport != stage->sockets;
+}
+
 enum lg_rc lg_stage_reload_tls(struct lg_stage *stage, const struct lg_tls_options *tls,
                                struct lg_error *err)
 {
-    return stage->transport == stage->sockets ? LG_OK
-                                              : lg_transport_tls_reload(stage->transport, tls, err);
+    assert(lg_stage_uses_tls(stage));
+    return lg_transport_tls_reload(stage->transport, tls, err);
 }
 
 enum lg_rc lg_stage_start(struct lg_stage *stage, struct lg_error *err)

@@ -65,7 +65,8 @@ LG_MUST_CHECK enum lg_rc lg_stage_open(struct lg_stage *stage, unsigned pool_thr
 /* Right after it: TLS from here on, as `tls` says. Errors as lg_transport_tls_new. */
 LG_MUST_CHECK enum lg_rc lg_stage_use_tls(struct lg_stage *stage, const struct lg_tls_options *tls,
                                           struct lg_error *err);
-/* Certificates are read again, if TLS is used (lg_transport_tls_reload). From any thread. */
+bool lg_stage_uses_tls(const struct lg_stage *stage);
+/* Certificates are read again, where TLS is used (lg_transport_tls_reload). From any thread. */
 LG_MUST_CHECK enum lg_rc
 lg_stage_reload_tls(struct lg_stage *stage, const struct lg_tls_options *tls, struct lg_error *err);
 /* Runs the lanes. */

@@ -16,6 +16,8 @@ struct session {
     struct lg_key_profiler *profiler;
     char *topic; /* NULL: free */
     bool over;   /* Its time has passed; it waits for who asks for the result. */
+    /* Reads that no lane had room to tell of: before it began, and until it was over. */
+    uint64_t missed_before, missed;
     uint64_t started_us, ended_us;
     int64_t duration_ms;
     size_t top_k, used;
@@ -27,7 +29,10 @@ struct session {
 
 struct lg_key_profiler {
     struct lg_lane *lane;
-    uint64_t running; /* Atomic: other lanes look whether there is any. */
+    uint64_t running;      /* Atomic: other lanes look whether there is any. */
+    size_t held;           /* sessions that run or wait for who asks */
+    struct lg_bound notes; /* on their way from other lanes */
+    uint64_t missed;       /* Atomic: reads for which there was no note. */
     struct session sessions[LG_PROFILER_SESSIONS_MAX];
 };
 
@@ -36,13 +41,28 @@ struct lg_key_profiler *lg_key_profiler_new(struct lg_lane *lane)
     struct lg_key_profiler *p = lg_new(struct lg_key_profiler);
 
     p->lane = lane;
+    p->notes.max = LG_PROFILER_NOTES_MAX;
     return p;
+}
+
+/* The reading lanes pay for it no longer. */
+static void stop_counting(struct session *s)
+{
+    struct lg_key_profiler *p = s->profiler;
+
+    if (s->over)
+        return;
+    s->over = true;
+    s->ended_us = lg_lane_now_us(p->lane);
+    s->missed = lg_word_load(&p->missed) - s->missed_before;
+    lg_word_store(&p->running, p->running - 1);
 }
 
 static void clear(struct session *s)
 {
     lg_timer_stop(s->profiler->lane, &s->timer);
-    lg_word_store(&s->profiler->running, s->profiler->running - 1);
+    stop_counting(s);
+    s->profiler->held--;
     lg_free(s->topic);
     lg_free(s->counters);
     lg_free(s->by_partition);
@@ -117,12 +137,13 @@ static struct lg_json *keys_json(struct session *s)
 static struct lg_json *result_json(struct session *s)
 {
     struct lg_json *json = lg_json_new_object();
-    uint64_t end_us = s->over ? s->ended_us : lg_lane_now_us(s->profiler->lane);
 
+    stop_counting(s);
     lg_json_set_str(json, "storeVersion", s->topic);
     lg_json_set_int(json, "durationMs", s->duration_ms);
-    lg_json_set_int(json, "actualDurationMs", (int64_t)((end_us - s->started_us) / LG_MS));
+    lg_json_set_int(json, "actualDurationMs", (int64_t)((s->ended_us - s->started_us) / LG_MS));
     lg_json_set_int(json, "totalRequests", (int64_t)s->total);
+    lg_json_set_int(json, "missedRequests", (int64_t)s->missed);
     lg_json_set(json, "partitionDistribution", partitions_json(s));
     lg_json_set(json, "topKeys", keys_json(s));
     return json;
@@ -133,10 +154,9 @@ static void expired(struct lg_timer *timer)
 {
     struct session *s = LG_CONTAINER_OF(timer, struct session, timer);
 
-    s->over = true;
-    s->ended_us = lg_lane_now_us(s->profiler->lane);
-    lg_log(LG_LOG_INFO, "key_profile_over", "topic=%s keys=%llu", s->topic,
-           (unsigned long long)s->total);
+    stop_counting(s);
+    lg_log(LG_LOG_INFO, "key_profile_over", "topic=%s keys=%llu missed=%llu", s->topic,
+           (unsigned long long)s->total, (unsigned long long)s->missed);
 }
 
 /* Makes room: a result that nobody fetched gives way. */
@@ -169,20 +189,21 @@ enum lg_rc lg_key_profiler_start(struct lg_key_profiler *p, struct lg_slice topi
                             LG_FMT(topic));
     if (s != NULL)
         clear(s);
-    if (p->running == LG_PROFILER_SESSIONS_MAX)
+    if (p->held == LG_PROFILER_SESSIONS_MAX)
         forget_one(p);
-    if (p->running == LG_PROFILER_SESSIONS_MAX)
-        return lg_error_set(err, LG_ERR_BUSY, "%u profiles run already; stop one first",
-                            (unsigned)p->running);
+    if (p->held == LG_PROFILER_SESSIONS_MAX)
+        return lg_error_set(err, LG_ERR_BUSY, "%zu profiles run already; stop one first", p->held);
     for (s = p->sessions; s->topic != NULL;)
         s++;
     *s = (struct session){.profiler = p,
                           .topic = lg_strndup((const char *)topic.data, topic.size),
                           .started_us = lg_lane_now_us(p->lane),
+                          .missed_before = lg_word_load(&p->missed),
                           .duration_ms = duration_ms,
                           .top_k = (size_t)top_k,
                           .counters = lg_new_array(struct counter, (size_t)top_k),
                           .by_partition = lg_new_array(uint64_t, LG_PROFILER_PARTITIONS_MAX)};
+    p->held++;
     lg_word_store(&p->running, p->running + 1);
     lg_timer_start(p->lane, &s->timer, (uint64_t)duration_ms * LG_MS, expired);
     return LG_OK;
@@ -255,6 +276,7 @@ static void take_note(struct lg_task *task)
     struct note *n = LG_CONTAINER_OF(task, struct note, task);
 
     record(n->profiler, n->topic, n->partition, n->key);
+    lg_bound_give(&n->profiler->notes, 1);
     lg_free(n);
 }
 
@@ -268,6 +290,10 @@ void lg_key_profiler_record(struct lg_key_profiler *p, struct lg_slice topic, ui
     key.size = LG_MIN(key.size, (size_t)LG_PROFILER_KEY_BYTES);
     if (lg_lane_is_current(p->lane)) {
         record(p, topic, partition, key);
+        return;
+    }
+    if (!lg_bound_take(&p->notes, 1)) {
+        lg_word_add(&p->missed, 1);
         return;
     }
     n = lg_zalloc(sizeof *n + topic.size + key.size);

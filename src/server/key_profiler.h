@@ -3,8 +3,10 @@
  *
  * A session counts the reads of each partition, and of the most frequent keys by the space-saving
  * method: `top_k` counters, of which the least gives way to a new key, so that a frequent key is
- * never missed and its count is too high by at most `error`. Memory is bounded by sessions, top_k
- * and LG_PROFILER_KEY_BYTES. Owned by the server's lane.
+ * never missed and its count is too high by at most `error`. Memory is bounded by sessions, top_k,
+ * LG_PROFILER_KEY_BYTES and the notes that are on their way from reading lanes: where they read
+ * faster than the server's lane counts, reads are missed, and the result says how many. Owned by
+ * the server's lane.
  */
 #ifndef LG_SERVER_KEY_PROFILER_H
 #define LG_SERVER_KEY_PROFILER_H
@@ -17,7 +19,8 @@
 #define LG_PROFILER_TOP_K_MAX 1000
 #define LG_PROFILER_DURATION_MS_MAX 1800000 /* half an hour */
 #define LG_PROFILER_KEY_BYTES 256u          /* kept of a key; longer ones are told apart by these */
-#define LG_PROFILER_PARTITIONS_MAX 4096u    /* counted; the rest counts in the total alone */
+#define LG_PROFILER_NOTES_MAX 4096u
+#define LG_PROFILER_PARTITIONS_MAX 4096u /* counted; the rest counts in the total alone */
 
 struct lg_key_profiler; /* Opaque. */
 

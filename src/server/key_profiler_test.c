@@ -33,6 +33,11 @@ static int down(void **state)
 
 #define TOPIC LG_LIT("cities_v1")
 
+struct reader {
+    struct lg_task task;
+    struct lg_key_profiler *p;
+};
+
 static void frequent_keys_and_partitions_are_found(void **state)
 {
     struct rig *r = *state;
@@ -74,7 +79,9 @@ static void sessions_are_bounded_and_end_by_themselves(void **state)
         assert_ok(lg_key_profiler_start(r->p, lg_slice_str(topics[i]), 1000, 1, &err));
     assert_rc(LG_ERR_CONFLICT, lg_key_profiler_start(r->p, lg_slice_str(topics[0]), 1000, 1, &err));
     assert_rc(LG_ERR_BUSY, lg_key_profiler_start(r->p, TOPIC, 1000, 1, &err));
+    assert_true(lg_key_profiler_runs(r->p));
     lg_sim_run_us(r->sim, 2 * LG_SEC);
+    assert_false(lg_key_profiler_runs(r->p)); /* Results wait, and cost the readers nothing. */
     lg_key_profiler_record(r->p, LG_LIT("b_v1"), 0, LG_LIT("late"));
     json = lg_key_profiler_stop(r->p, LG_LIT("b_v1"));
     assert_int_equal(lg_json_get_int(json, "totalRequests", -1), 0);
@@ -91,11 +98,36 @@ static void sessions_are_bounded_and_end_by_themselves(void **state)
     assert_rc(LG_ERR_INVALID, lg_key_profiler_start(r->p, LG_LIT("f_v1"), 1, 1001, &err));
 }
 
+static void read_many(struct lg_task *task)
+{
+    struct reader *reader = LG_CONTAINER_OF(task, struct reader, task);
+
+    for (unsigned i = 0; i < LG_PROFILER_NOTES_MAX + 10; i++)
+        lg_key_profiler_record(reader->p, TOPIC, 0, LG_LIT("hot"));
+}
+
+/* A lane that reads faster than the server's counts takes no more memory for it. */
+static void notes_are_bounded_and_what_is_missed_is_told(void **state)
+{
+    struct rig *r = *state;
+    struct reader reader = {.task = {.run = read_many}, .p = r->p};
+    LG_AUTO(lg_json) *json = NULL;
+    struct lg_error err;
+
+    assert_ok(lg_key_profiler_start(r->p, TOPIC, 60000, 2, &err));
+    lg_lane_post(lg_sim_lane_new(r->sim, NULL, "reader"), &reader.task);
+    lg_sim_run_us(r->sim, LG_SEC);
+    json = lg_key_profiler_stop(r->p, TOPIC);
+    assert_int_equal(lg_json_get_int(json, "totalRequests", 0), LG_PROFILER_NOTES_MAX);
+    assert_int_equal(lg_json_get_int(json, "missedRequests", 0), 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(frequent_keys_and_partitions_are_found, up, down),
         cmocka_unit_test_setup_teardown(sessions_are_bounded_and_end_by_themselves, up, down),
+        cmocka_unit_test_setup_teardown(notes_are_bounded_and_what_is_missed_is_told, up, down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,13 +225,23 @@ static enum lg_rc check_origin(const struct lg_server *s, struct lg_error *err)
 
 /* --- Read indexes ---------------------------------------------------------------------------- */
 
+/* What was rolled back, or has failed, may stand above the version that is served, too. */
+static bool may_come(const struct lg_store *store, int32_t version)
+{
+    const struct lg_version *v = lg_store_version(store, version);
+
+    return v == NULL || (v->status != LG_VERSION_ROLLED_BACK && v->status != LG_VERSION_ERROR &&
+                         v->status != LG_VERSION_KILLED);
+}
+
 static enum lg_warm_rank rank_of(const struct lg_store *store, int32_t version)
 {
     if (!store->read_index_enabled)
         return LG_WARM_OFF;
     if (version == store->current_version)
         return LG_WARM_SERVED;
-    return version > store->current_version ? LG_WARM_COMING : LG_WARM_KEPT;
+    return version > store->current_version && may_come(store, version) ? LG_WARM_COMING
+                                                                        : LG_WARM_KEPT;
 }
 
 /* The version that is served, and the one that comes, are held in memory; the one before for as

@@ -452,10 +452,24 @@ static void want(struct lg_warmer *w, struct lg_replica *r)
     }
 }
 
+static bool has_one_without_room(const struct lg_warmer *w)
+{
+    LG_LIST_EACH(it, &w->replicas)
+    {
+        if (LG_CONTAINER_OF(it, struct lg_replica, warm.link)->warm.sm.now == NO_ROOM)
+            return true;
+    }
+    return false;
+}
+
 static void keep(struct lg_warmer *w, struct lg_replica *r)
 {
     if (r->warm.sm.now == COMPLETE) {
         move(r, KEPT);
+        if (has_one_without_room(w)) { /* The next version, say: it did not fit beside this one. */
+            give_up(w, r);
+            return;
+        }
         lg_timer_start(w->lane, &r->warm.keep, LG_WARMER_KEEP_MS * LG_MS, kept_long_enough);
     } else if (r->warm.sm.now != KEPT && r->warm.sm.now != OFF) {
         give_up(w, r);

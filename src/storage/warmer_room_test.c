@@ -307,6 +307,26 @@ static void what_is_kept_makes_room_for_what_is_wanted(void **state)
     }
 }
 
+/* As when a store's next version did not fit beside this one, and is served now. */
+static void what_is_only_kept_gives_way_to_what_found_no_room_before(void **state)
+{
+    struct lg_ww *w = *state;
+    struct lg_ww_part *old = lg_ww_part_new(w, "s_v1", 100), *now = lg_ww_part_new(w, "s_v2", 100);
+
+    lg_ww_want(old, LG_WARM_SERVED);
+    lg_ww_run(w);
+    lg_ww_want(now, LG_WARM_COMING);
+    lg_ww_run(w);
+    lg_ww_expect_state(now, "no room");
+    lg_ww_want(now, LG_WARM_SERVED);
+    lg_ww_want(old, LG_WARM_KEPT);
+    lg_ww_run(w);
+    lg_ww_expect_state(old, "off");
+    lg_ww_expect_state(now, "complete");
+    lg_ww_part_free(old);
+    lg_ww_part_free(now);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lg_ww_up, lg_ww_down)
 
 int main(void)
@@ -328,6 +348,8 @@ int main(void)
         TEST(what_has_no_index_is_not_filled_to_be_kept),
         cmocka_unit_test_setup_teardown(what_is_kept_makes_room_for_what_is_wanted, lg_ww_up_small,
                                         lg_ww_down),
+        cmocka_unit_test_setup_teardown(what_is_only_kept_gives_way_to_what_found_no_room_before,
+                                        lg_ww_up_small, lg_ww_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

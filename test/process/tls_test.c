@@ -270,24 +270,77 @@ static void certificates_change_under_load_and_nobody_is_cut_off(void **state)
     assert_string_not_equal(serial, now);
 }
 
-static void a_reload_of_bad_files_is_told_and_changes_nothing(void **state)
+/* Reads its files again; its log says so in these words, sooner or later. */
+static void reload(struct lg_process *p, const char *words)
 {
     LG_SCOPED(lg_buf) log = {0};
 
-    (void)state;
-    certs_write(&certs, "node.crt", "spoilt", 0644);
-    lg_process_signal(&rig.standalone, SIGHUP);
-    for (unsigned i = 0; i < 200; i++) {
+    lg_process_signal(p, SIGHUP);
+    for (unsigned i = 0; i < 400; i++) {
         lg_buf_clear(&log);
-        lg_process_stderr(&rig.standalone, &log);
+        lg_process_stderr(p, &log);
         lg_buf_append_byte(&log, 0);
-        if (strstr((const char *)log.data, "holds no certificate in PEM") != NULL)
-            break;
+        if (strstr((const char *)log.data, words) != NULL)
+            return;
         lg_process_pause(50);
     }
-    assert_non_null(strstr((const char *)log.data, "tls_not_reloaded"));
-    assert_non_null(strstr((const char *)log.data, "holds no certificate in PEM"));
+    fail_msg("the log does not say: %s\n%s", words, (const char *)log.data);
+}
+
+static void a_reload_of_bad_files_is_told_and_changes_nothing(void **state)
+{
+    (void)state;
+    certs_write(&certs, "node.crt", "spoilt", 0644);
+    reload(&rig.standalone, "tls_not_reloaded");
+    reload(&rig.standalone, "holds no certificate in PEM");
     assert_run(&rig, 0, "get", "cities", "2988507");
+    certs_issue(&certs, "ca", "node", &(struct cert_wish){.cn = "node", .names = HERE});
+}
+
+static char *configure(const struct lg_rig *of, const char *lines)
+{
+    LG_AUTO_STR char *text = lg_strf("%s\ntls_cert = %s/node.crt\ntls_key = %s/node.key\n"
+                                     "tls_client_ca = %s/ca.crt\n",
+                                     lines, certs.folder, certs.folder, certs.folder);
+
+    return lg_rig_file(of, "lagoon.conf", lg_slice_str(text));
+}
+
+/* The new file would be fine for a start: on loopback nobody need show who they are. But the
+ * address waits for a restart. */
+static void a_reload_opens_no_door(void **state)
+{
+    struct lg_rig other;
+    LG_AUTO_STR char *path = NULL, *again = NULL, *curl = NULL;
+
+    (void)state;
+    lg_rig_init(&other);
+    path = configure(&other, "host = 0.0.0.0");
+    lg_rig_start(&other, (const char *const[]){"--config", path, NULL}, NULL);
+    curl =
+        lg_strf("curl -sS -m 60 --cacert $CERTS/ca.crt https://localhost:%u/health", other.server);
+    assert_says(curl, "certificate required");
+    again = configure(&other, "host = 127.0.0.1\ntls_client_auth = off\nlog_level = debug");
+    reload(&other.standalone,
+           "config_not_reloaded reason=\"until a restart, without host: listening "
+           "on 0.0.0.0 would let everybody in");
+    assert_says(curl, "certificate required");
+    lg_rig_done(&other);
+}
+
+static void whether_tls_is_spoken_changes_with_a_restart_only(void **state)
+{
+    struct lg_rig other;
+    LG_AUTO_STR char *path = NULL, *again = NULL;
+
+    (void)state;
+    lg_rig_init(&other);
+    path = lg_rig_file(&other, "lagoon.conf", LG_SLICE_NULL);
+    lg_rig_start(&other, (const char *const[]){"--config", path, NULL}, NULL);
+    again = configure(&other, "");
+    reload(&other.standalone, "tls_not_reloaded reason=\"whether TLS is spoken changes with a "
+                              "restart only\" what=\"it is not\"");
+    lg_rig_done(&other);
 }
 
 static void a_start_with_bad_files_is_refused(void **state)
@@ -315,6 +368,8 @@ int main(void)
         cmocka_unit_test(a_slow_handshake_is_cut),
         cmocka_unit_test(certificates_change_under_load_and_nobody_is_cut_off),
         cmocka_unit_test(a_reload_of_bad_files_is_told_and_changes_nothing),
+        cmocka_unit_test(a_reload_opens_no_door),
+        cmocka_unit_test(whether_tls_is_spoken_changes_with_a_restart_only),
         cmocka_unit_test(a_start_with_bad_files_is_refused),
     };
 
