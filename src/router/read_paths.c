@@ -401,7 +401,8 @@ static size_t keys_max(const struct pinned *p)
     return limit > 0 ? (size_t)limit : LG_STORE_BATCH_GET_LIMIT_DEFAULT;
 }
 
-/* False: the request was refused, being over this router's part of the store's quota. */
+/* False: the request was refused, being over this router's part of the store's quota. To be called
+ * once its keys are known to be keys: what is malformed pays nothing. */
 static bool is_within_quota(struct pinned *p, size_t keys)
 {
     struct lg_router *r = p->router;
@@ -441,7 +442,7 @@ static bool make_room(struct pinned *p, size_t count)
              (p->read.keys = lg_arena_zalloc(p->rq->arena, count * sizeof(void *))) == NULL)
         (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the keys need more memory than allowed");
     else
-        return is_within_quota(p, count);
+        return true;
     refuse_pinned(p, &err);
     return false;
 }
@@ -546,6 +547,8 @@ static void storage_one(struct lg_router *r, struct lg_http_request *rq,
         refuse_pinned(p, &err);
         return;
     }
+    if (!is_within_quota(p, 1))
+        return;
     add_key(p, bytes);
     start(p);
 }
@@ -578,7 +581,7 @@ static void storage_many(struct lg_router *r, struct lg_http_request *rq,
         refuse_pinned(p, &err);
         return;
     }
-    if (!make_room(p, count))
+    if (!make_room(p, count) || !is_within_quota(p, count))
         return;
     for (size_t i = 0; i < count; i++) {
         if (lg_wire_client_key_next(&d, &key, &end, &err) != LG_OK)
@@ -675,7 +678,7 @@ static void people_one(struct lg_router *r, struct lg_http_request *rq, struct l
         return;
     if (encode_text_key(p, text, &key, &err) != LG_OK)
         refuse_pinned(p, &err);
-    else if (keep_key(p, &key))
+    else if (keep_key(p, &key) && is_within_quota(p, 1))
         start(p);
 }
 
@@ -686,6 +689,21 @@ static enum lg_rc encode_json_key(const struct pinned *p, const struct lg_json *
         return LG_OK;
     err->rc = LG_ERR_INVALID;
     return lg_error_wrap(err, "a key of store '%s'", p->store->store->name);
+}
+
+/* A getter gives a string or an element for anything: what is no list, or no text, would be read as
+ * an empty one, and not be found. */
+static enum lg_rc check_key_list(const struct lg_json *list, bool are_texts, struct lg_error *err)
+{
+    const char *name = are_texts ? "textKeys" : "keys";
+
+    if (lg_json_type(list) != LG_JSON_ARRAY)
+        return lg_error_set(err, LG_ERR_INVALID, "%s must be an array of %s", name,
+                            are_texts ? "strings" : "keys");
+    for (size_t i = 0; are_texts && i < lg_json_size(list); i++)
+        if (lg_json_type(lg_json_at(list, i)) != LG_JSON_STRING)
+            return lg_error_set(err, LG_ERR_INVALID, "%s[%zu] must be a string", name, i);
+    return LG_OK;
 }
 
 static void people_many(struct lg_router *r, struct lg_http_request *rq, struct lg_slice store)
@@ -712,6 +730,10 @@ static void people_many(struct lg_router *r, struct lg_http_request *rq, struct 
         refuse_pinned(p, &err);
         return;
     }
+    if (check_key_list(keys != NULL ? keys : texts, texts != NULL, &err) != LG_OK) {
+        refuse_pinned(p, &err);
+        return;
+    }
     count = lg_json_size(keys != NULL ? keys : texts);
     if (!make_room(p, count))
         return;
@@ -728,7 +750,8 @@ static void people_many(struct lg_router *r, struct lg_http_request *rq, struct 
         if (!keep_key(p, &key))
             return;
     }
-    start(p);
+    if (is_within_quota(p, count))
+        start(p);
 }
 
 static void people_list(struct lg_router *r, struct lg_http_request *rq)

@@ -383,11 +383,22 @@ static void a_body_that_names_no_keys_says_what_it_should_be(void **state)
         {"test_store", "[\"key1\"]", 400, "the body must be"},
         {"test_store", "{\"keys\":[],\"textKeys\":[]}", 400, "the body must be"},
         {"test_store", "{\"keys\":[]}", 400, "names no key"},
-        {"test_store", "{\"keys\":\"key1\"}", 400, "names no key"},
+        {"test_store", "{\"textKeys\":[]}", 400, "names no key"},
+        {"test_store", "{\"keys\":\"key1\"}", 400, "keys must be an array of keys"},
+        {"test_store", "{\"keys\":null}", 400, "keys must be an array of keys"},
+        {"test_store", "{\"keys\":{\"a\":\"b\"}}", 400, "keys must be an array of keys"},
+        {"test_store", "{\"textKeys\":\"key1\"}", 400, "textKeys must be an array of strings"},
+        {"test_store", "{\"textKeys\":null}", 400, "textKeys must be an array of strings"},
+        {"test_store", "{\"textKeys\":{\"a\":\"b\"}}", 400, "textKeys must be an array of str"},
+        /* Not the empty string, which is a key of this store. */
+        {"test_store", "{\"textKeys\":[3164603]}", 400, "textKeys[0] must be a string"},
+        {"test_store", "{\"textKeys\":[null]}", 400, "textKeys[0] must be a string"},
+        {"test_store", "{\"textKeys\":[\"key1\",[\"key1\"]]}", 400, "textKeys[1] must be a string"},
+        {"test_store", "{\"textKeys\":[true,\"key1\"]}", 400, "textKeys[0] must be a string"},
         {"test_store", "{\"keys\":[5]}", 400, "a key of store 'test_store'"},
         {"numbers", "{\"keys\":[7,\"x\"]}", 400, "a key of store 'numbers'"},
         {"numbers", "{\"textKeys\":[\"x\"]}", 400, "the key of store 'numbers' is a long"},
-        {"numbers", "{\"textKeys\":[7]}", 400, "the key of store 'numbers'"},
+        {"numbers", "{\"textKeys\":[7]}", 400, "textKeys[0] must be a string"},
         {"nowhere", "{\"keys\":[\"a\"]}", 400, "ERR_NO_STORE"},
         {"unpushed", "{\"keys\":[\"a\"]}", 503, "ERR_UNREADY"},
         {"test_store", "{\"keys\":[\"key1\",\"bad\"]}", 500, "ERR_CORRUPT"},
@@ -552,6 +563,23 @@ static void disabled_reads_are_refused_everywhere(void **state)
     assert_int_equal(get(w, "/v1/stores/numbers/7"), 200);
 }
 
+/* What is malformed, again and again, for more keys than the quota has. */
+static void ask_malformed(struct lg_clw *w, unsigned keys)
+{
+    static const char *const bodies[] = {
+        "{\"keys\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",5]}",
+        "{\"textKeys\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",5]}",
+    };
+
+    for (unsigned i = 0; i < keys / 10; i++)
+        for (size_t k = 0; k < LG_ARRAY_SIZE(bodies); k++)
+            assert_int_equal(post_json(w, "test_store", bodies[k]), 400);
+    for (unsigned i = 0; i < keys; i++) {
+        assert_int_equal(get(w, "/storage/test_store/*?f=b64"), 400);
+        assert_int_equal(get(w, "/v1/stores/test_store/%ff"), 400);
+    }
+}
+
 /* One router: twice the quota, saved up for 30 s. Servers have limits of their own when they are
  * asked to. */
 static void a_store_over_its_read_quota_is_refused_until_there_is_some_again(void **state)
@@ -567,6 +595,7 @@ static void a_store_over_its_read_quota_is_refused_until_there_is_some_again(voi
             "store_name=test_store&read_quota_in_cu=5&storage_node_read_quota_enabled=false"),
         200);
     lg_clw_run_ms(w, 1000);
+    ask_malformed(w, 2 * CAPACITY);
     from_us = lg_sim_now_us(w->sim);
     while (get(w, "/v1/stores/test_store/nowhere") != 429)
         assert_true(answered++ < 4 * CAPACITY);
