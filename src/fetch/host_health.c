@@ -5,8 +5,9 @@
 #include "net/tls.h"
 
 struct lg_host_table {
-    struct lg_map *hosts; /* name -> struct lg_host */
-    uint64_t sent;
+    struct lg_map *hosts;   /* name -> struct lg_host */
+    struct lg_list by_last; /* struct lg_host, the one looked up longest ago first */
+    uint64_t sent, got;
 };
 
 struct lg_host_table *lg_host_table_new(void)
@@ -14,6 +15,7 @@ struct lg_host_table *lg_host_table_new(void)
     struct lg_host_table *table = lg_new(struct lg_host_table);
 
     table->hosts = lg_map_new();
+    lg_list_init(&table->by_last);
     return table;
 }
 
@@ -36,21 +38,53 @@ void lg_host_table_free(struct lg_host_table *table)
     lg_free(table);
 }
 
+size_t lg_host_table_size(const struct lg_host_table *table)
+{
+    return lg_map_size(table->hosts);
+}
+
+/* One that nobody uses, without its address; NULL: there is none, or room for more. */
+static struct lg_host *take_unused(struct lg_host_table *table)
+{
+    if (lg_map_size(table->hosts) < LG_HOSTS_MAX)
+        return NULL;
+    LG_LIST_EACH(it, &table->by_last)
+    {
+        struct lg_host *host = LG_CONTAINER_OF(it, struct lg_host, link);
+
+        if (table->got - host->last_got < LG_HOSTS_MAX)
+            return NULL; /* Nor are those behind it old enough. */
+        if (host->pending > 0 || host->holds > 0)
+            continue;
+        (void)lg_map_remove(table->hosts, lg_slice_str(host->name));
+        lg_list_remove(&host->link);
+        lg_free(host->name);
+        lg_free(host->address);
+        *host = (struct lg_host){0};
+        return host;
+    }
+    return NULL;
+}
+
 struct lg_host *lg_host_table_get(struct lg_host_table *table, const char *address, uint16_t port)
 {
     LG_AUTO_STR char *name = lg_strf("%s:%u", lg_tls_plain_host(address), port);
     struct lg_host *host = lg_map_get(table->hosts, lg_slice_str(name));
 
-    if (host != NULL)
-        return host;
-    /* Servers come from the metastore, which is bounded; this is the bound of our memory for them.
-     */
-    assert(lg_map_size(table->hosts) < LG_HOSTS_MAX);
-    host = lg_new(struct lg_host);
-    host->name = LG_TAKE(name);
-    host->address = lg_strdup(address);
-    host->port = port;
-    (void)lg_map_put(table->hosts, lg_slice_str(host->name), host);
+    table->got++;
+    if (host != NULL) {
+        lg_list_remove(&host->link);
+    } else {
+        host = take_unused(table);
+        if (host == NULL)
+            host = lg_new(struct lg_host);
+        host->name = LG_TAKE(name);
+        host->address = lg_strdup(address);
+        host->port = port;
+        (void)lg_map_put(table->hosts, lg_slice_str(host->name), host);
+    }
+    host->last_got = table->got;
+    lg_list_push_back(&table->by_last, &host->link);
     return host;
 }
 

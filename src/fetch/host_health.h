@@ -6,10 +6,17 @@
  * A host that was silent while it owed answers (its process is stopped, its network swallows what
  * is sent) is avoided at once: for LG_HOST_AVOID_US the first time, twice as long each further time
  * up to LG_HOST_SILENCE_US_MAX, then tried with one request at a time until it answers.
+ *
+ * Servers come and go, each with an address of its own: a table of LG_HOSTS_MAX hosts lets a new
+ * address take the place of the one that was looked up longest ago, unless that is in use (pending,
+ * held) or among the last LG_HOSTS_MAX lookups. So a table is no larger than LG_HOSTS_MAX and what
+ * is in use at once. No host is ever freed before the table is: who still has a pointer that it
+ * does not use compares, at worst, with another host.
  */
 #ifndef LG_FETCH_HOST_HEALTH_H
 #define LG_FETCH_HOST_HEALTH_H
 
+#include "base/list.h"
 #include "lane/lane.h"
 
 #define LG_HOST_FAILURES 3u
@@ -22,19 +29,34 @@ struct lg_host {
     char *address;
     uint16_t port;
     uint32_t pending;  /* Requests sent and not answered. */
+    uint32_t holds;    /* Of those who use it without `pending`. */
     uint32_t failures; /* In a row. */
     uint32_t silences; /* In a row. */
     uint64_t avoid_until_us;
     uint64_t answered_us; /* When it last answered well. */
     uint64_t last_sent;   /* The table's count at the last choice: breaks ties fairly. */
+    uint64_t last_got;    /* The table's count at the last lookup. */
+    struct lg_list link;  /* In the table, by last_got. */
 };
 
 struct lg_host_table;
 
 struct lg_host_table *lg_host_table_new(void);
 void lg_host_table_free(struct lg_host_table *table); /* NULL is allowed. */
-/* The host of that address, made when new; stays valid as long as the table. */
+size_t lg_host_table_size(const struct lg_host_table *table);
+/* The host of that address, made when new; memory of it stays as long as the table. It is that
+ * address's while it is in use, and for the next LG_HOSTS_MAX - 1 lookups. */
 struct lg_host *lg_host_table_get(struct lg_host_table *table, const char *address, uint16_t port);
+/* Around a use of its name or address that outlasts a callback and is no request that counts. */
+static inline void lg_host_hold(struct lg_host *host)
+{
+    host->holds++;
+}
+static inline void lg_host_release(struct lg_host *host)
+{
+    assert(host->holds > 0);
+    host->holds--;
+}
 /* To be called around each request. */
 void lg_host_sent(struct lg_host_table *table, struct lg_host *host);
 void lg_host_answered(struct lg_host *host, bool well, uint64_t now_us);

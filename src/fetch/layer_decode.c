@@ -200,6 +200,7 @@ static void told(struct lg_http_call *call)
     else if (call->rc == LG_OK)
         (void)lg_error_set(&err, LG_ERR_UNREADY, "%s answered %d", host->name, call->status);
     lg_http_call_done(&v->call);
+    lg_host_release(host);
     if (v->codec == NULL && v->host_next < v->host_count && err.rc != LG_ERR_CANCELLED) {
         ask_next(v);
         return;
@@ -230,6 +231,7 @@ static void ask_next(struct version *v)
         .response_bytes_max = LG_ZSTD_DICT_BYTES_MAX,
         .done = told,
     };
+    lg_host_hold(host); /* The call borrows its address. */
     lg_http_call_submit(v->layer->client, &v->call);
 }
 

@@ -24,6 +24,7 @@ struct node {
     struct rig *rig;
     struct lg_http_server *http;
     struct script script;
+    bool packs; /* with a dictionary, for which it is asked in vain */
     unsigned asked;
     enum lg_http_method method;
     char target[200], version[20];
@@ -54,11 +55,21 @@ static void keep(char *out, size_t size, struct lg_slice s)
     out[s.size] = 0;
 }
 
+/* As many new servers as make a table forget who is not used. */
+static void meet_many(struct rig *r)
+{
+    for (uint32_t i = 0; i < 2 * LG_HOSTS_MAX; i++)
+        (void)lg_host_table_get(r->hosts, "pod", (uint16_t)i);
+}
+
 static void handle(void *ctx, struct lg_http_request *rq)
 {
     struct node *n = ctx;
-    struct lg_http_header header = {LG_LIT("X-VENICE-SCHEMA-ID"),
-                                    lg_slice_str(n->script.schema_id)};
+    struct lg_http_header headers[2] = {
+        {LG_LIT("X-VENICE-SCHEMA-ID"), lg_slice_str(n->script.schema_id)},
+        {LG_LIT("X-VENICE-COMPRESSION-STRATEGY"), LG_LIT("3")},
+    };
+    bool is_dictionary = lg_slice_starts(rq->target, LG_LIT("/dictionary/"));
     LG_SCOPED(lg_buf) body = {0};
 
     n->asked++;
@@ -67,15 +78,18 @@ static void handle(void *ctx, struct lg_http_request *rq)
     keep(n->version, sizeof n->version, lg_http_header(&rq->headers, "X-VENICE-API-VERSION"));
     lg_buf_clear(&n->body);
     lg_buf_append_slice(&n->body, rq->body);
-    if (n->script.silent) {
+    if (is_dictionary)
+        meet_many(n->rig);
+    if (n->script.silent || is_dictionary) {
         n->held = rq;
         return;
     }
     assert_true(lg_hex_decode(&body, lg_slice_str(n->script.body_hex)));
-    lg_http_respond(rq, &(struct lg_http_response){.status = n->script.status,
-                                                   .headers = &header,
-                                                   .header_count = n->script.schema_id != NULL,
-                                                   .body = lg_buf_slice(&body)});
+    lg_http_respond(
+        rq, &(struct lg_http_response){.status = n->script.status,
+                                       .headers = headers,
+                                       .header_count = n->packs ? 2 : n->script.schema_id != NULL,
+                                       .body = lg_buf_slice(&body)});
 }
 
 static size_t ready(void *ctx, const char *topic, uint32_t partition,
@@ -118,6 +132,7 @@ static int rig_up(void **state)
     r->holds[0] = true;
     for (size_t i = 0; i < 2; i++)
         node_up(r, i);
+    r->node[0].rig = r->node[1].rig = r;
     r->stack =
         lg_fetch_stack_new(&(struct lg_fetch_options){.lane = r->lane,
                                                       .transport = lg_net_sim_transport(r->net),
@@ -487,6 +502,22 @@ static void a_partition_without_a_replica_says_so(void **state)
     assert_rc(LG_ERR_UNREADY, r->read.rc);
 }
 
+static void a_server_that_is_asked_for_a_dictionary_is_not_forgotten(void **state)
+{
+    struct rig *r = *state;
+
+    r->node[0].script = (struct script){200, "1", "00", false};
+    r->node[0].packs = true;
+    read_one(r);
+    assert_rc(LG_ERR_TIMEOUT, r->read.rc);
+    assert_non_null(strstr(r->read.err.text, "world:8001"));
+    assert_string_equal(r->host[0]->name, "world:8001");
+    assert_int_equal(r->host[0]->holds, 0);
+    meet_many(r);
+    assert_string_not_equal(r->host[0]->name, "world:8001");
+    assert_true(lg_host_table_size(r->hosts) <= LG_HOSTS_MAX + 1);
+}
+
 static void reads_in_flight_are_cancelled_when_the_stack_goes(void **state)
 {
     struct rig *r = *state;
@@ -528,6 +559,7 @@ int main(void)
         TEST(silence_ends_at_the_deadline),
         TEST(a_stopped_server_costs_no_read),
         TEST(a_partition_without_a_replica_says_so),
+        TEST(a_server_that_is_asked_for_a_dictionary_is_not_forgotten),
         TEST(reads_in_flight_are_cancelled_when_the_stack_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
