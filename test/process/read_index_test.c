@@ -137,35 +137,10 @@ static void what_was_rolled_back_is_not_what_comes(void **state)
     assert_int_equal(reads_from("disk"), 0);
 }
 
-/* Whatever transparent_hugepage of the machine is: the segments of an index say that they have none
- * ("nh", proc(5)), or one that holds little would take two megabytes. */
-static void small_indexes_take_no_huge_pages(void **state)
-{
-    LG_AUTO_STR char *path = lg_strf("/proc/%d/smaps", (int)rig.standalone.pid);
-    LG_SCOPED(lg_buf) maps = {0};
-    unsigned found = 0;
-
-    (void)state;
-    lg_rig_read_file(path, &maps);
-    lg_buf_append_byte(&maps, 0);
-    for (const char *at = (const char *)maps.data; (at = strstr(at, "\nSize:")) != NULL;) {
-        long kib = strtol(at + strlen("\nSize:"), NULL, 10);
-        const char *flags = strstr(at, "\nVmFlags:");
-
-        assert_non_null(flags);
-        at = flags + strlen("\nVmFlags:");
-        /* Larger ones are the sanitizer's. */
-        found += kib >= 4096 && kib < (1 << 20) && strstr(at, " nh ") != NULL &&
-                 strstr(at, " nh ") < at + strcspn(at, "\n");
-    }
-    assert_true(found > 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_get_of_a_version_that_was_pushed_goes_to_the_engine),
-        cmocka_unit_test(small_indexes_take_no_huge_pages),
         cmocka_unit_test(what_was_rolled_back_is_not_what_comes),
     };
 
