@@ -2,12 +2,13 @@
  *
  * One key:   GET  /storage/<topic>/<partition>/<base64 key>?f=b64
  * Several:   POST /storage/<topic>, body of MultiGetRouterRequestKeyV1, keyIndex = position in the
- * read
+ * read; so does one key that is too long for a request target
  */
 #include "fetch/layers.h"
 
 #include "base/str.h"
 #include "lane/mutant.h"
+#include "net/http1.h"
 #include "read/wire.h"
 
 #define RESPONSE_BYTES_MAX ((size_t)64 << 20)
@@ -133,9 +134,9 @@ static enum lg_rc take_answer(struct exchange *x, struct lg_error *err)
         err->rc = call->rc;
         return call->rc;
     }
-    if (read->key_count == 1 && (call->status == 200 || call->status == 404))
+    if (call->method == LG_HTTP_GET && (call->status == 200 || call->status == 404))
         return take_single(read, call, err);
-    if (read->key_count > 1 && call->status == 200)
+    if (call->method == LG_HTTP_POST && call->status == 200)
         return take_several(read, call, err);
     if (why.size == 0) /* As of a server over a store's quota. */
         why = lg_slice_str(lg_http_reason(call->status));
@@ -151,7 +152,8 @@ static void answered(struct lg_http_call *call)
     enum lg_rc rc = take_answer(x, &err);
 
     read->cancel = NULL;
-    if (rc == LG_ERR_CANCELLED)
+    /* INVALID is a call that was never sent: no answer of a host is. */
+    if (rc == LG_ERR_CANCELLED || rc == LG_ERR_INVALID)
         lg_host_dropped(read->host);
     else
         lg_host_answered(read->host, rc == LG_OK || rc == LG_ERR_QUOTA,
@@ -162,17 +164,27 @@ static void answered(struct lg_http_call *call)
     lg_read_settle(read);
 }
 
+/* False: the key is too long to stand in a target. */
+static bool write_get(struct exchange *x)
+{
+    const struct lg_read_key *key = x->read->keys[0];
+
+    if (key->key.size > LG_HTTP1_TARGET_BYTES_MAX)
+        return false;
+    x->call.method = LG_HTTP_GET;
+    lg_buf_appendf(&x->target, "/storage/%s/%u/", x->read->topic, key->partition);
+    lg_base64_encode(&x->target, key->key, /* url_safe= */ true);
+    lg_buf_append_str(&x->target, "?f=b64");
+    return lg_buf_slice(&x->target).size <= LG_HTTP1_TARGET_BYTES_MAX;
+}
+
 static void write_request(struct exchange *x)
 {
     struct lg_read *read = x->read;
 
-    if (read->key_count == 1) {
-        x->call.method = LG_HTTP_GET;
-        lg_buf_appendf(&x->target, "/storage/%s/%u/", read->topic, read->keys[0]->partition);
-        lg_base64_encode(&x->target, read->keys[0]->key, /* url_safe= */ true);
-        lg_buf_append_str(&x->target, "?f=b64");
+    if (read->key_count == 1 && write_get(x))
         return;
-    }
+    lg_buf_clear(&x->target);
     x->call.method = LG_HTTP_POST;
     lg_buf_appendf(&x->target, "/storage/%s", read->topic);
     for (size_t i = 0; i < read->key_count; i++)

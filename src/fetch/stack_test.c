@@ -1,14 +1,16 @@
-/* The router's stack on the simulated network, against two servers that answer by script: the bytes
+/* The router's stack on the simulated network, against servers that answer by script: the bytes
  * it sends (wire-formats 5), and what it makes of every kind of answer. */
 #include "base/str.h"
 #include "drivers/sim/transport_sim.h"
 #include "fetch/layers.h"
+#include "net/http1.h"
 #include "net/http_server.h"
+#include "read/wire.h"
 #include "test/test.h"
 
 #define KEYS 4u
-#define PORT_A 8001
-#define PORT_B 8002
+#define NODES 4u
+#define PORT_A 8001 /* of the first; the others follow */
 
 /* --- Storage nodes by script. ------------------------------------------------------------------
  */
@@ -27,7 +29,7 @@ struct node {
     bool packs; /* with a dictionary, for which it is asked in vain */
     unsigned asked;
     enum lg_http_method method;
-    char target[200], version[20];
+    char target[LG_HTTP1_TARGET_BYTES_MAX + 1], version[20];
     struct lg_buf body;
     struct lg_http_request *held; /* of a silent one */
 };
@@ -37,9 +39,10 @@ struct rig {
     struct lg_net_sim *net;
     struct lg_lane *lane;
     struct lg_host_table *hosts;
-    struct lg_host *host[2];
-    bool holds[2];
-    struct node node[2];
+    struct lg_host *host[NODES];
+    bool holds[NODES];
+    bool lacks[NODES][10]; /* partitions that it does not hold all the same */
+    struct node node[NODES];
     struct lg_fetch_stack *stack;
 
     struct lg_read read;
@@ -98,10 +101,9 @@ static size_t ready(void *ctx, const char *topic, uint32_t partition,
     const struct rig *r = ctx;
     size_t n = 0;
 
-    (void)partition;
     assert_string_equal(topic, "cities_v3");
-    for (size_t i = 0; i < 2; i++)
-        if (r->holds[i])
+    for (size_t i = 0; i < NODES; i++)
+        if (r->holds[i] && !r->lacks[i][partition])
             out[n++] = r->host[i];
     return n;
 }
@@ -111,7 +113,7 @@ static void node_up(struct rig *r, size_t i)
     struct lg_http_server_options o = {.transport = lg_net_sim_transport(r->net),
                                        .lane = r->lane,
                                        .host = "world",
-                                       .port = i == 0 ? PORT_A : PORT_B,
+                                       .port = (uint16_t)(PORT_A + i),
                                        .handler = handle,
                                        .ctx = &r->node[i]};
     struct lg_error err = {0};
@@ -127,12 +129,12 @@ static int rig_up(void **state)
     r->net = lg_net_sim_new(r->sim);
     r->lane = lg_sim_lane_new(r->sim, NULL, "lane");
     r->hosts = lg_host_table_new();
-    r->host[0] = lg_host_table_get(r->hosts, "world", PORT_A);
-    r->host[1] = lg_host_table_get(r->hosts, "world", PORT_B);
     r->holds[0] = true;
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < NODES; i++) {
+        r->host[i] = lg_host_table_get(r->hosts, "world", (uint16_t)(PORT_A + i));
         node_up(r, i);
-    r->node[0].rig = r->node[1].rig = r;
+        r->node[i].rig = r;
+    }
     r->stack =
         lg_fetch_stack_new(&(struct lg_fetch_options){.lane = r->lane,
                                                       .transport = lg_net_sim_transport(r->net),
@@ -152,7 +154,7 @@ static int rig_down(void **state)
     struct rig *r = *state;
 
     lg_fetch_stack_free(r->stack);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < NODES; i++) {
         if (r->node[i].held != NULL)
             lg_http_respond_text(r->node[i].held, 200, "late");
         lg_http_server_stop(r->node[i].http, 0, nothing, NULL);
@@ -360,6 +362,83 @@ static void keys_that_are_omitted_are_not_found(void **state)
     assert_rc(LG_ERR_NOT_FOUND, r->keys[1].rc);
 }
 
+/* --- Long keys. --------------------------------------------------------------------------------
+ */
+
+#define LONG_KEY_BYTES ((size_t)30000)
+/* With the words around it, the longest that fits into a target. */
+#define GET_KEY_BYTES ((size_t)24555)
+
+static struct lg_slice key_of(struct lg_buf *out, size_t bytes)
+{
+    while (out->size < bytes)
+        lg_buf_append_byte(out, 'k');
+    return lg_buf_slice(out);
+}
+
+static void a_long_key_alone_on_its_server_is_a_post_of_one(void **state)
+{
+    struct rig *r = *state;
+    LG_SCOPED(lg_buf) key = {0};
+    LG_SCOPED(lg_buf) want = {0};
+    struct lg_slice keys[2] = {two_keys[0], key_of(&key, LONG_KEY_BYTES)};
+
+    lg_wire_key_add(&want, &(struct lg_wire_key){0, keys[1], 7});
+    r->spread = r->holds[1] = true;
+    r->lacks[0][7] = r->lacks[1][8] = true; /* Each server has one key of the batch. */
+    r->node[0].script = (struct script){200, "1", "62", false};
+    r->node[1].script = (struct script){200, "1", "00026304", false};
+    for (unsigned i = 0; i < LG_HOST_FAILURES; i++) {
+        read_keys(r, keys, 2);
+        assert_rc(LG_OK, r->read.rc);
+        has_value(r, 0, "62", 1);
+        has_value(r, 1, "63", 2);
+    }
+    assert_int_equal(r->node[0].method, LG_HTTP_GET);
+    assert_int_equal(r->node[1].method, LG_HTTP_POST);
+    assert_string_equal(r->node[1].target, "/storage/cities_v3");
+    assert_slice_equal(lg_buf_slice(&r->node[1].body), lg_buf_slice(&want));
+    r->node[1].script.body_hex = ""; /* Omitted: there is none. */
+    read_keys(r, keys, 2);
+    assert_rc(LG_OK, r->read.rc);
+    assert_rc(LG_ERR_NOT_FOUND, r->keys[1].rc);
+}
+
+static void the_longest_key_of_a_get_is_one_that_fits_its_target(void **state)
+{
+    struct rig *r = *state;
+    LG_SCOPED(lg_buf) key = {0};
+    struct lg_slice one = key_of(&key, GET_KEY_BYTES);
+
+    r->node[0].script = (struct script){200, "1", "62", false};
+    read_keys(r, &one, 1);
+    has_value(r, 0, "62", 1);
+    assert_int_equal(r->node[0].method, LG_HTTP_GET);
+    assert_true(strlen(r->node[0].target) + 4 > LG_HTTP1_TARGET_BYTES_MAX);
+    r->node[0].script.body_hex = "00026302";
+    one = key_of(&key, GET_KEY_BYTES + 1);
+    read_keys(r, &one, 1);
+    has_value(r, 0, "63", 1);
+    assert_int_equal(r->node[0].method, LG_HTTP_POST);
+}
+
+/* A call that is refused before it is sent says nothing about a server. */
+static void a_call_that_cannot_be_sent_is_not_its_servers_fault(void **state)
+{
+    struct rig *r = *state;
+    char *address = r->host[0]->address, nowhere[] = "";
+
+    r->host[0]->address = nowhere;
+    for (unsigned i = 0; i < LG_HOST_FAILURES; i++) {
+        read_one(r);
+        assert_rc(LG_ERR_INVALID, r->read.rc);
+    }
+    r->host[0]->address = address;
+    assert_int_equal(r->host[0]->failures, 0);
+    assert_int_equal(r->host[0]->pending, 0);
+    assert_false(lg_host_avoided(r->host[0], lg_lane_now_us(r->lane)));
+}
+
 /* --- Answers that are none. --------------------------------------------------------------------
  */
 
@@ -553,6 +632,9 @@ int main(void)
         TEST(keys_travel_in_the_order_of_their_partitions),
         TEST(several_partitions_that_nobody_has_together_are_asked_one_by_one),
         TEST(keys_that_are_omitted_are_not_found),
+        TEST(a_long_key_alone_on_its_server_is_a_post_of_one),
+        TEST(the_longest_key_of_a_get_is_one_that_fits_its_target),
+        TEST(a_call_that_cannot_be_sent_is_not_its_servers_fault),
         TEST(an_answer_that_is_none_fails_the_read_and_says_why),
         TEST(what_one_server_cannot_another_can),
         TEST(a_server_that_is_gone_is_replaced_and_then_avoided),
