@@ -54,7 +54,7 @@ struct lg_read {
     enum lg_rc rc;
     struct lg_error err;
 
-    /* Layers only. */
+    /* Layers only. Retry hands up whom not to ask once more: those that were overloaded. */
     const struct lg_host *tried[LG_READ_TRIES_MAX];
     unsigned tries;
     struct lg_host *host; /* Chosen by route (or beforehand by scatter), used by send. */

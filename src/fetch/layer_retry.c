@@ -6,7 +6,8 @@
  *
  * What may be repeated elsewhere stands in the retry column of errors.def; there is no list here.
  * But a server that is overloaded has its neighbour asked, and only once: else all are asked for
- * more than they can do as soon as one is.
+ * more than they can do as soon as one is. When no neighbour has all of the read, scatter gives
+ * each its part; what it is handed up (host, tried, tries) keeps that to the one more try.
  */
 #include "fetch/layers.h"
 
@@ -14,6 +15,7 @@ struct attempts { /* One per read; in the read's arena. */
     struct lg_retry_layer *layer;
     struct lg_read *asked;
     struct lg_read copy;
+    bool overloaded; /* The first host was; it stays the only one that is repeated for that. */
 };
 
 static bool may_be_repeated(const struct lg_read *read)
@@ -36,6 +38,7 @@ static void settled(struct lg_read *copy)
     /* A read that route could not place has no new host: asking again would not help. */
     if (copy->host != NULL && worth_another(a)) {
         a->layer->counters->retries++;
+        a->overloaded |= copy->rc == LG_ERR_OVERLOADED;
         copy->host = NULL;
         for (size_t i = 0; i < copy->key_count; i++)
             copy->keys[i]->rc = LG_ERR_UNREADY;
@@ -44,6 +47,11 @@ static void settled(struct lg_read *copy)
     }
     a->asked->rc = copy->rc;
     a->asked->err = copy->err;
+    a->asked->host = copy->host; /* NULL: there was nobody left to ask. */
+    if (a->overloaded) {
+        a->asked->tried[0] = copy->tried[0];
+        a->asked->tries = 1;
+    }
     a->asked->done(a->asked);
 }
 

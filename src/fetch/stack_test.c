@@ -517,6 +517,136 @@ static void what_one_server_cannot_another_can(void **state)
     assert_true(lg_fetch_stack_counters(r->stack)->retries >= repeatable);
 }
 
+/* --- An overloaded server, of which no one other has all partitions. ---------------------------
+ */
+
+#define OVERLOADED ((struct script){529, NULL, "", false})
+#define NOT_THERE ((struct script){503, NULL, "", false})
+
+/* The first has partitions 5 to 8, the second 7 and 8, the third 5 to 7; the fourth is not there.
+ * The first is asked first, for all. */
+static void make_overlap(struct rig *r)
+{
+    r->spread = r->holds[1] = r->holds[2] = true;
+    r->lacks[1][5] = r->lacks[1][6] = r->lacks[2][8] = true;
+    r->node[0].script = OVERLOADED;
+}
+
+static void read_four(struct rig *r)
+{
+    static const struct lg_slice four[KEYS] = {
+        {(const uint8_t *)"8", 1},
+        {(const uint8_t *)"7", 1},
+        {(const uint8_t *)"6", 1},
+        {(const uint8_t *)"5", 1},
+    };
+
+    read_keys(r, four, KEYS);
+}
+
+static void were_asked(const struct rig *r, unsigned a, unsigned b, unsigned c)
+{
+    assert_int_equal(r->node[0].asked, a);
+    assert_int_equal(r->node[1].asked, b);
+    assert_int_equal(r->node[2].asked, c);
+}
+
+static void the_part_of_an_overloaded_server_is_asked_of_several(void **state)
+{
+    struct rig *r = *state;
+
+    make_overlap(r);
+    r->node[1].script = (struct script){200, "1", "0002370202023802", false};
+    r->node[2].script = (struct script){200, "1", "0002350202023602", false};
+    read_four(r);
+    assert_rc(LG_OK, r->read.rc);
+    has_value(r, 0, "38", 1);
+    has_value(r, 1, "37", 1);
+    has_value(r, 2, "36", 1);
+    has_value(r, 3, "35", 1);
+    were_asked(r, 1, 1, 1);
+}
+
+static void when_all_are_overloaded_nothing_is_asked_a_third_time(void **state)
+{
+    struct rig *r = *state;
+
+    make_overlap(r);
+    r->node[1].script = r->node[2].script = OVERLOADED;
+    read_four(r);
+    assert_rc(LG_ERR_OVERLOADED, r->read.rc);
+    for (size_t i = 0; i < KEYS; i++)
+        assert_rc(LG_ERR_OVERLOADED, r->keys[i].rc);
+    were_asked(r, 1, 1, 1);
+}
+
+static void the_neighbour_that_has_all_was_the_one_more_try(void **state)
+{
+    struct rig *r = *state;
+
+    make_overlap(r);
+    memset(r->lacks[1], 0, sizeof r->lacks[1]);
+    r->node[1].script = r->node[2].script = OVERLOADED;
+    read_four(r);
+    assert_rc(LG_ERR_OVERLOADED, r->read.rc);
+    were_asked(r, 1, 1, 0);
+}
+
+static void what_only_the_overloaded_server_has_is_not_asked_again(void **state)
+{
+    struct rig *r = *state;
+
+    make_overlap(r);
+    r->lacks[2][5] = r->lacks[2][6] = true; /* It keeps 7, where the second goes before. */
+    r->node[1].script = (struct script){200, "1", "0002370202023802", false};
+    r->node[2].script = OVERLOADED;
+    read_four(r);
+    assert_rc(LG_ERR_OVERLOADED, r->read.rc);
+    assert_string_equal(r->read.err.text, "world:8001 answered 529: Site is overloaded");
+    has_value(r, 0, "38", 1);
+    has_value(r, 1, "37", 1);
+    assert_rc(LG_ERR_OVERLOADED, r->keys[2].rc);
+    assert_rc(LG_ERR_OVERLOADED, r->keys[3].rc);
+    were_asked(r, 1, 1, 0);
+}
+
+/* By partition now, and still without the overloaded one. */
+static void a_part_that_was_moved_is_split_when_its_server_cannot(void **state)
+{
+    struct rig *r = *state;
+
+    make_overlap(r);
+    r->holds[3] = true;
+    r->lacks[3][5] = r->lacks[3][6] = r->lacks[3][7] = true;
+    r->node[1].script = NOT_THERE;
+    r->node[2].script = r->node[3].script = (struct script){200, "1", "", false};
+    read_four(r);
+    assert_rc(LG_OK, r->read.rc);
+    has_value(r, 0, "", 1); /* One key of a partition is a GET. */
+    has_value(r, 1, "", 1);
+    assert_rc(LG_ERR_NOT_FOUND, r->keys[2].rc);
+    assert_rc(LG_ERR_NOT_FOUND, r->keys[3].rc);
+    assert_int_equal(r->node[0].asked, 1);
+}
+
+static void an_overloaded_server_stays_unasked_when_its_neighbour_cannot(void **state)
+{
+    struct rig *r = *state;
+
+    make_overlap(r);
+    memset(r->lacks[1], 0, sizeof r->lacks[1]);
+    r->node[1].script = NOT_THERE;
+    r->node[2].script = (struct script){200, "1", "", false};
+    read_four(r);
+    assert_rc(LG_ERR_UNREADY, r->read.rc); /* 8 */
+    for (size_t i = 1; i < KEYS; i++)
+        has_value(r, i, "", 1);
+    assert_int_equal(r->node[0].asked, 1);
+}
+
+/* --- Servers that are gone, silent or none. ----------------------------------------------------
+ */
+
 static void a_server_that_is_gone_is_replaced_and_then_avoided(void **state)
 {
     struct rig *r = *state;
@@ -637,6 +767,12 @@ int main(void)
         TEST(a_call_that_cannot_be_sent_is_not_its_servers_fault),
         TEST(an_answer_that_is_none_fails_the_read_and_says_why),
         TEST(what_one_server_cannot_another_can),
+        TEST(the_part_of_an_overloaded_server_is_asked_of_several),
+        TEST(when_all_are_overloaded_nothing_is_asked_a_third_time),
+        TEST(the_neighbour_that_has_all_was_the_one_more_try),
+        TEST(what_only_the_overloaded_server_has_is_not_asked_again),
+        TEST(a_part_that_was_moved_is_split_when_its_server_cannot),
+        TEST(an_overloaded_server_stays_unasked_when_its_neighbour_cannot),
         TEST(a_server_that_is_gone_is_replaced_and_then_avoided),
         TEST(silence_ends_at_the_deadline),
         TEST(a_stopped_server_costs_no_read),
