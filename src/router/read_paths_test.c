@@ -13,15 +13,24 @@
     "X-VENICE-SUPPORTED-COMPRESSION-STRATEGY: 1\nContent-Type: application/octet-stream"
 
 #define LONG_KEY_BYTES 3000
+#define HUGE_KEY_BYTES 30000 /* more than a request target takes */
 
 static struct lg_clw_row row(const char *key, const char *value)
 {
     return (struct lg_clw_row){lg_slice_str(key), lg_slice_str(value), 1};
 }
 
+static void add_huge_key(struct lg_buf *out)
+{
+    lg_buf_append_str(out, "\xe0\xd4\x03"); /* zigzag of 30000 */
+    for (int i = 0; i < HUGE_KEY_BYTES; i++)
+        lg_buf_append_byte(out, 'h');
+}
+
 static void push_all(struct lg_clw *w)
 {
     LG_SCOPED(lg_buf) long_key = {0};
+    LG_SCOPED(lg_buf) huge_key = {0};
     struct lg_clw_row rows[] = {
         row("\x08key1", "\x54"), /* 42 */
         row("\x06"
@@ -37,12 +46,15 @@ static void push_all(struct lg_clw *w)
             "bad",
             "\x02\x02"), /* a value that is more than a long */
         {{(const uint8_t *)"\x06new", 4}, {(const uint8_t *)"\x02", 1}, 7}, /* unknown schema */
+        {{NULL, 0}, {(const uint8_t *)"\x0c", 1}, 1},                       /* 6, huge */
     };
 
     lg_buf_append_str(&long_key, "\xf0\x2e"); /* zigzag of 3000 */
     for (int i = 0; i < LONG_KEY_BYTES; i++)
         lg_buf_append_byte(&long_key, 'k');
     rows[5].key = lg_buf_slice(&long_key);
+    add_huge_key(&huge_key);
+    rows[8].key = lg_buf_slice(&huge_key);
     assert_int_equal(lg_clw_push(w, "test_store", PARTITIONS, rows, LG_ARRAY_SIZE(rows)), 1);
 }
 
@@ -290,6 +302,27 @@ static void a_key_of_a_string_store_is_its_text(void **state)
     lg_buf_append_byte(&target, 0);
     assert_int_equal(get(w, (const char *)target.data), 200);
     lg_clw_expect_text(w, "5");
+}
+
+static void a_huge_key_is_read_in_a_batch_of_one(void **state)
+{
+    struct lg_clw *w = *state;
+    LG_SCOPED(lg_buf) body = {0};
+    LG_SCOPED(lg_buf) json = {0};
+
+    lg_buf_append_str(&body, "\xe6\xd4\x03"); /* zigzag of 30003: a key is bytes there */
+    add_huge_key(&body);
+    assert_int_equal(lg_clw_ask(w, &w->router, LG_HTTP_POST, "/storage/test_store",
+                                "X-VENICE-API-VERSION: 1", lg_buf_slice(&body)),
+                     200);
+    lg_clw_expect_hex(w, "00020c02");
+    lg_buf_append_str(&json, "{\"keys\":[\"");
+    lg_buf_append_slice(&json, lg_slice(body.data + 6, HUGE_KEY_BYTES));
+    lg_buf_append_str(&json, "\"]}");
+    assert_int_equal(
+        lg_clw_ask(w, &w->router, LG_HTTP_POST, "/v1/stores/test_store", NULL, lg_buf_slice(&json)),
+        200);
+    expect_says(w, "\"value\":6");
 }
 
 static void errors_under_v1_are_json_with_a_code(void **state)
@@ -631,6 +664,7 @@ int main(void)
         cmocka_unit_test(more_keys_than_the_store_allows_are_413),
         cmocka_unit_test(a_server_that_does_not_answer_is_504),
         cmocka_unit_test(a_key_of_a_string_store_is_its_text),
+        cmocka_unit_test(a_huge_key_is_read_in_a_batch_of_one),
         cmocka_unit_test(errors_under_v1_are_json_with_a_code),
         cmocka_unit_test(many_keys_come_in_the_order_they_were_asked),
         cmocka_unit_test(a_body_that_names_no_keys_says_what_it_should_be),
