@@ -9,6 +9,7 @@
 #include "net/rpc_server.h"
 
 #define CALLS_KEPT_MAX 1024
+#define REFUSED_WAIT_US LG_SEC
 #define TEXT_FIELDS 3
 
 /* A head that was understood, as a word that is never MEMO_HTTP's: http2_conn.c. */
@@ -30,9 +31,10 @@ struct call {
     bool reader_used, streaming, handed, begun, paused;
     bool *over; /* Somebody on the stack wants to know that the call is. */
     struct lg_timer deadline;
+    struct lg_grpc_refusal refusal; /* of one whose events are refused_events */
 };
 
-static const struct lg_http2_events call_events;
+static const struct lg_http2_events call_events, refused_events;
 
 static struct call *call_of(const struct lg_rpc_call *in)
 {
@@ -58,7 +60,6 @@ static struct call *call_new(struct lg_http_server *s)
         return LG_CONTAINER_OF(spare, struct call, link);
     }
     call = lg_new(struct call);
-    call->user.events = &call_events;
     lg_list_init(&call->link);
     return call;
 }
@@ -313,28 +314,62 @@ void lg_rpc_refuse(struct lg_rpc_call *in, const struct lg_error *err)
 /* --- The head -------------------------------------------------------------------------------- */
 
 /* Whoever sent it does not speak gRPC. */
-static void refuse_plain(struct lg_http2_conn *c, struct lg_h2_stream *st,
-                         const struct lg_grpc_refusal *why)
+static void put_plain(struct lg_h2_stream *st, const struct lg_grpc_refusal *why)
 {
     struct lg_slice text = lg_slice_str(why->text);
     const struct lg_http_header fields[] = {
         {LG_LIT(":status"), why->http == 405 ? LG_LIT("405") : LG_LIT("415")},
         {LG_LIT("content-type"), LG_LIT("text/plain")}};
 
-    lg_rpc_count_refused(why->reason);
     lg_h2_respond(st, &(struct lg_h2_head){.fields = fields, .count = LG_ARRAY_SIZE(fields)}, &text,
                   1, NULL);
-    lg_http2_answered(c);
 }
 
-static void refuse(struct lg_http2_conn *c, struct lg_h2_stream *st, enum lg_grpc_status status,
-                   enum lg_grpc_reason reason, const char *text)
+static void answer_refused(struct call *call)
 {
-    struct call call = {.st = st};
+    if (call->refusal.http == 200)
+        put_status(call, call->refusal.status, lg_slice_str(call->refusal.text));
+    else
+        put_plain(call->st, &call->refusal);
+    call_done(call);
+}
 
-    lg_rpc_count_refused(reason);
-    put_status(&call, status, lg_slice_str(text));
-    lg_http2_answered(c);
+static void refused_long_enough(struct lg_timer *timer)
+{
+    answer_refused(LG_CONTAINER_OF(timer, struct call, deadline));
+}
+
+/* A stream as a call that is none of the handler's yet. */
+static struct call *take_stream(struct lg_http2_conn *c, struct lg_h2_stream *st,
+                                const struct lg_http2_events *events)
+{
+    struct lg_http_server *s = c->in.server;
+    struct call *call = call_new(s);
+
+    call->user.events = events;
+    call->server = s;
+    call->conn = c;
+    call->st = st;
+    call->in.lane = s->options.lane;
+    call->kept = 0;
+    call->paused = false;
+    st->user = &call->user;
+    lg_list_push_back(&c->calls, &call->link);
+    return call;
+}
+
+/* The head is refused at once, but answered only at the end of what follows it, which is dropped:
+ * curl 7.88 fails, without a word of the answer, when its stream is closed while it sends. A client
+ * that waits for the answer before it ends the request has it after REFUSED_WAIT_US, and one that
+ * sends more than any call may be at that point. */
+static void refuse(struct lg_http2_conn *c, struct lg_h2_stream *st,
+                   const struct lg_grpc_refusal *why)
+{
+    struct call *call = take_stream(c, st, &refused_events);
+
+    lg_rpc_count_refused(why->reason);
+    call->refusal = *why;
+    lg_timer_start(call->in.lane, &call->deadline, REFUSED_WAIT_US, refused_long_enough);
 }
 
 static bool recall(uintptr_t word, struct lg_slice timeout, struct lg_grpc_call *out)
@@ -363,14 +398,13 @@ static bool read_head(struct lg_http2_conn *c, struct lg_h2_stream *st,
         return true;
     if (!lg_grpc_read_head(head->method, head->path, &head->headers, head->grpc_timeout, out,
                            &why)) {
-        if (why.http == 200)
-            refuse(c, st, why.status, why.reason, why.text);
-        else
-            refuse_plain(c, st, &why);
+        refuse(c, st, &why);
         return false;
     }
     if (offer->methods[out->rpc].unary == NULL && offer->methods[out->rpc].stream == NULL) {
-        refuse(c, st, LG_GRPC_UNIMPLEMENTED, LG_GRPC_BAD_PATH, "this method is not offered here");
+        refuse(c, st,
+               &(struct lg_grpc_refusal){200, LG_GRPC_UNIMPLEMENTED, LG_GRPC_BAD_PATH,
+                                         "this method is not offered here"});
         return false;
     }
     if (head->memo != NULL)
@@ -407,17 +441,14 @@ bool lg_http2_call_begin(struct lg_http2_conn *c, struct lg_h2_stream *st,
     if (!read_head(c, st, head, &said))
         return true;
     if (said.timeout_us == 0) {
-        refuse(c, st, LG_GRPC_DEADLINE_EXCEEDED, LG_GRPC_TOO_LATE,
-               "the deadline was over when the call came");
+        refuse(c, st,
+               &(struct lg_grpc_refusal){200, LG_GRPC_DEADLINE_EXCEEDED, LG_GRPC_TOO_LATE,
+                                         "the deadline was over when the call came"});
         return true;
     }
-    call = call_new(s);
-    call->server = s;
-    call->conn = c;
-    call->st = st;
+    call = take_stream(c, st, &call_events);
     call->handler = &s->options.rpc->methods[said.rpc];
     call->in.rpc = said.rpc;
-    call->in.lane = s->options.lane;
     call->in.received_us = c->active_us; /* It is as new as what is read now. */
     call->in.deadline_us =
         said.timeout_us == LG_GRPC_NO_TIMEOUT ? UINT64_MAX : call->in.received_us + said.timeout_us;
@@ -426,10 +457,6 @@ bool lg_http2_call_begin(struct lg_http2_conn *c, struct lg_h2_stream *st,
     call->in.identity = c->conn->identity;
     call->in.is_secure = c->conn->is_secure;
     call->in.user = NULL;
-    call->kept = 0;
-    call->paused = false;
-    st->user = &call->user;
-    lg_list_push_back(&c->calls, &call->link);
     if (call->handler->stream != NULL)
         begin_stream(call);
     return true;
@@ -613,6 +640,34 @@ static void call_room(struct lg_http2_user *user)
 static const struct lg_http2_events call_events = {
     .body = call_body, .end = call_end, .gone = call_gone, .room = call_room};
 
+static void refused_body(struct lg_http2_user *user, struct lg_slice bytes)
+{
+    struct call *call = LG_CONTAINER_OF(user, struct call, user);
+
+    call->kept += bytes.size;
+    lg_h2_release(call->st, bytes.size);
+    if (call->kept > message_max(call) + LG_GRPC_PREFIX_BYTES)
+        answer_refused(call);
+}
+
+static void refused_end(struct lg_http2_user *user)
+{
+    answer_refused(LG_CONTAINER_OF(user, struct call, user));
+}
+
+static void refused_gone(struct lg_http2_user *user)
+{
+    call_release(LG_CONTAINER_OF(user, struct call, user));
+}
+
+static void refused_room(struct lg_http2_user *user)
+{
+    (void)user; /* Nothing is written before the answer, which is whole. */
+}
+
+static const struct lg_http2_events refused_events = {
+    .body = refused_body, .end = refused_end, .gone = refused_gone, .room = refused_room};
+
 bool lg_http2_call_is_asked(const struct lg_http2_conn *c)
 {
     LG_LIST_EACH(it, &c->calls)
@@ -625,9 +680,15 @@ bool lg_http2_call_is_asked(const struct lg_http2_conn *c)
 
 void lg_http2_call_end_late(struct lg_http2_conn *c)
 {
-    while (!lg_list_empty(&c->calls))
-        lg_rpc_fail(&LG_CONTAINER_OF(c->calls.next, struct call, link)->in,
-                    LG_GRPC_DEADLINE_EXCEEDED, LG_LIT("the request did not arrive in time"));
+    while (!lg_list_empty(&c->calls)) {
+        struct call *call = LG_CONTAINER_OF(c->calls.next, struct call, link);
+
+        if (call->user.events == &refused_events)
+            answer_refused(call);
+        else
+            lg_rpc_fail(&call->in, LG_GRPC_DEADLINE_EXCEEDED,
+                        LG_LIT("the request did not arrive in time"));
+    }
 }
 
 /* The call that is told may end, and others stay where they are. */

@@ -234,6 +234,105 @@ static void a_head_that_is_no_call_is_refused(void **state)
     }
 }
 
+static void begin_get(struct h2_rig *r, size_t i)
+{
+    r->path = GET;
+    r->body = LG_LIT("\0\0");
+    h2_rig_begin(r, i);
+}
+
+static void begin_unknown(struct h2_rig *r, size_t i)
+{
+    r->path = "/a.b/c";
+    r->body = LG_LIT("\0\0");
+    h2_rig_begin(r, i);
+}
+
+/* curl 7.88 fails when it is answered while it sends: what the answer was, nobody hears. */
+static void a_refused_call_is_answered_at_its_end(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        h2_rig_on_lane(&r, begin_unknown, 0);
+        h2_rig_settle(&r);
+        assert_int_equal(h2_rig_asked(&r, r.asked)->status, 0);
+        h2_rig_on_lane(&r, h2_rig_end, r.asked);
+        h2_rig_settle(&r);
+        expect_status(&r, r.asked, LG_GRPC_UNIMPLEMENTED);
+        expect(&r, call(&r, GET, "x"), "x");
+
+        r.clients[0].also[1] = "application/json";
+        h2_rig_on_lane(&r, begin_get, 0);
+        h2_rig_settle(&r);
+        assert_int_equal(h2_rig_asked(&r, r.asked)->status, 0);
+        h2_rig_on_lane(&r, h2_rig_end, r.asked);
+        h2_rig_settle(&r);
+        assert_int_equal(h2_rig_asked(&r, r.asked)->status, 415);
+    }
+}
+
+/* It may be a stream of a method that is not known here, whose client waits for the answer. */
+static void a_refused_call_that_does_not_end_is_answered_in_a_second(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        h2_rig_on_lane(&r, begin_unknown, 0);
+        lg_sim_run_us(r.sim, LG_SEC + 100 * LG_MS);
+        expect_status(&r, r.asked, LG_GRPC_UNIMPLEMENTED);
+        expect(&r, call(&r, GET, "x"), "x");
+    }
+}
+
+static void begin_long_unknown(struct h2_rig *r, size_t i)
+{
+    static char large[MESSAGE_MAX + LG_GRPC_PREFIX_BYTES + 1];
+
+    r->path = "/a.b/c";
+    r->body = lg_slice(large, sizeof large);
+    h2_rig_begin(r, i);
+}
+
+static void a_refused_call_is_answered_where_it_is_too_long(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        h2_rig_on_lane(&r, begin_long_unknown, 0);
+        h2_rig_settle(&r);
+        expect_status(&r, r.asked, LG_GRPC_UNIMPLEMENTED);
+    }
+}
+
+static void a_refused_call_may_go_before_its_answer(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        h2_rig_on_lane(&r, begin_unknown, 0);
+        h2_rig_settle(&r);
+        h2_rig_on_lane(&r, h2_rig_reset, r.asked);
+        lg_sim_run_us(r.sim, 2 * LG_SEC);
+        assert_int_equal(h2_rig_asked(&r, r.asked)->status, 0);
+        expect(&r, call(&r, GET, "x"), "x");
+        h2_rig_on_lane(&r, begin_unknown, 0);
+        h2_rig_settle(&r);
+        h2_rig_on_lane(&r, h2_rig_stop, 60000);
+        lg_sim_run_us(r.sim, 2 * LG_SEC);
+        assert_true(r.stopped);
+        expect_status(&r, r.asked, LG_GRPC_UNIMPLEMENTED);
+    }
+}
+
 static void a_body_that_is_not_one_message_is_refused(void **state)
 {
     static const struct {
@@ -462,13 +561,6 @@ static void an_answer_may_come_when_the_server_is_gone(void **state)
     }
 }
 
-static void begin_get(struct h2_rig *r, size_t i)
-{
-    r->path = GET;
-    r->body = LG_LIT("\0\0");
-    h2_rig_begin(r, i);
-}
-
 static void a_request_that_never_ends_is_given_up(void **state)
 {
     struct h2_rig r;
@@ -642,6 +734,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_is_answered_with_a_message_and_a_status),
         cmocka_unit_test(a_head_that_is_no_call_is_refused),
+        cmocka_unit_test(a_refused_call_is_answered_at_its_end),
+        cmocka_unit_test(a_refused_call_that_does_not_end_is_answered_in_a_second),
+        cmocka_unit_test(a_refused_call_is_answered_where_it_is_too_long),
+        cmocka_unit_test(a_refused_call_may_go_before_its_answer),
         cmocka_unit_test(a_body_that_is_not_one_message_is_refused),
         cmocka_unit_test(a_compressed_request_is_read),
         cmocka_unit_test(each_call_is_counted_by_its_method_and_outcome),

@@ -215,6 +215,13 @@ size_t h2_client_begin(struct h2_client *c, const char *path, struct lg_slice bo
     return submit(c, "POST", path, body, /* is_open_ended= */ true, NULL, NULL);
 }
 
+void h2_client_end(struct h2_client *c, size_t i)
+{
+    c->asked[i].is_open_ended = false;
+    (void)nghttp2_session_resume_data(c->session, c->asked[i].id);
+    h2_client_flush(c);
+}
+
 void h2_client_reset(struct h2_client *c, size_t i)
 {
     (void)nghttp2_submit_rst_stream(c->session, 0, c->asked[i].id, NGHTTP2_CANCEL);

@@ -13,7 +13,7 @@ struct h2_asked { /* One request and what came for it. */
     int32_t id;
     struct lg_slice send; /* Borrowed until the stream is closed. */
     size_t sent;
-    bool is_open_ended; /* Its end is never sent. */
+    bool is_open_ended; /* Its end is not sent. */
     int status;         /* 0: no head has come. */
     struct lg_buf head; /* "name: value\n" of each field but :status */
     struct lg_buf body;
@@ -47,8 +47,9 @@ void h2_client_done(struct h2_client *c);
  * number of the request in `asked`. */
 size_t h2_client_ask(struct h2_client *c, const char *method, const char *path,
                      struct lg_slice body, const char *extra_name, const char *extra_value);
-/* A POST whose body begins with `body` and never ends. */
+/* A POST whose body begins with `body`, and ends when h2_client_end says so. */
 size_t h2_client_begin(struct h2_client *c, const char *path, struct lg_slice body);
+void h2_client_end(struct h2_client *c, size_t i);
 void h2_client_reset(struct h2_client *c, size_t i);
 /* n more bytes may come: for request i (H2_CLIENT_NONE: for none) and for the connection. */
 void h2_client_take(struct h2_client *c, size_t i, size_t n);

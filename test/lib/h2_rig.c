@@ -217,6 +217,11 @@ void h2_rig_begin(struct h2_rig *r, size_t i)
     r->asked = h2_client_begin(&r->clients[i], r->path, r->body);
 }
 
+void h2_rig_end(struct h2_rig *r, size_t i)
+{
+    h2_client_end(&r->clients[0], i);
+}
+
 void h2_rig_reset(struct h2_rig *r, size_t i)
 {
     h2_client_reset(&r->clients[0], i);

@@ -81,6 +81,7 @@ void h2_rig_settle(struct h2_rig *r);
 void h2_rig_stop(struct h2_rig *r, size_t grace_ms);
 void h2_rig_open(struct h2_rig *r, size_t i);  /* client */
 void h2_rig_begin(struct h2_rig *r, size_t i); /* client; a body without an end, of path and body */
+void h2_rig_end(struct h2_rig *r, size_t i);   /* request of client 0, that began so */
 void h2_rig_head(struct h2_rig *r, size_t i);  /* client; of path */
 void h2_rig_leave(struct h2_rig *r, size_t i); /* client */
 void h2_rig_reset(struct h2_rig *r, size_t i); /* request of client 0 */
