@@ -9,7 +9,7 @@
 #include "net/rpc_server.h"
 
 #define CALLS_KEPT_MAX 1024
-#define REFUSED_WAIT_US LG_SEC
+#define REFUSED_WAIT_US LG_SEC /* at most */
 #define TEXT_FIELDS 3
 
 /* A head that was understood, as a word that is never MEMO_HTTP's: http2_conn.c. */
@@ -27,8 +27,8 @@ struct call {
     struct lg_list link;           /* conn->calls, server->lost_calls or server->spare_calls */
     struct lg_buf body;            /* of a unary call, but for what conn->lent is */
     struct lg_grpc_reader reader;
-    size_t kept; /* of a stream: bytes that came and are held */
-    bool reader_used, streaming, handed, begun, paused;
+    size_t kept; /* of a stream: bytes that came and are held; refused: that came */
+    bool reader_used, streaming, handed, begun, paused, is_head;
     bool *over; /* Somebody on the stack wants to know that the call is. */
     struct lg_timer deadline;
     struct lg_grpc_refusal refusal; /* of one whose events are refused_events */
@@ -91,7 +91,7 @@ static void call_release(struct call *call)
         call->reader = (struct lg_grpc_reader){0};
     }
     call->reader_used = false;
-    call->streaming = call->handed = call->begun = false;
+    call->streaming = call->handed = call->begun = call->is_head = false;
     call->in.peer_gone = false;
     call->in.lost = NULL;
     lg_list_push_front(&s->spare_calls, &call->link);
@@ -314,7 +314,7 @@ void lg_rpc_refuse(struct lg_rpc_call *in, const struct lg_error *err)
 /* --- The head -------------------------------------------------------------------------------- */
 
 /* Whoever sent it does not speak gRPC. */
-static void put_plain(struct lg_h2_stream *st, const struct lg_grpc_refusal *why)
+static void put_plain(struct lg_h2_stream *st, const struct lg_grpc_refusal *why, bool has_body)
 {
     struct lg_slice text = lg_slice_str(why->text);
     const struct lg_http_header fields[] = {
@@ -322,7 +322,7 @@ static void put_plain(struct lg_h2_stream *st, const struct lg_grpc_refusal *why
         {LG_LIT("content-type"), LG_LIT("text/plain")}};
 
     lg_h2_respond(st, &(struct lg_h2_head){.fields = fields, .count = LG_ARRAY_SIZE(fields)}, &text,
-                  1, NULL);
+                  has_body ? 1 : 0, NULL);
 }
 
 static void answer_refused(struct call *call)
@@ -330,7 +330,7 @@ static void answer_refused(struct call *call)
     if (call->refusal.http == 200)
         put_status(call, call->refusal.status, lg_slice_str(call->refusal.text));
     else
-        put_plain(call->st, &call->refusal);
+        put_plain(call->st, &call->refusal, !call->is_head);
     call_done(call);
 }
 
@@ -340,13 +340,12 @@ static void refused_long_enough(struct lg_timer *timer)
 }
 
 /* A stream as a call that is none of the handler's yet. */
-static struct call *take_stream(struct lg_http2_conn *c, struct lg_h2_stream *st,
-                                const struct lg_http2_events *events)
+static struct call *take_stream(struct lg_http2_conn *c, struct lg_h2_stream *st)
 {
     struct lg_http_server *s = c->in.server;
     struct call *call = call_new(s);
 
-    call->user.events = events;
+    call->user.events = &call_events;
     call->server = s;
     call->conn = c;
     call->st = st;
@@ -358,18 +357,40 @@ static struct call *take_stream(struct lg_http2_conn *c, struct lg_h2_stream *st
     return call;
 }
 
-/* The head is refused at once, but answered only at the end of what follows it, which is dropped:
- * curl 7.88 fails, without a word of the answer, when its stream is closed while it sends. A client
- * that waits for the answer before it ends the request has it after REFUSED_WAIT_US, and one that
- * sends more than any call may be at that point. */
-static void refuse(struct lg_http2_conn *c, struct lg_h2_stream *st,
-                   const struct lg_grpc_refusal *why)
+/* It is answered at the end of its request: see lg_rpc_turn_away. */
+static void await_end(struct call *call, const struct lg_grpc_refusal *why, uint64_t timeout_us)
 {
-    struct call *call = take_stream(c, st, &refused_events);
-
-    lg_rpc_count_refused(why->reason);
+    call->user.events = &refused_events;
     call->refusal = *why;
-    lg_timer_start(call->in.lane, &call->deadline, REFUSED_WAIT_US, refused_long_enough);
+    lg_timer_start(call->in.lane, &call->deadline, LG_MIN(REFUSED_WAIT_US, timeout_us / 2),
+                   refused_long_enough);
+}
+
+/* Refused by its head. */
+static void refuse(struct lg_http2_conn *c, struct lg_h2_stream *st,
+                   const struct lg_h2_request *head, const struct lg_grpc_refusal *why)
+{
+    struct call *call = take_stream(c, st);
+    uint64_t timeout_us = LG_GRPC_NO_TIMEOUT;
+
+    if (head->grpc_timeout.data != NULL && !lg_grpc_parse_timeout(head->grpc_timeout, &timeout_us))
+        timeout_us = LG_GRPC_NO_TIMEOUT;
+    lg_rpc_count_refused(why->reason);
+    call->is_head = lg_slice_eq_str(head->method, "HEAD");
+    await_end(call, why, timeout_us);
+}
+
+void lg_rpc_turn_away(struct lg_rpc_call *in, enum lg_grpc_status status, const char *text)
+{
+    struct call *call = call_of(in);
+    uint64_t now_us = lg_lane_now_us(in->lane);
+    uint64_t left_us = in->deadline_us > now_us ? in->deadline_us - now_us : 0;
+
+    assert(call->streaming && !call->begun && status != LG_GRPC_OK);
+    count(call, status);
+    call->streaming = call->handed = false;
+    await_end(call, &(struct lg_grpc_refusal){.http = 200, .status = status, .text = text},
+              left_us);
 }
 
 static bool recall(uintptr_t word, struct lg_slice timeout, struct lg_grpc_call *out)
@@ -398,11 +419,11 @@ static bool read_head(struct lg_http2_conn *c, struct lg_h2_stream *st,
         return true;
     if (!lg_grpc_read_head(head->method, head->path, &head->headers, head->grpc_timeout, out,
                            &why)) {
-        refuse(c, st, &why);
+        refuse(c, st, head, &why);
         return false;
     }
     if (offer->methods[out->rpc].unary == NULL && offer->methods[out->rpc].stream == NULL) {
-        refuse(c, st,
+        refuse(c, st, head,
                &(struct lg_grpc_refusal){200, LG_GRPC_UNIMPLEMENTED, LG_GRPC_BAD_PATH,
                                          "this method is not offered here"});
         return false;
@@ -441,12 +462,12 @@ bool lg_http2_call_begin(struct lg_http2_conn *c, struct lg_h2_stream *st,
     if (!read_head(c, st, head, &said))
         return true;
     if (said.timeout_us == 0) {
-        refuse(c, st,
+        refuse(c, st, head,
                &(struct lg_grpc_refusal){200, LG_GRPC_DEADLINE_EXCEEDED, LG_GRPC_TOO_LATE,
                                          "the deadline was over when the call came"});
         return true;
     }
-    call = take_stream(c, st, &call_events);
+    call = take_stream(c, st);
     call->handler = &s->options.rpc->methods[said.rpc];
     call->in.rpc = said.rpc;
     call->in.received_us = c->active_us; /* It is as new as what is read now. */
@@ -707,12 +728,20 @@ void lg_http2_call_drain(struct lg_http2_conn *c)
 
 /* --- The server's ---------------------------------------------------------------------------- */
 
+static bool is_whole(const struct lg_rpc_stream_handler *h)
+{
+    return h == NULL || (h->begin != NULL && (h->message != NULL) != (h->bytes != NULL) &&
+                         h->half_closed != NULL && h->drain != NULL && h->gone != NULL);
+}
+
 void lg_http2_call_prepare(struct lg_http_server *s)
 {
     size_t n = 0;
     const struct lg_http_header *head = lg_grpc_head_fields(LG_GRPC_IDENTITY, &n);
     struct lg_grpc_trailers ok;
 
+    for (size_t i = 0; s->options.rpc != NULL && i < LG_RPC_COUNT; i++)
+        assert(is_whole(s->options.rpc->methods[i].stream));
     s->rpc_head = lg_h2_prepared_new(head, n);
     lg_grpc_trailers(&ok, LG_GRPC_OK, LG_SLICE_NULL);
     s->rpc_ok = lg_h2_prepared_new(ok.fields, ok.count);

@@ -213,6 +213,13 @@ static void a_head_that_is_no_call_is_refused(void **state)
     EACH(&r)
     {
         assert_int_equal(h2_rig_asked(&r, h2_rig_get(&r, GET))->status, 405);
+        r.path = GET;
+        h2_rig_on_lane(&r, h2_rig_head, 0);
+        h2_rig_settle(&r);
+        assert_int_equal(h2_rig_asked(&r, r.asked)->status, 405);
+        assert_true(h2_rig_asked(&r, r.asked)->closed);
+        assert_int_equal(h2_rig_asked(&r, r.asked)->code, 0); /* Nothing that HEAD must not have. */
+        assert_int_equal(h2_rig_asked(&r, r.asked)->body.size, 0);
         r.clients[0].also[1] = "application/json";
         assert_int_equal(h2_rig_asked(&r, call(&r, GET, "x"))->status, 415);
         r.clients[0].also[1] = "application/grpc+proto";
@@ -271,6 +278,39 @@ static void a_refused_call_is_answered_at_its_end(void **state)
         h2_rig_on_lane(&r, h2_rig_end, r.asked);
         h2_rig_settle(&r);
         assert_int_equal(h2_rig_asked(&r, r.asked)->status, 415);
+    }
+}
+
+static void a_refusal_comes_before_the_clients_own_deadline(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        also(&r, 0, "grpc-timeout", "200m");
+        h2_rig_on_lane(&r, begin_unknown, 0);
+        lg_sim_run_us(r.sim, 110 * LG_MS);
+        expect_status(&r, r.asked, LG_GRPC_UNIMPLEMENTED);
+    }
+}
+
+static void a_refused_call_is_answered_beside_one_that_is_taken(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        /* One call of which there is all, and one of which there is not, in one piece of input. */
+        r.clients[0].corked = true;
+        h2_rig_on_lane(&r, begin_unknown, 0);
+        r.clients[0].corked = false;
+        expect(&r, call(&r, GET, "x"), "x");
+        assert_int_equal(h2_rig_asked(&r, r.asked - 1)->status, 0);
+        h2_rig_on_lane(&r, h2_rig_end, r.asked - 1);
+        h2_rig_settle(&r);
+        expect_status(&r, r.asked - 1, LG_GRPC_UNIMPLEMENTED);
     }
 }
 
@@ -735,6 +775,8 @@ int main(void)
         cmocka_unit_test(a_call_is_answered_with_a_message_and_a_status),
         cmocka_unit_test(a_head_that_is_no_call_is_refused),
         cmocka_unit_test(a_refused_call_is_answered_at_its_end),
+        cmocka_unit_test(a_refusal_comes_before_the_clients_own_deadline),
+        cmocka_unit_test(a_refused_call_is_answered_beside_one_that_is_taken),
         cmocka_unit_test(a_refused_call_that_does_not_end_is_answered_in_a_second),
         cmocka_unit_test(a_refused_call_is_answered_where_it_is_too_long),
         cmocka_unit_test(a_refused_call_may_go_before_its_answer),

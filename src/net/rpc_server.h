@@ -84,6 +84,11 @@ bool lg_rpc_is_full(const struct lg_rpc_call *call);
 void lg_rpc_pause(struct lg_rpc_call *call, bool paused);
 /* So much of what came as `bytes` is still held. What all calls of a connection hold is bounded. */
 void lg_rpc_keep(struct lg_rpc_call *call, size_t bytes);
+/* From inside of `begin`, for a call that is not taken: no event comes for it any more, and it is
+ * answered, never OK, at the end of its request, after a second or half of its time, or once more
+ * came than a message may have; what comes is dropped. (curl 7.88 fails without a word of the
+ * answer when its stream is closed while it sends.) `text` is static. */
+void lg_rpc_turn_away(struct lg_rpc_call *call, enum lg_grpc_status status, const char *text);
 /* The last word, with any status. */
 void lg_rpc_finish(struct lg_rpc_call *call, enum lg_grpc_status status, struct lg_slice text);
 

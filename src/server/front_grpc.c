@@ -685,6 +685,7 @@ static const struct lg_rpc_stream_handler reflection_handler = {.begin = reflect
                                                                 .message = reflection_message,
                                                                 .half_closed =
                                                                     reflection_half_closed,
+                                                                .drain = drain,
                                                                 .gone = reflection_gone};
 
 /* --- Streams of batch gets ------------------------------------------------------------------- */
@@ -720,27 +721,23 @@ const struct lg_rpc_offer lg_front_grpc_offer = {
 
 /* --- Switched off ---------------------------------------------------------------------------- */
 
-static void refuse_off(struct lg_rpc_call *call)
-{
-    lg_rpc_fail(call, LG_GRPC_UNIMPLEMENTED,
-                LG_LIT("gRPC is off on this server (grpc = false); read by HTTP"));
-}
+#define OFF_TEXT "gRPC is off on this server (grpc = false); read by HTTP"
 
 static void unary_off(void *ctx, struct lg_rpc_call *call, struct lg_slice message)
 {
     (void)ctx, (void)message;
-    refuse_off(call);
+    lg_rpc_fail(call, LG_GRPC_UNIMPLEMENTED, LG_LIT(OFF_TEXT));
 }
 
 static void stream_off(void *ctx, struct lg_rpc_call *call)
 {
     (void)ctx;
-    refuse_off(call);
+    lg_rpc_turn_away(call, LG_GRPC_UNIMPLEMENTED, OFF_TEXT);
 }
 
 static void stream_off_message(void *ctx, struct lg_rpc_call *call, struct lg_slice message)
 {
-    (void)ctx, (void)call, (void)message; /* It was answered when it began. */
+    (void)ctx, (void)call, (void)message; /* It was turned away when it began. */
 }
 
 static void stream_off_nothing(void *ctx, struct lg_rpc_call *call)

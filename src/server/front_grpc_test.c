@@ -751,18 +751,29 @@ static void a_server_whose_grpc_is_off_says_so(void **state)
     expect_announced(0);
     for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++)
         expect_off(ask_raw(paths[i]), "gRPC is off on this server");
+    for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++) {
+        size_t asked = h2_client_begin(&w.client, paths[i], LG_LIT("\0"));
+
+        lg_clw_run_ms(w.clw, 100);
+        assert_int_equal(w.client.asked[asked].status, 0); /* It is not answered while it sends. */
+        h2_client_reset(&w.client, asked);
+    }
     assert_int_equal(lg_clw_get(w.clw, &w.clw->servers[0], "/health"), 200);
     lg_clw_server_stop(w.clw, 0);
 }
 
 /* Last: the server ends, and gives back all of its memory. */
-static void a_watch_hears_of_the_end(void **state)
+static void streams_hear_of_the_end(void **state)
 {
+    static const char *const paths[] = {
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        "/lagoon.read.v1.ReadService/BatchGet"};
     struct lg_grpc_health_check_request rq = {.service = LG_SLICE_NULL};
     struct lg_grpc_health_check_response rs = {0};
+    size_t i, more[LG_ARRAY_SIZE(paths)];
     struct lg_error err;
     struct h2_asked *a;
-    size_t i;
 
     (void)state;
     fresh();
@@ -770,6 +781,8 @@ static void a_watch_hears_of_the_end(void **state)
     assert_ok(lg_grpc_append(&w.frame, &lg_grpc_health_check_request_pb, &rq, &err));
     i = h2_client_ask(&w.client, "POST", "/grpc.health.v1.Health/Watch", lg_buf_slice(&w.frame),
                       NULL, NULL);
+    for (size_t k = 0; k < LG_ARRAY_SIZE(paths); k++)
+        more[k] = h2_client_begin(&w.client, paths[k], LG_LIT("\0"));
     lg_clw_run_ms(w.clw, 2000);
     a = &w.client.asked[i];
     decode(a, 0, &lg_grpc_health_check_response_pb, &rs);
@@ -779,6 +792,8 @@ static void a_watch_hears_of_the_end(void **state)
     assert_false(a->closed);
     lg_clw_server_stop(w.clw, 0);
     expect_status(a, LG_GRPC_UNAVAILABLE);
+    for (size_t k = 0; k < LG_ARRAY_SIZE(paths); k++)
+        expect_status(&w.client.asked[more[k]], LG_GRPC_UNAVAILABLE);
 }
 
 int main(void)
@@ -805,7 +820,7 @@ int main(void)
         cmocka_unit_test(every_request_is_counted_once_with_its_store),
         cmocka_unit_test(a_port_of_its_own_is_announced_and_answers_the_same),
         cmocka_unit_test(a_store_whose_grpc_is_off_says_so),
-        cmocka_unit_test(a_watch_hears_of_the_end),
+        cmocka_unit_test(streams_hear_of_the_end),
     };
     const struct CMUnitTest off[] = {cmocka_unit_test(a_server_whose_grpc_is_off_says_so)};
     static const struct lg_metric_table *const tables[] = {&lg_server_metrics};
