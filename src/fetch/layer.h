@@ -54,7 +54,9 @@ struct lg_read {
     enum lg_rc rc;
     struct lg_error err;
 
-    /* Layers only. Retry hands up whom not to ask once more: those that were overloaded. */
+    /* Layers only. */
+    const bool *ending; /* Like `gone`, of the stack; NULL: it goes on. */
+    /* Retry hands up whom not to ask once more: those that were overloaded. */
     const struct lg_host *tried[LG_READ_TRIES_MAX];
     unsigned tries;
     struct lg_host *host; /* Chosen by route (or beforehand by scatter), used by send. */
@@ -93,7 +95,7 @@ static inline void lg_read_cancel(struct lg_read *read)
 /* Does somebody still want its answer? */
 static inline bool lg_read_is_wanted(const struct lg_read *read)
 {
-    return read->gone == NULL || !*read->gone;
+    return (read->gone == NULL || !*read->gone) && (read->ending == NULL || !*read->ending);
 }
 /* Ends a read from inside a callback: its keys have their codes. */
 void lg_read_settle(struct lg_read *read);

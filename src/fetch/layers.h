@@ -73,13 +73,15 @@ struct lg_fetch_stack;
 struct lg_fetch_stack *lg_fetch_stack_new(const struct lg_fetch_options *options);
 struct lg_layer *lg_fetch_stack_top(struct lg_fetch_stack *stack);
 const struct lg_fetch_counters *lg_fetch_stack_counters(const struct lg_fetch_stack *stack);
-/* No read may be in flight, except that those in the send layer are cancelled first. NULL ok. */
+/* Reads in flight end first, LG_ERR_CANCELLED unless they were answered: what they report to and
+ * the source are still needed. None may be in the limit layer's or decode's own hands. NULL ok. */
 void lg_fetch_stack_free(struct lg_fetch_stack *stack);
 
 /* Each layer by itself, for stacks and tests. All take memory of the caller's. */
 struct lg_meter_layer {
     struct lg_layer base;
     struct lg_fetch_counters *counters;
+    bool ending; /* No read asks anybody any more. */
 };
 void lg_meter_layer_init(struct lg_meter_layer *l, struct lg_lane *lane, struct lg_layer *below,
                          struct lg_fetch_counters *counters);

@@ -48,6 +48,7 @@ void lg_fetch_stack_free(struct lg_fetch_stack *stack)
 {
     if (stack == NULL)
         return;
+    stack->meter.ending = true;
     lg_http_client_free(stack->client);
     lg_decode_layer_done(&stack->decode);
     lg_free(stack);

@@ -233,7 +233,9 @@ static void now_known(struct lg_authz_wait *wait)
     struct lg_router_path path = a->path; /* The arena goes with the answer. */
     struct lg_error why = wait->err;
 
-    if (wait->verdict == LG_AUTHZ_ALLOWED)
+    if (a->rq->peer_gone) /* Nobody hears it, and what it reads with may be gone as well. */
+        lg_http_respond_text(a->rq, 503, "the router ends\n");
+    else if (wait->verdict == LG_AUTHZ_ALLOWED)
         answer(a->router, a->rq, &path);
     else
         refuse(a->rq, &path, wait->verdict, &why);
@@ -373,12 +375,12 @@ static void handle(void *ctx, struct lg_http_request *rq)
 
 static void router_free(struct lg_router *r)
 {
+    lg_fetch_stack_free(r->stack); /* Of a router that did not come up. */
     forget_served(r, NULL);
     lg_map_free(r->served);
     lg_quota_lane_close(r->quota_lane);
     lg_quota_book_free(r->quota_book);
     lg_quota_free(r->quota);
-    lg_fetch_stack_free(r->stack);
     lg_host_table_free(r->hosts);
     lg_free(r->cluster);
     lg_free(r->controller_url);
@@ -508,6 +510,7 @@ static void idle(void *ctx)
 
     if (--r->parts > 0)
         return;
+    lg_fetch_stack_free(LG_TAKE(r->stack)); /* Reads in flight report to what ends after this. */
     r->parts = 2;
     lg_catalog_stop(r->catalog, part_stopped, r);
     lg_leader_watch_stop(r->leader, part_stopped, r);

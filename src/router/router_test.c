@@ -475,6 +475,43 @@ static void it_takes_no_part_when_another_process_stays_in_its_place(void **stat
     lg_clw_free(w);
 }
 
+static bool is_over;
+
+static void over(struct lg_http_call *call)
+{
+    assert_true(call->rc != LG_OK || call->status == 503);
+    is_over = true;
+}
+
+/* The server that was asked says nothing, and reads have more time than a router that ends. */
+static void it_ends_with_reads_under_way(void **state)
+{
+    struct lg_clw *w = cluster_of(70, 1);
+    struct lg_http_call call = {.host = "router",
+                                .port = LG_CLW_ROUTER_PORT,
+                                .target = LG_LIT("/storage/cities/CGtleTE=?f=b64"),
+                                .done = over};
+
+    (void)state;
+    is_over = false;
+    lg_clw_router_stop(w);
+    w->read_timeout_ms = 10000;
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    assert_int_equal(lg_clw_get(w, &w->router, "/storage/cities/CGtleTE=?f=b64"), 404);
+    lg_net_sim_cut_way(w->net, "s0", "router", true);
+    lg_http_call_submit(w->http, &call);
+    lg_clw_run_ms(w, 100);
+    assert_false(is_over);
+    lg_clw_router_stop(w);
+    lg_clw_run_ms(w, 15000);
+    assert_true(is_over);
+    lg_http_call_done(&call);
+    lg_net_sim_heal(w->net);
+    lg_clw_server_stop(w, 0);
+    lg_clw_free(w);
+}
+
 static void it_withdraws_at_any_moment_of_its_start(void **state)
 {
     struct lg_clw *w = lg_clw_new(64, /* with_controller= */ false);
@@ -564,6 +601,7 @@ int main(void)
         cmocka_unit_test(reads_before_the_metadata_is_read_wait_for_it),
         cmocka_unit_test(it_announces_itself_again_after_a_lost_session),
         cmocka_unit_test(it_takes_no_part_when_another_process_stays_in_its_place),
+        cmocka_unit_test(it_ends_with_reads_under_way),
         cmocka_unit_test(it_withdraws_at_any_moment_of_its_start),
         cmocka_unit_test(it_says_why_it_cannot_start),
         cmocka_unit_test(it_names_the_controller_that_the_metadata_says_leads),

@@ -164,7 +164,8 @@ static void router_main(void *ctx)
                                   .host = n->name,
                                   .port = LG_CLW_ROUTER_PORT,
                                   .controller_url = GROUND_URL,
-                                  .read_timeout_ms = 2000,
+                                  .read_timeout_ms =
+                                      w->read_timeout_ms == 0 ? 2000 : w->read_timeout_ms,
                                   .authz = w->authz,
                                   .failed = router_failed,
                                   .failed_ctx = w};

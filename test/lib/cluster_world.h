@@ -66,6 +66,7 @@ struct lg_clw {
     char router_failed[LG_ERROR_TEXT_MAX], controller_failed[LG_ERROR_TEXT_MAX];
     const char *server_cluster, *server_cluster_id; /* of servers from now on; NULL: none */
     uint64_t read_index_bytes;                      /* of servers from now on; 0: 16 MiB */
+    uint64_t read_timeout_ms;                       /* of routers from now on; 0: 2000 */
     bool grpc_off;                                  /* of servers from now on */
     uint16_t grpc_port;                             /* of servers from now on; 0: none */
     uint64_t node_rcu;                              /* of servers from now on; 0: any */
