@@ -227,7 +227,7 @@ def ring_process():
 
 
 # What strangers send to the read path: 5 million inputs each, or what a minute allows.
-STRANGERS = r"^(net|read|server)\."
+STRANGERS = r"^(net|read|router|server)\."
 STRANGERS_INPUTS = 5_000_000
 
 

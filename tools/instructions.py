@@ -4,8 +4,9 @@ connections of gRPC with 64 requests in flight, values of 64 bytes, keys in the 
 
     tools/instructions.py [BUILD]      default: build/release; fails over the bounds below
 
-The bounds are what was measured and 3 %, so that nothing grows unseen; lower them when a get becomes cheaper. Threads read by
-libuv: valgrind does not know that a call of io_uring waits. Nothing is refused for being late: under valgrind all is."""
+The bounds are what was measured and 3 %, so that nothing grows unseen, and never more than the goal; lower them when a get
+becomes cheaper. Threads read by libuv: valgrind does not know that a call of io_uring waits. Nothing is refused for being
+late: under valgrind all is."""
 import json
 import pathlib
 import re
@@ -15,7 +16,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BOUNDS = {"own": 2555, "nghttp2": 5510}
+BOUNDS = {"own": 2500, "nghttp2": 5510}
 GOALS = {"own": 2500, "nghttp2": 6000}  # what each is made of: docs/adr/0040, 0048 and 0050
 ROWS, SECONDS = 10_000, 4
 
