@@ -48,7 +48,8 @@ static void tell(struct job *j, enum lg_rc rc, const char *text)
 
     lg_timer_stop(j->owner->lane, &j->timer);
     ask->rc = LG_OK;
-    ask->allowed = j->answer == LAGOON_AUTHZ_ALLOWED;
+    /* The answer is the pool's until it has come. */
+    ask->allowed = rc == LG_OK && j->answer == LAGOON_AUTHZ_ALLOWED;
     if (rc != LG_OK)
         ask->rc = lg_error_set(&ask->err, rc, "module %s: %s", j->owner->module->name, text);
     ask->done(ask);

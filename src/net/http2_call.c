@@ -340,7 +340,7 @@ static void refused_long_enough(struct lg_timer *timer)
 }
 
 /* A stream as a call that is none of the handler's yet. */
-static struct call *take_stream(struct lg_http2_conn *c, struct lg_h2_stream *st)
+static inline struct call *take_stream(struct lg_http2_conn *c, struct lg_h2_stream *st)
 {
     struct lg_http_server *s = c->in.server;
     struct call *call = call_new(s);
@@ -443,10 +443,20 @@ static void use_reader(struct call *call)
 
 static void begin_stream(struct call *call)
 {
+    const struct lg_http_server *s = call->server;
+    bool over = false;
+
     call->streaming = call->handed = true;
     use_reader(call);
     lg_rpc_wait(&call->in);
-    call->handler->stream->begin(call->server->options.rpc_ctx, &call->in);
+    call->over = &over;
+    call->handler->stream->begin(s->options.rpc_ctx, &call->in);
+    if (over)
+        return;
+    call->over = NULL;
+    /* It was on its way when the others heard that the server ends. */
+    if (call->streaming && s->stopping)
+        call->handler->stream->drain(s->options.rpc_ctx, &call->in);
 }
 
 bool lg_http2_call_begin(struct lg_http2_conn *c, struct lg_h2_stream *st,

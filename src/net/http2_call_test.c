@@ -769,6 +769,27 @@ static void streams_hear_that_the_server_ends(void **state)
     }
 }
 
+static void stop_and_begin(struct h2_rig *r, size_t i)
+{
+    h2_rig_stop(r, 60000);
+    begin_stream(r, i); /* Its client has not heard of that. */
+}
+
+static void a_stream_that_comes_while_the_server_ends_hears_it_too(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    EACH(&r)
+    {
+        expect(&r, call(&r, GET, "x"), "x");
+        h2_rig_on_lane(&r, stop_and_begin, 1);
+        h2_rig_settle(&r);
+        expect_status(&r, r.asked, LG_GRPC_UNAVAILABLE);
+        assert_true(r.stopped);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -794,6 +815,7 @@ int main(void)
         cmocka_unit_test(a_full_stream_hears_of_room),
         cmocka_unit_test(a_deadline_ends_a_stream),
         cmocka_unit_test(streams_hear_that_the_server_ends),
+        cmocka_unit_test(a_stream_that_comes_while_the_server_ends_hears_it_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,7 +100,9 @@ void lg_wire_value_add(struct lg_buf *out, const struct lg_wire_value *value)
 
 void lg_wire_missing_add(struct lg_buf *out, int32_t index)
 {
-    lg_wire_value_add(out, &(struct lg_wire_value){-index, LG_SLICE_NULL, LG_SCHEMA_ID_NOT_FOUND});
+    /* The index is the client's: INT32_MIN stays what it is. */
+    lg_wire_value_add(out, &(struct lg_wire_value){(int32_t)(0U - (uint32_t)index), LG_SLICE_NULL,
+                                                   LG_SCHEMA_ID_NOT_FOUND});
 }
 
 void lg_wire_footer_add(struct lg_buf *out, int status, struct lg_slice detail)

@@ -32,6 +32,23 @@ static void a_value_and_a_missing_key_are_encoded_as_venice_does(void **state)
     assert_slice_equal(lg_buf_slice(&got), lg_buf_slice(&want));
 }
 
+/* It is the client's word, and has no counterpart. */
+static void the_lowest_index_stays_what_it_is(void **state)
+{
+    LG_SCOPED(lg_buf) got = {0};
+    struct lg_wire_value value;
+    struct lg_decoder d;
+    struct lg_error err;
+    bool end;
+
+    (void)state;
+    lg_wire_missing_add(&got, INT32_MIN);
+    d = lg_decoder_of(lg_buf_slice(&got));
+    assert_ok(lg_wire_value_next(&d, &value, &end, &err));
+    assert_false(end);
+    assert_int_equal(value.index, INT32_MIN);
+}
+
 static void a_footer_is_encoded_as_venice_does(void **state)
 {
     LG_SCOPED(lg_buf) got = {0}, want = {0};
@@ -117,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_router_key_is_encoded_as_venice_does),
         cmocka_unit_test(a_value_and_a_missing_key_are_encoded_as_venice_does),
+        cmocka_unit_test(the_lowest_index_stays_what_it_is),
         cmocka_unit_test(a_footer_is_encoded_as_venice_does),
         cmocka_unit_test(a_clients_key_list_is_read_to_its_end),
         cmocka_unit_test(every_record_survives_the_round_trip),

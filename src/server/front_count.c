@@ -288,7 +288,10 @@ static void asked_back(struct lg_front_ask *ask)
 {
     struct count *c = LG_CONTAINER_OF(ask, struct count, ask);
 
-    if (c->status != 0)
+    if (c->call->peer_gone) { /* As in doubt_over. */
+        lg_rpc_fail(c->call, LG_GRPC_CANCELLED, LG_SLICE_NULL);
+        count_free(c);
+    } else if (c->status != 0)
         refuse(c, c->status, c->text);
     else
         read_keys(c);

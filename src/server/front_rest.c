@@ -393,7 +393,9 @@ static void now_known(struct lg_authz_wait *wait)
 {
     const struct asked *a = LG_CONTAINER_OF(wait, struct asked, wait);
 
-    if (wait->verdict == LG_AUTHZ_ALLOWED) {
+    if (a->rq->peer_gone || a->front->replicas == NULL) {
+        lg_front_refuse(a->rq, 503, "the server ends"); /* What it asks about may be gone. */
+    } else if (wait->verdict == LG_AUTHZ_ALLOWED) {
         a->route->handle(a->front, a->rq);
     } else {
         struct lg_error why = wait->err; /* The arena goes with the answer. */

@@ -10,7 +10,8 @@
 
 #define GROUP_MAX 64u /* keys that are looked up together */
 #define KEPT_MAX 1024u
-#define KEPT_KEY_BYTES 1024u /* memory that an idle get may hold on to */
+#define KEPT_KEY_BYTES 1024u              /* memory that an idle get may hold on to */
+#define KEPT_BODY_BYTES ((size_t)1 << 20) /* ... and the group, of the answers to batches */
 #define RESULTS 3u
 
 struct tally { /* of a store, since the lane last rested */
@@ -382,6 +383,8 @@ static void tick_ends(struct lg_task *task)
     if (g->n > 0)
         answer_group(g);
     tell_counts(g);
+    if (LG_UNLIKELY(g->scratch.body.capacity > KEPT_BODY_BYTES))
+        lg_buf_done(&g->scratch.body);
     lg_read_gate_rest(g->gate);
     g->topic = NULL;
     lg_epoch_leave(g->reader);

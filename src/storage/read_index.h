@@ -14,7 +14,8 @@
  *
  * Each entry carries a checksum of its key, sizes and value, which is proven before one of them is
  * trusted: damage there is never a wrong answer, nor one that there is no such row. Slots (eight
- * bytes a row) and the heads of segments have none: a bit that flips there may hide a row.
+ * bytes a row) and the heads of segments have none: a bit that flips there may hide a row, or end
+ * the process.
  *
  * Threads: one writer at a time; any number of readers beside it, who are inside `epoch`
  * (lane/epoch.h) from before the call until they no longer look at what it gave them.

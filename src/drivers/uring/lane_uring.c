@@ -292,7 +292,7 @@ static bool end_turn(struct lane_uring *l)
 
         done = turn->ends(turn) && done;
     }
-    return arm_wake(l) && done && l->ready.first == NULL;
+    return arm_wake(l) && done && l->ready.first == NULL && l->deferred.first == NULL;
 }
 
 static uint64_t sleep_us(struct lane_uring *l)
