@@ -45,7 +45,7 @@ struct lg_authz {
     struct lg_authz_driver *driver;
     struct lg_epoch *epoch, *own_epoch; /* own_epoch: nobody else reads */
     struct lg_catalog_snapshot *snapshot;
-    char *admins, *trusted;
+    char *admins, *trusted, *observers;
     uint64_t refresh_us, seed;
     struct table *table; /* Atomic. */
     size_t rows;
@@ -261,10 +261,12 @@ static bool is_listed(const char *list, const char *name)
 }
 
 /* What no driver is asked. */
-static bool is_given(const struct lg_authz *a, const char *principal, enum lg_acl_method m)
+static bool is_given(const struct lg_authz *a, const char *principal, struct lg_slice store,
+                     enum lg_acl_method m)
 {
     return is_listed(a->admins, principal) ||
-           (m == LG_ACL_READ && is_listed(a->trusted, principal));
+           (m == LG_ACL_READ && (is_listed(a->trusted, principal) ||
+                                 (store.size == 0 && is_listed(a->observers, principal))));
 }
 
 static bool exists(const struct lg_authz *a, struct lg_slice store)
@@ -338,7 +340,7 @@ static void judge(struct row *r)
     struct lg_authz *a = r->authz;
 
     r->ask.err = (struct lg_error){0};
-    r->fixed = is_given(a, r->ask.principal, r->ask.method);
+    r->fixed = is_given(a, r->ask.principal, r->store, r->ask.method);
     if (r->fixed) {
         r->ask.rc = LG_OK;
         r->ask.allowed = true;
@@ -420,7 +422,7 @@ static void begin_row(struct lg_authz *a, struct lg_authz_wait *w, const char *p
         lg_metric_set(&lg_metric_authz_decisions, 0, a->rows);
     }
     lg_list_push_back(&r->waits, &w->link);
-    r->fixed = is_given(a, principal, m);
+    r->fixed = is_given(a, principal, store, m);
     if (r->fixed || a->driver->ops->judge != NULL) {
         judge(r);
         answer_all(r);
@@ -445,13 +447,13 @@ void lg_authz_wait(struct lg_authz *a, struct lg_authz_wait *w, const char *prin
         (void)lg_error_set(&err, LG_ERR_UNREADY, "the metadata is not read yet; try again");
         answer(a, w, LG_AUTHZ_UNKNOWN, &err);
     } else if (!exists(a, store)) { /* Nothing that a stranger may fill the table with. */
-        if (is_given(a, principal, m)) {
+        if (is_given(a, principal, store, m)) {
             answer(a, w, LG_AUTHZ_ALLOWED, NULL);
             return;
         }
         tell_denied(principal, store, m, "none");
         answer(a, w, LG_AUTHZ_DENIED, NULL);
-    } else if (a->first_asks >= LG_AUTHZ_ASKS_MAX && !is_given(a, principal, m)) {
+    } else if (a->first_asks >= LG_AUTHZ_ASKS_MAX && !is_given(a, principal, store, m)) {
         (void)lg_error_set(&err, LG_ERR_BUSY, "too many are not known yet; try again");
         answer(a, w, LG_AUTHZ_UNKNOWN, &err);
     } else {
@@ -575,6 +577,7 @@ struct lg_authz *lg_authz_new(const struct lg_authz_options *o)
     }
     a->admins = lg_strdup(o->admins == NULL ? "" : o->admins);
     a->trusted = lg_strdup(o->trusted == NULL ? "" : o->trusted);
+    a->observers = lg_strdup(o->observers == NULL ? "" : o->observers);
     a->refresh_us = (o->refresh_ms == 0 ? LG_AUTHZ_REFRESH_MS : o->refresh_ms) * LG_MS;
     a->seed = lg_rand_next(&o->lane->rand);
     a->table = table_new(SLOTS_MIN);
@@ -598,6 +601,7 @@ static void end(struct lg_task *task)
     lg_epoch_free(a->own_epoch);
     lg_free(a->admins);
     lg_free(a->trusted);
+    lg_free(a->observers);
     lg_free(a);
     stopped(ctx);
 }

@@ -106,10 +106,10 @@ struct lg_authz_options {
     struct lg_authz_driver *take_driver; /* freed at the end */
     /* Of lanes that read beside the owner's; NULL: there are none. It outlives this. */
     struct lg_epoch *epoch;
-    /* Who may do everything, and who may read everything: servers and routers for others. Lists of
-     * names with ';' between ("\;" is of one), blanks around them ignored; NULL: nobody. Copied. No
-     * driver is asked for them. */
-    const char *admins, *trusted;
+    /* Who may do everything; who may read everything: servers and routers for others; and who may
+     * see what is about the cluster, but read no store. Lists of names with ';' between ("\;" is of
+     * one), blanks around them ignored; NULL: nobody. Copied. No driver is asked for them. */
+    const char *admins, *trusted, *observers;
     uint64_t refresh_ms; /* 0: LG_AUTHZ_REFRESH_MS */
 };
 

@@ -12,5 +12,6 @@ struct lg_authz *lg_authz_open(const struct lg_authz_config *config, struct lg_l
         .epoch = epoch,
         .admins = config->admins,
         .trusted = config->trusted,
+        .observers = config->observers,
         .refresh_ms = config->refresh_ms});
 }

@@ -10,7 +10,7 @@ struct lg_authz_config {
     struct lg_authz_driver *(*driver)(void *ctx, struct lg_lane *lane,
                                       struct lg_transport *transport);
     void *ctx;
-    const char *admins, *trusted; /* as of struct lg_authz_options */
+    const char *admins, *trusted, *observers; /* as of struct lg_authz_options */
     uint64_t refresh_ms;
 };
 

@@ -19,7 +19,8 @@
  */
 
 static const struct lg_authz_config config = {.admins = "CN=admin; CN=other admin",
-                                              .trusted = "CN=server;CN=router"};
+                                              .trusted = "CN=server;CN=router",
+                                              .observers = "CN=observer"};
 
 enum what { /* A class of endpoints. */
             FREE,
@@ -30,6 +31,7 @@ enum what { /* A class of endpoints. */
             RULES,  /* the cluster */
             OPEN,   /* reads plaza, which everybody may */
             HALL,   /* reads hall, which everybody with a certificate may */
+            ALL,    /* reads every store, whether it exists or not */
             WHATS
 };
 
@@ -46,8 +48,9 @@ static const struct role {
     {"CN=reader", true, {true, true, false, false, false, false, false, true}},
     {"CN=pusher", true, {true, false, true, false, false, false, false, true}},
     {"CN=owner", true, {true, true, true, true, false, false, false, true}},
-    {"CN=router", true, {true, true, false, false, true, false, true, true}},
-    {"CN=admin", true, {true, true, true, true, true, true, true, true}},
+    {"CN=router", true, {true, true, false, false, true, false, true, true, true}},
+    {"CN=observer", true, {true, false, false, false, true, false, false, true}},
+    {"CN=admin", true, {true, true, true, true, true, true, true, true, true}},
     /* names that are like others */
     {"anonymous", true, {true, false, false, false, false, false, false, true}},
     {"*", true, {true, false, false, false, false, false, false, true}},
@@ -70,13 +73,13 @@ static const struct endpoint {
     {SERVER, LG_HTTP_POST, "/storage/cities_v1", READS},
     {SERVER, LG_HTTP_GET, "/storage/plaza_v1/0/CGtleTE=?f=b64", OPEN},
     {SERVER, LG_HTTP_GET, "/storage/hall_v1/0/CGtleTE=?f=b64", HALL},
-    {SERVER, LG_HTTP_GET, "/storage/nowhere_v1/0/CGtleTE=?f=b64", SEES},
+    {SERVER, LG_HTTP_GET, "/storage/nowhere_v1/0/CGtleTE=?f=b64", ALL},
     {SERVER, LG_HTTP_GET, "/storage", SEES},
     {SERVER, LG_HTTP_GET, "/storage/%%zz/0/a", SEES},
     {SERVER, LG_HTTP_GET, "/compute/cities_v1", FREE},
     {SERVER, LG_HTTP_GET, "/health", FREE},
     {SERVER, LG_HTTP_OPTIONS, "/storage/cities_v1", FREE},
-    {SERVER, LG_HTTP_GET, "/metrics", FREE},
+    {SERVER, LG_HTTP_GET, "/metrics", SEES},
     {SERVER, LG_HTTP_GET, "/livez", FREE},
     {SERVER, LG_HTTP_GET, "/readyz?verbose", FREE},
     {SERVER, LG_HTTP_GET, "/nonsense", FREE},
@@ -110,7 +113,7 @@ static const struct endpoint {
     {ROUTER, LG_HTTP_GET, "/all_value_schema_ids/cities", READS},
     {ROUTER, LG_HTTP_GET, "/update_schema/cities/1", READS},
     {ROUTER, LG_HTTP_GET, "/key_schema/venice_system_store_metadata_response_schema_store", FREE},
-    {ROUTER, LG_HTTP_GET, "/storage/venice_system_store_meta_store_cities/a", SEES},
+    {ROUTER, LG_HTTP_GET, "/storage/venice_system_store_meta_store_cities/a", ALL},
     {ROUTER, LG_HTTP_GET, "/discover_cluster/cities", FREE},
     {ROUTER, LG_HTTP_GET, "/leader_controller", FREE},
     {ROUTER, LG_HTTP_GET, "/master_controller", FREE},
@@ -123,14 +126,14 @@ static const struct endpoint {
     {ROUTER, LG_HTTP_GET, "/stream_hybrid_store_quota/cities", READS},
     {ROUTER, LG_HTTP_GET, "/stream_reprocessing_hybrid_store_quota/cities_v1", READS},
     {ROUTER, LG_HTTP_GET, "/blob_discovery?store_name=cities", SEES},
-    {ROUTER, LG_HTTP_GET, "/metrics", FREE},
+    {ROUTER, LG_HTTP_GET, "/metrics", SEES},
     {ROUTER, LG_HTTP_GET, "/livez", FREE},
     {ROUTER, LG_HTTP_GET, "/readyz?verbose", FREE},
     {ROUTER, LG_HTTP_GET, "/admin", FREE},
     {ROUTER, LG_HTTP_GET, "/admin/readQuotaThrottle", SEES},
     {ROUTER, LG_HTTP_POST, "/admin/readQuotaThrottle/enable", RULES},
 
-    {CONTROLLER, LG_HTTP_GET, "/metrics", FREE},
+    {CONTROLLER, LG_HTTP_GET, "/metrics", SEES},
     {CONTROLLER, LG_HTTP_GET, "/livez", FREE},
     {CONTROLLER, LG_HTTP_GET, "/readyz?verbose", FREE},
     {CONTROLLER, LG_HTTP_GET, "/log/topics", SEES},
@@ -464,7 +467,7 @@ static void every_role_is_let_in_over_grpc_where_it_should_be(void **state)
     static const struct {
         const char *store;
         enum what what;
-    } stores[] = {{"cities", READS}, {"plaza", OPEN}, {"hall", HALL}, {"nowhere", SEES}};
+    } stores[] = {{"cities", READS}, {"plaza", OPEN}, {"hall", HALL}, {"nowhere", ALL}};
 
     (void)state;
     for (unsigned round = 0; round < 2; round++) /* Not known yet, and known. */

@@ -1,6 +1,7 @@
 /* The controller: start, stop, and what wakes it. */
 #include "controller/controller.h"
 
+#include "authz/metrics_guard.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/core.h"
@@ -263,6 +264,11 @@ static void set_cluster(struct lg_controller_options *o)
         o->moves_max = MOVES_MAX;
 }
 
+static void metrics(void *ctx, struct lg_http_request *rq)
+{
+    lg_authz_guard_metrics(((struct lg_controller *)ctx)->authz, rq);
+}
+
 enum lg_rc lg_controller_start(const struct lg_controller_options *options,
                                struct lg_controller **out, struct lg_error *err)
 {
@@ -276,6 +282,7 @@ enum lg_rc lg_controller_start(const struct lg_controller_options *options,
         .idle_ms = options->idle_ms,
         .listener = LG_HTTP_LISTENER_CONTROLLER,
         .handler = lg_front_handle,
+        .metrics = metrics,
         .ctx = c,
     };
     enum lg_rc rc = lg_http_server_start(&http, &c->server, err);

@@ -153,6 +153,7 @@ enum lg_rc lg_judge_open(const struct lg_common_options *o, struct lg_judge **ou
     j->config = (struct lg_authz_config){.ctx = j,
                                          .admins = o->authz_admins,
                                          .trusted = o->authz_trusted,
+                                         .observers = o->authz_observers,
                                          .refresh_ms = o->authz_refresh};
     if (is_service(text)) {
         j->config.driver = new_service;

@@ -107,7 +107,8 @@ enum lg_rc lg_common_options_check_text(const struct lg_option *o, struct lg_sli
         return lg_error_set(err, LG_ERR_INVALID, "it is require, request or off");
     if (strcmp(o->name, "authz") == 0)
         return lg_judge_check_text(text, err);
-    if (strcmp(o->name, "authz_admins") == 0 || strcmp(o->name, "authz_trusted") == 0)
+    if (strcmp(o->name, "authz_admins") == 0 || strcmp(o->name, "authz_trusted") == 0 ||
+        strcmp(o->name, "authz_observers") == 0)
         return lg_authz_check_list(text, err);
     if (strcmp(o->name, "tls_min_version") == 0 && !lg_slice_eq_str(text, "1.2") &&
         !lg_slice_eq_str(text, "1.3"))
@@ -202,10 +203,11 @@ static enum lg_rc check_authz(const struct lg_common_options *o, struct lg_error
 {
     bool is_off = strcmp(o->authz, "off") == 0;
 
-    if (is_off && (o->authz_admins[0] != '\0' || o->authz_trusted[0] != '\0'))
+    if (is_off && (o->authz_admins[0] != '\0' || o->authz_trusted[0] != '\0' ||
+                   o->authz_observers[0] != '\0'))
         return lg_error_set(err, LG_ERR_INVALID,
-                            "authz_admins and authz_trusted do nothing while authz is off: say "
-                            "authz = acl, or leave them out");
+                            "authz_admins, authz_trusted and authz_observers do nothing while "
+                            "authz is off: say authz = acl, or leave them out");
     if (!is_off && (o->tls_client_ca == NULL || strcmp(o->tls_client_auth, "off") == 0))
         return lg_error_set(err, LG_ERR_INVALID,
                             "authz needs tls_client_ca: without it nobody can show who they are");

@@ -73,7 +73,7 @@ bool lg_ops_front_handle(struct lg_http_request *rq)
 {
     bool live = lg_slice_eq_str(rq->path, "/livez"), ready = lg_slice_eq_str(rq->path, "/readyz");
 
-    if (!live && !ready && !lg_slice_eq_str(rq->path, "/metrics"))
+    if (!live && !ready && !lg_ops_front_is_metrics(rq))
         return false;
     if (rq->method != LG_HTTP_GET && rq->method != LG_HTTP_HEAD)
         lg_http_respond_text(rq, 405, "%.*s answers GET\n", LG_FMT(rq->path));

@@ -9,6 +9,11 @@
 
 #include "net/http_server.h"
 
+/* Is it about the metrics, which a listener may keep from some? */
+static inline bool lg_ops_front_is_metrics(const struct lg_http_request *rq)
+{
+    return lg_slice_eq_str(rq->path, "/metrics");
+}
 /* Answers the request if it is one of these; else it is untouched and false is returned. */
 bool lg_ops_front_handle(struct lg_http_request *rq);
 

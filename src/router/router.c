@@ -1,5 +1,6 @@
 #include "router/router_impl.h"
 
+#include "authz/metrics_guard.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "catalog/replication.h"
@@ -388,6 +389,11 @@ static void router_free(struct lg_router *r)
     lg_free(r);
 }
 
+static void metrics(void *ctx, struct lg_http_request *rq)
+{
+    lg_authz_guard_metrics(((struct lg_router *)ctx)->authz, rq);
+}
+
 static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
 {
     const char *host = r->o.announced_host == NULL ? r->o.host : r->o.announced_host;
@@ -401,6 +407,7 @@ static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
                                           .idle_ms = r->o.idle_ms,
                                           .listener = LG_HTTP_LISTENER_ROUTER,
                                           .handler = handle,
+                                          .metrics = metrics,
                                           .ctx = r};
     enum lg_rc rc = lg_http_server_start(&http, &r->http, err);
 

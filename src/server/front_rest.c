@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "authz/metrics_guard.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "model/names.h"
@@ -435,6 +436,16 @@ void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
         refuse(rq, route, store, verdict, NULL);
     else
         ask(f, rq, route, store);
+}
+
+void lg_front_rest_metrics(void *ctx, struct lg_http_request *rq)
+{
+    const struct lg_front_rest *f = ctx;
+
+    if (f->home != NULL && f->authz != NULL)
+        lg_http_forward(rq, f->home_lane, lg_front_rest_metrics, f->home);
+    else
+        lg_authz_guard_metrics(f->authz, rq);
 }
 
 void lg_front_rest_read(void *ctx, struct lg_http_request *rq)
