@@ -136,7 +136,7 @@ static void dump_ingestion_state(const struct lg_front_rest *f, struct lg_http_r
     lg_json_set(json, "partitionConsumptionStates", dump.states);
     (void)lg_replica_manager_each(f->replicas, topic, dump_replica, &dump);
     if (lg_json_size(dump.states) == 0)
-        lg_front_refuse(rq, 400, "No storage exists for: %.*s", LG_FMT(topic));
+        lg_front_refuse_bad(rq, LG_FRONT_NO_RESOURCE, "No storage exists for: %.*s", LG_FMT(topic));
     else
         answer_admin(rq, json);
 }
@@ -186,10 +186,10 @@ void lg_front_admin(const struct lg_front_rest *f, struct lg_http_request *rq)
              lg_slice_eq_str(action, "dump_ingestion_state"))
         dump_ingestion_state(f, rq, topic, partition);
     else
-        lg_front_refuse(rq, 400,
-                        "Not a valid admin action; there are /admin/<store>_v<N>/"
-                        "dump_ingestion_state[/<partition>] and /admin/<store>_v<N>/"
-                        "dump_server_configs");
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_PATH,
+                            "Not a valid admin action; there are /admin/<store>_v<N>/"
+                            "dump_ingestion_state[/<partition>] and /admin/<store>_v<N>/"
+                            "dump_server_configs");
 }
 
 /* --- One partition. ----------------------------------------------------------------------------
@@ -240,9 +240,10 @@ void lg_front_ingestion_context(const struct lg_front_rest *f, struct lg_http_re
     if (lg_http_path_segments(rq) != 4 || !lg_http_path_segment(rq, 1, &version) ||
         !lg_http_path_segment(rq, 2, &topic) || !lg_http_path_segment(rq, 3, &number) ||
         !lg_parse_i64(number, 0, INT32_MAX, &partition)) {
-        lg_front_refuse(rq, 400,
-                        "an ingestion context is GET /topic_partition_ingestion_context/<store>_v"
-                        "<N>/<topic>/<partition>");
+        lg_front_refuse_bad(
+            rq, LG_FRONT_BAD_PATH,
+            "an ingestion context is GET /topic_partition_ingestion_context/<store>_v"
+            "<N>/<topic>/<partition>");
         return;
     }
     w.partition = (uint32_t)partition;
@@ -263,9 +264,9 @@ void lg_front_heartbeat_lag(const struct lg_front_rest *f, struct lg_http_reques
         !lg_http_path_segment(rq, 2, &number) || !lg_http_path_segment(rq, 3, &filter) ||
         !lg_parse_i64(number, 0, INT32_MAX, &partition) ||
         (!lg_slice_eq_str(filter, "true") && !lg_slice_eq_str(filter, "false"))) {
-        lg_front_refuse(rq, 400,
-                        "a heartbeat's lag is GET /host_heartbeat_lag/<store>_v<N>/<partition>/"
-                        "<true|false>");
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_PATH,
+                            "a heartbeat's lag is GET /host_heartbeat_lag/<store>_v<N>/<partition>/"
+                            "<true|false>");
         return;
     }
     w.partition = (uint32_t)partition;
@@ -289,13 +290,14 @@ static void profiler_start(const struct lg_front_rest *f, struct lg_http_request
 
     if (!lg_http_param(rq, "duration", &duration) ||
         !lg_parse_i64(duration, 1, LG_PROFILER_DURATION_MS_MAX / 1000, &seconds))
-        lg_front_refuse(rq, 400, "duration must be 1 to %d seconds",
-                        LG_PROFILER_DURATION_MS_MAX / 1000);
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_PARAMETER, "duration must be 1 to %d seconds",
+                            LG_PROFILER_DURATION_MS_MAX / 1000);
     else if (lg_http_param(rq, "topK", &top) &&
              !lg_parse_i64(top, 1, LG_PROFILER_TOP_K_MAX, &top_k))
-        lg_front_refuse(rq, 400, "topK must be 1 to %d", LG_PROFILER_TOP_K_MAX);
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_PARAMETER, "topK must be 1 to %d",
+                            LG_PROFILER_TOP_K_MAX);
     else if (lg_replica_manager_find_any(f->replicas, topic, &replica) == LG_REPLICA_NOT_OURS)
-        lg_front_refuse(rq, 400, "No storage exists for: %.*s", LG_FMT(topic));
+        lg_front_refuse_bad(rq, LG_FRONT_NO_RESOURCE, "No storage exists for: %.*s", LG_FMT(topic));
     else if (lg_key_profiler_start(f->profiler, topic, seconds * 1000, top_k, &err) != LG_OK)
         lg_front_refuse(rq, lg_rc_http(err.rc, /* is_post= */ true), "%s", err.text);
     else
@@ -314,7 +316,7 @@ static void profiler_stop(const struct lg_front_rest *f, struct lg_http_request 
     lg_json_set(configs, "configMap", map);
     lg_json_set(json, "serverConfigs", configs);
     if (result == NULL) {
-        lg_front_refuse(rq, 400, "%.*s is not being profiled", LG_FMT(topic));
+        lg_front_refuse_bad(rq, LG_FRONT_NO_RESOURCE, "%.*s is not being profiled", LG_FMT(topic));
         return;
     }
     lg_json_write(&text, result, /* pretty= */ false);
@@ -333,7 +335,7 @@ void lg_front_profiler(const struct lg_front_rest *f, struct lg_http_request *rq
     else if (rq->method == LG_HTTP_POST && lg_slice_eq_str(action, "stop"))
         profiler_stop(f, rq, topic);
     else
-        lg_front_refuse(rq, 400,
-                        "a profile is POST /key_partition_profiler/<store>_v<N>/start?duration="
-                        "<seconds>&topK=<keys>, and .../stop");
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_PATH,
+                            "a profile is POST /key_partition_profiler/<store>_v<N>/start?duration="
+                            "<seconds>&topK=<keys>, and .../stop");
 }

@@ -41,16 +41,34 @@ void lg_front_answer(struct lg_http_request *rq, int status, const struct lg_fro
                                                    .body = body});
 }
 
-void lg_front_refuse(struct lg_http_request *rq, int status, const char *fmt, ...)
+static void refuse(struct lg_http_request *rq, int status, const char *fmt, va_list ap)
 {
     static const struct lg_front_head none = {.schema_id = -1, .rcu = 1};
     char text[LG_ERROR_TEXT_MAX];
+
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    lg_front_answer(rq, status, &none, "text/plain", lg_slice_str(text));
+}
+
+void lg_front_refuse(struct lg_http_request *rq, int status, const char *fmt, ...)
+{
     va_list ap;
 
     va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap);
+    refuse(rq, status, fmt, ap);
     va_end(ap);
-    lg_front_answer(rq, status, &none, "text/plain", lg_slice_str(text));
+}
+
+void lg_front_refuse_bad(struct lg_http_request *rq, enum lg_front_reason reason, const char *fmt,
+                         ...)
+{
+    int status = reason == LG_FRONT_BAD_METHOD ? 405 : reason == LG_FRONT_TOO_LARGE ? 413 : 400;
+    va_list ap;
+
+    lg_metric_add(&lg_metric_server_bad_requests_total, (uint32_t)reason, 1);
+    va_start(ap, fmt);
+    refuse(rq, status, fmt, ap);
+    va_end(ap);
 }
 
 /* Venice's texts; that of a store over its quota is empty. */

@@ -22,6 +22,22 @@ void lg_front_answer(struct lg_http_request *rq, int status, const struct lg_fro
 /* A sentence as text. */
 void lg_front_refuse(struct lg_http_request *rq, int status, const char *fmt, ...) LG_PRINTF(3, 4);
 
+/* What is wrong with a request of REST; by the labels of server_bad_requests_total. */
+enum lg_front_reason {
+    LG_FRONT_BAD_PATH,
+    LG_FRONT_BAD_METHOD,    /* 405 */
+    LG_FRONT_BAD_PARAMETER, /* of a query */
+    LG_FRONT_BAD_PARTITION, /* no number, or one that the version has not */
+    LG_FRONT_BAD_KEY,
+    LG_FRONT_BAD_VERSION, /* X-VENICE-API-VERSION */
+    LG_FRONT_TOO_LARGE,   /* 413: too many keys, or too much of something else */
+    LG_FRONT_BAD_BODY,
+    LG_FRONT_NO_RESOURCE, /* a store, version or profile that is not to be had here */
+};
+/* As lg_front_refuse, with the status of the reason (400 where none is said), and counted. */
+void lg_front_refuse_bad(struct lg_http_request *rq, enum lg_front_reason reason, const char *fmt,
+                         ...) LG_PRINTF(3, 4);
+
 /* What lg_read_gate_admit says becomes a status of HTTP by lg_rc_http; and the text to it. */
 const char *lg_front_limit_text(enum lg_rc limit);
 /* The refusal as an answer of REST. */

@@ -34,7 +34,7 @@ static bool take_subject(struct lg_catalog *catalog, struct lg_http_request *rq,
         return false;
     }
     if (lg_catalog_find_store(s.snapshot, name, &s.store, &err) != LG_OK) {
-        lg_front_refuse(rq, 400, "%s", err.text);
+        lg_front_refuse_bad(rq, LG_FRONT_NO_RESOURCE, "%s", err.text);
         return false;
     }
     if (lg_catalog_check_reads(s.snapshot, name, &err) != LG_OK) {
@@ -194,7 +194,8 @@ void lg_front_metadata(struct lg_catalog *catalog, struct lg_http_request *rq)
 
     if (lg_http_path_segments(rq) != 2 || !lg_http_path_segment(rq, 1, &name) ||
         name.data == NULL) {
-        lg_front_refuse(rq, 400, "the metadata of a store is GET /metadata/<store>");
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_PATH,
+                            "the metadata of a store is GET /metadata/<store>");
         return;
     }
     if (!take_subject(catalog, rq, name, &s))
@@ -314,9 +315,9 @@ void lg_front_store_properties(struct lg_catalog *catalog, struct lg_http_reques
         name.data == NULL ||
         (segments == 3 && (!lg_http_path_segment(rq, 2, &known_text) ||
                            !lg_parse_i64(known_text, 0, INT32_MAX, &known)))) {
-        lg_front_refuse(rq, 400,
-                        "the properties of a store are GET /store_properties/<store>[/<largest "
-                        "known schema id>]");
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_PATH,
+                            "the properties of a store are GET /store_properties/<store>[/<largest "
+                            "known schema id>]");
         return;
     }
     if (!take_subject(catalog, rq, name, &s))

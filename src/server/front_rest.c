@@ -35,7 +35,12 @@ static void refuse_missing(const struct lg_front_rest *f, struct lg_http_request
         return;
     }
     status = lg_front_why_missing(f->catalog, topic, found, text);
-    lg_front_refuse(rq, status, "%s", text);
+    if (status == 400)
+        lg_front_refuse_bad(
+            rq, found == LG_REPLICA_NOWHERE ? LG_FRONT_BAD_PARTITION : LG_FRONT_NO_RESOURCE, "%s",
+            text);
+    else
+        lg_front_refuse(rq, status, "%s", text);
 }
 
 /* --- One key. ----------------------------------------------------------------------------------
@@ -94,17 +99,20 @@ static void get_one(const struct lg_front_rest *f, struct lg_http_request *rq)
     enum lg_replica_found found;
     struct lg_read_get *get;
     uint64_t partition;
+    bool is_get;
 
-    if (lg_http_path_segments(rq) != 4 || !lg_http_path_segment(rq, 1, &topic) ||
-        !lg_http_path_segment(rq, 2, &partition_text) || !lg_http_path_segment(rq, 3, &key_text) ||
-        !lg_parse_u64(partition_text, UINT32_MAX, &partition) || key_text.data == NULL) {
-        lg_front_refuse(rq, 400, "a get is /storage/<store>_v<N>/<partition>/<key>[?f=b64]");
+    is_get = lg_http_path_segments(rq) == 4 && lg_http_path_segment(rq, 1, &topic) &&
+             lg_http_path_segment(rq, 2, &partition_text) &&
+             lg_http_path_segment(rq, 3, &key_text) && key_text.data != NULL;
+    if (!is_get || !lg_parse_u64(partition_text, UINT32_MAX, &partition)) {
+        lg_front_refuse_bad(rq, is_get ? LG_FRONT_BAD_PARTITION : LG_FRONT_BAD_PATH,
+                            "a get is /storage/<store>_v<N>/<partition>/<key>[?f=b64]");
         return;
     }
     get = lg_read_group_get(f->group);
     if (!take_key(rq, key_text, &get->key)) {
         lg_read_group_drop(get);
-        lg_front_refuse(rq, 400, "the key is not base64");
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_KEY, "the key is not base64");
         return;
     }
     served = lg_read_group_topic(f->group, f->serving, topic);
@@ -156,6 +164,9 @@ static void many_answered(void *user, const struct lg_many_answer *a)
 
     if (a->limit != LG_OK)
         lg_front_refuse_limit(m->rq, a->limit, a->retry_after_ms);
+    else if (a->is_malformed)
+        lg_front_refuse_bad(m->rq, a->status == 413 ? LG_FRONT_TOO_LARGE : LG_FRONT_BAD_BODY, "%s",
+                            a->text);
     else if (a->status != 200)
         lg_front_refuse(m->rq, a->status, "%s", a->text);
     else
@@ -176,16 +187,17 @@ static void get_many(const struct lg_front_rest *f, struct lg_http_request *rq)
 
     if (lg_http_path_segments(rq) != 2 || !lg_http_path_segment(rq, 1, &topic) ||
         topic.data == NULL) {
-        lg_front_refuse(rq, 400, "a multi-get is POST /storage/<store>_v<N>");
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_PATH, "a multi-get is POST /storage/<store>_v<N>");
         return;
     }
     if (!lg_slice_eq_str(version, "1")) {
-        lg_front_refuse(rq, 400, "X-VENICE-API-VERSION must be 1, not '%.*s'", LG_FMT(version));
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_VERSION, "X-VENICE-API-VERSION must be 1, not '%.*s'",
+                            LG_FMT(version));
         return;
     }
     m = lg_arena_alloc(rq->arena, sizeof *m);
     if (m == NULL) {
-        lg_front_refuse(rq, 413, "the request is too large");
+        lg_front_refuse_bad(rq, LG_FRONT_TOO_LARGE, "the request is too large");
         return;
     }
     *m = (struct many){.rq = rq, .streaming = lg_http_header(&rq->headers, STREAMING).size > 0};
@@ -215,7 +227,7 @@ static void current_version(const struct lg_front_rest *f, struct lg_http_reques
     char body[64];
 
     if (!lg_http_path_segment(rq, 1, &name) || name.data == NULL)
-        lg_front_refuse(rq, 400, "a store is missing: /current_version/<store>");
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_PATH, "a store is missing: /current_version/<store>");
     else if (s == NULL)
         lg_front_refuse(rq, 503, "the metadata is not read yet");
     else if (lg_catalog_find_store(s, name, &store, &err) != LG_OK)
@@ -244,7 +256,8 @@ static void dictionary(const struct lg_front_rest *f, struct lg_http_request *rq
         !lg_http_path_segment(rq, 2, &version_text) ||
         !lg_parse_u64(version_text, INT32_MAX, &version) || version == 0 ||
         lg_names_check_store(store, &err) != LG_OK) {
-        lg_front_refuse(rq, 400, "a dictionary is GET /dictionary/<store>/<version>");
+        lg_front_refuse_bad(rq, LG_FRONT_BAD_PATH,
+                            "a dictionary is GET /dictionary/<store>/<version>");
         return;
     }
     name = lg_strndup((const char *)store.data, store.size);
@@ -273,7 +286,7 @@ static void storage(const struct lg_front_rest *f, struct lg_http_request *rq)
 static void compute(const struct lg_front_rest *f, struct lg_http_request *rq)
 {
     (void)f;
-    lg_front_refuse(rq, 405, "read compute is not enabled");
+    lg_front_refuse_bad(rq, LG_FRONT_BAD_METHOD, "read compute is not enabled");
 }
 
 static void metadata(const struct lg_front_rest *f, struct lg_http_request *rq)
@@ -295,13 +308,13 @@ static void alive(const struct lg_front_rest *f, struct lg_http_request *rq)
 static void wrong_method(const struct lg_front_rest *f, struct lg_http_request *rq)
 {
     (void)f;
-    lg_front_refuse(rq, 405, "only GET and POST /storage are answered here");
+    lg_front_refuse_bad(rq, LG_FRONT_BAD_METHOD, "only GET and POST /storage are answered here");
 }
 
 static void unknown(const struct lg_front_rest *f, struct lg_http_request *rq)
 {
     (void)f;
-    lg_front_refuse(rq, 400, "Invalid request resource: %.*s", LG_FMT(rq->path));
+    lg_front_refuse_bad(rq, LG_FRONT_BAD_PATH, "Invalid request resource: %.*s", LG_FMT(rq->path));
 }
 
 /* --- Routes, and who may take them. ------------------------------------------------------------
@@ -411,7 +424,7 @@ static void ask(const struct lg_front_rest *f, struct lg_http_request *rq,
     struct asked *a = lg_arena_alloc(rq->arena, sizeof *a);
 
     if (a == NULL) {
-        lg_front_refuse(rq, 413, "the request is too large");
+        lg_front_refuse_bad(rq, LG_FRONT_TOO_LARGE, "the request is too large");
         return;
     }
     *a = (struct asked){.front = f, .rq = rq, .route = route, .store = store};

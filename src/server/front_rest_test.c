@@ -9,6 +9,7 @@
 #include "model/partitioner.h"
 #include "read/batch_get.h"
 #include "read/wire.h"
+#include "server/front_answer.h"
 #include "server/metrics.h"
 #include "server/read_group.h"
 #include "server/server.h"
@@ -102,6 +103,23 @@ static int get(struct lg_clw *w, const char *target)
     return lg_clw_get(w, &w->servers[0], target);
 }
 
+/* So many requests are refused in all, and each is counted with its reason: nothing else is. */
+static uint64_t refused[LG_FRONT_NO_RESOURCE + 1];
+
+static void note_refusals(void)
+{
+    for (uint32_t i = 0; i < LG_ARRAY_SIZE(refused); i++)
+        refused[i] = lg_metric_value(&lg_metric_server_bad_requests_total, i);
+}
+
+static void expect_refusals(enum lg_front_reason reason, uint64_t n)
+{
+    for (uint32_t i = 0; i < LG_ARRAY_SIZE(refused); i++)
+        assert_int_equal(lg_metric_value(&lg_metric_server_bad_requests_total, i) - refused[i],
+                         i == (uint32_t)reason ? n : 0);
+    note_refusals();
+}
+
 static void expect_venice_headers(struct lg_clw *w, const char *schema_id, const char *rcu)
 {
     assert_string_equal(lg_clw_header(w, "X-VENICE-SCHEMA-ID"), schema_id);
@@ -152,41 +170,56 @@ static void what_is_not_here_is_400_but_503_for_the_current_version(void **state
 {
     struct lg_clw *w = *state;
 
+    note_refusals();
     assert_int_equal(get_key(w, "cities_v9", KEY1), 400);
     lg_clw_expect_text(w, "No storage exists for: cities_v9");
     expect_venice_headers(w, "-1", "1");
     assert_int_equal(get_key(w, "planets_v1", KEY1), 400);
     assert_int_equal(get_key(w, "cities", KEY1), 400);
+    expect_refusals(LG_FRONT_NO_RESOURCE, 3);
     assert_int_equal(get(w, "/storage/cities_v1/3/CGtleTE=?f=b64"), 400);
     lg_clw_expect_text(w, "cities_v1 has no such partition");
+    expect_refusals(LG_FRONT_BAD_PARTITION, 1);
     assert_int_equal(get_key(w, "cities_v3", KEY1), 503); /* current, elsewhere */
     lg_clw_expect_text(w, "No storage exists for: cities_v3");
     assert_int_equal(get_key(w, "cities_v2", KEY1), 503); /* ours, loading */
     lg_clw_expect_text(w, "cities_v2 is not ready to serve yet");
+    expect_refusals(LG_FRONT_NO_RESOURCE, 0); /* They are fine, elsewhere or later. */
 }
 
 static void a_malformed_get_is_400(void **state)
 {
-    static const char *const targets[] = {
-        "/storage",
-        "/storage/cities_v1",
-        "/storage/cities_v1/0",
-        "/storage/cities_v1/x/CGtleTE=?f=b64",
-        "/storage/cities_v1/-1/CGtleTE=?f=b64",
-        "/storage/cities_v1/99999999999/CGtleTE=?f=b64",
-        "/storage/cities_v1/0/%zz",
-        "/storage/cities_v1/0/a*b?f=b64",
-        "/storage/cities_v1/0/a/b",
-        "/nonsense",
-        "/",
-        "/metadat/cities",
+    static const struct {
+        const char *target;
+        enum lg_front_reason reason;
+    } rows[] = {
+        {"/storage", LG_FRONT_BAD_PATH},
+        {"/storage/cities_v1", LG_FRONT_BAD_PATH},
+        {"/storage/cities_v1/0", LG_FRONT_BAD_PATH},
+        {"/storage/cities_v1/x/CGtleTE=?f=b64", LG_FRONT_BAD_PARTITION},
+        {"/storage/cities_v1/-1/CGtleTE=?f=b64", LG_FRONT_BAD_PARTITION},
+        {"/storage/cities_v1/99999999999/CGtleTE=?f=b64", LG_FRONT_BAD_PARTITION},
+        {"/storage/cities_v1/0/%zz", LG_FRONT_BAD_PATH},
+        {"/storage/cities_v1/0/a*b?f=b64", LG_FRONT_BAD_KEY},
+        {"/storage/cities_v1/0/a/b", LG_FRONT_BAD_PATH},
+        {"/nonsense", LG_FRONT_BAD_PATH},
+        {"/", LG_FRONT_BAD_PATH},
+        {"/metadat/cities", LG_FRONT_BAD_PATH},
+        {"/metadata", LG_FRONT_BAD_PATH},
+        {"/metadata/citeis", LG_FRONT_NO_RESOURCE},
+        {"/store_properties", LG_FRONT_BAD_PATH},
+        {"/store_properties/cities/x", LG_FRONT_BAD_PATH},
+        {"/dictionary/cities/x", LG_FRONT_BAD_PATH},
+        {"/current_version", LG_FRONT_BAD_PATH},
     };
     struct lg_clw *w = *state;
 
-    for (size_t i = 0; i < LG_ARRAY_SIZE(targets); i++) {
-        if (get(w, targets[i]) != 400)
-            fail_msg("%s: %d", targets[i], w->call.status);
+    note_refusals();
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        if (get(w, rows[i].target) != 400)
+            fail_msg("%s: %d", rows[i].target, w->call.status);
         expect_venice_headers(w, "-1", "1");
+        expect_refusals(rows[i].reason, 1);
     }
     assert_int_equal(get(w, "/nonsense"), 400);
     lg_clw_expect_text(w, "Invalid request resource: /nonsense");
@@ -249,9 +282,14 @@ static void a_post_is_never_404(void **state)
     assert_int_equal(post(w, "/storage/planets_v1", "X-VENICE-API-VERSION: 1", one, 1), 400);
     assert_int_equal(post(w, "/storage/cities_v3", "X-VENICE-API-VERSION: 1", one, 1), 503);
     assert_int_equal(post(w, "/storage/cities_v2", "X-VENICE-API-VERSION: 1", one, 1), 503);
+    note_refusals();
     assert_int_equal(post(w, "/current_version/planets", NULL, one, 1), 405);
     assert_int_equal(post(w, "/dictionary/cities/1", NULL, one, 1), 405);
     assert_int_equal(post(w, "/compute/cities_v1", "X-VENICE-API-VERSION: 3", one, 1), 405);
+    expect_refusals(LG_FRONT_BAD_METHOD, 3);
+    assert_int_equal(post(w, "/key_partition_profiler/cities_v1/start?duration=0", NULL, one, 1),
+                     400);
+    expect_refusals(LG_FRONT_BAD_PARAMETER, 1);
 }
 
 static void a_wrong_api_version_is_400(void **state)
@@ -261,9 +299,11 @@ static void a_wrong_api_version_is_400(void **state)
     const struct lg_slice one[] = {KEY1};
     struct lg_clw *w = *state;
 
+    note_refusals();
     for (size_t i = 0; i < LG_ARRAY_SIZE(headers); i++)
         assert_int_equal(post(w, "/storage/cities_v1", headers[i], one, 1), 400);
     lg_clw_expect_text(w, "X-VENICE-API-VERSION must be 1, not '01'");
+    expect_refusals(LG_FRONT_BAD_VERSION, LG_ARRAY_SIZE(headers));
 }
 
 static int post_hex(struct lg_clw *w, const char *hex)
@@ -279,19 +319,23 @@ static void a_malformed_list_of_keys_is_400(void **state)
 {
     struct lg_clw *w = *state;
 
+    note_refusals();
     assert_int_equal(post_hex(w, "00040261"), 400); /* no partition */
     assert_non_null(strstr((const char *)lg_clw_body(w).data, "MultiGetRouterRequestKeyV1"));
     assert_int_equal(post_hex(w, "00ff"), 400);
+    expect_refusals(LG_FRONT_BAD_BODY, 2);
     assert_int_equal(post_hex(w, "0004026110"), 400); /* partition 8 of 3 */
     lg_clw_expect_text(w, "cities_v1 has no such partition");
     assert_int_equal(post_hex(w, "0004026101"), 400); /* partition -1 */
     lg_clw_expect_text(w, "cities_v1 has no such partition");
+    expect_refusals(LG_FRONT_BAD_PARTITION, 2);
     assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, "/storage",
                                 "X-VENICE-API-VERSION: 1", LG_SLICE_NULL),
                      400);
     assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, "/storage/cities_v1/0",
                                 "X-VENICE-API-VERSION: 1", LG_SLICE_NULL),
                      400);
+    expect_refusals(LG_FRONT_BAD_PATH, 2);
 }
 
 static void hears_nothing(void *ctx, struct lg_conn *c, struct lg_slice bytes)
@@ -345,6 +389,7 @@ static void the_number_of_keys_is_bounded(void **state)
     struct lg_clw *w = *state;
     LG_SCOPED(lg_buf) body = {0};
 
+    note_refusals();
     for (int32_t i = 0; i <= (int32_t)LG_SERVER_BATCH_KEYS_MAX; i++) {
         if (i == (int32_t)LG_SERVER_BATCH_KEYS_MAX)
             assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, "/storage/cities_v1",
@@ -356,6 +401,7 @@ static void the_number_of_keys_is_bounded(void **state)
                                 "X-VENICE-API-VERSION: 1", lg_buf_slice(&body)),
                      413);
     lg_clw_expect_text(w, "more than 5000 keys");
+    expect_refusals(LG_FRONT_TOO_LARGE, 1);
 }
 
 /* --- The rest. ---------------------------------------------------------------------------------

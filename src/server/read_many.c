@@ -26,7 +26,8 @@ struct lg_many { /* Of a batch that indexes do not answer alone; lives until its
 
 static void refuse(const struct lg_many_question *q, int status, const char *text)
 {
-    q->answered(q->user, &(struct lg_many_answer){.status = status, .text = text});
+    q->answered(q->user,
+                &(struct lg_many_answer){.status = status, .text = text, .is_malformed = true});
 }
 
 static void answer(const struct lg_many_question *q, struct lg_slice body, size_t keys,

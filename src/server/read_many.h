@@ -16,6 +16,7 @@ struct lg_many_answer {
     uint32_t retry_after_ms;
     int status;           /* of HTTP, as Venice's servers say it; 200; 499: it was cancelled */
     const char *text;     /* unless 200: why; "" */
+    bool is_malformed;    /* 400 or 413 for what was asked, before anything was read */
     struct lg_slice body; /* MultiGetResponseRecordV1, one after another; borrowed for the call */
     bool streaming;       /* as asked */
     uint32_t keys;        /* that were asked for */
