@@ -108,6 +108,35 @@ static struct lg_h2 *http2(const struct lg_h2_options *o)
     return lg_h2_own_new(o, &lg_hpack_nghttp2);
 }
 
+/* Since when lanes have no rest; 0: they have. The simulator's lanes take no time and do not know
+ * how long they wait. */
+static uint64_t busy_since_us;
+
+static uint64_t waited_us(struct lg_lane *lane)
+{
+    uint64_t now_us = lg_lane_now_us(lane);
+
+    return busy_since_us == 0 ? now_us : LG_MIN(busy_since_us, now_us);
+}
+
+void lg_clw_busy(struct lg_clw *w, bool is_busy)
+{
+    busy_since_us = is_busy ? lg_sim_now_us(w->sim) : 0;
+}
+
+static struct lg_lane *reading_lane(const struct lg_clw_node *n, const char *name)
+{
+    static struct lg_lane_ops knows;
+    struct lg_lane *lane = lg_sim_lane_new(n->world->sim, n->node, name);
+
+    if (n->world->shed_target_us != 0) {
+        knows = *lane->ops;
+        knows.waited_us = waited_us;
+        lane->ops = &knows;
+    }
+    return lane;
+}
+
 static void server_main(void *ctx)
 {
     struct lg_clw_node *n = ctx;
@@ -129,9 +158,9 @@ static void server_main(void *ctx)
         .grpc_port = w->grpc_port,
         .authz = w->authz,
         .node_rcu = w->node_rcu,
+        .shed_target_us = w->shed_target_us,
         .read_index_bytes = w->read_index_bytes == 0 ? (uint64_t)16 << 20 : w->read_index_bytes};
-    struct lg_lane *readers[] = {lg_sim_lane_new(w->sim, n->node, "read-0"),
-                                 lg_sim_lane_new(w->sim, n->node, "read-1")};
+    struct lg_lane *readers[] = {reading_lane(n, "read-0"), reading_lane(n, "read-1")};
     struct lg_error err = {0};
 
     o.read_lanes = readers;
@@ -237,6 +266,7 @@ static struct lg_clw *world_new(uint64_t seed, bool with_controller,
 
     lg_log_set_level(LG_LOG_OFF);
     lg_fault_disarm_all();
+    busy_since_us = 0;
     w->with_controller = with_controller;
     w->authz = authz;
     w->sim = lg_sim_new(seed);

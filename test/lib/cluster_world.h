@@ -70,6 +70,7 @@ struct lg_clw {
     bool grpc_off;                                  /* of servers from now on */
     uint16_t grpc_port;                             /* of servers from now on; 0: none */
     uint64_t node_rcu;                              /* of servers from now on; 0: any */
+    uint64_t shed_target_us;                        /* of servers from now on; 0: none */
     uint64_t conflict_ms;                           /* of these; 0: the default */
     uint64_t push_timeout_ms;                       /* of controllers from now on; 0: the default */
     const struct lg_authz_config *authz;            /* of roles from now on; NULL: none */
@@ -104,6 +105,9 @@ void lg_clw_controller_start(struct lg_clw *w, unsigned i);
 /* Gracefully: it must give back all of its memory. */
 void lg_clw_controller_stop(struct lg_clw *w, unsigned i);
 void lg_clw_controller_kill(struct lg_clw *w, unsigned i);
+/* The reading lanes of servers that have a `shed_target_us` have no moment of rest from now on; or
+ * nothing but rest again, as at first. */
+void lg_clw_busy(struct lg_clw *w, bool is_busy);
 /* Lets the world run. */
 void lg_clw_run_ms(struct lg_clw *w, uint64_t ms);
 

@@ -553,6 +553,25 @@ static void every_role_answers_probes_and_scrapes(void **state)
     }
 }
 
+/* Only a lane that may refuse what waits for it measures how long that is. */
+static void servers_with_a_target_tell_how_long_they_are_waited_for(void **state)
+{
+    unsigned told = 0;
+
+    (void)state;
+    expect_venice();
+    for (unsigned i = 0; i < c.count[LG_CLUSTER_SERVER]; i++) {
+        static const char waited[] = "\nlagoon_server_queue_seconds_count ";
+        LG_SCOPED(lg_reply) reply = {0};
+        const char *at;
+
+        assert_int_equal(lg_ask_get(c.nodes[LG_CLUSTER_SERVER][i].port, "/metrics", &reply), 200);
+        at = strstr(lg_reply_text(&reply), waited);
+        told += at != NULL && strtoull(at + sizeof waited - 1, NULL, 10) > 0;
+    }
+    assert_in_range(told, 1, c.count[LG_CLUSTER_SERVER]);
+}
+
 /* --- Who may not take part. --------------------------------------------------------------------
  */
 static void a_second_server_of_a_name_ends_and_names_both(void **state)
@@ -650,8 +669,12 @@ static void a_configuration_that_makes_no_sense_is_refused(void **state)
 static int set_up_shared(void **state)
 {
     (void)state;
-    lg_cluster_start(&c,
-                     &(struct lg_cluster_options){.controllers = 1, .routers = 1, .servers = 2});
+    lg_cluster_start(
+        &c, &(struct lg_cluster_options){.controllers = 1,
+                                         .routers = 1,
+                                         .servers = 2,
+                                         /* So long that nothing is ever refused. */
+                                         .config[LG_CLUSTER_SERVER] = "read_queue_target = 10s"});
     make_cities();
     push(CITIES);
     lg_cluster_wait_version(&c, "cities", 1);
@@ -683,6 +706,7 @@ int main(void)
         cmocka_unit_test(sigterm_before_a_role_is_ready_ends_it_at_once),
         cmocka_unit_test(every_role_is_scraped_and_reloaded_under_load),
         cmocka_unit_test(every_role_answers_probes_and_scrapes),
+        cmocka_unit_test(servers_with_a_target_tell_how_long_they_are_waited_for),
         cmocka_unit_test(a_second_server_of_a_name_ends_and_names_both),
         cmocka_unit_test(a_directory_of_a_standalone_is_not_a_servers),
         cmocka_unit_test(a_configuration_that_makes_no_sense_is_refused),

@@ -30,7 +30,8 @@ static void make_store(const char *store)
 
 static int set_up(void **state)
 {
-    const char *words[] = {"--read-threads", "3", NULL};
+    /* So long that nothing is ever refused. */
+    const char *words[] = {"--read-threads", "3", "--read-queue-target", "10s", NULL};
 
     (void)state;
     lg_rig_init(&rig);
@@ -166,6 +167,17 @@ static void refusals_are_told_with_their_store(void **state)
     assert_run(&rig, 0, "store", "update", "plain", "--read-quota", "none");
 }
 
+/* Only a lane that may refuse what waits for it measures how long that is. */
+static void lanes_with_a_target_tell_how_long_they_are_waited_for(void **state)
+{
+    const char *waited = "server_queue_seconds_count";
+    int64_t before = counted(waited);
+
+    (void)state;
+    assert_run(&rig, 0, "get", "plain", "k1");
+    assert_in_range(counted(waited), before + 1, INT64_MAX);
+}
+
 static void a_store_that_is_gone_is_told_no_more(void **state)
 {
     (void)state;
@@ -194,6 +206,7 @@ int main(void)
         cmocka_unit_test(all_ways_to_read_are_counted_exactly),
         cmocka_unit_test(times_are_told_as_a_histogram),
         cmocka_unit_test(refusals_are_told_with_their_store),
+        cmocka_unit_test(lanes_with_a_target_tell_how_long_they_are_waited_for),
         cmocka_unit_test(a_store_that_is_gone_is_told_no_more),
     };
 

@@ -1,0 +1,263 @@
+/* What a server says that is asked for more than it can do: a real server in the simulator whose
+ * lanes find no rest when the test says so, asked by REST, gRPC and a stream. */
+#include "fetch/shed.h"
+#include "net/grpc.h"
+#include "net/metrics.h"
+#include "net/protos.h"
+#include "server/metrics.h"
+#include "server/read_gate.h"
+#include "test/lib/cluster_world.h"
+#include "test/lib/h2_client.h"
+#include "test/test.h"
+
+#define SERVICE "/com.linkedin.venice.protocols.VeniceReadService/"
+#define STREAM "/lagoon.read.v1.ReadService/BatchGet"
+#define TOPIC "cities_v1"
+#define KEY LG_LIT("\x08key1")
+#define BATCH_KEYS LG_LIT("\0\x0a\x08key1\0") /* index, bytes, partition */
+#define TARGET_US 5000u
+#define REASON_OVERLOAD 2u /* of server_refused_total */
+/* From one question to the next: half of it is over the target, and within what a burst may
+ * wait. */
+#define BETWEEN_MS 40u
+
+static struct {
+    struct lg_clw *clw;
+    struct h2_client client;
+    struct lg_buf frame;
+    struct lg_arena *arena; /* of what was decoded */
+} w;
+
+static int up(void **state)
+{
+    static const struct lg_clw_row rows[] = {{LG_LIT("\x08key1"), LG_LIT("\x54"), 1}};
+
+    (void)state;
+    w.clw = lg_clw_new(51, /* with_controller= */ false);
+    w.clw->shed_target_us = TARGET_US;
+    lg_clw_server_start(w.clw, 0);
+    lg_clw_store(w.clw, "cities", 1, 1, 1);
+    lg_clw_topic(w.clw, TOPIC, 1);
+    lg_clw_rows(w.clw, TOPIC, 1, rows, LG_ARRAY_SIZE(rows), /* whole= */ true);
+    lg_clw_meta(w.clw, LG_META_PUT, "/assignment/" TOPIC, "{\"partitions\":[[\"s0_8888\"]]}");
+    lg_clw_run_ms(w.clw, 5000);
+    h2_client_open_at(&w.client, lg_net_sim_transport(w.clw->net), w.clw->lane, "s0",
+                      LG_CLW_SERVER_PORT, 65535, /* by_hand= */ false);
+    w.client.also[0] = "content-type";
+    w.client.also[1] = "application/grpc";
+    w.arena = lg_arena_new(0);
+    lg_clw_run_ms(w.clw, 100);
+    return 0;
+}
+
+static int down(void **state)
+{
+    (void)state;
+    lg_conn_close(w.client.conn, /* after_flush= */ false);
+    lg_clw_run_ms(w.clw, 100);
+    lg_clw_free(w.clw);
+    h2_client_done(&w.client);
+    lg_buf_done(&w.frame);
+    lg_arena_free(w.arena);
+    memset(&w, 0, sizeof w);
+    return 0;
+}
+
+/* --- Questions -------------------------------------------------------------------------------- */
+
+static const struct h2_asked *call(const char *path, const struct lg_pb_message *m, const void *rq)
+{
+    struct lg_error err;
+    size_t i;
+
+    lg_buf_clear(&w.frame);
+    assert_ok(lg_grpc_append(&w.frame, m, rq, &err));
+    i = h2_client_ask(&w.client, "POST", path, lg_buf_slice(&w.frame), NULL, NULL);
+    lg_clw_run_ms(w.clw, BETWEEN_MS);
+    assert_true(w.client.asked[i].closed);
+    return &w.client.asked[i];
+}
+
+/* The only message of an answer. */
+static void decode(const struct h2_asked *a, const struct lg_pb_message *m, void *out)
+{
+    struct lg_slice message;
+    struct lg_error err;
+
+    assert_non_null(memmem(a->head.data, a->head.size, "grpc-status: 0\n", 15));
+    assert_true(lg_grpc_single(lg_buf_slice(&a->body), LG_GRPC_MESSAGE_BYTES_DEFAULT, &message));
+    assert_ok(lg_pb_decode(m, message, w.arena, out, &err));
+}
+
+/* Each asks for one key, and returns what became of it: a status of HTTP as the answer says it. */
+static int rest_get(void)
+{
+    int status = lg_clw_get(w.clw, &w.clw->servers[0], "/storage/" TOPIC "/0/CGtleTE=?f=b64");
+
+    lg_clw_run_ms(w.clw, BETWEEN_MS);
+    return status;
+}
+
+static int rest_batch(void)
+{
+    int status = lg_clw_ask(w.clw, &w.clw->servers[0], LG_HTTP_POST, "/storage/" TOPIC,
+                            "X-VENICE-API-VERSION: 1", BATCH_KEYS);
+
+    lg_clw_run_ms(w.clw, BETWEEN_MS);
+    return status;
+}
+
+static void expect_words(struct lg_slice text)
+{
+    assert_slice_equal(text, LG_LIT("Server overloaded"));
+}
+
+static int unary(const char *path, struct lg_venice_client_request rq)
+{
+    struct lg_venice_server_response rs = {0};
+
+    rq.resource_name = LG_LIT(TOPIC);
+    decode(call(path, &lg_venice_client_request_pb, &rq), &lg_venice_server_response_pb, &rs);
+    if (rs.error_code == 529)
+        expect_words(rs.error_message);
+    return (int)rs.error_code;
+}
+
+static int grpc_get(void)
+{
+    return unary(SERVICE "get", (struct lg_venice_client_request){.key_string = KEY});
+}
+
+static int grpc_batch(void)
+{
+    return unary(SERVICE "batchGet", (struct lg_venice_client_request){.key_bytes = BATCH_KEYS,
+                                                                       .is_batch_request = true});
+}
+
+static int stream(void)
+{
+    struct lg_stream_batch batch = {.store = LG_LIT("cities"), .version = 1};
+    struct lg_stream_batch_get_response rs = {0};
+    struct lg_stream_key key = {.id = 1, .key = KEY};
+
+    batch.keys.data = &key;
+    batch.keys.size = 1;
+    decode(
+        call(STREAM, &lg_stream_batch_get_request_pb,
+             &(struct lg_stream_batch_get_request){.batch_id = 1,
+                                                   .action_case = LG_STREAM_BATCH_GET_REQUEST_GET,
+                                                   .action.get = &batch}),
+        &lg_stream_batch_get_response_pb, &rs);
+    assert_non_null(rs.end);
+    if (rs.end->status == LG_GRPC_OK) {
+        assert_int_equal(rs.values.size, 1);
+        return 200;
+    }
+    assert_int_equal(rs.end->status, LG_GRPC_UNAVAILABLE);
+    expect_words(rs.end->message);
+    assert_int_equal(rs.end->retry_after_ms, LG_READ_GATE_OVERLOAD_MS);
+    assert_int_equal(rs.end->rcu, 0);
+    assert_int_equal(rs.values.size, 0);
+    return 529;
+}
+
+/* --- Answers ---------------------------------------------------------------------------------- */
+
+static uint64_t of_store(const struct lg_metric *m, uint32_t label)
+{
+    return lg_metric_value(m, lg_metric_of_store(m, lg_metric_store("cities"), label));
+}
+
+/* A queue that stands: for longer than its interval nothing of it was ever done. */
+static void expect_refused_under_load(int (*question)(void))
+{
+    enum { QUESTIONS = LG_SHED_TICKS_MIN, BUSY = 4 * LG_SHED_TICKS_MIN };
+    uint64_t refused_before = of_store(&lg_metric_server_refused_total, REASON_OVERLOAD),
+             rcu_before = of_store(&lg_metric_server_rcu_total, 0);
+    unsigned refused = 0;
+
+    for (unsigned i = 0; i < QUESTIONS; i++)
+        assert_int_equal(question(), 200);
+    lg_clw_busy(w.clw, true);
+    for (unsigned i = 0; i < BUSY; i++) {
+        int status = question();
+
+        refused += status == 529;
+        assert_true(status == 529 || (status == 200 && refused == 0));
+    }
+    assert_in_range(refused, 1, BUSY - LG_SHED_TICKS_MIN + 1); /* A burst is served. */
+    assert_int_equal(of_store(&lg_metric_server_refused_total, REASON_OVERLOAD) - refused_before,
+                     refused);
+    assert_int_equal(of_store(&lg_metric_server_rcu_total, 0) - rcu_before,
+                     QUESTIONS + BUSY - refused);
+    assert_int_equal(question(), 529);
+}
+
+static void rest_says_529_and_when_to_come_back(void **state)
+{
+    (void)state;
+    expect_refused_under_load(rest_get);
+    assert_string_equal(lg_clw_header(w.clw, "Retry-After"), "1");
+    assert_string_equal(lg_clw_header(w.clw, "X-VENICE-RCU"), "1");
+    lg_clw_expect_text(w.clw, "Server overloaded");
+    assert_int_equal(rest_batch(), 529);
+    assert_string_equal(lg_clw_header(w.clw, "Retry-After"), "1");
+    lg_clw_expect_text(w.clw, "Server overloaded");
+    assert_int_equal(lg_clw_get(w.clw, &w.clw->servers[0], "/health"), 200);
+}
+
+static void a_batch_of_rest_is_529(void **state)
+{
+    (void)state;
+    expect_refused_under_load(rest_batch);
+    assert_string_equal(lg_clw_header(w.clw, "Retry-After"), "1");
+}
+
+static void a_get_of_grpc_is_error_code_529_under_the_status_ok(void **state)
+{
+    (void)state;
+    expect_refused_under_load(grpc_get);
+}
+
+static void a_batch_get_of_grpc_is_error_code_529_under_the_status_ok(void **state)
+{
+    (void)state;
+    expect_refused_under_load(grpc_batch);
+}
+
+static void a_batch_of_a_stream_is_unavailable_for_a_while(void **state)
+{
+    (void)state;
+    expect_refused_under_load(stream);
+}
+
+static void with_the_first_rest_all_is_served_again(void **state)
+{
+    (void)state;
+    expect_refused_under_load(rest_get);
+    lg_clw_busy(w.clw, false);
+    assert_int_equal(rest_get(), 200);
+    assert_int_equal(grpc_get(), 200);
+    assert_int_equal(stream(), 200);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, up, down)
+    const struct CMUnitTest tests[] = {
+        TEST(rest_says_529_and_when_to_come_back),
+        TEST(a_batch_of_rest_is_529),
+        TEST(a_get_of_grpc_is_error_code_529_under_the_status_ok),
+        TEST(a_batch_get_of_grpc_is_error_code_529_under_the_status_ok),
+        TEST(a_batch_of_a_stream_is_unavailable_for_a_while),
+        TEST(with_the_first_rest_all_is_served_again),
+    };
+#undef TEST
+    static const struct lg_metric_table *const tables[] = {&lg_server_metrics, &lg_net_metrics};
+    int failed;
+
+    lg_metrics_register(tables, LG_ARRAY_SIZE(tables), 10);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    lg_metrics_reset();
+    return failed;
+}
