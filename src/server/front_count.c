@@ -215,8 +215,7 @@ static void read_keys(struct count *c)
 
     lg_read_group_enter(group);
     if (lg_serving_grpc_is_off(lg_serving_topic(c->rest->serving, c->rq.resource_name))) {
-        lg_rpc_fail(c->call, LG_GRPC_UNIMPLEMENTED, lg_slice_str(LG_FRONT_GRPC_OFF));
-        count_free(c);
+        refuse(c, 400, LG_FRONT_GRPC_OFF);
         return;
     }
     found = find_replicas(c);
@@ -313,6 +312,10 @@ static void refuse_read(struct count *c, enum lg_authz_verdict verdict, const st
     struct lg_error err;
     enum lg_grpc_status status = lg_front_refuse_read(verdict, why, principal, store, &err);
 
+    if (status == LG_GRPC_UNAVAILABLE) {
+        refuse(c, 503, err.text);
+        return;
+    }
     lg_rpc_fail(c->call, status, lg_slice_str(err.text));
     count_free(c);
 }

@@ -2,6 +2,8 @@
  * server in the simulator that asks a driver which answers when the test says so. */
 #include "server/front_grpc.h"
 
+#include <stdio.h>
+
 #include "authz/authz.h"
 #include "authz/config.h"
 #include "model/partitioner.h"
@@ -34,6 +36,14 @@ static void say(bool allowed)
 
     ask->rc = LG_OK;
     ask->allowed = allowed;
+    ask->done(ask);
+}
+
+static void cannot_say(void)
+{
+    struct lg_authz_ask *ask = LG_TAKE(asked);
+
+    ask->rc = lg_error_set(&ask->err, LG_ERR_TIMEOUT, "the judge sleeps");
     ask->done(ask);
 }
 
@@ -193,6 +203,62 @@ static void what_nobody_waits_for_is_not_read(void **state)
     }
 }
 
+static void expect_status(const struct h2_asked *a, enum lg_grpc_status status)
+{
+    char line[32];
+
+    (void)snprintf(line, sizeof line, "grpc-status: %d\n", (int)status);
+    assert_true(a->closed);
+    if (memmem(a->head.data, a->head.size, line, strlen(line)) == NULL)
+        fail_msg("wanted %s in %.*s", line, (int)a->head.size, (const char *)a->head.data);
+}
+
+static void expect_unknown(const struct h2_asked *a, enum kind kind)
+{
+    struct lg_venice_count_by_value_response counted = {0};
+    struct lg_venice_server_response read = {0};
+    LG_AUTO(lg_arena) *arena = lg_arena_new(0);
+    struct lg_slice message;
+    struct lg_error err;
+
+    expect_status(a, LG_GRPC_OK);
+    assert_true(lg_grpc_single(lg_buf_slice(&a->body), LG_GRPC_MESSAGE_BYTES_DEFAULT, &message));
+    if (kind == COUNT) {
+        assert_ok(
+            lg_pb_decode(&lg_venice_count_by_value_response_pb, message, arena, &counted, &err));
+        read.error_code = counted.error_code;
+        read.error_message = counted.error_message;
+    } else {
+        assert_ok(lg_pb_decode(&lg_venice_server_response_pb, message, arena, &read, &err));
+    }
+    assert_int_equal(read.error_code, 503);
+    assert_slice_equal(read.error_message,
+                       LG_LIT("it is not known who may do that: the judge sleeps"));
+}
+
+/* It is an error of Venice's service like others; who may not is told so by gRPC itself. */
+static void what_is_not_decided_is_error_code_503_under_the_status_ok(void **state)
+{
+    (void)state;
+    for (enum kind kind = GET; kind < KINDS; kind++) {
+        size_t i;
+
+        (void)up(NULL);
+        i = ask(kind);
+        cannot_say();
+        lg_clw_run_ms(w.clw, 100);
+        expect_unknown(&w.client.asked[i], kind);
+        (void)down(NULL);
+
+        (void)up(NULL);
+        i = ask(kind);
+        say(false);
+        lg_clw_run_ms(w.clw, 100);
+        expect_status(&w.client.asked[i], LG_GRPC_UNAUTHENTICATED);
+        (void)down(NULL);
+    }
+}
+
 /* They would be in memory, however long the driver takes. */
 static void a_stream_whose_keys_wait_takes_no_more_requests(void **state)
 {
@@ -240,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_nobody_waits_for_is_not_read),
+        cmocka_unit_test(what_is_not_decided_is_error_code_503_under_the_status_ok),
         cmocka_unit_test_setup_teardown(a_stream_whose_keys_wait_takes_no_more_requests, up, down),
         cmocka_unit_test_setup_teardown(a_stream_whose_keys_are_gone_goes_on_at_once, up, down),
     };

@@ -158,9 +158,9 @@ static void answer_missing(struct lg_front_grpc *f, struct lg_rpc_call *call,
 
 /* --- Stores whose operator has turned gRPC off ------------------------------------------------ */
 
-static void fail_off(struct lg_rpc_call *call)
+static void answer_off(struct lg_rpc_call *call)
 {
-    lg_rpc_fail(call, LG_GRPC_UNIMPLEMENTED, lg_slice_str(LG_FRONT_GRPC_OFF));
+    answer_error(call, 400, LG_FRONT_GRPC_OFF);
 }
 
 /* --- Who may read ---------------------------------------------------------------------------- */
@@ -171,7 +171,10 @@ static void refuse_read(struct lg_rpc_call *call, enum lg_authz_verdict verdict,
     struct lg_error err;
     enum lg_grpc_status status = lg_front_refuse_read(verdict, why, principal, store, &err);
 
-    lg_rpc_fail(call, status, lg_slice_str(err.text));
+    if (status == LG_GRPC_UNAVAILABLE)
+        answer_error(call, 503, err.text);
+    else /* Venice's clients know these two as statuses of gRPC. */
+        lg_rpc_fail(call, status, lg_slice_str(err.text));
 }
 
 struct doubt { /* A call of somebody who is not known yet. */
@@ -307,7 +310,7 @@ static void get_one(struct lg_front_grpc *f, struct lg_rpc_call *call,
     served = lg_read_group_topic(rest->group, rest->serving, rq->resource_name);
     if (LG_UNLIKELY(lg_serving_grpc_is_off(served))) {
         lg_read_group_drop(get);
-        fail_off(call);
+        answer_off(call);
         return;
     }
     found = lg_serving_partition(served, rq->partition, &get->replica);
@@ -387,7 +390,7 @@ static void get_many(struct lg_front_grpc *f, struct lg_rpc_call *call,
 
     lg_read_group_enter(rest->group);
     if (LG_UNLIKELY(lg_serving_grpc_is_off(lg_serving_topic(rest->serving, rq->resource_name)))) {
-        fail_off(call);
+        answer_off(call);
         return;
     }
     lg_rpc_wait(call);

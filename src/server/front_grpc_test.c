@@ -8,6 +8,7 @@
 #include "model/partitioner.h"
 #include "read/batch_get.h"
 #include "read/wire.h"
+#include "server/front_answer.h"
 #include "server/metrics.h"
 #include "server/read_group.h"
 #include "server/server.h"
@@ -703,25 +704,31 @@ static void write_store(bool grpc_enabled)
     lg_clw_run_ms(w.clw, 1000);
 }
 
+/* Venice's service says it as it says every error, so that its clients hear the sentence. */
+static void expect_off_for_the_store(uint32_t error_code, struct lg_slice text)
+{
+    assert_int_equal(error_code, 400);
+    expect_text(text, LG_FRONT_GRPC_OFF);
+}
+
 /* Without a restart, and back; REST goes on meanwhile. */
 static void a_store_whose_grpc_is_off_says_so(void **state)
 {
+    struct lg_slice keys[] = {KEY1};
     struct lg_stream_key key = {.id = 5, .key = KEY1};
+    struct lg_venice_count_by_value_response counted;
+    struct lg_venice_server_response said;
     struct lg_stream_batch_get_response rs;
     LG_AUTO_STR char *target = lg_strf("/storage/cities_v1/%u/key1", partition_of(LG_LIT("key1")));
 
     (void)state;
     write_store(false);
-    expect_off(ask_raw(GET), "gRPC is off for this store");
-    expect_off(ask_raw(BATCH), "gRPC is off for this store");
-    expect_off(call("/com.linkedin.venice.protocols.VeniceReadService/countByValue",
-                    &lg_venice_count_by_value_request_pb,
-                    &(struct lg_venice_count_by_value_request){
-                        .resource_name = LG_LIT("cities_v1"),
-                        .keys = {.data = (struct lg_slice[]){KEY1}, .size = 1},
-                        .field_names = {.data = (struct lg_slice[]){LG_LIT("f")}, .size = 1},
-                        .top_k = 1}),
-               "gRPC is off for this store");
+    said = get("cities_v1", partition_of(KEY1), KEY1);
+    expect_off_for_the_store(said.error_code, said.error_message);
+    said = get_many("cities_v1", false, keys, 1);
+    expect_off_for_the_store(said.error_code, said.error_message);
+    counted = count("cities_v1", keys, 1, "f", 1);
+    expect_off_for_the_store(counted.error_code, counted.error_message);
     rs = stream((struct lg_stream_batch){.store = LG_LIT("cities"), .version = 1}, &key, 1);
     assert_int_equal(rs.end->status, LG_GRPC_UNIMPLEMENTED);
     assert_int_equal(lg_clw_get(w.clw, &w.clw->servers[0], target), 404);

@@ -41,7 +41,8 @@ struct lg_front_doubt {
 void lg_front_doubt(struct lg_front_doubt *d, const struct lg_front_rest *f, struct lg_lane *from,
                     const char *principal, struct lg_slice store);
 /* What a call that may not read is told, which is counted; the status of gRPC: PERMISSION_DENIED,
- * UNAUTHENTICATED for who shows no certificate, UNAVAILABLE when it is not known. */
+ * UNAUTHENTICATED for who shows no certificate, UNAVAILABLE when it is not known (Venice's service
+ * says that as errorCode 503). */
 enum lg_grpc_status lg_front_refuse_read(enum lg_authz_verdict verdict, const struct lg_error *why,
                                          const char *principal, struct lg_slice store,
                                          struct lg_error *err);
