@@ -118,15 +118,6 @@ bool lg_grpc_parse_encoding(struct lg_slice name, enum lg_grpc_encoding *out)
     return false;
 }
 
-bool lg_grpc_accepts(struct lg_slice list, enum lg_grpc_encoding encoding)
-{
-    while (list.size > 0) {
-        if (lg_slice_eq_str(trim(cut(list, ',', &list)), encodings[encoding]))
-            return true;
-    }
-    return encoding == LG_GRPC_IDENTITY;
-}
-
 static bool refuse(struct lg_grpc_refusal *why, int http, enum lg_grpc_status status,
                    enum lg_grpc_reason reason, const char *text)
 {
@@ -135,14 +126,14 @@ static bool refuse(struct lg_grpc_refusal *why, int http, enum lg_grpc_status st
 }
 
 struct fields { /* Of the head; the first of each name. */
-    struct lg_slice content_type, encoding, accept, timeout;
+    struct lg_slice content_type, encoding, timeout;
 };
 
 static struct fields fields_of(const struct lg_http_headers *headers)
 {
-    return (struct fields){
-        lg_http_header(headers, "content-type"), lg_http_header(headers, "grpc-encoding"),
-        lg_http_header(headers, "grpc-accept-encoding"), lg_http_header(headers, "grpc-timeout")};
+    return (struct fields){lg_http_header(headers, "content-type"),
+                           lg_http_header(headers, "grpc-encoding"),
+                           lg_http_header(headers, "grpc-timeout")};
 }
 
 bool lg_grpc_read_head(struct lg_slice http_method, struct lg_slice path,
@@ -171,7 +162,6 @@ bool lg_grpc_read_head(struct lg_slice http_method, struct lg_slice path,
     if (timeout.data != NULL && !lg_grpc_parse_timeout(timeout, &call.timeout_us))
         return refuse(why, 200, LG_GRPC_INTERNAL, LG_GRPC_BAD_TIMEOUT,
                       "grpc-timeout is not one to eight digits and one of HMSmun");
-    call.accepts_gzip = lg_grpc_accepts(f.accept, LG_GRPC_GZIP);
     *out = call;
     return true;
 }
@@ -312,41 +302,19 @@ enum lg_rc lg_grpc_append(struct lg_buf *out, const struct lg_pb_message *m, con
     return LG_OK;
 }
 
-enum lg_rc lg_grpc_append_gzip(struct lg_buf *out, const struct lg_pb_message *m, const void *msg,
-                               struct lg_error *err)
-{
-    LG_SCOPED(lg_buf) packed = {0};
-    size_t start = out->size, size;
-    struct lg_slice plain;
-    enum lg_rc rc = lg_grpc_append(out, m, msg, err);
-
-    if (rc != LG_OK)
-        return rc;
-    plain = lg_slice(out->data + start + LG_GRPC_PREFIX_BYTES,
-                     out->size - start - LG_GRPC_PREFIX_BYTES);
-    size = plain.size;
-    packed.ceiling = LG_MAX(size, (size_t)2) - 1; /* It has to be smaller. */
-    if (lg_gzip(&packed, plain, NULL) != LG_OK)
-        return LG_OK; /* It stays as it is. */
-    lg_grpc_prefix(out->data + start, /* is_compressed= */ true, packed.size);
-    memcpy(out->data + start + LG_GRPC_PREFIX_BYTES, packed.data, packed.size);
-    out->size = start + LG_GRPC_PREFIX_BYTES + packed.size;
-    return LG_OK;
-}
-
 /* --- Heads and trailers of answers ------------------------------------------------------------ */
 #define FIELD(name, value)                                                                         \
     {                                                                                              \
         LG_LIT(name), LG_LIT(value)                                                                \
     }
 
-const struct lg_http_header *lg_grpc_head_fields(enum lg_grpc_encoding encoding, size_t *out_count)
+const struct lg_http_header *lg_grpc_head_fields(size_t *out_count)
 {
     static const struct lg_http_header fields[] = {
         FIELD(":status", "200"), FIELD("content-type", "application/grpc"),
-        FIELD("grpc-accept-encoding", LG_GRPC_ENCODING_NAMES), FIELD("grpc-encoding", "gzip")};
+        FIELD("grpc-accept-encoding", LG_GRPC_ENCODING_NAMES)};
 
-    *out_count = LG_ARRAY_SIZE(fields) - (encoding == LG_GRPC_GZIP ? 0 : 1);
+    *out_count = LG_ARRAY_SIZE(fields);
     return fields;
 }
 

@@ -25,7 +25,6 @@ struct lg_grpc_call {
     struct lg_slice service, method; /* Of the path; borrowed from it. */
     uint64_t timeout_us;             /* LG_GRPC_NO_TIMEOUT: none was said; 0: it is over. */
     enum lg_grpc_encoding encoding;  /* of compressed messages that come */
-    bool accepts_gzip;               /* messages that go may be compressed */
 };
 /* What a call is refused for; by the labels of rpc_refused_total. */
 enum lg_grpc_reason {
@@ -68,8 +67,6 @@ LG_MUST_CHECK bool lg_grpc_parse_timeout(struct lg_slice text, uint64_t *out_us)
 void lg_grpc_write_timeout(struct lg_buf *out, uint64_t timeout_us);
 /* "identity" or "gzip", exactly; empty is identity. */
 LG_MUST_CHECK bool lg_grpc_parse_encoding(struct lg_slice name, enum lg_grpc_encoding *out);
-/* Is the encoding in the list, as of grpc-accept-encoding? */
-bool lg_grpc_accepts(struct lg_slice list, enum lg_grpc_encoding encoding);
 
 /* --- Messages --------------------------------------------------------------------------------- */
 #define LG_GRPC_PREFIX_BYTES 5
@@ -125,15 +122,12 @@ static inline void lg_grpc_prefix(uint8_t to[LG_GRPC_PREFIX_BYTES], bool is_comp
 /* Appends the message with its prefix. Errors, and `out` then, as of lg_pb_encode. */
 LG_MUST_CHECK enum lg_rc lg_grpc_append(struct lg_buf *out, const struct lg_pb_message *m,
                                         const void *msg, struct lg_error *err);
-/* The same, compressed when it gets smaller by that. */
-LG_MUST_CHECK enum lg_rc lg_grpc_append_gzip(struct lg_buf *out, const struct lg_pb_message *m,
-                                             const void *msg, struct lg_error *err);
 
 /* --- Heads and trailers of answers ------------------------------------------------------------ */
 
-/* `:status` 200, content-type, grpc-accept-encoding, and grpc-encoding when it is not identity.
- * Static, for lg_h2_prepared_new. */
-const struct lg_http_header *lg_grpc_head_fields(enum lg_grpc_encoding encoding, size_t *out_count);
+/* `:status` 200, content-type, and grpc-accept-encoding; no answer is compressed. Static, for
+ * lg_h2_prepared_new. */
+const struct lg_http_header *lg_grpc_head_fields(size_t *out_count);
 
 #define LG_GRPC_TEXT_BYTES_MAX 1024 /* of grpc-message, percent-encoded; the rest is cut */
 struct lg_grpc_trailers {           /* Points into itself: it does not move. */

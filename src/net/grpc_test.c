@@ -45,12 +45,10 @@ static void a_good_head_says_method_timeout_and_encodings(void **state)
     assert_slice_equal(call.method, LG_LIT("get"));
     assert_int_equal(call.timeout_us, 250000);
     assert_int_equal(call.encoding, LG_GRPC_GZIP);
-    assert_true(call.accepts_gzip);
     assert_true(read_head(&(struct head){"POST", GET_PATH, "application/grpc", NULL, NULL, NULL},
                           &call, &why));
     assert_true(call.timeout_us == LG_GRPC_NO_TIMEOUT);
     assert_int_equal(call.encoding, LG_GRPC_IDENTITY);
-    assert_false(call.accepts_gzip);
 }
 
 static void the_timeout_may_stand_apart_from_the_fields(void **state)
@@ -173,15 +171,6 @@ static void a_written_timeout_is_read_as_long_or_a_little_longer(void **state)
     LG_SCOPED(lg_buf) most = {0};
     lg_grpc_write_timeout(&most, UINT64_MAX);
     assert_slice_equal(lg_buf_slice(&most), LG_LIT("99999999H"));
-}
-
-static void encodings_are_found_in_lists(void **state)
-{
-    (void)state;
-    assert_true(lg_grpc_accepts(LG_LIT("deflate , gzip"), LG_GRPC_GZIP));
-    assert_false(lg_grpc_accepts(LG_LIT("deflate,xgzip,gzipx"), LG_GRPC_GZIP));
-    assert_false(lg_grpc_accepts(LG_SLICE_NULL, LG_GRPC_GZIP));
-    assert_true(lg_grpc_accepts(LG_SLICE_NULL, LG_GRPC_IDENTITY));
 }
 
 /* --- Messages --------------------------------------------------------------------------------- */
@@ -347,35 +336,10 @@ static void messages_are_written_with_their_prefix(void **state)
     (void)state;
     assert_ok(lg_grpc_append(&out, &lg_venice_server_response_pb, &small, &err));
     assert_slice_equal(lg_buf_slice(&out), LG_LIT("\0\0\0\0\3\x30\xc8\1"));
-    assert_ok(lg_grpc_append_gzip(&out, &lg_venice_server_response_pb, &small, &err));
-    assert_slice_equal(lg_slice(out.data + 8, out.size - 8), LG_LIT("\0\0\0\0\3\x30\xc8\1"));
     assert_rc(LG_ERR_TOO_LARGE, lg_grpc_append(&tiny, &lg_venice_server_response_pb, &small, &err));
     assert_int_equal(tiny.size, 0);
     assert_true(lg_buf_ok(&tiny));
     lg_buf_done(&tiny);
-}
-
-static void a_compressed_message_is_read_back(void **state)
-{
-    uint8_t zeros[1000] = {0};
-    const struct lg_venice_server_response rs = {.data = lg_slice(zeros, sizeof zeros)};
-    LG_SCOPED(lg_grpc_reader) r = {.encoding = LG_GRPC_GZIP};
-    LG_SCOPED(lg_buf) out = {0};
-    struct lg_venice_server_response got;
-    struct lg_error err = {0};
-    struct lg_slice in, message;
-    bool has;
-
-    (void)state;
-    lg_buf_append_str(&out, "before");
-    assert_ok(lg_grpc_append_gzip(&out, &lg_venice_server_response_pb, &rs, &err));
-    assert_true(out.size < 100);
-    assert_int_equal(out.data[6], 1);
-    in = lg_slice(out.data + 6, out.size - 6);
-    assert_ok(lg_grpc_next(&r, &in, &message, &has, &err));
-    assert_true(has);
-    assert_ok(lg_pb_decode(&lg_venice_server_response_pb, message, NULL, &got, &err));
-    assert_slice_equal(got.data, rs.data);
 }
 
 /* --- Statuses --------------------------------------------------------------------------------- */
@@ -456,16 +420,13 @@ static void every_error_of_ours_has_a_status(void **state)
 static void heads_name_the_encodings(void **state)
 {
     size_t count;
-    const struct lg_http_header *f = lg_grpc_head_fields(LG_GRPC_IDENTITY, &count);
+    const struct lg_http_header *f = lg_grpc_head_fields(&count);
 
     (void)state;
     assert_int_equal(count, 3);
     assert_slice_equal(f[0].name, LG_LIT(":status"));
     assert_slice_equal(f[1].value, LG_LIT("application/grpc"));
     assert_slice_equal(f[2].value, LG_LIT("identity,gzip"));
-    f = lg_grpc_head_fields(LG_GRPC_GZIP, &count);
-    assert_int_equal(count, 4);
-    assert_slice_equal(f[3].name, LG_LIT("grpc-encoding"));
 }
 
 /* --- Metadata --------------------------------------------------------------------------------- */
@@ -520,14 +481,12 @@ int main(void)
         cmocka_unit_test(content_types_of_grpc_are_known),
         cmocka_unit_test(timeouts_are_microseconds_rounded_up),
         cmocka_unit_test(a_written_timeout_is_read_as_long_or_a_little_longer),
-        cmocka_unit_test(encodings_are_found_in_lists),
         cmocka_unit_test(messages_are_read_however_the_body_is_cut),
         cmocka_unit_test(a_message_in_one_piece_is_not_copied),
         cmocka_unit_test(a_body_that_is_one_message_is_told_at_once),
         cmocka_unit_test(bad_messages_are_refused),
         cmocka_unit_test(a_large_message_leaves_no_memory_behind),
         cmocka_unit_test(messages_are_written_with_their_prefix),
-        cmocka_unit_test(a_compressed_message_is_read_back),
         cmocka_unit_test(trailers_carry_status_and_text),
         cmocka_unit_test(a_long_text_is_cut_between_characters),
         cmocka_unit_test(texts_are_decoded_and_what_is_no_escape_stays),

@@ -178,7 +178,7 @@ static void put_status(struct call *call, enum lg_grpc_status status, struct lg_
     struct lg_grpc_trailers t;
     struct lg_http_header fields[TEXT_FIELDS + LG_ARRAY_SIZE(t.fields)];
     size_t n = 0;
-    const struct lg_http_header *head = lg_grpc_head_fields(LG_GRPC_IDENTITY, &n);
+    const struct lg_http_header *head = lg_grpc_head_fields(&n);
 
     assert(n <= TEXT_FIELDS);
     lg_grpc_trailers(&t, status, text);
@@ -747,7 +747,7 @@ static bool is_whole(const struct lg_rpc_stream_handler *h)
 void lg_http2_call_prepare(struct lg_http_server *s)
 {
     size_t n = 0;
-    const struct lg_http_header *head = lg_grpc_head_fields(LG_GRPC_IDENTITY, &n);
+    const struct lg_http_header *head = lg_grpc_head_fields(&n);
     struct lg_grpc_trailers ok;
 
     for (size_t i = 0; s->options.rpc != NULL && i < LG_RPC_COUNT; i++)
