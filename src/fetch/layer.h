@@ -36,6 +36,7 @@ struct lg_read {
     struct lg_read_key **keys; /* Pointers, so that parts of a read share keys with the whole. */
     size_t key_count;          /* 1 to LG_READ_KEYS_MAX */
     bool single;               /* Asked as a single get. */
+    bool again;                /* Some of its keys were asked of a server before, in other parts. */
     /* The highest compression strategy that the asker undoes itself: values of a lower or equal one
      * come as they are stored. ZSTD_WITH_DICT always comes decompressed. */
     enum lg_compression accepts;

@@ -43,6 +43,7 @@ static bool send_part(struct gather *g, const struct part *failed, struct lg_rea
     p->read.keys = keys;
     p->read.key_count = count;
     p->read.single = g->asked->single;
+    p->read.again = failed != NULL;
     p->read.arena = g->asked->arena;
     p->read.deadline_us = g->asked->deadline_us;
     p->read.gone = g->asked->gone;

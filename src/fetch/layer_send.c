@@ -201,8 +201,10 @@ static void cancel(struct lg_read *read)
 
 static void submit(struct lg_layer *layer, struct lg_read *read)
 {
+    /* The last is for retries and hedges. Of routers only: Venice's fast clients never say it. */
     static const struct lg_http_header headers[] = {
         {{(const uint8_t *)"X-VENICE-API-VERSION", 20}, {(const uint8_t *)"1", 1}},
+        {{(const uint8_t *)"X-VENICE-RETRY", 14}, {(const uint8_t *)"1", 1}},
     };
     struct lg_send_layer *l = LG_CONTAINER_OF(layer, struct lg_send_layer, base);
     struct exchange *x = lg_new(struct exchange);
@@ -215,7 +217,7 @@ static void submit(struct lg_layer *layer, struct lg_read *read)
     x->call.target = lg_buf_slice(&x->target);
     x->call.body = lg_buf_slice(&x->body);
     x->call.headers = headers;
-    x->call.header_count = LG_ARRAY_SIZE(headers);
+    x->call.header_count = read->again || read->tries > 1 ? 2 : 1;
     x->call.deadline_us = read->deadline_us;
     x->call.response_bytes_max = RESPONSE_BYTES_MAX;
     x->call.done = answered;

@@ -26,8 +26,8 @@ struct node {
     struct rig *rig;
     struct lg_http_server *http;
     struct script script;
-    bool packs; /* with a dictionary, for which it is asked in vain */
-    unsigned asked;
+    bool packs;              /* with a dictionary, for which it is asked in vain */
+    unsigned asked, retries; /* of these, as the header says */
     enum lg_http_method method;
     char target[LG_HTTP1_TARGET_BYTES_MAX + 1], version[20];
     struct lg_buf body;
@@ -76,6 +76,7 @@ static void handle(void *ctx, struct lg_http_request *rq)
     LG_SCOPED(lg_buf) body = {0};
 
     n->asked++;
+    n->retries += lg_slice_eq_str(lg_http_header(&rq->headers, "X-VENICE-RETRY"), "1");
     n->method = rq->method;
     keep(n->target, sizeof n->target, rq->target);
     keep(n->version, sizeof n->version, lg_http_header(&rq->headers, "X-VENICE-API-VERSION"));
@@ -343,6 +344,7 @@ static void several_partitions_that_nobody_has_together_are_asked_one_by_one(voi
     read_two(r);
     assert_rc(LG_ERR_UNREADY, r->read.rc);
     assert_int_equal(r->node[0].asked, 3); /* Both, then each. */
+    assert_int_equal(r->node[0].retries, 2);
     assert_int_equal(r->node[0].method, LG_HTTP_GET);
 }
 
@@ -517,6 +519,59 @@ static void what_one_server_cannot_another_can(void **state)
     assert_true(lg_fetch_stack_counters(r->stack)->retries >= repeatable);
 }
 
+/* --- What servers are told of retries. ---------------------------------------------------------
+ */
+
+static void a_first_try_is_not_called_a_retry(void **state)
+{
+    struct rig *r = *state;
+
+    r->node[0].script = (struct script){200, "1", "62", false};
+    read_one(r);
+    assert_rc(LG_OK, r->read.rc);
+    r->node[0].script.body_hex = "";
+    read_two(r);
+    assert_rc(LG_OK, r->read.rc);
+    assert_int_equal(r->node[0].asked, 2);
+    assert_int_equal(r->node[0].retries, 0);
+}
+
+static void a_retry_says_that_it_is_one(void **state)
+{
+    struct rig *r = *state;
+
+    r->holds[1] = true;
+    r->node[0].script = (struct script){503, NULL, "", false};
+    r->node[1].script = (struct script){200, "1", "", false};
+    for (unsigned i = 0; i < 4; i++) { /* Until the first is avoided. */
+        read_one(r);
+        assert_rc(LG_OK, r->read.rc);
+        read_two(r);
+        assert_rc(LG_OK, r->read.rc);
+    }
+    assert_true(r->node[0].asked > 0);
+    assert_int_equal(r->node[0].retries, 0);
+    assert_int_equal(r->node[1].retries, r->node[0].asked);
+    assert_true(r->node[1].asked > r->node[1].retries);
+}
+
+static void a_hedge_says_that_it_is_a_retry(void **state)
+{
+    struct rig *r = *state;
+
+    r->holds[1] = true;
+    r->node[0].script.silent = true;
+    r->node[1].script = (struct script){200, "1", "", false};
+    read_two(r);
+    assert_rc(LG_OK, r->read.rc);
+    assert_int_equal(lg_fetch_stack_counters(r->stack)->hedges_won, 1);
+    assert_int_equal(r->node[0].retries, 0);
+    assert_int_equal(r->node[1].retries, 1);
+    read_one(r); /* The first is avoided: nothing of it is a retry. */
+    assert_int_equal(r->node[1].asked, 2);
+    assert_int_equal(r->node[1].retries, 1);
+}
+
 /* --- An overloaded server, of which no one other has all partitions. ---------------------------
  */
 
@@ -565,6 +620,9 @@ static void the_part_of_an_overloaded_server_is_asked_of_several(void **state)
     has_value(r, 2, "36", 1);
     has_value(r, 3, "35", 1);
     were_asked(r, 1, 1, 1);
+    assert_int_equal(r->node[0].retries, 0);
+    assert_int_equal(r->node[1].retries, 1);
+    assert_int_equal(r->node[2].retries, 1);
 }
 
 static void when_all_are_overloaded_nothing_is_asked_a_third_time(void **state)
@@ -794,6 +852,9 @@ int main(void)
         TEST(a_call_that_cannot_be_sent_is_not_its_servers_fault),
         TEST(an_answer_that_is_none_fails_the_read_and_says_why),
         TEST(what_one_server_cannot_another_can),
+        TEST(a_first_try_is_not_called_a_retry),
+        TEST(a_retry_says_that_it_is_one),
+        TEST(a_hedge_says_that_it_is_a_retry),
         TEST(the_part_of_an_overloaded_server_is_asked_of_several),
         TEST(when_all_are_overloaded_nothing_is_asked_a_third_time),
         TEST(the_neighbour_that_has_all_was_the_one_more_try),
