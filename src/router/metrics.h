@@ -9,4 +9,13 @@
 #undef X
 extern const struct lg_metric_table lg_router_metrics;
 
+/* The first label of router_refused_total. */
+enum lg_router_refusal {
+    LG_ROUTER_REFUSED_QUOTA,
+    LG_ROUTER_REFUSED_PERMISSION,
+    LG_ROUTER_REFUSED_DISABLED,
+    LG_ROUTER_REFUSED_UNREADY,
+    LG_ROUTER_REFUSED_UNKNOWN,
+};
+
 #endif

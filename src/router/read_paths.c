@@ -360,6 +360,18 @@ static void read_done(struct lg_read *read)
 /* --- Beginnings. -------------------------------------------------------------------------------
  */
 
+static enum lg_router_refusal why_refused(enum lg_rc rc)
+{
+    switch (rc) {
+    case LG_ERR_REFUSED:
+        return LG_ROUTER_REFUSED_DISABLED;
+    case LG_ERR_UNREADY:
+        return LG_ROUTER_REFUSED_UNREADY;
+    default:
+        return LG_ROUTER_REFUSED_UNKNOWN;
+    }
+}
+
 /* Finds store and version. NULL: the request was answered. */
 static struct pinned *pin(struct lg_router *r, struct lg_http_request *rq, enum form form,
                           struct lg_slice store_name)
@@ -380,6 +392,7 @@ static struct pinned *pin(struct lg_router *r, struct lg_http_request *rq, enum 
     if (rc == LG_OK)
         rc = lg_router_version(r, s, p->store, &p->version, &err);
     if (rc != LG_OK) {
+        lg_router_count_refused(r, store_name, why_refused(rc));
         refuse(rq, form, &err);
         return NULL;
     }
@@ -423,6 +436,7 @@ static bool is_within_quota(struct pinned *p, size_t keys)
                        "%lld keys per second for all routers together",
                        p->store->store->name, keys, (long long)p->store->store->read_quota);
     p->retry_after_ms = retry_after_ms;
+    lg_router_count_refused(r, lg_slice_str(p->store->store->name), LG_ROUTER_REFUSED_QUOTA);
     refuse_pinned(p, &err);
     return false;
 }

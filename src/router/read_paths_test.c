@@ -652,8 +652,85 @@ static void a_store_over_its_read_quota_is_refused_until_there_is_some_again(voi
     assert_int_equal(get(w, "/v1/stores/test_store/nowhere"), 404);
 }
 
+static uint64_t refused(const char *store, enum lg_router_refusal why)
+{
+    const struct lg_metric *m = &lg_metric_router_refused_total;
+    uint32_t metric = store == NULL ? LG_METRIC_STORE_OTHER : lg_metric_store(store);
+
+    return lg_metric_value(m, lg_metric_of_store(m, metric, why));
+}
+
+static void what_is_refused_is_counted_by_store_and_reason(void **state)
+{
+    struct lg_clw *w = *state;
+    uint64_t unknown = refused(NULL, LG_ROUTER_REFUSED_UNKNOWN), quota, unready, disabled;
+    uint32_t stores;
+
+    quota = refused("test_store", LG_ROUTER_REFUSED_QUOTA);
+    unready = refused("unpushed", LG_ROUTER_REFUSED_UNREADY);
+    disabled = refused("numbers", LG_ROUTER_REFUSED_DISABLED);
+    stores = lg_metric_store_count();
+    assert_int_equal(get(w, "/storage/nowhere/AmE=?f=b64"), 400);
+    assert_int_equal(get(w, "/v1/stores/elsewhere/a"), 404);
+    assert_int_equal(refused(NULL, LG_ROUTER_REFUSED_UNKNOWN), unknown + 2);
+    assert_int_equal(get(w, "/v1/stores/unpushed/a"), 503);
+    assert_int_equal(refused("unpushed", LG_ROUTER_REFUSED_UNREADY), unready + 1);
+    assert_int_equal(lg_clw_post(w, "/update_store", "store_name=numbers&enable_reads=false"), 200);
+    assert_int_equal(
+        lg_clw_post(
+            w, "/update_store",
+            "store_name=test_store&read_quota_in_cu=0&storage_node_read_quota_enabled=false"),
+        200);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(get(w, "/v1/stores/numbers/7"), 403);
+    assert_int_equal(refused("numbers", LG_ROUTER_REFUSED_DISABLED), disabled + 1);
+    while (get(w, "/v1/stores/test_store/nope") != 429)
+        assert_int_equal(refused("test_store", LG_ROUTER_REFUSED_QUOTA), quota);
+    assert_int_equal(post_json(w, "test_store", "{\"keys\":[\"a\",\"b\",\"c\"]}"), 429);
+    assert_int_equal(refused("test_store", LG_ROUTER_REFUSED_QUOTA), quota + 2);
+    assert_int_equal(refused("numbers", LG_ROUTER_REFUSED_QUOTA), 0);
+    assert_int_equal(lg_metric_store_count(), stores); /* Of none that does not exist. */
+    assert_int_equal(
+        lg_clw_post(
+            w, "/update_store",
+            "store_name=test_store&read_quota_in_cu=-1&storage_node_read_quota_enabled=true"),
+        200);
+    assert_int_equal(lg_clw_post(w, "/update_store", "store_name=numbers&enable_reads=true"), 200);
+    lg_clw_run_ms(w, 1000);
+}
+
+static void who_has_no_permission_is_counted_by_store(void **state)
+{
+    static const struct lg_authz_config config = {.admins = "CN=admin", .trusted = "CN=router"};
+    struct lg_clw *w = lg_clw_new_guarded(43, &config);
+    uint64_t other;
+    uint32_t stores;
+
+    (void)state;
+    lg_net_sim_show(w->net, "world", true, "CN=admin");
+    lg_net_sim_show(w->net, "router", true, "CN=router");
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_new_store(w, "secret", "\"string\"", 1, 1);
+    lg_clw_run_ms(w, 1000);
+    assert_int_equal(get(w, "/v1/stores/secret/a"), 503);
+    assert_int_equal(refused("secret", LG_ROUTER_REFUSED_PERMISSION), 0);
+    lg_net_sim_show(w->net, "world", true, "CN=somebody");
+    lg_clw_run_ms(w, 60000); /* Connections that are kept end. */
+    other = refused(NULL, LG_ROUTER_REFUSED_PERMISSION);
+    stores = lg_metric_store_count();
+    assert_int_equal(get(w, "/v1/stores/secret/a"), 403);
+    assert_int_equal(get(w, "/storage/secret/AmE=?f=b64"), 403);
+    assert_int_equal(refused("secret", LG_ROUTER_REFUSED_PERMISSION), 2);
+    assert_int_equal(get(w, "/storage/nowhere/AmE=?f=b64"), 403);
+    assert_int_equal(refused(NULL, LG_ROUTER_REFUSED_PERMISSION), other + 1);
+    assert_int_equal(lg_metric_store_count(), stores);
+    lg_clw_free(w);
+}
+
 int main(void)
 {
+    static const struct lg_metric_table *const tables[] = {&lg_router_metrics};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_thin_clients_start_and_first_read),
         cmocka_unit_test(a_key_that_is_not_there_is_404_without_a_body),
@@ -672,6 +749,13 @@ int main(void)
         cmocka_unit_test(values_of_every_schema_are_read_and_shown_in_another),
         cmocka_unit_test(a_deleted_store_is_not_served_until_it_is_back),
         cmocka_unit_test(disabled_reads_are_refused_everywhere),
+        cmocka_unit_test(what_is_refused_is_counted_by_store_and_reason),
+        cmocka_unit_test(who_has_no_permission_is_counted_by_store),
     };
-    return cmocka_run_group_tests(tests, up, down); /* One world for all. */
+    int failed;
+
+    lg_metrics_register(tables, LG_ARRAY_SIZE(tables), 10);
+    failed = cmocka_run_group_tests(tests, up, down); /* One world for all. */
+    lg_metrics_reset();
+    return failed;
 }

@@ -139,6 +139,21 @@ uint32_t lg_router_store_metric(const struct lg_router *r, const char *store)
     return served == NULL ? LG_METRIC_STORE_OTHER : served->metric;
 }
 
+/* Who asks names it: only stores that there are have series of their own. */
+void lg_router_count_refused(const struct lg_router *r, struct lg_slice store,
+                             enum lg_router_refusal why)
+{
+    const struct lg_metric *m = &lg_metric_router_refused_total;
+    const struct lg_catalog_snapshot *s = lg_catalog_current(r->catalog);
+    const struct lg_catalog_store *found = s == NULL ? NULL : lg_catalog_store(s, store);
+    const struct served *served = found == NULL ? NULL : lg_map_get(r->served, store);
+    uint32_t metric = served != NULL  ? served->metric
+                      : found != NULL ? lg_metric_store(found->store->name)
+                                      : LG_METRIC_STORE_OTHER;
+
+    lg_metric_add(m, lg_metric_of_store(m, metric, why), 1);
+}
+
 bool lg_router_has_store(const struct lg_router *r, const char *store)
 {
     const struct lg_catalog_snapshot *s = lg_catalog_current(r->catalog);
@@ -215,12 +230,15 @@ struct asked { /* Somebody who is not known; in the request's arena. */
     struct lg_router_path path;
 };
 
-static void refuse(struct lg_http_request *rq, const struct lg_router_path *path,
-                   enum lg_authz_verdict verdict, const struct lg_error *why)
+static void refuse(const struct lg_router *r, struct lg_http_request *rq,
+                   const struct lg_router_path *path, enum lg_authz_verdict verdict,
+                   const struct lg_error *why)
 {
     struct lg_router_scope scope = lg_router_scope_of(path, rq->method);
     struct lg_error err;
 
+    if (verdict == LG_AUTHZ_DENIED)
+        lg_router_count_refused(r, scope.store, LG_ROUTER_REFUSED_PERMISSION);
     (void)!lg_authz_refuse(verdict, why, rq->identity, scope.store, scope.may, &err);
     if (path->type == LG_ROUTER_V1)
         lg_reply_error_json(rq, &err);
@@ -239,7 +257,7 @@ static void now_known(struct lg_authz_wait *wait)
     else if (wait->verdict == LG_AUTHZ_ALLOWED)
         answer(a->router, a->rq, &path);
     else
-        refuse(a->rq, &path, wait->verdict, &why);
+        refuse(a->router, a->rq, &path, wait->verdict, &why);
 }
 
 /* In front of all answers. */
@@ -260,7 +278,7 @@ static void dispatch(struct lg_router *r, struct lg_http_request *rq,
     }
     a = verdict == LG_AUTHZ_DENIED ? NULL : lg_arena_alloc(rq->arena, sizeof *a);
     if (a == NULL) {
-        refuse(rq, path, verdict, NULL);
+        refuse(r, rq, path, verdict, NULL);
         return;
     }
     *a = (struct asked){.router = r, .rq = rq, .path = *path};

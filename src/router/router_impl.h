@@ -11,6 +11,7 @@
 #include "fetch/quota_book.h"
 #include "model/names.h"
 #include "net/http_server.h"
+#include "router/metrics.h"
 #include "router/path.h"
 #include "router/reply.h"
 #include "router/router.h"
@@ -64,6 +65,10 @@ LG_MUST_CHECK enum lg_rc lg_router_ready_version(struct lg_router *r,
 
 /* The store's index on metrics, once lg_router_version has found it. */
 uint32_t lg_router_store_metric(const struct lg_router *r, const char *store);
+
+/* One more request of `store`, whatever is named so, that was refused. */
+void lg_router_count_refused(const struct lg_router *r, struct lg_slice store,
+                             enum lg_router_refusal why);
 
 /* Reads, in read_paths.c: /storage and /v1/stores. */
 void lg_router_storage(struct lg_router *r, struct lg_http_request *rq,
