@@ -54,6 +54,9 @@ struct lg_read {
     /* LG_OK when every key is answered (found or not found); else the first error of a key. */
     enum lg_rc rc;
     struct lg_error err;
+    /* When the server that refused it wants to be asked again. 0: it did not say;
+     * LG_QUOTA_NEVER_MS: not for so much at once. Of several servers the longest. */
+    uint32_t retry_after_ms;
 
     /* Layers only. */
     const bool *ending; /* Like `gone`, of the stack; NULL: it goes on. */

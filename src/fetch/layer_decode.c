@@ -49,6 +49,7 @@ static void settle(struct decoding *d)
 {
     d->asked->rc = d->copy.rc;
     d->asked->err = d->copy.err;
+    d->asked->retry_after_ms = d->copy.retry_after_ms;
     d->asked->done(d->asked);
 }
 

@@ -157,13 +157,14 @@ static void take_keys(struct lg_read *to, const struct lg_read *from)
 /* What to say when no copy was answered: what a host said goes before that we took a copy back. */
 static void fail_asked(struct hedge *h)
 {
-    const struct lg_error *said = &h->copy[0].err;
+    const struct lg_read *said = &h->copy[0];
     struct lg_error err = {0};
 
     for (unsigned i = 0; i < h->sent; i++)
         if (h->copy[i].rc != LG_ERR_CANCELLED)
-            said = &h->copy[i].err;
-    err = *said;
+            said = &h->copy[i];
+    err = said->err;
+    h->asked->retry_after_ms = said->retry_after_ms;
     if (h->overdue && err.rc == LG_ERR_CANCELLED)
         (void)lg_error_set(&err, LG_ERR_TIMEOUT, "%s is silent", h->copy[h->sent - 1].host->name);
     lg_read_fail(h->asked, &err);
@@ -178,6 +179,7 @@ static void settle(struct hedge *h)
     lg_timer_stop(h->layer->base.lane, &h->patience);
     if (answer != NULL) {
         asked->rc = LG_OK;
+        asked->retry_after_ms = 0;
         if (answer == &h->copy[1]) {
             take_keys(asked, answer);
             h->layer->counters->hedges_won++;
@@ -185,6 +187,7 @@ static void settle(struct hedge *h)
     } else if (h->sent == 1 && !h->overdue) {
         asked->rc = h->copy[0].rc;
         asked->err = h->copy[0].err;
+        asked->retry_after_ms = h->copy[0].retry_after_ms;
     } else {
         fail_asked(h);
     }

@@ -15,6 +15,7 @@ static void settled(struct lg_read *copy)
     a->layer->in_flight--;
     a->asked->rc = copy->rc;
     a->asked->err = copy->err;
+    a->asked->retry_after_ms = copy->retry_after_ms;
     a->asked->done(a->asked);
 }
 

@@ -22,6 +22,7 @@ static void settled(struct lg_read *copy)
         n->failed++;
     m->asked->rc = copy->rc;
     m->asked->err = copy->err;
+    m->asked->retry_after_ms = copy->retry_after_ms;
     m->asked->done(m->asked);
 }
 

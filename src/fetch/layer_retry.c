@@ -47,6 +47,7 @@ static void settled(struct lg_read *copy)
     }
     a->asked->rc = copy->rc;
     a->asked->err = copy->err;
+    a->asked->retry_after_ms = copy->retry_after_ms;
     a->asked->host = copy->host; /* NULL: there was nobody left to ask. */
     if (a->overloaded) {
         a->asked->tried[0] = copy->tried[0];

@@ -54,6 +54,7 @@ static bool send_part(struct gather *g, const struct part *failed, struct lg_rea
         p->read.tries = failed->read.tries;
         memcpy(p->read.tried, failed->read.tried, sizeof p->read.tried);
         p->read.err = failed->read.err; /* What is said when nobody else has it. */
+        p->read.retry_after_ms = failed->read.retry_after_ms;
     }
     g->open++;
     lg_layer_submit(g->layer->base.below, &p->read);
@@ -191,9 +192,12 @@ static void part_settled(struct lg_read *read)
     struct part *p = LG_CONTAINER_OF(read, struct part, read);
     struct gather *g = p->gather;
 
-    if (!split(p) && g->asked->key_answered != NULL)
-        for (size_t i = 0; i < read->key_count; i++)
+    if (!split(p)) {
+        for (size_t i = 0; g->asked->key_answered != NULL && i < read->key_count; i++)
             g->asked->key_answered(g->asked->key_ctx, read->keys[i]);
+        if (read->rc != LG_OK)
+            g->asked->retry_after_ms = LG_MAX(g->asked->retry_after_ms, read->retry_after_ms);
+    }
     if (read->rc != LG_OK)
         g->asked->err = read->err;
     if (--g->open > 0)

@@ -7,11 +7,13 @@
 #include "fetch/layers.h"
 
 #include "base/str.h"
+#include "fetch/quota.h"
 #include "lane/mutant.h"
 #include "net/http1.h"
 #include "read/wire.h"
 
 #define RESPONSE_BYTES_MAX ((size_t)64 << 20)
+#define RETRY_AFTER_S_MAX ((uint64_t)3600)
 
 struct exchange { /* One per request; owned by itself until the answer. */
     struct lg_send_layer *layer;
@@ -45,6 +47,20 @@ static enum lg_rc rc_of_status(int status)
     default:
         return LG_ERR_BAD_ANSWER;
     }
+}
+
+/* Our servers leave it out of a 429 only when more is asked for than is ever saved up. A date, or
+ * what is no number, says nothing. */
+static uint32_t retry_after_of(const struct lg_http_call *call)
+{
+    struct lg_slice text = lg_http_header(&call->response_headers, "Retry-After");
+    uint64_t seconds;
+
+    if (text.size == 0 && call->status == 429)
+        return LG_QUOTA_NEVER_MS;
+    if (!lg_parse_u64(text, UINT64_MAX, &seconds))
+        return 0;
+    return (uint32_t)LG_MIN(seconds, RETRY_AFTER_S_MAX) * 1000;
 }
 
 /* A server of before compression says nothing. */
@@ -129,6 +145,7 @@ static enum lg_rc take_answer(struct exchange *x, struct lg_error *err)
     struct lg_http_call *call = &x->call;
     struct lg_slice why = lg_buf_slice(&call->response_body);
 
+    read->retry_after_ms = 0;
     if (call->rc != LG_OK) {
         *err = call->err;
         err->rc = call->rc;
@@ -138,6 +155,7 @@ static enum lg_rc take_answer(struct exchange *x, struct lg_error *err)
         return take_single(read, call, err);
     if (call->method == LG_HTTP_POST && call->status == 200)
         return take_several(read, call, err);
+    read->retry_after_ms = retry_after_of(call);
     if (why.size == 0) /* As of a server over a store's quota. */
         why = lg_slice_str(lg_http_reason(call->status));
     return lg_error_set(err, rc_of_status(call->status), "%s answered %d: %.*s", read->host->name,

@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "drivers/sim/transport_sim.h"
 #include "fetch/layers.h"
+#include "fetch/quota.h"
 #include "net/http1.h"
 #include "net/http_server.h"
 #include "read/wire.h"
@@ -26,6 +27,7 @@ struct node {
     struct rig *rig;
     struct lg_http_server *http;
     struct script script;
+    const char *retry_after; /* NULL: no such header */
     bool packs;              /* with a dictionary, for which it is asked in vain */
     unsigned asked, retries; /* of these, as the header says */
     enum lg_http_method method;
@@ -68,10 +70,8 @@ static void meet_many(struct rig *r)
 static void handle(void *ctx, struct lg_http_request *rq)
 {
     struct node *n = ctx;
-    struct lg_http_header headers[2] = {
-        {LG_LIT("X-VENICE-SCHEMA-ID"), lg_slice_str(n->script.schema_id)},
-        {LG_LIT("X-VENICE-COMPRESSION-STRATEGY"), LG_LIT("3")},
-    };
+    struct lg_http_header headers[3];
+    size_t header_count = 0;
     bool is_dictionary = lg_slice_starts(rq->target, LG_LIT("/dictionary/"));
     LG_SCOPED(lg_buf) body = {0};
 
@@ -88,12 +88,20 @@ static void handle(void *ctx, struct lg_http_request *rq)
         n->held = rq;
         return;
     }
+    if (n->packs || n->script.schema_id != NULL)
+        headers[header_count++] = (struct lg_http_header){LG_LIT("X-VENICE-SCHEMA-ID"),
+                                                          lg_slice_str(n->script.schema_id)};
+    if (n->packs)
+        headers[header_count++] =
+            (struct lg_http_header){LG_LIT("X-VENICE-COMPRESSION-STRATEGY"), LG_LIT("3")};
+    if (n->retry_after != NULL)
+        headers[header_count++] =
+            (struct lg_http_header){LG_LIT("Retry-After"), lg_slice_str(n->retry_after)};
     assert_true(lg_hex_decode(&body, lg_slice_str(n->script.body_hex)));
-    lg_http_respond(
-        rq, &(struct lg_http_response){.status = n->script.status,
-                                       .headers = headers,
-                                       .header_count = n->packs ? 2 : n->script.schema_id != NULL,
-                                       .body = lg_buf_slice(&body)});
+    lg_http_respond(rq, &(struct lg_http_response){.status = n->script.status,
+                                                   .headers = headers,
+                                                   .header_count = header_count,
+                                                   .body = lg_buf_slice(&body)});
 }
 
 static size_t ready(void *ctx, const char *topic, uint32_t partition,
@@ -519,6 +527,74 @@ static void what_one_server_cannot_another_can(void **state)
     assert_true(lg_fetch_stack_counters(r->stack)->retries >= repeatable);
 }
 
+/* --- When to come back. ------------------------------------------------------------------------
+ */
+
+static void a_refusal_says_when_to_come_back_as_its_server_did(void **state)
+{
+    static const struct {
+        int status;
+        const char *retry_after;
+        uint32_t want_ms;
+    } rows[] = {
+        {429, "7", 7000},
+        {529, "2", 2000},
+        {503, "5", 5000},
+        {429, "99999999999", 3600000},
+        {429, "soon", 0},
+        {529, "Wed, 21 Oct 2026 07:28:00 GMT", 0},
+        {529, NULL, 0},
+        {503, NULL, 0},
+        {429, NULL, LG_QUOTA_NEVER_MS}, /* It can never hold the request. */
+    };
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        lg_sim_run_us(r->sim, 2 * LG_HOST_AVOID_US);
+        r->node[0].script = (struct script){rows[i].status, NULL, "", false};
+        r->node[0].retry_after = rows[i].retry_after;
+        read_one(r);
+        assert_int_not_equal(r->read.rc, LG_OK);
+        assert_int_equal(r->read.retry_after_ms, rows[i].want_ms);
+        read_two(r);
+        assert_int_equal(r->read.retry_after_ms, rows[i].want_ms);
+    }
+}
+
+/* Earlier than the last of them says, the whole cannot be answered. */
+static void of_several_servers_the_longest_time_counts(void **state)
+{
+    struct rig *r = *state;
+
+    r->spread = r->holds[1] = true;
+    r->lacks[0][7] = r->lacks[1][8] = true; /* Each server has one key of the batch. */
+    r->node[0].script = r->node[1].script = (struct script){429, NULL, "", false};
+    r->node[0].retry_after = "9";
+    r->node[1].retry_after = "3";
+    read_two(r);
+    assert_rc(LG_ERR_QUOTA, r->read.rc);
+    assert_int_equal(r->read.retry_after_ms, 9000);
+    r->node[1].retry_after = NULL;
+    read_two(r);
+    assert_int_equal(r->read.retry_after_ms, LG_QUOTA_NEVER_MS);
+}
+
+static void what_another_server_answered_has_no_time_to_come_back(void **state)
+{
+    struct rig *r = *state;
+
+    r->holds[1] = true;
+    r->node[0].script = (struct script){503, NULL, "", false};
+    r->node[0].retry_after = "5";
+    r->node[1].script = (struct script){200, "1", "", false};
+    for (unsigned i = 0; i < 2; i++) { /* One of them begins with the first. */
+        read_two(r);
+        assert_rc(LG_OK, r->read.rc);
+        assert_int_equal(r->read.retry_after_ms, 0);
+    }
+    assert_true(r->node[0].asked > 0);
+}
+
 /* --- What servers are told of retries. ---------------------------------------------------------
  */
 
@@ -852,6 +928,9 @@ int main(void)
         TEST(a_call_that_cannot_be_sent_is_not_its_servers_fault),
         TEST(an_answer_that_is_none_fails_the_read_and_says_why),
         TEST(what_one_server_cannot_another_can),
+        TEST(a_refusal_says_when_to_come_back_as_its_server_did),
+        TEST(of_several_servers_the_longest_time_counts),
+        TEST(what_another_server_answered_has_no_time_to_come_back),
         TEST(a_first_try_is_not_called_a_retry),
         TEST(a_retry_says_that_it_is_one),
         TEST(a_hedge_says_that_it_is_a_retry),

@@ -47,7 +47,8 @@ static void refuse(struct lg_http_request *rq, enum form form, const struct lg_e
         lg_reply_text(rq, err);
 }
 
-/* 429 and 529 say when to come back; when that is not known, in a second. */
+/* 429 and 529 say when to come back; when that is not known, in a second. So does the 503 of a
+ * server that said it. */
 static void refuse_limit(struct pinned *p, const struct lg_error *err)
 {
     bool is_people = p->form == PEOPLE_ONE || p->form == PEOPLE_MANY;
@@ -63,7 +64,7 @@ static void refuse_limit(struct pinned *p, const struct lg_error *err)
         lg_json_write_string(&body, lg_slice_str(err->text));
         lg_buf_appendf(&body, ",\"code\":\"%s\"}", lg_rc_name(err->rc));
     } else {
-        lg_buf_append_str(&body, err->text);
+        lg_buf_appendf(&body, "%s\n", err->text);
     }
     lg_metric_add(&lg_metric_router_read_errors_total, (uint32_t)err->rc, 1);
     lg_http_respond(p->rq, &(struct lg_http_response){
@@ -77,8 +78,9 @@ static void refuse_limit(struct pinned *p, const struct lg_error *err)
 static void refuse_pinned(struct pinned *p, const struct lg_error *err)
 {
     struct lg_catalog_snapshot *snapshot = p->snapshot;
+    bool is_told = p->retry_after_ms != 0 && err->rc == LG_ERR_UNREADY;
 
-    if (err->rc == LG_ERR_QUOTA || err->rc == LG_ERR_OVERLOADED)
+    if (err->rc == LG_ERR_QUOTA || err->rc == LG_ERR_OVERLOADED || is_told)
         refuse_limit(p, err);
     else
         refuse(p->rq, p->form, err); /* The arena, and `p` in it, are gone after this. */
@@ -338,6 +340,7 @@ static void read_done(struct lg_read *read)
     if (p->stream != NULL && lg_stream_answer_read_ended(p->stream))
         return;
     if (read->rc != LG_OK) {
+        p->retry_after_ms = read->retry_after_ms;
         refuse_pinned(p, &read->err);
         return;
     }

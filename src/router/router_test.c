@@ -591,6 +591,46 @@ static void it_names_the_controller_that_the_metadata_says_leads(void **state)
     lg_clw_free(w);
 }
 
+/* --- Limits. -----------------------------------------------------------------------------------
+ */
+
+/* So many keys at once, found or not. */
+static int ask_many(struct lg_clw *w, unsigned count)
+{
+    LG_SCOPED(lg_buf) body = {0};
+
+    lg_buf_append_str(&body, "{\"keys\":[");
+    for (unsigned i = 0; i < count; i++)
+        lg_buf_appendf(&body, "%s\"%u\"", i == 0 ? "" : ",", i);
+    lg_buf_append_str(&body, "]}");
+    return lg_clw_ask(w, &w->router, LG_HTTP_POST, "/v1/stores/cities", NULL, lg_buf_slice(&body));
+}
+
+/* A server saves up 50 keys of its own capacity; one more comes every second. */
+static void a_503_of_a_server_over_its_capacity_says_when_to_come_back(void **state)
+{
+    const struct lg_clw_row row = {LG_LIT("\x02"
+                                          "a"),
+                                   LG_LIT("\x54"), 1};
+    struct lg_clw *w = lg_clw_new(23, /* with_controller= */ true);
+    int64_t seconds;
+
+    (void)state;
+    w->node_rcu = 1;
+    lg_clw_server_start(w, 0);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    lg_clw_new_store(w, "cities", "\"string\"", 1, 1);
+    assert_int_equal(lg_clw_push(w, "cities", 1, &row, 1), 1);
+    assert_int_equal(ask_many(w, 40), 200);
+    assert_int_equal(ask_many(w, 40), 503);
+    assert_true(lg_parse_i64(lg_slice_str(lg_clw_header(w, "Retry-After")), 20, 40, &seconds));
+    assert_string_equal(lg_json_get_str(w->json, "code", ""), "ERR_UNREADY");
+    assert_int_equal(ask_many(w, 60), 503);
+    assert_string_equal(lg_clw_header(w, "Retry-After"), "");
+    lg_clw_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -605,6 +645,7 @@ int main(void)
         cmocka_unit_test(it_withdraws_at_any_moment_of_its_start),
         cmocka_unit_test(it_says_why_it_cannot_start),
         cmocka_unit_test(it_names_the_controller_that_the_metadata_says_leads),
+        cmocka_unit_test(a_503_of_a_server_over_its_capacity_says_when_to_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
