@@ -258,6 +258,7 @@ static void one_key_is_a_get_with_the_key_in_base64(void **state)
     assert_int_equal(r->node[0].method, LG_HTTP_GET);
     assert_string_equal(r->node[0].target, "/storage/cities_v3/8/CGtleTE=?f=b64");
     assert_string_equal(r->node[0].version, "1");
+    assert_int_equal(r->node[0].retries, 0);
     assert_int_equal(r->node[0].body.size, 0);
 }
 
@@ -321,6 +322,7 @@ static void several_keys_are_a_post_of_router_request_keys(void **state)
     assert_int_equal(r->node[0].method, LG_HTTP_POST);
     assert_string_equal(r->node[0].target, "/storage/cities_v3");
     assert_string_equal(r->node[0].version, "1");
+    assert_int_equal(r->node[0].retries, 0);
     assert_true(lg_hex_decode(&want, LG_LIT("0004026110"
                                             "020a086b657931"
                                             "10")));
@@ -579,38 +581,8 @@ static void of_several_servers_the_longest_time_counts(void **state)
     assert_int_equal(r->read.retry_after_ms, LG_QUOTA_NEVER_MS);
 }
 
-static void what_another_server_answered_has_no_time_to_come_back(void **state)
-{
-    struct rig *r = *state;
-
-    r->holds[1] = true;
-    r->node[0].script = (struct script){503, NULL, "", false};
-    r->node[0].retry_after = "5";
-    r->node[1].script = (struct script){200, "1", "", false};
-    for (unsigned i = 0; i < 2; i++) { /* One of them begins with the first. */
-        read_two(r);
-        assert_rc(LG_OK, r->read.rc);
-        assert_int_equal(r->read.retry_after_ms, 0);
-    }
-    assert_true(r->node[0].asked > 0);
-}
-
 /* --- What servers are told of retries. ---------------------------------------------------------
  */
-
-static void a_first_try_is_not_called_a_retry(void **state)
-{
-    struct rig *r = *state;
-
-    r->node[0].script = (struct script){200, "1", "62", false};
-    read_one(r);
-    assert_rc(LG_OK, r->read.rc);
-    r->node[0].script.body_hex = "";
-    read_two(r);
-    assert_rc(LG_OK, r->read.rc);
-    assert_int_equal(r->node[0].asked, 2);
-    assert_int_equal(r->node[0].retries, 0);
-}
 
 static void a_retry_says_that_it_is_one(void **state)
 {
@@ -618,12 +590,14 @@ static void a_retry_says_that_it_is_one(void **state)
 
     r->holds[1] = true;
     r->node[0].script = (struct script){503, NULL, "", false};
+    r->node[0].retry_after = "5"; /* Said of no answer that another one gave. */
     r->node[1].script = (struct script){200, "1", "", false};
     for (unsigned i = 0; i < 4; i++) { /* Until the first is avoided. */
         read_one(r);
         assert_rc(LG_OK, r->read.rc);
         read_two(r);
         assert_rc(LG_OK, r->read.rc);
+        assert_int_equal(r->read.retry_after_ms, 0);
     }
     assert_true(r->node[0].asked > 0);
     assert_int_equal(r->node[0].retries, 0);
@@ -930,8 +904,6 @@ int main(void)
         TEST(what_one_server_cannot_another_can),
         TEST(a_refusal_says_when_to_come_back_as_its_server_did),
         TEST(of_several_servers_the_longest_time_counts),
-        TEST(what_another_server_answered_has_no_time_to_come_back),
-        TEST(a_first_try_is_not_called_a_retry),
         TEST(a_retry_says_that_it_is_one),
         TEST(a_hedge_says_that_it_is_a_retry),
         TEST(the_part_of_an_overloaded_server_is_asked_of_several),
