@@ -21,6 +21,7 @@ static enum lg_rc start_router(struct lg_roles *r, struct lg_error *err)
                                                     .hedge_after_ms = o->read_hedge_after,
                                                     .silence_ms = o->read_silence,
                                                     .hedge_percent = o->read_hedge_percent,
+                                                    .read_capacity = o->read_capacity,
                                                     .authz = lg_run_authz(r->run),
                                                     .connections_max = o->common.connections,
                                                     .idle_ms = o->common.idle_timeout,

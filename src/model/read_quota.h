@@ -6,13 +6,15 @@
  *
  * Router: max(quota / live routers, 5), times 1 + the whole part of a buffer (Venice's default of
  * 1.5 doubles it), saved up for 30 s. When the quotas of all stores pass what a router can do, each
- * store's part shrinks in proportion. Retries of the router's own are not counted.
+ * store's part shrinks in proportion, where an option says what that is. Retries of the router's
+ * own are not counted.
  *
  * Server: the quota is split evenly over the partitions, each over the replicas that serve it; a
  * server enforces the sum of its parts. A bucket per store version; it is refilled for 10 s at a
  * time in the sum (Venice's "incremental" variant: evenly in time) and saves up five times that. A
  * request that says it is a retry passes the store's bucket and pays the node's only. The node's
- * bucket: 100,000 RCU/s unless set, same interval, same multiple.
+ * bucket: none unless an option sets it (Venice's default is 100,000 RCU/s), same interval, same
+ * multiple.
  *
  * Exempt, because they read no records: /health, /metadata, /dictionary, /store_properties,
  * /current_version, /admin, and what else names no key.
@@ -24,7 +26,6 @@
 
 #define LG_READ_QUOTA_INTERVAL_MS 10000u
 #define LG_READ_QUOTA_CAPACITY_MULTIPLE 5u
-#define LG_READ_QUOTA_NODE_RCU 100000u
 #define LG_READ_QUOTA_ROUTER_MIN 5u
 #define LG_READ_QUOTA_ROUTER_WINDOW_MS 30000u
 #define LG_READ_QUOTA_ROUTER_BUFFER_PERCENT 150u

@@ -334,7 +334,7 @@ static bool keep_early(struct lg_router *r, struct lg_http_request *rq,
 /* This router's part of each store's quota. */
 static void set_quotas(struct lg_router *r, const struct lg_catalog_snapshot *s)
 {
-    struct lg_read_routers all = lg_quota_share_routers(s, r->routers_known, /* capacity= */ 0);
+    struct lg_read_routers all = lg_quota_share_routers(s, r->routers_known, r->o.read_capacity);
     uint64_t now_us = lg_lane_now_us(r->o.lane);
 
     r->routers_known = all.live;

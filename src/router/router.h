@@ -34,7 +34,10 @@ struct lg_router_options {
     uint64_t silence_ms;
     uint32_t hedge_percent; /* of reads that a slow server may cause to be asked twice; 0: 10 */
     const struct lg_authz_config
-        *authz;             /* who may do what; NULL: everybody everything; borrowed for the call */
+        *authz; /* who may do what; NULL: everybody everything; borrowed for the call */
+    /* Keys per second that the read quotas of all stores may let in here together, before what is
+     * saved up: beyond it each store's part shrinks. 0: any. */
+    uint32_t read_capacity;
     size_t connections_max; /* of the listener; 0: its default */
     uint64_t idle_ms;       /* of its connections; 0: its default */
     uint64_t conflict_ms;   /* as of lg_announce_options */

@@ -631,6 +631,39 @@ static void a_503_of_a_server_over_its_capacity_says_when_to_come_back(void **st
     lg_clw_free(w);
 }
 
+/* A store of 100 keys per second saves up 6000; of two of them, where 20 can be done in all, it has
+ * a tenth. */
+static void quotas_beyond_what_a_router_can_do_shrink_in_proportion(void **state)
+{
+    static const uint32_t capacities[] = {0, 20};
+    const struct lg_clw_row row = {LG_LIT("\x02"
+                                          "a"),
+                                   LG_LIT("\x54"), 1};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(capacities); i++) {
+        struct lg_clw *w = lg_clw_new(24, /* with_controller= */ true);
+        int status;
+
+        w->read_capacity = capacities[i];
+        lg_clw_server_start(w, 0);
+        lg_clw_router_start(w);
+        lg_clw_run_ms(w, 2000);
+        lg_clw_new_store(w, "cities", "\"string\"", 1, 1);
+        lg_clw_new_store(w, "towns", "\"string\"", 1, 1);
+        assert_int_equal(lg_clw_push(w, "cities", 1, &row, 1), 1);
+        assert_int_equal(lg_clw_post(w, "/update_store", "store_name=cities&read_quota_in_cu=100"),
+                         200);
+        assert_int_equal(lg_clw_post(w, "/update_store", "store_name=towns&read_quota_in_cu=100"),
+                         200);
+        lg_clw_run_ms(w, 1000);
+        assert_int_equal(ask_many(w, 500), 200);
+        status = ask_many(w, 500);
+        assert_int_equal(status, capacities[i] == 0 ? 200 : 429);
+        lg_clw_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -646,6 +679,7 @@ int main(void)
         cmocka_unit_test(it_says_why_it_cannot_start),
         cmocka_unit_test(it_names_the_controller_that_the_metadata_says_leads),
         cmocka_unit_test(a_503_of_a_server_over_its_capacity_says_when_to_come_back),
+        cmocka_unit_test(quotas_beyond_what_a_router_can_do_shrink_in_proportion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,6 +193,7 @@ static void router_main(void *ctx)
                                   .host = n->name,
                                   .port = LG_CLW_ROUTER_PORT,
                                   .controller_url = GROUND_URL,
+                                  .read_capacity = w->read_capacity,
                                   .read_timeout_ms =
                                       w->read_timeout_ms == 0 ? 2000 : w->read_timeout_ms,
                                   .authz = w->authz,

@@ -70,6 +70,7 @@ struct lg_clw {
     bool grpc_off;                                  /* of servers from now on */
     uint16_t grpc_port;                             /* of servers from now on; 0: none */
     uint64_t node_rcu;                              /* of servers from now on; 0: any */
+    uint32_t read_capacity;                         /* of routers from now on; 0: any */
     uint64_t shed_target_us;                        /* of servers from now on; 0: none */
     uint64_t conflict_ms;                           /* of these; 0: the default */
     uint64_t push_timeout_ms;                       /* of controllers from now on; 0: the default */
