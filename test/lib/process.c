@@ -156,9 +156,12 @@ bool lg_process_ended(struct lg_process *p, uint64_t timeout_ms)
     return true;
 }
 
-static bool holds(const struct lg_buf *text, const char *words)
+/* From where a sanitizer speaks; NULL: none does. A failure shows the beginning of a text only. */
+static const char *finding(const struct lg_buf *text)
 {
-    return text->size > 0 && memmem(text->data, text->size, words, strlen(words)) != NULL;
+    const char *at = strstr((const char *)text->data, "Sanitizer:");
+
+    return at != NULL ? at : strstr((const char *)text->data, "runtime error:");
 }
 
 int lg_process_wait(struct lg_process *p, uint64_t timeout_ms)
@@ -171,9 +174,9 @@ int lg_process_wait(struct lg_process *p, uint64_t timeout_ms)
     if (!in_time)
         fail_msg("`%s` still runs after %llu ms; it said:\n%s", p->what,
                  (unsigned long long)timeout_ms, (const char *)text.data);
-    if (p->status == SANITIZER_STATUS || holds(&text, "Sanitizer:") ||
-        holds(&text, "runtime error:"))
-        fail_msg("`%s`: a sanitizer found something:\n%s", p->what, (const char *)text.data);
+    if (p->status == SANITIZER_STATUS || finding(&text) != NULL)
+        fail_msg("`%s`: a sanitizer found something:\n%s", p->what,
+                 finding(&text) != NULL ? finding(&text) : (const char *)text.data);
     if (p->status == 128 + SIGABRT || p->status == 128 + SIGSEGV || p->status == 127)
         fail_msg("`%s` ended with status %d:\n%s", p->what, p->status, (const char *)text.data);
     return p->status;
