@@ -12,6 +12,8 @@
 #define LG_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define LG_NORETURN __attribute__((noreturn))
 #define LG_UNUSED __attribute__((unused))
+/* Of what is no part of a hot path, and not to stand in one. */
+#define LG_COLD __attribute__((cold, noinline))
 #define LG_LIKELY(x) __builtin_expect(!!(x), 1)
 #define LG_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

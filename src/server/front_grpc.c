@@ -77,7 +77,7 @@ static void stream_left(struct lg_front_stream_lane *lane)
 #define KEY_NOT_FOUND ((uint32_t)-420)
 
 /* What went wrong is a message under the status OK (wire-formats 6.2). */
-static void answer_error(struct lg_rpc_call *call, int status, const char *text)
+LG_COLD static void answer_error(struct lg_rpc_call *call, int status, const char *text)
 {
     LG_SCOPED(lg_buf) frame = {0};
     struct lg_venice_server_response rs = {.error_code = (uint32_t)status,
@@ -158,7 +158,7 @@ static void answer_missing(struct lg_front_grpc *f, struct lg_rpc_call *call,
 
 /* --- Stores whose operator has turned gRPC off ------------------------------------------------ */
 
-static void answer_off(struct lg_rpc_call *call)
+LG_COLD static void answer_off(struct lg_rpc_call *call)
 {
     answer_error(call, 400, LG_FRONT_GRPC_OFF);
 }
