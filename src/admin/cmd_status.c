@@ -211,6 +211,16 @@ static enum lg_rc report(struct lg_admin *a, const struct lg_http_call *ready,
     LG_AUTO(lg_json) *health = NULL;
     struct facts f;
 
+    if (metrics->status == 401 || metrics->status == 403 || metrics->status == 503) {
+        struct lg_slice why = lg_buf_slice(&metrics->response_body);
+
+        while (why.size > 0 && why.data[why.size - 1] == '\n')
+            why.size--;
+        return lg_error_set(err, metrics->status == 503 ? LG_ERR_UNAVAILABLE : LG_ERR_REFUSED,
+                            "%s tells its state only to whom authz_observers, authz_trusted or "
+                            "authz_admins names: %.*s",
+                            a->router_url, LG_FMT(why));
+    }
     if (lg_json_parse(lg_buf_slice(&ready->response_body), &health, err) != LG_OK ||
         metrics->status != 200)
         return lg_error_set(err, LG_ERR_FAILED,

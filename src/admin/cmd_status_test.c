@@ -185,6 +185,18 @@ static void one_that_is_not_ready_is_shown_and_is_exit_5(void **state)
     assert_non_null(strstr((const char *)w->out.data, "[+] metadata\n[-] disk: low: 3 % free\n"));
 }
 
+static void who_may_not_see_it_is_told_who_may(void **state)
+{
+    struct world *w = *state;
+    struct lg_error err = {0};
+
+    w->metrics_status = 403;
+    assert_rc(LG_ERR_REFUSED, run(w, LG_OUTPUT_TABLE, &err));
+    assert_non_null(strstr(err.text, "authz_observers"));
+    w->metrics_status = 503; /* It is not known yet. */
+    assert_rc(LG_ERR_UNAVAILABLE, run(w, LG_OUTPUT_TABLE, &err));
+}
+
 static void who_is_no_lagoon_is_told_apart_from_who_does_not_answer(void **state)
 {
     struct world *w = *state;
@@ -208,6 +220,7 @@ int main(void)
         TEST(a_ready_process_is_shown_on_one_page),
         TEST(programs_get_the_same_as_json),
         TEST(one_that_is_not_ready_is_shown_and_is_exit_5),
+        TEST(who_may_not_see_it_is_told_who_may),
         TEST(who_is_no_lagoon_is_told_apart_from_who_does_not_answer),
     };
 

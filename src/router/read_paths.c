@@ -52,7 +52,10 @@ static void refuse(struct lg_http_request *rq, enum form form, const struct lg_e
 static void refuse_limit(struct pinned *p, const struct lg_error *err)
 {
     bool is_people = p->form == PEOPLE_ONE || p->form == PEOPLE_MANY;
-    uint32_t ms = p->retry_after_ms == 0 ? 1000 : p->retry_after_ms;
+    /* Never is said of a quota. Another part of a batch may have been refused so. */
+    bool is_never = p->retry_after_ms == LG_QUOTA_NEVER_MS;
+    uint32_t ms =
+        p->retry_after_ms == 0 || (is_never && err->rc != LG_ERR_QUOTA) ? 1000 : p->retry_after_ms;
     struct lg_http_header header = {LG_LIT("Retry-After"), LG_SLICE_NULL};
     LG_SCOPED(lg_buf) body = {0};
     char seconds[16];
@@ -78,7 +81,8 @@ static void refuse_limit(struct pinned *p, const struct lg_error *err)
 static void refuse_pinned(struct pinned *p, const struct lg_error *err)
 {
     struct lg_catalog_snapshot *snapshot = p->snapshot;
-    bool is_told = p->retry_after_ms != 0 && err->rc == LG_ERR_UNREADY;
+    bool is_told = p->retry_after_ms != 0 && p->retry_after_ms != LG_QUOTA_NEVER_MS &&
+                   err->rc == LG_ERR_UNREADY;
 
     if (err->rc == LG_ERR_QUOTA || err->rc == LG_ERR_OVERLOADED || is_told)
         refuse_limit(p, err);
