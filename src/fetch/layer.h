@@ -59,7 +59,6 @@ struct lg_read {
     uint32_t retry_after_ms;
 
     /* Layers only. */
-    const bool *ending; /* Like `gone`, of the stack; NULL: it goes on. */
     /* Retry hands up whom not to ask once more: those that were overloaded. */
     const struct lg_host *tried[LG_READ_TRIES_MAX];
     unsigned tries;
@@ -99,7 +98,7 @@ static inline void lg_read_cancel(struct lg_read *read)
 /* Does somebody still want its answer? */
 static inline bool lg_read_is_wanted(const struct lg_read *read)
 {
-    return (read->gone == NULL || !*read->gone) && (read->ending == NULL || !*read->ending);
+    return read->gone == NULL || !*read->gone;
 }
 /* Ends a read from inside a callback: its keys have their codes. */
 void lg_read_settle(struct lg_read *read);

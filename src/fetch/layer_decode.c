@@ -188,13 +188,6 @@ static void release(struct version *v, const struct lg_error *err)
         version_free(v);
 }
 
-static bool is_ending(const struct version *v)
-{
-    const bool *ending = LG_CONTAINER_OF(v->waiting.next, struct decoding, link)->copy.ending;
-
-    return ending != NULL && *ending;
-}
-
 static void told(struct lg_http_call *call)
 {
     struct version *v = LG_CONTAINER_OF(call, struct version, call);
@@ -209,8 +202,7 @@ static void told(struct lg_http_call *call)
         (void)lg_error_set(&err, LG_ERR_UNREADY, "%s answered %d", host->name, call->status);
     lg_http_call_done(&v->call);
     lg_host_release(host);
-    if (v->codec == NULL && v->host_next < v->host_count && err.rc != LG_ERR_CANCELLED &&
-        !is_ending(v)) {
+    if (v->codec == NULL && v->host_next < v->host_count && err.rc != LG_ERR_CANCELLED) {
         ask_next(v);
         return;
     }

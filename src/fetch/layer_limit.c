@@ -12,7 +12,8 @@ static void settled(struct lg_read *copy)
     struct admitted *a = LG_CONTAINER_OF(copy, struct admitted, copy);
 
     assert(a->layer->in_flight > 0);
-    a->layer->in_flight--;
+    if (--a->layer->in_flight == 0 && a->layer->idle != NULL)
+        lg_lane_post(a->layer->base.lane, a->layer->idle);
     a->asked->rc = copy->rc;
     a->asked->err = copy->err;
     a->asked->retry_after_ms = copy->retry_after_ms;
@@ -24,6 +25,7 @@ static void submit(struct lg_layer *layer, struct lg_read *read)
     struct lg_limit_layer *l = LG_CONTAINER_OF(layer, struct lg_limit_layer, base);
     struct admitted *a;
 
+    assert(l->idle == NULL && "no read may be submitted any more");
     if (l->in_flight >= l->reads_max) {
         l->counters->refused++;
         lg_read_fail_later(layer, read, LG_ERR_BUSY,

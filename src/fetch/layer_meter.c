@@ -43,7 +43,6 @@ static void submit(struct lg_layer *layer, struct lg_read *read)
     m->asked = read;
     m->copy = *read;
     m->copy.done = settled;
-    m->copy.ending = &l->ending;
     lg_layer_submit(layer->below, &m->copy);
 }
 

@@ -47,7 +47,6 @@ static bool send_part(struct gather *g, const struct part *failed, struct lg_rea
     p->read.arena = g->asked->arena;
     p->read.deadline_us = g->asked->deadline_us;
     p->read.gone = g->asked->gone;
-    p->read.ending = g->asked->ending;
     p->read.done = part_settled;
     if (failed != NULL && failed->read.tries > 0) {
         p->moved = true;

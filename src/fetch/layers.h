@@ -73,15 +73,17 @@ struct lg_fetch_stack;
 struct lg_fetch_stack *lg_fetch_stack_new(const struct lg_fetch_options *options);
 struct lg_layer *lg_fetch_stack_top(struct lg_fetch_stack *stack);
 const struct lg_fetch_counters *lg_fetch_stack_counters(const struct lg_fetch_stack *stack);
-/* Reads in flight end first, LG_ERR_CANCELLED unless they were answered: what they report to and
- * the source are still needed. None may be in the limit layer's or decode's own hands. NULL ok. */
+/* Reads in flight end soon, those that wait for a server with LG_ERR_CANCELLED; then the stack is
+ * freed and `stopped` called, on the lane, never from inside this call. Until then what they report
+ * to, the hosts and the source are needed. No read may be submitted after this. */
+void lg_fetch_stack_stop(struct lg_fetch_stack *stack, void (*stopped)(void *ctx), void *ctx);
+/* Of a stack without reads in flight. NULL ok. */
 void lg_fetch_stack_free(struct lg_fetch_stack *stack);
 
 /* Each layer by itself, for stacks and tests. All take memory of the caller's. */
 struct lg_meter_layer {
     struct lg_layer base;
     struct lg_fetch_counters *counters;
-    bool ending; /* No read asks anybody any more. */
 };
 void lg_meter_layer_init(struct lg_meter_layer *l, struct lg_lane *lane, struct lg_layer *below,
                          struct lg_fetch_counters *counters);
@@ -89,6 +91,7 @@ void lg_meter_layer_init(struct lg_meter_layer *l, struct lg_lane *lane, struct 
 struct lg_limit_layer {
     struct lg_layer base;
     uint32_t reads_max, in_flight;
+    struct lg_task *idle; /* NULL, or posted when none is in flight any more; none comes then. */
     struct lg_fetch_counters *counters;
 };
 void lg_limit_layer_init(struct lg_limit_layer *l, struct lg_lane *lane, struct lg_layer *below,

@@ -4,6 +4,9 @@
 struct lg_fetch_stack {
     struct lg_fetch_counters counters;
     struct lg_http_client *client;
+    struct lg_task end;
+    void (*stopped)(void *ctx);
+    void *stopped_ctx;
     /* Top to bottom: what a read passes through. */
     struct lg_meter_layer meter;
     struct lg_limit_layer limit;
@@ -48,8 +51,30 @@ void lg_fetch_stack_free(struct lg_fetch_stack *stack)
 {
     if (stack == NULL)
         return;
-    stack->meter.ending = true;
+    assert(stack->limit.in_flight == 0);
     lg_http_client_free(stack->client);
     lg_decode_layer_done(&stack->decode);
     lg_free(stack);
+}
+
+static void end(struct lg_task *task)
+{
+    struct lg_fetch_stack *s = LG_CONTAINER_OF(task, struct lg_fetch_stack, end);
+    void (*stopped)(void *ctx) = s->stopped;
+    void *ctx = s->stopped_ctx;
+
+    lg_fetch_stack_free(s);
+    stopped(ctx);
+}
+
+/* Tasks run in their order: reads that were refused before and not told yet are told before. */
+void lg_fetch_stack_stop(struct lg_fetch_stack *stack, void (*stopped)(void *ctx), void *ctx)
+{
+    stack->stopped = stopped;
+    stack->stopped_ctx = ctx;
+    stack->end.run = end;
+    stack->limit.idle = &stack->end;
+    lg_http_client_cancel(stack->client);
+    if (stack->limit.in_flight == 0)
+        lg_lane_post(stack->limit.base.lane, &stack->end);
 }

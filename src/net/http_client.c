@@ -26,6 +26,7 @@
 #define WAITING_MAX 10000 /* per host */
 #define DEADLINE_DEFAULT_US (30 * LG_SEC)
 #define HOST_BYTES_MAX 256
+#define ENDS "the client is shutting down"
 
 enum { WAITING, SENT, SETTLED };
 
@@ -79,7 +80,8 @@ struct lg_http_client {
     struct lg_map *hosts;
     struct lg_list exchanges;
     struct lg_buf scratch; /* Where requests are written. */
-    bool is_ending;
+    bool is_cancelled;     /* Nothing is sent any more. */
+    bool is_freed;
 };
 
 static void serve_waiting(struct host *h);
@@ -442,7 +444,7 @@ static struct client_conn *pick(struct host *h, const struct lg_http_exchange *x
 /* Each turn sends one exchange or ends the loop. */
 static void serve_waiting(struct host *h)
 {
-    while (!lg_list_empty(&h->waiting)) {
+    while (!h->client->is_cancelled && !lg_list_empty(&h->waiting)) {
         struct lg_http_exchange *x =
             LG_CONTAINER_OF(h->waiting.next, struct lg_http_exchange, wait);
         struct client_conn *c = pick(h, x);
@@ -518,7 +520,7 @@ void lg_http_call_submit(struct lg_http_client *client, struct lg_http_call *cal
     enum lg_rc rc = check_call(call, &err);
     struct host *h;
 
-    assert(!client->is_ending);
+    assert(!client->is_freed);
     assert(call->response_bytes_max <= LG_BUF_CEILING_DEFAULT);
     x->call = call;
     x->client = client;
@@ -533,6 +535,10 @@ void lg_http_call_submit(struct lg_http_client *client, struct lg_http_call *cal
     call->response_body = (struct lg_buf){0};
     if (rc != LG_OK) {
         settle_soon(x, rc, err.text);
+        return;
+    }
+    if (client->is_cancelled) {
+        settle_soon(x, LG_ERR_CANCELLED, ENDS);
         return;
     }
     h = host_get(client, call->host, call->port);
@@ -573,6 +579,19 @@ void lg_http_call_done(struct lg_http_call *call)
         exchange_free(x);
 }
 
+void lg_http_client_cancel(struct lg_http_client *client)
+{
+    client->is_cancelled = true;
+    for (struct lg_list *it = client->exchanges.next; it != &client->exchanges; it = it->next) {
+        struct lg_http_exchange *x = LG_CONTAINER_OF(it, struct lg_http_exchange, link);
+
+        if (x->sm.now != SETTLED) {
+            withdraw(x);
+            settle_soon(x, LG_ERR_CANCELLED, ENDS);
+        }
+    }
+}
+
 void lg_http_client_free(struct lg_http_client *client)
 {
     struct lg_slice key;
@@ -580,14 +599,15 @@ void lg_http_client_free(struct lg_http_client *client)
 
     if (client == NULL)
         return;
-    client->is_ending = true;
+    client->is_cancelled = true;
+    client->is_freed = true;
     while (!lg_list_empty(&client->exchanges)) {
         struct lg_http_exchange *x =
             LG_CONTAINER_OF(client->exchanges.next, struct lg_http_exchange, link);
 
         if (x->sm.now != SETTLED) {
             withdraw(x);
-            settle(x, LG_ERR_CANCELLED, "the client is shutting down");
+            settle(x, LG_ERR_CANCELLED, ENDS);
         }
         tell_done(x);
     }

@@ -44,6 +44,9 @@ struct lg_http_call {
 };
 
 struct lg_http_client *lg_http_client_new(struct lg_transport *transport, struct lg_lane *lane);
+/* Ends what is in flight with LG_ERR_CANCELLED, and from now on what is submitted: `done` comes
+ * soon, never from inside this call. */
+void lg_http_client_cancel(struct lg_http_client *client);
 /* Fails what is in flight with LG_ERR_CANCELLED (their `done` runs before this returns). NULL ok.
  */
 void lg_http_client_free(struct lg_http_client *client);

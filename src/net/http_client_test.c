@@ -8,6 +8,7 @@
 #include "test/test.h"
 
 #define CALLS_MAX 400
+#define PER_HOST 256 /* connections */
 
 struct rig;
 
@@ -619,6 +620,39 @@ static void the_end_of_the_client_ends_its_calls(void **state)
     rig_done(&r);
 }
 
+static void cancel_all(struct rig *r, size_t i)
+{
+    r->inside_submit = true;
+    lg_http_client_cancel(r->client);
+    r->inside_submit = false;
+    (void)i;
+}
+
+/* Those that wait for a connection get none of those that become free by it. */
+static void a_client_can_be_cancelled_as_a_whole(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, 18, SILENT, HELLO);
+    for (size_t i = 0; i < PER_HOST + 10; i++)
+        submit(&r, i);
+    settle(&r);
+    assert_int_equal(r.accepted, PER_HOST);
+    on_lane(&r, cancel_all, 0);
+    settle(&r);
+    assert_int_equal(r.done, PER_HOST + 10);
+    submit(&r, PER_HOST + 10);
+    settle(&r);
+    assert_int_equal(r.done, PER_HOST + 11);
+    for (size_t i = 0; i < PER_HOST + 11; i++)
+        assert_rc(LG_ERR_CANCELLED, r.calls[i].rc);
+    assert_int_equal(r.accepted, PER_HOST);
+    assert_int_equal(r.open, 0);
+    assert_false(r.told_inside);
+    rig_done(&r);
+}
+
 static void done_may_free_the_client(void **state)
 {
     struct rig r;
@@ -789,6 +823,7 @@ int main(void)
         cmocka_unit_test(a_deadline_ends_a_call),
         cmocka_unit_test(cancelling_ends_a_call_later),
         cmocka_unit_test(the_end_of_the_client_ends_its_calls),
+        cmocka_unit_test(a_client_can_be_cancelled_as_a_whole),
         cmocka_unit_test(done_may_free_the_client),
         cmocka_unit_test(connections_have_a_bound_and_calls_wait_their_turn),
         cmocka_unit_test(the_queue_has_a_bound),

@@ -510,7 +510,8 @@ void lg_router_health(struct lg_router *router)
     lg_replication_tell(&replication);
 }
 
-/* The end: withdrawn and without requests, then without catalog and leader, then gone. */
+/* The end: withdrawn and without requests, then without reads, then without catalog and leader,
+ * then gone. */
 static void authz_stopped(void *ctx)
 {
     struct lg_router *r = ctx;
@@ -529,16 +530,21 @@ static void part_stopped(void *ctx)
         lg_authz_stop(LG_TAKE(r->authz), r->o.lane, authz_stopped, r);
 }
 
+static void reads_ended(void *ctx)
+{
+    struct lg_router *r = ctx;
+
+    r->parts = 2;
+    lg_catalog_stop(r->catalog, part_stopped, r);
+    lg_leader_watch_stop(r->leader, part_stopped, r);
+}
+
 static void idle(void *ctx)
 {
     struct lg_router *r = ctx;
 
-    if (--r->parts > 0)
-        return;
-    lg_fetch_stack_free(LG_TAKE(r->stack)); /* Reads in flight report to what ends after this. */
-    r->parts = 2;
-    lg_catalog_stop(r->catalog, part_stopped, r);
-    lg_leader_watch_stop(r->leader, part_stopped, r);
+    if (--r->parts == 0) /* Reads in flight report to what ends after them. */
+        lg_fetch_stack_stop(LG_TAKE(r->stack), reads_ended, r);
 }
 
 static void drained(struct lg_timer *timer)
