@@ -21,7 +21,8 @@ static void now_known(struct lg_authz_wait *wait)
     struct lg_error why = wait->err;
     alignas(max_align_t) uint8_t ctx[LG_AUTHZ_GATE_CTX_MAX];
 
-    memcpy(ctx, a->ctx, a->ctx_size);
+    if (a->ctx_size > 0)
+        memcpy(ctx, a->ctx, a->ctx_size);
     if (rq->peer_gone)
         lg_http_respond_text(rq, 503, "who asked has gone\n");
     else if (ops->is_over != NULL && ops->is_over(ctx, rq))
@@ -42,7 +43,8 @@ void lg_authz_gate_wait(const struct lg_authz_gate *g)
         return;
     }
     *a = (struct asked){.rq = g->rq, .ops = g->ops, .ctx_size = g->ctx_size};
-    memcpy(a->ctx, g->ctx, g->ctx_size);
+    if (g->ctx_size > 0)
+        memcpy(a->ctx, g->ctx, g->ctx_size);
     a->wait.done = now_known;
     lg_authz_wait(g->authz, &a->wait, g->rq->identity, g->store, g->may);
 }

@@ -1,6 +1,6 @@
 #include "router/router_impl.h"
 
-#include "authz/metrics_guard.h"
+#include "authz/ops_guard.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "catalog/replication.h"
@@ -407,9 +407,9 @@ static void router_free(struct lg_router *r)
     lg_free(r);
 }
 
-static void metrics(void *ctx, struct lg_http_request *rq)
+static void ops(void *ctx, struct lg_http_request *rq)
 {
-    lg_authz_guard_metrics(((struct lg_router *)ctx)->authz, rq);
+    lg_authz_guard_ops(((struct lg_router *)ctx)->authz, rq);
 }
 
 static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
@@ -425,7 +425,7 @@ static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
                                           .idle_ms = r->o.idle_ms,
                                           .listener = LG_HTTP_LISTENER_ROUTER,
                                           .handler = handle,
-                                          .metrics = metrics,
+                                          .ops = ops,
                                           .ctx = r};
     enum lg_rc rc = lg_http_server_start(&http, &r->http, err);
 

@@ -2,11 +2,13 @@
 
 #include <stdio.h>
 
-#include "authz/metrics_guard.h"
+#include "authz/ops_guard.h"
+#include "base/health.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "model/names.h"
 #include "net/http_forward.h"
+#include "net/ops_front.h"
 #include "read/wire.h"
 #include "server/front_admin.h"
 #include "server/front_answer.h"
@@ -451,14 +453,20 @@ void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
         ask(f, rq, route, store);
 }
 
-void lg_front_rest_metrics(void *ctx, struct lg_http_request *rq)
+/* The lane that knows who may see what may be the one that is stuck, which a probe should hear. */
+void lg_front_rest_ops(void *ctx, struct lg_http_request *rq)
 {
     const struct lg_front_rest *f = ctx;
 
-    if (f->home != NULL && f->authz != NULL)
-        lg_http_forward(rq, f->home_lane, lg_front_rest_metrics, f->home);
+    if (f->home == NULL || f->authz == NULL)
+        lg_authz_guard_ops(f->authz, rq);
+    else if (lg_ops_front_handle_plain(rq))
+        return;
+    else if (!lg_ops_front_is_metrics(rq) &&
+             !lg_health_ok(LG_HEALTH_LIVE, lg_lane_now_us(rq->lane)))
+        lg_ops_front_handle_unnamed(rq);
     else
-        lg_authz_guard_metrics(f->authz, rq);
+        lg_http_forward(rq, f->home_lane, lg_front_rest_ops, f->home);
 }
 
 void lg_front_rest_read(void *ctx, struct lg_http_request *rq)
