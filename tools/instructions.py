@@ -4,9 +4,9 @@ connections of gRPC with 64 requests in flight, values of 64 bytes, keys in the 
 
     tools/instructions.py [BUILD]      default: build/release; fails over the bounds below
 
-The bounds are what was measured and 3 %, so that nothing grows unseen, and never more than the goal; lower them when a get
-becomes cheaper. Threads read by libuv: valgrind does not know that a call of io_uring waits. Nothing is refused for being
-late: under valgrind all is."""
+The bounds are what was measured and 3 %, so that nothing grows unseen, and never more than the goal, which is what bounds our
+own engine; lower them when a get becomes cheaper. Threads read by libuv: valgrind does not know that a call of io_uring
+waits. Nothing is refused for being late: under valgrind all is."""
 import json
 import pathlib
 import re

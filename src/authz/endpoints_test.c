@@ -4,6 +4,7 @@
 
 #include "api/routes.h"
 #include "authz/config.h"
+#include "base/health.h"
 #include "base/str.h"
 #include "model/partitioner.h"
 #include "net/grpc.h"
@@ -352,6 +353,57 @@ static void discovery_names_only_the_store_that_it_was_asked_for(void **state)
     }
 }
 
+/* --- What health tells --------------------------------------------------------------------------
+ */
+
+static void expect_told(const struct role *role, const char *target, int status)
+{
+    bool told = memmem(lg_clw_body(w).data, lg_clw_body(w).size, "cities", 6) != NULL;
+
+    if (told != role->may[SEES] || w->call.status != status)
+        fail_msg("%s at %s: %d %.*s", role->identity == NULL ? "nobody" : role->identity, target,
+                 w->call.status, LG_FMT(lg_clw_body(w)));
+}
+
+/* Probes are free, so what they say must not tell who may not see the cluster which stores and
+ * servers there are. */
+static void health_names_stores_and_servers_to_who_may_see_the_cluster(void **state)
+{
+    static const char *const targets[] = {"/readyz", "/readyz?verbose", "/readyz?output=json"};
+
+    (void)state;
+    for (unsigned ok = 0; ok < 2; ok++) {
+        lg_health_set("metadata", ok != 0, "of cities at s0");
+        for (size_t r = 0; r < LG_ARRAY_SIZE(roles); r++)
+            for (int where = SERVER; where <= CONTROLLER; where++)
+                for (size_t t = ok; t < LG_ARRAY_SIZE(targets); t++) {
+                    be(roles[r].identity, roles[r].is_secure);
+                    (void)lg_clw_get(w, node_of((enum where)where), targets[t]);
+                    expect_told(&roles[r], targets[t], ok != 0 ? 200 : 503);
+                }
+    }
+    lg_health_reset();
+}
+
+/* The only server of them is not there. */
+static void health_of_a_router_names_a_store_to_who_may_see_the_cluster(void **state)
+{
+    (void)state;
+    lg_meta_sim_cut(w->meta, "s0", true);
+    lg_clw_run_ms(w, 10000);
+    for (unsigned round = 0; round < 2; round++)
+        for (size_t r = 0; r < LG_ARRAY_SIZE(roles); r++) {
+            be(roles[r].identity, roles[r].is_secure);
+            (void)lg_clw_get(w, &w->router, "/v1/health");
+            assert_string_equal(lg_json_get_str(w->json, "code", ""), "ERR_UNREADY");
+            expect_told(&roles[r], "/v1/health", 503);
+        }
+    lg_meta_sim_heal(w->meta);
+    lg_clw_run_ms(w, 12000);
+    be(NULL, false);
+    assert_int_equal(lg_clw_get(w, &w->router, "/v1/health"), 200);
+}
+
 /* --- gRPC ---------------------------------------------------------------------------------------
  */
 
@@ -625,6 +677,8 @@ int main(void)
         cmocka_unit_test(every_role_may_take_the_routes_of_the_controller_that_it_should),
         cmocka_unit_test(a_parameter_that_is_missing_opens_nothing),
         cmocka_unit_test(discovery_names_only_the_store_that_it_was_asked_for),
+        cmocka_unit_test(health_names_stores_and_servers_to_who_may_see_the_cluster),
+        cmocka_unit_test(health_of_a_router_names_a_store_to_who_may_see_the_cluster),
         cmocka_unit_test(every_role_is_let_in_over_grpc_where_it_should_be),
         cmocka_unit_test(who_is_not_known_yet_is_decided_about_over_grpc),
         cmocka_unit_test(health_over_grpc_is_free),

@@ -144,7 +144,7 @@ bool lg_health_ok(enum lg_health_kind kind, uint64_t now_us)
 
 struct writing {
     struct lg_buf *out;
-    bool verbose;
+    bool verbose, unnamed;
 };
 
 static void write_check(void *ctx, const char *name, bool ok, const char *reason)
@@ -153,6 +153,8 @@ static void write_check(void *ctx, const char *name, bool ok, const char *reason
 
     if (ok && !w->verbose)
         return;
+    if (w->unnamed)
+        reason = "";
     lg_buf_appendf(w->out, "[%c]%s", ok ? '+' : '-', name);
     if (ok)
         lg_buf_append_str(w->out, " ok");
@@ -163,17 +165,27 @@ static void write_check(void *ctx, const char *name, bool ok, const char *reason
     lg_buf_append_byte(w->out, '\n');
 }
 
-bool lg_health_write(struct lg_buf *out, enum lg_health_kind kind, uint64_t now_us, bool verbose)
+static bool write_all(struct writing *w, enum lg_health_kind kind, uint64_t now_us)
 {
     const char *name = kind == LG_HEALTH_LIVE ? "livez" : "readyz";
-    struct writing w = {out, verbose};
     bool ok = lg_health_ok(kind, now_us);
 
-    if (ok && !verbose) {
-        lg_buf_append_str(out, "ok\n");
+    if (ok && !w->verbose) {
+        lg_buf_append_str(w->out, "ok\n");
         return true;
     }
-    lg_health_each(kind, now_us, write_check, &w);
-    lg_buf_appendf(out, "%s check %s\n", name, ok ? "passed" : "failed");
+    lg_health_each(kind, now_us, write_check, w);
+    lg_buf_appendf(w->out, "%s check %s\n", name, ok ? "passed" : "failed");
     return ok;
+}
+
+bool lg_health_write(struct lg_buf *out, enum lg_health_kind kind, uint64_t now_us, bool verbose)
+{
+    return write_all(&(struct writing){out, verbose, /* unnamed= */ false}, kind, now_us);
+}
+
+bool lg_health_write_unnamed(struct lg_buf *out, enum lg_health_kind kind, uint64_t now_us,
+                             bool verbose)
+{
+    return write_all(&(struct writing){out, verbose, /* unnamed= */ true}, kind, now_us);
 }

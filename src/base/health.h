@@ -39,5 +39,9 @@ void lg_health_each(enum lg_health_kind kind, uint64_t now_us,
 /* The lines as above, and "readyz check passed" or "... failed" behind them; without `verbose` only
  * what failed, or "ok". Returns lg_health_ok. */
 bool lg_health_write(struct lg_buf *out, enum lg_health_kind kind, uint64_t now_us, bool verbose);
+/* The same without any reason, for those who may not hear what stores and servers there are: of
+ * who is on the board only names of checks are left, which are ours. */
+bool lg_health_write_unnamed(struct lg_buf *out, enum lg_health_kind kind, uint64_t now_us,
+                             bool verbose);
 
 #endif

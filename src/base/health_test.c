@@ -50,6 +50,26 @@ static void every_check_has_a_line(void **state)
     assert_board(LG_HEALTH_READY, 0, false, true, "ok\n");
 }
 
+static void what_is_unnamed_has_the_checks_and_no_reasons(void **state)
+{
+    static const char *const want[] = {"[-]disk failed\nreadyz check failed\n",
+                                       "[+]nodes ok\n[-]disk failed\nreadyz check failed\n"};
+
+    (void)state;
+    lg_health_set("nodes", true, "of cities at s0");
+    for (unsigned verbose = 0; verbose < 2; verbose++) {
+        LG_SCOPED(lg_buf) out = {0};
+
+        lg_health_set("disk", true, "%s", "");
+        assert_true(lg_health_write_unnamed(&out, LG_HEALTH_READY, 0, verbose != 0));
+        lg_buf_clear(&out);
+        lg_health_set("disk", false, "of s0 is low");
+        assert_false(lg_health_write_unnamed(&out, LG_HEALTH_READY, 0, verbose != 0));
+        lg_buf_append_byte(&out, 0);
+        assert_string_equal((const char *)out.data, want[verbose]);
+    }
+}
+
 static void who_is_silent_too_long_is_dead_and_not_ready(void **state)
 {
     (void)state;
@@ -84,6 +104,7 @@ int main(void)
         cmocka_unit_test_setup(an_empty_board_is_fine, set_up),
         cmocka_unit_test_setup(every_check_has_a_line, set_up),
         cmocka_unit_test_setup(a_warning_is_shown_and_fails_no_probe, set_up),
+        cmocka_unit_test_setup(what_is_unnamed_has_the_checks_and_no_reasons, set_up),
         cmocka_unit_test_setup(who_is_silent_too_long_is_dead_and_not_ready, set_up),
     };
 

@@ -1,7 +1,7 @@
 /* The controller: start, stop, and what wakes it. */
 #include "controller/controller.h"
 
-#include "authz/metrics_guard.h"
+#include "authz/ops_guard.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "controller/core.h"
@@ -264,9 +264,9 @@ static void set_cluster(struct lg_controller_options *o)
         o->moves_max = MOVES_MAX;
 }
 
-static void metrics(void *ctx, struct lg_http_request *rq)
+static void ops(void *ctx, struct lg_http_request *rq)
 {
-    lg_authz_guard_metrics(((struct lg_controller *)ctx)->authz, rq);
+    lg_authz_guard_ops(((struct lg_controller *)ctx)->authz, rq);
 }
 
 enum lg_rc lg_controller_start(const struct lg_controller_options *options,
@@ -282,7 +282,7 @@ enum lg_rc lg_controller_start(const struct lg_controller_options *options,
         .idle_ms = options->idle_ms,
         .listener = LG_HTTP_LISTENER_CONTROLLER,
         .handler = lg_front_handle,
-        .metrics = metrics,
+        .ops = ops,
         .ctx = c,
     };
     enum lg_rc rc = lg_http_server_start(&http, &c->server, err);

@@ -1,5 +1,6 @@
 /* Who may ask a controller for what: one row per route, asked in front of all handlers, about the
  * parameters that the handlers take. */
+#include "authz/gate.h"
 #include "controller/core.h"
 #include "pubsub/log_front.h"
 
@@ -93,10 +94,8 @@ static struct scope scope_of(enum lg_api_route route)
     return scope.about == FORGOTTEN ? (struct scope){CLUSTER, LG_ACL_ADMIN} : scope;
 }
 
-struct asked { /* In the request's arena, when somebody is not known. */
-    struct lg_authz_wait wait;
+struct asker {
     struct lg_controller *c;
-    struct lg_http_request *rq;
     enum lg_api_route route;
     struct lg_slice store;
     enum lg_acl_method may;
@@ -120,20 +119,20 @@ static struct lg_slice param(struct lg_http_request *rq, const char *name)
 
 /* A parameter that is missing leaves the cluster, which is the most that can be asked for: the
  * request is refused anyway. */
-static void take_route(struct asked *a)
+static void take_route(struct asker *a, struct lg_http_request *rq)
 {
     struct scope scope = scope_of(a->route);
 
     a->may = scope.may;
     if (scope.about == STORE || scope.about == STORE_OR_ALL)
-        a->store = param(a->rq, "store_name");
+        a->store = param(rq, "store_name");
     else if (scope.about == STORE_OF_TOPIC)
-        a->store = store_of(param(a->rq, "topic"));
+        a->store = store_of(param(rq, "topic"));
 }
 
-static void take_log(struct asked *a)
+static void take_log(struct asker *a, struct lg_http_request *rq)
 {
-    struct lg_log_front_subject subject = lg_log_front_subject(a->rq);
+    struct lg_log_front_subject subject = lg_log_front_subject(rq);
 
     a->store = store_of(subject.topic);
     a->may = subject.does == LG_LOG_FRONT_READS      ? LG_ACL_READ
@@ -141,48 +140,41 @@ static void take_log(struct asked *a)
                                                      : LG_ACL_ADMIN;
 }
 
-static void refuse(const struct asked *a, enum lg_authz_verdict verdict, const struct lg_error *why)
+static void go(const void *ctx, struct lg_http_request *rq)
 {
-    struct lg_error err;
+    const struct asker *a = ctx;
 
-    (void)!lg_authz_refuse(verdict, why, a->rq->identity, a->store, a->may, &err);
-    lg_answer_error(a->c, a->rq, 0, &err);
+    lg_front_allowed(a->c, rq, a->route);
 }
 
-static void now_known(struct lg_authz_wait *wait)
+static void refuse(const void *ctx, struct lg_http_request *rq, enum lg_authz_verdict verdict,
+                   const struct lg_error *why)
 {
-    struct asked a = *LG_CONTAINER_OF(wait, struct asked, wait); /* It goes with the answer. */
+    const struct asker *a = ctx;
+    struct lg_error err;
 
-    if (wait->verdict == LG_AUTHZ_ALLOWED)
-        lg_front_allowed(a.c, a.rq, a.route);
-    else
-        refuse(&a, a.wait.verdict, &a.wait.err);
+    (void)!lg_authz_refuse(verdict, why, rq->identity, a->store, a->may, &err);
+    lg_answer_error(a->c, rq, 0, &err);
 }
 
 void lg_guard(struct lg_controller *c, struct lg_http_request *rq, enum lg_api_route route)
 {
-    struct asked a = {.c = c, .rq = rq, .route = route}, *kept;
-    enum lg_authz_verdict verdict;
+    static const struct lg_authz_gate_ops gate = {.go = go, .refuse = refuse};
+    struct asker a = {.c = c, .route = route};
 
     if (c->authz == NULL || (route != LG_API_COUNT && scope_of(route).about == NOTHING)) {
         lg_front_allowed(c, rq, route);
         return;
     }
     if (route == LG_API_COUNT)
-        take_log(&a);
+        take_log(&a, rq);
     else
-        take_route(&a);
-    verdict = lg_authz_check(c->authz, rq->identity, a.store, a.may);
-    if (verdict == LG_AUTHZ_ALLOWED) {
-        lg_front_allowed(c, rq, route);
-        return;
-    }
-    kept = verdict == LG_AUTHZ_DENIED ? NULL : lg_arena_alloc(rq->arena, sizeof *kept);
-    if (kept == NULL) {
-        refuse(&a, verdict, NULL);
-        return;
-    }
-    *kept = a;
-    kept->wait.done = now_known;
-    lg_authz_wait(c->authz, &kept->wait, rq->identity, a.store, a.may);
+        take_route(&a, rq);
+    lg_authz_gate(&(struct lg_authz_gate){.authz = c->authz,
+                                          .rq = rq,
+                                          .store = a.store,
+                                          .may = a.may,
+                                          .ops = &gate,
+                                          .ctx = &a,
+                                          .ctx_size = sizeof a});
 }

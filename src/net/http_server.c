@@ -62,8 +62,8 @@ void lg_http_server_dispatch(struct lg_http_carried *r)
     r->rq.received_us = lg_lane_now_us(s->options.lane);
     split_target(&r->rq);
     lg_metric_add(&lg_metric_http_request_bytes_total, s->options.listener, r->rq.body.size);
-    if (s->options.metrics != NULL && lg_ops_front_is_metrics(&r->rq))
-        s->options.metrics(s->options.ctx, &r->rq);
+    if (s->options.ops != NULL && lg_ops_front_may_name(&r->rq))
+        s->options.ops(s->options.ctx, &r->rq);
     else if (s->options.listener == LG_HTTP_LISTENER_OTHER || !lg_ops_front_handle(&r->rq))
         s->options.handler(s->options.ctx, &r->rq);
 }

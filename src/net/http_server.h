@@ -95,7 +95,8 @@ struct lg_http_server_options {
     const struct lg_rpc_offer *rpc;
     void *rpc_ctx;
     lg_http_handler handler;
-    lg_http_handler metrics; /* of GET /metrics, with the same ctx; NULL: everybody may see them */
+    /* Of /metrics and /readyz, with the same ctx; NULL: everybody may see what they name. */
+    lg_http_handler ops;
     void *ctx;
 };
 

@@ -9,12 +9,22 @@
 
 #include "net/http_server.h"
 
-/* Is it about the metrics, which a listener may keep from some? */
 static inline bool lg_ops_front_is_metrics(const struct lg_http_request *rq)
 {
     return lg_slice_eq_str(rq->path, "/metrics");
 }
-/* Answers the request if it is one of these; else it is untouched and false is returned. */
+/* May its answer name stores and servers, which a listener may keep from some? */
+static inline bool lg_ops_front_may_name(const struct lg_http_request *rq)
+{
+    return lg_ops_front_is_metrics(rq) || lg_slice_eq_str(rq->path, "/readyz");
+}
+/* Answers the request if it is one of these; else it is untouched and false is returned. On the
+ * lane of the request, as those below. */
 bool lg_ops_front_handle(struct lg_http_request *rq);
+/* Answers the request if it is about /readyz and the answer names nothing: "ok", or a 405; else it
+ * is untouched and false is returned. Who may hear more need not be known for that. */
+bool lg_ops_front_handle_plain(struct lg_http_request *rq);
+/* Answers /readyz with the same status and checks as lg_ops_front_handle, and without reasons. */
+void lg_ops_front_handle_unnamed(struct lg_http_request *rq);
 
 #endif

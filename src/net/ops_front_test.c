@@ -18,6 +18,7 @@ struct rig {
     struct lg_http_call call;
     struct lg_task task;
     unsigned handled; /* by the handler behind */
+    unsigned guarded; /* by who keeps names from some */
     bool done;
 };
 
@@ -27,7 +28,19 @@ static void handle(void *ctx, struct lg_http_request *rq)
     lg_http_respond_text(rq, 404, "not ours\n");
 }
 
-static int set_up(void **state)
+/* Nobody may hear names here. */
+static void guard(void *ctx, struct lg_http_request *rq)
+{
+    if (lg_ops_front_handle_plain(rq))
+        return;
+    ((struct rig *)ctx)->guarded++;
+    if (lg_ops_front_is_metrics(rq))
+        lg_http_respond_text(rq, 403, "not yours\n");
+    else
+        lg_ops_front_handle_unnamed(rq);
+}
+
+static int set_up_guarded(void **state, lg_http_handler ops)
 {
     static const struct lg_metric_table *const tables[] = {&lg_net_metrics};
     struct rig *r = lg_new(struct rig);
@@ -46,11 +59,22 @@ static int set_up(void **state)
                                          .body_bytes_max = 10,
                                          .listener = LG_HTTP_LISTENER_ROUTER,
                                          .handler = handle,
+                                         .ops = ops,
                                          .ctx = r},
         &r->server, &err));
     r->client = lg_http_client_new(lg_net_sim_transport(r->net), r->lane);
     *state = r;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_guarded(state, /* ops= */ NULL);
+}
+
+static int set_up_guard(void **state)
+{
+    return set_up_guarded(state, guard);
 }
 
 static void stopped(void *ctx)
@@ -148,6 +172,32 @@ static void readyz_says_200_or_503_and_why(void **state)
     assert_string_equal(body(r), "{\"ok\":false,\"checks\":[{\"name\":\"metadata\",\"ok\":true,"
                                  "\"reason\":null},{\"name\":\"disk\",\"ok\":false,"
                                  "\"reason\":\"low: 3 % free\"}]}\n");
+    assert_int_equal(r->handled, 0);
+}
+
+static void a_guarded_listener_says_ok_to_all_and_reasons_to_none(void **state)
+{
+    struct rig *r = *state;
+
+    lg_health_set("metadata", true, "of cities");
+    assert_int_equal(ask(r, "/livez?verbose"), 200);
+    assert_int_equal(ask(r, "/readyz"), 200);
+    assert_string_equal(body(r), "ok\n");
+    assert_int_equal(ask_as(r, LG_HTTP_POST, "/readyz", ""), 405);
+    assert_int_equal(r->guarded, 0);
+    assert_int_equal(ask(r, "/metrics"), 403);
+    assert_int_equal(ask(r, "/readyz?verbose"), 200);
+    assert_string_equal(body(r), "[+]metadata ok\nreadyz check passed\n");
+    assert_int_equal(ask(r, "/readyz?output=json"), 200);
+    assert_int_equal(r->guarded, 3);
+    lg_health_set("disk", false, "of s0 is low");
+    assert_int_equal(ask(r, "/readyz"), 503);
+    assert_string_equal(body(r), "[-]disk failed\nreadyz check failed\n");
+    assert_int_equal(ask(r, "/readyz?output=json"), 503);
+    assert_string_equal(body(r), "{\"ok\":false,\"checks\":[{\"name\":\"metadata\",\"ok\":true,"
+                                 "\"reason\":null},{\"name\":\"disk\",\"ok\":false,"
+                                 "\"reason\":null}]}\n");
+    assert_int_equal(r->guarded, 5);
     assert_int_equal(r->handled, 0);
 }
 
@@ -251,6 +301,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_guarded_listener_says_ok_to_all_and_reasons_to_none,
+                                        set_up_guard, tear_down),
         TEST(readyz_says_200_or_503_and_why),
         TEST(livez_asks_only_who_must_give_a_sign_of_life),
         TEST(metrics_are_text_for_prometheus),

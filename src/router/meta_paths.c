@@ -1,4 +1,5 @@
 /* The router's metadata paths: Venice's JSON (wire-formats 4.7). */
+#include "authz/gate.h"
 #include "base/str.h"
 #include "model/names.h"
 #include "model/push_status.h"
@@ -305,6 +306,85 @@ static void of_store(struct lg_router *r, struct lg_http_request *rq,
     else
         (void)schemas_of(r, rq, store->store, path);
 }
+
+/* --- /v1/health. -------------------------------------------------------------------------------
+ */
+
+/* Is every store that has a current version served by servers that are ready? `err` names one that
+ * is not. */
+static enum lg_rc check_health(struct lg_router *r, struct lg_http_request *rq,
+                               struct lg_error *err)
+{
+    const struct lg_catalog_snapshot *s = lg_router_snapshot(r, rq, err);
+    enum lg_rc rc = s == NULL ? err->rc : LG_OK;
+    int32_t version;
+
+    for (size_t i = 0; rc == LG_OK && i < s->stores.size; i++)
+        if (s->stores.data[i]->store->current_version != 0)
+            rc = lg_router_ready_version(r, s, s->stores.data[i], &version, err);
+    return rc;
+}
+
+static void tell_health(struct lg_http_request *rq, enum lg_rc rc, const struct lg_error *err)
+{
+    struct lg_json *json;
+
+    if (rc != LG_OK) {
+        lg_reply_error_json(rq, err);
+        return;
+    }
+    json = lg_json_new_object();
+    lg_json_set_str(json, "status", "ok");
+    lg_reply_json(rq, 200, json);
+}
+
+static void health_for_observer(const void *ctx, struct lg_http_request *rq)
+{
+    struct lg_router *r = *(struct lg_router *const *)ctx;
+    struct lg_error err;
+    enum lg_rc rc = check_health(r, rq, &err);
+
+    tell_health(rq, rc, &err);
+}
+
+static void health_for_others(const void *ctx, struct lg_http_request *rq,
+                              enum lg_authz_verdict verdict, const struct lg_error *why)
+{
+    struct lg_router *r = *(struct lg_router *const *)ctx;
+    struct lg_error err;
+    enum lg_rc rc = check_health(r, rq, &err);
+
+    (void)verdict, (void)why;
+    if (rc != LG_OK && lg_catalog_current(r->catalog) != NULL)
+        (void)lg_error_set(&err, rc,
+                           "a store has no version that is served by servers that are ready; who "
+                           "may see the cluster is told which");
+    tell_health(rq, rc, &err);
+}
+
+/* Everybody hears whether all is well. What is not is for who may see which stores there are; who
+ * asks while all is well waits for nobody's word. */
+void lg_router_health_path(struct lg_router *r, struct lg_http_request *rq)
+{
+    static const struct lg_authz_gate_ops ops = {.go = health_for_observer,
+                                                 .refuse = health_for_others};
+    struct lg_error err;
+    enum lg_rc rc = check_health(r, rq, &err);
+
+    if (r->authz == NULL || rc == LG_OK || lg_catalog_current(r->catalog) == NULL)
+        tell_health(rq, rc, &err);
+    else
+        lg_authz_gate(&(struct lg_authz_gate){.authz = r->authz,
+                                              .rq = rq,
+                                              .store = LG_SLICE_NULL,
+                                              .may = LG_ACL_READ,
+                                              .ops = &ops,
+                                              .ctx = &r,
+                                              .ctx_size = sizeof r});
+}
+
+/* --- All of them. ------------------------------------------------------------------------------
+ */
 
 void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
                     const struct lg_router_path *path)

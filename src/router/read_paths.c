@@ -798,27 +798,6 @@ static void people_list(struct lg_router *r, struct lg_http_request *rq)
     lg_reply_json(rq, 200, json);
 }
 
-/* 200 when every store that has a current version is served by servers that are ready; else 503
- * naming one that is not. */
-static void health(struct lg_router *r, struct lg_http_request *rq)
-{
-    struct lg_error err = {0};
-    const struct lg_catalog_snapshot *s = lg_router_snapshot(r, rq, &err);
-    struct lg_json *json;
-    int32_t version;
-
-    for (size_t i = 0; s != NULL && err.rc == LG_OK && i < s->stores.size; i++)
-        if (s->stores.data[i]->store->current_version != 0)
-            (void)!lg_router_ready_version(r, s, s->stores.data[i], &version, &err);
-    if (err.rc != LG_OK) {
-        lg_reply_error_json(rq, &err);
-        return;
-    }
-    json = lg_json_new_object();
-    lg_json_set_str(json, "status", "ok");
-    lg_reply_json(rq, 200, json);
-}
-
 /* /v1/health, /v1/stores[/<store>[/<key>]]; what follows the store is the key, slashes and all. */
 void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
                   const struct lg_router_path *path)
@@ -828,7 +807,7 @@ void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
     struct lg_error err;
 
     if (lg_slice_eq_str(path->resource, "health") && rq->method == LG_HTTP_GET) {
-        health(r, rq);
+        lg_router_health_path(r, rq);
     } else if (!lg_slice_eq_str(path->resource, "stores") ||
                (rq->method != LG_HTTP_GET && rq->method != LG_HTTP_POST)) {
         (void)lg_error_set(&err, LG_ERR_NOT_FOUND,

@@ -1,6 +1,7 @@
 #include "router/router_impl.h"
 
-#include "authz/metrics_guard.h"
+#include "authz/gate.h"
+#include "authz/ops_guard.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "catalog/replication.h"
@@ -223,67 +224,53 @@ static void answer(struct lg_router *r, struct lg_http_request *rq,
 /* --- Who may ask. ------------------------------------------------------------------------------
  */
 
-struct asked { /* Somebody who is not known; in the request's arena. */
-    struct lg_authz_wait wait;
+struct asker {
     struct lg_router *router;
-    struct lg_http_request *rq;
     struct lg_router_path path;
 };
 
-static void refuse(const struct lg_router *r, struct lg_http_request *rq,
-                   const struct lg_router_path *path, enum lg_authz_verdict verdict,
+static void go(const void *ctx, struct lg_http_request *rq)
+{
+    const struct asker *a = ctx;
+
+    answer(a->router, rq, &a->path);
+}
+
+static void refuse(const void *ctx, struct lg_http_request *rq, enum lg_authz_verdict verdict,
                    const struct lg_error *why)
 {
-    struct lg_router_scope scope = lg_router_scope_of(path, rq->method);
+    const struct asker *a = ctx;
+    struct lg_router_scope scope = lg_router_scope_of(&a->path, rq->method);
     struct lg_error err;
 
     if (verdict == LG_AUTHZ_DENIED)
-        lg_router_count_refused(r, scope.store, LG_ROUTER_REFUSED_PERMISSION);
+        lg_router_count_refused(a->router, scope.store, LG_ROUTER_REFUSED_PERMISSION);
     (void)!lg_authz_refuse(verdict, why, rq->identity, scope.store, scope.may, &err);
-    if (path->type == LG_ROUTER_V1)
+    if (a->path.type == LG_ROUTER_V1)
         lg_reply_error_json(rq, &err);
     else
         lg_reply_text(rq, &err);
-}
-
-static void now_known(struct lg_authz_wait *wait)
-{
-    const struct asked *a = LG_CONTAINER_OF(wait, struct asked, wait);
-    struct lg_router_path path = a->path; /* The arena goes with the answer. */
-    struct lg_error why = wait->err;
-
-    if (a->rq->peer_gone) /* Nobody hears it, and what it reads with may be gone as well. */
-        lg_http_respond_text(a->rq, 503, "the router ends\n");
-    else if (wait->verdict == LG_AUTHZ_ALLOWED)
-        answer(a->router, a->rq, &path);
-    else
-        refuse(a->router, a->rq, &path, wait->verdict, &why);
 }
 
 /* In front of all answers. */
 static void dispatch(struct lg_router *r, struct lg_http_request *rq,
                      const struct lg_router_path *path)
 {
+    static const struct lg_authz_gate_ops gate = {.go = go, .refuse = refuse};
     struct lg_router_scope scope = {.is_free = r->authz == NULL};
-    enum lg_authz_verdict verdict = LG_AUTHZ_ALLOWED;
-    struct asked *a;
 
     if (!scope.is_free)
         scope = lg_router_scope_of(path, rq->method);
-    if (!scope.is_free)
-        verdict = lg_authz_check(r->authz, rq->identity, scope.store, scope.may);
-    if (verdict == LG_AUTHZ_ALLOWED) {
+    if (scope.is_free)
         answer(r, rq, path);
-        return;
-    }
-    a = verdict == LG_AUTHZ_DENIED ? NULL : lg_arena_alloc(rq->arena, sizeof *a);
-    if (a == NULL) {
-        refuse(r, rq, path, verdict, NULL);
-        return;
-    }
-    *a = (struct asked){.router = r, .rq = rq, .path = *path};
-    a->wait.done = now_known;
-    lg_authz_wait(r->authz, &a->wait, rq->identity, scope.store, scope.may);
+    else
+        lg_authz_gate(&(struct lg_authz_gate){.authz = r->authz,
+                                              .rq = rq,
+                                              .store = scope.store,
+                                              .may = scope.may,
+                                              .ops = &gate,
+                                              .ctx = &(struct asker){r, *path},
+                                              .ctx_size = sizeof(struct asker)});
 }
 
 /* --- Those that came early. --------------------------------------------------------------------
@@ -407,9 +394,9 @@ static void router_free(struct lg_router *r)
     lg_free(r);
 }
 
-static void metrics(void *ctx, struct lg_http_request *rq)
+static void ops(void *ctx, struct lg_http_request *rq)
 {
-    lg_authz_guard_metrics(((struct lg_router *)ctx)->authz, rq);
+    lg_authz_guard_ops(((struct lg_router *)ctx)->authz, rq);
 }
 
 static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
@@ -425,7 +412,7 @@ static enum lg_rc listen_on(struct lg_router *r, struct lg_error *err)
                                           .idle_ms = r->o.idle_ms,
                                           .listener = LG_HTTP_LISTENER_ROUTER,
                                           .handler = handle,
-                                          .metrics = metrics,
+                                          .ops = ops,
                                           .ctx = r};
     enum lg_rc rc = lg_http_server_start(&http, &r->http, err);
 

@@ -80,6 +80,9 @@ void lg_router_admin(struct lg_router *r, struct lg_http_request *rq,
                      const struct lg_router_path *path);
 void lg_router_topic(struct lg_router *r, struct lg_http_request *rq,
                      const struct lg_catalog_snapshot *s, const struct lg_router_path *path);
+/* GET /v1/health, in meta_paths.c: 200 when every store that has a current version is served by
+ * servers that are ready; else 503, naming one that is not to who may see the cluster. */
+void lg_router_health_path(struct lg_router *r, struct lg_http_request *rq);
 /* Everything else, in meta_paths.c. */
 void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
                     const struct lg_router_path *path);

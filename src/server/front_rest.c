@@ -2,11 +2,14 @@
 
 #include <stdio.h>
 
-#include "authz/metrics_guard.h"
+#include "authz/gate.h"
+#include "authz/ops_guard.h"
+#include "base/health.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "model/names.h"
 #include "net/http_forward.h"
+#include "net/ops_front.h"
 #include "read/wire.h"
 #include "server/front_admin.h"
 #include "server/front_answer.h"
@@ -395,70 +398,74 @@ static void refuse(struct lg_http_request *rq, const struct route *route, struct
     lg_front_refuse(rq, lg_rc_http(rc, rq->method == LG_HTTP_POST), "%s", err.text);
 }
 
-struct asked { /* Somebody who is not known; in the request's arena. */
-    struct lg_authz_wait wait;
+struct asker {
     const struct lg_front_rest *front;
-    struct lg_http_request *rq;
     const struct route *route;
     struct lg_slice store;
 };
 
-static void now_known(struct lg_authz_wait *wait)
+static void go(const void *ctx, struct lg_http_request *rq)
 {
-    const struct asked *a = LG_CONTAINER_OF(wait, struct asked, wait);
+    const struct asker *a = ctx;
 
-    if (a->rq->peer_gone || a->front->replicas == NULL) {
-        lg_front_refuse(a->rq, 503, "the server ends"); /* What it asks about may be gone. */
-    } else if (wait->verdict == LG_AUTHZ_ALLOWED) {
-        a->route->handle(a->front, a->rq);
-    } else {
-        struct lg_error why = wait->err; /* The arena goes with the answer. */
-
-        refuse(a->rq, a->route, a->store, wait->verdict, &why);
-    }
+    a->route->handle(a->front, rq);
 }
 
-static void ask(const struct lg_front_rest *f, struct lg_http_request *rq,
-                const struct route *route, struct lg_slice store)
+static void turn_away(const void *ctx, struct lg_http_request *rq, enum lg_authz_verdict verdict,
+                      const struct lg_error *why)
 {
-    struct asked *a = lg_arena_alloc(rq->arena, sizeof *a);
+    const struct asker *a = ctx;
 
-    if (a == NULL) {
+    if (verdict == LG_AUTHZ_UNKNOWN && why == NULL)
         lg_front_refuse_bad(rq, LG_FRONT_TOO_LARGE, "the request is too large");
-        return;
-    }
-    *a = (struct asked){.front = f, .rq = rq, .route = route, .store = store};
-    a->wait.done = now_known;
-    lg_authz_wait(f->authz, &a->wait, rq->identity, store, route->may);
+    else
+        refuse(rq, a->route, a->store, verdict, why);
+}
+
+static bool is_over(const void *ctx, struct lg_http_request *rq)
+{
+    const struct asker *a = ctx;
+
+    if (a->front->replicas != NULL)
+        return false;
+    lg_front_refuse(rq, 503, "the server ends"); /* What it asks about is gone. */
+    return true;
 }
 
 void lg_front_rest_handle(void *ctx, struct lg_http_request *rq)
 {
+    static const struct lg_authz_gate_ops gate = {go, turn_away, is_over};
     const struct lg_front_rest *f = ctx;
-    const struct route *route = find_route(rq);
-    enum lg_authz_verdict verdict = LG_AUTHZ_ALLOWED;
-    struct lg_slice store = LG_SLICE_NULL;
+    struct asker asker = {.front = f, .route = find_route(rq)};
 
-    if (f->authz != NULL && route->about != LG_FRONT_ABOUT_NOTHING) {
-        store = subject_of(rq, route->about);
-        verdict = lg_authz_check(f->authz, rq->identity, store, route->may);
+    if (f->authz == NULL || asker.route->about == LG_FRONT_ABOUT_NOTHING) {
+        asker.route->handle(f, rq);
+        return;
     }
-    if (verdict == LG_AUTHZ_ALLOWED)
-        route->handle(f, rq);
-    else if (verdict == LG_AUTHZ_DENIED)
-        refuse(rq, route, store, verdict, NULL);
-    else
-        ask(f, rq, route, store);
+    asker.store = subject_of(rq, asker.route->about);
+    lg_authz_gate(&(struct lg_authz_gate){.authz = f->authz,
+                                          .rq = rq,
+                                          .store = asker.store,
+                                          .may = asker.route->may,
+                                          .ops = &gate,
+                                          .ctx = &asker,
+                                          .ctx_size = sizeof asker});
 }
 
-void lg_front_rest_metrics(void *ctx, struct lg_http_request *rq)
+/* The lane that knows who may see what may be the one that is stuck, which a probe should hear. */
+void lg_front_rest_ops(void *ctx, struct lg_http_request *rq)
 {
     const struct lg_front_rest *f = ctx;
 
-    if (f->home != NULL && f->authz != NULL)
-        lg_http_forward(rq, f->home_lane, lg_front_rest_metrics, f->home);
+    if (f->home == NULL || f->authz == NULL)
+        lg_authz_guard_ops(f->authz, rq);
+    else if (lg_ops_front_handle_plain(rq))
+        return;
+    else if (!lg_ops_front_is_metrics(rq) &&
+             !lg_health_ok(LG_HEALTH_LIVE, lg_lane_now_us(rq->lane)))
+        lg_ops_front_handle_unnamed(rq);
     else
-        lg_authz_guard_metrics(f->authz, rq);
+        lg_http_forward(rq, f->home_lane, lg_front_rest_ops, f->home);
 }
 
 void lg_front_rest_read(void *ctx, struct lg_http_request *rq)

@@ -28,8 +28,8 @@ struct lg_front_rest {
 
 /* Answers one request on the server's lane; an lg_http_handler. `ctx` is a struct lg_front_rest. */
 void lg_front_rest_handle(void *ctx, struct lg_http_request *rq);
-/* GET /metrics, for who may see it; on any lane. */
-void lg_front_rest_metrics(void *ctx, struct lg_http_request *rq);
+/* /metrics and /readyz (authz/ops_guard.h); on any lane. */
+void lg_front_rest_ops(void *ctx, struct lg_http_request *rq);
 /* The same as _handle on a lane that only reads: what is not a read of a replica that serves goes
  * home. */
 void lg_front_rest_read(void *ctx, struct lg_http_request *rq);

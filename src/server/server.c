@@ -118,7 +118,7 @@ static struct lg_http_server_options listener_of(struct lg_server *s)
                                                                 : &lg_front_grpc_offer,
                                            .rpc_ctx = s->grpc,
                                            .handler = lg_front_rest_handle,
-                                           .metrics = lg_front_rest_metrics,
+                                           .ops = lg_front_rest_ops,
                                            .ctx = &s->front};
 }
 
