@@ -2,6 +2,8 @@
 
 #include "server/metrics.h"
 
+#define BURST_TARGETS 10u /* What came while the machine stood still is no overload. */
+
 enum { REASON_QUOTA, REASON_NODE, REASON_OVERLOAD };
 
 struct lg_read_gate {
@@ -67,9 +69,10 @@ static void begin(struct lg_read_gate *g, uint64_t now_us)
     g->waited_us = lg_lane_waited_us(g->lane);
     g->sheds = g->target_us > 0 && g->waited_us != LG_LANE_WAITED_UNKNOWN;
     lg_shed_init(&g->shed,
-                 &(struct lg_shed_options){.target_us = g->target_us,
-                                           .burst_us = LG_MAX(g->target_us, LG_SHED_BURST_US),
-                                           .interval_us = LG_SHED_INTERVAL_US},
+                 &(struct lg_shed_options){
+                     .target_us = g->target_us,
+                     .burst_us = LG_MAX(g->target_us * BURST_TARGETS, LG_SHED_BURST_US),
+                     .interval_us = LG_SHED_INTERVAL_US},
                  now_us);
 }
 

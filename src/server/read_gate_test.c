@@ -32,7 +32,7 @@ struct world {
     double *queue;
     size_t head, tail;
     struct lg_histogram delays; /* us, of what was answered */
-    uint64_t good, refused, asked;
+    uint64_t good, refused, asked, refused_ever;
     bool is_entered_twice;   /* Each tick, for the second half of what came. */
     uint64_t refused_second; /* of that half */
 };
@@ -121,6 +121,7 @@ static void tick(struct world *w, double rate)
             assert_int_equal(retry_after_ms, LG_READ_GATE_OVERLOAD_MS);
             w->now_ns += REFUSAL_NS;
             w->refused++;
+            w->refused_ever++;
             w->refused_second += w->head >= second;
         }
     }
@@ -219,6 +220,34 @@ static void time_without_work_is_not_time_that_reads_took(void **state)
     close_world(w);
 }
 
+/* What came while the machine stood still is answered when ten times the target is not over. */
+static void one_stall_is_no_overload(void **state)
+{
+    static const struct {
+        uint64_t target_us;
+        double stall_ns;
+        bool refuses;
+    } rows[] = {{LG_SHED_TARGET_US, 50e6, false},
+                {LG_SHED_TARGET_US, 500e6, true},
+                {100000, 500e6, false},
+                {100000, 5000e6, true}};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        struct world *w = open_world(&knows, rows[i].target_us);
+
+        (void)run(w, 0.3, 1);
+        assert_int_equal(w->refused, 0);
+        w->now_ns += rows[i].stall_ns;
+        tick(w, 0.3 * CAPACITY);
+        (void)run(w, 0.3, 1);
+        tick(w, 0.3 * CAPACITY);
+        if ((w->refused_ever > 0) != rows[i].refuses)
+            fail_msg("row %zu: %llu were refused", i, (unsigned long long)w->refused_ever);
+        close_world(w);
+    }
+}
+
 static void without_a_target_or_a_lane_that_knows_its_waits_nothing_is_refused(void **state)
 {
     struct world *w;
@@ -295,6 +324,7 @@ int main(void)
         cmocka_unit_test(who_enters_a_tick_again_is_judged_like_who_was_first),
         cmocka_unit_test(below_its_capacity_a_lane_refuses_nothing_and_so_after_an_overload),
         cmocka_unit_test(time_without_work_is_not_time_that_reads_took),
+        cmocka_unit_test(one_stall_is_no_overload),
         cmocka_unit_test(without_a_target_or_a_lane_that_knows_its_waits_nothing_is_refused),
         cmocka_unit_test(who_is_refused_for_being_late_pays_nothing),
         cmocka_unit_test(each_refusal_is_counted_by_its_reason),

@@ -54,6 +54,10 @@ void lg_rig_launch(struct lg_rig *rig, const char *const *words, const char *con
         router,       "--server-port", server};
     size_t n = 9;
 
+    if (!rig->sheds) {
+        all[n++] = "--read-queue-target";
+        all[n++] = "10s";
+    }
     for (size_t i = 0; words != NULL && words[i] != NULL; i++) {
         assert_true(n < LG_PROCESS_WORDS_MAX - 1);
         all[n++] = words[i];

@@ -17,6 +17,9 @@ struct lg_rig {
     uint16_t controller, router, server; /* ports, while it runs */
     /* Of verbs ("NAME=value", NULL at the end); NULL: LAGOON_DATA names the data directory. */
     const char *const *environment;
+    /* Reads are refused for being late, as by default; else none is because other tests run beside
+     * this one. */
+    bool sheds;
     /* Of the verb that ran last. */
     int status;
     struct lg_buf out, err; /* what it wrote, as text */

@@ -72,14 +72,6 @@ static void fill_packed(void)
     }
 }
 
-/* Nothing is refused because the machine is busy: other tests run beside this one. */
-static void start(void)
-{
-    static const char *const options[] = {"--read-queue-target", "0ms", NULL};
-
-    lg_rig_start(&rig, options, NULL);
-}
-
 static int set_up(void **state)
 {
     LG_SCOPED(lg_buf) plain = {0};
@@ -88,7 +80,7 @@ static int set_up(void **state)
 
     (void)state;
     lg_rig_init(&rig);
-    start();
+    lg_rig_start(&rig, NULL, NULL);
     key_schema = lg_rig_file(&rig, "k.avsc", LG_LIT("\"string\""));
     value_schema = lg_rig_file(&rig, "v.avsc", LG_LIT("\"string\""));
     for (unsigned i = 0; i < ROWS; i++)
@@ -258,11 +250,11 @@ static void clients_come_back_when_the_server_does(void **state)
     (void)state;
     await(client, "running");
     lg_rig_stop(&rig);
-    start();
+    lg_rig_start(&rig, NULL, NULL);
     forget("back");
     await(client, "back");
     lg_rig_kill(&rig);
-    start();
+    lg_rig_start(&rig, NULL, NULL);
     forget("back");
     await(client, "back");
     make_file("stop");
@@ -280,7 +272,7 @@ static void who_watches_is_told_that_the_server_ends(void **state)
     await(client, "watching");
     lg_rig_stop(&rig);
     finish(client, "watch_the_end");
-    start();
+    lg_rig_start(&rig, NULL, NULL);
     read_with("health");
 }
 
