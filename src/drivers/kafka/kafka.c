@@ -310,35 +310,37 @@ static void abandon(struct k_request *r, enum lg_rc rc, const struct lg_error *e
     k_answer(r, rc, err);
 }
 
-static void take(struct lg_kafka *k, struct lg_list *from, struct lg_list *out)
+static void take(struct lg_list *from, struct lg_list *out) /* With the lock. */
 {
     struct lg_list *link;
 
     lg_list_init(out);
-    pthread_mutex_lock(&k->lock);
     while ((link = lg_list_pop_front(from)) != NULL)
         lg_list_push_back(out, link);
-    pthread_mutex_unlock(&k->lock);
 }
 
+/* All boxes are emptied at one moment: what is cancelled has arrived before, and has begun here
+ * when its cancel is looked at. */
 static void look_into_boxes(struct lg_kafka *k)
 {
+    struct lg_list arrived, finished, cancelled, *link;
     struct lg_error err = {0};
-    struct lg_list box, *link;
 
-    take(k, &k->arrived, &box);
-    while ((link = lg_list_pop_front(&box)) != NULL)
+    pthread_mutex_lock(&k->lock);
+    take(&k->arrived, &arrived);
+    take(&k->finished, &finished);
+    take(&k->cancelled, &cancelled);
+    pthread_mutex_unlock(&k->lock);
+    while ((link = lg_list_pop_front(&arrived)) != NULL)
         begin(LG_CONTAINER_OF(link, struct k_request, box_link));
-    take(k, &k->finished, &box);
-    while ((link = lg_list_pop_front(&box)) != NULL) {
+    while ((link = lg_list_pop_front(&finished)) != NULL) {
         struct k_request *r = LG_CONTAINER_OF(link, struct k_request, box_link);
 
         k->jobs_under_way--;
         r->job_done(r);
         k_request_unref(r);
     }
-    take(k, &k->cancelled, &box);
-    while ((link = lg_list_pop_front(&box)) != NULL) {
+    while ((link = lg_list_pop_front(&cancelled)) != NULL) {
         struct k_request *r = LG_CONTAINER_OF(link, struct k_request, stop_link);
 
         if (r->op != NULL && r->kind == LG_PUBSUB_FETCH)

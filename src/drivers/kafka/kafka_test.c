@@ -9,9 +9,12 @@
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "drivers/kafka/kafka_impl.h"
+#include "lane/shared.h"
 #include "pubsub/batch.h"
 #include "pubsub/pubsub_contract.h"
 
@@ -401,6 +404,62 @@ static void a_change_of_the_configuration_keeps_what_others_have_set(void **stat
     lg_kw_done(&w);
 }
 
+/* --- Cancelling ----------------------------------------------------------------------------- */
+
+static struct lg_flag is_held, may_go;
+
+static void rest(void)
+{
+    (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+static void hold_worker(struct k_request *r)
+{
+    r->k->jobs_under_way++; /* It was none. */
+    (void)lg_flag_raise(&is_held);
+    while (!lg_flag_is_raised(&may_go))
+        rest();
+}
+
+static bool is_submitted(void *ctx)
+{
+    return ((const struct lg_kw_call *)ctx)->op.driver_state != NULL;
+}
+
+static bool is_cancelled(void *ctx)
+{
+    return ((const struct lg_kw_call *)ctx)->op.cancelled;
+}
+
+/* The worker has looked for what arrived in this round, and not yet for what is cancelled. */
+static void a_fetch_that_is_cancelled_before_it_has_begun_ends_once(void **state)
+{
+    (void)state;
+    struct lg_kw_call fetch = {.op = {.kind = LG_PUBSUB_FETCH, .topic = "x_v1", .wait_ms = 60000}};
+    struct lg_kw_call later = {.op = {.kind = LG_PUBSUB_LIST}, .deadline_ms = 300};
+    struct k_request *r;
+    struct lg_kw w;
+
+    is_held = may_go = (struct lg_flag){0};
+    lg_kw_init(&w, "127.0.0.1:1", NULL, 0);
+    r = k_request_own(w.k, "x_v1", 0, 0);
+    r->job_done = hold_worker;
+    pthread_mutex_lock(&w.k->lock);
+    lg_list_push_back(&w.k->finished, &r->box_link);
+    pthread_mutex_unlock(&w.k->lock);
+    k_wake(w.k);
+    while (!lg_flag_is_raised(&is_held))
+        rest();
+    lg_kw_start(&w, &fetch);
+    lg_log_env_run_until(&w.env, is_submitted, &fetch);
+    lg_kw_cancel(&w, &fetch);
+    lg_log_env_run_until(&w.env, is_cancelled, &fetch);
+    (void)lg_flag_raise(&may_go);
+    assert_rc(LG_ERR_CANCELLED, lg_kw_finish(&w, &fetch));
+    assert_int_equal(lg_kw_run(&w, &later), LG_ERR_UNAVAILABLE); /* It goes on. */
+    lg_kw_done(&w);
+}
+
 /* --- Wrong addresses and settings ----------------------------------------------------------- */
 
 static void a_wrong_address_is_told_within_the_deadline(void **state)
@@ -618,6 +677,7 @@ int main(void)
         cmocka_unit_test(offsets_without_records_are_told_unless_the_topic_is_compacted),
         cmocka_unit_test(a_topic_that_is_deleted_while_it_is_read_ends_its_fetches),
         cmocka_unit_test(a_change_of_the_configuration_keeps_what_others_have_set),
+        cmocka_unit_test(a_fetch_that_is_cancelled_before_it_has_begun_ends_once),
         cmocka_unit_test(a_wrong_address_is_told_within_the_deadline),
         cmocka_unit_test(wrong_options_are_named),
         cmocka_unit_test(it_speaks_sasl),
