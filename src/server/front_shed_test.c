@@ -8,6 +8,7 @@
 #include "server/read_gate.h"
 #include "test/lib/cluster_world.h"
 #include "test/lib/h2_client.h"
+#include "test/lib/held_authz.h"
 #include "test/test.h"
 
 #define SERVICE "/com.linkedin.venice.protocols.VeniceReadService/"
@@ -28,12 +29,12 @@ static struct {
     struct lg_arena *arena; /* of what was decoded */
 } w;
 
-static int up(void **state)
+static void up_with(const struct lg_authz_config *authz)
 {
     static const struct lg_clw_row rows[] = {{LG_LIT("\x08key1"), LG_LIT("\x54"), 1}};
 
-    (void)state;
     w.clw = lg_clw_new(51, /* with_controller= */ false);
+    w.clw->authz = authz;
     w.clw->shed_target_us = TARGET_US;
     lg_clw_server_start(w.clw, 0);
     lg_clw_store(w.clw, "cities", 1, 1, 1);
@@ -47,6 +48,12 @@ static int up(void **state)
     w.client.also[1] = "application/grpc";
     w.arena = lg_arena_new(0);
     lg_clw_run_ms(w.clw, 100);
+}
+
+static int up(void **state)
+{
+    (void)state;
+    up_with(/* authz= */ NULL);
     return 0;
 }
 
@@ -134,6 +141,23 @@ static int grpc_batch(void)
                                                                        .is_batch_request = true});
 }
 
+/* Of a key that is not there: the store's values have no fields. */
+static int grpc_count(void)
+{
+    struct lg_venice_count_by_value_request rq = {.resource_name = LG_LIT(TOPIC), .top_k = 1};
+    struct lg_venice_count_by_value_response rs = {0};
+    struct lg_slice key = LG_LIT("\x08none"), field = LG_LIT("name");
+
+    rq.keys.data = &key;
+    rq.field_names.data = &field;
+    rq.keys.size = rq.field_names.size = 1;
+    decode(call(SERVICE "countByValue", &lg_venice_count_by_value_request_pb, &rq),
+           &lg_venice_count_by_value_response_pb, &rs);
+    if (rs.error_code == 529)
+        expect_words(rs.error_message);
+    return (int)rs.error_code;
+}
+
 static int stream(void)
 {
     struct lg_stream_batch batch = {.store = LG_LIT("cities"), .version = 1};
@@ -168,8 +192,9 @@ static uint64_t of_store(const struct lg_metric *m, uint32_t label)
     return lg_metric_value(m, lg_metric_of_store(m, lg_metric_store("cities"), label));
 }
 
-/* A queue that stands: for longer than its interval nothing of it was ever done. */
-static void expect_refused_under_load(int (*question)(void))
+/* A queue that stands: for longer than its interval nothing of it was ever done. A question takes
+ * so many ticks of its lane. */
+static void expect_refused_in_ticks(int (*question)(void), unsigned ticks)
 {
     enum { QUESTIONS = LG_SHED_TICKS_MIN, BUSY = 4 * LG_SHED_TICKS_MIN };
     uint64_t refused_before = of_store(&lg_metric_server_refused_total, REASON_OVERLOAD),
@@ -185,12 +210,17 @@ static void expect_refused_under_load(int (*question)(void))
         refused += status == 529;
         assert_true(status == 529 || (status == 200 && refused == 0));
     }
-    assert_in_range(refused, 1, BUSY - LG_SHED_TICKS_MIN + 1); /* A burst is served. */
+    assert_in_range(refused, 1, BUSY - LG_SHED_TICKS_MIN / ticks + 1); /* A burst is served. */
     assert_int_equal(of_store(&lg_metric_server_refused_total, REASON_OVERLOAD) - refused_before,
                      refused);
     assert_int_equal(of_store(&lg_metric_server_rcu_total, 0) - rcu_before,
                      QUESTIONS + BUSY - refused);
     assert_int_equal(question(), 529);
+}
+
+static void expect_refused_under_load(int (*question)(void))
+{
+    expect_refused_in_ticks(question, 1);
 }
 
 static void rest_says_529_and_when_to_come_back(void **state)
@@ -225,6 +255,34 @@ static void a_batch_get_of_grpc_is_error_code_529_under_the_status_ok(void **sta
     expect_refused_under_load(grpc_batch);
 }
 
+static void is_busy(struct lg_task *task)
+{
+    (void)task;
+    lg_sim_spend_us(w.clw->sim, BETWEEN_MS / 2 * LG_MS);
+}
+
+/* Whether there is time for it is asked when the server's lane has said what it counts by. */
+static int count_while_home_is_busy(void)
+{
+    struct lg_task busy = {.run = is_busy};
+
+    lg_lane_post(held_authz_lane(), &busy);
+    return grpc_count();
+}
+
+static void a_count_of_grpc_is_error_code_529_under_the_status_ok(void **state)
+{
+    (void)state;
+    up_with(&held_authz);
+    w.client.also[0] = NULL;
+    (void)h2_client_ask(&w.client, "GET", "/current_version/cities", LG_SLICE_NULL, NULL, NULL);
+    w.client.also[0] = "content-type";
+    lg_clw_run_ms(w.clw, 100);
+    held_authz_say(true);
+    expect_refused_in_ticks(count_while_home_is_busy, 2);
+    (void)down(NULL);
+}
+
 static void a_batch_of_a_stream_is_unavailable_for_a_while(void **state)
 {
     (void)state;
@@ -249,6 +307,7 @@ int main(void)
         TEST(a_batch_of_rest_is_529),
         TEST(a_get_of_grpc_is_error_code_529_under_the_status_ok),
         TEST(a_batch_get_of_grpc_is_error_code_529_under_the_status_ok),
+        cmocka_unit_test(a_count_of_grpc_is_error_code_529_under_the_status_ok),
         TEST(a_batch_of_a_stream_is_unavailable_for_a_while),
         TEST(with_the_first_rest_all_is_served_again),
     };
