@@ -1,19 +1,15 @@
 /* What a server says that is asked for more than it can do: a real server in the simulator whose
  * lanes find no rest when the test says so, asked by REST, gRPC and a stream. */
 #include "fetch/shed.h"
-#include "net/grpc.h"
 #include "net/metrics.h"
-#include "net/protos.h"
 #include "server/metrics.h"
 #include "server/read_gate.h"
-#include "test/lib/cluster_world.h"
-#include "test/lib/h2_client.h"
+#include "test/lib/grpc_rig.h"
 #include "test/lib/held_authz.h"
 #include "test/test.h"
 
-#define SERVICE "/com.linkedin.venice.protocols.VeniceReadService/"
-#define STREAM "/lagoon.read.v1.ReadService/BatchGet"
-#define TOPIC "cities_v1"
+#define SERVICE GRPC_RIG_SERVICE
+#define TOPIC GRPC_RIG_TOPIC
 #define KEY LG_LIT("\x08key1")
 #define BATCH_KEYS LG_LIT("\0\x0a\x08key1\0") /* index, bytes, partition */
 #define TARGET_US 5000u
@@ -22,32 +18,17 @@
  * wait. */
 #define BETWEEN_MS 40u
 
-static struct {
-    struct lg_clw *clw;
-    struct h2_client client;
-    struct lg_buf frame;
-    struct lg_arena *arena; /* of what was decoded */
-} w;
+static struct grpc_rig w;
 
 static void up_with(const struct lg_authz_config *authz)
 {
     static const struct lg_clw_row rows[] = {{LG_LIT("\x08key1"), LG_LIT("\x54"), 1}};
 
-    w.clw = lg_clw_new(51, /* with_controller= */ false);
+    grpc_rig_init(&w, 51);
     w.clw->authz = authz;
     w.clw->shed_target_us = TARGET_US;
-    lg_clw_server_start(w.clw, 0);
-    lg_clw_store(w.clw, "cities", 1, 1, 1);
-    lg_clw_topic(w.clw, TOPIC, 1);
-    lg_clw_rows(w.clw, TOPIC, 1, rows, LG_ARRAY_SIZE(rows), /* whole= */ true);
-    lg_clw_meta(w.clw, LG_META_PUT, "/assignment/" TOPIC, "{\"partitions\":[[\"s0_8888\"]]}");
-    lg_clw_run_ms(w.clw, 5000);
-    h2_client_open_at(&w.client, lg_net_sim_transport(w.clw->net), w.clw->lane, "s0",
-                      LG_CLW_SERVER_PORT, 65535, /* by_hand= */ false);
-    w.client.also[0] = "content-type";
-    w.client.also[1] = "application/grpc";
-    w.arena = lg_arena_new(0);
-    lg_clw_run_ms(w.clw, 100);
+    grpc_rig_serve(&w, rows, LG_ARRAY_SIZE(rows));
+    grpc_rig_open(&w, LG_CLW_SERVER_PORT, /* by_hand= */ false);
 }
 
 static int up(void **state)
@@ -60,40 +41,20 @@ static int up(void **state)
 static int down(void **state)
 {
     (void)state;
-    lg_conn_close(w.client.conn, /* after_flush= */ false);
-    lg_clw_run_ms(w.clw, 100);
-    lg_clw_free(w.clw);
-    h2_client_done(&w.client);
-    lg_buf_done(&w.frame);
-    lg_arena_free(w.arena);
-    memset(&w, 0, sizeof w);
+    grpc_rig_done(&w);
     return 0;
 }
 
 /* --- Questions -------------------------------------------------------------------------------- */
 
-static const struct h2_asked *call(const char *path, const struct lg_pb_message *m, const void *rq)
+/* The first message of an answer to this one. */
+static void call(const char *path, const struct lg_pb_message *asks, const void *rq,
+                 const struct lg_pb_message *answers, void *out)
 {
-    struct lg_error err;
-    size_t i;
+    const struct h2_asked *a = grpc_rig_call(&w, path, asks, rq, BETWEEN_MS);
 
-    lg_buf_clear(&w.frame);
-    assert_ok(lg_grpc_append(&w.frame, m, rq, &err));
-    i = h2_client_ask(&w.client, "POST", path, lg_buf_slice(&w.frame), NULL, NULL);
-    lg_clw_run_ms(w.clw, BETWEEN_MS);
-    assert_true(w.client.asked[i].closed);
-    return &w.client.asked[i];
-}
-
-/* The only message of an answer. */
-static void decode(const struct h2_asked *a, const struct lg_pb_message *m, void *out)
-{
-    struct lg_slice message;
-    struct lg_error err;
-
-    assert_non_null(memmem(a->head.data, a->head.size, "grpc-status: 0\n", 15));
-    assert_true(lg_grpc_single(lg_buf_slice(&a->body), LG_GRPC_MESSAGE_BYTES_DEFAULT, &message));
-    assert_ok(lg_pb_decode(m, message, w.arena, out, &err));
+    grpc_rig_expect_status(a, LG_GRPC_OK);
+    grpc_rig_decode(&w, a, 0, answers, out);
 }
 
 /* Each asks for one key, and returns what became of it: a status of HTTP as the answer says it. */
@@ -124,7 +85,7 @@ static int unary(const char *path, struct lg_venice_client_request rq)
     struct lg_venice_server_response rs = {0};
 
     rq.resource_name = LG_LIT(TOPIC);
-    decode(call(path, &lg_venice_client_request_pb, &rq), &lg_venice_server_response_pb, &rs);
+    call(path, &lg_venice_client_request_pb, &rq, &lg_venice_server_response_pb, &rs);
     if (rs.error_code == 529)
         expect_words(rs.error_message);
     return (int)rs.error_code;
@@ -151,8 +112,8 @@ static int grpc_count(void)
     rq.keys.data = &key;
     rq.field_names.data = &field;
     rq.keys.size = rq.field_names.size = 1;
-    decode(call(SERVICE "countByValue", &lg_venice_count_by_value_request_pb, &rq),
-           &lg_venice_count_by_value_response_pb, &rs);
+    call(SERVICE "countByValue", &lg_venice_count_by_value_request_pb, &rq,
+         &lg_venice_count_by_value_response_pb, &rs);
     if (rs.error_code == 529)
         expect_words(rs.error_message);
     return (int)rs.error_code;
@@ -160,18 +121,16 @@ static int grpc_count(void)
 
 static int stream(void)
 {
-    struct lg_stream_batch batch = {.store = LG_LIT("cities"), .version = 1};
     struct lg_stream_batch_get_response rs = {0};
     struct lg_stream_key key = {.id = 1, .key = KEY};
+    const struct h2_asked *a;
 
-    batch.keys.data = &key;
-    batch.keys.size = 1;
-    decode(
-        call(STREAM, &lg_stream_batch_get_request_pb,
-             &(struct lg_stream_batch_get_request){.batch_id = 1,
-                                                   .action_case = LG_STREAM_BATCH_GET_REQUEST_GET,
-                                                   .action.get = &batch}),
-        &lg_stream_batch_get_response_pb, &rs);
+    lg_buf_clear(&w.body);
+    grpc_rig_append_batch(&w, 1, &key, 1, /* timeout_ms= */ 0);
+    a = &w.client.asked[grpc_rig_send(&w, GRPC_RIG_STREAM)];
+    lg_clw_run_ms(w.clw, BETWEEN_MS);
+    grpc_rig_expect_status(a, LG_GRPC_OK);
+    grpc_rig_decode(&w, a, 0, &lg_stream_batch_get_response_pb, &rs);
     assert_non_null(rs.end);
     if (rs.end->status == LG_GRPC_OK) {
         assert_int_equal(rs.values.size, 1);
