@@ -14,7 +14,7 @@ static struct {
     struct lg_sim *sim;
     struct lg_lane *lane;
     struct lg_authz *a;
-    unsigned asks, stops;
+    unsigned asks, words, stops;
     uint64_t takes_us;
     char asked[200];
 } w;
@@ -153,6 +153,33 @@ static void who_waits_too_long_is_told_and_what_comes_late_is_dropped(void **sta
     assert_int_equal(z.in.verdict, LG_AUTHZ_ALLOWED);
 }
 
+static void note_word(struct lg_authz_ask *ask)
+{
+    (void)ask;
+    w.words++;
+}
+
+/* It may have said something by then: that is the pool's until the module is done. */
+static void who_waits_too_long_is_not_told_what_it_will_say(void **state)
+{
+    struct lg_authz_driver *d = lg_authz_module_new(&(struct lg_authz_module_options){
+        .lane = w.lane, .module = &module, .state = &w, .timeout_ms = TIMEOUT_MS});
+    struct lg_authz_ask ask = {
+        .principal = "a", .store = "", .method = LG_ACL_READ, .done = note_word};
+
+    (void)state;
+    w.takes_us = 3 * TIMEOUT_MS * LG_MS;
+    d->ops->ask(d, &ask);
+    lg_sim_run_us(w.sim, 2 * TIMEOUT_MS * LG_MS);
+    assert_int_equal(w.asks, 1);
+    assert_int_equal(w.words, 1);
+    assert_rc(LG_ERR_UNAVAILABLE, ask.rc);
+    assert_false(ask.allowed);
+    lg_sim_run_us(w.sim, 2 * TIMEOUT_MS * LG_MS);
+    d->ops->free(d);
+    assert_int_equal(w.words, 1);
+}
+
 /* What runs is waited for as long as an answer may take, and what comes later finds nobody. */
 static void it_may_end_while_the_module_is_asked(void **state)
 {
@@ -182,6 +209,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_word_lets_nobody_in, up, down),
         cmocka_unit_test_setup_teardown(who_waits_too_long_is_told_and_what_comes_late_is_dropped,
                                         up, down),
+        cmocka_unit_test_setup_teardown(who_waits_too_long_is_not_told_what_it_will_say, up, down),
         cmocka_unit_test_setup_teardown(it_may_end_while_the_module_is_asked, up, down),
     };
 

@@ -118,14 +118,19 @@ static const struct lg_rpc_offer offer = {
 
 /* --- The client ------------------------------------------------------------------------------ */
 
-static void up(struct h2_rig *r, size_t engine)
+static void up_with(struct h2_rig *r, size_t engine, uint64_t idle_ms)
 {
     memset(&seen, 0, sizeof seen);
-    h2_rig_init_with(r, h2_rig_engines[engine], H2_RIG_BODY_BYTES, &offer);
+    h2_rig_init_with(r, h2_rig_engines[engine], H2_RIG_BODY_BYTES, idle_ms, &offer);
     h2_rig_on_lane(r, h2_rig_open, 0);
     r->clients[0].also[0] = "content-type";
     r->clients[0].also[1] = "application/grpc";
     r->clients[0].also[2] = NULL;
+}
+
+static void up(struct h2_rig *r, size_t engine)
+{
+    up_with(r, engine, H2_RIG_IDLE_MS);
 }
 
 #define EACH(r)                                                                                    \
@@ -327,6 +332,23 @@ static void a_refused_call_that_does_not_end_is_answered_in_a_second(void **stat
         lg_sim_run_us(r.sim, LG_SEC + 100 * LG_MS);
         expect_status(&r, r.asked, LG_GRPC_UNIMPLEMENTED);
         expect(&r, call(&r, GET, "x"), "x");
+    }
+}
+
+/* Then its connection ends with the answer. */
+static void a_refused_call_is_answered_when_its_peer_is_silent_for_less(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    for (size_t engine = 0; engine < H2_RIG_ENGINES; engine++, h2_rig_done(&r)) {
+        up_with(&r, engine, /* idle_ms= */ 500);
+        lg_sim_run_us(r.sim, 300 * LG_MS);
+        h2_rig_on_lane(&r, begin_unknown, 0);
+        lg_sim_run_us(r.sim, 900 * LG_MS);
+        expect_status(&r, r.asked, LG_GRPC_UNIMPLEMENTED);
+        assert_int_equal(r.clients[0].goaways, 1);
+        assert_int_equal(r.clients[0].goaway_code, 0);
     }
 }
 
@@ -719,7 +741,7 @@ static void a_full_stream_hears_of_room(void **state)
     (void)state;
     for (size_t engine = 0; engine < H2_RIG_ENGINES; engine++, h2_rig_done(&r)) {
         memset(&seen, 0, sizeof seen);
-        h2_rig_init_with(&r, h2_rig_engines[engine], H2_RIG_BODY_BYTES, &offer);
+        h2_rig_init_with(&r, h2_rig_engines[engine], H2_RIG_BODY_BYTES, H2_RIG_IDLE_MS, &offer);
         r.window_by_hand = true;
         h2_rig_on_lane(&r, h2_rig_open, 0);
         r.clients[0].also[0] = "content-type";
@@ -806,6 +828,7 @@ int main(void)
         cmocka_unit_test(a_refusal_comes_before_the_clients_own_deadline),
         cmocka_unit_test(a_refused_call_is_answered_beside_one_that_is_taken),
         cmocka_unit_test(a_refused_call_that_does_not_end_is_answered_in_a_second),
+        cmocka_unit_test(a_refused_call_is_answered_when_its_peer_is_silent_for_less),
         cmocka_unit_test(a_refused_call_is_answered_where_it_is_too_long),
         cmocka_unit_test(a_refused_call_may_go_before_its_answer),
         cmocka_unit_test(a_body_that_is_not_one_message_is_refused),

@@ -232,7 +232,7 @@ static void a_large_limit_of_bodies_holds(void **state)
     memset(lg_buf_reserve(&big, 33 * MIB), 'x', 33 * MIB);
     lg_buf_commit(&big, 33 * MIB);
     for (size_t i = 0; i < H2_RIG_ENGINES; i++) {
-        h2_rig_init_with(&r, h2_rig_engines[i], 34 * MIB, NULL);
+        h2_rig_init_with(&r, h2_rig_engines[i], 34 * MIB, H2_RIG_IDLE_MS, NULL);
         h2_rig_on_lane(&r, h2_rig_open, 0);
         (void)h2_rig_ask(&r, 0, "/a", lg_buf_slice(&big));
         lg_sim_run_us(r.sim, 20 * LG_SEC);

@@ -5,9 +5,12 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "model/partitioner.h"
 #include "read/wire.h"
+#include "router/metrics.h"
 #include "router/router_impl.h"
 #include "test/lib/cluster_world.h"
+#include "test/lib/held_authz.h"
 #include "test/test.h"
 
 #define PARTITIONS 4u
@@ -664,6 +667,140 @@ static void quotas_beyond_what_a_router_can_do_shrink_in_proportion(void **state
     }
 }
 
+/* --- When to come back. ------------------------------------------------------------------------
+ */
+
+struct fake { /* A server that refuses everything. */
+    struct lg_http_server *http;
+    int status;
+};
+
+static void fake_asked(void *ctx, struct lg_http_request *rq)
+{
+    lg_http_respond_text(rq, ((struct fake *)ctx)->status, "no");
+}
+
+static void fake_start(struct fake *f, struct lg_clw *w, uint16_t port)
+{
+    struct lg_http_server_options o = {.transport = lg_net_sim_transport(w->net),
+                                       .lane = w->lane,
+                                       .host = "world",
+                                       .port = port,
+                                       .handler = fake_asked,
+                                       .ctx = f};
+    LG_AUTO_STR char *instance = lg_strf("/instances/world_%u", port);
+    LG_AUTO_STR char *replicas = lg_strf("/replicas/cities_v1/world_%u", port);
+    LG_AUTO_STR char *where = lg_strf("{\"host\":\"world\",\"port\":%u}", port);
+    struct lg_error err;
+
+    assert_ok(lg_http_server_start(&o, &f->http, &err));
+    lg_clw_meta(w, LG_META_PUT, instance, where);
+    lg_clw_meta(w, LG_META_PUT, replicas,
+                port == 1 ? "{\"0\":{\"status\":\"COMPLETED\"}}"
+                          : "{\"1\":{\"status\":\"COMPLETED\"}}");
+}
+
+static void fake_stopped(void *ctx)
+{
+    ((struct fake *)ctx)->http = NULL;
+}
+
+/* A batch is told what became of its first key; of its others, a server says that so many can never
+ * be asked for at once. */
+static void never_is_said_of_a_quota_and_of_nothing_else(void **state)
+{
+    static const struct {
+        int status;
+        const char *retry_after;
+    } rows[] = {{429, ""}, {529, "1"}, {503, ""}};
+    struct lg_clw *w = lg_clw_new(25, /* with_controller= */ false);
+    struct fake fakes[2] = {{.http = NULL}, {.status = 429}};
+
+    (void)state;
+    assert_int_equal(lg_partitioner_partition(LG_LIT("\x02"
+                                                     "0"),
+                                              LG_ARRAY_SIZE(fakes)),
+                     0);
+    lg_clw_store(w, "cities", 1, 1, LG_ARRAY_SIZE(fakes));
+    lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v1",
+                "{\"partitions\":[[\"world_1\"],[\"world_2\"]]}");
+    fake_start(&fakes[0], w, 1);
+    fake_start(&fakes[1], w, 2);
+    lg_clw_router_start(w);
+    lg_clw_run_ms(w, 2000);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        fakes[0].status = rows[i].status;
+        assert_int_equal(ask_many(w, 20), rows[i].status);
+        assert_string_equal(lg_clw_header(w, "Retry-After"), rows[i].retry_after);
+        lg_clw_run_ms(w, 20000); /* Nobody is avoided any more. */
+    }
+    lg_clw_router_stop(w);
+    for (size_t i = 0; i < LG_ARRAY_SIZE(fakes); i++)
+        lg_http_server_stop(fakes[i].http, 0, fake_stopped, &fakes[i]);
+    lg_clw_run_ms(w, 1000);
+    assert_true(fakes[0].http == NULL && fakes[1].http == NULL);
+    lg_clw_free(w);
+}
+
+/* --- Who may read. -----------------------------------------------------------------------------
+ */
+
+static uint64_t reads_of_cities(void)
+{
+    const struct lg_metric *m = &lg_metric_router_reads_total;
+    uint64_t reads = 0;
+
+    for (uint32_t label = 0; label < 4; label++)
+        reads += lg_metric_value(m, lg_metric_of_store(m, lg_metric_store("cities"), label));
+    return reads;
+}
+
+static void it_is_over(struct lg_http_call *call)
+{
+    (void)call;
+    is_over = true;
+}
+
+static void what_nobody_waits_for_any_more_is_not_read(void **state)
+{
+    static const struct lg_metric_table *const tables[] = {&lg_router_metrics};
+
+    (void)state;
+    lg_metrics_register(tables, LG_ARRAY_SIZE(tables), 10);
+    for (unsigned leaves = 0; leaves < 2; leaves++) {
+        struct lg_clw *w = lg_clw_new(26, /* with_controller= */ false);
+        struct lg_http_call call = {.host = "router",
+                                    .port = LG_CLW_ROUTER_PORT,
+                                    .target = LG_LIT("/storage/cities/CGtleTE=?f=b64"),
+                                    .done = it_is_over};
+        uint64_t before = reads_of_cities();
+
+        is_over = false;
+        w->authz = &held_authz;
+        lg_clw_store(w, "cities", 1, 1, 1);
+        lg_clw_meta(w, LG_META_PUT, "/assignment/cities_v1", "{\"partitions\":[[\"s0_8888\"]]}");
+        lg_clw_meta(w, LG_META_PUT, "/instances/s0_8888", "{\"host\":\"s0\",\"port\":8888}");
+        lg_clw_meta(w, LG_META_PUT, "/replicas/cities_v1/s0_8888",
+                    "{\"0\":{\"status\":\"COMPLETED\"}}");
+        lg_clw_router_start(w);
+        lg_clw_run_ms(w, 2000);
+        lg_http_call_submit(w->http, &call);
+        lg_clw_run_ms(w, 100);
+        assert_true(held_authz_is_asked() && !is_over);
+        if (leaves)
+            lg_http_call_cancel(&call);
+        lg_clw_run_ms(w, 100);
+        held_authz_say(true);
+        lg_clw_run_ms(w, 5000); /* The server is not there. */
+        assert_true(is_over);
+        assert_int_equal(call.status, leaves ? 0 : 503);
+        assert_int_equal(reads_of_cities() - before, leaves ? 0 : 1);
+        lg_http_call_done(&call);
+        lg_clw_free(w);
+    }
+    lg_metrics_reset();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -679,6 +816,8 @@ int main(void)
         cmocka_unit_test(it_says_why_it_cannot_start),
         cmocka_unit_test(it_names_the_controller_that_the_metadata_says_leads),
         cmocka_unit_test(a_503_of_a_server_over_its_capacity_says_when_to_come_back),
+        cmocka_unit_test(never_is_said_of_a_quota_and_of_nothing_else),
+        cmocka_unit_test(what_nobody_waits_for_any_more_is_not_read),
         cmocka_unit_test(quotas_beyond_what_a_router_can_do_shrink_in_proportion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

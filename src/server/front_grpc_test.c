@@ -2,8 +2,6 @@
  * log by hand, and calls of a client of HTTP/2. Once from the engine, once from read indexes. */
 #include "server/front_grpc.h"
 
-#include <stdio.h>
-
 #include "base/str.h"
 #include "model/partitioner.h"
 #include "read/batch_get.h"
@@ -12,8 +10,7 @@
 #include "server/metrics.h"
 #include "server/read_group.h"
 #include "server/server.h"
-#include "test/lib/cluster_world.h"
-#include "test/lib/h2_client.h"
+#include "test/lib/grpc_rig.h"
 #include "test/test.h"
 
 #define PARTITIONS 3u
@@ -23,19 +20,14 @@
 #define KEY2 LG_LIT("\x08key2")
 #define NONE LG_LIT("\x08none")
 #define ASSIGNED "{\"partitions\":[[\"s0_8888\"],[\"s0_8888\"],[\"s0_8888\"]]}"
-#define GET "/com.linkedin.venice.protocols.VeniceReadService/get"
-#define BATCH "/com.linkedin.venice.protocols.VeniceReadService/batchGet"
+#define GET GRPC_RIG_SERVICE "get"
+#define BATCH GRPC_RIG_SERVICE "batchGet"
 #define KEY_NOT_FOUND ((uint32_t)-420)
 
 static const char assigned_elsewhere[] = "{\"partitions\":[[\"s1_1\"],[\"s1_1\"],[\"s1_1\"]]}";
 
-static struct { /* The world, and a client of its server. */
-    struct lg_clw *clw;
-    struct h2_client client;
-    struct lg_buf frame;
-    struct lg_arena *arena; /* of what was decoded */
-    bool is_warm;
-} w;
+static struct grpc_rig w;
+static bool is_warm;
 
 /* Version 1 is complete on s0, version 2 is assigned to it and never ends, version 3 is assigned to
  * somebody else. */
@@ -46,7 +38,7 @@ static int up_with(int current, bool off)
         {{(const uint8_t *)"\x08key2", 5}, {NULL, 0}, 2},
     };
 
-    w.clw = lg_clw_new(22, /* with_controller= */ false);
+    grpc_rig_init(&w, 22);
     w.clw->grpc_off = off;
     w.clw->grpc_port = GRPC_PORT;
     lg_clw_server_start(w.clw, 0);
@@ -58,96 +50,43 @@ static int up_with(int current, bool off)
     lg_clw_meta(w.clw, LG_META_PUT, "/assignment/cities_v2", ASSIGNED);
     lg_clw_meta(w.clw, LG_META_PUT, "/assignment/cities_v3", assigned_elsewhere);
     lg_clw_run_ms(w.clw, 5000);
-    h2_client_open_at(&w.client, lg_net_sim_transport(w.clw->net), w.clw->lane, "s0",
-                      LG_CLW_SERVER_PORT, 65535, /* by_hand= */ false);
-    w.client.also[0] = "content-type";
-    w.client.also[1] = "application/grpc";
-    w.arena = lg_arena_new(0);
+    grpc_rig_open(&w, LG_CLW_SERVER_PORT, /* by_hand= */ false);
     return 0;
 }
 
 static int up(void **state)
 {
     (void)state;
-    w.is_warm = false;
+    is_warm = false;
     return up_with(3, /* off= */ false);
 }
 
 static int up_warm(void **state)
 {
     (void)state;
-    w.is_warm = true;
+    is_warm = true;
     return up_with(1, /* off= */ false);
 }
 
 static int down(void **state)
 {
     (void)state;
-    lg_clw_free(w.clw);
-    h2_client_done(&w.client);
-    lg_buf_done(&w.frame);
-    lg_arena_free(w.arena);
-    memset(&w, 0, sizeof w);
+    grpc_rig_done(&w);
     return 0;
 }
 
-/* Another connection, perhaps on another lane, before the room for requests is used up. */
-static void fresh_at(uint16_t port)
-{
-    const char *also[2] = {w.client.also[0], w.client.also[1]};
-
-    lg_conn_close(w.client.conn, /* after_flush= */ false);
-    lg_clw_run_ms(w.clw, 100);
-    h2_client_done(&w.client);
-    h2_client_open_at(&w.client, lg_net_sim_transport(w.clw->net), w.clw->lane, "s0", port, 65535,
-                      /* by_hand= */ false);
-    w.client.also[0] = also[0];
-    w.client.also[1] = also[1];
-}
-
+/* Perhaps on another lane. */
 static void fresh(void)
 {
-    fresh_at(LG_CLW_SERVER_PORT);
+    grpc_rig_open(&w, LG_CLW_SERVER_PORT, /* by_hand= */ false);
 }
 
-static struct h2_asked *call(const char *path, const struct lg_pb_message *m, const void *msg)
+/* On another connection before the room for requests is used up. */
+static const struct h2_asked *call(const char *path, const struct lg_pb_message *m, const void *msg)
 {
-    struct lg_error err;
-    size_t i;
-
     if (w.client.count > H2_CLIENT_ASKED_MAX / 2)
         fresh();
-    lg_buf_clear(&w.frame);
-    assert_ok(lg_grpc_append(&w.frame, m, msg, &err));
-    i = h2_client_ask(&w.client, "POST", path, lg_buf_slice(&w.frame), NULL, NULL);
-    lg_clw_run_ms(w.clw, 200);
-    return &w.client.asked[i];
-}
-
-/* The message number `n` of an answer. */
-static void decode(const struct h2_asked *a, unsigned n, const struct lg_pb_message *m, void *out)
-{
-    struct lg_slice body = lg_buf_slice(&a->body), message = LG_SLICE_NULL;
-    LG_SCOPED(lg_grpc_reader) reader = {0};
-    struct lg_error err = {0};
-    bool has = false;
-
-    for (unsigned i = 0; i <= n; i++) {
-        assert_ok(lg_grpc_next(&reader, &body, &message, &has, &err));
-        assert_true(has);
-    }
-    assert_ok(lg_pb_decode(m, message, w.arena, out, &err));
-}
-
-static void expect_status(const struct h2_asked *a, enum lg_grpc_status status)
-{
-    char line[32];
-
-    (void)snprintf(line, sizeof line, "grpc-status: %d\n", (int)status);
-    assert_int_equal(a->status, 200);
-    if (memmem(a->head.data, a->head.size, line, strlen(line)) == NULL)
-        fail_msg("wanted %s in %.*s", line, (int)a->head.size, (const char *)a->head.data);
-    assert_true(a->closed);
+    return grpc_rig_call(&w, path, m, msg, 200);
 }
 
 static struct lg_venice_server_response ask(const char *path, struct lg_venice_client_request rq)
@@ -155,8 +94,8 @@ static struct lg_venice_server_response ask(const char *path, struct lg_venice_c
     struct lg_venice_server_response rs = {0};
     const struct h2_asked *a = call(path, &lg_venice_client_request_pb, &rq);
 
-    expect_status(a, LG_GRPC_OK); /* Whatever happens: wire-formats 6.2. */
-    decode(a, 0, &lg_venice_server_response_pb, &rs);
+    grpc_rig_expect_status(a, LG_GRPC_OK); /* Whatever happens: wire-formats 6.2. */
+    grpc_rig_decode(&w, a, 0, &lg_venice_server_response_pb, &rs);
     return rs;
 }
 
@@ -233,7 +172,7 @@ static void what_is_not_here_is_said_as_over_rest(void **state)
     assert_int_equal(rs.error_code, 503);
     expect_text(rs.error_message, "cities_v2 is not ready to serve yet");
     rs = get("cities_v3", 0, KEY1);
-    assert_int_equal(rs.error_code, w.is_warm ? 400 : 503); /* 503: it is the current one. */
+    assert_int_equal(rs.error_code, is_warm ? 400 : 503); /* 503: it is the current one. */
     expect_text(rs.error_message, "No storage exists for: cities_v3");
     rs = get("nothing_v1", 0, KEY1);
     assert_int_equal(rs.error_code, 400);
@@ -282,7 +221,7 @@ static void a_message_that_is_no_protobuf_is_internal(void **state)
             h2_client_ask(&w.client, "POST", paths[i], LG_LIT("\0\0\0\0\1\x0f"), NULL, NULL);
 
         lg_clw_run_ms(w.clw, 200);
-        expect_status(&w.client.asked[asked], LG_GRPC_INTERNAL);
+        grpc_rig_expect_status(&w.client.asked[asked], LG_GRPC_INTERNAL);
     }
 }
 
@@ -315,19 +254,16 @@ static uint64_t read_of_long_batch(const char *timeout)
 {
     LG_SCOPED(lg_buf) bytes = {0};
     uint64_t before = found_in_batches();
-    struct lg_error err;
 
     for (int32_t k = 0; k < LONG_BATCH; k++)
         lg_wire_key_add(&bytes, &(struct lg_wire_key){k, KEY1, (int32_t)partition_of(KEY1)});
-    lg_buf_clear(&w.frame);
-    assert_ok(
-        lg_grpc_append(&w.frame, &lg_venice_client_request_pb,
-                       &(struct lg_venice_client_request){.key_bytes = lg_buf_slice(&bytes),
-                                                          .resource_name = LG_LIT("cities_v1"),
-                                                          .is_batch_request = true,
-                                                          .method = LG_LIT("POST")},
-                       &err));
-    (void)h2_client_ask(&w.client, "POST", BATCH, lg_buf_slice(&w.frame),
+    lg_buf_clear(&w.body);
+    grpc_rig_append(&w, &lg_venice_client_request_pb,
+                    &(struct lg_venice_client_request){.key_bytes = lg_buf_slice(&bytes),
+                                                       .resource_name = LG_LIT("cities_v1"),
+                                                       .is_batch_request = true,
+                                                       .method = LG_LIT("POST")});
+    (void)h2_client_ask(&w.client, "POST", BATCH, lg_buf_slice(&w.body),
                         timeout == NULL ? NULL : "grpc-timeout", timeout);
     lg_clw_run_ms(w.clw, 200);
     return found_in_batches() - before;
@@ -338,7 +274,7 @@ static void the_pool_leaves_what_a_cancelled_batch_asked_for(void **state)
     (void)state;
     assert_int_equal(read_of_long_batch(/* timeout= */ NULL), LONG_BATCH);
     assert_int_equal(read_of_long_batch("1u"),
-                     w.is_warm ? LONG_BATCH : LG_BATCH_GET_INLINE_MAX); /* Indexes need no pool. */
+                     is_warm ? LONG_BATCH : LG_BATCH_GET_INLINE_MAX); /* Indexes need no pool. */
     assert_int_equal(read_of_long_batch(/* timeout= */ NULL), LONG_BATCH);
 }
 
@@ -394,10 +330,9 @@ static struct lg_venice_count_by_value_response count(const char *topic, struct 
     rq.keys.size = n;
     rq.field_names.data = &name;
     rq.field_names.size = 1;
-    a = call("/com.linkedin.venice.protocols.VeniceReadService/countByValue",
-             &lg_venice_count_by_value_request_pb, &rq);
-    expect_status(a, LG_GRPC_OK);
-    decode(a, 0, &lg_venice_count_by_value_response_pb, &rs);
+    a = call(GRPC_RIG_SERVICE "countByValue", &lg_venice_count_by_value_request_pb, &rq);
+    grpc_rig_expect_status(a, LG_GRPC_OK);
+    grpc_rig_decode(&w, a, 0, &lg_venice_count_by_value_response_pb, &rs);
     return rs;
 }
 
@@ -434,12 +369,12 @@ static struct lg_stream_batch_get_response stream(struct lg_stream_batch batch,
 
     batch.keys.data = keys;
     batch.keys.size = n;
-    a = call("/lagoon.read.v1.ReadService/BatchGet", &lg_stream_batch_get_request_pb,
+    a = call(GRPC_RIG_STREAM, &lg_stream_batch_get_request_pb,
              &(struct lg_stream_batch_get_request){.batch_id = 7,
                                                    .action_case = LG_STREAM_BATCH_GET_REQUEST_GET,
                                                    .action.get = &batch});
-    expect_status(a, LG_GRPC_OK);
-    decode(a, 0, &lg_stream_batch_get_response_pb, &rs);
+    grpc_rig_expect_status(a, LG_GRPC_OK);
+    grpc_rig_decode(&w, a, 0, &lg_stream_batch_get_response_pb, &rs);
     assert_int_equal(rs.batch_id, 7);
     assert_non_null(rs.end);
     return rs;
@@ -475,7 +410,7 @@ static void without_a_version_the_current_one_is_read(void **state)
         stream((struct lg_stream_batch){.store = LG_LIT("cities")}, &key, 1);
 
     (void)state;
-    if (w.is_warm) {
+    if (is_warm) {
         assert_int_equal(rs.end->status, LG_GRPC_OK);
         assert_int_equal(rs.values.data[0].version, 1);
     } else { /* Version 3 is somebody else's. */
@@ -549,12 +484,12 @@ static void health_tells_whether_the_server_serves(void **state)
 
     (void)state;
     a = call("/grpc.health.v1.Health/Check", &lg_grpc_health_check_request_pb, &rq);
-    expect_status(a, LG_GRPC_OK);
-    decode(a, 0, &lg_grpc_health_check_response_pb, &rs);
+    grpc_rig_expect_status(a, LG_GRPC_OK);
+    grpc_rig_decode(&w, a, 0, &lg_grpc_health_check_response_pb, &rs);
     assert_int_equal(rs.status, LG_GRPC_HEALTH_SERVING);
     rq.service = LG_LIT("nobody.Knows");
     a = call("/grpc.health.v1.Health/Check", &lg_grpc_health_check_request_pb, &rq);
-    expect_status(a, LG_GRPC_NOT_FOUND);
+    grpc_rig_expect_status(a, LG_GRPC_NOT_FOUND);
 }
 
 static void reflection_tells_what_is_offered(void **state)
@@ -571,15 +506,15 @@ static void reflection_tells_what_is_offered(void **state)
         struct lg_reflection_response rs = {0};
         const struct h2_asked *a = call(paths[i], &lg_reflection_request_pb, &rq);
 
-        expect_status(a, LG_GRPC_OK);
-        decode(a, 0, &lg_reflection_response_pb, &rs);
+        grpc_rig_expect_status(a, LG_GRPC_OK);
+        grpc_rig_decode(&w, a, 0, &lg_reflection_response_pb, &rs);
         assert_int_equal(rs.message_response_case, LG_REFLECTION_RESPONSE_LIST_SERVICES_RESPONSE);
         assert_int_equal(rs.message_response.list_services_response->service.size, 5);
         rq.message_request_case = LG_REFLECTION_REQUEST_FILE_CONTAINING_SYMBOL;
         rq.message_request.file_containing_symbol =
             LG_LIT("com.linkedin.venice.protocols.VeniceReadService.get");
         a = call(paths[i], &lg_reflection_request_pb, &rq);
-        decode(a, 0, &lg_reflection_response_pb, &rs);
+        grpc_rig_decode(&w, a, 0, &lg_reflection_response_pb, &rs);
         assert_int_equal(rs.message_response_case, LG_REFLECTION_RESPONSE_FILE_DESCRIPTOR_RESPONSE);
     }
 }
@@ -602,9 +537,9 @@ static void reads_come_from_where_they_should(void **state)
     (void)stream((struct lg_stream_batch){.store = LG_LIT("cities"), .version = 1}, &key, 1);
     for (uint32_t i = 0; i < 6; i++)
         assert_int_equal(lg_metric_value(&lg_metric_server_reads_total, i) - before[i],
-                         i == SINGLE + (w.is_warm ? INDEX : MEMORY)     ? 2
-                         : i == BATCH_OF + (w.is_warm ? INDEX : MEMORY) ? 2
-                                                                        : 0);
+                         i == SINGLE + (is_warm ? INDEX : MEMORY)     ? 2
+                         : i == BATCH_OF + (is_warm ? INDEX : MEMORY) ? 2
+                                                                      : 0);
 }
 
 /* --- What is counted of a store --------------------------------------------------------------- */
@@ -634,7 +569,7 @@ static void every_request_is_counted_once_with_its_store(void **state)
     const struct lg_slice keys[] = {KEY1, NONE};
     struct lg_stream_key key = {.key = KEY1};
     struct seen before = look(), now;
-    unsigned tier = w.is_warm ? LG_READ_INDEX : LG_READ_MEMORY;
+    unsigned tier = is_warm ? LG_READ_INDEX : LG_READ_MEMORY;
 
     (void)state;
     (void)get("cities_v1", partition_of(KEY1), KEY1);
@@ -669,7 +604,7 @@ static void a_port_of_its_own_is_announced_and_answers_the_same(void **state)
     (void)state;
     expect_announced(GRPC_PORT);
     for (unsigned i = 0; i < 6; i++) { /* Every lane listens there. */
-        fresh_at(GRPC_PORT);
+        grpc_rig_open(&w, GRPC_PORT, /* by_hand= */ false);
         expect_text(get("cities_v1", partition_of(KEY1), KEY1).data, "T");
     }
     fresh();
@@ -684,7 +619,7 @@ static const struct h2_asked *ask_raw(const char *path)
 
 static void expect_off(const struct h2_asked *a, const char *text)
 {
-    expect_status(a, LG_GRPC_UNIMPLEMENTED);
+    grpc_rig_expect_status(a, LG_GRPC_UNIMPLEMENTED);
     if (memmem(a->head.data, a->head.size, text, strlen(text)) == NULL)
         fail_msg("wanted %s in %.*s", text, (int)a->head.size, (const char *)a->head.data);
 }
@@ -748,8 +683,8 @@ static void a_server_whose_grpc_is_off_says_so(void **state)
     static const char *const paths[] = {
         GET,
         BATCH,
-        "/com.linkedin.venice.protocols.VeniceReadService/countByValue",
-        "/lagoon.read.v1.ReadService/BatchGet",
+        GRPC_RIG_SERVICE "countByValue",
+        GRPC_RIG_STREAM,
         "/grpc.health.v1.Health/Check",
         "/grpc.health.v1.Health/Watch",
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"};
@@ -774,33 +709,30 @@ static void streams_hear_of_the_end(void **state)
 {
     static const char *const paths[] = {
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-        "/lagoon.read.v1.ReadService/BatchGet"};
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", GRPC_RIG_STREAM};
     struct lg_grpc_health_check_request rq = {.service = LG_SLICE_NULL};
     struct lg_grpc_health_check_response rs = {0};
     size_t i, more[LG_ARRAY_SIZE(paths)];
-    struct lg_error err;
     struct h2_asked *a;
 
     (void)state;
     fresh();
-    lg_buf_clear(&w.frame);
-    assert_ok(lg_grpc_append(&w.frame, &lg_grpc_health_check_request_pb, &rq, &err));
-    i = h2_client_ask(&w.client, "POST", "/grpc.health.v1.Health/Watch", lg_buf_slice(&w.frame),
-                      NULL, NULL);
+    lg_buf_clear(&w.body);
+    grpc_rig_append(&w, &lg_grpc_health_check_request_pb, &rq);
+    i = grpc_rig_send(&w, "/grpc.health.v1.Health/Watch");
     for (size_t k = 0; k < LG_ARRAY_SIZE(paths); k++)
         more[k] = h2_client_begin(&w.client, paths[k], LG_LIT("\0"));
     lg_clw_run_ms(w.clw, 2000);
     a = &w.client.asked[i];
-    decode(a, 0, &lg_grpc_health_check_response_pb, &rs);
+    grpc_rig_decode(&w, a, 0, &lg_grpc_health_check_response_pb, &rs);
     if (rs.status != LG_GRPC_HEALTH_SERVING) /* What the lane knew before it asked. */
-        decode(a, 1, &lg_grpc_health_check_response_pb, &rs);
+        grpc_rig_decode(&w, a, 1, &lg_grpc_health_check_response_pb, &rs);
     assert_int_equal(rs.status, LG_GRPC_HEALTH_SERVING);
     assert_false(a->closed);
     lg_clw_server_stop(w.clw, 0);
-    expect_status(a, LG_GRPC_UNAVAILABLE);
+    grpc_rig_expect_status(a, LG_GRPC_UNAVAILABLE);
     for (size_t k = 0; k < LG_ARRAY_SIZE(paths); k++)
-        expect_status(&w.client.asked[more[k]], LG_GRPC_UNAVAILABLE);
+        grpc_rig_expect_status(&w.client.asked[more[k]], LG_GRPC_UNAVAILABLE);
 }
 
 int main(void)

@@ -25,6 +25,10 @@
     LG_LIT("\x08"                                                                                  \
            "big1")
 #define LARGE_BYTES 5000 /* more than indexes have */
+#define MEDIUM                                                                                     \
+    LG_LIT("\x08"                                                                                  \
+           "med1")
+#define MEDIUM_BYTES 1000
 #define ASSIGNED "{\"partitions\":[[\"s0_8888\"],[\"s0_8888\"],[\"s0_8888\"]]}"
 
 static const char assigned_elsewhere[] = "{\"partitions\":[[\"s1_1\"],[\"s1_1\"],[\"s1_1\"]]}";
@@ -42,6 +46,11 @@ static int up_with(void **state, int current)
                            "big1",
           5},
          {large, sizeof large},
+         1},
+        {{(const uint8_t *)"\x08"
+                           "med1",
+          5},
+         {large, MEDIUM_BYTES},
          1},
     };
     struct lg_clw *w = lg_clw_new(21, /* with_controller= */ false);
@@ -384,6 +393,32 @@ static void no_keys_are_no_records(void **state)
     lg_clw_expect_hex(w, "");
 }
 
+/* What the server holds when it has answered so many times this key. */
+static size_t bytes_after_batch_of(struct lg_clw *w, struct lg_slice key)
+{
+    LG_SCOPED(lg_buf) body = {0};
+
+    for (int32_t i = 0; i < (int32_t)LG_SERVER_BATCH_KEYS_MAX; i++)
+        lg_wire_key_add(&body, &(struct lg_wire_key){i, key, (int32_t)partition_of(key)});
+    assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, "/storage/cities_v1",
+                                "X-VENICE-API-VERSION: 1", lg_buf_slice(&body)),
+                     200);
+    lg_clw_run_ms(w, 1000);
+    return lg_sim_node_bytes(w->servers[0].node);
+}
+
+/* A lane would keep the memory of its largest batch. What the simulated connection holds on to is
+ * the answer as it was sent. */
+static void the_memory_of_a_large_answer_is_given_back(void **state)
+{
+    struct lg_clw *w = *state;
+    size_t before = bytes_after_batch_of(w, KEY1), after = bytes_after_batch_of(w, MEDIUM);
+    size_t answer = lg_clw_body(w).size;
+
+    assert_true(answer > LG_SERVER_BATCH_KEYS_MAX * MEDIUM_BYTES);
+    assert_true(after < before + answer + ((size_t)1 << 20));
+}
+
 static void the_number_of_keys_is_bounded(void **state)
 {
     struct lg_clw *w = *state;
@@ -585,6 +620,7 @@ int main(void)
         cmocka_unit_test(no_keys_are_no_records),
         cmocka_unit_test(reads_come_from_where_they_should),
         cmocka_unit_test(only_what_no_index_knows_is_read_from_the_engine),
+        cmocka_unit_test(the_memory_of_a_large_answer_is_given_back),
         cmocka_unit_test(many_gets_of_a_pipeline_are_all_answered),
     };
     const struct CMUnitTest tests[] = {

@@ -1,18 +1,15 @@
 /* What a server says that is asked for more than it can do: a real server in the simulator whose
  * lanes find no rest when the test says so, asked by REST, gRPC and a stream. */
 #include "fetch/shed.h"
-#include "net/grpc.h"
 #include "net/metrics.h"
-#include "net/protos.h"
 #include "server/metrics.h"
 #include "server/read_gate.h"
-#include "test/lib/cluster_world.h"
-#include "test/lib/h2_client.h"
+#include "test/lib/grpc_rig.h"
+#include "test/lib/held_authz.h"
 #include "test/test.h"
 
-#define SERVICE "/com.linkedin.venice.protocols.VeniceReadService/"
-#define STREAM "/lagoon.read.v1.ReadService/BatchGet"
-#define TOPIC "cities_v1"
+#define SERVICE GRPC_RIG_SERVICE
+#define TOPIC GRPC_RIG_TOPIC
 #define KEY LG_LIT("\x08key1")
 #define BATCH_KEYS LG_LIT("\0\x0a\x08key1\0") /* index, bytes, partition */
 #define TARGET_US 5000u
@@ -21,72 +18,43 @@
  * wait. */
 #define BETWEEN_MS 40u
 
-static struct {
-    struct lg_clw *clw;
-    struct h2_client client;
-    struct lg_buf frame;
-    struct lg_arena *arena; /* of what was decoded */
-} w;
+static struct grpc_rig w;
 
-static int up(void **state)
+static void up_with(const struct lg_authz_config *authz)
 {
     static const struct lg_clw_row rows[] = {{LG_LIT("\x08key1"), LG_LIT("\x54"), 1}};
 
-    (void)state;
-    w.clw = lg_clw_new(51, /* with_controller= */ false);
+    grpc_rig_init(&w, 51);
+    w.clw->authz = authz;
     w.clw->shed_target_us = TARGET_US;
-    lg_clw_server_start(w.clw, 0);
-    lg_clw_store(w.clw, "cities", 1, 1, 1);
-    lg_clw_topic(w.clw, TOPIC, 1);
-    lg_clw_rows(w.clw, TOPIC, 1, rows, LG_ARRAY_SIZE(rows), /* whole= */ true);
-    lg_clw_meta(w.clw, LG_META_PUT, "/assignment/" TOPIC, "{\"partitions\":[[\"s0_8888\"]]}");
-    lg_clw_run_ms(w.clw, 5000);
-    h2_client_open_at(&w.client, lg_net_sim_transport(w.clw->net), w.clw->lane, "s0",
-                      LG_CLW_SERVER_PORT, 65535, /* by_hand= */ false);
-    w.client.also[0] = "content-type";
-    w.client.also[1] = "application/grpc";
-    w.arena = lg_arena_new(0);
-    lg_clw_run_ms(w.clw, 100);
+    grpc_rig_serve(&w, rows, LG_ARRAY_SIZE(rows));
+    grpc_rig_open(&w, LG_CLW_SERVER_PORT, /* by_hand= */ false);
+}
+
+static int up(void **state)
+{
+    (void)state;
+    up_with(/* authz= */ NULL);
     return 0;
 }
 
 static int down(void **state)
 {
     (void)state;
-    lg_conn_close(w.client.conn, /* after_flush= */ false);
-    lg_clw_run_ms(w.clw, 100);
-    lg_clw_free(w.clw);
-    h2_client_done(&w.client);
-    lg_buf_done(&w.frame);
-    lg_arena_free(w.arena);
-    memset(&w, 0, sizeof w);
+    grpc_rig_done(&w);
     return 0;
 }
 
 /* --- Questions -------------------------------------------------------------------------------- */
 
-static const struct h2_asked *call(const char *path, const struct lg_pb_message *m, const void *rq)
+/* The first message of an answer to this one. */
+static void call(const char *path, const struct lg_pb_message *asks, const void *rq,
+                 const struct lg_pb_message *answers, void *out)
 {
-    struct lg_error err;
-    size_t i;
+    const struct h2_asked *a = grpc_rig_call(&w, path, asks, rq, BETWEEN_MS);
 
-    lg_buf_clear(&w.frame);
-    assert_ok(lg_grpc_append(&w.frame, m, rq, &err));
-    i = h2_client_ask(&w.client, "POST", path, lg_buf_slice(&w.frame), NULL, NULL);
-    lg_clw_run_ms(w.clw, BETWEEN_MS);
-    assert_true(w.client.asked[i].closed);
-    return &w.client.asked[i];
-}
-
-/* The only message of an answer. */
-static void decode(const struct h2_asked *a, const struct lg_pb_message *m, void *out)
-{
-    struct lg_slice message;
-    struct lg_error err;
-
-    assert_non_null(memmem(a->head.data, a->head.size, "grpc-status: 0\n", 15));
-    assert_true(lg_grpc_single(lg_buf_slice(&a->body), LG_GRPC_MESSAGE_BYTES_DEFAULT, &message));
-    assert_ok(lg_pb_decode(m, message, w.arena, out, &err));
+    grpc_rig_expect_status(a, LG_GRPC_OK);
+    grpc_rig_decode(&w, a, 0, answers, out);
 }
 
 /* Each asks for one key, and returns what became of it: a status of HTTP as the answer says it. */
@@ -117,7 +85,7 @@ static int unary(const char *path, struct lg_venice_client_request rq)
     struct lg_venice_server_response rs = {0};
 
     rq.resource_name = LG_LIT(TOPIC);
-    decode(call(path, &lg_venice_client_request_pb, &rq), &lg_venice_server_response_pb, &rs);
+    call(path, &lg_venice_client_request_pb, &rq, &lg_venice_server_response_pb, &rs);
     if (rs.error_code == 529)
         expect_words(rs.error_message);
     return (int)rs.error_code;
@@ -134,20 +102,35 @@ static int grpc_batch(void)
                                                                        .is_batch_request = true});
 }
 
+/* Of a key that is not there: the store's values have no fields. */
+static int grpc_count(void)
+{
+    struct lg_venice_count_by_value_request rq = {.resource_name = LG_LIT(TOPIC), .top_k = 1};
+    struct lg_venice_count_by_value_response rs = {0};
+    struct lg_slice key = LG_LIT("\x08none"), field = LG_LIT("name");
+
+    rq.keys.data = &key;
+    rq.field_names.data = &field;
+    rq.keys.size = rq.field_names.size = 1;
+    call(SERVICE "countByValue", &lg_venice_count_by_value_request_pb, &rq,
+         &lg_venice_count_by_value_response_pb, &rs);
+    if (rs.error_code == 529)
+        expect_words(rs.error_message);
+    return (int)rs.error_code;
+}
+
 static int stream(void)
 {
-    struct lg_stream_batch batch = {.store = LG_LIT("cities"), .version = 1};
     struct lg_stream_batch_get_response rs = {0};
     struct lg_stream_key key = {.id = 1, .key = KEY};
+    const struct h2_asked *a;
 
-    batch.keys.data = &key;
-    batch.keys.size = 1;
-    decode(
-        call(STREAM, &lg_stream_batch_get_request_pb,
-             &(struct lg_stream_batch_get_request){.batch_id = 1,
-                                                   .action_case = LG_STREAM_BATCH_GET_REQUEST_GET,
-                                                   .action.get = &batch}),
-        &lg_stream_batch_get_response_pb, &rs);
+    lg_buf_clear(&w.body);
+    grpc_rig_append_batch(&w, 1, &key, 1, /* timeout_ms= */ 0);
+    a = &w.client.asked[grpc_rig_send(&w, GRPC_RIG_STREAM)];
+    lg_clw_run_ms(w.clw, BETWEEN_MS);
+    grpc_rig_expect_status(a, LG_GRPC_OK);
+    grpc_rig_decode(&w, a, 0, &lg_stream_batch_get_response_pb, &rs);
     assert_non_null(rs.end);
     if (rs.end->status == LG_GRPC_OK) {
         assert_int_equal(rs.values.size, 1);
@@ -168,8 +151,9 @@ static uint64_t of_store(const struct lg_metric *m, uint32_t label)
     return lg_metric_value(m, lg_metric_of_store(m, lg_metric_store("cities"), label));
 }
 
-/* A queue that stands: for longer than its interval nothing of it was ever done. */
-static void expect_refused_under_load(int (*question)(void))
+/* A queue that stands: for longer than its interval nothing of it was ever done. A question takes
+ * so many ticks of its lane. */
+static void expect_refused_in_ticks(int (*question)(void), unsigned ticks)
 {
     enum { QUESTIONS = LG_SHED_TICKS_MIN, BUSY = 4 * LG_SHED_TICKS_MIN };
     uint64_t refused_before = of_store(&lg_metric_server_refused_total, REASON_OVERLOAD),
@@ -185,12 +169,17 @@ static void expect_refused_under_load(int (*question)(void))
         refused += status == 529;
         assert_true(status == 529 || (status == 200 && refused == 0));
     }
-    assert_in_range(refused, 1, BUSY - LG_SHED_TICKS_MIN + 1); /* A burst is served. */
+    assert_in_range(refused, 1, BUSY - LG_SHED_TICKS_MIN / ticks + 1); /* A burst is served. */
     assert_int_equal(of_store(&lg_metric_server_refused_total, REASON_OVERLOAD) - refused_before,
                      refused);
     assert_int_equal(of_store(&lg_metric_server_rcu_total, 0) - rcu_before,
                      QUESTIONS + BUSY - refused);
     assert_int_equal(question(), 529);
+}
+
+static void expect_refused_under_load(int (*question)(void))
+{
+    expect_refused_in_ticks(question, 1);
 }
 
 static void rest_says_529_and_when_to_come_back(void **state)
@@ -225,6 +214,34 @@ static void a_batch_get_of_grpc_is_error_code_529_under_the_status_ok(void **sta
     expect_refused_under_load(grpc_batch);
 }
 
+static void is_busy(struct lg_task *task)
+{
+    (void)task;
+    lg_sim_spend_us(w.clw->sim, BETWEEN_MS / 2 * LG_MS);
+}
+
+/* Whether there is time for it is asked when the server's lane has said what it counts by. */
+static int count_while_home_is_busy(void)
+{
+    struct lg_task busy = {.run = is_busy};
+
+    lg_lane_post(held_authz_lane(), &busy);
+    return grpc_count();
+}
+
+static void a_count_of_grpc_is_error_code_529_under_the_status_ok(void **state)
+{
+    (void)state;
+    up_with(&held_authz);
+    w.client.also[0] = NULL;
+    (void)h2_client_ask(&w.client, "GET", "/current_version/cities", LG_SLICE_NULL, NULL, NULL);
+    w.client.also[0] = "content-type";
+    lg_clw_run_ms(w.clw, 100);
+    held_authz_say(true);
+    expect_refused_in_ticks(count_while_home_is_busy, 2);
+    (void)down(NULL);
+}
+
 static void a_batch_of_a_stream_is_unavailable_for_a_while(void **state)
 {
     (void)state;
@@ -249,6 +266,7 @@ int main(void)
         TEST(a_batch_of_rest_is_529),
         TEST(a_get_of_grpc_is_error_code_529_under_the_status_ok),
         TEST(a_batch_get_of_grpc_is_error_code_529_under_the_status_ok),
+        cmocka_unit_test(a_count_of_grpc_is_error_code_529_under_the_status_ok),
         TEST(a_batch_of_a_stream_is_unavailable_for_a_while),
         TEST(with_the_first_rest_all_is_served_again),
     };

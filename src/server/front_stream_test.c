@@ -3,30 +3,23 @@
 #include "server/front_stream.h"
 
 #include "base/memory_gate.h"
-#include "model/partitioner.h"
 #include "net/http2.h"
 #include "net/metrics.h"
 #include "server/metrics.h"
 #include "server/server.h"
-#include "test/lib/cluster_world.h"
-#include "test/lib/h2_client.h"
+#include "test/lib/grpc_rig.h"
 #include "test/test.h"
 
-#define PATH "/lagoon.read.v1.ReadService/BatchGet"
-#define UNARY "/com.linkedin.venice.protocols.VeniceReadService/batchGet"
+#define UNARY GRPC_RIG_SERVICE "batchGet"
 #define LARGE 8u /* keys with large values, each in chunks: never in an index */
 #define VALUE_BYTES ((size_t)1 << 20)
 #define KEY_BYTES 5u
 #define READS_OF_THE_POOL 4 /* of server_reads_total: of batches, from the disk */
 #define IN_POOL_MAX 2u      /* as front_stream.c has it */
 
-static struct {
-    struct lg_clw *clw;
-    struct h2_client client;
-    struct lg_buf body; /* of what was asked */
-    uint64_t reads_before;
-    size_t bytes_before, bytes_peak;
-} w;
+static struct grpc_rig w;
+static uint64_t reads_before;
+static size_t bytes_before, bytes_peak;
 
 static const char keys[LARGE][KEY_BYTES + 1] = {"\x08key0", "\x08key1", "\x08key2", "\x08key3",
                                                 "\x08key4", "\x08key5", "\x08key6", "\x08key7"};
@@ -44,44 +37,18 @@ static void world_up(bool by_hand)
 
     for (size_t i = 0; i < LARGE; i++)
         rows[i] = (struct lg_clw_row){key(i), lg_slice(value, sizeof value), 1};
-    w.clw = lg_clw_new(31, /* with_controller= */ false);
+    grpc_rig_init(&w, 31);
     w.clw->shape.chunked = true;
-    lg_clw_server_start(w.clw, 0);
-    lg_clw_store(w.clw, "cities", 1, 1, 1);
-    lg_clw_topic(w.clw, "cities_v1", 1);
-    lg_clw_rows(w.clw, "cities_v1", 1, rows, LARGE, /* whole= */ true);
-    lg_clw_meta(w.clw, LG_META_PUT, "/assignment/cities_v1", "{\"partitions\":[[\"s0_8888\"]]}");
-    lg_clw_run_ms(w.clw, 5000);
+    grpc_rig_serve(&w, rows, LARGE);
     lg_net_sim_set_delay_us(w.clw->net, 1, 1);
-    h2_client_open_at(&w.client, lg_net_sim_transport(w.clw->net), w.clw->lane, "s0",
-                      LG_CLW_SERVER_PORT, 65535, by_hand);
-    w.client.also[0] = "content-type";
-    w.client.also[1] = "application/grpc";
-    lg_clw_run_ms(w.clw, 100);
-}
-
-static void world_down(void)
-{
-    lg_conn_close(w.client.conn, /* after_flush= */ false);
-    lg_clw_run_ms(w.clw, 100);
-    lg_clw_free(w.clw);
-    h2_client_done(&w.client);
-    lg_buf_done(&w.body);
-    memset(&w, 0, sizeof w);
+    grpc_rig_open(&w, LG_CLW_SERVER_PORT, by_hand);
+    reads_before = 0;
+    bytes_before = bytes_peak = 0;
 }
 
 static void add_batch(uint64_t id, struct lg_stream_key *asked, uint32_t n)
 {
-    struct lg_stream_batch batch = {.store = LG_LIT("cities"), .version = 1};
-    struct lg_error err;
-
-    batch.keys.data = asked;
-    batch.keys.size = n;
-    assert_ok(lg_grpc_append(
-        &w.body, &lg_stream_batch_get_request_pb,
-        &(struct lg_stream_batch_get_request){
-            .batch_id = id, .action_case = LG_STREAM_BATCH_GET_REQUEST_GET, .action.get = &batch},
-        &err));
+    grpc_rig_append_batch(&w, id, asked, n, /* timeout_ms= */ 0);
 }
 
 static void add_large(uint64_t id, size_t from, uint32_t n)
@@ -95,7 +62,7 @@ static void add_large(uint64_t id, size_t from, uint32_t n)
 
 static uint64_t reads_of_the_pool(void)
 {
-    return lg_metric_value(&lg_metric_server_reads_total, READS_OF_THE_POOL) - w.reads_before;
+    return lg_metric_value(&lg_metric_server_reads_total, READS_OF_THE_POOL) - reads_before;
 }
 
 static bool pool_is_asked(void *arg)
@@ -109,8 +76,8 @@ static size_t ask(void)
 {
     size_t i;
 
-    w.reads_before = lg_metric_value(&lg_metric_server_reads_total, READS_OF_THE_POOL);
-    i = h2_client_ask(&w.client, "POST", PATH, lg_buf_slice(&w.body), NULL, NULL);
+    reads_before = lg_metric_value(&lg_metric_server_reads_total, READS_OF_THE_POOL);
+    i = grpc_rig_send(&w, GRPC_RIG_STREAM);
     assert_true(lg_sim_run_until(w.clw->sim, pool_is_asked, NULL, 10 * LG_SEC));
     return i;
 }
@@ -129,13 +96,13 @@ static void few_groups_of_a_stream_are_in_the_pool_at_a_time(void **state)
     assert_int_equal(reads_of_the_pool(), LARGE);
     assert_true(w.client.asked[i].closed);
     assert_true(w.client.asked[i].body.size > LARGE * VALUE_BYTES);
-    world_down();
+    grpc_rig_done(&w);
 }
 
 static bool note_peak(void *arg)
 {
     (void)arg;
-    w.bytes_peak = LG_MAX(w.bytes_peak, lg_sim_node_bytes(w.clw->servers[0].node));
+    bytes_peak = LG_MAX(bytes_peak, lg_sim_node_bytes(w.clw->servers[0].node));
     return false;
 }
 
@@ -147,12 +114,12 @@ static size_t memory_for_a_batch(bool is_reset)
     world_up(/* by_hand= */ true);
     add_large(1, 0, LARGE);
     i = ask();
-    w.bytes_before = lg_sim_node_bytes(w.clw->servers[0].node);
+    bytes_before = lg_sim_node_bytes(w.clw->servers[0].node);
     if (is_reset)
         h2_client_reset(&w.client, i);
     assert_false(lg_sim_run_until(w.clw->sim, note_peak, NULL, LG_SEC));
-    more = w.bytes_peak - LG_MIN(w.bytes_peak, w.bytes_before);
-    world_down();
+    more = bytes_peak - LG_MIN(bytes_peak, bytes_before);
+    grpc_rig_done(&w);
     return more;
 }
 
@@ -189,14 +156,7 @@ static void a_stream_that_is_full_takes_no_more_requests(void **state)
     }
     assert_int_equal(a->sent, w.body.size);
     assert_true(a->closed);
-    world_down();
-}
-
-static uint64_t rcu(void)
-{
-    return lg_metric_value(
-        &lg_metric_server_rcu_total,
-        lg_metric_of_store(&lg_metric_server_rcu_total, lg_metric_store("cities"), 0));
+    grpc_rig_done(&w);
 }
 
 static uint64_t refusals(enum lg_grpc_reason reason)
@@ -214,15 +174,15 @@ static void a_batch_that_cannot_be_read_here_is_refused_before_it_is_let_in(void
 
     (void)state;
     world_up(/* by_hand= */ false);
-    rcu_before = rcu();
+    rcu_before = grpc_rig_rcu();
     refused_before = refusals(LG_GRPC_BAD_REQUEST);
     add_batch(1, &elsewhere, 1);
     add_batch(2, &empty, 1);
-    (void)h2_client_ask(&w.client, "POST", PATH, lg_buf_slice(&w.body), NULL, NULL);
+    (void)grpc_rig_send(&w, GRPC_RIG_STREAM);
     lg_clw_run_ms(w.clw, 1000);
-    assert_int_equal(rcu(), rcu_before);
+    assert_int_equal(grpc_rig_rcu(), rcu_before);
     assert_int_equal(refusals(LG_GRPC_BAD_REQUEST), refused_before + 2);
-    world_down();
+    grpc_rig_done(&w);
 }
 
 static void messages_that_do_not_end_are_bounded_over_all_streams(void **state)
@@ -237,13 +197,13 @@ static void messages_that_do_not_end_are_bounded_over_all_streams(void **state)
     lg_grpc_prefix(w.body.data, /* is_compressed= */ false, LG_GRPC_MESSAGE_BYTES_DEFAULT);
     lg_buf_commit(&w.body, size);
     for (size_t s = 0; s < STREAMS; s++) {
-        i[s] = h2_client_begin(&w.client, PATH, lg_buf_slice(&w.body));
+        i[s] = h2_client_begin(&w.client, GRPC_RIG_STREAM, lg_buf_slice(&w.body));
         lg_clw_run_ms(w.clw, 1000);
     }
     for (size_t s = 0; s < STREAMS; s++)
         assert_int_equal(w.client.asked[i[s]].closed, s >= KEPT);
     assert_int_equal(w.client.asked[i[KEPT]].code, LG_H2_ENHANCE_YOUR_CALM);
-    world_down();
+    grpc_rig_done(&w);
 }
 
 static void while_memory_is_short_only_small_batches_are_taken(void **state)
@@ -255,21 +215,21 @@ static void while_memory_is_short_only_small_batches_are_taken(void **state)
 
     (void)state;
     world_up(/* by_hand= */ false);
-    rcu_before = rcu();
+    rcu_before = grpc_rig_rcu();
     lg_memory_gate_set(2, 1);
     add_batch(1, &large, 1);
     add_large(2, 0, 1);
-    i = h2_client_ask(&w.client, "POST", PATH, lg_buf_slice(&w.body), NULL, NULL);
+    i = grpc_rig_send(&w, GRPC_RIG_STREAM);
     lg_clw_run_ms(w.clw, 5000);
     assert_int_equal(refusals(LG_GRPC_NO_MEMORY), refused_before + 1);
-    assert_int_equal(rcu(), rcu_before + 1);
+    assert_int_equal(grpc_rig_rcu(), rcu_before + 1);
     unary = h2_client_ask(&w.client, "POST", UNARY, lg_slice(bytes, sizeof bytes), NULL, NULL);
     lg_clw_run_ms(w.clw, 100);
     lg_memory_gate_set(0, 0);
     assert_int_equal(refusals(LG_GRPC_NO_MEMORY), refused_before + 2);
     assert_true(w.client.asked[unary].closed);
     assert_true(w.client.asked[i].closed && w.client.asked[i].body.size > VALUE_BYTES);
-    world_down();
+    grpc_rig_done(&w);
 }
 
 int main(void)

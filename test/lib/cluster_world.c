@@ -164,7 +164,7 @@ static void server_main(void *ctx)
     struct lg_error err = {0};
 
     o.read_lanes = readers;
-    o.read_lane_count = LG_ARRAY_SIZE(readers);
+    o.read_lane_count = w->one_lane ? 0 : LG_ARRAY_SIZE(readers);
     o.metastore = lg_meta_sim_session(w->meta, lane);
     n->bytes_before = lg_sim_node_bytes(n->node);
     assert_ok(lg_loghttp_new(&log, &n->log, &err));

@@ -68,6 +68,7 @@ struct lg_clw {
     uint64_t read_index_bytes;                      /* of servers from now on; 0: 16 MiB */
     uint64_t read_timeout_ms;                       /* of routers from now on; 0: 2000 */
     bool grpc_off;                                  /* of servers from now on */
+    bool one_lane;                                  /* of these: it reads on its own */
     uint16_t grpc_port;                             /* of servers from now on; 0: none */
     uint64_t node_rcu;                              /* of servers from now on; 0: any */
     uint32_t read_capacity;                         /* of routers from now on; 0: any */

@@ -145,7 +145,7 @@ void h2_rig_settle(struct h2_rig *r)
 }
 
 void h2_rig_init_with(struct h2_rig *r, h2_rig_engine engine, size_t body_bytes_max,
-                      const struct lg_rpc_offer *rpc)
+                      uint64_t idle_ms, const struct lg_rpc_offer *rpc)
 {
     static const struct lg_metric_table *const tables[] = {&lg_net_metrics};
     struct lg_error err;
@@ -159,7 +159,7 @@ void h2_rig_init_with(struct h2_rig *r, h2_rig_engine engine, size_t body_bytes_
                                              .lane = r->lane,
                                              .host = "world",
                                              .body_bytes_max = body_bytes_max,
-                                             .idle_ms = H2_RIG_IDLE_MS,
+                                             .idle_ms = idle_ms,
                                              .http2 = engine,
                                              .rpc = rpc,
                                              .rpc_ctx = r,
@@ -170,7 +170,7 @@ void h2_rig_init_with(struct h2_rig *r, h2_rig_engine engine, size_t body_bytes_
 
 void h2_rig_init(struct h2_rig *r, h2_rig_engine engine)
 {
-    h2_rig_init_with(r, engine, H2_RIG_BODY_BYTES, NULL);
+    h2_rig_init_with(r, engine, H2_RIG_BODY_BYTES, H2_RIG_IDLE_MS, NULL);
 }
 
 void h2_rig_stop(struct h2_rig *r, size_t grace_ms)

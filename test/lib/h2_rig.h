@@ -63,9 +63,10 @@ extern const h2_rig_engine h2_rig_engines[H2_RIG_ENGINES];
 
 /* The engine may be NULL: then only HTTP/1.1 is spoken. */
 void h2_rig_init(struct h2_rig *r, h2_rig_engine engine);
-/* With this bound on bodies, and methods of gRPC (NULL: none), whose ctx is the rig. */
+/* With this bound on bodies, this time for a peer that is silent, and methods of gRPC (NULL: none),
+ * whose ctx is the rig. */
 void h2_rig_init_with(struct h2_rig *r, h2_rig_engine engine, size_t body_bytes_max,
-                      const struct lg_rpc_offer *rpc);
+                      uint64_t idle_ms, const struct lg_rpc_offer *rpc);
 /* Stops the server, unless that is done. */
 void h2_rig_done(struct h2_rig *r);
 #define EACH_ENGINE(r)                                                                             \

@@ -481,6 +481,64 @@ static void what_comes_behind_a_send_does_not_wait_for_another_turn(void **state
     }
 }
 
+/* --- A lane that ends its turn -------------------------------------------------------------------
+ */
+
+struct chain { /* Connections of which each is opened when the one before has ended. */
+    struct lg_task next;
+    struct lg_socket_rig *rig;
+    struct lg_timer patience;
+    unsigned left;
+    bool is_late;
+};
+
+static void chain_ended(void *ctx, struct lg_conn *c, enum lg_rc why)
+{
+    struct chain *chain = ctx;
+
+    (void)c, (void)why;
+    if (--chain->left > 0)
+        lg_lane_defer(chain->rig->lane, &chain->next);
+    else
+        lg_lane_uring_stop(chain->rig->lane);
+}
+
+static void open_next(struct lg_task *task)
+{
+    static const struct lg_conn_handler handler = {.closed = chain_ended};
+    struct chain *chain = LG_CONTAINER_OF(task, struct chain, next);
+    char name[400]; /* No resolver takes it: it ends at once. */
+
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    (void)lg_conn_open(chain->rig->transport, chain->rig->lane, name, 1, &handler, chain);
+}
+
+static void is_late(struct lg_timer *timer)
+{
+    struct chain *chain = LG_CONTAINER_OF(timer, struct chain, patience);
+
+    chain->is_late = true;
+    chain->left = 1; /* The next is the last. */
+}
+
+/* A turn serves connections some times over and no more; what the last of them deferred is left. */
+static void a_lane_does_not_sleep_over_what_is_deferred(void **state)
+{
+    struct lg_socket_rig r;
+    struct chain c = {.next.run = open_next, .rig = &r, .left = 100};
+
+    (void)state;
+    rig_init(&r);
+    lg_lane_defer(r.lane, &c.next);
+    lg_timer_start(r.lane, &c.patience, PATIENCE_S * LG_SEC, is_late);
+    lg_lane_uring_run(r.lane);
+    assert_false(c.is_late);
+    assert_int_equal(c.left, 0);
+    lg_timer_stop(r.lane, &c.patience);
+    lg_socket_rig_done(&r);
+}
+
 /* --- Beside libuv ----------------------------------------------------------------------------- */
 
 static void lanes_of_another_driver_get_its_transport(void **state)
@@ -529,6 +587,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_floods_a_paused_connection_is_stopped),
         cmocka_unit_test(a_connection_that_waits_for_its_peer_can_be_given_up),
         cmocka_unit_test(what_comes_behind_a_send_does_not_wait_for_another_turn),
+        cmocka_unit_test(a_lane_does_not_sleep_over_what_is_deferred),
         cmocka_unit_test(lanes_of_another_driver_get_its_transport),
     };
     const struct CMUnitTest refused[] = {cmocka_unit_test(lg_uring_is_refused_with_a_reason)};
