@@ -43,10 +43,14 @@ class Server:
             if self.process.poll() is not None:
                 sys.exit("lagoon standalone did not come up")
             time.sleep(0.05)
-        subprocess.run([o.build / "lagoon", "push", "bench", rows, "--key-field", "key", "--value-field", "value", "--create",
-                        "--data", self.data], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.run("store", "create", "bench", "--key-schema", work / "key.avsc", "--value-schema", work / "value.avsc")
+        self.run("push", "bench", rows, "--key-field", "key", "--value-field", "value")
         os.sync()
-        time.sleep(1)
+        time.sleep(o.settle)
+
+    def run(self, *words):
+        subprocess.run([self.o.build / "lagoon", *words, "--data", self.data], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
 
     def ask(self, rate, seed, pause=False):
         """Answered in time per second, the same of the best second, and how many were refused."""
@@ -92,14 +96,14 @@ def per_second(seen):
 
 
 def find_peak(server, o):
-    best, rate = 0, 1000
+    best, rate = 0, 1500
     while True:
         answered = per_second(server.ask(rate, seed=1))
         print(f"{rate}/s asked: {answered:.0f}/s answered", file=sys.stderr)
         best = max(best, answered)
         if answered < 0.9 * rate:
             return best
-        rate = int(rate * 1.25)
+        rate = int(rate * 1.1)
 
 
 def main():
@@ -109,6 +113,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--timeout-ms", type=int, default=300)
+    parser.add_argument("--settle", type=int, default=5, help="seconds from the push to the first request")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--client-core", type=int, default=(os.cpu_count() or 2) - 1)
     parser.add_argument("--json", type=pathlib.Path, help="write the figures of every run")
@@ -122,6 +127,8 @@ def main():
     try:
         rows = work / "rows.ndjson"
         write_rows(rows, o.rows)
+        (work / "key.avsc").write_text('"long"')
+        (work / "value.avsc").write_text('"string"')
         servers = {name: Server(o, work, rows, words) for name, words in TARGETS.items()}
         peak = find_peak(servers["none"], o)
         servers.pop("none").stop()  # It may not have recovered.

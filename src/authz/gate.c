@@ -37,7 +37,6 @@ void lg_authz_gate_wait(const struct lg_authz_gate *g)
 {
     struct asked *a = lg_arena_alloc(g->rq->arena, sizeof *a + g->ctx_size);
 
-    assert(g->ctx_size <= LG_AUTHZ_GATE_CTX_MAX);
     if (a == NULL) {
         g->ops->refuse(g->ctx, g->rq, LG_AUTHZ_UNKNOWN, /* why= */ NULL);
         return;

@@ -47,6 +47,7 @@ static inline void lg_authz_gate(const struct lg_authz_gate *g)
 {
     enum lg_authz_verdict verdict = lg_authz_check(g->authz, g->rq->identity, g->store, g->may);
 
+    assert(g->ctx_size <= LG_AUTHZ_GATE_CTX_MAX);
     if (LG_LIKELY(verdict == LG_AUTHZ_ALLOWED))
         g->ops->go(g->ctx, g->rq);
     else if (verdict == LG_AUTHZ_DENIED)

@@ -159,7 +159,7 @@ static void write_check(void *ctx, const char *name, bool ok, const char *reason
     if (ok)
         lg_buf_append_str(w->out, " ok");
     else if (reason[0] == '\0')
-        lg_buf_append_str(w->out, " failed");
+        lg_buf_append_str(w->out, w->unnamed ? " failed: reason withheld" : " failed");
     if (reason[0] != '\0')
         lg_buf_appendf(w->out, ok ? ": %s" : " %s", reason);
     lg_buf_append_byte(w->out, '\n');

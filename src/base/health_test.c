@@ -52,8 +52,9 @@ static void every_check_has_a_line(void **state)
 
 static void what_is_unnamed_has_the_checks_and_no_reasons(void **state)
 {
-    static const char *const want[] = {"[-]disk failed\nreadyz check failed\n",
-                                       "[+]nodes ok\n[-]disk failed\nreadyz check failed\n"};
+    static const char *const want[] = {
+        "[-]disk failed: reason withheld\nreadyz check failed\n",
+        "[+]nodes ok\n[-]disk failed: reason withheld\nreadyz check failed\n"};
 
     (void)state;
     lg_health_set("nodes", true, "of cities at s0");

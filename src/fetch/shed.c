@@ -3,8 +3,12 @@
 /* What a unit takes is the mean of about so many ticks, each with the weight of its units. */
 #define SMOOTH 32u
 #define SCALE 1024u
-/* A tick that took so many times what it should tells of the machine, not of what a unit takes. */
+/* A tick of fewer units tells what a tick takes, one of more what a unit takes. */
+#define MANY 64u
+/* What a tick took over so many times what it should tells of the machine, not of the load. */
 #define OUTLIER 8u
+/* No unit takes longer on a lane, as far as is known before the first are measured. */
+#define UNIT_NS_AT_FIRST 50000u
 
 void lg_shed_init(struct lg_shed *s, const struct lg_shed_options *o, uint64_t now_us)
 {
@@ -27,14 +31,25 @@ void lg_shed_wake(struct lg_shed *s, uint64_t now_us)
     now_us = LG_MAX(now_us, s->rested_us); /* Never back. */
     s->now_us = now_us;
     s->units = 0;
-    s->ticks++;
     if (now_us - s->rested_us >= LG_SHED_SLEPT_US) {
         s->idle_us = now_us;
-        s->ticks = 0;
+        s->stalled_us = 0;
         s->arrived_us = now_us; /* It is what woke us. */
     } else {
         s->arrived_us = now_us - (now_us - woke_us) / 2;
     }
+}
+
+/* A tick that took much longer than such ticks do was held up, which says nothing of the load. */
+static uint64_t without_stall_ns(struct lg_shed *s, uint64_t took_ns)
+{
+    uint64_t units_ns = s->units * (s->unit_ns > 0 ? s->unit_ns : UNIT_NS_AT_FIRST);
+    uint64_t most_ns = OUTLIER * (s->tick_ns + units_ns);
+
+    if (took_ns <= most_ns)
+        return took_ns;
+    s->stalled_us += (took_ns - most_ns) / 1000;
+    return most_ns;
 }
 
 /* The time of the refusals is part of what the units took: it delays those behind as well. */
@@ -44,12 +59,13 @@ void lg_shed_rest(struct lg_shed *s, uint64_t now_us)
 
     now_us = LG_MAX(now_us, s->now_us);
     s->rested_us = now_us;
-    if (s->units > 0) {
-        took_ns = (now_us - s->now_us) * 1000;
-        if (s->unit_ns > 0)
-            took_ns = LG_MIN(took_ns, OUTLIER * s->units * s->unit_ns);
-        s->busy_ns += took_ns - s->busy_ns / SMOOTH;
-        s->busy_units += s->units * SCALE - s->busy_units / SMOOTH;
-        s->unit_ns = (uint64_t)((unsigned __int128)s->busy_ns * SCALE / s->busy_units);
+    took_ns = without_stall_ns(s, (now_us - s->now_us) * 1000);
+    if (s->units < MANY) {
+        s->tick_ns =
+            s->tick_ns == 0 ? took_ns : s->tick_ns + took_ns / SMOOTH - s->tick_ns / SMOOTH;
+        return;
     }
+    s->busy_ns += took_ns - s->busy_ns / SMOOTH;
+    s->busy_units += s->units * SCALE - s->busy_units / SMOOTH;
+    s->unit_ns = (uint64_t)((unsigned __int128)s->busy_ns * SCALE / s->busy_units);
 }

@@ -27,18 +27,18 @@
 #define LG_SHED_TARGET_US 5000u
 #define LG_SHED_BURST_US 100000u
 #define LG_SHED_INTERVAL_US 100000u
-/* A queue stands when so many ticks in a row did not empty it: else one stall of the machine, after
- * which all that came meanwhile is there at once, would be taken for overload. */
-#define LG_SHED_TICKS_MIN 8u
 /* Who was away for so long between two ticks had nothing to do. */
 #define LG_SHED_SLEPT_US 50u
+/* What takes long itself may wait so many times as long, whatever the target: two who ask for much
+ * at once are no overload. */
+#define LG_SHED_PATIENCE 8u
 /* The arrival of what this tick has brought. */
 #define LG_SHED_THIS_TICK UINT64_MAX
 
 struct lg_shed_options {
     uint64_t target_us;   /* a standing queue's longest wait; 0: nothing is ever refused */
     uint64_t burst_us;    /* any queue's; not less than the target */
-    uint64_t interval_us; /* so long without rest, and it stands */
+    uint64_t interval_us; /* so long without rest, but for stalls of the machine, and it stands */
     /* A standing queue's longest wait for requests that say they are retries; Venice makes no
      * difference, a smaller one refuses them first. 0: the same. */
     uint64_t retry_target_us;
@@ -49,10 +49,11 @@ struct lg_shed { /* Read only, but for shed.c. */
     uint64_t now_us;        /* of this tick */
     uint64_t rested_us;     /* the end of the last one */
     uint64_t idle_us;       /* the last moment with nothing to do */
-    uint64_t ticks;         /* since then */
+    uint64_t stalled_us;    /* since then: what ticks took over what they should by far */
     uint64_t arrived_us;    /* of what this tick brought, on average */
     uint64_t units;         /* admitted in this tick */
-    uint64_t unit_ns;       /* what a unit took lately; 0: not known */
+    uint64_t tick_ns;       /* what a tick of few units took lately; 0: not known */
+    uint64_t unit_ns;       /* what a unit of many took lately; 0: not known */
     uint64_t busy_ns;       /* of the last ticks, fading */
     uint64_t busy_units;    /* likewise, by shed.c's scale */
     uint64_t admitted;      /* requests, ever */
@@ -67,7 +68,7 @@ void lg_shed_wake(struct lg_shed *s, uint64_t now_us);
 /* Is the queue a standing one? */
 static inline bool lg_shed_is_standing(const struct lg_shed *s)
 {
-    return s->now_us - s->idle_us > s->o.interval_us && s->ticks >= LG_SHED_TICKS_MIN;
+    return s->now_us - s->idle_us > s->o.interval_us + s->stalled_us;
 }
 /* How long a request may wait now. */
 static inline uint64_t lg_shed_limit_us(const struct lg_shed *s, bool is_retry)
@@ -85,7 +86,8 @@ static inline LG_MUST_CHECK bool lg_shed_admit(struct lg_shed *s, uint64_t arriv
     uint64_t waited_us = s->now_us > arrived ? s->now_us - arrived : 0;
 
     s->delay_us_last = waited_us + s->units * s->unit_ns / 1000;
-    if (s->o.target_us != 0 && LG_UNLIKELY(s->delay_us_last > lg_shed_limit_us(s, is_retry))) {
+    if (s->o.target_us != 0 && LG_UNLIKELY(s->delay_us_last > lg_shed_limit_us(s, is_retry)) &&
+        s->delay_us_last > LG_SHED_PATIENCE * units * s->unit_ns / 1000) {
         s->refused++;
         return false;
     }

@@ -266,24 +266,73 @@ static void a_standing_queue_serves_what_has_waited_less_than_the_target(void **
     lg_shed_init(&s, NULL, now);
     for (int tick = 0; tick < 51; tick++) { /* 2 ms each, no rest. */
         lg_shed_wake(&s, now);
-        assert_true(lg_shed_admit(&s, now - 20 * LG_MS, 1, false) == (tick <= 50));
+        assert_true(lg_shed_admit(&s, now - 20 * LG_MS, 64, false));
         now += 2 * LG_MS;
         lg_shed_rest(&s, now);
     }
     lg_shed_wake(&s, now);
     assert_true(lg_shed_is_standing(&s));
-    assert_false(lg_shed_admit(&s, now - LG_SHED_TARGET_US - 1, 1, false));
-    assert_true(lg_shed_admit(&s, now - LG_SHED_TARGET_US, 1, false));
-    /* It came while the last tick ran: a millisecond on average, and 2 for the one before it. */
-    assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
-    assert_in_range(s.delay_us_last, 2998, 3000);
-    assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
-    assert_false(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
+    assert_false(lg_shed_admit(&s, now - LG_SHED_TARGET_US - 1, 16, false));
+    assert_true(lg_shed_admit(&s, now - LG_SHED_TARGET_US, 16, false));
+    /* It came while the last tick ran: a millisecond on average, and half of one for each before.
+     */
+    for (unsigned i = 1; i <= 8; i++) {
+        assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 16, false));
+        assert_in_range(s.delay_us_last, 998 + 500 * i, 1000 + 500 * i);
+    }
+    assert_false(lg_shed_admit(&s, LG_SHED_THIS_TICK, 16, false));
     lg_shed_rest(&s, now);
     lg_shed_wake(&s, now - LG_SEC); /* A clock that goes back. */
     assert_int_equal(s.now_us, now);
     lg_shed_wake(&s, now + LG_SHED_SLEPT_US);
     assert_false(lg_shed_is_standing(&s));
+}
+
+/* What a lane takes for a tick of one key is not what each key of a batch takes. */
+static void batches_that_come_together_to_a_quiet_lane_are_served(void **state)
+{
+    (void)state;
+    struct lg_shed_options o = {
+        .target_us = 50 * LG_MS, .burst_us = 250 * LG_MS, .interval_us = 100 * LG_MS};
+    struct lg_shed s;
+    uint64_t now = LG_SEC;
+
+    lg_shed_init(&s, &o, now);
+    for (int i = 0; i < 100; i++) { /* Single gets, with all that a tick takes besides. */
+        lg_shed_wake(&s, now += 100 * LG_MS);
+        assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
+        lg_shed_rest(&s, now += 2 * LG_MS);
+    }
+    lg_shed_wake(&s, now += 100 * LG_MS);
+    for (int i = 0; i < 100; i++)
+        assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1000, false));
+    lg_shed_rest(&s, now += 100 * LG_MS);
+}
+
+/* Of a queue that stands, though nobody in it waits for long as it goes. */
+static void what_takes_long_may_wait_for_a_few_of_its_kind(void **state)
+{
+    (void)state;
+    struct lg_shed_options o = {
+        .target_us = 50 * LG_MS, .burst_us = 250 * LG_MS, .interval_us = 100 * LG_MS};
+    struct lg_shed s;
+    uint64_t now = LG_SEC;
+
+    lg_shed_init(&s, &o, now);
+    for (int tick = 0; tick < 40; tick++) { /* 5000 keys take 25 ms. */
+        lg_shed_wake(&s, now);
+        for (int i = 0; i < 4; i++)
+            assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 5000, false));
+        lg_shed_rest(&s, now += 100 * LG_MS);
+    }
+    lg_shed_wake(&s, now);
+    assert_true(lg_shed_is_standing(&s));
+    assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 5000, false));
+    assert_false(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false)); /* This one is late. */
+    for (int i = 0; i < 5; i++)
+        assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 5000, false));
+    while (lg_shed_admit(&s, LG_SHED_THIS_TICK, 5000, false))
+        assert_true(s.units < 50000);
 }
 
 static void batches_count_as_many_keys(void **state)
@@ -329,6 +378,8 @@ int main(void)
         cmocka_unit_test(a_burst_after_rest_is_served),
         cmocka_unit_test(one_stall_of_the_machine_is_no_overload),
         cmocka_unit_test(a_standing_queue_serves_what_has_waited_less_than_the_target),
+        cmocka_unit_test(batches_that_come_together_to_a_quiet_lane_are_served),
+        cmocka_unit_test(what_takes_long_may_wait_for_a_few_of_its_kind),
         cmocka_unit_test(batches_count_as_many_keys),
         cmocka_unit_test(retries_can_be_refused_first),
     };

@@ -115,6 +115,14 @@ bool lg_ops_front_handle(struct lg_http_request *rq)
     return true;
 }
 
+bool lg_ops_front_is_probe(struct lg_http_request *rq)
+{
+    struct lg_slice value;
+
+    return lg_slice_eq_str(rq->path, "/readyz") && !wants_json(rq) &&
+           !lg_http_param(rq, "verbose", &value);
+}
+
 bool lg_ops_front_handle_plain(struct lg_http_request *rq)
 {
     LG_SCOPED(lg_buf) text = {0};

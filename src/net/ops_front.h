@@ -24,6 +24,8 @@ bool lg_ops_front_handle(struct lg_http_request *rq);
 /* Answers the request if it is about /readyz and the answer names nothing: "ok", or a 405; else it
  * is untouched and false is returned. Who may hear more need not be known for that. */
 bool lg_ops_front_handle_plain(struct lg_http_request *rq);
+/* Is it /readyz as probes ask it, without a word that asks for more? */
+bool lg_ops_front_is_probe(struct lg_http_request *rq);
 /* Answers /readyz with the same status and checks as lg_ops_front_handle, and without reasons. */
 void lg_ops_front_handle_unnamed(struct lg_http_request *rq);
 

@@ -192,7 +192,7 @@ static void a_guarded_listener_says_ok_to_all_and_reasons_to_none(void **state)
     assert_int_equal(r->guarded, 3);
     lg_health_set("disk", false, "of s0 is low");
     assert_int_equal(ask(r, "/readyz"), 503);
-    assert_string_equal(body(r), "[-]disk failed\nreadyz check failed\n");
+    assert_string_equal(body(r), "[-]disk failed: reason withheld\nreadyz check failed\n");
     assert_int_equal(ask(r, "/readyz?output=json"), 503);
     assert_string_equal(body(r), "{\"ok\":false,\"checks\":[{\"name\":\"metadata\",\"ok\":true,"
                                  "\"reason\":null},{\"name\":\"disk\",\"ok\":false,"

@@ -3,6 +3,7 @@
  * which answers when the test says so. */
 #include "server/front_grpc.h"
 
+#include "base/health.h"
 #include "server/metrics.h"
 #include "test/lib/grpc_rig.h"
 #include "test/lib/held_authz.h"
@@ -145,7 +146,7 @@ static void a_count_that_nobody_waits_for_any_more_is_not_read(void **state)
 
 /* --- REST ------------------------------------------------------------------------------------- */
 
-static size_t ask_rest(const char *method, const char *path, struct lg_slice body)
+static size_t send_rest(const char *method, const char *path, struct lg_slice body)
 {
     size_t i;
 
@@ -153,6 +154,13 @@ static size_t ask_rest(const char *method, const char *path, struct lg_slice bod
     w.client.also[1] = "1";
     i = h2_client_ask(&w.client, method, path, body, NULL, NULL);
     lg_clw_run_ms(w.clw, 100);
+    return i;
+}
+
+static size_t ask_rest(const char *method, const char *path, struct lg_slice body)
+{
+    size_t i = send_rest(method, path, body);
+
     assert_true(held_authz_is_asked() && !w.client.asked[i].closed);
     return i;
 }
@@ -184,6 +192,23 @@ static void a_request_of_rest_that_nobody_waits_for_is_not_read(void **state)
         assert_int_equal(w.client.asked[i].status, leaves ? 0 : 200);
         (void)down(NULL);
     }
+}
+
+/* Whoever asks: it says only that something is wrong. */
+static void a_probe_waits_for_nobody(void **state)
+{
+    size_t i;
+
+    (void)state;
+    up_with(/* one_lane= */ true);
+    lg_health_set("disk", false, "of cities");
+    i = send_rest("GET", "/readyz", LG_SLICE_NULL);
+    assert_int_equal(w.client.asked[i].status, 503);
+    assert_slice_equal(lg_buf_slice(&w.client.asked[i].body),
+                       LG_LIT("[-]disk failed: reason withheld\nreadyz check failed\n"));
+    assert_false(held_authz_is_asked());
+    lg_health_reset();
+    (void)down(NULL);
 }
 
 /* The lane that it came on gave up waiting; nobody told the server's. */
@@ -298,6 +323,7 @@ int main(void)
         cmocka_unit_test(what_nobody_waits_for_is_not_read),
         cmocka_unit_test(a_count_that_nobody_waits_for_any_more_is_not_read),
         cmocka_unit_test(a_request_of_rest_that_nobody_waits_for_is_not_read),
+        cmocka_unit_test(a_probe_waits_for_nobody),
         cmocka_unit_test(what_is_allowed_when_the_server_has_ended_is_not_read),
         cmocka_unit_test(what_is_not_decided_is_error_code_503_under_the_status_ok),
         cmocka_unit_test_setup_teardown(a_stream_whose_keys_wait_takes_no_more_requests, up, down),

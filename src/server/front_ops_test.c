@@ -139,7 +139,8 @@ static void who_may_see_the_cluster_hears_reasons_from_a_lane_that_only_reads(vo
     expect("CN=observer", "/readyz?verbose", 200,
            "[+]metadata ok: of cities\nreadyz check passed\n");
     lg_health_set("metadata", false, "of cities");
-    expect("CN=stranger", "/readyz", 503, "[-]metadata failed\nreadyz check failed\n");
+    expect("CN=stranger", "/readyz", 503,
+           "[-]metadata failed: reason withheld\nreadyz check failed\n");
     expect("CN=observer", "/readyz", 503, "[-]metadata of cities\nreadyz check failed\n");
     expect("CN=stranger", "/metrics", 503,
            "it is not known who may do that: the metadata is not read yet\n");
@@ -152,7 +153,7 @@ static void no_probe_waits_for_a_lane_that_is_silent(void **state)
     lg_health_beat("lane data", lg_lane_now_us(w.reading));
     lg_sim_run_us(w.sim, LG_HEALTH_STALE_US);
     expect("CN=observer", "/readyz?verbose", 503,
-           "[+]metadata ok\n[-]lane data failed\nreadyz check failed\n");
+           "[+]metadata ok\n[-]lane data failed: reason withheld\nreadyz check failed\n");
 }
 
 int main(void)

@@ -669,12 +669,8 @@ static void a_configuration_that_makes_no_sense_is_refused(void **state)
 static int set_up_shared(void **state)
 {
     (void)state;
-    lg_cluster_start(
-        &c, &(struct lg_cluster_options){.controllers = 1,
-                                         .routers = 1,
-                                         .servers = 2,
-                                         /* So long that nothing is ever refused. */
-                                         .config[LG_CLUSTER_SERVER] = "read_queue_target = 10s"});
+    lg_cluster_start(&c,
+                     &(struct lg_cluster_options){.controllers = 1, .routers = 1, .servers = 2});
     make_cities();
     push(CITIES);
     lg_cluster_wait_version(&c, "cities", 1);

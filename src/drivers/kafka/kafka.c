@@ -491,7 +491,11 @@ static void shut_down(struct lg_kafka *k)
 
 static void free_log(struct lg_kafka *k)
 {
+    struct lg_list *link;
+
     k_jobs_close(k);
+    while ((link = lg_list_pop_front(&k->cancelled)) != NULL) /* After the worker's last look. */
+        k_request_unref(LG_CONTAINER_OF(link, struct k_request, stop_link));
     if (k->wake_fd >= 0)
         (void)close(k->wake_fd);
     (void)pthread_mutex_destroy(&k->lock);
