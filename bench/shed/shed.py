@@ -53,7 +53,7 @@ class Server:
                        stderr=subprocess.DEVNULL)
 
     def ask(self, rate, seed, pause=False):
-        """Answered in time per second, the same of the best second, and how many were refused."""
+        """What `lagoon bench` says of it."""
         pauses = threading.Timer(1 + self.o.seconds / 3, self.pause) if pause else None
         if pauses:
             pauses.start()
@@ -96,12 +96,14 @@ def per_second(seen):
 
 
 def find_peak(server, o):
-    best, rate = 0, 1500
+    best, rate = 0, o.first_rate
     while True:
         answered = per_second(server.ask(rate, seed=1))
         print(f"{rate}/s asked: {answered:.0f}/s answered", file=sys.stderr)
         best = max(best, answered)
         if answered < 0.9 * rate:
+            if best == answered:
+                sys.exit("the first rate was too high for this machine; give a lower one with --first-rate")
             return best
         rate = int(rate * 1.1)
 
@@ -112,6 +114,7 @@ def main():
     parser.add_argument("--times", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--first-rate", type=int, default=1500, help="batches per second, when the peak is looked for")
     parser.add_argument("--timeout-ms", type=int, default=300)
     parser.add_argument("--settle", type=int, default=5, help="seconds from the push to the first request")
     parser.add_argument("--server-core", type=int, default=0)
@@ -129,7 +132,8 @@ def main():
         write_rows(rows, o.rows)
         (work / "key.avsc").write_text('"long"')
         (work / "value.avsc").write_text('"string"')
-        servers = {name: Server(o, work, rows, words) for name, words in TARGETS.items()}
+        for name, words in TARGETS.items():
+            servers[name] = Server(o, work, rows, words)
         peak = find_peak(servers["none"], o)
         servers.pop("none").stop()  # It may not have recovered.
         servers["none"] = Server(o, work, rows, TARGETS["none"])

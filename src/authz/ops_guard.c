@@ -30,11 +30,6 @@ void lg_authz_guard_ops(struct lg_authz *a, struct lg_http_request *rq)
 
     if (a != NULL && lg_ops_front_handle_plain(rq))
         return;
-    if (a != NULL && lg_ops_front_is_probe(rq) &&
-        lg_authz_check(a, rq->identity, LG_SLICE_NULL, LG_ACL_READ) != LG_AUTHZ_ALLOWED) {
-        lg_ops_front_handle_unnamed(rq);
-        return;
-    }
     lg_authz_gate(&(struct lg_authz_gate){
         .authz = a, .rq = rq, .store = LG_SLICE_NULL, .may = LG_ACL_READ, .ops = &ops});
 }

@@ -3,7 +3,8 @@
 /* What a unit takes is the mean of about so many ticks, each with the weight of its units. */
 #define SMOOTH 32u
 #define SCALE 1024u
-/* A tick of fewer units tells what a tick takes, one of more what a unit takes. */
+/* A tick of fewer units tells what a tick takes, unless it took long; one of more what a unit
+ * takes. */
 #define MANY 64u
 /* What a tick took over so many times what it should tells of the machine, not of the load. */
 #define OUTLIER 8u
@@ -40,16 +41,27 @@ void lg_shed_wake(struct lg_shed *s, uint64_t now_us)
     }
 }
 
+bool lg_shed_is_late(struct lg_shed *s, uint64_t arrived_us, uint32_t units, uint64_t limit_us)
+{
+    uint64_t patience_us = LG_MIN(LG_SHED_PATIENCE * units * s->unit_ns / 1000, s->o.burst_us);
+    uint64_t most_us = LG_MAX(limit_us, patience_us), now_us;
+
+    if (s->delay_us_last > most_us && s->o.clock_us != NULL) {
+        now_us = s->o.clock_us(s->o.clock_ctx);
+        s->delay_us_last = now_us > arrived_us ? now_us - arrived_us : 0;
+    }
+    return s->delay_us_last > most_us;
+}
+
 /* A tick that took much longer than such ticks do was held up, which says nothing of the load. */
 static uint64_t without_stall_ns(struct lg_shed *s, uint64_t took_ns)
 {
     uint64_t units_ns = s->units * (s->unit_ns > 0 ? s->unit_ns : UNIT_NS_AT_FIRST);
     uint64_t most_ns = OUTLIER * (s->tick_ns + units_ns);
 
-    if (took_ns <= most_ns)
-        return took_ns;
-    s->stalled_us += (took_ns - most_ns) / 1000;
-    return most_ns;
+    s->grace_us = took_ns > most_ns ? (took_ns - most_ns) / 1000 : 0;
+    s->stalled_us += s->grace_us;
+    return LG_MIN(took_ns, most_ns);
 }
 
 /* The time of the refusals is part of what the units took: it delays those behind as well. */
@@ -60,7 +72,7 @@ void lg_shed_rest(struct lg_shed *s, uint64_t now_us)
     now_us = LG_MAX(now_us, s->now_us);
     s->rested_us = now_us;
     took_ns = without_stall_ns(s, (now_us - s->now_us) * 1000);
-    if (s->units < MANY) {
+    if (s->units < MANY && (s->units == 0 || took_ns < s->o.target_us * 1000 / 4)) {
         s->tick_ns =
             s->tick_ns == 0 ? took_ns : s->tick_ns + took_ns / SMOOTH - s->tick_ns / SMOOTH;
         return;

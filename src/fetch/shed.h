@@ -5,19 +5,19 @@
  * The rule is CoDel's as servers use it (Nichols, Jacobson, "Controlling Queue Delay", ACM Queue
  * 2012; Maurer, "Fail at Scale", ACM Queue 2015): a queue that was empty a moment ago is a burst
  * and may wait; one that has been standing for an interval is overload, and then only what has
- * waited less than a target is served. Nothing is learned and nothing has to be unlearned: when the
- * load goes, so do the refusals, with the first moment of rest.
+ * waited less than a target is served. When the load goes, so do the refusals, with the first
+ * moment of rest.
  *
  * A lane works in ticks: it wakes, takes all that has come, answers all of it, and looks again.
  * What came while it worked has waited inside the kernel, unstamped: for half of that time on
- * average. What stands further behind in the tick waits for those before it too, as long as such
- * requests took lately. So a request's delay is what it has waited plus what it will wait.
+ * average. What stands further behind in the tick waits for those before it too: by what such
+ * requests took lately it is foretold who may be late, and only for these the clock is read.
  *
  * Refusing costs something too: a lane whose refusals cost r of an answer each keeps (1 - L r) / (1
  * - r) of its peak at L times the load, hence more than 80 % at 5 times as long as r is below
  * 0.048.
  *
- * Of one lane; pure, time is passed in.
+ * Of one lane; pure, time is passed in, or asked of `clock_us`.
  */
 #ifndef LG_FETCH_SHED_H
 #define LG_FETCH_SHED_H
@@ -31,7 +31,7 @@
 #define LG_SHED_SLEPT_US 50u
 /* What takes long itself may wait so many times as long, whatever the target: two who ask for much
  * at once are no overload. */
-#define LG_SHED_PATIENCE 8u
+#define LG_SHED_PATIENCE 4u
 /* The arrival of what this tick has brought. */
 #define LG_SHED_THIS_TICK UINT64_MAX
 
@@ -42,6 +42,10 @@ struct lg_shed_options {
     /* A standing queue's longest wait for requests that say they are retries; Venice makes no
      * difference, a smaller one refuses them first. 0: the same. */
     uint64_t retry_target_us;
+    /* The time now, while a tick goes on: who would be refused by what others took lately is
+     * refused only if they took it. NULL: what is foretold counts. */
+    uint64_t (*clock_us)(void *ctx);
+    void *clock_ctx;
 };
 
 struct lg_shed { /* Read only, but for shed.c. */
@@ -49,7 +53,8 @@ struct lg_shed { /* Read only, but for shed.c. */
     uint64_t now_us;        /* of this tick */
     uint64_t rested_us;     /* the end of the last one */
     uint64_t idle_us;       /* the last moment with nothing to do */
-    uint64_t stalled_us;    /* since then: what ticks took over what they should by far */
+    uint64_t grace_us;      /* what the last tick took over what it should by far */
+    uint64_t stalled_us;    /* the same, of all since then */
     uint64_t arrived_us;    /* of what this tick brought, on average */
     uint64_t units;         /* admitted in this tick */
     uint64_t tick_ns;       /* what a tick of few units took lately; 0: not known */
@@ -70,24 +75,31 @@ static inline bool lg_shed_is_standing(const struct lg_shed *s)
 {
     return s->now_us - s->idle_us > s->o.interval_us + s->stalled_us;
 }
-/* How long a request may wait now. */
+/* How long a request may wait now. What came while the machine stood still has waited for that. */
 static inline uint64_t lg_shed_limit_us(const struct lg_shed *s, bool is_retry)
 {
+    uint64_t target_us =
+        is_retry && s->o.retry_target_us != 0 ? s->o.retry_target_us : s->o.target_us;
+
     if (LG_LIKELY(!lg_shed_is_standing(s)))
         return s->o.burst_us;
-    return is_retry && s->o.retry_target_us != 0 ? s->o.retry_target_us : s->o.target_us;
+    return LG_MIN(target_us + s->grace_us, s->o.burst_us);
 }
+/* Of lg_shed_admit: is a request too late that is by what is foretold? */
+LG_MUST_CHECK bool lg_shed_is_late(struct lg_shed *s, uint64_t arrived_us, uint32_t units,
+                                   uint64_t limit_us);
 /* Is there time for a request of so many units (keys)? `arrived_us`: LG_SHED_THIS_TICK, or the
  * stamp of one that waited in a queue of its own. False: answer LG_ERR_OVERLOADED. */
 static inline LG_MUST_CHECK bool lg_shed_admit(struct lg_shed *s, uint64_t arrived_us,
                                                uint32_t units, bool is_retry)
 {
     uint64_t arrived = arrived_us == LG_SHED_THIS_TICK ? s->arrived_us : arrived_us;
-    uint64_t waited_us = s->now_us > arrived ? s->now_us - arrived : 0;
+    uint64_t waited_us = s->now_us > arrived ? s->now_us - arrived : 0, limit_us;
 
     s->delay_us_last = waited_us + s->units * s->unit_ns / 1000;
-    if (s->o.target_us != 0 && LG_UNLIKELY(s->delay_us_last > lg_shed_limit_us(s, is_retry)) &&
-        s->delay_us_last > LG_SHED_PATIENCE * units * s->unit_ns / 1000) {
+    limit_us = lg_shed_limit_us(s, is_retry);
+    if (s->o.target_us != 0 && LG_UNLIKELY(s->delay_us_last > limit_us) &&
+        lg_shed_is_late(s, arrived, units, limit_us)) {
         s->refused++;
         return false;
     }

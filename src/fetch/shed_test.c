@@ -288,51 +288,116 @@ static void a_standing_queue_serves_what_has_waited_less_than_the_target(void **
     assert_false(lg_shed_is_standing(&s));
 }
 
-/* What a lane takes for a tick of one key is not what each key of a batch takes. */
+static uint64_t clock_now_us;
+
+static uint64_t clock_us(void *ctx)
+{
+    (void)ctx;
+    return clock_now_us;
+}
+
+static const struct lg_shed_options patient = {.target_us = 50 * LG_MS,
+                                               .burst_us = 250 * LG_MS,
+                                               .interval_us = 100 * LG_MS,
+                                               .clock_us = clock_us};
+
+/* Of so many keys, each of which takes so long; false: it was refused. */
+static bool serve(struct lg_shed *s, uint32_t keys, uint64_t us)
+{
+    bool good = lg_shed_admit(s, LG_SHED_THIS_TICK, keys, false);
+
+    clock_now_us += good ? us : 1;
+    return good;
+}
+
+/* What reads took lately, of another kind, is not what these take. */
 static void batches_that_come_together_to_a_quiet_lane_are_served(void **state)
 {
     (void)state;
-    struct lg_shed_options o = {
-        .target_us = 50 * LG_MS, .burst_us = 250 * LG_MS, .interval_us = 100 * LG_MS};
     struct lg_shed s;
-    uint64_t now = LG_SEC;
 
-    lg_shed_init(&s, &o, now);
+    clock_now_us = LG_SEC;
+    lg_shed_init(&s, &patient, clock_now_us);
     for (int i = 0; i < 100; i++) { /* Single gets, with all that a tick takes besides. */
-        lg_shed_wake(&s, now += 100 * LG_MS);
-        assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
-        lg_shed_rest(&s, now += 2 * LG_MS);
+        lg_shed_wake(&s, clock_now_us += 100 * LG_MS);
+        assert_true(serve(&s, 1, 2 * LG_MS));
+        lg_shed_rest(&s, clock_now_us);
     }
-    lg_shed_wake(&s, now += 100 * LG_MS);
-    for (int i = 0; i < 100; i++)
-        assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1000, false));
-    lg_shed_rest(&s, now += 100 * LG_MS);
+    for (int i = 0; i < 100; i++) { /* Dear batches: 40 us a key. */
+        lg_shed_wake(&s, clock_now_us += 100 * LG_MS);
+        assert_true(serve(&s, 100, 4 * LG_MS));
+        lg_shed_rest(&s, clock_now_us);
+    }
+    assert_true(s.unit_ns > 30000);
+    lg_shed_wake(&s, clock_now_us += 100 * LG_MS);
+    for (int i = 0; i < 200; i++) /* Cheap ones. */
+        assert_true(serve(&s, 100, 30));
+    assert_int_equal(s.refused, 0);
+    for (int i = 0; i < 70; i++) /* As long as these take. */
+        (void)serve(&s, 100, 4 * LG_MS);
+    assert_in_range(s.refused, 1, 20);
 }
 
 /* Of a queue that stands, though nobody in it waits for long as it goes. */
 static void what_takes_long_may_wait_for_a_few_of_its_kind(void **state)
 {
     (void)state;
-    struct lg_shed_options o = {
-        .target_us = 50 * LG_MS, .burst_us = 250 * LG_MS, .interval_us = 100 * LG_MS};
     struct lg_shed s;
-    uint64_t now = LG_SEC;
 
-    lg_shed_init(&s, &o, now);
+    clock_now_us = LG_SEC;
+    lg_shed_init(&s, &patient, clock_now_us);
     for (int tick = 0; tick < 40; tick++) { /* 5000 keys take 25 ms. */
-        lg_shed_wake(&s, now);
-        for (int i = 0; i < 4; i++)
-            assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 5000, false));
-        lg_shed_rest(&s, now += 100 * LG_MS);
+        lg_shed_wake(&s, clock_now_us);
+        for (int i = 0; i < 3; i++)
+            assert_true(serve(&s, 5000, 25 * LG_MS));
+        lg_shed_rest(&s, clock_now_us);
     }
-    lg_shed_wake(&s, now);
+    lg_shed_wake(&s, clock_now_us);
     assert_true(lg_shed_is_standing(&s));
-    assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 5000, false));
-    assert_false(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false)); /* This one is late. */
-    for (int i = 0; i < 5; i++)
-        assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 5000, false));
-    while (lg_shed_admit(&s, LG_SHED_THIS_TICK, 5000, false))
-        assert_true(s.units < 50000);
+    assert_true(serve(&s, 5000, 25 * LG_MS));
+    assert_false(serve(&s, 1, 5)); /* This one is late. */
+    assert_true(serve(&s, 5000, 25 * LG_MS));
+    assert_true(serve(&s, 5000, 25 * LG_MS));
+    assert_false(serve(&s, 5000, 25 * LG_MS));
+}
+
+/* Clients that each wait for their answer keep a lane busy that is not overloaded; what came while
+ * the machine stood still is answered. */
+static void a_stall_of_a_busy_lane_is_no_overload(void **state)
+{
+    (void)state;
+
+    for (uint64_t stall_us = 50 * LG_MS; stall_us <= 400 * LG_MS; stall_us += 50 * LG_MS) {
+        struct lg_shed s;
+
+        clock_now_us = LG_SEC;
+        lg_shed_init(&s, &patient, clock_now_us);
+        for (int tick = 0; tick < 100; tick++) {
+            lg_shed_wake(&s, clock_now_us);
+            for (int i = 0; i < 100; i++)
+                assert_true(serve(&s, 10, 100));
+            clock_now_us += tick == 80 ? stall_us : 0;
+            lg_shed_rest(&s, clock_now_us);
+        }
+        assert_true(lg_shed_is_standing(&s));
+    }
+}
+
+/* As when reads come from a disk that is slow, though few keys are asked for in a tick. */
+static void what_few_dear_reads_take_is_learned(void **state)
+{
+    (void)state;
+    struct lg_shed s;
+
+    clock_now_us = LG_SEC;
+    lg_shed_init(&s, &patient, clock_now_us);
+    for (int tick = 0; tick < 50; tick++) {
+        lg_shed_wake(&s, clock_now_us);
+        for (int i = 0; i < 8; i++)
+            (void)serve(&s, 1, 5 * LG_MS);
+        lg_shed_rest(&s, clock_now_us);
+    }
+    assert_in_range(s.unit_ns, 4000000, 6000000);
 }
 
 static void batches_count_as_many_keys(void **state)
@@ -380,6 +445,8 @@ int main(void)
         cmocka_unit_test(a_standing_queue_serves_what_has_waited_less_than_the_target),
         cmocka_unit_test(batches_that_come_together_to_a_quiet_lane_are_served),
         cmocka_unit_test(what_takes_long_may_wait_for_a_few_of_its_kind),
+        cmocka_unit_test(a_stall_of_a_busy_lane_is_no_overload),
+        cmocka_unit_test(what_few_dear_reads_take_is_learned),
         cmocka_unit_test(batches_count_as_many_keys),
         cmocka_unit_test(retries_can_be_refused_first),
     };

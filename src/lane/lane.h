@@ -51,6 +51,7 @@ struct lg_lane_ops {
     uint64_t (*wall_ms)(struct lg_lane *lane);
     bool (*is_current)(const struct lg_lane *lane);
     uint64_t (*waited_us)(struct lg_lane *lane); /* NULL: it does not know. */
+    uint64_t (*clock_us)(struct lg_lane *lane);  /* NULL: nothing takes time on it. */
     void (*at_rest)(struct lg_lane *lane, struct lg_task *task);
     uint64_t (*rested_us)(struct lg_lane *lane);
 };
@@ -87,6 +88,11 @@ static inline uint64_t lg_lane_now_us(struct lg_lane *lane)
 /* How long the lane has waited for work, all in all, up to the beginning of this tick: what passed
  * besides it was busy, its connections among what it did. For differences. */
 #define LG_LANE_WAITED_UNKNOWN UINT64_MAX /* The driver does not know. */
+/* As lg_lane_now_us, but read anew: within a tick it goes on. For who has a reason to ask. */
+static inline uint64_t lg_lane_clock_us(struct lg_lane *lane)
+{
+    return lane->ops->clock_us == NULL ? lane->ops->now_us(lane) : lane->ops->clock_us(lane);
+}
 static inline uint64_t lg_lane_waited_us(struct lg_lane *lane)
 {
     return lane->ops->waited_us == NULL ? LG_LANE_WAITED_UNKNOWN : lane->ops->waited_us(lane);

@@ -115,17 +115,8 @@ bool lg_ops_front_handle(struct lg_http_request *rq)
     return true;
 }
 
-bool lg_ops_front_is_probe(struct lg_http_request *rq)
-{
-    struct lg_slice value;
-
-    return lg_slice_eq_str(rq->path, "/readyz") && !wants_json(rq) &&
-           !lg_http_param(rq, "verbose", &value);
-}
-
 bool lg_ops_front_handle_plain(struct lg_http_request *rq)
 {
-    LG_SCOPED(lg_buf) text = {0};
     struct lg_slice value;
 
     if (!lg_slice_eq_str(rq->path, "/readyz"))
@@ -134,10 +125,9 @@ bool lg_ops_front_handle_plain(struct lg_http_request *rq)
         refuse_method(rq);
         return true;
     }
-    if (wants_json(rq) || lg_http_param(rq, "verbose", &value) ||
-        !lg_health_write(&text, LG_HEALTH_READY, lg_lane_now_us(rq->lane), /* verbose= */ false))
+    if (wants_json(rq) || lg_http_param(rq, "verbose", &value))
         return false;
-    answer_text(rq, /* ok= */ true, &text);
+    lg_ops_front_handle_unnamed(rq);
     return true;
 }
 

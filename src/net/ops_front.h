@@ -21,11 +21,10 @@ static inline bool lg_ops_front_may_name(const struct lg_http_request *rq)
 /* Answers the request if it is one of these; else it is untouched and false is returned. On the
  * lane of the request, as those below. */
 bool lg_ops_front_handle(struct lg_http_request *rq);
-/* Answers the request if it is about /readyz and the answer names nothing: "ok", or a 405; else it
- * is untouched and false is returned. Who may hear more need not be known for that. */
+/* Answers the request if it is /readyz as probes ask it, without a word that asks for more, and
+ * names nothing: nobody has to know for that who may hear more. Else it is untouched and false is
+ * returned. */
 bool lg_ops_front_handle_plain(struct lg_http_request *rq);
-/* Is it /readyz as probes ask it, without a word that asks for more? */
-bool lg_ops_front_is_probe(struct lg_http_request *rq);
 /* Answers /readyz with the same status and checks as lg_ops_front_handle, and without reasons. */
 void lg_ops_front_handle_unnamed(struct lg_http_request *rq);
 

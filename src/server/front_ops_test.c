@@ -141,7 +141,9 @@ static void who_may_see_the_cluster_hears_reasons_from_a_lane_that_only_reads(vo
     lg_health_set("metadata", false, "of cities");
     expect("CN=stranger", "/readyz", 503,
            "[-]metadata failed: reason withheld\nreadyz check failed\n");
-    expect("CN=observer", "/readyz", 503, "[-]metadata of cities\nreadyz check failed\n");
+    expect("CN=observer", "/readyz", 503,
+           "[-]metadata failed: reason withheld\nreadyz check failed\n");
+    expect("CN=observer", "/readyz?verbose", 503, "[-]metadata of cities\nreadyz check failed\n");
     expect("CN=stranger", "/metrics", 503,
            "it is not known who may do that: the metadata is not read yet\n");
 }

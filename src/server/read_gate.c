@@ -63,6 +63,11 @@ void lg_read_gate_close(struct lg_read_gate *g)
     lg_free(g);
 }
 
+static uint64_t clock_us(void *lane)
+{
+    return lg_lane_clock_us(lane);
+}
+
 static void begin(struct lg_read_gate *g, uint64_t now_us)
 {
     g->begun = true;
@@ -72,7 +77,9 @@ static void begin(struct lg_read_gate *g, uint64_t now_us)
                  &(struct lg_shed_options){
                      .target_us = g->target_us,
                      .burst_us = LG_MAX(g->target_us * BURST_TARGETS, LG_SHED_BURST_US),
-                     .interval_us = LG_SHED_INTERVAL_US},
+                     .interval_us = LG_SHED_INTERVAL_US,
+                     .clock_us = clock_us,
+                     .clock_ctx = g->lane},
                  now_us);
 }
 

@@ -85,6 +85,12 @@ static uint64_t lane_now_us(struct lg_lane *lane)
     return l->now_us;
 }
 
+static uint64_t lane_clock_us(struct lg_lane *lane)
+{
+    (void)lane;
+    return lg_clock_mono_us();
+}
+
 static uint64_t lane_waited_us(struct lg_lane *lane)
 {
     return of(lane)->waited_us;
@@ -402,6 +408,7 @@ static const struct lg_lane_ops ops = {
     .wall_ms = lane_wall_ms,
     .is_current = lane_is_current,
     .waited_us = lane_waited_us,
+    .clock_us = lane_clock_us,
     .at_rest = lane_at_rest,
     .rested_us = lane_rested_us,
 };

@@ -324,6 +324,7 @@ static void conn_ready(uv_poll_t *handle, int status, int events)
 {
     struct conn_uv *c = ((struct socket_uv *)handle->data)->conn;
 
+    (void)lg_lane_now_us(c->conn.lane); /* The wait is over: what comes now is work. */
     if (status != 0) {
         c->events = 0;
         events = UV_READABLE;

@@ -150,6 +150,7 @@ static void accept_ready(uv_poll_t *handle, int status, int events)
 
     (void)status; /* accept4 names the fault. */
     (void)events;
+    (void)lg_lane_now_us(l->hub->lane); /* The wait is over: what comes now is work. */
     for (unsigned i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0; i++) {
         struct sockaddr_storage address;
         socklen_t size = sizeof(address);
