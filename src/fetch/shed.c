@@ -28,11 +28,13 @@ void lg_shed_init(struct lg_shed *s, const struct lg_shed_options *o, uint64_t n
 void lg_shed_wake(struct lg_shed *s, uint64_t now_us)
 {
     uint64_t woke_us = s->now_us;
+    uint64_t slept_us =
+        LG_MAX((uint64_t)LG_SHED_SLEPT_US, (s->rested_us - woke_us) / LG_SHED_SLEPT_PART);
 
     now_us = LG_MAX(now_us, s->rested_us); /* Never back. */
     s->now_us = now_us;
     s->units = 0;
-    if (now_us - s->rested_us >= LG_SHED_SLEPT_US) {
+    if (now_us - s->rested_us >= slept_us) {
         s->idle_us = now_us;
         s->stalled_us = 0;
         s->arrived_us = now_us; /* It is what woke us. */
@@ -53,15 +55,24 @@ bool lg_shed_is_late(struct lg_shed *s, uint64_t arrived_us, uint32_t units, uin
     return s->delay_us_last > most_us;
 }
 
-/* A tick that took much longer than such ticks do was held up, which says nothing of the load. */
+/* A tick that took much longer than such ticks do was held up, which says nothing of the load; two
+ * in a row were not: it is the reads that have become dearer. */
 static uint64_t without_stall_ns(struct lg_shed *s, uint64_t took_ns)
 {
     uint64_t units_ns = s->units * (s->unit_ns > 0 ? s->unit_ns : UNIT_NS_AT_FIRST);
     uint64_t most_ns = OUTLIER * (s->tick_ns + units_ns);
+    bool is_held_up = took_ns > most_ns, is_second = is_held_up && s->was_held_up && s->units > 0;
 
-    s->grace_us = took_ns > most_ns ? (took_ns - most_ns) / 1000 : 0;
-    s->stalled_us += s->grace_us;
-    return LG_MIN(took_ns, most_ns);
+    s->was_held_up = is_held_up && !is_second;
+    s->grace_us = 0;
+    if (is_second) {
+        s->busy_ns = s->busy_units = 0; /* What was learned is over. */
+    } else if (is_held_up) {
+        s->grace_us = (took_ns - most_ns) / 1000;
+        s->stalled_us += s->grace_us;
+        return most_ns;
+    }
+    return took_ns;
 }
 
 /* The time of the refusals is part of what the units took: it delays those behind as well. */

@@ -27,8 +27,10 @@
 #define LG_SHED_TARGET_US 5000u
 #define LG_SHED_BURST_US 100000u
 #define LG_SHED_INTERVAL_US 100000u
-/* Who was away for so long between two ticks had nothing to do. */
+/* Who was away for so long between two ticks had nothing to do; after a long tick it takes more,
+ * for asking the kernel what has come from many clients takes time, too. */
 #define LG_SHED_SLEPT_US 50u
+#define LG_SHED_SLEPT_PART 16u /* of the tick before */
 /* What takes long itself may wait so many times as long, whatever the target: two who ask for much
  * at once are no overload. */
 #define LG_SHED_PATIENCE 4u
@@ -53,6 +55,7 @@ struct lg_shed { /* Read only, but for shed.c. */
     uint64_t now_us;        /* of this tick */
     uint64_t rested_us;     /* the end of the last one */
     uint64_t idle_us;       /* the last moment with nothing to do */
+    bool was_held_up;       /* the last tick took so much longer */
     uint64_t grace_us;      /* what the last tick took over what it should by far */
     uint64_t stalled_us;    /* the same, of all since then */
     uint64_t arrived_us;    /* of what this tick brought, on average */

@@ -229,7 +229,7 @@ static void a_burst_after_rest_is_served(void **state)
         assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
     lg_shed_rest(&s, LG_SEC + 10 * LG_MS);
     assert_int_equal(s.unit_ns, 100000);
-    lg_shed_wake(&s, LG_SEC + 10 * LG_MS + LG_SHED_SLEPT_US);
+    lg_shed_wake(&s, LG_SEC + 11 * LG_MS);
     for (int i = 0; i < 300; i++)
         assert_true(lg_shed_admit(&s, LG_SHED_THIS_TICK, 1, false));
     /* Up to the one that would wait for more than 100 ms. */
@@ -400,6 +400,52 @@ static void what_few_dear_reads_take_is_learned(void **state)
     assert_in_range(s.unit_ns, 4000000, 6000000);
 }
 
+/* As when the read index goes: what was learned is over at once. */
+static void reads_that_become_a_hundred_times_dearer_are_an_overload_soon(void **state)
+{
+    (void)state;
+    struct lg_shed s;
+    uint64_t since_us;
+
+    clock_now_us = LG_SEC;
+    lg_shed_init(&s, &patient, clock_now_us);
+    for (int tick = 0; tick < 100; tick++) {
+        lg_shed_wake(&s, clock_now_us);
+        for (int i = 0; i < 100; i++)
+            assert_true(serve(&s, 1, 10));
+        lg_shed_rest(&s, clock_now_us);
+        clock_now_us += 10 * LG_MS;
+    }
+    since_us = clock_now_us;
+    for (uint64_t asked = 0; s.refused == 0; asked = 5 * (clock_now_us - s.now_us) / LG_MS) {
+        lg_shed_wake(&s, clock_now_us);
+        for (uint64_t i = 0; i < LG_MAX(asked, (uint64_t)1); i++) /* Five times what it can do. */
+            (void)serve(&s, 1, LG_MS);
+        lg_shed_rest(&s, clock_now_us);
+        assert_true(clock_now_us - since_us < LG_SEC);
+    }
+}
+
+/* Of hundreds of clients: it is no rest. */
+static void what_the_kernel_takes_to_tell_what_came_is_no_rest(void **state)
+{
+    (void)state;
+    struct lg_shed s;
+
+    clock_now_us = LG_SEC;
+    lg_shed_init(&s, &patient, clock_now_us);
+    for (int tick = 0; tick < 100; tick++) {
+        lg_shed_wake(&s, clock_now_us);
+        for (int i = 0; i < 100; i++)
+            assert_true(serve(&s, 1, 100));
+        lg_shed_rest(&s, clock_now_us);
+        clock_now_us += 150;
+    }
+    assert_true(lg_shed_is_standing(&s));
+    lg_shed_wake(&s, clock_now_us += 2 * LG_MS);
+    assert_false(lg_shed_is_standing(&s));
+}
+
 static void batches_count_as_many_keys(void **state)
 {
     (void)state;
@@ -447,6 +493,8 @@ int main(void)
         cmocka_unit_test(what_takes_long_may_wait_for_a_few_of_its_kind),
         cmocka_unit_test(a_stall_of_a_busy_lane_is_no_overload),
         cmocka_unit_test(what_few_dear_reads_take_is_learned),
+        cmocka_unit_test(reads_that_become_a_hundred_times_dearer_are_an_overload_soon),
+        cmocka_unit_test(what_the_kernel_takes_to_tell_what_came_is_no_rest),
         cmocka_unit_test(batches_count_as_many_keys),
         cmocka_unit_test(retries_can_be_refused_first),
     };

@@ -85,14 +85,15 @@ static inline uint64_t lg_lane_now_us(struct lg_lane *lane)
     return lane->ops->now_us(lane);
 }
 
-/* How long the lane has waited for work, all in all, up to the beginning of this tick: what passed
- * besides it was busy, its connections among what it did. For differences. */
-#define LG_LANE_WAITED_UNKNOWN UINT64_MAX /* The driver does not know. */
 /* As lg_lane_now_us, but read anew: within a tick it goes on. For who has a reason to ask. */
 static inline uint64_t lg_lane_clock_us(struct lg_lane *lane)
 {
     return lane->ops->clock_us == NULL ? lane->ops->now_us(lane) : lane->ops->clock_us(lane);
 }
+
+/* How long the lane has waited for work, all in all, up to the beginning of this tick: what passed
+ * besides it was busy, its connections among what it did. For differences. */
+#define LG_LANE_WAITED_UNKNOWN UINT64_MAX /* The driver does not know. */
 static inline uint64_t lg_lane_waited_us(struct lg_lane *lane)
 {
     return lane->ops->waited_us == NULL ? LG_LANE_WAITED_UNKNOWN : lane->ops->waited_us(lane);
