@@ -2,7 +2,7 @@
 
 #include "server/metrics.h"
 
-#define BURST_TARGETS 5u /* What came while the machine stood still is no overload. */
+#define BURST_TARGETS 2u /* What came while the machine stood still is no overload. */
 
 enum { REASON_QUOTA, REASON_NODE, REASON_OVERLOAD };
 
