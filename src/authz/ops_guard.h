@@ -8,8 +8,8 @@
 #include "net/http_server.h"
 
 /* Answers a request for /metrics or /readyz, at once or when it is known who asks; on the owner's
- * lane. "ok" is said at once: no probe of one that is ready waits for who decides. NULL `a`:
- * everybody may see all. */
+ * lane. Plain /readyz is answered at once and without reasons: no probe waits for who decides. NULL
+ * `a`: everybody may see all. */
 void lg_authz_guard_ops(struct lg_authz *a, struct lg_http_request *rq);
 
 #endif

@@ -310,6 +310,15 @@ static bool serve(struct lg_shed *s, uint32_t keys, uint64_t us)
     return good;
 }
 
+/* A tick of reads that are all served. */
+static void serve_tick(struct lg_shed *s, unsigned reads, uint32_t keys, uint64_t us)
+{
+    lg_shed_wake(s, clock_now_us);
+    for (unsigned i = 0; i < reads; i++)
+        assert_true(serve(s, keys, us));
+    lg_shed_rest(s, clock_now_us);
+}
+
 /* What reads took lately, of another kind, is not what these take. */
 static void batches_that_come_together_to_a_quiet_lane_are_served(void **state)
 {
@@ -318,15 +327,9 @@ static void batches_that_come_together_to_a_quiet_lane_are_served(void **state)
 
     clock_now_us = LG_SEC;
     lg_shed_init(&s, &patient, clock_now_us);
-    for (int i = 0; i < 100; i++) { /* Single gets, with all that a tick takes besides. */
-        lg_shed_wake(&s, clock_now_us += 100 * LG_MS);
-        assert_true(serve(&s, 1, 2 * LG_MS));
-        lg_shed_rest(&s, clock_now_us);
-    }
-    for (int i = 0; i < 100; i++) { /* Dear batches: 40 us a key. */
-        lg_shed_wake(&s, clock_now_us += 100 * LG_MS);
-        assert_true(serve(&s, 100, 4 * LG_MS));
-        lg_shed_rest(&s, clock_now_us);
+    for (int i = 0; i < 200; i++) { /* Single gets, with all that a tick takes besides; then dear */
+        clock_now_us += 100 * LG_MS; /* batches: 40 us a key. */
+        serve_tick(&s, 1, i < 100 ? 1 : 100, i < 100 ? 2 * LG_MS : 4 * LG_MS);
     }
     assert_true(s.unit_ns > 30000);
     lg_shed_wake(&s, clock_now_us += 100 * LG_MS);
@@ -346,12 +349,8 @@ static void what_takes_long_may_wait_for_a_few_of_its_kind(void **state)
 
     clock_now_us = LG_SEC;
     lg_shed_init(&s, &patient, clock_now_us);
-    for (int tick = 0; tick < 40; tick++) { /* 5000 keys take 25 ms. */
-        lg_shed_wake(&s, clock_now_us);
-        for (int i = 0; i < 3; i++)
-            assert_true(serve(&s, 5000, 25 * LG_MS));
-        lg_shed_rest(&s, clock_now_us);
-    }
+    for (int tick = 0; tick < 40; tick++)
+        serve_tick(&s, 3, 5000, 25 * LG_MS);
     lg_shed_wake(&s, clock_now_us);
     assert_true(lg_shed_is_standing(&s));
     assert_true(serve(&s, 5000, 25 * LG_MS));
@@ -410,10 +409,7 @@ static void reads_that_become_a_hundred_times_dearer_are_an_overload_soon(void *
     clock_now_us = LG_SEC;
     lg_shed_init(&s, &patient, clock_now_us);
     for (int tick = 0; tick < 100; tick++) {
-        lg_shed_wake(&s, clock_now_us);
-        for (int i = 0; i < 100; i++)
-            assert_true(serve(&s, 1, 10));
-        lg_shed_rest(&s, clock_now_us);
+        serve_tick(&s, 100, 1, 10);
         clock_now_us += 10 * LG_MS;
     }
     since_us = clock_now_us;
@@ -422,7 +418,7 @@ static void reads_that_become_a_hundred_times_dearer_are_an_overload_soon(void *
         for (uint64_t i = 0; i < LG_MAX(asked, (uint64_t)1); i++) /* Five times what it can do. */
             (void)serve(&s, 1, LG_MS);
         lg_shed_rest(&s, clock_now_us);
-        assert_true(clock_now_us - since_us < LG_SEC);
+        assert_true(clock_now_us - since_us < 300 * LG_MS);
     }
 }
 
@@ -435,10 +431,7 @@ static void what_the_kernel_takes_to_tell_what_came_is_no_rest(void **state)
     clock_now_us = LG_SEC;
     lg_shed_init(&s, &patient, clock_now_us);
     for (int tick = 0; tick < 100; tick++) {
-        lg_shed_wake(&s, clock_now_us);
-        for (int i = 0; i < 100; i++)
-            assert_true(serve(&s, 1, 100));
-        lg_shed_rest(&s, clock_now_us);
+        serve_tick(&s, 100, 1, 100);
         clock_now_us += 150;
     }
     assert_true(lg_shed_is_standing(&s));

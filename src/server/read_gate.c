@@ -2,7 +2,7 @@
 
 #include "server/metrics.h"
 
-#define BURST_TARGETS 2u /* What came while the machine stood still is no overload. */
+#define BURST_TARGETS 2u /* More costs the first seconds of an overload (ADR 0045). */
 
 enum { REASON_QUOTA, REASON_NODE, REASON_OVERLOAD };
 
