@@ -9,6 +9,10 @@ most that was answered is the peak. Then all kinds of server are asked for so ma
 with the server standing still for half a second in the midst.
 
     bench/shed/shed.py [--times 5] [--rounds 3] [--seconds 5] [--json FILE]
+    bench/shed/shed.py --disk --keys 1 --first-rate 2000 [...]
+
+With --disk the disk is what is asked for too much: a small block cache, and the kernel's is emptied ten times a second (which
+takes root). Then the server's threads may use both cores.
 """
 import argparse
 import json
@@ -36,8 +40,9 @@ class Server:
         folder = pathlib.Path(tempfile.mkdtemp(dir=work))
         self.o, self.data = o, folder / "data"
         self.process = subprocess.Popen(
-            ["taskset", "-c", str(o.server_core), o.build / "lagoon", "standalone", "--data", self.data, "--controller-port", "0",
-             "--router-port", "0", "--server-port", "0", "--read-threads", "1", "--read-index", "0B", *words],
+            ["taskset", "-c", f"{o.server_core},{o.client_core}" if o.disk else str(o.server_core), o.build / "lagoon", "standalone", "--data", self.data, "--controller-port", "0",
+             "--router-port", "0", "--server-port", "0", "--read-threads", "1", "--read-index", "0B",
+             *(["--block-cache", "1MiB"] if o.disk else []), *words],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not (self.data / "endpoints.json").exists():
             if self.process.poll() is not None:
@@ -59,7 +64,7 @@ class Server:
             pauses.start()
         out = subprocess.run(
             ["taskset", "-c", str(self.o.client_core), self.o.build / "lagoon", "bench", "batch", "bench", "--data", self.data,
-             "--numbers", f"0-{self.o.rows - 1}", "--rate", str(rate), "--duration", f"{self.o.seconds}s", "--timeout",
+             "--numbers", f"0-{self.o.rows - 1}", "--batch", str(self.o.keys), "--rate", str(rate), "--duration", f"{self.o.seconds}s", "--timeout",
              f"{self.o.timeout_ms}ms", "--in-flight", "512", "--seed", str(seed), "--output", "json"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
         if pauses:
@@ -87,8 +92,14 @@ def header(o):
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
     return {"date": time.strftime("%Y-%m-%d", time.gmtime()), "cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release(),
-            "commit": commit, "rows": o.rows, "rounds": o.rounds, "seconds": o.seconds, "times": o.times,
+            "commit": commit, "rows": o.rows, "rounds": o.rounds, "seconds": o.seconds, "times": o.times, "keys": o.keys,
+            "disk": o.disk,
             "timeout_ms": o.timeout_ms, "load": round(os.getloadavg()[0], 1)}
+
+
+def empty_caches(stop):
+    while not stop.wait(0.1):
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("1")
 
 
 def per_second(seen):
@@ -114,6 +125,8 @@ def main():
     parser.add_argument("--times", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--keys", type=int, default=100, help="of a batch")
+    parser.add_argument("--disk", action="store_true")
     parser.add_argument("--first-rate", type=int, default=1500, help="batches per second, when the peak is looked for")
     parser.add_argument("--timeout-ms", type=int, default=300)
     parser.add_argument("--settle", type=int, default=5, help="seconds from the push to the first request")
@@ -126,7 +139,9 @@ def main():
     facts = header(o)
     print(", ".join(f"{k} {v}" for k, v in facts.items()) + "\n")
     work = pathlib.Path(tempfile.mkdtemp())
-    servers = {}
+    servers, stop = {}, threading.Event()
+    if o.disk:
+        threading.Thread(target=empty_caches, args=(stop,)).start()
     try:
         rows = work / "rows.ndjson"
         write_rows(rows, o.rows)
@@ -142,10 +157,11 @@ def main():
                     runs.append({"target": name, "paused": pause, **server.ask(int(peak * o.times), seed, pause)})
                     print(f"{name}{', paused' * pause}: {per_second(runs[-1]) / peak:.2f} of the peak", file=sys.stderr)
     finally:
+        stop.set()
         for server in servers.values():
             server.stop()
         shutil.rmtree(work, ignore_errors=True)
-    print(f"peak: {peak:.0f} batches of 100 per second; asked for {peak * o.times:.0f}\n")
+    print(f"peak: {peak:.0f} batches of {o.keys} per second; asked for {peak * o.times:.0f}\n")
     print("| longest queue | answered in time, of the peak | worst run | with a pause of 0.5 s | bar |\n|---|---|---|---|---|")
     table = []
     for name in TARGETS:

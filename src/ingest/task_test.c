@@ -13,7 +13,7 @@
 #include "storage/partition.h"
 #include "storage/warmer.h"
 #include "test/lib/ingest_rig.h"
-#include "test/lib/slow_scan.h"
+#include "test/lib/slow_engine.h"
 #include "test/test.h"
 #include "writer/segment.h"
 

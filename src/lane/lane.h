@@ -85,7 +85,8 @@ static inline uint64_t lg_lane_now_us(struct lg_lane *lane)
     return lane->ops->now_us(lane);
 }
 
-/* As lg_lane_now_us, but read anew: within a tick it goes on. For who has a reason to ask. */
+/* As lg_lane_now_us, but read anew: within a tick it goes on. For who has a reason to ask; any
+ * thread. */
 static inline uint64_t lg_lane_clock_us(struct lg_lane *lane)
 {
     return lane->ops->clock_us == NULL ? lane->ops->now_us(lane) : lane->ops->clock_us(lane);

@@ -43,9 +43,10 @@ bool lg_batch_get_try(struct lg_batch_get *get)
     return get->cold == 0;
 }
 
-static void read_cold(struct lg_offload *offload)
+/* How many it has read. */
+static size_t read_keys(struct lg_batch_get *get)
 {
-    struct lg_batch_get *get = LG_CONTAINER_OF(offload, struct lg_batch_get, offload);
+    size_t n = 0;
 
     for (size_t i = 0; i < get->n; i++) {
         struct lg_batch_get_key *k = &get->keys[i];
@@ -53,23 +54,42 @@ static void read_cold(struct lg_offload *offload)
         if (k->rc != LG_ERR_WOULD_BLOCK)
             continue;
         if (lg_batch_get_has_enough(get) || lg_flag_is_raised(&get->cancelled))
-            return;
+            break;
         if (get->is_full) {
             too_many(get, k);
             continue;
         }
         k->rc = lg_point_get_now(k->replica, k->key, &k->value, &k->err);
         count(get, k);
+        n++;
     }
+    return n;
+}
+
+static void read_cold(struct lg_offload *offload)
+{
+    struct lg_batch_get *get = LG_CONTAINER_OF(offload, struct lg_batch_get, offload);
+
+    bool in_time = lg_cold_wait_end(&get->wait);
+
+    lg_cold_read_end(&get->wait, in_time ? read_keys(get) : 0);
+}
+
+static void end(struct lg_batch_get *get)
+{
+    for (size_t i = 0; i < get->n; i++)
+        lg_replica_unref(LG_TAKE(get->keys[i].replica));
+    get->done(get);
 }
 
 static void cold_reads_done(struct lg_offload *offload)
 {
-    struct lg_batch_get *get = LG_CONTAINER_OF(offload, struct lg_batch_get, offload);
+    end(LG_CONTAINER_OF(offload, struct lg_batch_get, offload));
+}
 
-    for (size_t i = 0; i < get->n; i++)
-        lg_replica_unref(LG_TAKE(get->keys[i].replica));
-    get->done(get);
+static void refused(struct lg_task *task)
+{
+    end(LG_CONTAINER_OF(task, struct lg_batch_get, task));
 }
 
 void lg_batch_get_cancel(struct lg_batch_get *get)
@@ -83,6 +103,11 @@ void lg_batch_get_submit(struct lg_batch_get *get)
     for (size_t i = 0; i < get->n; i++)
         if (get->keys[i].replica != NULL)
             (void)lg_replica_ref(get->keys[i].replica);
+    if (!lg_cold_wait_begin(&get->wait, get->cold_queue, get->lane, get->cold)) {
+        get->task.run = refused;
+        lg_lane_post(get->lane, &get->task);
+        return;
+    }
     get->offload.work = read_cold;
     get->offload.done = cold_reads_done;
     lg_offload(get->lane, &get->offload);

@@ -36,9 +36,14 @@ struct lg_batch_get {
      * read. A key that was left has LG_ERR_WOULD_BLOCK, and may be asked for again with its
      * replica. */
     size_t bytes_enough;
+    struct lg_cold_queue *cold_queue; /* Borrowed until done. NULL: it may wait for ever. */
     void (*done)(struct lg_batch_get *get);
 
+    /* Out, when what was submitted is done. `is_late`: it was not read, its keys have
+     * LG_ERR_WOULD_BLOCK. */
+    struct lg_cold_wait wait;
     struct lg_offload offload; /* Ours. */
+    struct lg_task task;       /* Ours. */
     size_t cold;               /* Ours: keys whose rc is LG_ERR_WOULD_BLOCK. */
     size_t bytes;              /* Ours: of all values so far. */
     bool is_full;              /* Ours: nothing more is read. */

@@ -245,6 +245,24 @@ static void references_are_given_back(void **state)
     assert_int_equal(1, f->cold->replica.refs);
 }
 
+/* `done` comes as ever, and the keys say that they were left. */
+static void what_finds_no_room_to_wait_is_not_read(void **state)
+{
+    struct fixture *f = *state;
+    struct lg_cold_queue *queue = lg_cold_queue_new(&(struct lg_cold_queue_options){.keys_max = 1});
+
+    f->get.cold_queue = queue;
+    ask(f, 12);
+    run(f);
+    assert_true(f->get.wait.is_late);
+    assert_int_equal(f->keys[0].rc, LG_ERR_WOULD_BLOCK);
+    f->get.cold_queue = NULL;
+    run(f);
+    assert_false(f->get.wait.is_late);
+    check(f);
+    lg_cold_queue_unref(queue);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
 
 int main(void)
@@ -258,6 +276,7 @@ int main(void)
         TEST(a_large_batch_does_not_stay_on_the_lane),
         TEST(an_empty_batch_is_answered),
         TEST(references_are_given_back),
+        TEST(what_finds_no_room_to_wait_is_not_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

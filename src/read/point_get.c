@@ -40,8 +40,11 @@ static void answered(struct lg_task *task)
 static void read_cold(struct lg_offload *offload)
 {
     struct lg_point_get *get = LG_CONTAINER_OF(offload, struct lg_point_get, offload);
+    bool in_time = lg_cold_wait_end(&get->wait);
 
-    get->rc = lg_point_get_now(get->replica, get->key, &get->value, &get->err);
+    get->rc = in_time ? lg_point_get_now(get->replica, get->key, &get->value, &get->err)
+                      : lg_cold_refused(&get->err);
+    lg_cold_read_end(&get->wait, in_time ? 1 : 0);
 }
 
 static void cold_read_done(struct lg_offload *offload)
@@ -54,7 +57,10 @@ static void cold_read_done(struct lg_offload *offload)
 
 void lg_point_get_submit(struct lg_point_get *get)
 {
+    get->wait = (struct lg_cold_wait){0};
     get->rc = lg_point_get_try(get->replica, get->key, &get->value, &get->err);
+    if (get->rc == LG_ERR_WOULD_BLOCK && !lg_cold_wait_begin(&get->wait, get->cold, get->lane, 1))
+        get->rc = lg_cold_refused(&get->err);
     if (get->rc == LG_ERR_WOULD_BLOCK) {
         (void)lg_replica_ref(get->replica);
         get->offload.work = read_cold;

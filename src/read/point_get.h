@@ -11,6 +11,7 @@
 #define LG_READ_POINT_GET_H
 
 #include "lane/lane.h"
+#include "read/cold_queue.h"
 #include "storage/replica.h"
 
 /* What is stored under a key. */
@@ -32,12 +33,14 @@ struct lg_point_get {
     struct lg_lane *lane;       /* Where it is submitted and `done` runs. */
     struct lg_replica *replica; /* A reference is held until done; NULL gives LG_ERR_UNREADY. */
     struct lg_slice key;        /* Borrowed until done. */
+    struct lg_cold_queue *cold; /* Borrowed until done. NULL: it may wait for ever. */
     void (*done)(struct lg_point_get *get);
 
-    enum lg_rc rc; /* As lg_point_get_try, never WOULD_BLOCK. */
+    enum lg_rc rc; /* As lg_point_get_try, never WOULD_BLOCK; LG_ERR_OVERLOADED of `cold`. */
     struct lg_error err;
     struct lg_value value; /* Set up by the caller ({0} will do), who frees the payload. */
 
+    struct lg_cold_wait wait;  /* Out, when what was submitted is done; {0}: it never waited. */
     struct lg_offload offload; /* Ours. */
     struct lg_task task;       /* Ours. */
 };

@@ -158,6 +158,33 @@ static void a_read_in_the_pool_holds_the_replica(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
 
+/* The second of two finds no room, and is told so like every other answer. */
+static void what_finds_no_room_to_wait_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct lg_cold_queue *queue = lg_cold_queue_new(&(struct lg_cold_queue_options){.keys_max = 1});
+    struct lg_point_get gets[2];
+
+    dones = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        gets[i] = (struct lg_point_get){.lane = f->lane,
+                                        .replica = &f->cold->replica,
+                                        .key = LG_LIT("key00042"),
+                                        .cold = queue,
+                                        .done = done};
+        lg_point_get_submit(&gets[i]);
+        assert_int_equal(dones, 0);
+    }
+    lg_sim_run_us(f->sim, LG_SEC);
+    assert_int_equal(dones, 2);
+    assert_int_equal(gets[0].rc, LG_OK);
+    assert_int_equal(gets[1].rc, LG_ERR_OVERLOADED);
+    assert_true(gets[1].wait.is_late);
+    assert_non_null(strstr(gets[1].err.text, "ask another server"));
+    lg_cold_queue_unref(queue);
+    lg_buf_done(&gets[0].value.payload);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +195,7 @@ int main(void)
         TEST(a_value_without_a_schema_id_is_corrupt),
         TEST(a_disk_that_fails_is_said),
         TEST(a_read_in_the_pool_holds_the_replica),
+        TEST(what_finds_no_room_to_wait_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

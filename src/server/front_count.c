@@ -91,6 +91,11 @@ static void refuse(struct count *c, int status, const char *text)
                                                           .error_message = lg_slice_str(text)});
 }
 
+static void refuse_limit(struct count *c, enum lg_rc limit)
+{
+    refuse(c, lg_rc_http(limit, /* is_post= */ false), lg_front_limit_text(limit));
+}
+
 /* --- Counting -------------------------------------------------------------------------------- */
 
 static const struct lg_schema *schema_of(const struct count *c, int32_t id)
@@ -171,11 +176,17 @@ static void count_on_the_pool(struct count *c)
 static void came_from_disk(struct lg_batch_get *get)
 {
     struct count *c = LG_CONTAINER_OF(get, struct count, get);
+    bool was_read = lg_read_gate_was_read(&get->wait, c->store);
 
-    lg_read_group_count_batch(c->held, c->store, &c->get, c->get.n, /* bytes= */ 0);
-    lg_read_group_back(c->held, c->store, c->arrived_us);
+    if (was_read) {
+        lg_read_group_count_batch(c->held, c->store, &c->get, c->get.n, /* bytes= */ 0);
+        lg_read_group_back(c->held, c->store, c->arrived_us);
+    }
     lg_read_group_release(c->held);
-    count_on_the_pool(c);
+    if (was_read)
+        count_on_the_pool(c);
+    else
+        refuse_limit(c, LG_ERR_OVERLOADED);
 }
 
 /* The replicas of all keys; what they share is taken over. */
@@ -227,12 +238,13 @@ static void read_keys(struct count *c)
                                 c->rq.keys.size, /* is_retry= */ false, &retry_after_ms);
     if (limit != LG_OK) {
         c->get.n = 0; /* Nothing was read. */
-        refuse(c, lg_rc_http(limit, /* is_post= */ false), lg_front_limit_text(limit));
+        refuse_limit(c, limit);
         return;
     }
     c->get.lane = c->on;
     c->get.done = came_from_disk;
     c->get.bytes_max = LG_SERVER_ANSWER_BYTES_MAX;
+    c->get.cold_queue = lg_read_group_cold(group);
     if (lg_batch_get_try(&c->get)) {
         lg_read_group_count_read(group, LG_READ_BATCH, LG_READ_MEMORY);
         lg_read_group_count_batch(group, lg_read_group_store(group), &c->get, c->get.n,

@@ -260,6 +260,8 @@ static void get_done(struct lg_read_get *get)
                                                                .error_code = OK});
     else if (get->rc == LG_ERR_NOT_FOUND)
         answer_value(call, &(struct lg_venice_server_response){.error_code = KEY_NOT_FOUND});
+    else if (get->rc == LG_ERR_OVERLOADED)
+        answer_limit(call, get->rc);
     else
         answer_error(call, get->rc == LG_ERR_UNREADY ? 503 : 500, get->err->text);
 }

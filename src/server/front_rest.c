@@ -61,6 +61,8 @@ static void single_done(struct lg_read_get *get)
     else if (get->rc == LG_ERR_NOT_FOUND)
         lg_front_answer(rq, 404, &(struct lg_front_head){.schema_id = -1, .rcu = 1}, NULL,
                         LG_SLICE_NULL);
+    else if (get->rc == LG_ERR_OVERLOADED)
+        lg_front_refuse_limit(rq, get->rc, LG_READ_GATE_OVERLOAD_MS);
     else
         lg_front_refuse(rq, get->rc == LG_ERR_UNREADY ? 503 : 500, "%s", get->err->text);
 }

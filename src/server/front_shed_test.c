@@ -1,11 +1,13 @@
 /* What a server says that is asked for more than it can do: a real server in the simulator whose
- * lanes find no rest when the test says so, asked by REST, gRPC and a stream. */
+ * lanes find no rest, or whose disk has much to do, when the test says so, asked by REST, gRPC and
+ * a stream. */
 #include "fetch/shed.h"
 #include "net/metrics.h"
 #include "server/metrics.h"
-#include "server/read_gate.h"
+#include "server/read_group.h"
 #include "test/lib/grpc_rig.h"
 #include "test/lib/held_authz.h"
+#include "test/lib/slow_engine.h"
 #include "test/test.h"
 
 #define SERVICE GRPC_RIG_SERVICE
@@ -20,15 +22,16 @@
 #define LATE_MS (2 * LG_SHED_BURST_US / 1000 + BETWEEN_MS)
 
 static struct grpc_rig w;
-static bool is_late; /* What is asked now has waited for long. */
+static bool is_late; /* What is asked now has waited, or will wait, for long. */
 
-static void up_with(const struct lg_authz_config *authz)
+static void up_with(const struct lg_authz_config *authz, uint64_t read_index_bytes)
 {
     static const struct lg_clw_row rows[] = {{LG_LIT("\x08key1"), LG_LIT("\x54"), 1}};
 
     grpc_rig_init(&w, 51);
     w.clw->authz = authz;
     w.clw->shed_target_us = TARGET_US;
+    w.clw->read_index_bytes = read_index_bytes;
     grpc_rig_serve(&w, rows, LG_ARRAY_SIZE(rows));
     grpc_rig_open(&w, LG_CLW_SERVER_PORT, /* by_hand= */ false);
 }
@@ -36,7 +39,7 @@ static void up_with(const struct lg_authz_config *authz)
 static int up(void **state)
 {
     (void)state;
-    up_with(/* authz= */ NULL);
+    up_with(/* authz= */ NULL, /* read_index_bytes= */ 0);
     return 0;
 }
 
@@ -49,12 +52,16 @@ static int down(void **state)
 
 /* --- Questions -------------------------------------------------------------------------------- */
 
+static uint64_t patience_ms(void)
+{
+    return BETWEEN_MS + (is_late ? LATE_MS : 0);
+}
+
 /* The first message of an answer to this one. */
 static void call(const char *path, const struct lg_pb_message *asks, const void *rq,
                  const struct lg_pb_message *answers, void *out)
 {
-    const struct h2_asked *a =
-        grpc_rig_call(&w, path, asks, rq, BETWEEN_MS + (is_late ? LATE_MS : 0));
+    const struct h2_asked *a = grpc_rig_call(&w, path, asks, rq, patience_ms());
 
     grpc_rig_expect_status(a, LG_GRPC_OK);
     grpc_rig_decode(&w, a, 0, answers, out);
@@ -131,7 +138,7 @@ static int stream(void)
     lg_buf_clear(&w.body);
     grpc_rig_append_batch(&w, 1, &key, 1, /* timeout_ms= */ 0);
     a = &w.client.asked[grpc_rig_send(&w, GRPC_RIG_STREAM)];
-    lg_clw_run_ms(w.clw, BETWEEN_MS);
+    lg_clw_run_ms(w.clw, patience_ms());
     grpc_rig_expect_status(a, LG_GRPC_OK);
     grpc_rig_decode(&w, a, 0, &lg_stream_batch_get_response_pb, &rs);
     assert_non_null(rs.end);
@@ -238,7 +245,7 @@ static int count_while_home_is_busy(void)
 static void a_count_of_grpc_is_error_code_529_under_the_status_ok(void **state)
 {
     (void)state;
-    up_with(&held_authz);
+    up_with(&held_authz, /* read_index_bytes= */ 0);
     w.client.also[0] = NULL;
     (void)h2_client_ask(&w.client, "GET", "/current_version/cities", LG_SLICE_NULL, NULL, NULL);
     w.client.also[0] = "content-type";
@@ -264,9 +271,123 @@ static void with_the_first_rest_all_is_served_again(void **state)
     assert_int_equal(stream(), 200);
 }
 
+/* --- A disk with much to do ------------------------------------------------------------------- */
+
+#define GET_MS 20u /* of the disk */
+/* For a thread of the pool: longer than who takes that long may wait. */
+#define WAIT_MS ((LG_COLD_PATIENCE + 1) * GET_MS)
+#define BEFORE (LG_COLD_PATIENCE + 1)
+
+static int up_on_disk(void **state)
+{
+    (void)state;
+    up_with(/* authz= */ NULL, /* read_index_bytes= */ 1); /* None has room. */
+    lg_slow_get(w.clw->sim, w.clw->servers[0].engines, GET_MS * LG_MS);
+    return 0;
+}
+
+static int down_from_disk(void **state)
+{
+    lg_sim_pool_wait_us(w.clw->sim, 0);
+    return down(state);
+}
+
+/* Behind others, which would keep one thread for as long. */
+static int ask_behind(int (*question)(void))
+{
+    struct lg_venice_client_request rq = {.resource_name = LG_LIT(TOPIC), .key_string = KEY};
+    size_t before[BEFORE];
+    int status;
+
+    for (unsigned i = 0; i < LG_ARRAY_SIZE(before); i++) {
+        lg_buf_clear(&w.body);
+        grpc_rig_append(&w, &lg_venice_client_request_pb, &rq);
+        before[i] = grpc_rig_send(&w, SERVICE "get");
+        lg_clw_run_ms(w.clw, 1);
+    }
+    is_late = true;
+    status = question();
+    is_late = false;
+    lg_clw_run_ms(w.clw, LATE_MS);
+    for (unsigned i = 0; i < LG_ARRAY_SIZE(before); i++) {
+        struct lg_venice_server_response rs = {0};
+
+        grpc_rig_decode(&w, &w.client.asked[before[i]], 0, &lg_venice_server_response_pb, &rs);
+        assert_int_equal(rs.error_code, 200);
+    }
+    return status;
+}
+
+static void expect_refused_for_its_wait(int (*question)(void))
+{
+    enum { TIMES = 2, READS = BEFORE + 1 };
+    uint64_t refused = of_store(&lg_metric_server_refused_total, REASON_OVERLOAD),
+             reads = of_store(&lg_metric_server_store_reads_total, LG_READ_DISK),
+             waits = lg_metric_value(&lg_metric_server_disk_queue_seconds, 0);
+
+    for (unsigned i = 0; i < TIMES; i++) /* There are threads enough. */
+        assert_int_equal(ask_behind(question), 200);
+    assert_int_equal(of_store(&lg_metric_server_refused_total, REASON_OVERLOAD), refused);
+    lg_sim_pool_wait_us(w.clw->sim, WAIT_MS * LG_MS);
+    for (unsigned i = 0; i < TIMES; i++)
+        assert_int_equal(ask_behind(question), 529);
+    assert_int_equal(of_store(&lg_metric_server_refused_total, REASON_OVERLOAD) - refused, TIMES);
+    assert_int_equal(of_store(&lg_metric_server_store_reads_total, LG_READ_DISK) - reads,
+                     TIMES * (READS + READS - 1));
+    assert_int_equal(lg_metric_value(&lg_metric_server_disk_queue_seconds, 0) - waits,
+                     2 * TIMES * READS);
+    lg_sim_pool_wait_us(w.clw->sim, 0);
+    assert_int_equal(ask_behind(question), 200);
+}
+
+static void a_get_of_rest_is_529_when_it_waited_for_the_disk(void **state)
+{
+    (void)state;
+    expect_refused_for_its_wait(rest_get);
+    lg_sim_pool_wait_us(w.clw->sim, WAIT_MS * LG_MS);
+    assert_int_equal(ask_behind(rest_get), 529);
+    assert_string_equal(lg_clw_header(w.clw, "Retry-After"), "1");
+    lg_clw_expect_text(w.clw, "Server overloaded");
+}
+
+static void a_batch_of_rest_is_529_when_it_waited_for_the_disk(void **state)
+{
+    (void)state;
+    expect_refused_for_its_wait(rest_batch);
+    lg_sim_pool_wait_us(w.clw->sim, WAIT_MS * LG_MS);
+    assert_int_equal(ask_behind(rest_batch), 529);
+    assert_string_equal(lg_clw_header(w.clw, "Retry-After"), "1");
+    lg_clw_expect_text(w.clw, "Server overloaded");
+}
+
+static void a_get_of_grpc_is_529_when_it_waited_for_the_disk(void **state)
+{
+    (void)state;
+    expect_refused_for_its_wait(grpc_get);
+}
+
+static void a_batch_get_of_grpc_is_529_when_it_waited_for_the_disk(void **state)
+{
+    (void)state;
+    expect_refused_for_its_wait(grpc_batch);
+}
+
+static void a_count_of_grpc_is_529_when_it_waited_for_the_disk(void **state)
+{
+    (void)state;
+    expect_refused_for_its_wait(grpc_count);
+}
+
+static void a_batch_of_a_stream_is_unavailable_when_it_waited_for_the_disk(void **state)
+{
+    (void)state;
+    expect_refused_for_its_wait(stream);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, up, down)
+#define ON_DISK(f) cmocka_unit_test_setup_teardown(f, up_on_disk, down_from_disk)
     const struct CMUnitTest tests[] = {
         TEST(rest_says_529_and_when_to_come_back),
         TEST(a_batch_of_rest_is_529),
@@ -275,8 +396,15 @@ int main(void)
         cmocka_unit_test(a_count_of_grpc_is_error_code_529_under_the_status_ok),
         TEST(a_batch_of_a_stream_is_unavailable_for_a_while),
         TEST(with_the_first_rest_all_is_served_again),
+        ON_DISK(a_get_of_rest_is_529_when_it_waited_for_the_disk),
+        ON_DISK(a_batch_of_rest_is_529_when_it_waited_for_the_disk),
+        ON_DISK(a_get_of_grpc_is_529_when_it_waited_for_the_disk),
+        ON_DISK(a_batch_get_of_grpc_is_529_when_it_waited_for_the_disk),
+        ON_DISK(a_count_of_grpc_is_529_when_it_waited_for_the_disk),
+        ON_DISK(a_batch_of_a_stream_is_unavailable_when_it_waited_for_the_disk),
     };
 #undef TEST
+#undef ON_DISK
     static const struct lg_metric_table *const tables[] = {&lg_server_metrics, &lg_net_metrics};
     int failed;
 

@@ -337,17 +337,22 @@ static void came_from_disk(struct lg_batch_get *get)
 {
     struct run *r = LG_CONTAINER_OF(get, struct run, get);
     struct lg_read_group *group = r->held;
+    bool was_read = lg_read_gate_was_read(&get->wait, r->store_metric);
 
     r->away = r->in_pool = false;
     r->stream->in_pool--;
     turn_soon(r->stream); /* Another one may go. */
-    if (r->arrived_us != 0)
+    if (was_read && r->arrived_us != 0)
         lg_read_group_back(group, r->store_metric, r->arrived_us);
     r->arrived_us = 0;
-    if (r->batch == NULL)
+    if (r->batch == NULL) {
         run_free(r);
-    else
+    } else if (!was_read) {
+        r->retry_after_ms = LG_READ_GATE_OVERLOAD_MS;
+        run_end(r, LG_GRPC_UNAVAILABLE, lg_front_limit_text(LG_ERR_OVERLOADED));
+    } else {
         (void)take_engine(r, group);
+    }
     lg_read_group_release(group);
 }
 
@@ -368,6 +373,7 @@ static bool read_engine(struct run *r, const struct lg_hot_get *gets, size_t n, 
     r->get.lane = r->stream->on;
     r->get.done = came_from_disk;
     r->get.bytes_enough = BYTES_ENOUGH;
+    r->get.cold_queue = is_first ? lg_read_group_cold(group) : NULL; /* Once begun it goes on. */
     if (lg_batch_get_try(&r->get) || lg_batch_get_has_enough(&r->get) ||
         r->stream->in_pool == IN_POOL_MAX) {
         if (r->get.cold < r->get.n)

@@ -2,8 +2,6 @@
 
 #include "server/metrics.h"
 
-#define BURST_TARGETS 2u /* More costs the first seconds of an overload (ADR 0045). */
-
 enum { REASON_QUOTA, REASON_NODE, REASON_OVERLOAD };
 
 struct lg_read_gate {
@@ -74,12 +72,11 @@ static void begin(struct lg_read_gate *g, uint64_t now_us)
     g->waited_us = lg_lane_waited_us(g->lane);
     g->sheds = g->target_us > 0 && g->waited_us != LG_LANE_WAITED_UNKNOWN;
     lg_shed_init(&g->shed,
-                 &(struct lg_shed_options){
-                     .target_us = g->target_us,
-                     .burst_us = LG_MAX(g->target_us * BURST_TARGETS, LG_SHED_BURST_US),
-                     .interval_us = LG_SHED_INTERVAL_US,
-                     .clock_us = clock_us,
-                     .clock_ctx = g->lane},
+                 &(struct lg_shed_options){.target_us = g->target_us,
+                                           .burst_us = lg_read_gate_burst_us(g->target_us),
+                                           .interval_us = LG_SHED_INTERVAL_US,
+                                           .clock_us = clock_us,
+                                           .clock_ctx = g->lane},
                  now_us);
 }
 
@@ -122,6 +119,15 @@ static void count_refusal(uint32_t store, uint32_t reason)
 {
     lg_metric_add(&lg_metric_server_refused_total,
                   lg_metric_of_store(&lg_metric_server_refused_total, store, reason), 1);
+}
+
+bool lg_read_gate_was_read(const struct lg_cold_wait *wait, uint32_t store)
+{
+    if (wait->queue != NULL)
+        lg_metric_observe(&lg_metric_server_disk_queue_seconds, 0, wait->waited_us);
+    if (wait->is_late)
+        count_refusal(store, REASON_OVERLOAD);
+    return !wait->is_late;
 }
 
 static void count_store(struct lg_read_gate *g, uint32_t store, uint32_t keys)

@@ -10,8 +10,12 @@
 #include "fetch/quota.h"
 #include "fetch/shed.h"
 #include "lane/lane.h"
+#include "read/cold_queue.h"
 #include "server/serving.h"
 
+#define LG_READ_GATE_BURST_TARGETS                                                                 \
+    2u                                 /* More costs the first seconds of an overload (ADR 0045).  \
+                                        */
 #define LG_READ_GATE_OVERLOAD_MS 1000u /* So much later somebody who was refused may come back. */
 
 struct lg_read_gate; /* Opaque. */
@@ -22,6 +26,11 @@ struct lg_read_gate; /* Opaque. */
 LG_MUST_CHECK enum lg_rc lg_read_gate_open(struct lg_lane *lane, struct lg_quota *quota,
                                            uint64_t target_us, struct lg_read_gate **out,
                                            struct lg_error *err);
+/* How long a burst may wait, by that. */
+static inline uint64_t lg_read_gate_burst_us(uint64_t target_us)
+{
+    return LG_MAX(target_us * LG_READ_GATE_BURST_TARGETS, (uint64_t)LG_SHED_BURST_US);
+}
 /* NULL is allowed. */
 void lg_read_gate_close(struct lg_read_gate *g);
 
@@ -45,5 +54,9 @@ uint32_t lg_read_gate_store(const struct lg_read_gate *g);
 LG_MUST_CHECK enum lg_rc lg_read_gate_admit(struct lg_read_gate *g,
                                             const struct lg_serving_topic *topic, uint32_t keys,
                                             bool is_retry, uint32_t *out_retry_after_ms);
+/* What was let in, of that store (on metrics), has waited for the disk. False: for too long; it was
+ * not read, and is refused after all: LG_ERR_OVERLOADED, for LG_READ_GATE_OVERLOAD_MS. What it has
+ * paid of its quota stays paid. */
+LG_MUST_CHECK bool lg_read_gate_was_read(const struct lg_cold_wait *wait, uint32_t store);
 
 #endif

@@ -25,6 +25,7 @@ struct lg_read_group {
     struct lg_lane *lane;
     struct lg_epoch_reader *reader;
     struct lg_read_gate *gate;
+    struct lg_cold_queue *cold;
     struct lg_task end;
     bool inside;                          /* ... the epoch, and the task is deferred. */
     const struct lg_serving_topic *topic; /* that was found last while inside, or NULL */
@@ -61,6 +62,7 @@ static void group_free(struct lg_read_group *g)
     lg_buf_done(&g->value.payload);
     lg_free(g->tallies);
     LG_VEC_DONE(&g->touched);
+    lg_cold_queue_unref(g->cold);
     lg_free(g);
 }
 
@@ -221,11 +223,16 @@ void lg_read_group_drop(struct lg_read_get *get)
     g->spare[g->spare_count++] = get;
 }
 
+static void answer(struct lg_read_get *get)
+{
+    get->done(get);
+    lg_read_group_drop(get);
+}
+
 static void finish(struct lg_read_get *get)
 {
     lg_read_group_count_key(get->group, LG_READ_SINGLE, get->rc);
-    get->done(get);
-    lg_read_group_drop(get);
+    answer(get);
 }
 
 static void finish_engine(struct lg_read_get *get, enum lg_read_from from)
@@ -257,6 +264,11 @@ struct lg_read_gate *lg_read_group_gate(const struct lg_read_group *g)
     return g->gate;
 }
 
+struct lg_cold_queue *lg_read_group_cold(const struct lg_read_group *g)
+{
+    return g->cold;
+}
+
 void lg_read_group_hold(struct lg_read_group *g)
 {
     g->waiting++;
@@ -285,8 +297,12 @@ static void came_from_disk(struct lg_point_get *point)
     get->err = &point->err;
     get->schema_id = point->value.schema_id;
     get->payload = lg_buf_slice(&point->value.payload);
-    finish_engine(get, LG_READ_DISK);
-    lg_read_group_back(g, store, arrived_us);
+    if (lg_read_gate_was_read(&point->wait, store)) {
+        finish_engine(get, LG_READ_DISK);
+        lg_read_group_back(g, store, arrived_us);
+    } else {
+        answer(get);
+    }
     lg_buf_done(&point->value.payload);
     lg_free(w);
     lg_read_group_release(g);
@@ -302,6 +318,7 @@ static void read_disk(struct lg_read_get *get)
     w->get = (struct lg_point_get){.lane = get->group->lane,
                                    .replica = get->replica,
                                    .key = lg_buf_slice(&get->key),
+                                   .cold = get->group->cold,
                                    .done = came_from_disk};
     lg_point_get_submit(&w->get);
     if (get->waits != NULL)
@@ -452,13 +469,14 @@ void lg_read_group_count_read(struct lg_read_group *g, enum lg_read_kind kind,
 }
 
 struct lg_read_group *lg_read_group_new(struct lg_lane *lane, struct lg_epoch_reader *reader,
-                                        struct lg_read_gate *take_gate)
+                                        struct lg_read_gate *take_gate, struct lg_cold_queue *cold)
 {
     struct lg_read_group *g = lg_new(struct lg_read_group);
 
     g->lane = lane;
     g->reader = reader;
     g->gate = take_gate;
+    g->cold = lg_cold_queue_ref(cold);
     lg_read_gate_watch(take_gate, were_let_in, g);
     return g;
 }

@@ -30,7 +30,8 @@ struct lg_read_get { /* One key. The group's memory until `done` returns. */
     void (*done)(struct lg_read_get *get);  /* It adds nothing to the group. */
     void (*waits)(struct lg_read_get *get); /* `done` comes in a later tick. NULL is allowed. */
 
-    enum lg_rc rc;              /* For `done`: as of lg_point_get_try, never LG_ERR_WOULD_BLOCK. */
+    /* For `done`: as of lg_point_get_try, never LG_ERR_WOULD_BLOCK; or LG_ERR_OVERLOADED. */
+    enum lg_rc rc;
     const struct lg_error *err; /* Set unless LG_OK or LG_ERR_NOT_FOUND. */
     int32_t schema_id;
     struct lg_slice payload; /* Borrowed for `done`. */
@@ -41,15 +42,18 @@ struct lg_read_get { /* One key. The group's memory until `done` returns. */
 };
 
 /* `reader` is the lane's, borrowed until the group is gone. `take_gate`: who is let in; it closes
- * with lg_read_group_free. */
+ * with lg_read_group_free. `cold`: where what is on disk waits; the group takes a reference.
+ * NULL: without bounds. */
 struct lg_read_group *lg_read_group_new(struct lg_lane *lane, struct lg_epoch_reader *reader,
-                                        struct lg_read_gate *take_gate);
+                                        struct lg_read_gate *take_gate, struct lg_cold_queue *cold);
 /* Nothing is added any more and the tick of the last addition is over; it goes when what waits for
  * the pool is done. NULL is allowed. */
 void lg_read_group_free(struct lg_read_group *g);
 
 struct lg_lane *lg_read_group_lane(const struct lg_read_group *g);
 struct lg_read_gate *lg_read_group_gate(const struct lg_read_group *g);
+/* Where reads that go to the pool wait. */
+struct lg_cold_queue *lg_read_group_cold(const struct lg_read_group *g);
 /* For what is read on the pool beside single keys: the group stays until it is released, which is
  * done on the lane when that is back. */
 void lg_read_group_hold(struct lg_read_group *g);
@@ -77,7 +81,7 @@ LG_MUST_CHECK static inline enum lg_rc lg_read_group_admit(struct lg_read_group 
 /* On metrics, the store of what was let in last. */
 uint32_t lg_read_group_store(const struct lg_read_group *g);
 /* A request of this store that was let in in this tick waits for the disk: its beginning, for
- * lg_read_group_back when it is answered. */
+ * lg_read_group_back when it is answered, if lg_read_gate_was_read. */
 uint64_t lg_read_group_away(struct lg_read_group *g, uint32_t store);
 void lg_read_group_back(struct lg_read_group *g, uint32_t store, uint64_t arrived_us);
 

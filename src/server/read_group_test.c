@@ -113,7 +113,7 @@ static void start(struct reading *r, struct world *w, void (*run)(struct lg_task
     assert_ok(lg_lane_uv_new("read", NULL, &r->lane, &err));
     assert_ok(lg_epoch_join(w->epoch, &r->reader, &err));
     assert_ok(lg_read_gate_open(r->lane, w->quota, /* target_us= */ 0, &gate, &err));
-    r->group = lg_read_group_new(r->lane, r->reader, gate);
+    r->group = lg_read_group_new(r->lane, r->reader, gate, /* cold= */ NULL);
     lg_lane_post(r->lane, &r->tick);
     assert_ok(lg_lane_uv_start(r->lane, &err));
 }

@@ -41,7 +41,7 @@ static enum lg_rc listen_on(struct part *p, struct lg_error *err)
     rc = lg_warmer_join(o->warmer, &p->reader, err);
     if (rc != LG_OK)
         return rc;
-    p->front.group = lg_read_group_new(p->lane, p->reader, LG_TAKE(p->gate));
+    p->front.group = lg_read_group_new(p->lane, p->reader, LG_TAKE(p->gate), o->cold);
     p->grpc = lg_front_grpc_new(
         &(struct lg_front_grpc_options){.lane = p->lane, .rest = &p->front, .home = o->home_grpc});
     http.lane = p->lane;

@@ -25,9 +25,10 @@ struct lg_read_lanes_options {
     struct lg_http_server *rpc_with; /* the same of the port of gRPC alone; NULL: there is none */
     struct lg_front_rest *home;      /* Its fronts; they live as long. */
     struct lg_front_grpc *home_grpc;
-    struct lg_warmer *warmer; /* Likewise. */
-    struct lg_quota *quota;   /* Likewise, and it has room for a lane each. */
-    uint64_t shed_target_us;  /* as of lg_read_gate_open */
+    struct lg_warmer *warmer;   /* Likewise. */
+    struct lg_quota *quota;     /* Likewise, and it has room for a lane each. */
+    uint64_t shed_target_us;    /* as of lg_read_gate_open */
+    struct lg_cold_queue *cold; /* Likewise: where their reads wait for the disk. */
     /* A lane cannot listen; on the server's lane, for each. With the last one nobody answers. */
     void (*failed)(void *ctx, const struct lg_error *err);
     void *ctx;

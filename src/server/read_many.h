@@ -11,7 +11,8 @@ struct lg_key_profiler;
 struct lg_many; /* Opaque: one that the pool reads. */
 
 struct lg_many_answer {
-    /* LG_OK, or what lg_read_gate_admit said; nothing but `retry_after_ms` is set then. */
+    /* LG_OK, or what lg_read_gate_admit said, or LG_ERR_OVERLOADED for the wait for the disk;
+     * nothing but `retry_after_ms` is set then. */
     enum lg_rc limit;
     uint32_t retry_after_ms;
     int status;           /* of HTTP, as Venice's servers say it; 200; 499: it was cancelled */

@@ -9,7 +9,7 @@
 #include "model/partitioner.h"
 #include "server/server.h"
 #include "test/lib/cluster_world.h"
-#include "test/lib/slow_scan.h"
+#include "test/lib/slow_engine.h"
 #include "test/test.h"
 
 #define PARTITIONS 2u

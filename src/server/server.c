@@ -37,6 +37,7 @@ struct lg_server {
     struct lg_epoch_reader *reader; /* this lane's */
     struct lg_serving *serving;
     struct lg_quota_keeper *quota;
+    struct lg_cold_queue *cold; /* Reads of all lanes that wait for the disk. */
     struct lg_front_rest front;
     struct lg_front_grpc *grpc;
     struct lg_http_server *http;
@@ -147,6 +148,7 @@ static void start_read_lanes(struct lg_server *s)
                                         .warmer = s->warmer,
                                         .quota = lg_quota_keeper_quota(s->quota),
                                         .shed_target_us = s->o.shed_target_us,
+                                        .cold = s->cold,
                                         .failed = read_lane_failed,
                                         .ctx = s});
 }
@@ -326,7 +328,11 @@ static enum lg_rc start_warmer(struct lg_server *s, struct lg_error *err)
                                s->o.shed_target_us * HOME_SHED_TIMES, &gate, err);
     if (rc != LG_OK)
         return rc;
-    s->front.group = lg_read_group_new(s->o.lane, s->reader, gate);
+    s->cold = lg_cold_queue_new(
+        &(struct lg_cold_queue_options){.target_us = s->o.shed_target_us,
+                                        .burst_us = lg_read_gate_burst_us(s->o.shed_target_us),
+                                        .interval_us = LG_SHED_INTERVAL_US});
+    s->front.group = lg_read_group_new(s->o.lane, s->reader, gate, s->cold);
     s->grpc = lg_front_grpc_new(&(struct lg_front_grpc_options){
         .lane = s->o.lane, .rest = &s->front, .ready = is_ready, .ready_ctx = s});
     return LG_OK;
@@ -336,6 +342,7 @@ static void stop_warmer(struct lg_server *s)
 {
     lg_front_grpc_free(s->grpc);
     lg_read_group_free(s->front.group);
+    lg_cold_queue_unref(s->cold);
     lg_epoch_quit(s->reader);
     lg_quota_keeper_free(s->quota);
     lg_serving_free(s->serving);

@@ -3,7 +3,7 @@
 
 #include "test/test.h"
 
-#include "test/lib/slow_scan.h"
+#include "test/lib/slow_engine.h"
 #include "test/lib/warmer_world.h"
 
 static void the_most_wanted_one_comes_first(void **state)

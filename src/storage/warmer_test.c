@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "read/hot_get.h"
 #include "record/chunk.h"
-#include "test/lib/slow_scan.h"
+#include "test/lib/slow_engine.h"
 #include "test/lib/warmer_world.h"
 
 static void a_replica_is_answered_from_memory_once_it_is_complete(void **state)

@@ -7,7 +7,7 @@
 
 #include "net/transport.h"
 
-#define H2_CLIENT_ASKED_MAX 64
+#define H2_CLIENT_ASKED_MAX 96
 
 struct h2_asked { /* One request and what came for it. */
     int32_t id;

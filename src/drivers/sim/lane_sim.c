@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/vec.h"
+#include "drivers/sim/ring.h"
 #include "lane/timer_heap.h"
 
 #define START_US 1000000ULL
@@ -16,7 +17,6 @@
 #define WORK_QUICK_US 1000 /* ... and mostly takes at most this, ... */
 #define WORK_SLOW_US 50000 /* ... but once in WORK_SLOW_ONE_IN up to this. */
 #define WORK_SLOW_ONE_IN 64
-#define TEXT_KEPT 47 /* bytes of a name or text that an event in the ring keeps */
 
 struct event {
     uint64_t due_us, order; /* order is also its number for lg_sim_cancel, from 1 */
@@ -55,15 +55,6 @@ struct lg_sim_node {
     LG_VEC(struct event) held; /* Came due while it was stopped, in that order. */
 };
 
-struct traced {
-    uint64_t now_us;
-    const char *what; /* A literal. */
-    char lane[TEXT_KEPT + 1];
-    char text[TEXT_KEPT + 1];
-    uint64_t values[LG_SIM_TRACE_VALUES_MAX];
-    size_t n;
-};
-
 /* An offload on its way; lives in the simulator's memory because the event points to it. */
 struct flight {
     struct lane_sim *lane;
@@ -73,8 +64,7 @@ struct flight {
 struct lg_sim {
     uint64_t seed, now_us, steps, next_event;
     struct lg_rand rand;
-    uint64_t hash, traced;
-    struct traced ring[LG_SIM_EVENTS_KEPT];
+    struct lg_sim_ring trace;
     LG_VEC(struct lane_sim *) lanes;
     LG_VEC(struct lg_sim_node *) nodes;
     LG_VEC(struct event) events; /* A binary heap by (due, order) from index 0. */
@@ -82,6 +72,7 @@ struct lg_sim {
     struct lg_sim_node *node;    /* Whose code runs. */
     bool working;                /* An offload's work runs: on a thread, on no lane, ... */
     uint64_t spent_us;           /* ... and takes so much longer. */
+    uint64_t pool_wait_us;
 };
 
 static struct lane_sim *of(const struct lg_lane *lane)
@@ -91,69 +82,28 @@ static struct lane_sim *of(const struct lg_lane *lane)
 
 /* --- Trace ---------------------------------------------------------------------------------- */
 
-static void mix(struct lg_sim *sim, uint64_t value)
-{
-    uint64_t z = (sim->hash ^ value) + 0x9E3779B97F4A7C15ULL;
-
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    sim->hash = z ^ (z >> 31);
-}
-
-static void copy_text(char *out, const void *text, size_t size)
-{
-    size_t kept = LG_MIN(size, (size_t)TEXT_KEPT);
-
-    if (kept > 0)
-        memcpy(out, text, kept);
-    out[kept] = '\0';
-}
-
 void lg_sim_trace_values(struct lg_sim *sim, const char *what, const uint64_t *values, size_t n)
 {
-    struct traced *t = &sim->ring[sim->traced++ % LG_SIM_EVENTS_KEPT];
     const char *lane = sim->lane != NULL   ? sim->lane->lane.name
                        : sim->node != NULL ? sim->node->name
                                            : "world";
 
-    assert(n <= LG_SIM_TRACE_VALUES_MAX);
-    t->now_us = sim->now_us;
-    t->what = what;
-    t->n = n;
-    t->text[0] = '\0';
-    copy_text(t->lane, lane, strlen(lane));
-    mix(sim, lg_hash64(what, strlen(what), n));
-    mix(sim, sim->now_us);
-    for (size_t i = 0; i < n; i++) {
-        t->values[i] = values[i];
-        mix(sim, values[i]);
-    }
+    lg_sim_ring_add(&sim->trace, sim->now_us, lane, what, values, n);
 }
 
 void lg_sim_trace_text(struct lg_sim *sim, struct lg_slice text)
 {
-    mix(sim, lg_hash64(text.data, text.size, text.size));
-    if (sim->traced > 0)
-        copy_text(sim->ring[(sim->traced - 1) % LG_SIM_EVENTS_KEPT].text, text.data, text.size);
+    lg_sim_ring_text(&sim->trace, text);
 }
 
 uint64_t lg_sim_trace_hash(const struct lg_sim *sim)
 {
-    return sim->hash;
+    return sim->trace.hash;
 }
 
 void lg_sim_trace_dump(const struct lg_sim *sim, struct lg_buf *out)
 {
-    uint64_t first = sim->traced > LG_SIM_EVENTS_KEPT ? sim->traced - LG_SIM_EVENTS_KEPT : 0;
-
-    for (uint64_t at = first; at < sim->traced; at++) {
-        const struct traced *t = &sim->ring[at % LG_SIM_EVENTS_KEPT];
-
-        lg_buf_appendf(out, "%llu us  %s  %s", (unsigned long long)t->now_us, t->lane, t->what);
-        for (size_t i = 0; i < t->n; i++)
-            lg_buf_appendf(out, " %llu", (unsigned long long)t->values[i]);
-        lg_buf_appendf(out, "%s%s\n", t->text[0] == '\0' ? "" : "  ", t->text);
-    }
+    lg_sim_ring_dump(&sim->trace, out);
 }
 
 /* --- Chance and clock ----------------------------------------------------------------------- */
@@ -351,6 +301,11 @@ void lg_sim_spend_us(struct lg_sim *sim, uint64_t us)
         sim->lane->busy_until_us = LG_MAX(sim->lane->busy_until_us, sim->now_us) + us;
 }
 
+void lg_sim_pool_wait_us(struct lg_sim *sim, uint64_t us)
+{
+    sim->pool_wait_us = us;
+}
+
 static void lane_offload(struct lg_lane *lane, struct lg_offload *offload)
 {
     struct lane_sim *l = of(lane);
@@ -360,8 +315,9 @@ static void lane_offload(struct lg_lane *lane, struct lg_offload *offload)
     *f = (struct flight){l, offload};
     lg_alloc_domain_enter(outer);
     offload->lane = lane;
-    lg_sim_at(l->sim, l->sim->now_us + lg_rand_below(&l->sim->rand, WORK_WAIT_US), l->node,
-              work_begins, f);
+    lg_sim_at(l->sim,
+              l->sim->now_us + l->sim->pool_wait_us + lg_rand_below(&l->sim->rand, WORK_WAIT_US),
+              l->node, work_begins, f);
 }
 
 /* --- Lanes ---------------------------------------------------------------------------------- */
@@ -426,6 +382,14 @@ static uint64_t lane_now_us(struct lg_lane *lane)
     return of(lane)->sim->now_us;
 }
 
+/* What an offload's work has spent is part of it. */
+static uint64_t lane_clock_us(struct lg_lane *lane)
+{
+    const struct lg_sim *sim = of(lane)->sim;
+
+    return sim->now_us + (sim->working ? sim->spent_us : 0);
+}
+
 static uint64_t lane_wall_ms(struct lg_lane *lane)
 {
     struct lane_sim *l = of(lane);
@@ -444,6 +408,7 @@ static const struct lg_lane_ops ops = {
     .wall_ms = lane_wall_ms,
     .is_current = lane_is_current,
     .at_rest = lane_at_rest,
+    .clock_us = lane_clock_us,
     .rested_us = lane_now_us,
 };
 
@@ -862,7 +827,7 @@ struct lg_sim *lg_sim_new(uint64_t seed)
     sim->seed = seed;
     sim->now_us = START_US;
     lg_rand_seed(&sim->rand, seed);
-    mix(sim, seed);
+    lg_sim_ring_mix(&sim->trace, seed);
     return sim;
 }
 

@@ -115,6 +115,9 @@ struct lg_sim *lg_sim_lane_sim(const struct lg_lane *lane);
  * code that is on no lane: nothing. */
 void lg_sim_spend_us(struct lg_sim *sim, uint64_t us);
 
+/* An offload waits so much longer for a thread: the pool has much to do. */
+void lg_sim_pool_wait_us(struct lg_sim *sim, uint64_t us);
+
 /* --- Events --------------------------------------------------------------------------------- */
 
 /* Runs `fn(ctx)` when the clock reaches `due_us`: with a node, as its code, and never if the node

@@ -1,0 +1,73 @@
+/* The reads of all lanes that wait for a thread of the pool, because a disk has what they ask for:
+ * how many there may be, and which of them have waited for so long that nobody would hear the
+ * answer. Those are not read but refused (LG_ERR_OVERLOADED), so that disks that are asked for
+ * more than they can do go on doing as much as they can.
+ *
+ * The rule is that of lanes (fetch/shed.h; its sources are named there), and simpler, for what
+ * waits here has a stamp: nothing is foretold. A queue that was short a moment ago is a burst and
+ * may wait; in one that has been standing for an interval nobody waits longer than the target, but
+ * for who asks for so much that it takes long itself. Who waited for something else than reads (a
+ * disk that stood still, other work that has the threads) is not refused: those before it would not
+ * have kept a single thread for so long.
+ *
+ *   lg_cold_wait_begin(&w, queue, lane, keys)      on the lane; false: there is no room
+ *   lg_cold_wait_end(&w)                           on the pool; false: it is too late
+ *   ... the keys are read ...
+ *   lg_cold_read_end(&w, how many)                 0 when it was late, or nobody heard it
+ *
+ * Any thread, unless said otherwise. It holds no lock: waits and times are words that threads
+ * share, and one that is a moment old decides as well.
+ */
+#ifndef LG_READ_COLD_QUEUE_H
+#define LG_READ_COLD_QUEUE_H
+
+#include "lane/lane.h"
+#include "lane/shared.h"
+
+/* Keys that wait or are read, of all lanes: some 300 MiB, with what is kept of each. */
+#define LG_COLD_KEYS_MAX (1u << 19)
+/* Who waits less than this part of the target finds a queue that is not standing. */
+#define LG_COLD_SHORT_PART 8u
+/* What takes long itself may wait so many times as long, but no longer than that. */
+#define LG_COLD_PATIENCE 8u
+#define LG_COLD_PATIENCE_US_MAX LG_SEC
+
+struct lg_cold_queue_options {
+    uint64_t target_us;   /* a standing queue's longest wait; 0: nothing is late */
+    uint64_t burst_us;    /* any queue's; not less than the target */
+    uint64_t interval_us; /* so long without a short wait, and it stands */
+    uint64_t keys_max;    /* 0: LG_COLD_KEYS_MAX */
+};
+
+struct lg_cold_queue; /* Opaque. */
+
+/* With one reference. */
+struct lg_cold_queue *lg_cold_queue_new(const struct lg_cold_queue_options *o);
+/* NULL is allowed for both. */
+struct lg_cold_queue *lg_cold_queue_ref(struct lg_cold_queue *q);
+void lg_cold_queue_unref(struct lg_cold_queue *q);
+/* Keys that wait or are read. */
+uint64_t lg_cold_queue_keys(const struct lg_cold_queue *q);
+
+struct lg_cold_wait { /* Of one read: the caller's memory. Read only, but for cold_queue.c. */
+    struct lg_cold_queue *queue; /* NULL: there are no bounds, and nothing is late. */
+    struct lg_lane *lane;
+    uint64_t begun_us;  /* lane time; of the wait, then of the read */
+    uint64_t waited_us; /* from lg_cold_wait_end on */
+    uint64_t before;    /* keys that waited or were read when it came */
+    uint32_t keys;
+    bool is_late;
+};
+
+/* `queue` is borrowed until lg_cold_read_end. On the lane. False: LG_ERR_OVERLOADED, nothing
+ * follows. */
+LG_MUST_CHECK bool lg_cold_wait_begin(struct lg_cold_wait *w, struct lg_cold_queue *queue,
+                                      struct lg_lane *lane, size_t keys);
+/* A thread has taken it up. False: LG_ERR_OVERLOADED, and nothing is read. */
+LG_MUST_CHECK bool lg_cold_wait_end(struct lg_cold_wait *w);
+/* So many keys were read. */
+void lg_cold_read_end(struct lg_cold_wait *w, size_t keys);
+/* The sentence of such an error. */
+enum lg_rc lg_cold_refused(struct lg_error *err);
+
+#endif

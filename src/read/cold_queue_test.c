@@ -1,0 +1,417 @@
+/* Reads that wait for the pool: a model of threads, a disk and clients, under the test's clock. */
+#include "read/cold_queue.h"
+
+#include <math.h>
+#include <pthread.h>
+
+#include "base/rand.h"
+#include "test/test.h"
+
+#define THREADS 4u
+#define KEY_US 200.0                  /* what a key takes of a thread, on average */
+#define PEAK (THREADS * 1e6 / KEY_US) /* keys per second */
+#define DEADLINE_US 300000u           /* Nobody waits for a later answer. */
+#define TARGET_US 50000u
+#define BURST_US 100000u
+#define INTERVAL_US 100000u
+#define QUEUE_MAX (1u << 20)
+#define REFUSAL_US 1.0 /* of a thread */
+
+static const struct lg_cold_queue_options defaults = {
+    .target_us = TARGET_US, .burst_us = BURST_US, .interval_us = INTERVAL_US};
+
+struct read {
+    struct lg_cold_wait wait;
+    double came_us, ends_us;
+    unsigned client; /* of a closed loop, from 1; 0: of nobody */
+};
+
+static struct world {
+    struct lg_lane lane; /* First. */
+    double now_us;
+    struct lg_cold_queue *queue;
+    struct lg_rand rand;
+    double key_us;
+    struct read *reads; /* a ring: those that wait */
+    size_t head, tail;
+    struct read at[THREADS]; /* what each thread reads ... */
+    bool is_busy[THREADS];   /* ... if it does, */
+    double away_us[THREADS]; /* and until when it does something else. */
+    unsigned asked, good, refused;
+    uint64_t longest_us; /* that somebody waited who was read */
+    void (*ended)(unsigned client);
+} w;
+
+static uint64_t now_us(struct lg_lane *lane)
+{
+    (void)lane;
+    return (uint64_t)w.now_us;
+}
+
+static const struct lg_lane_ops ops = {.now_us = now_us, .clock_us = now_us};
+
+static void open_world(const struct lg_cold_queue_options *o)
+{
+    w = (struct world){.lane = {.ops = &ops}, .now_us = 1e9, .key_us = KEY_US};
+    lg_rand_seed(&w.rand, 7);
+    w.queue = lg_cold_queue_new(o);
+    w.reads = lg_zalloc_array(QUEUE_MAX, sizeof w.reads[0]);
+}
+
+static int up(void **state)
+{
+    (void)state;
+    open_world(&defaults);
+    return 0;
+}
+
+static int down(void **state)
+{
+    (void)state;
+    assert_int_equal(lg_cold_queue_keys(w.queue), 0); /* Every place is given back. */
+    lg_cold_queue_unref(w.queue);
+    lg_free(w.reads);
+    return 0;
+}
+
+static double draw(double mean)
+{
+    double u = (double)(lg_rand_next(&w.rand) >> 11) / 9007199254740992.0;
+
+    return -mean * log(1 - u);
+}
+
+/* --- The pool --------------------------------------------------------------------------------- */
+
+static void ask(unsigned keys, unsigned client)
+{
+    struct read *r = &w.reads[w.tail % QUEUE_MAX];
+
+    assert_true(w.tail - w.head < QUEUE_MAX);
+    r->came_us = w.now_us;
+    r->client = client;
+    w.asked++;
+    if (lg_cold_wait_begin(&r->wait, w.queue, &w.lane, keys))
+        w.tail++;
+    else
+        w.refused++;
+}
+
+static double takes_us(unsigned keys)
+{
+    double us = 0;
+
+    for (unsigned i = 0; i < keys; i++)
+        us += draw(w.key_us);
+    return us;
+}
+
+static void take_up(unsigned thread)
+{
+    struct read *r = &w.at[thread];
+
+    *r = w.reads[w.head++ % QUEUE_MAX];
+    w.is_busy[thread] = true;
+    if (lg_cold_wait_end(&r->wait)) {
+        w.longest_us = LG_MAX(w.longest_us, r->wait.waited_us);
+        r->ends_us = w.now_us + takes_us(r->wait.keys);
+        return;
+    }
+    w.refused++;
+    r->ends_us = w.now_us + REFUSAL_US;
+}
+
+static void end(unsigned thread)
+{
+    struct read *r = &w.at[thread];
+    bool is_late = r->wait.is_late;
+
+    w.is_busy[thread] = false;
+    lg_cold_read_end(&r->wait, is_late ? 0 : r->wait.keys);
+    w.good += !is_late && w.now_us - r->came_us <= DEADLINE_US;
+    if (r->client > 0)
+        w.ended(r->client);
+}
+
+/* Up to this moment, in which nobody asks. */
+static void run_until(double until_us)
+{
+    for (;;) {
+        double next_us = until_us;
+        unsigned next = THREADS;
+
+        for (unsigned i = 0; i < THREADS; i++) {
+            double at_us = w.is_busy[i]       ? w.at[i].ends_us
+                           : w.head == w.tail ? INFINITY
+                                              : LG_MAX(w.away_us[i], w.now_us);
+
+            if (at_us < next_us) {
+                next_us = at_us;
+                next = i;
+            }
+        }
+        w.now_us = next_us;
+        if (next == THREADS)
+            return;
+        if (w.is_busy[next])
+            end(next);
+        else
+            take_up(next);
+    }
+}
+
+/* `seconds` of questions for `keys` each, so many keys per second; counted from zero. */
+static void load(double keys_per_second, unsigned keys, double seconds)
+{
+    double until_us = w.now_us + seconds * 1e6;
+
+    w.asked = w.good = w.refused = 0;
+    w.longest_us = 0;
+    for (;;) {
+        double next_us = w.now_us + draw(keys * 1e6 / keys_per_second);
+
+        run_until(LG_MIN(next_us, until_us));
+        if (next_us >= until_us)
+            return;
+        ask(keys, 0);
+    }
+}
+
+static void drain(void)
+{
+    run_until(w.now_us + 60e6);
+    assert_int_equal(w.head, w.tail);
+}
+
+/* --- Load and overload ------------------------------------------------------------------------ */
+
+/* By chance many large ones come at once. */
+static void hardly_anything_is_refused_that_can_be_read(void **state)
+{
+    (void)state;
+    load(0.9 * PEAK, 1, 20);
+    assert_int_equal(w.refused, 0);
+    load(0.9 * PEAK, 10, 20);
+    assert_int_equal(w.refused, 0);
+    load(0.8 * PEAK, 100, 60);
+    assert_true(w.refused < 0.01 * w.asked);
+    drain();
+}
+
+static void five_times_the_load_keeps_the_peak(void **state)
+{
+    static const unsigned keys[] = {1, 10, 100};
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(keys); i++) {
+        double peak = PEAK / keys[i];
+
+        load(0.5 * PEAK, keys[i], 1);
+        for (unsigned second = 0; second < 5; second++) { /* The first one, too. */
+            load(5 * PEAK, keys[i], 1);
+            assert_true(w.good > 0.8 * peak);
+            assert_true(w.refused > 3 * peak);
+            print_message("%u %lu\n", second, w.longest_us);
+            if (keys[i] == 1 && second > 0)
+                assert_true(w.longest_us <= TARGET_US);
+        }
+        drain();
+    }
+}
+
+static void without_a_target_all_are_answered_after_they_have_gone(void **state)
+{
+    (void)state;
+    down(NULL);
+    open_world(&(struct lg_cold_queue_options){0});
+    load(5 * PEAK, 10, 2);
+    load(5 * PEAK, 10, 1);
+    assert_int_equal(w.refused, 0);
+    assert_int_equal(w.good, 0);
+    drain();
+}
+
+static void when_the_load_goes_so_do_the_refusals(void **state)
+{
+    (void)state;
+    load(5 * PEAK, 10, 3);
+    load(0.5 * PEAK, 10, 0.2); /* What is left of the queue. */
+    load(0.9 * PEAK, 10, 20);
+    assert_int_equal(w.refused, 0);
+    drain();
+}
+
+static void a_burst_after_rest_is_read(void **state)
+{
+    (void)state;
+    load(0.5 * PEAK, 1, 1);
+    drain();
+    w.asked = w.good = w.refused = 0;
+    for (unsigned i = 0; i < 0.9 * BURST_US / 1e6 * PEAK; i++)
+        ask(1, 0);
+    drain();
+    assert_int_equal(w.refused, 0);
+    assert_int_equal(w.good, w.asked);
+    for (unsigned i = 0; i < THREADS; i++) /* Other work goes before it. */
+        w.away_us[i] = w.now_us + 1.2 * TARGET_US;
+    for (unsigned i = 0; i < 0.3 * BURST_US / 1e6 * PEAK; i++)
+        ask(1, 0);
+    drain();
+    assert_int_equal(w.refused, 0);
+}
+
+/* --- What is no overload of reads ------------------------------------------------------------- */
+
+enum { BATCH = 1000, CLIENTS = 12 };
+
+static void ask_again(unsigned client)
+{
+    if (w.asked < 500)
+        ask(BATCH, client);
+}
+
+/* Each takes 200 ms, four at a time: they wait for 400 ms and more. */
+static void who_asks_for_much_at_once_may_wait_for_others_who_do(void **state)
+{
+    (void)state;
+    w.ended = ask_again;
+    for (unsigned i = 1; i <= CLIENTS; i++)
+        ask(BATCH, i);
+    drain();
+    assert_int_equal(w.asked, 500);
+    assert_int_equal(w.refused, 0);
+}
+
+static void who_waits_for_other_work_or_a_disk_that_stands_still_is_not_refused(void **state)
+{
+    (void)state;
+    load(0.3 * PEAK, 1, 1);
+    for (unsigned round = 0; round < 5; round++) {
+        for (unsigned i = 0; i < THREADS; i++)
+            w.away_us[i] = w.now_us + 4 * BURST_US;
+        load(0.02 * PEAK, 1, 1);
+        assert_int_equal(w.refused, 0);
+    }
+    drain();
+}
+
+static void a_disk_that_became_slow_is_known_as_such(void **state)
+{
+    (void)state;
+    load(0.5 * PEAK, 1, 1);
+    w.key_us = 100 * KEY_US;
+    load(5 * PEAK / 100, 1, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        load(5 * PEAK / 100, 1, 2);
+        assert_true(w.good > 0.8 * 2 * PEAK / 100);
+    }
+    drain();
+}
+
+/* --- The bound -------------------------------------------------------------------------------- */
+
+static void there_is_room_for_so_many_keys(void **state)
+{
+    enum { ROOM = 100 };
+    struct lg_cold_queue_options o = defaults;
+
+    (void)state;
+    down(NULL);
+    o.keys_max = ROOM;
+    open_world(&o);
+    for (unsigned i = 0; i < ROOM / 10; i++)
+        ask(10, 0);
+    assert_int_equal(w.refused, 0);
+    ask(1, 0);
+    assert_int_equal(w.refused, 1);
+    drain();
+    assert_int_equal(lg_cold_queue_keys(w.queue), 0);
+    ask(ROOM, 0);
+    assert_int_equal(w.refused, 1);
+    drain();
+}
+
+static void it_is_bounded_without_a_target_too(void **state)
+{
+    struct lg_cold_wait wait;
+
+    (void)state;
+    down(NULL);
+    open_world(&(struct lg_cold_queue_options){0});
+    ask(LG_COLD_KEYS_MAX, 0);
+    assert_false(lg_cold_wait_begin(&wait, w.queue, &w.lane, 1));
+    w.key_us = 0;
+    drain();
+}
+
+static void without_a_queue_there_are_no_bounds(void **state)
+{
+    struct lg_cold_wait wait;
+
+    (void)state;
+    assert_true(lg_cold_wait_begin(&wait, NULL, &w.lane, LG_COLD_KEYS_MAX * 2));
+    w.now_us += 1e9;
+    assert_true(lg_cold_wait_end(&wait));
+    lg_cold_read_end(&wait, 1);
+    assert_false(wait.is_late);
+}
+
+static void who_is_refused_is_told_what_to_do(void **state)
+{
+    struct lg_error err;
+
+    (void)state;
+    assert_int_equal(lg_cold_refused(&err), LG_ERR_OVERLOADED);
+    assert_non_null(strstr(err.text, "ask another server, or come back later"));
+}
+
+/* --- Threads ---------------------------------------------------------------------------------- */
+
+static void *read_much(void *arg)
+{
+    struct lg_cold_queue *q = lg_cold_queue_ref(arg);
+
+    for (unsigned i = 0; i < 20000; i++) {
+        struct lg_cold_wait wait;
+
+        if (lg_cold_wait_begin(&wait, q, &w.lane, i % 7 + 1))
+            lg_cold_read_end(&wait, lg_cold_wait_end(&wait) ? i % 7 + 1 : 0);
+    }
+    lg_cold_queue_unref(q);
+    return NULL;
+}
+
+static void threads_share_it(void **state)
+{
+    pthread_t threads[THREADS];
+
+    (void)state;
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_much, w.queue), 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(lg_cold_queue_keys(w.queue), 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, up, down)
+    const struct CMUnitTest tests[] = {
+        TEST(hardly_anything_is_refused_that_can_be_read),
+        TEST(five_times_the_load_keeps_the_peak),
+        TEST(without_a_target_all_are_answered_after_they_have_gone),
+        TEST(when_the_load_goes_so_do_the_refusals),
+        TEST(a_burst_after_rest_is_read),
+        TEST(who_asks_for_much_at_once_may_wait_for_others_who_do),
+        TEST(who_waits_for_other_work_or_a_disk_that_stands_still_is_not_refused),
+        TEST(a_disk_that_became_slow_is_known_as_such),
+        TEST(there_is_room_for_so_many_keys),
+        TEST(it_is_bounded_without_a_target_too),
+        TEST(without_a_queue_there_are_no_bounds),
+        TEST(who_is_refused_is_told_what_to_do),
+        TEST(threads_share_it),
+    };
+#undef TEST
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
