@@ -15,7 +15,7 @@ import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LONG = "--long" in sys.argv[1:]
-FIXED_SEEDS, FRESH_SEEDS, COMPARED_SEEDS, MUTANT_SEEDS = 400, 10_000 if LONG else 100, 20, 200
+FIXED_SEEDS, FRESH_SEEDS, COMPARED_SEEDS, MUTANT_SEEDS = 300, 10_000 if LONG else 100, 20, 200
 SEEDS_AT_ONCE = 100  # of one process, so that each ends within its time even on a slow machine
 FUZZ_SECONDS, STRANGERS_SECONDS = 600 if LONG else 12, 60
 INDEX_OPERATIONS = 10_000_000

@@ -289,10 +289,12 @@ static void a_standing_queue_serves_what_has_waited_less_than_the_target(void **
 }
 
 static uint64_t clock_now_us;
+static unsigned clock_reads;
 
 static uint64_t clock_us(void *ctx)
 {
     (void)ctx;
+    clock_reads++;
     return clock_now_us;
 }
 
@@ -380,6 +382,25 @@ static void a_stall_of_a_busy_lane_is_no_overload(void **state)
         }
         assert_true(lg_shed_is_standing(&s));
     }
+}
+
+/* Most of a tick with one key is not its key's: a full one is foretold to be as short as it is, and
+ * nobody has to look at the clock. */
+static void what_a_tick_takes_besides_its_keys_is_not_theirs(void **state)
+{
+    (void)state;
+    struct lg_shed s;
+
+    clock_now_us = LG_SEC;
+    clock_reads = 0;
+    lg_shed_init(&s, &patient, clock_now_us);
+    for (int tick = 0; tick < 1000; tick++) {
+        serve_tick(&s, 1, 1, 60);
+        clock_now_us += LG_MS;
+    }
+    serve_tick(&s, 10000, 1, 1); /* With 60 us for each the last would wait for 600 ms. */
+    assert_int_equal(clock_reads, 0);
+    assert_int_equal(s.refused, 0);
 }
 
 /* As when reads come from a disk that is slow, though few keys are asked for in a tick. */
@@ -485,6 +506,7 @@ int main(void)
         cmocka_unit_test(batches_that_come_together_to_a_quiet_lane_are_served),
         cmocka_unit_test(what_takes_long_may_wait_for_a_few_of_its_kind),
         cmocka_unit_test(a_stall_of_a_busy_lane_is_no_overload),
+        cmocka_unit_test(what_a_tick_takes_besides_its_keys_is_not_theirs),
         cmocka_unit_test(what_few_dear_reads_take_is_learned),
         cmocka_unit_test(reads_that_become_a_hundred_times_dearer_are_an_overload_soon),
         cmocka_unit_test(what_the_kernel_takes_to_tell_what_came_is_no_rest),

@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/transport_contract.h"
 #include "test/test.h"
@@ -264,6 +267,101 @@ static void without_descriptors_the_listener_waits_and_goes_on(void **state)
     lg_socket_rig_done(&r);
 }
 
+/* --- Rest and work ---------------------------------------------------------------------------- */
+
+#define WORK_US (20 * LG_MS) /* of each of: a connection is accepted, it has received */
+
+enum { WORKS = 2 };
+
+struct worker {
+    struct lg_lane *lane;
+    uint16_t port;
+    int fd; /* of who connects; -1: not yet */
+    unsigned works;
+    bool has_written;
+    uint64_t worked_us, since_us, waited_us; /* at first, as the lane says it */
+    uint64_t passed_us, rested_us;           /* in the end, since then */
+};
+
+static void work(struct worker *w)
+{
+    uint64_t since_us = lg_clock_mono_us(), now_us;
+
+    while ((now_us = lg_clock_mono_us()) - since_us < WORK_US)
+        ;
+    w->works++;
+    w->worked_us += now_us - since_us;
+}
+
+static void receive_slowly(void *ctx, struct lg_conn *c, struct lg_slice bytes)
+{
+    (void)c, (void)bytes;
+    work(ctx);
+}
+
+static void ignore_closed(void *ctx, struct lg_conn *c, enum lg_rc why)
+{
+    (void)ctx, (void)c, (void)why;
+}
+
+static const struct lg_conn_handler slow = {.received = receive_slowly, .closed = ignore_closed};
+
+static void accept_slowly(void *ctx, struct lg_conn *c)
+{
+    c->handler = &slow;
+    c->ctx = ctx;
+    work(ctx);
+}
+
+static int connect_to(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+/* What is to come is there when the lane looks next, and it has nothing else to do then. */
+static bool has_worked(void *arg)
+{
+    struct worker *w = arg;
+
+    if (w->fd < 0) {
+        w->since_us = lg_lane_now_us(w->lane);
+        w->waited_us = lg_lane_waited_us(w->lane);
+        w->fd = connect_to(w->port);
+    } else if (w->works == 1 && !w->has_written) {
+        w->has_written = true;
+        assert_int_equal(write(w->fd, "x", 1), 1);
+    }
+    w->passed_us = lg_lane_clock_us(w->lane) - w->since_us;
+    w->rested_us = lg_lane_waited_us(w->lane) - w->waited_us;
+    return w->works == WORKS;
+}
+
+/* Though none of it asked for the time. */
+static void what_connections_bring_is_work_and_no_rest(void **state)
+{
+    struct lg_socket_rig r;
+    struct worker w = {.fd = -1};
+    struct lg_listener *l;
+    struct lg_error err;
+
+    (void)state;
+    lg_socket_rig_init(&r, driver);
+    w.lane = r.lane;
+    assert_ok(
+        lg_transport_listen(r.transport, r.lane, "127.0.0.1", 0, accept_slowly, &w, &l, &err));
+    w.port = lg_listener_port(l);
+    assert_true(lg_socket_rig_run_until(&r, has_worked, &w));
+    assert_true(w.rested_us + w.worked_us <= w.passed_us);
+    lg_socket_rig_done(&r);
+    assert_int_equal(close(w.fd), 0);
+}
+
 int lg_socket_driver_run(const struct lg_socket_driver *d)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +371,7 @@ int lg_socket_driver_run(const struct lg_socket_driver *d)
         cmocka_unit_test(localhost_is_the_loopback_address),
         cmocka_unit_test(a_port_in_use_is_named_with_its_remedy),
         cmocka_unit_test(without_descriptors_the_listener_waits_and_goes_on),
+        cmocka_unit_test(what_connections_bring_is_work_and_no_rest),
     };
 
     driver = d;
