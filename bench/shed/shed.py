@@ -97,9 +97,13 @@ def header(o):
             "timeout_ms": o.timeout_ms, "load": round(os.getloadavg()[0], 1)}
 
 
+def empty_cache():
+    pathlib.Path("/proc/sys/vm/drop_caches").write_text("1")
+
+
 def empty_caches(stop):
     while not stop.wait(0.1):
-        pathlib.Path("/proc/sys/vm/drop_caches").write_text("1")
+        empty_cache()
 
 
 def per_second(seen):
@@ -141,6 +145,7 @@ def main():
     work = pathlib.Path(tempfile.mkdtemp())
     servers, stop = {}, threading.Event()
     if o.disk:
+        empty_cache()  # Who may not is told here.
         threading.Thread(target=empty_caches, args=(stop,)).start()
     try:
         rows = work / "rows.ndjson"

@@ -51,7 +51,7 @@ struct lg_lane_ops {
     uint64_t (*wall_ms)(struct lg_lane *lane);
     bool (*is_current)(const struct lg_lane *lane);
     uint64_t (*waited_us)(struct lg_lane *lane); /* NULL: it does not know. */
-    uint64_t (*clock_us)(struct lg_lane *lane);  /* NULL: nothing takes time on it. */
+    uint64_t (*clock_us)(struct lg_lane *lane);  /* Any thread. NULL: now_us is, of one thread. */
     void (*at_rest)(struct lg_lane *lane, struct lg_task *task);
     uint64_t (*rested_us)(struct lg_lane *lane);
 };

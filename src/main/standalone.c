@@ -189,6 +189,7 @@ static enum lg_rc start_data(struct lg_standalone *s, const struct lg_standalone
                                     .grpc_port = o->grpc_port,
                                     .node_rcu = o->node_rcu,
                                     .shed_target_us = o->read_queue_target_ms * LG_MS,
+                                    .pool_threads = o->pool_threads,
                                     .connections_max = o->connections_max,
                                     .idle_ms = o->idle_ms,
                                     .authz = o->authz,

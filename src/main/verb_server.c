@@ -67,6 +67,7 @@ static enum lg_rc start_server(struct lg_roles *r, struct lg_error *err)
                                         lg_run_read_index(&o->common, o->read_index),
                                     .node_rcu = o->node_rcu,
                                     .shed_target_us = o->read_queue_target * LG_MS,
+                                    .pool_threads = o->common.pool_threads,
                                     .announced_host = lg_roles_announced_host(r),
                                     .authz = lg_run_authz(r->run),
                                     .connections_max = o->common.connections,

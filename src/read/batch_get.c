@@ -69,7 +69,6 @@ static size_t read_keys(struct lg_batch_get *get)
 static void read_cold(struct lg_offload *offload)
 {
     struct lg_batch_get *get = LG_CONTAINER_OF(offload, struct lg_batch_get, offload);
-
     bool in_time = lg_cold_wait_end(&get->wait);
 
     lg_cold_read_end(&get->wait, in_time ? read_keys(get) : 0);
@@ -103,7 +102,7 @@ void lg_batch_get_submit(struct lg_batch_get *get)
     for (size_t i = 0; i < get->n; i++)
         if (get->keys[i].replica != NULL)
             (void)lg_replica_ref(get->keys[i].replica);
-    if (!lg_cold_wait_begin(&get->wait, get->cold_queue, get->lane, get->cold)) {
+    if (!lg_cold_wait_begin(&get->wait, get->queue, get->lane, get->cold, get->goes_on)) {
         get->task.run = refused;
         lg_lane_post(get->lane, &get->task);
         return;

@@ -36,7 +36,8 @@ struct lg_batch_get {
      * read. A key that was left has LG_ERR_WOULD_BLOCK, and may be asked for again with its
      * replica. */
     size_t bytes_enough;
-    struct lg_cold_queue *cold_queue; /* Borrowed until done. NULL: it may wait for ever. */
+    struct lg_cold_queue *queue; /* Borrowed until done. NULL: it may wait for ever. */
+    bool goes_on;                /* As of lg_cold_wait_begin. */
     void (*done)(struct lg_batch_get *get);
 
     /* Out, when what was submitted is done. `is_late`: it was not read, its keys have

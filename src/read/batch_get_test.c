@@ -251,12 +251,12 @@ static void what_finds_no_room_to_wait_is_not_read(void **state)
     struct fixture *f = *state;
     struct lg_cold_queue *queue = lg_cold_queue_new(&(struct lg_cold_queue_options){.keys_max = 1});
 
-    f->get.cold_queue = queue;
+    f->get.queue = queue;
     ask(f, 12);
     run(f);
     assert_true(f->get.wait.is_late);
     assert_int_equal(f->keys[0].rc, LG_ERR_WOULD_BLOCK);
-    f->get.cold_queue = NULL;
+    f->get.queue = NULL;
     run(f);
     assert_false(f->get.wait.is_late);
     check(f);

@@ -1,15 +1,24 @@
 /* Reads that wait for the pool; see the header. Owner: whoever holds a reference. */
 #include "read/cold_queue.h"
 
-/* What a key takes is the mean of about so many reads. */
+#include "base/ref.h"
+
+/* What a key takes is the mean of the keys of about so many reads, ... */
 #define SMOOTH 32u
+#define SCALE 1024u
+/* ... each of which counts for so many times of what is known at most: a disk that stood still once
+ * is no slow disk, and one that is slow is known as such after some dozens. */
+#define OUTLIER 8u
 
 struct lg_cold_queue {
     struct lg_cold_queue_options o;
-    uint64_t refs; /* Atomic. */
-    struct lg_bound keys;
-    uint64_t short_us; /* A word: when the queue was last seen short. */
-    uint64_t key_ns;   /* A word: what a key takes; 0: not known. */
+    unsigned refs;
+    struct lg_bound keys; /* that wait or are read; */
+    uint64_t reads;       /* a word: the same of reads */
+    uint64_t short_us;    /* A word: when the queue was last seen short. */
+    /* Words: of the last reads, fading. Two threads that add at one moment may lose a part, until
+     * it has faded. */
+    uint64_t read_ns, read_keys; /* ... by SCALE */
 };
 
 struct lg_cold_queue *lg_cold_queue_new(const struct lg_cold_queue_options *o)
@@ -18,6 +27,7 @@ struct lg_cold_queue *lg_cold_queue_new(const struct lg_cold_queue_options *o)
 
     assert(o->burst_us >= o->target_us);
     q->o = *o;
+    q->o.threads = LG_MAX(o->threads, 1U);
     q->refs = 1;
     q->keys.max = o->keys_max == 0 ? LG_COLD_KEYS_MAX : o->keys_max;
     return q;
@@ -26,15 +36,15 @@ struct lg_cold_queue *lg_cold_queue_new(const struct lg_cold_queue_options *o)
 struct lg_cold_queue *lg_cold_queue_ref(struct lg_cold_queue *q)
 {
     if (q != NULL)
-        (void)__atomic_fetch_add(&q->refs, 1, __ATOMIC_RELAXED);
+        lg_ref_get(&q->refs);
     return q;
 }
 
 void lg_cold_queue_unref(struct lg_cold_queue *q)
 {
-    if (q == NULL || __atomic_sub_fetch(&q->refs, 1, __ATOMIC_ACQ_REL) > 0)
+    if (q == NULL || !lg_ref_put(&q->refs))
         return;
-    assert(q->keys.used == 0);
+    assert(q->keys.used == 0 && q->reads == 0);
     lg_free(q);
 }
 
@@ -44,29 +54,63 @@ uint64_t lg_cold_queue_keys(const struct lg_cold_queue *q)
 }
 
 bool lg_cold_wait_begin(struct lg_cold_wait *w, struct lg_cold_queue *queue, struct lg_lane *lane,
-                        size_t keys)
+                        size_t keys, bool goes_on)
 {
-    *w = (struct lg_cold_wait){.queue = queue, .lane = lane, .keys = (uint32_t)keys};
+    *w = (struct lg_cold_wait){.lane = lane, .keys = (uint32_t)keys, .goes_on = goes_on};
     if (queue == NULL)
         return true;
+    w->keys_before = lg_cold_queue_keys(queue);
+    w->reads_before = lg_word_load(&queue->reads);
+    w->has_place = lg_bound_take(&queue->keys, keys);
+    w->is_late = !w->has_place && !goes_on;
+    if (w->is_late)
+        return false;
+    lg_word_add(&queue->reads, 1);
+    w->queue = queue;
     w->begun_us = lg_lane_clock_us(lane);
-    w->before = lg_cold_queue_keys(queue);
-    if (w->before == 0)
+    if (w->reads_before == 0)
         lg_word_store(&queue->short_us, w->begun_us);
-    w->is_late = !lg_bound_take(&queue->keys, keys);
-    return !w->is_late;
+    return true;
+}
+
+/* --- What reads take -------------------------------------------------------------------------- */
+
+static uint64_t takes_us(const struct lg_cold_queue *q, uint64_t keys)
+{
+    uint64_t known = lg_word_load(&q->read_keys);
+
+    return known == 0 ? 0 : keys * (lg_word_load(&q->read_ns) * SCALE / known) / 1000;
+}
+
+static void learn(struct lg_cold_queue *q, uint64_t took_us, uint64_t keys)
+{
+    uint64_t known = lg_word_load(&q->read_keys), ns = lg_word_load(&q->read_ns);
+
+    if (known > 0) /* A microsecond more, or what took nothing could never grow. */
+        took_us = LG_MIN(took_us, OUTLIER * (takes_us(q, keys) + 1));
+    lg_word_store(&q->read_ns, ns - ns / SMOOTH + took_us * 1000);
+    lg_word_store(&q->read_keys, known - known / SMOOTH + keys * SCALE);
+}
+
+/* --- Who is late ------------------------------------------------------------------------------ */
+
+static uint64_t patience_us(const struct lg_cold_queue *q, const struct lg_cold_wait *w)
+{
+    uint64_t mean = w->reads_before == 0 ? 0 : w->keys_before / w->reads_before;
+
+    return LG_MIN(takes_us(q, LG_COLD_PATIENCE * LG_MAX(w->keys, mean)),
+                  LG_MAX(takes_us(q, w->keys), LG_COLD_PATIENCE_US_MAX));
 }
 
 static bool is_late(const struct lg_cold_queue *q, const struct lg_cold_wait *w, uint64_t now_us)
 {
-    uint64_t short_us = lg_word_load(&q->short_us), key_ns = lg_word_load(&q->key_ns),
-             most_us = q->o.burst_us, patience_us;
+    uint64_t short_us = lg_word_load(&q->short_us), most_us = q->o.burst_us;
 
-    if (now_us > short_us && now_us - short_us > q->o.interval_us) {
-        patience_us = LG_MIN(LG_COLD_PATIENCE * w->keys * key_ns / 1000, LG_COLD_PATIENCE_US_MAX);
-        most_us = LG_MAX(q->o.target_us, patience_us);
-    }
-    return w->waited_us > most_us && w->before * key_ns / 1000 > most_us;
+    if (q->o.target_us == 0 || w->goes_on)
+        return false;
+    if (now_us > short_us && now_us - short_us > q->o.interval_us)
+        most_us = LG_MAX(q->o.target_us, patience_us(q, w));
+    return w->waited_us > most_us && takes_us(q, w->keys_before) / q->o.threads > most_us;
 }
 
 bool lg_cold_wait_end(struct lg_cold_wait *w)
@@ -81,19 +125,8 @@ bool lg_cold_wait_end(struct lg_cold_wait *w)
     w->begun_us = now_us;
     if (w->waited_us <= q->o.target_us / LG_COLD_SHORT_PART)
         lg_word_store(&q->short_us, now_us);
-    w->is_late = q->o.target_us != 0 && is_late(q, w, now_us);
+    w->is_late = is_late(q, w, now_us);
     return !w->is_late;
-}
-
-static void learn(struct lg_cold_queue *q, uint64_t took_ns)
-{
-    uint64_t known_ns = lg_word_load(&q->key_ns);
-
-    if (known_ns == 0)
-        known_ns = took_ns;
-    else
-        known_ns += took_ns / SMOOTH - known_ns / SMOOTH;
-    lg_word_store(&q->key_ns, LG_MAX(known_ns, SMOOTH)); /* It can always grow again. */
 }
 
 void lg_cold_read_end(struct lg_cold_wait *w, size_t keys)
@@ -103,11 +136,13 @@ void lg_cold_read_end(struct lg_cold_wait *w, size_t keys)
 
     if (q == NULL)
         return;
-    if (keys > 0 && q->o.target_us != 0) {
+    if (keys > 0) {
         now_us = lg_lane_clock_us(w->lane);
-        learn(q, now_us > w->begun_us ? (now_us - w->begun_us) * 1000 / keys : 0);
+        learn(q, now_us > w->begun_us ? now_us - w->begun_us : 0, keys);
     }
-    lg_bound_give(&q->keys, w->keys);
+    if (w->has_place)
+        lg_bound_give(&q->keys, w->keys);
+    lg_word_add(&q->reads, UINT64_MAX); /* One less. */
 }
 
 enum lg_rc lg_cold_refused(struct lg_error *err)

@@ -6,17 +6,18 @@
  * The rule is that of lanes (fetch/shed.h; its sources are named there), and simpler, for what
  * waits here has a stamp: nothing is foretold. A queue that was short a moment ago is a burst and
  * may wait; in one that has been standing for an interval nobody waits longer than the target, but
- * for who asks for so much that it takes long itself. Who waited for something else than reads (a
- * disk that stood still, other work that has the threads) is not refused: those before it would not
- * have kept a single thread for so long.
+ * for who asks for so much that it takes long itself, or stands behind such. Who waited for
+ * something else than reads (a disk that stood still, other work that has the threads) is not
+ * refused: those before it should not have taken the threads for so long.
  *
- *   lg_cold_wait_begin(&w, queue, lane, keys)      on the lane; false: there is no room
+ *   lg_cold_wait_begin(&w, queue, lane, keys, ...) on the lane; false: there is no room
  *   lg_cold_wait_end(&w)                           on the pool; false: it is too late
  *   ... the keys are read ...
  *   lg_cold_read_end(&w, how many)                 0 when it was late, or nobody heard it
  *
  * Any thread, unless said otherwise. It holds no lock: waits and times are words that threads
- * share, and one that is a moment old decides as well.
+ * share, and one that is a moment old decides as well. What was cancelled keeps its place until a
+ * thread takes it up, which costs that thread nothing else.
  */
 #ifndef LG_READ_COLD_QUEUE_H
 #define LG_READ_COLD_QUEUE_H
@@ -28,7 +29,8 @@
 #define LG_COLD_KEYS_MAX (1u << 19)
 /* Who waits less than this part of the target finds a queue that is not standing. */
 #define LG_COLD_SHORT_PART 8u
-/* What takes long itself may wait so many times as long, but no longer than that. */
+/* A read may wait so many times as long as it takes, or as those before it do on average; longer
+ * than that only for as long as it takes itself. */
 #define LG_COLD_PATIENCE 8u
 #define LG_COLD_PATIENCE_US_MAX LG_SEC
 
@@ -36,6 +38,7 @@ struct lg_cold_queue_options {
     uint64_t target_us;   /* a standing queue's longest wait; 0: nothing is late */
     uint64_t burst_us;    /* any queue's; not less than the target */
     uint64_t interval_us; /* so long without a short wait, and it stands */
+    unsigned threads;     /* of the pool; 0: one */
     uint64_t keys_max;    /* 0: LG_COLD_KEYS_MAX */
 };
 
@@ -50,19 +53,20 @@ void lg_cold_queue_unref(struct lg_cold_queue *q);
 uint64_t lg_cold_queue_keys(const struct lg_cold_queue *q);
 
 struct lg_cold_wait { /* Of one read: the caller's memory. Read only, but for cold_queue.c. */
-    struct lg_cold_queue *queue; /* NULL: there are no bounds, and nothing is late. */
+    struct lg_cold_queue *queue; /* NULL: it never waited, or without bounds. */
     struct lg_lane *lane;
-    uint64_t begun_us;  /* lane time; of the wait, then of the read */
-    uint64_t waited_us; /* from lg_cold_wait_end on */
-    uint64_t before;    /* keys that waited or were read when it came */
+    uint64_t begun_us;                  /* lane time; of the wait, then of the read */
+    uint64_t waited_us;                 /* from lg_cold_wait_end on */
+    uint64_t keys_before, reads_before; /* that waited or were read when it came */
     uint32_t keys;
-    bool is_late;
+    bool has_place, goes_on, is_late;
 };
 
-/* `queue` is borrowed until lg_cold_read_end. On the lane. False: LG_ERR_OVERLOADED, nothing
- * follows. */
+/* `queue` is borrowed until lg_cold_read_end; NULL: there are no bounds, and nothing is late.
+ * `goes_on`: it is a part of what was begun before, and is counted but not refused. On the lane.
+ * False: LG_ERR_OVERLOADED, nothing follows. */
 LG_MUST_CHECK bool lg_cold_wait_begin(struct lg_cold_wait *w, struct lg_cold_queue *queue,
-                                      struct lg_lane *lane, size_t keys);
+                                      struct lg_lane *lane, size_t keys, bool goes_on);
 /* A thread has taken it up. False: LG_ERR_OVERLOADED, and nothing is read. */
 LG_MUST_CHECK bool lg_cold_wait_end(struct lg_cold_wait *w);
 /* So many keys were read. */

@@ -59,7 +59,8 @@ void lg_point_get_submit(struct lg_point_get *get)
 {
     get->wait = (struct lg_cold_wait){0};
     get->rc = lg_point_get_try(get->replica, get->key, &get->value, &get->err);
-    if (get->rc == LG_ERR_WOULD_BLOCK && !lg_cold_wait_begin(&get->wait, get->cold, get->lane, 1))
+    if (get->rc == LG_ERR_WOULD_BLOCK &&
+        !lg_cold_wait_begin(&get->wait, get->queue, get->lane, 1, /* goes_on= */ false))
         get->rc = lg_cold_refused(&get->err);
     if (get->rc == LG_ERR_WOULD_BLOCK) {
         (void)lg_replica_ref(get->replica);

@@ -30,13 +30,13 @@ LG_MUST_CHECK enum lg_rc lg_point_get_now(struct lg_replica *replica, struct lg_
                                           struct lg_value *out, struct lg_error *err);
 
 struct lg_point_get {
-    struct lg_lane *lane;       /* Where it is submitted and `done` runs. */
-    struct lg_replica *replica; /* A reference is held until done; NULL gives LG_ERR_UNREADY. */
-    struct lg_slice key;        /* Borrowed until done. */
-    struct lg_cold_queue *cold; /* Borrowed until done. NULL: it may wait for ever. */
+    struct lg_lane *lane;        /* Where it is submitted and `done` runs. */
+    struct lg_replica *replica;  /* A reference is held until done; NULL gives LG_ERR_UNREADY. */
+    struct lg_slice key;         /* Borrowed until done. */
+    struct lg_cold_queue *queue; /* Borrowed until done. NULL: it may wait for ever. */
     void (*done)(struct lg_point_get *get);
 
-    enum lg_rc rc; /* As lg_point_get_try, never WOULD_BLOCK; LG_ERR_OVERLOADED of `cold`. */
+    enum lg_rc rc; /* As lg_point_get_try, never WOULD_BLOCK; LG_ERR_OVERLOADED of `queue`. */
     struct lg_error err;
     struct lg_value value; /* Set up by the caller ({0} will do), who frees the payload. */
 

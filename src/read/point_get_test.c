@@ -156,8 +156,6 @@ static void a_read_in_the_pool_holds_the_replica(void **state)
     lg_buf_done(&get.value.payload);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
-
 /* The second of two finds no room, and is told so like every other answer. */
 static void what_finds_no_room_to_wait_is_refused(void **state)
 {
@@ -170,7 +168,7 @@ static void what_finds_no_room_to_wait_is_refused(void **state)
         gets[i] = (struct lg_point_get){.lane = f->lane,
                                         .replica = &f->cold->replica,
                                         .key = LG_LIT("key00042"),
-                                        .cold = queue,
+                                        .queue = queue,
                                         .done = done};
         lg_point_get_submit(&gets[i]);
         assert_int_equal(dones, 0);
@@ -184,6 +182,8 @@ static void what_finds_no_room_to_wait_is_refused(void **state)
     lg_cold_queue_unref(queue);
     lg_buf_done(&gets[0].value.payload);
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
 
 int main(void)
 {

@@ -176,12 +176,12 @@ static void count_on_the_pool(struct count *c)
 static void came_from_disk(struct lg_batch_get *get)
 {
     struct count *c = LG_CONTAINER_OF(get, struct count, get);
-    bool was_read = lg_read_gate_was_read(&get->wait, c->store);
+    bool was_read = lg_read_gate_was_read(&get->wait, c->store, /* is_heard= */ true);
 
-    if (was_read) {
-        lg_read_group_count_batch(c->held, c->store, &c->get, c->get.n, /* bytes= */ 0);
+    lg_read_group_count_batch(c->held, c->store, get, was_read ? get->n : get->n - get->cold,
+                              /* bytes= */ 0);
+    if (was_read)
         lg_read_group_back(c->held, c->store, c->arrived_us);
-    }
     lg_read_group_release(c->held);
     if (was_read)
         count_on_the_pool(c);
@@ -244,7 +244,7 @@ static void read_keys(struct count *c)
     c->get.lane = c->on;
     c->get.done = came_from_disk;
     c->get.bytes_max = LG_SERVER_ANSWER_BYTES_MAX;
-    c->get.cold_queue = lg_read_group_cold(group);
+    c->get.queue = lg_read_group_cold(group);
     if (lg_batch_get_try(&c->get)) {
         lg_read_group_count_read(group, LG_READ_BATCH, LG_READ_MEMORY);
         lg_read_group_count_batch(group, lg_read_group_store(group), &c->get, c->get.n,

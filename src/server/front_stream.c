@@ -70,6 +70,7 @@ struct run {
     uint8_t *bytes;
     bool away;    /* It waits for the pool or the server's lane. */
     bool in_pool; /* For the pool, then. */
+    bool was_in_pool;
     bool is_retry, allowed, let_in;
     uint32_t retry_after_ms; /* What its end says; 0: nothing. */
     struct lg_timer timeout;
@@ -337,7 +338,7 @@ static void came_from_disk(struct lg_batch_get *get)
 {
     struct run *r = LG_CONTAINER_OF(get, struct run, get);
     struct lg_read_group *group = r->held;
-    bool was_read = lg_read_gate_was_read(&get->wait, r->store_metric);
+    bool was_read = lg_read_gate_was_read(&get->wait, r->store_metric, r->batch != NULL);
 
     r->away = r->in_pool = false;
     r->stream->in_pool--;
@@ -347,16 +348,15 @@ static void came_from_disk(struct lg_batch_get *get)
     r->arrived_us = 0;
     if (r->batch == NULL) {
         run_free(r);
-    } else if (!was_read) {
+    } else if (take_engine(r, group) && !was_read) {
         r->retry_after_ms = LG_READ_GATE_OVERLOAD_MS;
         run_end(r, LG_GRPC_UNAVAILABLE, lg_front_limit_text(LG_ERR_OVERLOADED));
-    } else {
-        (void)take_engine(r, group);
     }
     lg_read_group_release(group);
 }
 
-/* `is_first`: no key of the run was read before. False: the run waits for the pool, or is over. */
+/* `is_first`: no key of the run was looked for before. False: the run waits for the pool, or is
+ * over. */
 static bool read_engine(struct run *r, const struct lg_hot_get *gets, size_t n, bool is_first)
 {
     struct lg_read_group *group = r->stream->lane->rest->group;
@@ -373,7 +373,8 @@ static bool read_engine(struct run *r, const struct lg_hot_get *gets, size_t n, 
     r->get.lane = r->stream->on;
     r->get.done = came_from_disk;
     r->get.bytes_enough = BYTES_ENOUGH;
-    r->get.cold_queue = is_first ? lg_read_group_cold(group) : NULL; /* Once begun it goes on. */
+    r->get.queue = lg_read_group_cold(group);
+    r->get.goes_on = r->was_in_pool; /* It has waited once. */
     if (lg_batch_get_try(&r->get) || lg_batch_get_has_enough(&r->get) ||
         r->stream->in_pool == IN_POOL_MAX) {
         if (r->get.cold < r->get.n)
@@ -385,7 +386,7 @@ static bool read_engine(struct run *r, const struct lg_hot_get *gets, size_t n, 
         r->arrived_us = lg_read_group_away(group, r->store_metric);
     r->held = group;
     lg_read_group_hold(group);
-    r->away = r->in_pool = true;
+    r->away = r->in_pool = r->was_in_pool = true;
     r->stream->in_pool++;
     lg_batch_get_submit(&r->get);
     return false;

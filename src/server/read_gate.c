@@ -121,11 +121,11 @@ static void count_refusal(uint32_t store, uint32_t reason)
                   lg_metric_of_store(&lg_metric_server_refused_total, store, reason), 1);
 }
 
-bool lg_read_gate_was_read(const struct lg_cold_wait *wait, uint32_t store)
+bool lg_read_gate_was_read(const struct lg_cold_wait *wait, uint32_t store, bool is_heard)
 {
     if (wait->queue != NULL)
         lg_metric_observe(&lg_metric_server_disk_queue_seconds, 0, wait->waited_us);
-    if (wait->is_late)
+    if (wait->is_late && is_heard)
         count_refusal(store, REASON_OVERLOAD);
     return !wait->is_late;
 }

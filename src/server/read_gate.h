@@ -13,9 +13,8 @@
 #include "read/cold_queue.h"
 #include "server/serving.h"
 
-#define LG_READ_GATE_BURST_TARGETS                                                                 \
-    2u                                 /* More costs the first seconds of an overload (ADR 0045).  \
-                                        */
+/* A burst may wait for so many targets; more costs the first seconds of an overload (ADR 0045). */
+#define LG_READ_GATE_BURST_TARGETS 2u
 #define LG_READ_GATE_OVERLOAD_MS 1000u /* So much later somebody who was refused may come back. */
 
 struct lg_read_gate; /* Opaque. */
@@ -55,8 +54,9 @@ LG_MUST_CHECK enum lg_rc lg_read_gate_admit(struct lg_read_gate *g,
                                             const struct lg_serving_topic *topic, uint32_t keys,
                                             bool is_retry, uint32_t *out_retry_after_ms);
 /* What was let in, of that store (on metrics), has waited for the disk. False: for too long; it was
- * not read, and is refused after all: LG_ERR_OVERLOADED, for LG_READ_GATE_OVERLOAD_MS. What it has
- * paid of its quota stays paid. */
-LG_MUST_CHECK bool lg_read_gate_was_read(const struct lg_cold_wait *wait, uint32_t store);
+ * not read, and is refused after all, if somebody still hears it: LG_ERR_OVERLOADED, for
+ * LG_READ_GATE_OVERLOAD_MS. What it has paid of its quota stays paid. */
+LG_MUST_CHECK bool lg_read_gate_was_read(const struct lg_cold_wait *wait, uint32_t store,
+                                         bool is_heard);
 
 #endif

@@ -297,7 +297,7 @@ static void came_from_disk(struct lg_point_get *point)
     get->err = &point->err;
     get->schema_id = point->value.schema_id;
     get->payload = lg_buf_slice(&point->value.payload);
-    if (lg_read_gate_was_read(&point->wait, store)) {
+    if (lg_read_gate_was_read(&point->wait, store, /* is_heard= */ true)) {
         finish_engine(get, LG_READ_DISK);
         lg_read_group_back(g, store, arrived_us);
     } else {
@@ -318,7 +318,7 @@ static void read_disk(struct lg_read_get *get)
     w->get = (struct lg_point_get){.lane = get->group->lane,
                                    .replica = get->replica,
                                    .key = lg_buf_slice(&get->key),
-                                   .cold = get->group->cold,
+                                   .queue = get->group->cold,
                                    .done = came_from_disk};
     lg_point_get_submit(&w->get);
     if (get->waits != NULL)

@@ -87,17 +87,8 @@ static void tell(struct lg_many *m)
     many_free(m);
 }
 
-/* It waited for the disk for too long, and the pool has read nothing. */
-static void tell_late(struct lg_many *m)
-{
-    m->answered(m->user, &(struct lg_many_answer){.limit = LG_ERR_OVERLOADED,
-                                                  .retry_after_ms = LG_READ_GATE_OVERLOAD_MS,
-                                                  .text = ""});
-    many_free(m);
-}
-
-/* Nobody hears it; what was read counts. */
-static void tell_cancelled(struct lg_many *m)
+/* The answer is of no use; what was read counts. */
+static void tell_instead(struct lg_many *m, const struct lg_many_answer *answer)
 {
     size_t keys = 0;
     uint64_t bytes = m->get.bytes_before;
@@ -112,8 +103,7 @@ static void tell_cancelled(struct lg_many *m)
         keys++;
     }
     lg_read_group_count_batch(m->group, m->store, &m->get, keys, bytes);
-    m->answered(m->user, &(struct lg_many_answer){.status = lg_rc_http(LG_ERR_CANCELLED, true),
-                                                  .text = "nobody waits for the answer"});
+    m->answered(m->user, answer);
     many_free(m);
 }
 
@@ -123,14 +113,17 @@ static void came_from_disk(struct lg_batch_get *get)
     struct lg_read_group *group = m->group;
     uint32_t store = m->store;
     uint64_t arrived_us = m->arrived_us;
-    bool was_read = lg_read_gate_was_read(&get->wait, store);
+    bool was_read = lg_read_gate_was_read(&get->wait, store, !m->cancelled);
 
     if (m->cancelled)
-        tell_cancelled(m);
+        tell_instead(m, &(struct lg_many_answer){.status = lg_rc_http(LG_ERR_CANCELLED, true),
+                                                 .text = "nobody waits for the answer"});
     else if (was_read)
         tell(m);
     else
-        tell_late(m);
+        tell_instead(m, &(struct lg_many_answer){.limit = LG_ERR_OVERLOADED,
+                                                 .retry_after_ms = LG_READ_GATE_OVERLOAD_MS,
+                                                 .text = ""});
     if (was_read)
         lg_read_group_back(group, store, arrived_us);
     lg_read_group_release(group);
@@ -172,7 +165,7 @@ static void read_engine(const struct lg_many_question *q, struct lg_read_scratch
     m->get.done = came_from_disk;
     m->get.bytes_max = LG_SERVER_ANSWER_BYTES_MAX;
     m->get.bytes_before = bytes;
-    m->get.cold_queue = lg_read_group_cold(q->group);
+    m->get.queue = lg_read_group_cold(q->group);
     if (lg_batch_get_try(&m->get)) {
         lg_read_group_count_read(q->group, LG_READ_BATCH, LG_READ_MEMORY);
         tell(m);

@@ -331,7 +331,8 @@ static enum lg_rc start_warmer(struct lg_server *s, struct lg_error *err)
     s->cold = lg_cold_queue_new(
         &(struct lg_cold_queue_options){.target_us = s->o.shed_target_us,
                                         .burst_us = lg_read_gate_burst_us(s->o.shed_target_us),
-                                        .interval_us = LG_SHED_INTERVAL_US});
+                                        .interval_us = LG_SHED_INTERVAL_US,
+                                        .threads = s->o.pool_threads});
     s->front.group = lg_read_group_new(s->o.lane, s->reader, gate, s->cold);
     s->grpc = lg_front_grpc_new(&(struct lg_front_grpc_options){
         .lane = s->o.lane, .rest = &s->front, .ready = is_ready, .ready_ctx = s});

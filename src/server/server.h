@@ -69,6 +69,7 @@ struct lg_server_options {
     uint64_t read_index_bytes; /* of memory for read indexes (storage/warmer.h); 0: none */
     uint64_t node_rcu;         /* keys per second that all stores may ask for together; 0: any */
     uint64_t shed_target_us;   /* as of lg_read_gate_open; 0: nothing is refused for being late */
+    unsigned pool_threads;     /* that reads of the disk wait for; 0: one */
     const struct lg_authz_config
         *authz;             /* who may do what; NULL: everybody everything; borrowed for the call */
     size_t connections_max; /* of the listener; 0: its default */
