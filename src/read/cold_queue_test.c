@@ -214,7 +214,7 @@ static void five_times_the_load_keeps_the_peak(void **state)
             assert_true(w.good > 0.8 * peak);
             assert_true(w.refused > 3 * peak);
             if (second > 0)
-                assert_true(w.longest_us <=
+                assert_true((double)w.longest_us <=
                             LG_MAX(TARGET_US, 2 * LG_COLD_PATIENCE * keys[i] * KEY_US));
         }
         drain();
