@@ -9,11 +9,11 @@ most that was answered is the peak. Then all kinds of server are asked for so ma
 with the server standing still for half a second in the midst.
 
     bench/shed/shed.py [--times 5] [--rounds 3] [--seconds 5] [--json FILE]
-    bench/shed/shed.py --disk --keys 1 --first-rate 2000 [...]
+    bench/shed/shed.py --disk 3000 --keys 10 --first-rate 200 [...]
 
-With --disk the disk is what is asked for too much: a small block cache, and the kernel's is emptied ten times a second (which
-takes root). Then the server's threads may use both cores: where these have nothing to spare at the peak, what the client takes for five times
-of it is missing to the server.
+With --disk N the disk is what is asked for too much: the kernel lets the server read N times a second (as many as a cloud's disk
+may), there is a small block cache, and the kernel's is emptied ten times a second. That takes root and control groups.
+Then the server's threads may use both cores.
 """
 import argparse
 import json
@@ -44,7 +44,7 @@ class Server:
             ["taskset", "-c", f"{o.server_core},{o.client_core}" if o.disk else str(o.server_core), o.build / "lagoon", "standalone", "--data", self.data, "--controller-port", "0",
              "--router-port", "0", "--server-port", "0", "--read-threads", "1", "--read-index", "0B",
              *(["--block-cache", "1MiB"] if o.disk else []), *words],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=o.slow_disk.enter if o.disk else None)
         while not (self.data / "endpoints.json").exists():
             if self.process.poll() is not None:
                 sys.exit("lagoon standalone did not come up")
@@ -81,6 +81,32 @@ class Server:
         self.process.terminate()
         self.process.wait()
         shutil.rmtree(self.data, ignore_errors=True)
+
+
+class SlowDisk:
+    """A control group whose processes read so many times a second from the disk of a folder."""
+
+    def __init__(self, folder, reads_per_second):
+        disk = os.stat(folder).st_dev
+        device = pathlib.Path(f"/sys/dev/block/{os.major(disk)}:{os.minor(disk)}").resolve()
+        if (device / "partition").exists():  # The limit is of the whole disk.
+            device = device.parent
+        number = (device / "dev").read_text().strip()
+        first = pathlib.Path("/sys/fs/cgroup/blkio")
+        self.group = (first if first.exists() else pathlib.Path("/sys/fs/cgroup")) / f"lagoon-bench-{os.getpid()}"
+        if not first.exists():
+            (self.group.parent / "cgroup.subtree_control").write_text("+io")
+        self.group.mkdir()
+        if first.exists():
+            (self.group / "blkio.throttle.read_iops_device").write_text(f"{number} {reads_per_second}")
+        else:
+            (self.group / "io.max").write_text(f"{number} riops={reads_per_second}")
+
+    def enter(self):
+        (self.group / "cgroup.procs").write_text(str(os.getpid()))
+
+    def remove(self):
+        self.group.rmdir()
 
 
 def write_rows(path, count):
@@ -131,7 +157,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--keys", type=int, default=100, help="of a batch")
-    parser.add_argument("--disk", action="store_true")
+    parser.add_argument("--disk", type=int, metavar="N", help="reads per second from the disk")
     parser.add_argument("--first-rate", type=int, default=1500, help="batches per second, when the peak is looked for")
     parser.add_argument("--timeout-ms", type=int, default=300)
     parser.add_argument("--settle", type=int, default=5, help="seconds from the push to the first request")
@@ -147,6 +173,7 @@ def main():
     servers, stop = {}, threading.Event()
     if o.disk:
         empty_cache()  # Who may not is told here.
+        o.slow_disk = SlowDisk(work, o.disk)
         threading.Thread(target=empty_caches, args=(stop,)).start()
     try:
         rows = work / "rows.ndjson"
@@ -166,6 +193,8 @@ def main():
         stop.set()
         for server in servers.values():
             server.stop()
+        if o.disk:
+            o.slow_disk.remove()
         shutil.rmtree(work, ignore_errors=True)
     print(f"peak: {peak:.0f} batches of {o.keys} per second; asked for {peak * o.times:.0f}\n")
     print("| longest queue | answered in time, of the peak | worst run | with a pause of 0.5 s | bar |\n|---|---|---|---|---|")

@@ -23,8 +23,16 @@ static void count(struct lg_batch_get *get, struct lg_batch_get_key *k)
     too_many(get, k);
 }
 
+/* Those from here on would go to the pool, which has no room for so many. */
+static bool is_refused_from(const struct lg_batch_get *get, size_t i)
+{
+    return !get->goes_on && !lg_cold_queue_has_room(get->queue, get->lane, get->n - i);
+}
+
 bool lg_batch_get_try(struct lg_batch_get *get)
 {
+    bool is_refused = false; /* Then nothing more needs to be looked for. */
+
     assert(get->n <= LG_BATCH_GET_KEYS_MAX);
     get->cold = 0;
     get->bytes = get->bytes_before;
@@ -34,11 +42,13 @@ bool lg_batch_get_try(struct lg_batch_get *get)
         struct lg_batch_get_key *k = &get->keys[i];
 
         /* Past the limit a key goes to the pool unread, unless it needs no reading. */
-        k->rc = (i < LG_BATCH_GET_INLINE_MAX && !lg_batch_get_has_enough(get)) || k->replica == NULL
+        k->rc = (i < LG_BATCH_GET_INLINE_MAX && !is_refused && !lg_batch_get_has_enough(get)) ||
+                        k->replica == NULL
                     ? lg_point_get_try(k->replica, k->key, &k->value, &k->err)
                     : LG_ERR_WOULD_BLOCK;
         count(get, k);
-        get->cold += k->rc == LG_ERR_WOULD_BLOCK;
+        if (k->rc == LG_ERR_WOULD_BLOCK && get->cold++ == 0)
+            is_refused = is_refused_from(get, i);
     }
     return get->cold == 0;
 }

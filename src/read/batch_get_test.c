@@ -263,6 +263,36 @@ static void what_finds_no_room_to_wait_is_not_read(void **state)
     lg_cold_queue_unref(queue);
 }
 
+/* The first key is on disk, all others are in memory. */
+static size_t cold_behind_one(struct fixture *f, struct lg_cold_queue *queue, bool goes_on)
+{
+    f->get.queue = queue;
+    f->get.goes_on = goes_on;
+    clear_values(f);
+    place(f);
+    f->keys[0].key = LG_LIT("key01900");
+    assert_false(lg_batch_get_try(&f->get));
+    for (size_t i = 0; i < f->get.n; i++)
+        if (f->keys[i].replica == NULL)
+            assert_rc(LG_ERR_UNREADY, f->keys[i].rc);
+    return f->get.cold;
+}
+
+static void what_is_refused_anyway_is_not_looked_for(void **state)
+{
+    struct fixture *f = *state;
+    struct lg_cold_queue *full = lg_cold_queue_new(&(struct lg_cold_queue_options){.keys_max = 9});
+    struct lg_cold_queue *roomy = lg_cold_queue_new(&(struct lg_cold_queue_options){0});
+
+    ask(f, 20);
+    run(f);
+    assert_int_equal(cold_behind_one(f, roomy, /* goes_on= */ false), 1);
+    assert_int_equal(cold_behind_one(f, full, /* goes_on= */ false), 18); /* Two have no replica. */
+    assert_int_equal(cold_behind_one(f, full, /* goes_on= */ true), 1);
+    lg_cold_queue_unref(full);
+    lg_cold_queue_unref(roomy);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
 
 int main(void)
@@ -277,6 +307,7 @@ int main(void)
         TEST(an_empty_batch_is_answered),
         TEST(references_are_given_back),
         TEST(what_finds_no_room_to_wait_is_not_read),
+        TEST(what_is_refused_anyway_is_not_looked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

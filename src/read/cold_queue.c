@@ -15,7 +15,8 @@ struct lg_cold_queue {
     unsigned refs;
     struct lg_bound keys; /* that wait or are read; */
     uint64_t reads;       /* a word: the same of reads */
-    uint64_t short_us;    /* A word: when the queue was last seen short. */
+    uint64_t short_us;    /* A word: when the queue was last seen short, ... */
+    uint64_t late_us;     /* ... and when somebody was last refused who had waited. */
     /* Words: of the last reads, fading. Two threads that add at one moment may lose a part, until
      * it has faded. */
     uint64_t read_ns, read_keys; /* ... by SCALE */
@@ -53,26 +54,6 @@ uint64_t lg_cold_queue_keys(const struct lg_cold_queue *q)
     return lg_word_load(&q->keys.used);
 }
 
-bool lg_cold_wait_begin(struct lg_cold_wait *w, struct lg_cold_queue *queue, struct lg_lane *lane,
-                        size_t keys, bool goes_on)
-{
-    *w = (struct lg_cold_wait){.lane = lane, .keys = (uint32_t)keys, .goes_on = goes_on};
-    if (queue == NULL)
-        return true;
-    w->keys_before = lg_cold_queue_keys(queue);
-    w->reads_before = lg_word_load(&queue->reads);
-    w->has_place = lg_bound_take(&queue->keys, keys);
-    w->is_late = !w->has_place && !goes_on;
-    if (w->is_late)
-        return false;
-    lg_word_add(&queue->reads, 1);
-    w->queue = queue;
-    w->begun_us = lg_lane_clock_us(lane);
-    if (w->reads_before == 0)
-        lg_word_store(&queue->short_us, w->begun_us);
-    return true;
-}
-
 /* --- What reads take -------------------------------------------------------------------------- */
 
 static uint64_t takes_us(const struct lg_cold_queue *q, uint64_t keys)
@@ -102,15 +83,80 @@ static uint64_t patience_us(const struct lg_cold_queue *q, const struct lg_cold_
                   LG_MAX(takes_us(q, w->keys), LG_COLD_PATIENCE_US_MAX));
 }
 
+/* How long it may wait. */
+static uint64_t most_us(const struct lg_cold_queue *q, const struct lg_cold_wait *w,
+                        uint64_t now_us)
+{
+    uint64_t short_us = lg_word_load(&q->short_us);
+
+    if (now_us > short_us && now_us - short_us > q->o.interval_us)
+        return LG_MAX(q->o.target_us, patience_us(q, w));
+    return q->o.burst_us;
+}
+
+/* Those before it keep the threads for longer than that. */
+static bool are_too_many(const struct lg_cold_queue *q, const struct lg_cold_wait *w, uint64_t us)
+{
+    return takes_us(q, w->keys_before) / q->o.threads > us;
+}
+
+/* What comes now: as somebody has been since the queue was last short, as far as one can tell. */
+static bool will_be_late(const struct lg_cold_queue *q, const struct lg_cold_wait *w,
+                         uint64_t now_us)
+{
+    return !w->goes_on && lg_word_load(&q->late_us) > lg_word_load(&q->short_us) &&
+           are_too_many(q, w, most_us(q, w, now_us));
+}
+
 static bool is_late(const struct lg_cold_queue *q, const struct lg_cold_wait *w, uint64_t now_us)
 {
-    uint64_t short_us = lg_word_load(&q->short_us), most_us = q->o.burst_us;
+    uint64_t us;
 
     if (q->o.target_us == 0 || w->goes_on)
         return false;
-    if (now_us > short_us && now_us - short_us > q->o.interval_us)
-        most_us = LG_MAX(q->o.target_us, patience_us(q, w));
-    return w->waited_us > most_us && takes_us(q, w->keys_before) / q->o.threads > most_us;
+    us = most_us(q, w, now_us);
+    return w->waited_us > us && are_too_many(q, w, us);
+}
+
+/* --- A wait ----------------------------------------------------------------------------------- */
+
+/* What it finds. */
+static void look(struct lg_cold_wait *w, const struct lg_cold_queue *q)
+{
+    w->keys_before = lg_cold_queue_keys(q);
+    w->reads_before = lg_word_load(&q->reads);
+    w->begun_us = lg_lane_clock_us(w->lane);
+}
+
+bool lg_cold_queue_has_room(const struct lg_cold_queue *q, struct lg_lane *lane, size_t keys)
+{
+    struct lg_cold_wait w = {.lane = lane, .keys = (uint32_t)keys};
+
+    if (q == NULL)
+        return true;
+    look(&w, q);
+    return w.keys_before + keys <= q->keys.max && !will_be_late(q, &w, w.begun_us);
+}
+
+bool lg_cold_wait_begin(struct lg_cold_wait *w, struct lg_cold_queue *queue, struct lg_lane *lane,
+                        size_t keys, bool goes_on)
+{
+    *w = (struct lg_cold_wait){.lane = lane, .keys = (uint32_t)keys, .goes_on = goes_on};
+    if (queue == NULL)
+        return true;
+    look(w, queue);
+    w->is_late = will_be_late(queue, w, w->begun_us);
+    if (w->is_late)
+        return false;
+    w->has_place = lg_bound_take(&queue->keys, keys);
+    w->is_late = !w->has_place && !goes_on;
+    if (w->is_late)
+        return false;
+    lg_word_add(&queue->reads, 1);
+    w->queue = queue;
+    if (w->reads_before == 0)
+        lg_word_store(&queue->short_us, w->begun_us);
+    return true;
 }
 
 bool lg_cold_wait_end(struct lg_cold_wait *w)
@@ -126,6 +172,8 @@ bool lg_cold_wait_end(struct lg_cold_wait *w)
     if (w->waited_us <= q->o.target_us / LG_COLD_SHORT_PART)
         lg_word_store(&q->short_us, now_us);
     w->is_late = is_late(q, w, now_us);
+    if (w->is_late)
+        lg_word_store(&q->late_us, now_us);
     return !w->is_late;
 }
 

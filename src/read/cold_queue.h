@@ -4,13 +4,17 @@
  * more than they can do go on doing as much as they can.
  *
  * The rule is that of lanes (fetch/shed.h; its sources are named there), and simpler, for what
- * waits here has a stamp: nothing is foretold. A queue that was short a moment ago is a burst and
- * may wait; in one that has been standing for an interval nobody waits longer than the target, but
- * for who asks for so much that it takes long itself, or stands behind such. Who waited for
- * something else than reads (a disk that stood still, other work that has the threads) is not
- * refused: those before it should not have taken the threads for so long.
+ * waits here has a stamp. A queue that was short a moment ago is a burst and may wait; in one that
+ * has been standing for an interval nobody waits longer than the target, but for who asks for so
+ * much that it takes long itself, or stands behind such. Who waited for something else than reads
+ * (a disk that stood still, other work that has the threads) is not refused: those before it should
+ * not have taken the threads for so long.
  *
- *   lg_cold_wait_begin(&w, queue, lane, keys, ...) on the lane; false: there is no room
+ * Refusing who has waited takes a thread, and its lane has looked for all its keys by then. So once
+ * that has happened, and until the queue is short again, who would find as much before it that it
+ * would be late is refused before it waits: the queue stays as long as it may be.
+ *
+ *   lg_cold_wait_begin(&w, queue, lane, keys, ...) on the lane; false: no room, or it would be late
  *   lg_cold_wait_end(&w)                           on the pool; false: it is too late
  *   ... the keys are read ...
  *   lg_cold_read_end(&w, how many)                 0 when it was late, or nobody heard it
@@ -49,6 +53,9 @@ struct lg_cold_queue *lg_cold_queue_new(const struct lg_cold_queue_options *o);
 /* NULL is allowed for both. */
 struct lg_cold_queue *lg_cold_queue_ref(struct lg_cold_queue *q);
 void lg_cold_queue_unref(struct lg_cold_queue *q);
+/* Would a read of so many keys that comes now be let in? For who can save work where it would not.
+ * On the lane. */
+bool lg_cold_queue_has_room(const struct lg_cold_queue *q, struct lg_lane *lane, size_t keys);
 /* Keys that wait or are read. */
 uint64_t lg_cold_queue_keys(const struct lg_cold_queue *q);
 
