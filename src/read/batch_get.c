@@ -23,7 +23,7 @@ static void count(struct lg_batch_get *get, struct lg_batch_get_key *k)
     too_many(get, k);
 }
 
-/* Those from here on would go to the pool, which has no room for so many. */
+/* This one and what is left of the others would go to the pool, and will be refused. */
 static bool is_refused_from(const struct lg_batch_get *get, size_t i)
 {
     return !get->goes_on && !lg_cold_queue_has_room(get->queue, get->lane, get->n - i);

@@ -1,8 +1,9 @@
 /* Reads many keys, of any partitions of one version, in one operation.
  *
  * Each key has its own outcome. What is in memory is read on the calling lane; all the rest goes to
- * the pool in one offload. When nothing is left for the pool, lg_batch_get_try has answered
- * everything without a hop.
+ * the pool in one offload, or is refused there: then keys in memory behind the first of them are
+ * left, too. When nothing is left for the pool, lg_batch_get_try has answered everything without a
+ * hop.
  */
 #ifndef LG_READ_BATCH_GET_H
 #define LG_READ_BATCH_GET_H

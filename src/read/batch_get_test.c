@@ -281,16 +281,18 @@ static size_t cold_behind_one(struct fixture *f, struct lg_cold_queue *queue, bo
 static void what_is_refused_anyway_is_not_looked_for(void **state)
 {
     struct fixture *f = *state;
-    struct lg_cold_queue *full = lg_cold_queue_new(&(struct lg_cold_queue_options){.keys_max = 9});
-    struct lg_cold_queue *roomy = lg_cold_queue_new(&(struct lg_cold_queue_options){0});
+    struct lg_cold_queue *queue = lg_cold_queue_new(&(struct lg_cold_queue_options){.keys_max = 1});
+    struct lg_cold_wait other;
 
     ask(f, 20);
     run(f);
-    assert_int_equal(cold_behind_one(f, roomy, /* goes_on= */ false), 1);
-    assert_int_equal(cold_behind_one(f, full, /* goes_on= */ false), 18); /* Two have no replica. */
-    assert_int_equal(cold_behind_one(f, full, /* goes_on= */ true), 1);
-    lg_cold_queue_unref(full);
-    lg_cold_queue_unref(roomy);
+    assert_int_equal(cold_behind_one(f, queue, /* goes_on= */ false), 1);
+    assert_true(lg_cold_wait_begin(&other, queue, f->get.lane, 1, /* goes_on= */ false));
+    assert_int_equal(cold_behind_one(f, queue, /* goes_on= */ false),
+                     18); /* Two have no replica. */
+    assert_int_equal(cold_behind_one(f, queue, /* goes_on= */ true), 1);
+    lg_cold_read_end(&other, 0);
+    lg_cold_queue_unref(queue);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, up, down)

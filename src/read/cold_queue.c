@@ -17,8 +17,8 @@ struct lg_cold_queue {
     uint64_t reads;       /* a word: the same of reads */
     uint64_t short_us;    /* A word: when the queue was last seen short, ... */
     uint64_t late_us;     /* ... and when somebody was last refused who had waited. */
-    /* Words: of the last reads, fading. Two threads that add at one moment may lose a part, until
-     * it has faded. */
+    /* Words: of the last reads, fading. When two threads add at one moment a part may be lost, or
+     * of one word only: then what a key takes is too much or too little until it has faded. */
     uint64_t read_ns, read_keys; /* ... by SCALE */
 };
 
@@ -69,8 +69,9 @@ static void learn(struct lg_cold_queue *q, uint64_t took_us, uint64_t keys)
 
     if (known > 0) /* A microsecond more, or what took nothing could never grow. */
         took_us = LG_MIN(took_us, OUTLIER * (takes_us(q, keys) + 1));
-    lg_word_store(&q->read_ns, ns - ns / SMOOTH + took_us * 1000);
+    /* In between keys take too little: who looks then is let in. */
     lg_word_store(&q->read_keys, known - known / SMOOTH + keys * SCALE);
+    lg_word_store(&q->read_ns, ns - ns / SMOOTH + took_us * 1000);
 }
 
 /* --- Who is late ------------------------------------------------------------------------------ */
@@ -100,12 +101,21 @@ static bool are_too_many(const struct lg_cold_queue *q, const struct lg_cold_wai
     return takes_us(q, w->keys_before) / q->o.threads > us;
 }
 
-/* What comes now: as somebody has been since the queue was last short, as far as one can tell. */
+/* Somebody was refused who had waited, lately and since the queue was last short. Not for ever:
+ * few large reads keep a queue from being short, and count as if nothing of them were read yet. */
+static bool is_shut(const struct lg_cold_queue *q, uint64_t now_us)
+{
+    uint64_t late_us = lg_word_load(&q->late_us);
+
+    return late_us > lg_word_load(&q->short_us) &&
+           now_us < late_us + LG_COLD_SHUT_TARGETS * q->o.target_us;
+}
+
+/* What comes now, as far as one can tell. */
 static bool will_be_late(const struct lg_cold_queue *q, const struct lg_cold_wait *w,
                          uint64_t now_us)
 {
-    return !w->goes_on && lg_word_load(&q->late_us) > lg_word_load(&q->short_us) &&
-           are_too_many(q, w, most_us(q, w, now_us));
+    return is_shut(q, now_us) && are_too_many(q, w, most_us(q, w, now_us));
 }
 
 static bool is_late(const struct lg_cold_queue *q, const struct lg_cold_wait *w, uint64_t now_us)
@@ -135,7 +145,7 @@ bool lg_cold_queue_has_room(const struct lg_cold_queue *q, struct lg_lane *lane,
     if (q == NULL)
         return true;
     look(&w, q);
-    return w.keys_before + keys <= q->keys.max && !will_be_late(q, &w, w.begun_us);
+    return w.keys_before < q->keys.max && !will_be_late(q, &w, w.begun_us);
 }
 
 bool lg_cold_wait_begin(struct lg_cold_wait *w, struct lg_cold_queue *queue, struct lg_lane *lane,
@@ -145,7 +155,7 @@ bool lg_cold_wait_begin(struct lg_cold_wait *w, struct lg_cold_queue *queue, str
     if (queue == NULL)
         return true;
     look(w, queue);
-    w->is_late = will_be_late(queue, w, w->begun_us);
+    w->is_late = !goes_on && will_be_late(queue, w, w->begun_us);
     if (w->is_late)
         return false;
     w->has_place = lg_bound_take(&queue->keys, keys);

@@ -11,8 +11,9 @@
  * not have taken the threads for so long.
  *
  * Refusing who has waited takes a thread, and its lane has looked for all its keys by then. So once
- * that has happened, and until the queue is short again, who would find as much before it that it
- * would be late is refused before it waits: the queue stays as long as it may be.
+ * that has happened the door is shut for a while, unless the queue is short before: who would find
+ * so many keys before it that it would be late is refused before it waits. All keys of a read under
+ * way count as before it, and those of one that was cancelled until a thread takes it up.
  *
  *   lg_cold_wait_begin(&w, queue, lane, keys, ...) on the lane; false: no room, or it would be late
  *   lg_cold_wait_end(&w)                           on the pool; false: it is too late
@@ -20,8 +21,7 @@
  *   lg_cold_read_end(&w, how many)                 0 when it was late, or nobody heard it
  *
  * Any thread, unless said otherwise. It holds no lock: waits and times are words that threads
- * share, and one that is a moment old decides as well. What was cancelled keeps its place until a
- * thread takes it up, which costs that thread nothing else.
+ * share, and one that is a moment old decides as well.
  */
 #ifndef LG_READ_COLD_QUEUE_H
 #define LG_READ_COLD_QUEUE_H
@@ -33,6 +33,8 @@
 #define LG_COLD_KEYS_MAX (1u << 19)
 /* Who waits less than this part of the target finds a queue that is not standing. */
 #define LG_COLD_SHORT_PART 8u
+/* For so many times the target the door is shut. */
+#define LG_COLD_SHUT_TARGETS 20u
 /* A read may wait so many times as long as it takes, or as those before it do on average; longer
  * than that only for as long as it takes itself. */
 #define LG_COLD_PATIENCE 8u
@@ -53,8 +55,8 @@ struct lg_cold_queue *lg_cold_queue_new(const struct lg_cold_queue_options *o);
 /* NULL is allowed for both. */
 struct lg_cold_queue *lg_cold_queue_ref(struct lg_cold_queue *q);
 void lg_cold_queue_unref(struct lg_cold_queue *q);
-/* Would a read of so many keys that comes now be let in? For who can save work where it would not.
- * On the lane. */
+/* False: a read of so many keys or fewer that came now would be refused, if it did not go on. For
+ * who can save work then. NULL is allowed. On the lane. */
 bool lg_cold_queue_has_room(const struct lg_cold_queue *q, struct lg_lane *lane, size_t keys);
 /* Keys that wait or are read. */
 uint64_t lg_cold_queue_keys(const struct lg_cold_queue *q);

@@ -13,6 +13,7 @@
 #define SERVICE GRPC_RIG_SERVICE
 #define TOPIC GRPC_RIG_TOPIC
 #define KEY LG_LIT("\x08key1")
+#define WARM LG_LIT("\x08key2")
 #define BATCH_KEYS LG_LIT("\0\x0a\x08key1\0") /* index, bytes, partition */
 #define TARGET_US 5000u
 #define REASON_OVERLOAD 2u /* of server_refused_total */
@@ -26,7 +27,8 @@ static bool is_late; /* What is asked now has waited, or will wait, for long. */
 
 static void up_with(const struct lg_authz_config *authz, uint64_t read_index_bytes)
 {
-    static const struct lg_clw_row rows[] = {{LG_LIT("\x08key1"), LG_LIT("\x54"), 1}};
+    static const struct lg_clw_row rows[] = {{LG_LIT("\x08key1"), LG_LIT("\x54"), 1},
+                                             {WARM, LG_LIT("\x54"), 1}};
 
     grpc_rig_init(&w, 51);
     w.clw->authz = authz;
@@ -282,7 +284,7 @@ static int up_on_disk(void **state)
 {
     (void)state;
     up_with(/* authz= */ NULL, /* read_index_bytes= */ 1); /* None has room. */
-    lg_slow_get(w.clw->sim, w.clw->servers[0].engines, GET_MS * LG_MS);
+    lg_slow_get(w.clw->sim, w.clw->servers[0].engines, GET_MS * LG_MS, WARM);
     return 0;
 }
 
@@ -292,29 +294,43 @@ static int down_from_disk(void **state)
     return down(state);
 }
 
-/* Behind others, which would keep one thread for as long. */
-static int ask_behind(int (*question)(void))
+static void send_get(size_t *sent)
 {
     struct lg_venice_client_request rq = {.resource_name = LG_LIT(TOPIC), .key_string = KEY};
+
+    lg_buf_clear(&w.body);
+    grpc_rig_append(&w, &lg_venice_client_request_pb, &rq);
+    *sent = grpc_rig_send(&w, SERVICE "get");
+    lg_clw_run_ms(w.clw, 1);
+}
+
+static void expect_code(size_t sent, uint32_t code)
+{
+    struct lg_venice_server_response rs = {0};
+
+    grpc_rig_decode(&w, &w.client.asked[sent], 0, &lg_venice_server_response_pb, &rs);
+    assert_int_equal(rs.error_code, code);
+}
+
+/* They would keep one thread for so long that who comes then is late. */
+static void send_those_before(size_t sent[BEFORE])
+{
+    for (unsigned i = 0; i < BEFORE; i++)
+        send_get(&sent[i]);
+}
+
+static int ask_behind(int (*question)(void))
+{
     size_t before[BEFORE];
     int status;
 
-    for (unsigned i = 0; i < LG_ARRAY_SIZE(before); i++) {
-        lg_buf_clear(&w.body);
-        grpc_rig_append(&w, &lg_venice_client_request_pb, &rq);
-        before[i] = grpc_rig_send(&w, SERVICE "get");
-        lg_clw_run_ms(w.clw, 1);
-    }
+    send_those_before(before);
     is_late = true;
     status = question();
     is_late = false;
     lg_clw_run_ms(w.clw, LATE_MS);
-    for (unsigned i = 0; i < LG_ARRAY_SIZE(before); i++) {
-        struct lg_venice_server_response rs = {0};
-
-        grpc_rig_decode(&w, &w.client.asked[before[i]], 0, &lg_venice_server_response_pb, &rs);
-        assert_int_equal(rs.error_code, 200);
-    }
+    for (unsigned i = 0; i < BEFORE; i++)
+        expect_code(before[i], 200);
     return status;
 }
 
@@ -384,6 +400,105 @@ static void a_batch_of_a_stream_is_unavailable_when_it_waited_for_the_disk(void 
     expect_refused_for_its_wait(stream);
 }
 
+/* Somebody who waited has just been refused, and others who came meanwhile wait yet. */
+static void shut_the_door(void)
+{
+    size_t first[BEFORE], second[BEFORE], late;
+
+    assert_int_equal(grpc_get(), 200); /* What a key takes. */
+    lg_sim_pool_wait_us(w.clw->sim, WAIT_MS * LG_MS);
+    send_those_before(first);
+    send_get(&late);
+    lg_clw_run_ms(w.clw, WAIT_MS / 2);
+    send_those_before(second);
+    lg_clw_run_ms(w.clw, WAIT_MS / 2);
+    expect_code(late, 529);
+}
+
+static void expect_refused_at_once(int (*question)(void))
+{
+    uint64_t refused = of_store(&lg_metric_server_refused_total, REASON_OVERLOAD),
+             reads = of_store(&lg_metric_server_store_reads_total, LG_READ_DISK),
+             waits = lg_metric_value(&lg_metric_server_disk_queue_seconds, 0);
+
+    shut_the_door();
+    assert_int_equal(question(), 529);
+    lg_clw_run_ms(w.clw, LATE_MS);
+    /* One to know what a key takes, those before, and not those behind the one who was late: */
+    assert_int_equal(of_store(&lg_metric_server_store_reads_total, LG_READ_DISK) - reads,
+                     1 + BEFORE);
+    assert_int_equal(of_store(&lg_metric_server_refused_total, REASON_OVERLOAD) - refused,
+                     1 + BEFORE + 1);
+    /* ... all have waited but for who was refused at once. */
+    assert_int_equal(lg_metric_value(&lg_metric_server_disk_queue_seconds, 0) - waits,
+                     1 + BEFORE + 1 + BEFORE);
+    lg_sim_pool_wait_us(w.clw->sim, 0);
+    assert_int_equal(question(), 200);
+}
+
+static void a_get_of_rest_is_529_at_once_while_others_are_late(void **state)
+{
+    (void)state;
+    expect_refused_at_once(rest_get);
+}
+
+static void a_batch_of_rest_is_529_at_once_while_others_are_late(void **state)
+{
+    (void)state;
+    expect_refused_at_once(rest_batch);
+}
+
+static void a_get_of_grpc_is_529_at_once_while_others_are_late(void **state)
+{
+    (void)state;
+    expect_refused_at_once(grpc_get);
+}
+
+static void a_batch_get_of_grpc_is_529_at_once_while_others_are_late(void **state)
+{
+    (void)state;
+    expect_refused_at_once(grpc_batch);
+}
+
+static void a_count_of_grpc_is_529_at_once_while_others_are_late(void **state)
+{
+    (void)state;
+    expect_refused_at_once(grpc_count);
+}
+
+static void a_batch_of_a_stream_is_unavailable_at_once_while_others_are_late(void **state)
+{
+    (void)state;
+    expect_refused_at_once(stream);
+}
+
+/* Of a third batch, while two others of the stream are in the pool. */
+static void what_is_in_memory_is_told_though_the_rest_cannot_go_to_the_disk_yet(void **state)
+{
+    enum { MANY_KEYS = 16 };
+    struct lg_stream_batch_get_response rs = {0};
+    struct lg_stream_key many[MANY_KEYS], few[2] = {{.id = 1, .key = KEY}, {.id = 2, .key = WARM}};
+    const struct h2_asked *a;
+
+    (void)state;
+    for (unsigned i = 0; i < MANY_KEYS; i++)
+        many[i] = (struct lg_stream_key){.id = i, .key = KEY};
+    shut_the_door();
+    lg_buf_clear(&w.body);
+    grpc_rig_append_batch(&w, 1, many, MANY_KEYS, /* timeout_ms= */ 0);
+    grpc_rig_append_batch(&w, 2, many, MANY_KEYS, /* timeout_ms= */ 0);
+    grpc_rig_append_batch(&w, 3, few, LG_ARRAY_SIZE(few), /* timeout_ms= */ 0);
+    a = &w.client.asked[grpc_rig_send(&w, GRPC_RIG_STREAM)];
+    lg_clw_run_ms(w.clw, GET_MS);
+    grpc_rig_decode(&w, a, 0, &lg_stream_batch_get_response_pb, &rs);
+    assert_int_equal(rs.batch_id, 3);
+    assert_int_equal(rs.values.size, 1);
+    assert_false(a->closed);
+    lg_sim_pool_wait_us(w.clw->sim, 0);
+    lg_clw_run_ms(w.clw, (2 * MANY_KEYS + 4 * BEFORE) * GET_MS);
+    assert_true(a->closed);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, up, down)
@@ -402,6 +517,13 @@ int main(void)
         ON_DISK(a_batch_get_of_grpc_is_529_when_it_waited_for_the_disk),
         ON_DISK(a_count_of_grpc_is_529_when_it_waited_for_the_disk),
         ON_DISK(a_batch_of_a_stream_is_unavailable_when_it_waited_for_the_disk),
+        ON_DISK(a_get_of_rest_is_529_at_once_while_others_are_late),
+        ON_DISK(a_batch_of_rest_is_529_at_once_while_others_are_late),
+        ON_DISK(a_get_of_grpc_is_529_at_once_while_others_are_late),
+        ON_DISK(a_batch_get_of_grpc_is_529_at_once_while_others_are_late),
+        ON_DISK(a_count_of_grpc_is_529_at_once_while_others_are_late),
+        ON_DISK(a_batch_of_a_stream_is_unavailable_at_once_while_others_are_late),
+        ON_DISK(what_is_in_memory_is_told_though_the_rest_cannot_go_to_the_disk_yet),
     };
 #undef TEST
 #undef ON_DISK

@@ -374,7 +374,8 @@ static bool read_engine(struct run *r, const struct lg_hot_get *gets, size_t n, 
     r->get.done = came_from_disk;
     r->get.bytes_enough = BYTES_ENOUGH;
     r->get.queue = lg_read_group_cold(group);
-    r->get.goes_on = r->was_in_pool; /* It has waited once. */
+    /* It has waited once, or will be asked for again. */
+    r->get.goes_on = r->was_in_pool || r->stream->in_pool == IN_POOL_MAX;
     if (lg_batch_get_try(&r->get) || lg_batch_get_has_enough(&r->get) ||
         r->stream->in_pool == IN_POOL_MAX) {
         if (r->get.cold < r->get.n)

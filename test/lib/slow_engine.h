@@ -9,7 +9,8 @@
 /* A scan of one of this driver's engines takes so much longer from now on: what happens while a
  * read index is filled. The rows are those of its beginning. */
 void lg_slow_scan(struct lg_sim *sim, struct lg_engine_driver *driver, uint64_t us);
-/* No key is in memory from now on, and one that is read takes so long. */
-void lg_slow_get(struct lg_sim *sim, struct lg_engine_driver *driver, uint64_t us);
+/* No key but `warm` (static) is in memory from now on, and one that is read takes so long. */
+void lg_slow_get(struct lg_sim *sim, struct lg_engine_driver *driver, uint64_t us,
+                 struct lg_slice warm);
 
 #endif
