@@ -7,7 +7,7 @@ per second per core are its inverse. Lagoon gets its rows by a push; its process
 
     bench/read_load/read_load.py [--rows 1000000] [--rounds 5] [--seconds 2] [--json FILE]
     bench/read_load/read_load.py --open [--rounds 7] [--seconds 55] [--rate 20000]
-    bench/read_load/read_load.py --push [--rounds 3] [--rows 10000000] [--push-rate 200000]
+    bench/read_load/read_load.py --push [--rounds 7] [--rows 10000000] [--push-rate 200000]
 
 The second sends at a steady rate, whatever comes back, and judges the tail beside a hiccup meter on each core: PASS, VOID (the
 machine stood still), FAIL. It goes on until so many rounds of Lagoon are judged, at most three times as many. The third does so in turns alone and while a push of all rows at --push-rate records per second loads and
@@ -246,6 +246,17 @@ def judge_service(run):
     return "VOID" if run["server_stall_p99_99_us"] > SERVICE_BAR_US / 2 else "FAIL"
 
 
+# What `measure` does, and for Lagoon what the server says of it.
+def with_service(server, name, measure):
+    if name != "lagoon":
+        return measure()
+    before = service_buckets(server)
+    run = measure()
+    run["service_p99_99_us"] = service_p99_99_us(before, service_buckets(server))
+    run["service_verdict"] = judge_service(run)
+    return run
+
+
 def open_loop(servers, names, o):
     up = {name: getattr(servers, name)(o.rows, 64) for name in names}
     settle(o)
@@ -253,12 +264,9 @@ def open_loop(servers, names, o):
     judged = 0
     for seed in range(1, 3 * o.rounds + 1):
         for name in names:
-            before = service_buckets(up[name]) if name == "lagoon" else None
-            run = servers.run(up[name], o.rows, 64, seed, ["--connections", "8", "--rate", str(o.rate)])
-            if before is not None:
-                run["service_p99_99_us"] = service_p99_99_us(before, service_buckets(up[name]))
-                run["service_verdict"] = judge_service(run)
-                judged += run["verdict"] != "VOID"
+            flags = ["--connections", "8", "--rate", str(o.rate)]
+            run = with_service(up[name], name, lambda: servers.run(up[name], o.rows, 64, seed, flags))
+            judged += name == "lagoon" and run["verdict"] != "VOID"
             cells[name].append(run)
         if judged == o.rounds or "lagoon" not in names and seed == o.rounds:
             break
@@ -304,8 +312,9 @@ def push_loop(servers, names, o):
     for seed in range(1, o.rounds + 1):
         for name in names:
             settle(o)
-            idle = servers.run(up[name], o.rows, 64, seed, ["--version", str(version), *flags])
-            push = beside_push(servers, up[name], lagoon, o, version, seed, flags)
+            idle = with_service(up[name], name,
+                                lambda: servers.run(up[name], o.rows, 64, seed, ["--version", str(version), *flags]))
+            push = with_service(up[name], name, lambda: beside_push(servers, up[name], lagoon, o, version, seed, flags))
             version += 1
             cells[name].append({"idle": idle, "push": push})
     servers.stop()
@@ -314,18 +323,23 @@ def push_loop(servers, names, o):
 
 def print_push(cells, names):
     rows = []
-    print("| server | run | p50 us idle | beside a push | p99 us idle | beside a push | ratio | p99.99 us idle | beside a push | |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("| server | run | | samples | p50 us | p99 us | over idle | p99.99 us | | service p99.99 us | | stalls p99.99 us |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for name in names:
         for i, c in enumerate(cells[name]):
-            idle, push = c["idle"], c["push"]
-            ratio = push["p99_us"] / idle["p99_us"]
+            ratio = c["push"]["p99_us"] / c["idle"]["p99_us"]
             rows.append({"server": name, "run": i + 1, "p99_ratio": ratio})
-            print(f"| {name} | {i + 1} | {idle['p50_us']:.0f} | {push['p50_us']:.0f} | {idle['p99_us']:.0f} | {push['p99_us']:.0f} | "
-                  f"{ratio:.2f} | {idle['p99_99_us']:.0f} | {push['p99_99_us']:.0f} | {push['verdict']} |")
+            for when, s in c.items():
+                print(f"| {name} | {i + 1} | {'idle' if when == 'idle' else 'beside a push'} | {s['samples']} | {s['p50_us']:.0f} | "
+                      f"{s['p99_us']:.0f} | {'' if when == 'idle' else f'{ratio:.2f}'} | {s['p99_99_us']:.0f} | "
+                      f"{s['verdict']} | {f'<= {v:.0f}' if (v := s.get('service_p99_99_us')) else ''} | "
+                      f"{s.get('service_verdict', '')} | {s['server_stall_p99_99_us']:.0f} |")
     for name in names:
         ratio = statistics.median(r["p99_ratio"] for r in rows if r["server"] == name)
         print(f"\n{name}: p99 beside a push over p99 idle, median: {ratio:.2f}{' (bar 1.5)' if name == 'lagoon' else ''}")
+    if len(names) == 2:
+        ratio = statistics.median(l["push"]["p99_99_us"] / r["push"]["p99_99_us"] for l, r in zip(cells["lagoon"], cells["redis"]))
+        print(f"\np99.99 of Lagoon over redis beside a push, of the same round, median: {ratio:.2f} (bar 1.25)")
     return rows
 
 
@@ -349,8 +363,8 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="write the figures of every run")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     o = parser.parse_args()
-    o.rounds = o.rounds or (7 if o.open else 3 if o.push else 5)
-    o.seconds = o.seconds or (55 if o.open else 20 if o.push else 2)
+    o.rounds = o.rounds or (7 if o.open or o.push else 5)
+    o.seconds = o.seconds or (55 if o.open or o.push else 2)
     o.rows = o.rows or (10_000_000 if o.push else 1_000_000)
     names = o.servers.split(",")
     if o.push:
