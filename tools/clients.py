@@ -3,6 +3,7 @@
 
     grpc-js    npm's @grpc/grpc-js (test/clients/js, package-lock.json)      grpc-cpp   Debian's gRPC C++ (test/clients/cpp)
     grpc-go    Go's google.golang.org/grpc (test/clients/go, go.sum)         curl, nghttp, h2load   Debian's
+    grpc-go-debian    the same program with Debian's
 
 Each reads the stores that are made here, over HTTP/2 with prior knowledge (h2load over HTTP/1.1, too), and compares every value and
 status. python3-grpcio is in test/process/grpc_test.c. Prints one line for each, "PASS name: ..." or "FAIL name: ..." with what differs, and exits with 1
@@ -24,6 +25,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HERE = ROOT / "test/clients"
+DEBIAN_GO = pathlib.Path("/usr/share/gocode")
 PARTITIONS, ROWS, HEAVY_ROWS, HEAVY_BYTES = 3, 6000, 100, 100000
 BUILD_S, READ_S, READY_S = 400, 120, 60
 VENICE = "com.linkedin.venice.protocols.VeniceReadService"
@@ -90,22 +92,49 @@ def grpc_js(world):
     return compared(run(["node", HERE / "js/read.js", modules, ROOT / "proto", world.port]))
 
 
-def grpc_go(world):
+def go_sources():
     protos = ["VeniceReadService.proto", "lagoon/read/v1/read.proto"]
-    sources = [HERE / "go" / name for name in ("go.mod", "go.sum", "read.go")] + [ROOT / "proto" / name for name in protos]
+    return sorted((HERE / "go").glob("*.go")), protos, [ROOT / "proto" / name for name in protos]
+
+
+def go_build(folder, out, generator, env, *words):
+    """`folder` has the module's sources; `generator` is the package that makes the stubs of proto/."""
+    _, protos, _ = go_sources()
+    run(["go", "build", "-o", "protoc-gen-go", generator], BUILD_S, cwd=folder, env=env)
+    run(["protoc", "-I", ROOT / "proto", f"--plugin=protoc-gen-go={folder}/protoc-gen-go", f"--go_out={folder}",
+         "--go_opt=module=lagoon/clients", "--go_opt=MVeniceReadService.proto=lagoon/clients/venice",
+         "--go_opt=Mlagoon/read/v1/read.proto=lagoon/clients/read", *protos])
+    run(["go", "build", *words, "-o", out, "."], BUILD_S, cwd=folder, env=env)
+
+
+def grpc_go(world):
+    code, _, protos = go_sources()
+    sources = [HERE / "go/go.mod", HERE / "go/go.sum", *code]
     env = dict(os.environ, GOFLAGS="-mod=readonly", GOTOOLCHAIN="local", CGO_ENABLED="0", GOCACHE=str(cache() / "go-build"))
 
     def make(folder):
-        for source in sources[:3]:
+        for source in sources:
             shutil.copy(source, folder)
-        run(["go", "build", "-o", "protoc-gen-go", "google.golang.org/protobuf/cmd/protoc-gen-go"], BUILD_S, cwd=folder, env=env)
-        run(["protoc", "-I", ROOT / "proto", f"--plugin=protoc-gen-go={folder}/protoc-gen-go", f"--go_out={folder}",
-             "--go_opt=module=lagoon/clients", "--go_opt=MVeniceReadService.proto=lagoon/clients/venice",
-             "--go_opt=Mlagoon/read/v1/read.proto=lagoon/clients/read", *protos])
-        run(["go", "build", "-o", "read-server", "."], BUILD_S, cwd=folder, env=env)
+        go_build(folder, "read-server", "google.golang.org/protobuf/cmd/protoc-gen-go", env)
 
     version = run(["go", "version"], env=env)
-    return compared(run([once("go", [version] + [source.read_bytes() for source in sources], make) / "read-server", world.port]))
+    return compared(run([once("go", [version] + [source.read_bytes() for source in sources + protos], make) / "read-server", world.port]))
+
+
+def grpc_go_debian(world):
+    code, _, protos = go_sources()
+    env = dict(os.environ, GO111MODULE="off", GOFLAGS="", GOTOOLCHAIN="local", CGO_ENABLED="0", GOCACHE=str(cache() / "go-build"))
+
+    def make(folder):
+        module = folder / "src/lagoon/clients"
+        module.mkdir(parents=True)
+        for source in code:
+            shutil.copy(source, module)
+        here = dict(env, GOPATH=f"{folder}:{DEBIAN_GO}")
+        go_build(module, folder / "read-server", "google.golang.org/protobuf/cmd/protoc-gen-go", here, "-tags", "debian")
+
+    version = run(["go", "version"], env=env) + (DEBIAN_GO / "src/google.golang.org/grpc/version.go").read_bytes()
+    return compared(run([once("go-debian", [version] + [source.read_bytes() for source in code + protos], make) / "read-server", world.port]))
 
 
 def grpc_cpp(world):
@@ -346,7 +375,7 @@ class World:
             self.verb("push", store, path, "--key-field", "key", "--value-field", "value")
 
 
-CLIENTS = {"grpc-js": grpc_js, "grpc-go": grpc_go, "grpc-cpp": grpc_cpp, "curl": curl, "nghttp": nghttp, "h2load": h2load}
+CLIENTS = {"grpc-js": grpc_js, "grpc-go": grpc_go, "grpc-go-debian": grpc_go_debian, "grpc-cpp": grpc_cpp, "curl": curl, "nghttp": nghttp, "h2load": h2load}
 
 
 def read_with(client, world):

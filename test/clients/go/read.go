@@ -1,5 +1,5 @@
-// Reads a server with grpc-go: `read PORT`. go.mod and go.sum pin it, tools/clients.py makes the stubs of proto/ and the
-// stores. Health and reflection are read with grpc-go's own stubs. The last line is "compared N", of values and statuses; an
+// Reads a server with grpc-go: `read PORT`. It is built twice: with the one that go.mod and go.sum pin (module.go), and with
+// Debian's, which is older (debian.go). tools/clients.py makes the stubs of proto/ and the stores. Health and reflection are read with grpc-go's own stubs. The last line is "compared N", of values and statuses; an
 // answer that is not what docs/formats/grpc.md says ends the program with a sentence and status 1.
 package main
 
@@ -21,11 +21,9 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding/gzip"
 	health "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
-	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	reflectionalpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -385,26 +383,26 @@ func file(data []byte) string {
 }
 
 func reflectionOfToday() {
-	s, err := reflectionv1.NewServerReflectionClient(conn).ServerReflectionInfo(soon())
+	s, err := reflectionV1(soon())
 	good("reflection", err)
-	ask := func(rq *reflectionv1.ServerReflectionRequest) *reflectionv1.ServerReflectionResponse {
+	ask := func(rq *reflectionRequest) *reflectionResponse {
 		good("a question", s.Send(rq))
 		rs, err := s.Recv()
 		good("an answer", err)
 		return rs
 	}
 	var got []string
-	for _, one := range ask(&reflectionv1.ServerReflectionRequest{
-		MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}).GetListServicesResponse().Service {
+	for _, one := range ask(&reflectionRequest{
+		MessageRequest: &listServices{}}).GetListServicesResponse().Service {
 		got = append(got, one.Name)
 	}
 	sort.Strings(got)
 	same("services", got, services)
-	rs := ask(&reflectionv1.ServerReflectionRequest{
-		MessageRequest: &reflectionv1.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: services[0]}})
+	rs := ask(&reflectionRequest{
+		MessageRequest: &fileContainingSymbol{FileContainingSymbol: services[0]}})
 	same("methods", file(rs.GetFileDescriptorResponse().FileDescriptorProto[0]), "get batchGet")
-	rs = ask(&reflectionv1.ServerReflectionRequest{
-		MessageRequest: &reflectionv1.ServerReflectionRequest_FileByFilename{FileByFilename: "nobody.proto"}})
+	rs = ask(&reflectionRequest{
+		MessageRequest: &fileByFilename{FileByFilename: "nobody.proto"}})
 	same("an unknown file", rs.GetErrorResponse().GetErrorCode(), int32(codes.NotFound))
 	good("the end of the questions", s.CloseSend())
 	_, err = s.Recv()
@@ -423,7 +421,7 @@ func reflectionOfOld() {
 
 func main() {
 	var err error
-	conn, err = grpc.Dial("127.0.0.1:"+os.Args[1], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err = grpc.Dial("127.0.0.1:"+os.Args[1], withoutTLS())
 	good("a connection", err)
 	for _, one := range []func(){singles, batches, compression, sendMetadata, streams, deadlines, cancellation, refusals, checks,
 		reflectionOfToday, reflectionOfOld} {
