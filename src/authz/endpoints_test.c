@@ -278,13 +278,17 @@ static const struct lg_clw_node *node_of(enum where where)
     return where == SERVER ? &w->servers[0] : where == ROUTER ? &w->router : &w->ground;
 }
 
-static void expect(const struct role *role, enum what what, const char *name)
+static void expect_status(const struct role *role, enum what what, const char *name, int status,
+                          struct lg_slice body)
 {
-    int status = w->call.status;
-
     if ((status != 403) != role->may[what] || status == 0 || status == 401)
         fail_msg("%s (%s) at %s: %d %.*s", role->identity == NULL ? "nobody" : role->identity,
-                 role->is_secure ? "TLS" : "plain", name, status, LG_FMT(lg_clw_body(w)));
+                 role->is_secure ? "TLS" : "plain", name, status, LG_FMT(body));
+}
+
+static void expect(const struct role *role, enum what what, const char *name)
+{
+    expect_status(role, what, name, w->call.status, lg_clw_body(w));
 }
 
 static void every_role_is_let_in_where_it_should_be(void **state)
@@ -425,6 +429,38 @@ static void disconnect(void)
     lg_conn_close(client.conn, /* after_flush= */ false);
     lg_clw_run_ms(w, 100);
     h2_client_done(&client);
+}
+
+/* REST as a server has it over HTTP/2, too. */
+static void every_role_is_let_in_over_http2_where_it_should_be(void **state)
+{
+    static const char *const methods[] = {[LG_HTTP_GET] = "GET",
+                                          [LG_HTTP_POST] = "POST",
+                                          [LG_HTTP_PUT] = "PUT",
+                                          [LG_HTTP_OPTIONS] = "OPTIONS"};
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) /* Not known yet, and known. */
+        for (size_t r = 0; r < LG_ARRAY_SIZE(roles); r++) {
+            connect_as(&roles[r]);
+            client.also[0] = "x-venice-api-version";
+            client.also[1] = "1";
+            for (size_t e = 0; e < LG_ARRAY_SIZE(endpoints); e++) {
+                const struct endpoint *at = &endpoints[e];
+                char target[200];
+                size_t i;
+
+                if (at->where != SERVER)
+                    continue;
+                (void)snprintf(target, sizeof target, at->target, lg_partitioner_partition(KEY, 2));
+                i = h2_client_ask(&client, methods[at->method], target, LG_SLICE_NULL, NULL, NULL);
+                lg_clw_run_ms(w, 500);
+                assert_true(client.asked[i].closed);
+                expect_status(&roles[r], at->what, target, client.asked[i].status,
+                              lg_buf_slice(&client.asked[i].body));
+            }
+            disconnect();
+        }
 }
 
 /* The status of gRPC, and the body's message in `rs`. */
@@ -676,6 +712,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_role_is_let_in_where_it_should_be),
+        cmocka_unit_test(every_role_is_let_in_over_http2_where_it_should_be),
         cmocka_unit_test(every_role_may_take_the_routes_of_the_controller_that_it_should),
         cmocka_unit_test(a_parameter_that_is_missing_opens_nothing),
         cmocka_unit_test(discovery_names_only_the_store_that_it_was_asked_for),
