@@ -18,6 +18,8 @@ void lg_h2_conn_fault(struct lg_h2_conn *c, uint32_t code, const char *text)
     c->over = true;
     c->send.head.fault.code = code;
     c->send.head.fault.text = text;
+    if (!c->send.head.fault.by_limit)
+        lg_h2_count_fault(LG_H2_OF_CONNECTION, code);
     p = lg_h2_put_frame(&c->send, size, LG_H2_GOAWAY, 0, 0);
     lg_store_u32be(p, c->draining ? c->drain_id : c->last_id);
     lg_store_u32be(p + 4, code);

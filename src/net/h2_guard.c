@@ -76,3 +76,24 @@ void lg_h2_count(struct lg_h2 *h, enum lg_h2_reason why)
     h->over[why]++;
     lg_metric_add(&lg_metric_http2_limits_total, (uint32_t)why, 1);
 }
+
+uint32_t lg_h2_fault_label(enum lg_h2_scope scope, uint32_t code)
+{
+    /* In the order of the labels. */
+    static const uint32_t codes[] = {LG_H2_PROTOCOL_ERROR,     LG_H2_INTERNAL_ERROR,
+                                     LG_H2_FLOW_CONTROL_ERROR, LG_H2_STREAM_CLOSED,
+                                     LG_H2_FRAME_SIZE_ERROR,   LG_H2_COMPRESSION_ERROR,
+                                     LG_H2_ENHANCE_YOUR_CALM};
+    uint32_t i = 0;
+
+    while (i < LG_ARRAY_SIZE(codes) && codes[i] != code)
+        i++;
+    if (i == LG_ARRAY_SIZE(codes))
+        i = 1; /* No engine says another one. */
+    return (uint32_t)scope * (uint32_t)LG_ARRAY_SIZE(codes) + i;
+}
+
+void lg_h2_count_fault(enum lg_h2_scope scope, uint32_t code)
+{
+    lg_metric_add(&lg_metric_http2_faults_total, lg_h2_fault_label(scope, code), 1);
+}

@@ -75,4 +75,11 @@ static inline void lg_h2_guard_whole(struct lg_h2_guard *g)
 /* Notes that a limit was passed, on the connection and in the metrics. */
 void lg_h2_count(struct lg_h2 *h, enum lg_h2_reason why);
 
+/* What a fault of the peer's ends. */
+enum lg_h2_scope { LG_H2_OF_CONNECTION, LG_H2_OF_STREAM };
+/* The label of http2_faults_total. */
+uint32_t lg_h2_fault_label(enum lg_h2_scope scope, uint32_t code);
+/* Counts a fault that is the peer's and no limit's. */
+void lg_h2_count_fault(enum lg_h2_scope scope, uint32_t code);
+
 #endif

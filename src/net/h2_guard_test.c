@@ -434,6 +434,63 @@ static void what_is_passed_is_counted(void **state)
     lg_metrics_reset();
 }
 
+static void what_passes_a_limit_is_no_fault(void **state)
+{
+    static const struct lg_metric_table *const tables[] = {&lg_net_metrics};
+    struct lg_h2_limits limits = {.streams = 2, .header_count = 6, .body_bytes = 10};
+
+    (void)state;
+    for (unsigned engine = 0; engine < H2_ENGINES; engine++) {
+        struct h2_peer p;
+
+        lg_metrics_register(tables, 1, 10);
+        h2_peer_open(&p, (enum h2_engine)engine, &limits, 0, 0);
+        h2_peer_send(&p, "H 4 1 @post; D 0 1 z11");
+        h2_peer_send(&p, "H 4 3 @post; H 5 3 {a=1 b=2 c=3 d=4 e=5 f=6 g=7}");
+        h2_peer_send(&p, "H 4 5 @post; H 4 7 @post; H 4 9 @post");
+        assert_true(h2_peer_got(&p, "RST 1 11"));
+        assert_true(h2_peer_got(&p, "RST 3 11"));
+        assert_true(h2_peer_got(&p, "RST 9 7"));
+        h2_peer_send(&p, "x1001 (P 0 0 z8)");
+        assert_true(p.over);
+        assert_int_equal(lg_metric_value(&lg_metric_http2_limits_total, LG_H2_OVER_body_bytes), 1);
+        assert_int_equal(lg_metric_value(&lg_metric_http2_limits_total, LG_H2_OVER_header_count),
+                         1);
+        assert_int_equal(lg_metric_value(&lg_metric_http2_limits_total, LG_H2_OVER_streams), 1);
+        assert_int_equal(lg_metric_value(&lg_metric_http2_limits_total, LG_H2_OVER_pings), 1);
+        for (uint32_t i = 0; i <= lg_h2_fault_label(LG_H2_OF_STREAM, LG_H2_ENHANCE_YOUR_CALM); i++)
+            assert_int_equal(lg_metric_value(&lg_metric_http2_faults_total, i), 0);
+        h2_peer_close(&p);
+        lg_metrics_reset();
+    }
+}
+
+/* Labels and codes are one list. */
+static void faults_have_the_labels_of_their_codes(void **state)
+{
+    static const uint32_t codes[] = {LG_H2_PROTOCOL_ERROR,     LG_H2_INTERNAL_ERROR,
+                                     LG_H2_FLOW_CONTROL_ERROR, LG_H2_STREAM_CLOSED,
+                                     LG_H2_FRAME_SIZE_ERROR,   LG_H2_COMPRESSION_ERROR,
+                                     LG_H2_ENHANCE_YOUR_CALM};
+    struct lg_slice name, scopes, errors;
+
+    (void)state;
+    assert_true(lg_metric_label_at(&lg_metric_http2_faults_total, 0, &name, &scopes));
+    assert_true(lg_metric_label_at(&lg_metric_http2_faults_total, 1, &name, &errors));
+    assert_int_equal(lg_metric_values_count(scopes), 2);
+    assert_slice_equal(lg_metric_values_at(scopes, LG_H2_OF_STREAM), LG_LIT("stream"));
+    assert_int_equal(lg_metric_values_count(errors), LG_ARRAY_SIZE(codes));
+    for (uint32_t i = 0; i < LG_ARRAY_SIZE(codes); i++) {
+        struct lg_slice label = lg_metric_values_at(errors, i);
+
+        assert_int_equal(lg_h2_fault_label(LG_H2_OF_CONNECTION, codes[i]), i);
+        assert_int_equal(lg_h2_fault_label(LG_H2_OF_STREAM, codes[i]), LG_ARRAY_SIZE(codes) + i);
+        assert_int_equal(
+            strncasecmp((const char *)label.data, lg_h2_error_name(codes[i]), label.size), 0);
+        assert_int_equal(strlen(lg_h2_error_name(codes[i])), label.size);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +513,8 @@ int main(void)
         cmocka_unit_test(reading_a_stream_gives_budgets_back),
         cmocka_unit_test(time_gives_budgets_back),
         cmocka_unit_test(what_is_passed_is_counted),
+        cmocka_unit_test(what_passes_a_limit_is_no_fault),
+        cmocka_unit_test(faults_have_the_labels_of_their_codes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,8 @@ static void note_opened(struct lg_h2_conn *c, uint32_t id)
 static void refuse(struct lg_h2_conn *c, uint32_t id, uint8_t flags, uint32_t code)
 {
     lg_h2_put_reset(c, id, code, (flags & LG_H2_FLAG_END_STREAM) != 0);
+    if (code != LG_H2_REFUSED_STREAM) /* That was counted as a limit. */
+        lg_h2_count_fault(LG_H2_OF_STREAM, code);
     (void)lg_h2_conn_spend(c, LG_H2_OVER_resets);
 }
 

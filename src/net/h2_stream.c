@@ -90,6 +90,8 @@ void lg_h2_str_fault(struct lg_h2_conn *c, struct lg_h2_str *st, uint32_t code, 
     lg_h2_sending_gone(&c->send, &st->send, code);
     if (st->live)
         lg_h2_str_close(c, st);
+    if (blame && code != LG_H2_ENHANCE_YOUR_CALM) /* That was counted as a limit. */
+        lg_h2_count_fault(LG_H2_OF_STREAM, code);
     if (blame)
         (void)lg_h2_conn_spend(c, LG_H2_OVER_resets);
 }

@@ -1,8 +1,12 @@
 /* Both HTTP/2 engines against RFC 9113 and RFC 7541: every case of h2spec's list, and some of ours.
- * One row per case; frames are written as test/lib/h2_peer.h tells. */
+ * One row per case; frames are written as test/lib/h2_peer.h tells. Every fault is counted once. */
 #include "test/test.h"
 
-#include "net/http2.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "net/h2_guard.h"
+#include "net/metrics.h"
 #include "test/lib/h2_peer.h"
 
 enum want {
@@ -91,6 +95,83 @@ static bool holds(const struct h2_peer *p, const struct row *row)
     return false;
 }
 
+/* --- What is counted ------------------------------------------------------------------------- */
+
+static uint64_t counted(enum lg_h2_scope scope, uint32_t code)
+{
+    return lg_metric_value(&lg_metric_http2_faults_total, lg_h2_fault_label(scope, code));
+}
+
+static uint64_t counted_in_all(enum lg_h2_scope scope)
+{
+    uint32_t first = lg_h2_fault_label(LG_H2_OF_CONNECTION, LG_H2_PROTOCOL_ERROR);
+    uint32_t n = lg_h2_fault_label(LG_H2_OF_STREAM, LG_H2_PROTOCOL_ERROR) - first;
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        sum += lg_metric_value(&lg_metric_http2_faults_total, first + (uint32_t)scope * n + i);
+    return sum;
+}
+
+/* How often the engine said so to its peer, limits apart. */
+static uint64_t said(const struct h2_peer *p, enum lg_h2_scope scope, uint32_t code)
+{
+    const char *kind = scope == LG_H2_OF_CONNECTION ? "GOAWAY %u %u" : "RST %u %u";
+    const char *at = (const char *)p->frames.data, *end = at + p->frames.size;
+    bool by_limit = scope == LG_H2_OF_CONNECTION
+                        ? p->h2->fault.by_limit
+                        : code == LG_H2_ENHANCE_YOUR_CALM || code == LG_H2_REFUSED_STREAM;
+    uint64_t n = 0;
+
+    while (!by_limit && at < end) {
+        char line[64];
+        size_t size = (size_t)((const char *)memchr(at, '\n', (size_t)(end - at)) - at);
+        unsigned id, its;
+
+        (void)snprintf(line, sizeof(line), "%.*s", (int)size, at);
+        n += sscanf(line, kind, &id, &its) == 2 && its == code;
+        at += size + 1;
+    }
+    return n;
+}
+
+/* What the engine did is what was counted. */
+static bool counts_agree(const struct h2_peer *p)
+{
+    for (unsigned scope = LG_H2_OF_CONNECTION; scope <= LG_H2_OF_STREAM; scope++) {
+        uint64_t sum = 0;
+
+        for (uint32_t code = LG_H2_PROTOCOL_ERROR; code <= LG_H2_HTTP_1_1_REQUIRED; code++) {
+            uint64_t n = said(p, (enum lg_h2_scope)scope, code);
+
+            sum += n;
+            if (n > 0 && counted((enum lg_h2_scope)scope, code) != n)
+                return false;
+        }
+        if (counted_in_all((enum lg_h2_scope)scope) != sum)
+            return false;
+    }
+    return true;
+}
+
+/* A row that wants an error counts one, with one of its codes; another row counts none. */
+static bool counts_hold(const struct h2_peer *p, const struct row *row)
+{
+    uint64_t conn = counted_in_all(LG_H2_OF_CONNECTION), streams = counted_in_all(LG_H2_OF_STREAM);
+    uint64_t wanted = 0;
+
+    for (uint32_t code = LG_H2_PROTOCOL_ERROR; code <= LG_H2_HTTP_1_1_REQUIRED; code++)
+        if ((row->codes >> code & 1) != 0 && code != LG_H2_REFUSED_STREAM)
+            wanted += counted(LG_H2_OF_CONNECTION, code) + counted(LG_H2_OF_STREAM, code);
+    if (row->want == CONN)
+        return conn == 1 && streams == 0 && wanted == 1;
+    if (row->want == STREAM) /* One request too many is counted as a limit. */
+        return conn + streams + p->h2->over[LG_H2_OVER_streams] == 1 && wanted == conn + streams;
+    return conn == 0 && streams == 0;
+}
+
+/* --- The table ------------------------------------------------------------------------------- */
+
 static void send_step(struct h2_peer *p, const char *script)
 {
     char step[512];
@@ -101,21 +182,27 @@ static void send_step(struct h2_peer *p, const char *script)
 
 static void run_row(const struct row *row, enum h2_engine engine, size_t cut, unsigned *failed)
 {
+    static const struct lg_metric_table *const tables[] = {&lg_net_metrics};
     struct h2_peer p;
     bool held;
 
+    lg_metrics_register(tables, 1, 10);
     h2_peer_open(&p, engine, NULL, 0, 0);
     p.cut = cut;
     for (const char *at = row->script; at != NULL; at = strchr(at, '|'))
         send_step(&p, at += *at == '|');
-    held = holds(&p, row) || (engine == H2_NGHTTP2 && row->nghttp2 != NULL);
-    if (!held) {
-        print_error("%s %s (%s, cut %zu)\nframes:\n%.*sevents:\n%.*s\n", row->section, row->name,
-                    h2_engine_names[engine], cut, LG_FMT(lg_buf_slice(&p.frames)),
-                    LG_FMT(lg_buf_slice(&p.log)));
+    held =
+        (holds(&p, row) && counts_hold(&p, row)) || (engine == H2_NGHTTP2 && row->nghttp2 != NULL);
+    if (!held || !counts_agree(&p)) {
+        print_error("%s %s (%s, cut %zu)\nframes:\n%.*sevents:\n%.*scounted: %" PRIu64 " faults of "
+                    "the connection, %" PRIu64 " of streams\n",
+                    row->section, row->name, h2_engine_names[engine], cut,
+                    LG_FMT(lg_buf_slice(&p.frames)), LG_FMT(lg_buf_slice(&p.log)),
+                    counted_in_all(LG_H2_OF_CONNECTION), counted_in_all(LG_H2_OF_STREAM));
         (*failed)++;
     }
     h2_peer_close(&p);
+    lg_metrics_reset();
 }
 
 static void every_case_holds_however_the_bytes_are_cut(void **state)

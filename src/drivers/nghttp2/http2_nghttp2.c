@@ -485,9 +485,14 @@ static bool is_sent(struct lg_nghttp2_conn *c, struct lg_slice frame)
             return false;
         if (code == LG_H2_NO_ERROR) /* It ends a request that was answered before its end. */
             return true;
-        if (c->callers_resets > 0)
+        if (c->callers_resets > 0) {
             c->callers_resets--;
-        else if (!lg_h2_guard_spend(&c->send.guard, LG_H2_OVER_resets) && !c->over) {
+            return true;
+        }
+        /* These two were counted as limits. */
+        if (code != LG_H2_ENHANCE_YOUR_CALM && code != LG_H2_REFUSED_STREAM)
+            lg_h2_count_fault(LG_H2_OF_STREAM, code);
+        if (!lg_h2_guard_spend(&c->send.guard, LG_H2_OVER_resets) && !c->over) {
             c->send.cut_due = true;
             c->send.cut_why = LG_H2_OVER_resets;
         }
@@ -498,6 +503,7 @@ static bool is_sent(struct lg_nghttp2_conn *c, struct lg_slice frame)
             c->over = true;
             c->send.head.fault.code = code;
             c->send.head.fault.text = lg_h2_error_name(code);
+            lg_h2_count_fault(LG_H2_OF_CONNECTION, code);
         }
         return true;
     default:
