@@ -493,6 +493,7 @@ static void watch_expired(struct lg_timer *t)
     uint64_t since_us = in_head ? c->head_us : c->active_us;
 
     if (peer_stalls(c, now_us)) {
+        lg_http_server_count_refusal(c->in.server, LG_HTTP_REFUSED_TIME);
         close_conn(c, /* after_flush= */ false);
         return;
     }

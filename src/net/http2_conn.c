@@ -615,6 +615,7 @@ static void watch(struct lg_timer *timer)
     uint64_t now_us = lg_lane_now_us(lane);
 
     if (peer_stalls(c, now_us)) {
+        lg_http_server_count_refusal(c->in.server, LG_HTTP_REFUSED_TIME);
         close_conn(c, /* after_flush= */ false);
         return;
     }

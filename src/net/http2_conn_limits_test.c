@@ -155,7 +155,32 @@ static void a_peer_that_never_reads_is_cut(void **state)
         assert_int_equal(lg_metric_value(&lg_metric_http_connections, 0), 1);
         lg_sim_run_us(r.sim, 2 * H2_RIG_IDLE_MS * LG_MS);
         assert_int_equal(lg_metric_value(&lg_metric_http_connections, 0), 0);
+        assert_int_equal(lg_metric_value(&lg_metric_http_refused_total, LG_HTTP_REFUSED_TIME), 1);
     }
+}
+
+static void pause_plain(struct h2_rig *r, size_t paused)
+{
+    lg_conn_pause(r->plain, paused != 0);
+}
+
+/* Over HTTP/1.1 it counts as the same. */
+static void a_plain_peer_that_never_reads_is_cut(void **state)
+{
+    struct h2_rig r;
+
+    (void)state;
+    h2_rig_init(&r, NULL);
+    h2_rig_say(&r, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    h2_rig_on_lane(&r, pause_plain, true);
+    h2_rig_say(&r, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    lg_sim_run_us(r.sim, (H2_RIG_IDLE_MS - 1500) * LG_MS);
+    assert_int_equal(lg_metric_value(&lg_metric_http_connections, 0), 1);
+    assert_int_equal(lg_metric_value(&lg_metric_http_refused_total, LG_HTTP_REFUSED_TIME), 0);
+    lg_sim_run_us(r.sim, 2 * H2_RIG_IDLE_MS * LG_MS);
+    assert_int_equal(lg_metric_value(&lg_metric_http_connections, 0), 0);
+    assert_int_equal(lg_metric_value(&lg_metric_http_refused_total, LG_HTTP_REFUSED_TIME), 1);
+    h2_rig_done(&r);
 }
 
 static size_t bytes_of_all(const struct h2_rig *r)
@@ -251,6 +276,7 @@ int main(void)
         cmocka_unit_test(the_handler_may_take_its_time),
         cmocka_unit_test(a_body_that_does_not_come_is_answered_408),
         cmocka_unit_test(a_peer_that_never_reads_is_cut),
+        cmocka_unit_test(a_plain_peer_that_never_reads_is_cut),
         cmocka_unit_test(a_peer_that_reads_slowly_is_not_cut),
         cmocka_unit_test(who_takes_no_answers_is_asked_no_more),
         cmocka_unit_test(a_large_limit_of_bodies_holds),
