@@ -134,8 +134,8 @@ static void flood_harms_nobody(const struct h2_flood *f, size_t engine, uint64_t
         h2_rig_expect(&r, during, 200, "GET /during world 0 ");
         after = h2_rig_get(&r, "/after");
         h2_rig_expect(&r, after, 200, "GET /after world 0 ");
-        /* Of what the flood asked, the handler heard what came whole and in time: one request. */
-        assert_in_range(r.requests - requests, 2, 3);
+        /* Of what the flood asked the handler heard what came whole before the cut. */
+        assert_in_range(r.requests - requests, 2, 2 + f->whole_max * (engine == 0 ? 1 : 2));
         if (round == 1)
             heap = heap_bytes();
     }
@@ -157,13 +157,14 @@ static void no_flood_harms_a_neighbour(void **state)
 static void nobody_who_waits_harms_a_neighbour(void **state)
 {
     static const struct h2_flood waits[] = {
-        {"a window that stays closed", "S 0 0 000400000000; H 5 1 @get", LG_H2_OVER_stall_ms, 1, 0},
+        {"a window that stays closed", "S 0 0 000400000000; H 5 1 @get", LG_H2_OVER_stall_ms, 1, 1,
+         0},
         {"a closed window and PINGs", "S 0 0 000400000000; H 5 1 @get; x900 (P 0 0 z8)",
-         LG_H2_OVER_stall_ms, 1, 0},
-        {"a preface without its frames", "!!", LG_H2_OVER_head_ms, 0, 0},
-        {"a head whose frame does not end", "H 5 1 #50", LG_H2_OVER_head_ms, 0, 0},
-        {"a head that is not continued", "H 1 1 @get", LG_H2_OVER_head_ms, 0, 0},
-        {"SETTINGS that do not end", "S 0 0 #12 z7", LG_H2_OVER_head_ms, 0, 0},
+         LG_H2_OVER_stall_ms, 1, 1, 0},
+        {"a preface without its frames", "!!", LG_H2_OVER_head_ms, 0, 0, 0},
+        {"a head whose frame does not end", "H 5 1 #50", LG_H2_OVER_head_ms, 0, 0, 0},
+        {"a head that is not continued", "H 1 1 @get", LG_H2_OVER_head_ms, 0, 0, 0},
+        {"SETTINGS that do not end", "S 0 0 #12 z7", LG_H2_OVER_head_ms, 0, 0, 0},
     };
 
     (void)state;
