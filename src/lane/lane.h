@@ -78,8 +78,8 @@ static inline void lg_lane_defer(struct lg_lane *lane, struct lg_task *task)
     lane->ops->defer(lane, task);
 }
 
-/* Microseconds since an arbitrary moment, the same for all lanes of a process; read once per tick,
- * so equal within one task. */
+/* Microseconds since an arbitrary moment, the same for all lanes of a process; read when the tick
+ * begins, so equal within one task, and with threads within the tick. */
 static inline uint64_t lg_lane_now_us(struct lg_lane *lane)
 {
     return lane->ops->now_us(lane);

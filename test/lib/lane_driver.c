@@ -203,6 +203,51 @@ static void never_done(struct lg_offload *offload)
     fail_msg("a lane that does not run finished an offload");
 }
 
+struct long_tick {
+    struct lg_lane *lane;
+    struct lg_task task, end;
+    struct lg_timer timer;
+    uint64_t began_us, ended_us, expired_us;
+};
+
+static void long_tick_expired(struct lg_timer *timer)
+{
+    struct long_tick *t = LG_CONTAINER_OF(timer, struct long_tick, timer);
+
+    t->expired_us = lg_lane_now_us(t->lane);
+    driver->stop(t->lane);
+}
+
+static void long_tick_ends(struct lg_task *task)
+{
+    struct long_tick *t = LG_CONTAINER_OF(task, struct long_tick, end);
+
+    t->ended_us = lg_lane_now_us(t->lane);
+}
+
+static void long_tick_begins(struct lg_task *task)
+{
+    struct long_tick *t = LG_CONTAINER_OF(task, struct long_tick, task);
+
+    t->began_us = lg_lane_now_us(t->lane);
+    lg_timer_start(t->lane, &t->timer, LG_MS, long_tick_expired);
+    while (lg_lane_clock_us(t->lane) < t->began_us + 5 * LG_MS)
+        ;
+    lg_lane_defer(t->lane, &t->end);
+}
+
+static void time_stands_still_in_a_long_tick_and_its_timers_are_of_the_next(void **state)
+{
+    struct fixture *fx = *state;
+    struct long_tick t = {
+        .lane = fx->lane, .task.run = long_tick_begins, .end.run = long_tick_ends};
+
+    lg_lane_post(fx->lane, &t.task);
+    driver->run(fx->lane);
+    assert_int_equal(t.ended_us, t.began_us);
+    assert_true(t.expired_us >= t.began_us + 5 * LG_MS);
+}
+
 static void a_freed_lane_waits_for_work_in_the_pool(void **state)
 {
     struct fixture *fx = *state;
@@ -227,6 +272,7 @@ int lg_lane_driver_run(const struct lg_lane_driver *d)
         T(a_task_that_posts_itself_for_ever_starves_no_timer),
         T(a_timer_that_restarts_itself_for_ever_starves_no_task),
         T(a_stop_before_the_run_ends_it_and_the_lane_runs_again),
+        T(time_stands_still_in_a_long_tick_and_its_timers_are_of_the_next),
         T(a_freed_lane_waits_for_work_in_the_pool),
     };
 

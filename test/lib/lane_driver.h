@@ -1,6 +1,6 @@
 /* A driver of lanes that have threads, for tests; and what each of them must do beside the contract
  * (lane/lane_contract.h): run on the caller's thread and on one of its own, take posts from many
- * threads, starve nobody, stop and go on. */
+ * threads, starve nobody, have one time per tick, stop and go on. */
 #ifndef LG_TEST_LIB_LANE_DRIVER_H
 #define LG_TEST_LIB_LANE_DRIVER_H
 

@@ -40,8 +40,7 @@ struct lane_uv {
     struct lg_inbox inbox;      /* Any thread. */
     struct lg_task_queue ready; /* Taken from the inbox. */
     struct lg_timer_heap timers;
-    uint64_t now_us;    /* Read at ... */
-    uint64_t now_uv_ms; /* ... this time of the loop. */
+    uint64_t now_us;    /* Read once per turn. */
     bool rests;         /* Nobody has asked for the time since ... */
     uint64_t rested_us; /* ... the loop began to wait, then. */
     uint64_t waited_us; /* In all. */
@@ -75,23 +74,19 @@ static bool lane_is_current(const struct lg_lane *lane)
 static void begin_turn(struct lane_uv *l)
 {
     l->now_us = lg_clock_mono_us();
-    l->now_uv_ms = uv_now(&l->loop);
     if (l->rests)
         l->waited_us += l->now_us - l->rested_us;
     l->rests = false;
 }
 
-/* Who asks first after the loop has waited reads the clock; libuv's own time, which moves once per
- * turn, tells too that ours is stale. */
+/* Who asks first after the loop has waited reads the clock. Outside of a run there are no turns, so
+ * the time is always read anew. */
 static uint64_t lane_now_us(struct lg_lane *lane)
 {
     struct lane_uv *l = of(lane);
-    uint64_t uv_ms;
 
     assert(lane_is_current(lane) && "the time of a lane is read on it");
-    uv_ms = uv_now(&l->loop);
-    /* Outside of a run there are no turns, so the time is always read anew. */
-    if (current != l || l->rests || uv_ms != l->now_uv_ms)
+    if (current != l || l->rests)
         begin_turn(l);
     return l->now_us;
 }
@@ -108,7 +103,8 @@ static uint64_t lane_waited_us(struct lg_lane *lane)
     return of(lane)->waited_us;
 }
 
-/* A turn in which nobody asked for the time counts as waiting. */
+/* A turn in which nobody asked for the time counts as waiting. libuv does not say whether it waits,
+ * so the next turn reads the clock again. */
 static void end_turn(struct lane_uv *l)
 {
     if (l->rests)
@@ -245,10 +241,15 @@ static void fire_timers(struct lane_uv *l)
     set_alarm(l);
 }
 
+/* At the end of a busy turn, whose time is too early for what is due now: the next one has it. */
 static void alarm_rang(uv_timer_t *handle)
 {
     struct lane_uv *l = handle->data;
 
+    if (!l->rests) {
+        wake(l);
+        return;
+    }
     begin_turn(l);
     fire_timers(l);
 }
@@ -276,7 +277,7 @@ static void woken(uv_async_t *handle)
     struct lane_uv *l = handle->data;
     unsigned n = 0;
 
-    begin_turn(l);
+    (void)lane_now_us(&l->lane);
     empty_inbox(l);
     for (; n < TURN_MAX && l->ready.first != NULL; n++) {
         struct lg_task *task = lg_task_queue_pop(&l->ready);
@@ -414,6 +415,7 @@ void lg_lane_uv_run(struct lg_lane *lane)
     __atomic_store_n(&l->running, true, __ATOMIC_RELEASE);
     if (__atomic_load_n(&l->stopping, __ATOMIC_ACQUIRE))
         wake(l); /* The stop that came early has to end this run. */
+    begin_turn(l);
     (void)uv_run(&l->loop,
                  UV_RUN_DEFAULT); /* It tells whether handles are left: some always are. */
     __atomic_store_n(&l->stopping, false, __ATOMIC_RELEASE);
