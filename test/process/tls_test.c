@@ -36,6 +36,8 @@ static int set_up(void **state)
     certs_issue(&certs, "others", "stranger", &(struct cert_wish){.cn = "stranger"});
     certs_issue(&certs, "ca", "expired",
                 &(struct cert_wish){.cn = "expired", .from_s = -3 * CERT_DAY, .to_s = -CERT_DAY});
+    certs_issue(&certs, "ca", "early",
+                &(struct cert_wish){.cn = "early", .from_s = CERT_DAY, .to_s = 3 * CERT_DAY});
     variables[0] = lg_strf("LAGOON_TLS_CERT=%s/node.crt", certs.folder);
     variables[1] = lg_strf("LAGOON_TLS_KEY=%s/node.key", certs.folder);
     variables[2] = lg_strf("LAGOON_TLS_CLIENT_CA=%s/ca.crt", certs.folder);
@@ -150,33 +152,66 @@ static void addresses_that_are_given_out_begin_with_https(void **state)
     assert_says("cat $DATA/endpoints.json", "\"router\": \"https://127.0.0.1:");
 }
 
+/* What /metrics says. */
+static uint64_t counted(const char *series)
+{
+    LG_AUTO_STR char *line = lg_strf(CURL "https://localhost:$SERVER/metrics | "
+                                          "grep -F 'lagoon_%s ' | cut -d ' ' -f 2 | tr -d '\\n'",
+                                     series);
+    LG_AUTO_STR char *said = shell(line);
+    uint64_t n;
+
+    if (!lg_parse_u64(lg_slice_str(said), UINT64_MAX, &n))
+        fail_msg("%s is %s", series, said);
+    return n;
+}
+
+/* Each at every port, and counted once with its reason. */
 static void who_is_not_known_is_refused(void **state)
 {
+    static const struct {
+        const char *line; /* before the port */
+        const char *words, *reason;
+    } rows[] = {
+        {"curl -sS -m 20 --cacert $CERTS/ca.crt https://localhost:", "certificate required",
+         "missing"},
+        {"curl -sS -m 20 --cacert $CERTS/ca.crt --cert $CERTS/stranger.crt --key "
+         "$CERTS/stranger.key https://localhost:",
+         "unknown ca", "unknown_ca"},
+        {"curl -sS -m 20 --cacert $CERTS/ca.crt --cert $CERTS/expired.crt --key "
+         "$CERTS/expired.key https://localhost:",
+         "certificate expired", "expired"},
+        {"curl -sS -m 20 --cacert $CERTS/ca.crt --cert $CERTS/early.crt --key $CERTS/early.key "
+         "https://localhost:",
+         "bad certificate", "expired"},
+        {"echo | openssl s_client -tls1_1 -cipher DEFAULT@SECLEVEL=0 -CAfile $CERTS/ca.crt "
+         "-connect localhost:",
+         "alert protocol version", "protocol"},
+        {"echo | openssl s_client -tls1_2 -cipher AES128-SHA -CAfile $CERTS/ca.crt "
+         "-connect localhost:",
+         "alert handshake failure", "protocol"},
+        {"echo | openssl s_client -alpn h3 -CAfile $CERTS/ca.crt -connect localhost:",
+         "no application protocol", "protocol"},
+        {"curl -sS -m 20 http://localhost:", "this port speaks TLS: begin with https://",
+         "not_tls"},
+    };
     static const char *const ports[] = {"$CONTROLLER", "$ROUTER", "$SERVER"};
 
     (void)state;
-    for (unsigned i = 0; i < LG_ARRAY_SIZE(ports); i++) {
-        LG_AUTO_STR char *none =
-            lg_strf("curl -sS -m 20 --cacert $CERTS/ca.crt https://localhost:%s/", ports[i]);
-        LG_AUTO_STR char *wrong =
-            lg_strf("curl -sS -m 20 --cacert $CERTS/ca.crt --cert $CERTS/stranger.crt --key "
-                    "$CERTS/stranger.key https://localhost:%s/",
-                    ports[i]);
-        LG_AUTO_STR char *old =
-            lg_strf("curl -sS -m 20 --cacert $CERTS/ca.crt --cert $CERTS/expired.crt --key "
-                    "$CERTS/expired.key https://localhost:%s/",
-                    ports[i]);
-        LG_AUTO_STR char *ancient =
-            lg_strf("echo | openssl s_client -connect localhost:%s -tls1_1 -cipher "
-                    "DEFAULT@SECLEVEL=0 -CAfile $CERTS/ca.crt",
-                    ports[i]);
-        LG_AUTO_STR char *plain = lg_strf("curl -sS -m 20 http://localhost:%s/", ports[i]);
+    for (unsigned i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        static const char all[] = "tls_handshakes_total{side=\"server\",result=\"refused\"}";
+        LG_AUTO_STR char *series =
+            lg_strf("tls_refused_total{side=\"server\",reason=\"%s\"}", rows[i].reason);
+        uint64_t before = counted(series), all_before = counted(all);
 
-        assert_says(none, "certificate required");
-        assert_says(wrong, "unknown ca");
-        assert_says(old, "certificate expired");
-        assert_says(ancient, "alert protocol version");
-        assert_says(plain, "this port speaks TLS: begin with https://");
+        for (unsigned k = 0; k < LG_ARRAY_SIZE(ports); k++) {
+            LG_AUTO_STR char *line = lg_strf("%s%s", rows[i].line, ports[k]);
+
+            assert_says(line, rows[i].words);
+        }
+        if (counted(series) - before != LG_ARRAY_SIZE(ports))
+            fail_msg("%s: %llu", rows[i].line, (unsigned long long)(counted(series) - before));
+        assert_int_equal(counted(all) - all_before, LG_ARRAY_SIZE(ports));
     }
 }
 

@@ -498,6 +498,59 @@ static bool lacks_authority(long verified)
            verified == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
 }
 
+static enum lg_tls_refusal refusal_of_certificate(long verified)
+{
+    switch (verified) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return LG_TLS_REFUSED_EXPIRED;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return LG_TLS_REFUSED_NAME;
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return LG_TLS_REFUSED_UNKNOWN_CA;
+    default:
+        return lacks_authority(verified) ? LG_TLS_REFUSED_UNKNOWN_CA : LG_TLS_REFUSED_CERTIFICATE;
+    }
+}
+
+static enum lg_tls_refusal refusal_of_error(int reason)
+{
+    switch (reason) {
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return LG_TLS_REFUSED_MISSING;
+    case SSL_R_BAD_SIGNATURE: /* A certificate without its key. */
+        return LG_TLS_REFUSED_CERTIFICATE;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_UNKNOWN_PROTOCOL:
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+        return LG_TLS_REFUSED_PROTOCOL;
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST:
+    case SSL_R_WRONG_VERSION_NUMBER:
+        return LG_TLS_REFUSED_NOT_TLS;
+    default:
+        return reason >= SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX
+                   ? LG_TLS_REFUSED_PEER
+                   : LG_TLS_REFUSED_OTHER;
+    }
+}
+
+enum lg_tls_refusal lg_tls_refusal(const SSL *ssl)
+{
+    long verified = SSL_get_verify_result(ssl);
+    unsigned long code = ERR_peek_last_error();
+
+    if (verified != X509_V_OK)
+        return refusal_of_certificate(verified);
+    return ERR_GET_LIB(code) == ERR_LIB_SSL ? refusal_of_error(ERR_GET_REASON(code))
+                                            : LG_TLS_REFUSED_OTHER;
+}
+
 /* A client's word about the peer that refused it, or that it refused; false: that is not why. */
 static bool describe_untrusted(const SSL *ssl, unsigned long code, char *out, size_t out_size)
 {

@@ -28,6 +28,21 @@ void lg_tls_contexts_done(struct lg_tls_contexts *c);
 bool lg_tls_identity(const SSL *ssl, char out[LG_TLS_IDENTITY_BYTES_MAX]);
 /* The peer must be `host`: a name or an address. False: no such name can be checked. */
 bool lg_tls_expect_host(SSL *ssl, const char *host);
+/* Why a handshake was refused; by the labels of tls_refused_total. */
+enum lg_tls_refusal {
+    LG_TLS_REFUSED_MISSING,
+    LG_TLS_REFUSED_EXPIRED,
+    LG_TLS_REFUSED_UNKNOWN_CA,
+    LG_TLS_REFUSED_NAME,
+    LG_TLS_REFUSED_CERTIFICATE,
+    LG_TLS_REFUSED_PROTOCOL,
+    LG_TLS_REFUSED_NOT_TLS,
+    LG_TLS_REFUSED_PEER,
+    LG_TLS_REFUSED_OTHER,
+    LG_TLS_REFUSALS
+};
+/* Of the last call on `ssl`, from OpenSSL's queue of errors. */
+enum lg_tls_refusal lg_tls_refusal(const SSL *ssl);
 /* Why the last call on `ssl` failed, in words, from OpenSSL's queue of errors. True: a certificate
  * is why, and we are the client; the words say which one, and what would help. */
 bool lg_tls_describe(const SSL *ssl, char *out, size_t out_size);

@@ -208,6 +208,14 @@ static void shaken(struct conn_tls *c, enum result result)
     c->listener = NULL;
 }
 
+static void shaken_refused(struct conn_tls *c, enum lg_tls_refusal why)
+{
+    bool server = SSL_is_server(c->ssl) == 1;
+
+    lg_metric_add(&lg_metric_tls_refused_total, (server ? 0 : LG_TLS_REFUSALS) + (uint32_t)why, 1);
+    shaken(c, REFUSED);
+}
+
 /* Nothing more is exchanged; `closed` follows from below. */
 static void end(struct conn_tls *c, bool after_flush)
 {
@@ -409,6 +417,7 @@ static const char plain_http[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text
 static void refuse(struct conn_tls *c)
 {
     bool is_http = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_HTTP_REQUEST;
+    enum lg_tls_refusal why = lg_tls_refusal(c->ssl);
 
     c->conn.untrusted = lg_tls_describe(c->ssl, c->conn.fault, sizeof c->conn.fault);
     if (is_http) { /* An alert would tell its user nothing. */
@@ -417,7 +426,7 @@ static void refuse(struct conn_tls *c)
     }
     if (lg_log_wanted(LG_LOG_DEBUG))
         lg_log(LG_LOG_DEBUG, "tls_refused", "peer=%s reason=\"%s\"", c->conn.peer, c->conn.fault);
-    shaken(c, REFUSED);
+    shaken_refused(c, why);
     end_with(c, LG_ERR_UNAVAILABLE);
 }
 
@@ -651,7 +660,7 @@ static struct lg_conn *tls_open(struct lg_transport *transport, struct lg_lane *
     memcpy(c->conn.peer, c->under->peer, sizeof c->conn.peer);
     if (!lg_tls_expect_host(c->ssl, name)) {
         (void)snprintf(c->conn.fault, sizeof c->conn.fault, "no certificate can be for this name");
-        shaken(c, REFUSED);
+        shaken_refused(c, LG_TLS_REFUSED_NAME);
         cut(c);
     }
     return &c->conn;

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "drivers/openssl/metrics.h"
+#include "drivers/openssl/tls_context.h"
 #include "drivers/sim/transport_sim.h"
 #include "drivers/uv/lane_uv.h"
 #include "drivers/uv/transport_uv.h"
@@ -17,6 +19,24 @@
 #define ENDS 8
 
 static struct certs certs;
+
+/* file = a.crt, then b.crt */
+static void join(const char *file, const char *a, const char *b)
+{
+    const char *const parts[] = {certs_path(&certs, a), certs_path(&certs, b)};
+    char text[8192];
+    size_t size = 0;
+
+    for (unsigned i = 0; i < LG_ARRAY_SIZE(parts); i++) {
+        FILE *f = fopen(parts[i], "r");
+
+        assert_non_null(f);
+        size += fread(text + size, 1, sizeof text - 1 - size, f);
+        assert_int_equal(fclose(f), 0);
+    }
+    text[size] = '\0';
+    certs_write(&certs, file, text, 0644);
+}
 
 static int set_up(void **state)
 {
@@ -37,6 +57,9 @@ static int set_up(void **state)
     certs_issue(&certs, "ca", "two", &(struct cert_wish){.cn = "two", .names = "URI:a:1,URI:a:2"});
     certs_issue(&certs, "ca", "sham", &(struct cert_wish){.cn = "reader", .names = "URI:CN=node"});
     certs_issue(&certs, "ca2", "stranger", &(struct cert_wish){.cn = "stranger"});
+    /* Of one that may vouch for nobody, though it is known. */
+    certs_issue(&certs, "plain", "below", &(struct cert_wish){.cn = "below"});
+    join("ca_plain.crt", "ca.crt", "plain.crt");
     return 0;
 }
 
@@ -401,44 +424,81 @@ struct row {
     const char *server, *client_ca;
     enum lg_tls_client_auth auth;
     const char *client, *ca, *host;
-    const char *fault;    /* of the client; NULL: it is let in, */
-    const char *identity; /* as; NULL: nobody */
+    const char *fault;       /* of the client; NULL: it is let in, */
+    const char *identity;    /* as; NULL: nobody */
+    enum lg_tls_refusal why; /* of a fault, as it is counted at who refuses: */
+    bool client_refuses;     /* else the server does */
 };
 
+#define LET_IN LG_TLS_REFUSALS, false
+#define SERVER_REFUSES(why) why, false
+#define CLIENT_REFUSES(why) why, true
+
 static const struct row rows[] = {
-    {"no certificate is asked for", "node", NULL, 0, NULL, "ca.crt", "tls:world", NULL, NULL},
-    {"nor looked at", "node", NULL, 0, "stranger", "ca.crt", "tls:world", NULL, NULL},
+    {"no certificate is asked for", "node", NULL, 0, NULL, "ca.crt", "tls:world", NULL, NULL,
+     LET_IN},
+    {"nor looked at", "node", NULL, 0, "stranger", "ca.crt", "tls:world", NULL, NULL, LET_IN},
     {"another name", "away", NULL, 0, NULL, "ca.crt", "tls:world",
-     "its certificate is refused: hostname mismatch", NULL},
+     "its certificate is refused: hostname mismatch", NULL, CLIENT_REFUSES(LG_TLS_REFUSED_NAME)},
     {"another authority", "node", NULL, 0, NULL, "ca2.crt", "tls:world",
      "its certificate is refused: unable to get local issuer certificate: tls_ca (--tls-ca) names "
      "its "
      "authority",
-     NULL},
+     NULL, CLIENT_REFUSES(LG_TLS_REFUSED_UNKNOWN_CA)},
     {"our own certificate needs no name", "away", NULL, 0, "away", "ca2.crt", "tls:world", NULL,
-     NULL},
+     NULL, LET_IN},
     {"required, and none", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, NULL, "ca.crt", "tls:world",
-     "it wants a certificate: tls_cert (--tls-cert) names ours", NULL},
+     "it wants a certificate: tls_cert (--tls-cert) names ours", NULL,
+     SERVER_REFUSES(LG_TLS_REFUSED_MISSING)},
     {"required, of a stranger", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, "stranger", "ca.crt",
      "tls:world",
-     "it refuses our certificate CN=stranger: tlsv1 alert unknown ca: see its tls_client_ca", NULL},
+     "it refuses our certificate CN=stranger: tlsv1 alert unknown ca: see its tls_client_ca", NULL,
+     SERVER_REFUSES(LG_TLS_REFUSED_UNKNOWN_CA)},
+    {"required, of one whose authority is none", "node", "ca_plain.crt", LG_TLS_CLIENT_REQUIRE,
+     "below", "ca.crt", "tls:world", "it refuses our certificate CN=below", NULL,
+     SERVER_REFUSES(LG_TLS_REFUSED_CERTIFICATE)},
     {"required, by subject", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, "plain", "ca.crt",
-     "tls:world", NULL, "CN=reader\\, one"},
+     "tls:world", NULL, "CN=reader\\, one", LET_IN},
     {"required, by URI", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, "uri", "ca.crt", "tls:world",
-     NULL, "spiffe://prod/reader"},
+     NULL, "spiffe://prod/reader", LET_IN},
     {"two URIs are none", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, "two", "ca.crt", "tls:world",
-     NULL, "CN=two"},
+     NULL, "CN=two", LET_IN},
     {"a URI that reads like a subject is nobody", "node", "ca.crt", LG_TLS_CLIENT_REQUIRE, "sham",
-     "ca.crt", "tls:world", NULL, NULL},
+     "ca.crt", "tls:world", NULL, NULL, LET_IN},
     {"asked, and none", "node", "ca.crt", LG_TLS_CLIENT_REQUEST, NULL, "ca.crt", "tls:world", NULL,
-     NULL},
+     NULL, LET_IN},
     {"asked, and shown", "node", "ca.crt", LG_TLS_CLIENT_REQUEST, "uri", "ca.crt", "tls:world",
-     NULL, "spiffe://prod/reader"},
+     NULL, "spiffe://prod/reader", LET_IN},
     {"asked, of a stranger", "node", "ca.crt", LG_TLS_CLIENT_REQUEST, "stranger", "ca.crt",
      "tls:world",
-     "it refuses our certificate CN=stranger: tlsv1 alert unknown ca: see its tls_client_ca", NULL},
-    {"off", "node", "ca.crt", LG_TLS_CLIENT_OFF, NULL, "ca.crt", "tls:world", NULL, NULL},
+     "it refuses our certificate CN=stranger: tlsv1 alert unknown ca: see its tls_client_ca", NULL,
+     SERVER_REFUSES(LG_TLS_REFUSED_UNKNOWN_CA)},
+    {"off", "node", "ca.crt", LG_TLS_CLIENT_OFF, NULL, "ca.crt", "tls:world", NULL, NULL, LET_IN},
 };
+
+static uint64_t refused[2 * LG_TLS_REFUSALS]; /* of servers, then of clients */
+
+static void note_refusals(void)
+{
+    for (uint32_t i = 0; i < LG_ARRAY_SIZE(refused); i++)
+        refused[i] = lg_metric_value(&lg_metric_tls_refused_total, i);
+}
+
+/* Since they were noted; LG_TLS_REFUSALS: none. Each is a handshake that was refused. */
+static void expect_refusals(const char *what, enum lg_tls_refusal server,
+                            enum lg_tls_refusal client)
+{
+    for (uint32_t i = 0; i < LG_ARRAY_SIZE(refused); i++) {
+        uint64_t n = lg_metric_value(&lg_metric_tls_refused_total, i) - refused[i];
+        uint32_t want = i < LG_TLS_REFUSALS ? server : LG_TLS_REFUSALS + client;
+        bool is_none = want == (i < LG_TLS_REFUSALS ? LG_TLS_REFUSALS : 2 * LG_TLS_REFUSALS);
+
+        if (n != (i == want && !is_none))
+            fail_msg("%s: %llu refusals of a %s for reason %u", what, (unsigned long long)n,
+                     i < LG_TLS_REFUSALS ? "server" : "client", i % LG_TLS_REFUSALS);
+    }
+    note_refusals();
+}
 
 static void let_in(const struct row *row, enum lg_tls_version version, size_t piece_bytes)
 {
@@ -454,6 +514,7 @@ static void let_in(const struct row *row, enum lg_tls_version version, size_t pi
     lg_net_sim_set_piece_bytes_max(s.net, piece_bytes);
     lg_net_sim_set_delay_us(s.net, 1, 2);
     s.host = row->host;
+    note_refusals();
     c = connect(&s, 0, s.client_tls);
     say(&s, 0, LG_LIT("hello")); /* TLS 1.3 tells the client of a refusal only after its turn. */
     if (row->fault != NULL) {
@@ -461,7 +522,11 @@ static void let_in(const struct row *row, enum lg_tls_version version, size_t pi
             fail_msg("%s: %u \"%s\"", row->what, c->closed, c->fault);
         assert_true(c->untrusted);
         assert_int_equal(s.accepted_count, 0);
+        /* TLS 1.3: a client's own handshake is over when it hears of a refusal. */
+        expect_refusals(row->what, row->client_refuses ? LG_TLS_REFUSED_PEER : row->why,
+                        row->client_refuses ? row->why : LG_TLS_REFUSALS);
     } else {
+        expect_refusals(row->what, LG_TLS_REFUSALS, LG_TLS_REFUSALS);
         if (c->opened != 1 || s.accepted_count != 1)
             fail_msg("%s: %s", row->what, c->fault);
         assert_slice_equal(lg_buf_slice(&c->came), LG_LIT("hello"));
@@ -479,6 +544,22 @@ static void certificates_decide_who_is_let_in_and_as_whom(void **state)
         let_in(&rows[i], LG_TLS_1_2, 50000);
         let_in(&rows[i], LG_TLS_1_3, i % 4 == 0 ? 1 : 50000);
     }
+}
+
+static void who_shares_no_protocol_is_refused(void **state)
+{
+    struct lg_tls_options server = options("node", NULL, NULL),
+                          client = options(NULL, NULL, "ca.crt");
+    struct scene s;
+
+    (void)state;
+    client.http2 = true; /* The listener does not speak it. */
+    scene_init(&s, &server);
+    use_client(&s, &client);
+    note_refusals();
+    assert_int_equal(connect(&s, 0, s.client_tls)->closed, 1);
+    expect_refusals("h2", LG_TLS_REFUSED_PROTOCOL, LG_TLS_REFUSED_PEER);
+    scene_done(&s);
 }
 
 static void plain_hosts_are_spoken_to_plainly_unless_always(void **state)
@@ -613,14 +694,17 @@ static void bytes_that_are_none_of_tls_are_refused(void **state)
 {
     static const struct {
         const char *bytes, *answer;
+        enum lg_tls_refusal why;
     } cases[] = {
-        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request"},
-        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", NULL},
-        {"\x16\x03\x01\x00\x05\xff\xff\xff\xff\xff", NULL},
-        {"\x15\x03\x01\x00\x02\x02\x28", NULL},
-        {"\x17\x03\x03\x00\x05hello", NULL},
-        {"\x80\x2e\x01\x03\x01 an old hello of SSL 2 ....................", NULL},
-        {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", NULL},
+        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request", LG_TLS_REFUSED_NOT_TLS},
+        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", NULL, LG_TLS_REFUSED_NOT_TLS},
+        {"\x16\x03\x01\x00\x05\xff\xff\xff\xff\xff", NULL, LG_TLS_REFUSED_OTHER},
+        {"\x15\x03\x01\x00\x02\x02\x28", NULL, LG_TLS_REFUSED_OTHER},
+        {"\x17\x03\x03\x00\x05hello", NULL, LG_TLS_REFUSED_OTHER},
+        {"\x80\x2e\x01\x03\x01 an old hello of SSL 2 ....................", NULL,
+         LG_TLS_REFUSED_OTHER},
+        {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", NULL,
+         LG_TLS_REFUSED_NOT_TLS},
     };
     struct lg_tls_options server = options("node", NULL, NULL),
                           client = options(NULL, NULL, "ca.crt");
@@ -636,6 +720,7 @@ static void bytes_that_are_none_of_tls_are_refused(void **state)
 
         raw->closed = 0;
         lg_buf_clear(&raw->came);
+        note_refusals();
         if (cases[i].bytes[0] == '\x16') /* It holds NUL bytes. */
             size = 10;
         else if (cases[i].bytes[0] == '\x15')
@@ -645,6 +730,7 @@ static void bytes_that_are_none_of_tls_are_refused(void **state)
         say(&s, 1, lg_slice(cases[i].bytes, size));
         if (raw->closed != 1)
             fail_msg("case %u is not cut", i);
+        expect_refusals(cases[i].bytes, cases[i].why, LG_TLS_REFUSALS);
         lg_buf_append_byte(&raw->came, 0);
         if (cases[i].answer != NULL) {
             assert_non_null(strstr((const char *)raw->came.data, cases[i].answer));
@@ -736,6 +822,7 @@ int main(void)
         cmocka_unit_test(tls_keeps_the_contract_whatever_the_pieces),
         cmocka_unit_test(tls_over_sockets_keeps_the_contract),
         cmocka_unit_test(certificates_decide_who_is_let_in_and_as_whom),
+        cmocka_unit_test(who_shares_no_protocol_is_refused),
         cmocka_unit_test(plain_hosts_are_spoken_to_plainly_unless_always),
         cmocka_unit_test(a_reload_changes_new_handshakes_and_drops_nobody),
         cmocka_unit_test(a_reload_that_fails_changes_nothing),
