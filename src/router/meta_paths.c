@@ -39,7 +39,7 @@ static void value_schema(struct lg_router *r, struct lg_http_request *rq,
         }
         (void)lg_error_set(&err, LG_ERR_NO_SCHEMA, "store '%s' has no value schema '%.*s'",
                            store->name, LG_FMT(path->rest));
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, LG_ROUTER_BAD_SCHEMA, &err);
         return;
     }
     json = lg_reply_base(r->cluster, store->name);
@@ -133,7 +133,7 @@ static void discover(struct lg_router *r, struct lg_http_request *rq,
         (void)lg_error_set(
             &err, LG_ERR_INVALID,
             "Resource name required, valid path should be : /discover_cluster/<store>");
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, LG_ROUTER_BAD_PATH, &err);
         return;
     }
     system = lg_router_system_store(name);
@@ -142,6 +142,7 @@ static void discover(struct lg_router *r, struct lg_http_request *rq,
         lg_json_set_str(json, "error", err.text);
         lg_json_set_str(json, "errorType", lg_rc_venice(err.rc));
         lg_json_set_str(json, "exceptionType", lg_rc_venice(err.rc));
+        lg_router_count_bad(LG_ROUTER_NO_RESOURCE);
         lg_reply_json(rq, 404, json);
         return;
     }
@@ -178,7 +179,7 @@ static void resource_state(struct lg_router *r, struct lg_http_request *rq,
     if (topic == NULL) {
         (void)lg_error_set(&err, LG_ERR_NOT_FOUND, "no version '%.*s'; a version is <store>_v<N>",
                            LG_FMT(path->resource));
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, LG_ROUTER_NO_RESOURCE, &err);
         return;
     }
     json = lg_reply_base(r->cluster, topic->name);
@@ -218,7 +219,7 @@ static void update_schema(struct lg_router *r, struct lg_http_request *rq,
                            "Update schema doesn't exist for value schema id: %.*s of store: %s",
                            (int)LG_MIN(path->rest.size, (size_t)40), (const char *)path->rest.data,
                            store->name);
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, LG_ROUTER_BAD_SCHEMA, &err);
         return;
     }
     json = lg_reply_base(r->cluster, store->name);
@@ -298,7 +299,7 @@ static void of_store(struct lg_router *r, struct lg_http_request *rq,
     if (system != NULL && schemas_of(r, rq, system, path))
         return;
     if (lg_catalog_find_store(s, path->resource, &store, &err) != LG_OK)
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, LG_ROUTER_NO_RESOURCE, &err);
     else if (path->type == LG_ROUTER_CURRENT_VERSION)
         current_version(r, rq, s, store);
     else if (path->type == LG_ROUTER_STORE_STATE)
@@ -386,6 +387,12 @@ void lg_router_health_path(struct lg_router *r, struct lg_http_request *rq)
 /* --- All of them. ------------------------------------------------------------------------------
  */
 
+static void compute(struct lg_http_request *rq)
+{
+    lg_router_count_bad(LG_ROUTER_BAD_METHOD);
+    lg_http_respond_text(rq, 405, "read compute is not enabled for this store");
+}
+
 void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
                     const struct lg_router_path *path)
 {
@@ -393,12 +400,11 @@ void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
     const struct lg_catalog_snapshot *s = lg_router_snapshot(r, rq, &err);
 
     if (path->type == LG_ROUTER_COMPUTE)
-        lg_http_respond_text(rq, 405, "read compute is not enabled for this store");
+        compute(rq);
     else if (path->type == LG_ROUTER_ADMIN)
         lg_router_admin(r, rq, path);
     else if (rq->method != LG_HTTP_GET)
-        lg_http_respond_text(rq, 400, "%s is not answered here; use GET",
-                             lg_http_method_name(rq->method));
+        lg_router_refuse_method(rq, "use GET");
     else if (path->type == LG_ROUTER_LEADER_CONTROLLER || path->type == LG_ROUTER_MASTER_CONTROLLER)
         controller(r, rq);
     else if (s == NULL)

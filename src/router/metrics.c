@@ -10,3 +10,8 @@ static struct lg_metric *const rows[] = {
 #undef X
 };
 const struct lg_metric_table lg_router_metrics = {rows, LG_ARRAY_SIZE(rows)};
+
+void lg_router_count_bad(enum lg_router_bad why)
+{
+    lg_metric_add(&lg_metric_router_bad_requests_total, (uint32_t)why, 1);
+}

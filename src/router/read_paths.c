@@ -91,6 +91,21 @@ static void refuse_pinned(struct pinned *p, const struct lg_error *err)
     lg_catalog_snapshot_unref(snapshot);
 }
 
+/* A request that is refused as it stands. */
+static void refuse_bad(struct pinned *p, enum lg_router_bad why, const struct lg_error *err)
+{
+    lg_router_count_bad(why);
+    refuse_pinned(p, err);
+}
+
+static void refuse_room(struct pinned *p)
+{
+    struct lg_error err;
+
+    (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the keys need more memory than allowed");
+    refuse_bad(p, LG_ROUTER_TOO_LARGE, &err);
+}
+
 /* --- Answers. ----------------------------------------------------------------------------------
  */
 
@@ -400,6 +415,8 @@ static struct pinned *pin(struct lg_router *r, struct lg_http_request *rq, enum 
         rc = lg_router_version(r, s, p->store, &p->version, &err);
     if (rc != LG_OK) {
         lg_router_count_refused(r, store_name, why_refused(rc));
+        if (why_refused(rc) == LG_ROUTER_REFUSED_UNKNOWN)
+            lg_router_count_bad(LG_ROUTER_NO_RESOURCE);
         refuse(rq, form, &err);
         return NULL;
     }
@@ -453,18 +470,20 @@ static bool make_room(struct pinned *p, size_t count)
 {
     struct lg_error err;
 
-    if (count == 0)
+    if (count == 0) {
         (void)lg_error_set(&err, LG_ERR_INVALID, "the request names no key");
-    else if (count > keys_max(p))
+        refuse_bad(p, LG_ROUTER_BAD_BODY, &err);
+    } else if (count > keys_max(p)) {
         (void)lg_error_set(&err, LG_ERR_TOO_LARGE,
                            "%zu keys; store '%s' answers at most %zu at once (limit batch_keys)",
                            count, p->store->store->name, keys_max(p));
-    else if ((p->keys = lg_arena_zalloc(p->rq->arena, count * sizeof *p->keys)) == NULL ||
-             (p->read.keys = lg_arena_zalloc(p->rq->arena, count * sizeof(void *))) == NULL)
-        (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the keys need more memory than allowed");
-    else
+        refuse_bad(p, LG_ROUTER_TOO_LARGE, &err);
+    } else if ((p->keys = lg_arena_zalloc(p->rq->arena, count * sizeof *p->keys)) == NULL ||
+               (p->read.keys = lg_arena_zalloc(p->rq->arena, count * sizeof(void *))) == NULL) {
+        refuse_room(p);
+    } else {
         return true;
-    refuse_pinned(p, &err);
+    }
     return false;
 }
 
@@ -509,8 +528,7 @@ static bool set_up_stream(struct pinned *p)
         return true;
     p->stream = lg_arena_zalloc(p->rq->arena, sizeof *p->stream);
     if (p->stream == NULL) {
-        (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the keys need more memory than allowed");
-        refuse_pinned(p, &err);
+        refuse_room(p);
         return false;
     }
     *p->stream = (struct lg_stream_answer){
@@ -558,14 +576,14 @@ static void storage_one(struct lg_router *r, struct lg_http_request *rq,
         if (!lg_base64_decode(&key, path->rest) ||
             (copy = lg_arena_copy(rq->arena, lg_buf_slice(&key))) == NULL) {
             (void)lg_error_set(&err, LG_ERR_INVALID, "the key is not base64");
-            refuse_pinned(p, &err);
+            refuse_bad(p, LG_ROUTER_BAD_KEY, &err);
             return;
         }
         bytes = lg_slice(copy, key.size);
     }
     if (bytes.size == 0) { /* A storage node's path has no room for it. */
         (void)lg_error_set(&err, LG_ERR_INVALID, "the key is empty");
-        refuse_pinned(p, &err);
+        refuse_bad(p, LG_ROUTER_BAD_KEY, &err);
         return;
     }
     if (!is_within_quota(p, 1))
@@ -580,6 +598,7 @@ static void storage_many(struct lg_router *r, struct lg_http_request *rq,
     struct pinned *p = pin(r, rq, VENICE_MANY, path->resource);
     struct lg_slice version = lg_http_header(&rq->headers, "X-VENICE-API-VERSION"), key;
     struct lg_decoder count_d = lg_decoder_of(rq->body), d = count_d;
+    enum lg_router_bad why = LG_ROUTER_BAD_BODY;
     struct lg_error err = {0};
     size_t count = 0;
     bool end = false;
@@ -587,19 +606,23 @@ static void storage_many(struct lg_router *r, struct lg_http_request *rq,
     if (p == NULL)
         return;
     p->streaming = lg_http_header(&rq->headers, "X-VENICE-STREAMING").size > 0;
-    if (!lg_slice_eq_str(version, "1"))
+    if (!lg_slice_eq_str(version, "1")) {
+        why = LG_ROUTER_BAD_VERSION;
         (void)lg_error_set(&err, LG_ERR_INVALID, "X-VENICE-API-VERSION must be 1, not '%.*s'",
                            LG_FMT(version));
+    }
     while (err.rc == LG_OK && !end && count <= keys_max(p))
         if (lg_wire_client_key_next(&count_d, &key, &end, &err) == LG_OK && !end) {
             count++;
-            if (key.size == 0)
+            if (key.size == 0) {
+                why = LG_ROUTER_BAD_KEY;
                 (void)lg_error_set(&err, LG_ERR_INVALID, "key %zu is empty", count - 1);
+            }
         }
     if (err.rc != LG_OK) {
         if (err.rc == LG_ERR_BAD_DATA)
             (void)lg_error_wrap(&err, "the body is no list of keys");
-        refuse_pinned(p, &err);
+        refuse_bad(p, why, &err);
         return;
     }
     if (!make_room(p, count) || !is_within_quota(p, count))
@@ -625,7 +648,8 @@ void lg_router_storage(struct lg_router *r, struct lg_http_request *rq,
     } else {
         (void)lg_error_set(&err, LG_ERR_INVALID,
                            "a read is GET /storage/<store>/<key>?f=b64 or POST /storage/<store>");
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, rq->method == LG_HTTP_GET ? LG_ROUTER_BAD_PATH : LG_ROUTER_BAD_METHOD,
+                     &err);
     }
 }
 
@@ -656,7 +680,7 @@ static bool choose_reader(struct pinned *p)
                        "store '%s' has no value schema '%.*s'; `lagoon schema list %s` lists them",
                        store->name, (int)LG_MIN(text.size, (size_t)40), (const char *)text.data,
                        store->name);
-    refuse_pinned(p, &err);
+    refuse_bad(p, LG_ROUTER_BAD_SCHEMA, &err);
     return false;
 }
 
@@ -677,14 +701,12 @@ static enum lg_rc encode_text_key(const struct pinned *p, struct lg_slice text, 
 static bool keep_key(struct pinned *p, const struct lg_buf *key)
 {
     const uint8_t *copy = lg_arena_copy(p->rq->arena, lg_buf_slice(key));
-    struct lg_error err;
 
     if (copy != NULL) {
         add_key(p, lg_slice(copy, key->size));
         return true;
     }
-    (void)lg_error_set(&err, LG_ERR_TOO_LARGE, "the keys need more memory than allowed");
-    refuse_pinned(p, &err);
+    refuse_room(p);
     return false;
 }
 
@@ -698,7 +720,7 @@ static void people_one(struct lg_router *r, struct lg_http_request *rq, struct l
     if (p == NULL || !choose_reader(p) || !make_room(p, 1))
         return;
     if (encode_text_key(p, text, &key, &err) != LG_OK)
-        refuse_pinned(p, &err);
+        refuse_bad(p, LG_ROUTER_BAD_KEY, &err);
     else if (keep_key(p, &key) && is_within_quota(p, 1))
         start(p);
 }
@@ -740,7 +762,7 @@ static void people_many(struct lg_router *r, struct lg_http_request *rq, struct 
     if (lg_json_parse(rq->body, &body, &err) != LG_OK) {
         err.rc = LG_ERR_INVALID;
         (void)lg_error_wrap(&err, "the body");
-        refuse_pinned(p, &err);
+        refuse_bad(p, LG_ROUTER_BAD_BODY, &err);
         return;
     }
     keys = lg_json_get(body, "keys");
@@ -748,11 +770,11 @@ static void people_many(struct lg_router *r, struct lg_http_request *rq, struct 
     if ((keys == NULL) == (texts == NULL)) {
         (void)lg_error_set(&err, LG_ERR_INVALID,
                            "the body must be {\"keys\":[...]} or {\"textKeys\":[\"...\"]}");
-        refuse_pinned(p, &err);
+        refuse_bad(p, LG_ROUTER_BAD_BODY, &err);
         return;
     }
     if (check_key_list(keys != NULL ? keys : texts, texts != NULL, &err) != LG_OK) {
-        refuse_pinned(p, &err);
+        refuse_bad(p, LG_ROUTER_BAD_BODY, &err);
         return;
     }
     count = lg_json_size(keys != NULL ? keys : texts);
@@ -765,7 +787,7 @@ static void people_many(struct lg_router *r, struct lg_http_request *rq, struct 
                             : encode_text_key(p, lg_json_string(lg_json_at(texts, i)), &key, &err);
 
         if (rc != LG_OK) {
-            refuse_pinned(p, &err);
+            refuse_bad(p, LG_ROUTER_BAD_KEY, &err);
             return;
         }
         if (!keep_key(p, &key))
@@ -804,15 +826,17 @@ void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
 {
     struct lg_router_v1_path parts = lg_router_v1_path(path);
     struct lg_slice store = parts.store, key = parts.key;
+    bool is_health = lg_slice_eq_str(path->resource, "health"),
+         is_path = is_health || lg_slice_eq_str(path->resource, "stores");
     struct lg_error err;
 
-    if (lg_slice_eq_str(path->resource, "health") && rq->method == LG_HTTP_GET) {
+    if (is_health && rq->method == LG_HTTP_GET) {
         lg_router_health_path(r, rq);
-    } else if (!lg_slice_eq_str(path->resource, "stores") ||
-               (rq->method != LG_HTTP_GET && rq->method != LG_HTTP_POST)) {
+    } else if (!is_path || is_health || (rq->method != LG_HTTP_GET && rq->method != LG_HTTP_POST)) {
         (void)lg_error_set(&err, LG_ERR_NOT_FOUND,
                            "no such path; there are GET /v1/stores, GET /v1/stores/<store>/<key> "
                            "and POST /v1/stores/<store>");
+        lg_router_count_bad(is_path ? LG_ROUTER_BAD_METHOD : LG_ROUTER_BAD_PATH);
         lg_reply_error_json(rq, &err);
     } else if (store.size == 0 && rq->method == LG_HTTP_GET) {
         people_list(r, rq);
@@ -821,6 +845,7 @@ void lg_router_v1(struct lg_router *r, struct lg_http_request *rq,
     } else if (!parts.has_key) {
         (void)lg_error_set(&err, LG_ERR_INVALID, "the key is missing: GET /v1/stores/%.*s/<key>",
                            LG_FMT(store));
+        lg_router_count_bad(LG_ROUTER_BAD_PATH);
         lg_reply_error_json(rq, &err);
     } else {
         people_one(r, rq, store, key);

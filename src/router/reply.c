@@ -16,6 +16,12 @@ void lg_reply_text(struct lg_http_request *rq, const struct lg_error *err)
     lg_http_respond_error(rq, err);
 }
 
+void lg_reply_bad(struct lg_http_request *rq, enum lg_router_bad why, const struct lg_error *err)
+{
+    lg_router_count_bad(why);
+    lg_reply_text(rq, err);
+}
+
 void lg_reply_error_json(struct lg_http_request *rq, const struct lg_error *err)
 {
     struct lg_json *json = lg_json_new_object();

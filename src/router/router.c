@@ -369,7 +369,7 @@ static void handle(void *ctx, struct lg_http_request *rq)
         return;
     }
     if (lg_router_path_parse(rq->path, rq->arena, &path, &err) != LG_OK) {
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, LG_ROUTER_BAD_PATH, &err);
         return;
     }
     if (!keep_early(r, rq, &path))

@@ -22,6 +22,22 @@ static void refuse(struct lg_http_request *rq, enum lg_rc rc, const char *fmt, .
     lg_reply_text(rq, &err);
 }
 
+/* As it stands; counted. */
+static void refuse_bad(struct lg_http_request *rq, enum lg_router_bad why, int status,
+                       const char *fmt, ...) LG_PRINTF(4, 5);
+static void refuse_bad(struct lg_http_request *rq, enum lg_router_bad why, int status,
+                       const char *fmt, ...)
+{
+    char text[LG_ERROR_TEXT_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    lg_router_count_bad(why);
+    lg_http_respond_text(rq, status, "%s", text);
+}
+
 /* /request_topic/<store>: where to write online. */
 static void request_topic(struct lg_http_request *rq, const struct lg_catalog_store *store)
 {
@@ -53,11 +69,12 @@ static void blob_discovery(struct lg_router *r, struct lg_http_request *rq,
     (void)lg_http_param(rq, "store_version", &version);
     (void)lg_http_param(rq, "store_partition", &partition);
     if (name.size == 0 || version.size == 0 || partition.size == 0)
-        refuse(rq, LG_ERR_INVALID,
-               "Blob Discovery: missing storeName:%.*s, storeVersion:%.*s, or storePartition:%.*s",
-               LG_FMT(name), LG_FMT(version), LG_FMT(partition));
+        refuse_bad(
+            rq, LG_ROUTER_BAD_PARAMETER, 400,
+            "Blob Discovery: missing storeName:%.*s, storeVersion:%.*s, or storePartition:%.*s",
+            LG_FMT(name), LG_FMT(version), LG_FMT(partition));
     else if (lg_catalog_find_store(s, name, &store, &err) != LG_OK)
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, LG_ROUTER_NO_RESOURCE, &err);
     else
         lg_http_respond_text(rq, 403, "Blob Discovery: blob transfer is not enabled for store: %s",
                              store->store->name);
@@ -95,11 +112,11 @@ static void push_status(struct lg_router *r, struct lg_http_request *rq,
 
     if (lg_names_parse_version_topic(topic, &store_name, &number, &err) != LG_OK) {
         err.rc = LG_ERR_INVALID;
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, LG_ROUTER_NO_RESOURCE, &err);
         return;
     }
     if (lg_catalog_find_store(s, store_name, &store, &err) != LG_OK) {
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, LG_ROUTER_NO_RESOURCE, &err);
         return;
     }
     version = lg_store_version(store->store, number);
@@ -125,7 +142,7 @@ static void throttle(struct lg_router *r, struct lg_http_request *rq,
     struct lg_json *json;
 
     if (rq->method == LG_HTTP_GET && action.size > 0) {
-        lg_http_respond_text(rq, 400, "GET /admin/readQuotaThrottle takes no action");
+        refuse_bad(rq, LG_ROUTER_BAD_PATH, 400, "GET /admin/readQuotaThrottle takes no action");
         return;
     }
     if (rq->method == LG_HTTP_POST) {
@@ -134,9 +151,9 @@ static void throttle(struct lg_router *r, struct lg_http_request *rq,
         } else if (lg_slice_eq_str(action, "disable")) {
             r->read_throttling_off = true;
         } else {
-            lg_http_respond_text(rq, 400,
-                                 "POST /admin/readQuotaThrottle/enable or .../disable, not '%.*s'",
-                                 (int)LG_MIN(action.size, (size_t)40), (const char *)action.data);
+            refuse_bad(rq, LG_ROUTER_BAD_PATH, 400,
+                       "POST /admin/readQuotaThrottle/enable or .../disable, not '%.*s'",
+                       (int)LG_MIN(action.size, (size_t)40), (const char *)action.data);
             return;
         }
     }
@@ -146,22 +163,28 @@ static void throttle(struct lg_router *r, struct lg_http_request *rq,
     lg_reply_json(rq, 200, json);
 }
 
+void lg_router_refuse_method(struct lg_http_request *rq, const char *remedy)
+{
+    refuse_bad(rq, LG_ROUTER_BAD_METHOD, 400, "%s is not answered here; %s",
+               lg_http_method_name(rq->method), remedy);
+}
+
 void lg_router_admin(struct lg_router *r, struct lg_http_request *rq,
                      const struct lg_router_path *path)
 {
     if (rq->method != LG_HTTP_GET && rq->method != LG_HTTP_POST)
-        lg_http_respond_text(rq, 400, "%s is not answered here; use GET or POST",
-                             lg_http_method_name(rq->method));
+        lg_router_refuse_method(rq, "use GET or POST");
     else if (path->resource.size == 0 && rq->method == LG_HTTP_GET) /* A health check. */
         lg_http_respond(rq, &(struct lg_http_response){.status = 200});
     else if (path->resource.size == 0)
-        lg_http_respond_text(rq, 400, "an admin task is missing: /admin/readQuotaThrottle");
+        refuse_bad(rq, LG_ROUTER_BAD_PATH, 400,
+                   "an admin task is missing: /admin/readQuotaThrottle");
     else if (lg_slice_eq_str(path->resource, "readQuotaThrottle"))
         throttle(r, rq, path);
     else
-        lg_http_respond_text(rq, 501, "no such admin task '%.*s'; there is readQuotaThrottle",
-                             (int)LG_MIN(path->resource.size, (size_t)40),
-                             (const char *)path->resource.data);
+        refuse_bad(rq, LG_ROUTER_BAD_PATH, 501,
+                   "no such admin task '%.*s'; there is readQuotaThrottle",
+                   (int)LG_MIN(path->resource.size, (size_t)40), (const char *)path->resource.data);
 }
 
 void lg_router_topic(struct lg_router *r, struct lg_http_request *rq,
@@ -189,7 +212,7 @@ void lg_router_topic(struct lg_router *r, struct lg_http_request *rq,
     else
         rc = lg_catalog_find_store(s, name, &store, &err);
     if (rc != LG_OK) {
-        lg_reply_text(rq, &err);
+        lg_reply_bad(rq, LG_ROUTER_NO_RESOURCE, &err);
     } else if (path->type == LG_ROUTER_REQUEST_TOPIC) {
         request_topic(rq, store);
     } else {
