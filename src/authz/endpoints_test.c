@@ -4,10 +4,13 @@
 
 #include "api/routes.h"
 #include "authz/config.h"
+#include "authz/metrics.h"
 #include "base/health.h"
 #include "base/str.h"
 #include "model/partitioner.h"
 #include "net/grpc.h"
+#include "net/http_server.h"
+#include "net/metrics.h"
 #include "net/protos.h"
 #include "read/wire.h"
 #include "test/lib/cluster_world.h"
@@ -329,6 +332,107 @@ static void every_role_may_take_the_routes_of_the_controller_that_it_should(void
         }
 }
 
+/* --- Tokens: there are none --------------------------------------------------------------------
+ */
+
+#define TOKEN "Authorization: Bearer "
+
+static void a_token_changes_no_decision(void **state)
+{
+    static const char *const tokens[] = {
+        TOKEN "CN=admin", TOKEN "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.",
+        "Authorization: Basic YWRtaW46YWRtaW4=", "Authorization: "};
+
+    (void)state;
+    for (size_t r = 0; r < LG_ARRAY_SIZE(roles); r++) {
+        be(roles[r].identity, roles[r].is_secure);
+        for (size_t e = 0; e < LG_ARRAY_SIZE(endpoints); e++) {
+            const char *token = tokens[(r + e) % LG_ARRAY_SIZE(tokens)];
+            LG_AUTO_STR char *headers = lg_strf("X-VENICE-API-VERSION: 1\n%s", token);
+            char target[200];
+            int without;
+
+            (void)snprintf(target, sizeof target, endpoints[e].target,
+                           lg_partitioner_partition(KEY, 2));
+            without = lg_clw_ask(w, node_of(endpoints[e].where), endpoints[e].method, target,
+                                 "X-VENICE-API-VERSION: 1", LG_SLICE_NULL);
+            (void)lg_clw_ask(w, node_of(endpoints[e].where), endpoints[e].method, target, headers,
+                             LG_SLICE_NULL);
+            expect(&roles[r], endpoints[e].what, target);
+            if (w->call.status != without)
+                fail_msg("%s with %s: %d, not %d", target, token, w->call.status, without);
+        }
+    }
+}
+
+static struct { /* Bytes as they are, and what came back. */
+    struct lg_conn *conn;
+    struct lg_buf came;
+} raw;
+
+static void raw_received(void *ctx, struct lg_conn *c, struct lg_slice bytes)
+{
+    (void)ctx, (void)c;
+    lg_buf_append_slice(&raw.came, bytes);
+}
+
+static void raw_closed(void *ctx, struct lg_conn *c, enum lg_rc why)
+{
+    (void)ctx, (void)c, (void)why;
+    raw.conn = NULL;
+}
+
+static const struct lg_conn_handler raw_handler = {.received = raw_received, .closed = raw_closed};
+
+/* The answer begins with `status`, and the connection ends. */
+static void expect_raw(enum where where, const struct lg_buf *authorization, const char *status)
+{
+    uint16_t port = where == SERVER   ? LG_CLW_SERVER_PORT
+                    : where == ROUTER ? LG_CLW_ROUTER_PORT
+                                      : LG_CLW_CONTROLLER_PORT;
+    struct lg_buf request = {0};
+
+    lg_buf_append_str(&request, "GET /livez HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ");
+    lg_buf_append_slice(&request, lg_buf_slice(authorization));
+    lg_buf_append_str(&request, "\r\n\r\n");
+    raw.conn = lg_conn_open(lg_net_sim_transport(w->net), w->lane, node_of(where)->name, port,
+                            &raw_handler, NULL);
+    lg_conn_send(raw.conn, &request);
+    lg_clw_run_ms(w, 1000);
+    assert_null(raw.conn);
+    assert_true(raw.came.size > strlen(status));
+    assert_memory_equal(raw.came.data, status, strlen(status));
+    lg_buf_done(&raw.came);
+    lg_buf_done(&request);
+}
+
+/* Whoever sends it, and before anybody is asked. */
+static void a_token_that_is_no_header_is_refused_as_any(void **state)
+{
+    const struct lg_metric *m = &lg_metric_http_refused_total;
+    LG_SCOPED(lg_buf) too_long = {0}, malformed = {0};
+
+    (void)state;
+    for (size_t i = 0; i < LG_HTTP_HEAD_BYTES_MAX; i++)
+        lg_buf_append_byte(&too_long, 'a');
+    lg_buf_append_str(&malformed, "a\x01z");
+    be("CN=reader", true);
+    for (int where = SERVER; where <= CONTROLLER; where++) {
+        uint32_t listener = where == SERVER   ? LG_HTTP_LISTENER_SERVER
+                            : where == ROUTER ? LG_HTTP_LISTENER_ROUTER
+                                              : LG_HTTP_LISTENER_CONTROLLER;
+        uint64_t head = lg_metric_value(m, listener * LG_HTTP_REFUSALS + LG_HTTP_REFUSED_HEAD);
+        uint64_t syntax = lg_metric_value(m, listener * LG_HTTP_REFUSALS + LG_HTTP_REFUSED_SYNTAX);
+
+        expect_raw((enum where)where, &too_long, "HTTP/1.1 431 ");
+        expect_raw((enum where)where, &malformed, "HTTP/1.1 400 ");
+        assert_int_equal(lg_metric_value(m, listener * LG_HTTP_REFUSALS + LG_HTTP_REFUSED_HEAD),
+                         head + 1);
+        assert_int_equal(lg_metric_value(m, listener * LG_HTTP_REFUSALS + LG_HTTP_REFUSED_SYNTAX),
+                         syntax + 1);
+    }
+}
+
 static void a_parameter_that_is_missing_opens_nothing(void **state)
 {
     (void)state;
@@ -560,9 +664,12 @@ static void every_role_is_let_in_over_grpc_where_it_should_be(void **state)
     } stores[] = {{"cities", READS}, {"plaza", OPEN}, {"hall", HALL}, {"nowhere", ALL}};
 
     (void)state;
-    for (unsigned round = 0; round < 2; round++) /* Not known yet, and known. */
+    /* Not known yet, and known; and with a token, which nobody looks at. */
+    for (unsigned round = 0; round < 3; round++)
         for (size_t r = 0; r < LG_ARRAY_SIZE(roles); r++) {
             connect_as(&roles[r]);
+            client.also[2] = round < 2 ? NULL : "authorization";
+            client.also[3] = round < 2 ? NULL : "Bearer CN=admin";
             for (size_t s = 0; s < LG_ARRAY_SIZE(stores); s++)
                 for (size_t m = 0; m < LG_ARRAY_SIZE(grpc_methods); m++) {
                     bool may = roles[r].may[stores[s].what];
@@ -593,6 +700,51 @@ static void who_is_not_known_yet_is_decided_about_over_grpc(void **state)
                              allowed != 0 ? 0 : LG_GRPC_PERMISSION_DENIED);
             disconnect();
         }
+}
+
+/* What is denied and who shows no certificate, once for each request, whatever the channel. */
+static void refusals_are_counted_by_reason(void **state)
+{
+    enum { DENIED, ANONYMOUS, UNKNOWN, REASONS };
+    static const struct {
+        const char *identity;
+        const char *target; /* of a server; NULL: over gRPC */
+        enum where where;
+        unsigned reason; /* REASONS: none */
+    } rows[] = {
+        {"CN=stranger", "/metadata/cities", SERVER, DENIED},
+        {"CN=stranger", "/v1/stores/cities/a", ROUTER, DENIED},
+        {"CN=stranger", "/store?store_name=cities", CONTROLLER, DENIED},
+        {"CN=stranger", "/metrics", SERVER, DENIED},
+        {"CN=stranger", NULL, SERVER, DENIED},
+        {NULL, "/metadata/cities", SERVER, ANONYMOUS},
+        {NULL, "/v1/stores/cities/a", ROUTER, ANONYMOUS},
+        {NULL, "/store?store_name=cities", CONTROLLER, ANONYMOUS},
+        {NULL, NULL, SERVER, ANONYMOUS},
+        {"CN=reader", "/metadata/cities", SERVER, REASONS},
+        {"CN=reader", "/v1/stores/cities/%08key1", ROUTER, REASONS},
+        {"CN=reader", NULL, SERVER, REASONS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        uint64_t before[REASONS];
+
+        for (uint32_t k = 0; k < REASONS; k++)
+            before[k] = lg_metric_value(&lg_metric_authz_refused_total, k);
+        if (rows[i].target == NULL) {
+            connect_as(&(struct role){.identity = rows[i].identity, .is_secure = true});
+            (void)ask_by_grpc(0, "cities");
+            disconnect();
+        } else {
+            be(rows[i].identity, /* is_secure= */ true);
+            (void)lg_clw_get(w, node_of(rows[i].where), rows[i].target);
+        }
+        for (uint32_t k = 0; k < REASONS; k++)
+            if (lg_metric_value(&lg_metric_authz_refused_total, k) - before[k] !=
+                (k == rows[i].reason))
+                fail_msg("row %zu: reason %u", i, k);
+    }
 }
 
 static void health_over_grpc_is_free(void **state)
@@ -714,17 +866,26 @@ int main(void)
         cmocka_unit_test(every_role_is_let_in_where_it_should_be),
         cmocka_unit_test(every_role_is_let_in_over_http2_where_it_should_be),
         cmocka_unit_test(every_role_may_take_the_routes_of_the_controller_that_it_should),
+        cmocka_unit_test(a_token_changes_no_decision),
+        cmocka_unit_test(a_token_that_is_no_header_is_refused_as_any),
         cmocka_unit_test(a_parameter_that_is_missing_opens_nothing),
         cmocka_unit_test(discovery_names_only_the_store_that_it_was_asked_for),
         cmocka_unit_test(health_names_stores_and_servers_to_who_may_see_the_cluster),
         cmocka_unit_test(health_of_a_router_names_a_store_to_who_may_see_the_cluster),
         cmocka_unit_test(every_role_is_let_in_over_grpc_where_it_should_be),
         cmocka_unit_test(who_is_not_known_yet_is_decided_about_over_grpc),
+        cmocka_unit_test(refusals_are_counted_by_reason),
         cmocka_unit_test(health_over_grpc_is_free),
         cmocka_unit_test(what_is_granted_and_revoked_counts_within_moments),
         cmocka_unit_test(permissions_are_told_as_venice_tells_them),
         cmocka_unit_test(a_name_that_no_certificate_has_is_not_permitted_anything),
         cmocka_unit_test(permissions_are_deleted_by_no_web_page),
     };
-    return cmocka_run_group_tests(tests, up, down);
+    static const struct lg_metric_table *const tables[] = {&lg_authz_metrics, &lg_net_metrics};
+    int failed;
+
+    lg_metrics_register(tables, LG_ARRAY_SIZE(tables), /* stores_max= */ 0);
+    failed = cmocka_run_group_tests(tests, up, down);
+    lg_metrics_reset();
+    return failed;
 }

@@ -2,6 +2,7 @@
  * not, and not at all for who has gone. The driver is the test's, and so is the connection. */
 #include "authz/gate.h"
 
+#include "authz/metrics.h"
 #include "base/log.h"
 #include "drivers/sim/lane_sim.h"
 #include "test/test.h"
@@ -87,8 +88,10 @@ static void refuse(const void *ctx, struct lg_http_request *rq, enum lg_authz_ve
                    const struct lg_error *why)
 {
     const struct asker *asker = ctx;
+    struct lg_error err;
 
     assert_ptr_equal(rq, &w.rq);
+    (void)!lg_authz_refuse(verdict, why, rq->identity, LG_SLICE_NULL, LG_ACL_READ, &err);
     answered(REFUSED);
     assert_int_equal(asker->mark, 42);
     w.verdict = verdict;
@@ -242,6 +245,38 @@ static void what_is_over_answers_that_itself(void **state)
     assert_int_equal(w.came, OVER);
 }
 
+/* As those who ask do, which call lg_authz_refuse. */
+static void who_is_refused_is_counted_once_by_reason(void **state)
+{
+    enum { DENIED, ANONYMOUS, UNKNOWN, REASONS };
+    static const struct {
+        const char *who;
+        size_t room;
+        bool fails;
+        unsigned reason; /* REASONS: it went */
+    } rows[] = {
+        {"yes", 0, false, REASONS},       {"no", 0, false, DENIED},
+        {NULL, 0, false, ANONYMOUS},      {"yes too", 16, false, UNKNOWN},
+        {"yes, later", 0, true, UNKNOWN}, {"no one", 0, true, UNKNOWN},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < LG_ARRAY_SIZE(rows); i++) {
+        uint64_t before[REASONS];
+
+        for (uint32_t k = 0; k < REASONS; k++)
+            before[k] = lg_metric_value(&lg_metric_authz_refused_total, k);
+        pass(w.a, rows[i].who, rows[i].room, &gate_ops);
+        if (w.ask != NULL)
+            let_go(rows[i].fails);
+        assert_int_equal(w.came, rows[i].reason == REASONS ? WENT : REFUSED);
+        for (uint32_t k = 0; k < REASONS; k++)
+            if (lg_metric_value(&lg_metric_authz_refused_total, k) - before[k] !=
+                (k == rows[i].reason))
+                fail_msg("row %u: reason %u", i, k);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, up, down)
 
 int main(void)
@@ -254,6 +289,13 @@ int main(void)
         TEST(a_request_without_room_to_wait_is_refused_without_a_reason),
         TEST(a_request_whose_peer_has_gone_while_it_waited_only_ends),
         TEST(what_is_over_answers_that_itself),
+        TEST(who_is_refused_is_counted_once_by_reason),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const struct lg_metric_table *const table = &lg_authz_metrics;
+    int failed;
+
+    lg_metrics_register(&table, 1, /* stores_max= */ 0);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    lg_metrics_reset();
+    return failed;
 }
