@@ -8,8 +8,10 @@
 #include "metastore/metastore.h"
 #include "model/names.h"
 #include "model/store.h"
+#include "net/read_stream.h"
 #include "pushjob/input.h"
 #include "pushjob/rows.h"
+#include "read/cold_queue.h"
 #include "record/chunk.h"
 #include "server/server.h"
 

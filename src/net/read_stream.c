@@ -8,7 +8,6 @@
 #include "base/str.h"
 
 #define BATCHES_DEFAULT 100u
-#define KEYS_DEFAULT 10000u
 #define LG_READ_STREAM_END_BYTES ((size_t)64) /* about so many */
 /* A request takes so much besides its keys, whose array is copied as it doubles. */
 #define ARENA_BYTES ((size_t)16 << 10)
@@ -57,7 +56,7 @@ struct lg_read_stream *lg_read_stream_new(const struct lg_read_stream_options *o
     s->options = *options;
     s->options.batches_max = n;
     if (s->options.keys_max == 0)
-        s->options.keys_max = KEYS_DEFAULT;
+        s->options.keys_max = LG_READ_STREAM_KEYS_DEFAULT;
     s->reader.encoding = options->encoding;
     s->reader.message_bytes_max = options->message_bytes_max;
     s->arena = lg_arena_new(ARENA_BYTES + ARENA_KEYS_FACTOR * sizeof(struct lg_stream_key) *
@@ -291,7 +290,8 @@ static void refuse_request(struct lg_read_stream *s, uint64_t id, enum lg_grpc_s
 
 static void refuse_keys(struct lg_read_stream *s, uint64_t id)
 {
-    LG_AUTO_STR char *text = lg_strf("more than %u keys in one batch", s->options.keys_max);
+    LG_AUTO_STR char *text =
+        lg_strf("more than %u keys in one batch (limit stream_batch_keys)", s->options.keys_max);
 
     refuse_request(s, id, LG_GRPC_INVALID_ARGUMENT, lg_slice_str(text));
 }

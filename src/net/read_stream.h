@@ -23,6 +23,9 @@
  * RESOURCE_EXHAUSTED. */
 #define LG_READ_STREAM_UNSENT_BYTES_MAX ((size_t)64 << 20)
 
+/* Of one batch. */
+#define LG_READ_STREAM_KEYS_DEFAULT 10000u
+
 struct lg_read_stream;
 struct lg_read_batch { /* The handler's, from `begin` until it ends it. */
     struct lg_read_stream *stream;
@@ -51,7 +54,7 @@ struct lg_read_stream_options {
     enum lg_grpc_encoding encoding; /* of what comes */
     size_t message_bytes_max;       /* 0: LG_GRPC_MESSAGE_BYTES_DEFAULT */
     uint32_t batches_max;           /* under way at a time; 0: 100 */
-    uint32_t keys_max;              /* of one batch; 0: 10000 */
+    uint32_t keys_max;              /* of one batch; 0: LG_READ_STREAM_KEYS_DEFAULT */
 };
 struct lg_read_stream *lg_read_stream_new(const struct lg_read_stream_options *options);
 /* All batches must have ended: lg_read_stream_abort, and wait for lg_read_stream_batches. NULL is

@@ -224,7 +224,8 @@ static void what_is_wrong_with_a_batch_ends_that_batch_alone(void **state)
     read_output(&p);
     assert_int_equal(p.count, 6);
     assert_ended(&p.all[0], 2, LG_GRPC_INVALID_ARGUMENT);
-    assert_slice_equal(p.all[0].end->message, LG_LIT("more than 2 keys in one batch"));
+    assert_slice_equal(p.all[0].end->message,
+                       LG_LIT("more than 2 keys in one batch (limit stream_batch_keys)"));
     assert_ended(&p.all[1], 5, LG_GRPC_RESOURCE_EXHAUSTED);
     assert_slice_equal(p.all[1].end->message,
                        LG_LIT("more than 3 batches of the stream under way"));
@@ -261,7 +262,8 @@ static void far_too_many_keys_end_their_batch_alone(void **state)
     read_output(&p);
     assert_int_equal(p.count, 2);
     assert_ended(&p.all[0], 5, LG_GRPC_INVALID_ARGUMENT);
-    assert_slice_equal(p.all[0].end->message, LG_LIT("more than 2 keys in one batch"));
+    assert_slice_equal(p.all[0].end->message,
+                       LG_LIT("more than 2 keys in one batch (limit stream_batch_keys)"));
     assert_ended(&p.all[1], 6, LG_GRPC_OK);
     lg_arena_free(p.arena);
 }

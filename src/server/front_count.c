@@ -368,8 +368,9 @@ static void guard(struct count *c)
 static bool check(struct count *c, struct lg_error *err)
 {
     if (c->rq.keys.size == 0 || c->rq.keys.size > LG_SERVER_BATCH_KEYS_MAX)
-        (void)lg_error_set(err, LG_ERR_INVALID, "%u keys; 1 to %u can be counted", c->rq.keys.size,
-                           LG_SERVER_BATCH_KEYS_MAX);
+        (void)lg_error_set(err, LG_ERR_INVALID,
+                           "%u keys; 1 to %u can be counted (limit server_batch_keys)",
+                           c->rq.keys.size, LG_SERVER_BATCH_KEYS_MAX);
     else if (c->rq.top_k <= 0)
         (void)lg_error_set(err, LG_ERR_INVALID, "topK is %d; it is at least 1", c->rq.top_k);
     else

@@ -435,7 +435,7 @@ static void the_number_of_keys_is_bounded(void **state)
     assert_int_equal(lg_clw_ask(w, &w->servers[0], LG_HTTP_POST, "/storage/cities_v1",
                                 "X-VENICE-API-VERSION: 1", lg_buf_slice(&body)),
                      413);
-    lg_clw_expect_text(w, "more than 5000 keys");
+    lg_clw_expect_text(w, "more than 5000 keys (limit server_batch_keys)");
     expect_refusals(LG_FRONT_TOO_LARGE, 1);
 }
 

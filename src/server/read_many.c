@@ -249,7 +249,8 @@ static enum lg_rc take_keys(const struct lg_many_question *q, struct lg_read_scr
         if (n == s->room) { /* It has room for as many as there may be. */
             char text[64];
 
-            (void)snprintf(text, sizeof text, "more than %u keys", LG_SERVER_BATCH_KEYS_MAX);
+            (void)snprintf(text, sizeof text, "more than %u keys (limit server_batch_keys)",
+                           LG_SERVER_BATCH_KEYS_MAX);
             refuse(q, 413, text);
             return LG_ERR_TOO_LARGE;
         }

@@ -280,7 +280,7 @@ def case_batch():
     r = batch_get([f"k{n}" for n in range(5000)])
     same((r.errorCode, len(records(r.data))), (200, 5000), r.errorMessage)
     r = batch_get([f"k{n}" for n in range(5001)])
-    same((r.errorCode, r.errorMessage), (400, "more than 5000 keys"))
+    same((r.errorCode, r.errorMessage), (400, "more than 5000 keys (limit server_batch_keys)"))
     for topic in ("nothing_v1", "plain_v99", ""):
         same(batch_get(["k1"], topic=topic).errorCode, 400, topic)
         same(batch_get([], topic=topic).errorCode, 400, topic)

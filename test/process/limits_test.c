@@ -1,6 +1,7 @@
 /* Every limit of `lagoon limits` is passed once, and whoever refuses names it. The two that take a
  * thousand pushes or schemas are passed in model/store_test.c, that on what one node of the
- * metadata holds in metastore/metastore_contract.c. */
+ * metadata holds in metastore/metastore_contract.c; those of batches at a server in
+ * server/front_rest_test.c, net/read_stream_test.c and read/cold_queue_test.c. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
