@@ -25,6 +25,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HERE = ROOT / "test/clients"
+GO_PROTOS = ["VeniceReadService.proto", "lagoon/read/v1/read.proto"]
 DEBIAN_GO = pathlib.Path("/usr/share/gocode")
 PARTITIONS, ROWS, HEAVY_ROWS, HEAVY_BYTES = 3, 6000, 100, 100000
 BUILD_S, READ_S, READY_S = 400, 120, 60
@@ -92,37 +93,35 @@ def grpc_js(world):
     return compared(run(["node", HERE / "js/read.js", modules, ROOT / "proto", world.port]))
 
 
-def go_sources():
-    protos = ["VeniceReadService.proto", "lagoon/read/v1/read.proto"]
-    return sorted((HERE / "go").glob("*.go")), protos, [ROOT / "proto" / name for name in protos]
+def go_code():
+    return sorted((HERE / "go").glob("*.go")), [ROOT / "proto" / name for name in GO_PROTOS]
 
 
-def go_build(folder, out, generator, env, *words):
-    """`folder` has the module's sources; `generator` is the package that makes the stubs of proto/."""
-    _, protos, _ = go_sources()
-    run(["go", "build", "-o", "protoc-gen-go", generator], BUILD_S, cwd=folder, env=env)
+def go_build(folder, out, env, *words):
+    """`folder` has the module's sources."""
+    run(["go", "build", "-o", "protoc-gen-go", "google.golang.org/protobuf/cmd/protoc-gen-go"], BUILD_S, cwd=folder, env=env)
     run(["protoc", "-I", ROOT / "proto", f"--plugin=protoc-gen-go={folder}/protoc-gen-go", f"--go_out={folder}",
          "--go_opt=module=lagoon/clients", "--go_opt=MVeniceReadService.proto=lagoon/clients/venice",
-         "--go_opt=Mlagoon/read/v1/read.proto=lagoon/clients/read", *protos])
+         "--go_opt=Mlagoon/read/v1/read.proto=lagoon/clients/read", *GO_PROTOS])
     run(["go", "build", *words, "-o", out, "."], BUILD_S, cwd=folder, env=env)
 
 
 def grpc_go(world):
-    code, _, protos = go_sources()
+    code, protos = go_code()
     sources = [HERE / "go/go.mod", HERE / "go/go.sum", *code]
     env = dict(os.environ, GOFLAGS="-mod=readonly", GOTOOLCHAIN="local", CGO_ENABLED="0", GOCACHE=str(cache() / "go-build"))
 
     def make(folder):
         for source in sources:
             shutil.copy(source, folder)
-        go_build(folder, "read-server", "google.golang.org/protobuf/cmd/protoc-gen-go", env)
+        go_build(folder, "read-server", env)
 
     version = run(["go", "version"], env=env)
     return compared(run([once("go", [version] + [source.read_bytes() for source in sources + protos], make) / "read-server", world.port]))
 
 
 def grpc_go_debian(world):
-    code, _, protos = go_sources()
+    code, protos = go_code()
     env = dict(os.environ, GO111MODULE="off", GOFLAGS="", GOTOOLCHAIN="local", CGO_ENABLED="0", GOCACHE=str(cache() / "go-build"))
 
     def make(folder):
@@ -131,7 +130,7 @@ def grpc_go_debian(world):
         for source in code:
             shutil.copy(source, module)
         here = dict(env, GOPATH=f"{folder}:{DEBIAN_GO}")
-        go_build(module, folder / "read-server", "google.golang.org/protobuf/cmd/protoc-gen-go", here, "-tags", "debian")
+        go_build(module, folder / "read-server", here, "-tags", "debian")
 
     version = run(["go", "version"], env=env) + (DEBIAN_GO / "src/google.golang.org/grpc/version.go").read_bytes()
     return compared(run([once("go-debian", [version] + [source.read_bytes() for source in code + protos], make) / "read-server", world.port]))

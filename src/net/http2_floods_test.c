@@ -1,14 +1,13 @@
 /* Floods against a server that serves somebody else meanwhile: each is played, again and again, on
  * a connection beside one that has requests under way. The flood is cut and counted, its memory
  * comes back, and the neighbour is answered: what it asked before, meanwhile and afterwards. */
-#include <malloc.h>
-
 #include "net/h2_frame.h"
 #include "net/h2_guard.h"
 #include "net/metrics.h"
 #include "test/lib/h2_floods.h"
 #include "test/lib/h2_peer.h"
 #include "test/lib/h2_rig.h"
+#include "test/lib/heap.h"
 
 #define ROUNDS 8u
 #define IDLE_MS ((uint64_t)60000)
@@ -88,20 +87,10 @@ static uint64_t limits_counted(void)
     return sum;
 }
 
-size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
-
-static size_t heap_bytes(void)
-{
-    return __sanitizer_get_current_allocated_bytes != NULL
-               ? __sanitizer_get_current_allocated_bytes()
-               : mallinfo2().uordblks;
-}
-
-/* By the world, of all rounds but the first. glibc counts as in use what a thread has freed and
- * keeps to use again, some ten KiB. */
+/* By the world, of all rounds but the first. */
 static size_t kept_bytes_max(void)
 {
-    return (__sanitizer_get_current_allocated_bytes != NULL ? (size_t)16 : (size_t)64) << 10;
+    return (heap_is_exact() ? (size_t)16 : (size_t)64) << 10;
 }
 
 static void is_cut(struct h2_rig *r, const struct h2_flood *f, size_t engine, uint64_t rounds)

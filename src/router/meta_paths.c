@@ -404,7 +404,7 @@ void lg_router_meta(struct lg_router *r, struct lg_http_request *rq,
     else if (path->type == LG_ROUTER_ADMIN)
         lg_router_admin(r, rq, path);
     else if (rq->method != LG_HTTP_GET)
-        lg_router_refuse_method(rq, "use GET");
+        lg_reply_bad_method(rq, "use GET");
     else if (path->type == LG_ROUTER_LEADER_CONTROLLER || path->type == LG_ROUTER_MASTER_CONTROLLER)
         controller(r, rq);
     else if (s == NULL)

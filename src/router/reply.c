@@ -22,6 +22,13 @@ void lg_reply_bad(struct lg_http_request *rq, enum lg_router_bad why, const stru
     lg_reply_text(rq, err);
 }
 
+void lg_reply_bad_method(struct lg_http_request *rq, const char *remedy)
+{
+    lg_router_count_bad(LG_ROUTER_BAD_METHOD);
+    lg_http_respond_text(rq, 400, "%s is not answered here; %s", lg_http_method_name(rq->method),
+                         remedy);
+}
+
 void lg_reply_error_json(struct lg_http_request *rq, const struct lg_error *err)
 {
     struct lg_json *json = lg_json_new_object();

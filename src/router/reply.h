@@ -13,6 +13,8 @@ void lg_reply_json(struct lg_http_request *rq, int status, struct lg_json *take_
 void lg_reply_text(struct lg_http_request *rq, const struct lg_error *err);
 /* The same of a request that is refused as it stands; it is counted. */
 void lg_reply_bad(struct lg_http_request *rq, enum lg_router_bad why, const struct lg_error *err);
+/* 400: this path is not answered by that method; it is counted. */
+void lg_reply_bad_method(struct lg_http_request *rq, const char *remedy);
 /* {"error": sentence, "code": "ERR_..."}: errors under /v1. */
 void lg_reply_error_json(struct lg_http_request *rq, const struct lg_error *err);
 /* An object with the members that every answer of Venice's controller has: cluster, name, error,

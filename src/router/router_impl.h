@@ -80,8 +80,6 @@ void lg_router_admin(struct lg_router *r, struct lg_http_request *rq,
                      const struct lg_router_path *path);
 void lg_router_topic(struct lg_router *r, struct lg_http_request *rq,
                      const struct lg_catalog_snapshot *s, const struct lg_router_path *path);
-/* 400: this path is not answered by that method; in topic_paths.c. */
-void lg_router_refuse_method(struct lg_http_request *rq, const char *remedy);
 /* GET /v1/health, in meta_paths.c: 200 when every store that has a current version is served by
  * servers that are ready; else 503, naming one that is not to who may see the cluster. */
 void lg_router_health_path(struct lg_router *r, struct lg_http_request *rq);

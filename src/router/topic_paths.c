@@ -163,17 +163,11 @@ static void throttle(struct lg_router *r, struct lg_http_request *rq,
     lg_reply_json(rq, 200, json);
 }
 
-void lg_router_refuse_method(struct lg_http_request *rq, const char *remedy)
-{
-    refuse_bad(rq, LG_ROUTER_BAD_METHOD, 400, "%s is not answered here; %s",
-               lg_http_method_name(rq->method), remedy);
-}
-
 void lg_router_admin(struct lg_router *r, struct lg_http_request *rq,
                      const struct lg_router_path *path)
 {
     if (rq->method != LG_HTTP_GET && rq->method != LG_HTTP_POST)
-        lg_router_refuse_method(rq, "use GET or POST");
+        lg_reply_bad_method(rq, "use GET or POST");
     else if (path->resource.size == 0 && rq->method == LG_HTTP_GET) /* A health check. */
         lg_http_respond(rq, &(struct lg_http_response){.status = 200});
     else if (path->resource.size == 0)

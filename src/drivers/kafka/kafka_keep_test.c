@@ -3,12 +3,12 @@
  * disk, a thousand partitions, and a producer that Kafka sends away. */
 #include "drivers/kafka/kafka.h"
 
+#include "test/lib/heap.h"
 #include "test/lib/kafka_server.h"
 #include "test/lib/kafka_world.h"
 #include "test/test.h"
 
 #include <librdkafka/rdkafka.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -506,16 +506,6 @@ static size_t from_status(const char *name)
     (void)fclose(f);
     assert_true(n > 0);
     return n;
-}
-
-size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
-
-/* Not VmRSS: that has what was freed, too, of which a sanitizer keeps up to 256 MiB. */
-static size_t heap_bytes(void)
-{
-    return __sanitizer_get_current_allocated_bytes != NULL
-               ? __sanitizer_get_current_allocated_bytes()
-               : mallinfo2().uordblks;
 }
 
 static struct lg_kw_call reads[MANY];
