@@ -72,6 +72,8 @@ static struct { /* Flags with a number. */
 enum { ROWS, VALUE, CONNECTIONS, IN_FLIGHT, RATE, BATCH, SECONDS, WARM_UP, SEED, PID, VERSION, PARTITIONS, BAR, LOAD, TLS, SERVER_CORE };
 /* clang-format on */
 #define FLAG(name) (flags[name].value)
+#define BAR_NS (FLAG(BAR) * 1000)
+#define REQUESTS (FLAG(RATE) * FLAG(SECONDS))
 
 struct asked {
     uint64_t seed, due_ns;
@@ -514,6 +516,7 @@ static void answered(struct connection *c, const struct asked *a)
         return;
     total++;
     lg_schedule_answered(&seen, a->due_ns, now);
+    note_answer(a->due_ns, now);
 }
 
 static void write_out(struct connection *c)
@@ -810,7 +813,7 @@ static void report(const struct tally *before, const struct tally *after, bool c
     double requests = (double)(after->answered - before->answered);
     double seconds = (double)(after->ns - before->ns) / 1e9;
     struct lg_error why = {0};
-    enum lg_verdict verdict = judge_tail(&seen.latency_ns, FLAG(BAR) * 1000, &why);
+    enum lg_verdict verdict = judge_tail(&seen.latency_ns, BAR_NS, &why);
 
     (void)printf(
         "{\"requests\":%.0f,\"samples\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,"
@@ -820,6 +823,7 @@ static void report(const struct tally *before, const struct tally *after, bool c
         (double)(after->own_ns - before->own_ns) / 1e3 / requests,
         (double)(after->own_ns - before->own_ns) / 1e9 / seconds,
         (double)(after->cpu_ns - before->cpu_ns) / 1e9 / seconds);
+    print_clear(BAR_NS);
     (void)printf("\"p50_us\":%.1f,\"p99_us\":%.1f,\"p99_9_us\":%.1f,\"p99_99_us\":%.1f,"
                  "\"late_p99_us\":%.1f,\"late_p99_99_us\":%.1f,"
                  "\"stall_p99_99_us\":%.1f,\"server_stall_p99_99_us\":%.1f,"
@@ -887,7 +891,8 @@ int main(int argc, char **argv)
         prepare_keys();
     for (uint64_t i = 0; i < FLAG(CONNECTIONS); i++)
         open_connection(&all[i]);
-    comes_first = FLAG(RATE) > 0 && begin_stalls((size_t)FLAG(SERVER_CORE));
+    comes_first =
+        FLAG(RATE) > 0 && begin_stalls((size_t)FLAG(SERVER_CORE), now_ns(), BAR_NS, REQUESTS);
     measure(&before, &after);
     end_stalls();
     report(&before, &after, comes_first);

@@ -10,9 +10,11 @@ per second per core are its inverse. Lagoon gets its rows by a push; its process
     bench/read_load/read_load.py --push [--rounds 7] [--rows 10000000] [--push-rate 200000]
 
 The second sends at a steady rate, whatever comes back, and judges the tail beside a hiccup meter on each core: PASS, VOID (the
-machine stood still), FAIL. It goes on until so many rounds of Lagoon are judged, at most three times as many. The third does so in turns alone and while a push of all rows at --push-rate records per second loads and
-swaps, in which the client follows to the new version. What answers and the client are on one core, all that the push takes
-is on its neighbour (--read-cpus); for redis that is a whole Lagoon which nobody reads. What stands behind --lagoon goes to lagoon standalone:
+machine stood still), FAIL; and on its own what was due in the hundredths of a second that are clear of stalls (stalls.h). It
+goes on until so many rounds of Lagoon are judged, at most three times as many. The third does so in turns alone and while a
+push of all rows at --push-rate records per second loads and swaps, in which the client follows to the new version. What answers
+and the client are on one core, all that the push takes is on its neighbour (--read-cpus); for redis that is a whole Lagoon
+which nobody reads. What stands behind --lagoon goes to lagoon standalone:
 `--lagoon=--read-index=0B` reads without the index.
 """
 import argparse
@@ -274,6 +276,22 @@ def open_loop(servers, names, o):
     return cells
 
 
+# What was due clear of the machine's stalls (stalls.h), of {when: {server: its runs in order}}.
+def print_clear(series):
+    print("\nDue in hundredths of a second clear of stalls:\n")
+    print("| server | run | | samples | of all | p50 us | p99 us | p99.9 us | p99.99 us | |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for when, cells in series.items():
+        for name, runs in cells.items():
+            for i, c in enumerate(s["clear"] for s in runs):
+                print(f"| {name} | {i + 1} | {when} | {c['samples']} | {c['share']:.0%} | {c['p50_us']:.0f} | {c['p99_us']:.0f} | "
+                      f"{c['p99_9_us']:.0f} | {c['p99_99_us']:.0f} | {c['verdict']} |")
+    for when, cells in series.items():
+        if "lagoon" in cells and "redis" in cells:
+            ratio = statistics.median(a["clear"]["p99_99_us"] / b["clear"]["p99_99_us"] for a, b in zip(cells["lagoon"], cells["redis"]))
+            print(f"\n{when}, clear p99.99 of Lagoon over redis of the same round, median: {ratio:.2f} (bar 1.25)")
+
+
 def print_open(cells, names):
     rows = []
     print("| server | run | samples | p50 us | p99 us | p99.9 us | p99.99 us | | service p99.99 us | | stalls at the client p99.99 us | at the server | "
@@ -288,6 +306,7 @@ def print_open(cells, names):
     if "redis" in names and "lagoon" in names:
         ratio = statistics.median(l["p99_99_us"] / r["p99_99_us"] for l, r in zip(cells["lagoon"], cells["redis"]))
         print(f"\np99.99 of Lagoon over redis of the same round, median: {ratio:.2f} (bar 1.25)")
+    print_clear({"alone": cells})
     return rows
 
 
@@ -340,6 +359,11 @@ def print_push(cells, names):
     if len(names) == 2:
         ratio = statistics.median(l["push"]["p99_99_us"] / r["push"]["p99_99_us"] for l, r in zip(cells["lagoon"], cells["redis"]))
         print(f"\np99.99 of Lagoon over redis beside a push, of the same round, median: {ratio:.2f} (bar 1.25)")
+    print_clear({label: {name: [c[when] for c in cells[name]] for name in names}
+                 for when, label in (("idle", "alone"), ("push", "beside a push"))})
+    for name in names:
+        ratio = statistics.median(c["push"]["clear"]["p99_us"] / c["idle"]["clear"]["p99_us"] for c in cells[name])
+        print(f"\n{name}: clear p99 beside a push over p99 alone, median: {ratio:.2f}{' (bar 1.5)' if name == 'lagoon' else ''}")
     return rows
 
 

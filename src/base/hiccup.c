@@ -2,10 +2,12 @@
 
 #include <stdio.h>
 
-void lg_hiccup_init(struct lg_hiccup *h, uint64_t period_ns, uint64_t now_ns)
+void lg_hiccup_init(struct lg_hiccup *h, uint64_t period_ns, uint64_t now_ns,
+                    lg_hiccup_late_fn on_late, void *ctx)
 {
     assert(period_ns > 0);
-    *h = (struct lg_hiccup){.period_ns = period_ns, .next_ns = now_ns + period_ns};
+    *h = (struct lg_hiccup){
+        .period_ns = period_ns, .next_ns = now_ns + period_ns, .on_late = on_late, .ctx = ctx};
 }
 
 void lg_hiccup_woke(struct lg_hiccup *h, uint64_t now_ns)
@@ -17,6 +19,8 @@ void lg_hiccup_woke(struct lg_hiccup *h, uint64_t now_ns)
     stall_ns = now_ns - h->next_ns;
     missed = stall_ns / h->period_ns;
     h->longest_ns = LG_MAX(h->longest_ns, stall_ns);
+    if (h->on_late != NULL && stall_ns > 0)
+        h->on_late(h->ctx, h->next_ns, now_ns);
     for (uint64_t i = 0; i <= LG_MIN(missed, (uint64_t)LG_HICCUP_MISSED_MAX); i++)
         lg_histogram_add(&h->stalls_ns, stall_ns - i * h->period_ns);
     if (missed > LG_HICCUP_MISSED_MAX)

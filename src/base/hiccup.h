@@ -19,14 +19,22 @@
 /* A share is only judged when so many values are expected beyond it. */
 #define LG_HICCUP_BEYOND_MIN 10u
 
+/* The probe was to wake at `due_ns` and did at `woke_ns`, later by anything; for who wants to know
+ * when the machine stood still. On the probe's thread, which is late itself for what this takes. */
+typedef void (*lg_hiccup_late_fn)(void *ctx, uint64_t due_ns, uint64_t woke_ns);
+
 struct lg_hiccup {
     struct lg_histogram stalls_ns; /* read by anybody */
     uint64_t period_ns;
     uint64_t next_ns;    /* when the probe is to wake */
     uint64_t longest_ns; /* the longest stall */
+    lg_hiccup_late_fn on_late;
+    void *ctx; /* of on_late */
 };
 
-void lg_hiccup_init(struct lg_hiccup *h, uint64_t period_ns, uint64_t now_ns);
+/* `on_late` may be NULL. */
+void lg_hiccup_init(struct lg_hiccup *h, uint64_t period_ns, uint64_t now_ns,
+                    lg_hiccup_late_fn on_late, void *ctx);
 /* The probe woke; it sleeps until h->next_ns. Earlier than that nothing is noted. */
 void lg_hiccup_woke(struct lg_hiccup *h, uint64_t now_ns);
 

@@ -11,11 +11,23 @@
 static struct lg_hiccup h;
 static struct lg_histogram latency;
 
+static unsigned late_times;
+static uint64_t late_from_ns, late_to_ns;
+
+static void note_late(void *ctx, uint64_t due_ns, uint64_t woke_ns)
+{
+    (void)ctx;
+    late_times++;
+    late_from_ns = due_ns;
+    late_to_ns = woke_ns;
+}
+
 static int set_up(void **state)
 {
     (void)state;
-    lg_hiccup_init(&h, MS_NS, 0);
+    lg_hiccup_init(&h, MS_NS, 0, note_late, NULL);
     lg_histogram_reset(&latency);
+    late_times = 0;
     return 0;
 }
 
@@ -49,6 +61,22 @@ static void a_stall_counts_for_every_moment_that_it_hides(void **state)
     assert_in_range(lg_histogram_quantile(&h.stalls_ns, 1), SECOND_NS, SECOND_NS + SECOND_NS / 32);
     run_until(11 * SECOND_NS);
     assert_int_equal(h.longest_ns, SECOND_NS);
+}
+
+static void who_asks_is_told_when_it_was_late(void **state)
+{
+    (void)state;
+    lg_hiccup_woke(&h, h.next_ns);
+    lg_hiccup_woke(&h, h.next_ns - 1);
+    assert_int_equal(late_times, 0);
+    lg_hiccup_woke(&h, h.next_ns + 3 * MS_NS + 5);
+    assert_int_equal(late_times, 1);
+    assert_int_equal(late_from_ns, 2 * MS_NS);
+    assert_int_equal(late_to_ns, 5 * MS_NS + 5);
+    lg_hiccup_woke(&h, h.next_ns + 1);
+    assert_int_equal(late_times, 2);
+    assert_int_equal(late_from_ns, 6 * MS_NS);
+    assert_int_equal(late_to_ns, 6 * MS_NS + 1);
 }
 
 static void a_stall_of_hours_is_noted_in_bounded_time(void **state)
@@ -140,7 +168,7 @@ static void too_few_values_say_nothing(void **state)
     assert_int_equal(judge(&why), LG_VERDICT_PASS);
     answers(100000, 5 * MS_NS);
     assert_int_equal(judge(&why), LG_VERDICT_FAIL);
-    lg_hiccup_init(&h, MS_NS, 0);
+    lg_hiccup_init(&h, MS_NS, 0, note_late, NULL);
     run_until(SECOND_NS);
     assert_int_equal(judge(&why), LG_VERDICT_VOID);
     assert_non_null(strstr(why.text, "too short"));
@@ -152,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_quiet_machine_has_short_stalls),
         TEST(a_stall_counts_for_every_moment_that_it_hides),
+        TEST(who_asks_is_told_when_it_was_late),
         TEST(a_stall_of_hours_is_noted_in_bounded_time),
         TEST(a_run_within_the_bar_passes),
         TEST(a_run_over_the_bar_fails_when_the_machine_ran),

@@ -253,7 +253,7 @@ static enum lg_rc run(struct bench *b, struct lg_error *err)
     if (rc == LG_OK)
         rc = lg_lane_uv_on_signal(b->cli.lane, SIGTERM, interrupted, b, err);
     if (rc == LG_OK)
-        rc = lg_hiccup_posix_start(LG_HICCUP_PERIOD_NS, &b->meter, err);
+        rc = lg_hiccup_posix_start(LG_HICCUP_PERIOD_NS, NULL, NULL, &b->meter, err);
     if (rc == LG_OK)
         rc = make_transport(b, err);
     b->all = lg_new_array(struct generator, b->plan.threads);

@@ -38,13 +38,13 @@ static void *probe(void *ctx)
     return NULL;
 }
 
-enum lg_rc lg_hiccup_posix_start(uint64_t period_ns, struct lg_hiccup_posix **out,
-                                 struct lg_error *err)
+enum lg_rc lg_hiccup_posix_start(uint64_t period_ns, lg_hiccup_late_fn on_late, void *ctx,
+                                 struct lg_hiccup_posix **out, struct lg_error *err)
 {
     struct lg_hiccup_posix *x = lg_new(struct lg_hiccup_posix);
     int failed;
 
-    lg_hiccup_init(&x->hiccup, period_ns, now_ns());
+    lg_hiccup_init(&x->hiccup, period_ns, now_ns(), on_late, ctx);
     failed = pthread_create(&x->thread, NULL, probe, x);
     if (failed != 0) {
         lg_free(x);
