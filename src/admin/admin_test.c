@@ -59,6 +59,27 @@ static void stores_are_listed_as_a_table_or_json(void **state)
     lg_script_world_free(w);
 }
 
+static void of_a_store_that_may_not_be_read_the_name_is_listed(void **state)
+{
+    static const struct lg_script_line closed[] = {
+        {"/list_stores", 200, "{\"stores\":[\"cities\"]}"},
+        {"/store?store_name=cities", 403,
+         "{\"error\":\"you may not read store 'cities'\",\"errorType\":\"ACL_ERROR\"}"},
+        {NULL, 0, NULL},
+    };
+    struct lg_script_world *w = lg_script_world_new(closed);
+
+    (void)state;
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_TABLE, "store", "list"));
+    assert_string_equal(lg_script_out(w), "STORE   CURRENT  VERSIONS  PARTITIONS  OWNER\n"
+                                          "cities        -         -           -      -\n");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_NDJSON, "store", "list"));
+    assert_string_equal(lg_script_out(w), "{\"name\":\"cities\"}\n");
+    assert_rc(LG_OK, RUN(w, LG_OUTPUT_JSON, "store", "list", "--details"));
+    assert_has(lg_script_out(w), "\"name\": \"cities\"");
+    lg_script_world_free(w);
+}
+
 static void a_store_is_described_with_schemas_and_versions(void **state)
 {
     struct lg_script_world *w = lg_script_world_new(healthy);
@@ -485,6 +506,7 @@ int main(void)
         cmocka_unit_test(an_undeleted_store_says_what_it_serves_and_what_is_disabled),
         cmocka_unit_test(a_schema_that_does_not_fit_prints_its_report),
         cmocka_unit_test(stores_are_listed_as_a_table_or_json),
+        cmocka_unit_test(of_a_store_that_may_not_be_read_the_name_is_listed),
         cmocka_unit_test(a_store_is_described_with_schemas_and_versions),
         cmocka_unit_test(versions_show_their_records_and_which_is_served),
         cmocka_unit_test(a_switch_names_the_version_it_starts_from_and_says_how_to_undo_it),

@@ -226,7 +226,10 @@ static enum lg_rc check_protocol(const struct lg_command *c, struct lg_bench_pla
         return lg_error_set(err, LG_ERR_INVALID,
                             "bench stream is the streaming service of gRPC; it goes with neither "
                             "--protocol rest nor --via router");
-    if ((c->flags[LG_FLAG_KEYS] == NULL) == (c->flags[LG_FLAG_NUMBERS] == NULL))
+    if (c->flags[LG_FLAG_KEYS] != NULL && c->flags[LG_FLAG_NUMBERS] != NULL)
+        return lg_error_set(err, LG_ERR_INVALID,
+                            "--keys and --numbers are two ways to say the keys; give one of them");
+    if (c->flags[LG_FLAG_KEYS] == NULL && c->flags[LG_FLAG_NUMBERS] == NULL)
         return lg_error_set(err, LG_ERR_INVALID,
                             "which keys? --keys FILE has one a line (- is standard input), "
                             "--numbers 1-1000 makes them");
@@ -307,10 +310,21 @@ static enum lg_rc add_servers(struct lg_bench_plan *p, const char *list, struct 
     return LG_OK;
 }
 
+/* Where everything is, is for observers; reading a store is not. */
+static enum lg_rc name_way_round(enum lg_rc rc, const struct lg_bench_plan *p, struct lg_error *err)
+{
+    if (rc != LG_ERR_REFUSED)
+        return rc;
+    return lg_error_set(err, rc,
+                        "%.300s, which is asked for the %s of store '%s'; name them yourself: "
+                        "--server HOST:PORT[,HOST:PORT...]",
+                        err->text, p->through_router ? "routers" : "servers", p->store);
+}
+
 static enum lg_rc ask_routers(struct lg_admin *a, struct lg_bench_plan *p, struct lg_error *err)
 {
     struct lg_api_call call = {0};
-    enum lg_rc rc = lg_admin_call(a, LG_API_list_routers, &call, err);
+    enum lg_rc rc = name_way_round(lg_admin_call(a, LG_API_list_routers, &call, err), p, err);
     const struct lg_json *urls = rc == LG_OK ? lg_json_get(call.answer, "routers") : NULL;
 
     for (size_t i = 0; rc == LG_OK && i < LG_MIN(lg_json_size(urls), LG_BENCH_TARGETS_MAX); i++) {
@@ -379,7 +393,7 @@ static enum lg_rc ask_places(struct lg_admin *a, struct lg_bench_plan *p,
                              const struct lg_json *partitions, struct lg_error *err)
 {
     struct lg_api_call call = {0};
-    enum lg_rc rc = lg_admin_call(a, LG_API_nodes, &call, err);
+    enum lg_rc rc = name_way_round(lg_admin_call(a, LG_API_nodes, &call, err), p, err);
 
     p->places_each = 1;
     for (uint32_t i = 0; i < p->partitions; i++)
@@ -435,8 +449,13 @@ static enum lg_rc ask_version(struct lg_admin *a, const struct lg_command *c,
         const struct lg_json *partitions = lg_json_get(found, "partitions");
 
         p->version = (uint32_t)lg_json_get_int(found, "version", 0);
+        if (p->partitions != 0 && p->partitions != lg_json_size(partitions))
+            rc = lg_error_set(err, LG_ERR_INVALID,
+                              "store '%s' has %zu partitions in version %u, not --partitions %u; "
+                              "leave it out",
+                              p->store, lg_json_size(partitions), p->version, p->partitions);
         p->partitions = (uint32_t)lg_json_size(partitions);
-        if (c->flags[LG_FLAG_SERVER] == NULL)
+        if (rc == LG_OK && c->flags[LG_FLAG_SERVER] == NULL)
             rc = ask_places(a, p, partitions, err);
     }
     lg_api_call_done(&call);

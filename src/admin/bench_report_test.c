@@ -258,6 +258,7 @@ static void bad_flags_are_refused_before_anybody_is_asked(void **state)
     assert_rc(LG_ERR_INVALID, PARSE("bench", "get", "s"));
     assert_non_null(strstr(err.text, "which keys?"));
     assert_rc(LG_ERR_INVALID, PARSE("bench", "get", "s", "--numbers", "1-5", "--keys", "f"));
+    assert_non_null(strstr(err.text, "give one of them"));
     assert_rc(LG_ERR_INVALID, PARSE("bench", "get", "s", "--numbers", "1-5", "--rate", "0"));
     assert_rc(LG_ERR_INVALID, PARSE("bench", "get", "s", "--numbers", "1-5", "--rate", "many"));
     assert_rc(LG_ERR_INVALID, PARSE("bench", "get", "s", "--numbers", "1-5", "--duration", "5"));

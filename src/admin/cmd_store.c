@@ -3,6 +3,8 @@
 #include "admin/table.h"
 #include "base/str.h"
 
+#define LIST_COLUMNS 5u
+
 /* "long", "record City": what a schema is, in two words; its text when it is neither. */
 static void name_schema(struct lg_buf *out, const char *text)
 {
@@ -79,15 +81,30 @@ static enum lg_rc get_store(struct lg_admin *a, const char *store, struct lg_api
     return lg_admin_call(a, LG_API_store, call, err);
 }
 
+/* Who may see that there is a store, and not what it is like, is told its name. */
+static struct lg_json *name_alone(const char *name)
+{
+    struct lg_json *store = lg_json_new_object();
+
+    lg_json_set_str(store, "name", name);
+    return store;
+}
+
 /* A row for one store of the list; of JSON an element of `all`. */
 static enum lg_rc list_row(struct lg_admin *a, struct lg_table *table, struct lg_json *all,
                            const char *name, struct lg_error *err)
 {
     struct lg_api_call call = {0};
     enum lg_rc rc = get_store(a, name, &call, err);
-    struct lg_json *store = rc == LG_OK ? lg_json_get(call.answer, "store") : NULL;
+    LG_AUTO(lg_json) *hidden = rc == LG_ERR_REFUSED ? name_alone(name) : NULL;
+    struct lg_json *store = rc == LG_OK ? lg_json_get(call.answer, "store") : hidden;
 
-    if (rc == LG_OK && a->output == LG_OUTPUT_TABLE) {
+    rc = hidden != NULL ? LG_OK : rc;
+    if (hidden != NULL && a->output == LG_OUTPUT_TABLE) {
+        lg_table_cellf(table, "%s", name);
+        for (size_t i = 1; i < LIST_COLUMNS; i++)
+            lg_table_cellf(table, "-");
+    } else if (rc == LG_OK && a->output == LG_OUTPUT_TABLE) {
         lg_table_cellf(table, "%s", name);
         lg_table_cellf(table, "%lld", (long long)lg_json_get_int(store, "currentVersion", 0));
         lg_table_cellf(table, "%zu", lg_json_size(lg_json_get(store, "versions")));
@@ -105,8 +122,9 @@ static enum lg_rc list_row(struct lg_admin *a, struct lg_table *table, struct lg
 
 enum lg_rc lg_admin_store_list(struct lg_admin *a, const struct lg_command *c, struct lg_error *err)
 {
-    static const char *const heading[] = {"STORE", "CURRENT", "VERSIONS", "PARTITIONS", "OWNER"};
-    LG_AUTO(lg_table) *table = lg_table_new(LG_ARRAY_SIZE(heading));
+    static const char *const heading[LIST_COLUMNS] = {"STORE", "CURRENT", "VERSIONS", "PARTITIONS",
+                                                      "OWNER"};
+    LG_AUTO(lg_table) *table = lg_table_new(LIST_COLUMNS);
     LG_AUTO(lg_json) *all = lg_json_new_array();
     struct lg_api_call call = {0};
     const struct lg_json *names;
@@ -118,7 +136,7 @@ enum lg_rc lg_admin_store_list(struct lg_admin *a, const struct lg_command *c, s
     if (rc == LG_OK && a->output == LG_OUTPUT_JSON && c->flags[LG_FLAG_DETAILS] == NULL) {
         lg_admin_print_json(a, call.answer);
     } else if (rc == LG_OK) {
-        for (size_t i = 0; i < LG_ARRAY_SIZE(heading); i++)
+        for (size_t i = 0; i < LIST_COLUMNS; i++)
             lg_table_cell(table, lg_slice_str(heading[i]));
         names = lg_json_get(call.answer, "stores");
         for (size_t i = 0; i < lg_json_size(names) && rc == LG_OK; i++) {

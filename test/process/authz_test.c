@@ -20,10 +20,11 @@
 static struct lg_rig rig;
 static struct certs certs;
 static const char *environment[5];
-static char *reader_cert, *reader_key;
+static char *reader_cert, *reader_key, *observer_cert, *observer_key;
 
 /* A verb of somebody who is no admin. */
 #define AS_READER "--tls-cert", reader_cert, "--tls-key", reader_key
+#define AS_OBSERVER "--tls-cert", observer_cert, "--tls-key", observer_key
 
 /* `authz`, `config` as of the options of these names. */
 static void start_with(const char *authz, const char *config)
@@ -38,6 +39,7 @@ static void start_with(const char *authz, const char *config)
                                    what,
                                    "--authz-admins=CN=other; CN=admin",
                                    "--authz-trusted=CN=node",
+                                   "--authz-observers=CN=observer",
                                    "--authz-refresh=200ms",
                                    "--tls-client-auth=request",
                                    "--read-threads=2",
@@ -60,6 +62,9 @@ static int set_up(void **state)
     certs_issue(&certs, "ca", "admin", &(struct cert_wish){.cn = "admin"});
     certs_issue(&certs, "ca", "reader",
                 &(struct cert_wish){.cn = "admin", .names = "URI:spiffe://prod/reader"});
+    certs_issue(&certs, "ca", "observer", &(struct cert_wish){.cn = "observer"});
+    observer_cert = lg_strf("%s/observer.crt", certs.folder);
+    observer_key = lg_strf("%s/observer.key", certs.folder);
     reader_cert = lg_strf("%s/reader.crt", certs.folder);
     reader_key = lg_strf("%s/reader.key", certs.folder);
     lg_rig_init(&rig);
@@ -81,6 +86,8 @@ static int tear_down(void **state)
     certs_done(&certs);
     for (unsigned i = 0; i < 4; i++)
         lg_free((void *)(uintptr_t)environment[i]);
+    lg_free(observer_cert);
+    lg_free(observer_key);
     lg_free(reader_cert);
     lg_free(reader_key);
     return 0;
@@ -147,6 +154,33 @@ static void nothing_is_allowed_but_what_is_permitted(void **state)
     assert_status(NULL, rig.controller, "/leader_controller", "200");
 }
 
+/* Where servers and routers are is for observers. */
+static void who_reads_may_measure_where_it_names_the_server(void)
+{
+    LG_AUTO_STR char *server = lg_strf("127.0.0.1:%u", rig.server);
+    LG_AUTO_STR char *router = lg_strf("127.0.0.1:%u", rig.router);
+
+#define MEASURE "bench", "get", "cities", "--keys", keys, "--duration", "300ms", "--warm-up", "0s"
+    LG_AUTO_STR char *keys = lg_rig_file(&rig, "keys", LG_LIT(KEY "\n"));
+
+    assert_run(&rig, 4, MEASURE, AS_READER);
+    lg_rig_assert_err(&rig, "which is asked for the servers of store 'cities'; name them yourself: "
+                            "--server HOST:PORT");
+    assert_run(&rig, 4, MEASURE, "--via", "router", AS_READER);
+    lg_rig_assert_err(&rig, "which is asked for the routers of store 'cities'");
+    assert_run(&rig, 0, MEASURE, "--server", server, AS_READER);
+    assert_run(&rig, 0, MEASURE, "--via", "router", "--server", router, AS_READER);
+}
+
+static void an_observer_sees_the_names_of_stores(void **state)
+{
+    (void)state;
+    assert_run(&rig, 0, "store", "list", AS_OBSERVER);
+    lg_rig_assert_out(&rig, "cities        -         -           -      -\n");
+    assert_run(&rig, 4, "store", "describe", "cities", AS_OBSERVER);
+    assert_run(&rig, 4, "get", "cities", KEY, AS_OBSERVER);
+}
+
 static void a_permission_counts_at_once_and_is_kept(void **state)
 {
     (void)state;
@@ -156,6 +190,7 @@ static void a_permission_counts_at_once_and_is_kept(void **state)
     lg_rig_assert_out(&rig, "Paris");
     assert_status("reader", rig.server, "/metadata/cities", "200");
     assert_status(NULL, rig.server, "/metadata/cities", "403");
+    who_reads_may_measure_where_it_names_the_server();
     assert_run(&rig, 4, "store", "update", "cities", "--owner", "me", AS_READER);
     lg_rig_stop(&rig);
     start();
@@ -370,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_allowed_but_what_is_permitted),
         cmocka_unit_test(a_permission_counts_at_once_and_is_kept),
+        cmocka_unit_test(an_observer_sees_the_names_of_stores),
         cmocka_unit_test(a_module_decides),
         cmocka_unit_test(a_service_decides),
         cmocka_unit_test(a_module_that_cannot_work_is_refused),

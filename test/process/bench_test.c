@@ -100,6 +100,8 @@ static void keys_come_from_a_file(void **state)
     lg_json_unref(check_report(1));
     assert_run(&rig, 2, "bench", "get", "cities", "--keys", bad);
     lg_rig_assert_err(&rig, "line 2 of the keys: 'Paris' is no key of the store");
+    assert_run(&rig, 2, "bench", "get", "cities", "--partitions", "3", QUICK);
+    lg_rig_assert_err(&rig, "store 'cities' has 4 partitions in version 1, not --partitions 3");
 }
 
 /* Of none of them a GiB is read to find out. */
