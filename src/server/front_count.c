@@ -365,12 +365,22 @@ static void guard(struct count *c)
 
 /* --- The call -------------------------------------------------------------------------------- */
 
+static bool has_empty_key(const struct count *c)
+{
+    for (uint32_t i = 0; i < c->rq.keys.size; i++)
+        if (c->rq.keys.data[i].size == 0)
+            return true;
+    return false;
+}
+
 static bool check(struct count *c, struct lg_error *err)
 {
     if (c->rq.keys.size == 0 || c->rq.keys.size > LG_SERVER_BATCH_KEYS_MAX)
         (void)lg_error_set(err, LG_ERR_INVALID,
                            "%u keys; 1 to %u can be counted (limit server_batch_keys)",
                            c->rq.keys.size, LG_SERVER_BATCH_KEYS_MAX);
+    else if (has_empty_key(c))
+        (void)lg_error_set(err, LG_ERR_INVALID, "a key is empty");
     else if (c->rq.top_k <= 0)
         (void)lg_error_set(err, LG_ERR_INVALID, "topK is %d; it is at least 1", c->rq.top_k);
     else

@@ -731,12 +731,14 @@ const struct lg_rpc_offer lg_front_grpc_offer = {
 static void unary_off(void *ctx, struct lg_rpc_call *call, struct lg_slice message)
 {
     (void)ctx, (void)message;
+    lg_rpc_count_refused(LG_GRPC_BAD_PATH);
     lg_rpc_fail(call, LG_GRPC_UNIMPLEMENTED, LG_LIT(OFF_TEXT));
 }
 
 static void stream_off(void *ctx, struct lg_rpc_call *call)
 {
     (void)ctx;
+    lg_rpc_count_refused(LG_GRPC_BAD_PATH);
     lg_rpc_turn_away(call, LG_GRPC_UNIMPLEMENTED, OFF_TEXT);
 }
 

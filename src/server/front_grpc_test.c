@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "model/partitioner.h"
+#include "net/metrics.h"
 #include "read/batch_get.h"
 #include "read/wire.h"
 #include "server/front_answer.h"
@@ -340,7 +341,7 @@ static struct lg_venice_count_by_value_response count(const char *topic, struct 
  * test/process/grpc_test. */
 static void only_fields_of_records_are_counted(void **state)
 {
-    struct lg_slice keys[] = {KEY1, NONE};
+    struct lg_slice keys[] = {KEY1, NONE}, empty[] = {KEY1, LG_LIT("")};
     struct lg_venice_count_by_value_response rs;
 
     (void)state;
@@ -353,6 +354,7 @@ static void only_fields_of_records_are_counted(void **state)
     assert_int_equal(rs.field_to_value_counts.data[0].value->value_to_counts.size, 0);
     assert_int_equal(count("cities_v1", keys, 2, "f", 0).error_code, 400);
     assert_int_equal(count("cities_v1", keys, 0, "f", 1).error_code, 400);
+    assert_int_equal(count("cities_v1", empty, 2, "f", 1).error_code, 400);
     assert_int_equal(count("cities_v1", keys, 2, "", 1).error_code, 400);
     assert_int_equal(count("cities_v2", keys, 2, "f", 1).error_code, 503);
     assert_int_equal(count("nothing_v1", keys, 2, "f", 1).error_code, 400);
@@ -624,6 +626,11 @@ static void expect_off(const struct h2_asked *a, const char *text)
         fail_msg("wanted %s in %.*s", text, (int)a->head.size, (const char *)a->head.data);
 }
 
+static uint64_t refusals(enum lg_grpc_reason reason)
+{
+    return lg_metric_value(&lg_metric_rpc_refused_total, (uint32_t)reason);
+}
+
 static void write_store(bool grpc_enabled)
 {
     LG_AUTO_STR char *text = lg_clw_meta_get(w.clw, "/stores/cities");
@@ -656,6 +663,8 @@ static void a_store_whose_grpc_is_off_says_so(void **state)
     struct lg_stream_batch_get_response rs;
     LG_AUTO_STR char *target = lg_strf("/storage/cities_v1/%u/key1", partition_of(LG_LIT("key1")));
 
+    uint64_t before = refusals(LG_GRPC_BAD_REQUEST);
+
     (void)state;
     write_store(false);
     said = get("cities_v1", partition_of(KEY1), KEY1);
@@ -666,6 +675,7 @@ static void a_store_whose_grpc_is_off_says_so(void **state)
     expect_off_for_the_store(counted.error_code, counted.error_message);
     rs = stream((struct lg_stream_batch){.store = LG_LIT("cities"), .version = 1}, &key, 1);
     assert_int_equal(rs.end->status, LG_GRPC_UNIMPLEMENTED);
+    assert_int_equal(refusals(LG_GRPC_BAD_REQUEST) - before, 4);
     assert_int_equal(lg_clw_get(w.clw, &w.clw->servers[0], target), 404);
     lg_clw_expect_text(w.clw, "");
     write_store(true);
@@ -688,11 +698,13 @@ static void a_server_whose_grpc_is_off_says_so(void **state)
         "/grpc.health.v1.Health/Check",
         "/grpc.health.v1.Health/Watch",
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"};
+    uint64_t before = refusals(LG_GRPC_BAD_PATH);
 
     (void)state;
     expect_announced(0);
     for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++)
         expect_off(ask_raw(paths[i]), "gRPC is off on this server");
+    assert_int_equal(refusals(LG_GRPC_BAD_PATH) - before, LG_ARRAY_SIZE(paths));
     for (size_t i = 0; i < LG_ARRAY_SIZE(paths); i++) {
         size_t asked = h2_client_begin(&w.client, paths[i], LG_LIT("\0"));
 
@@ -762,7 +774,7 @@ int main(void)
         cmocka_unit_test(streams_hear_of_the_end),
     };
     const struct CMUnitTest off[] = {cmocka_unit_test(a_server_whose_grpc_is_off_says_so)};
-    static const struct lg_metric_table *const tables[] = {&lg_server_metrics};
+    static const struct lg_metric_table *const tables[] = {&lg_server_metrics, &lg_net_metrics};
     int failed;
 
     lg_metrics_register(tables, LG_ARRAY_SIZE(tables), 10);

@@ -77,9 +77,10 @@ static bool take_key(struct lg_http_request *rq, struct lg_slice text, struct lg
     return true;
 }
 
+/* Whatever it says: Venice's servers look whether it is there. */
 static bool is_retry(const struct lg_http_request *rq)
 {
-    return lg_slice_eq_str(lg_http_header(&rq->headers, RETRY), "1");
+    return lg_http_header(&rq->headers, RETRY).data != NULL;
 }
 
 /* False: it was refused. */

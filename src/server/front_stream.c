@@ -142,7 +142,8 @@ static void run_end(struct run *r, enum lg_grpc_status status, const char *text)
                                 .retry_after_ms = r->retry_after_ms};
 
     lg_timer_stop(r->stream->on, &r->timeout);
-    if (r->batch != NULL && (status == LG_GRPC_INVALID_ARGUMENT || status == LG_GRPC_NOT_FOUND))
+    if (r->batch != NULL && (status == LG_GRPC_INVALID_ARGUMENT || status == LG_GRPC_NOT_FOUND ||
+                             status == LG_GRPC_UNIMPLEMENTED))
         lg_rpc_count_refused(LG_GRPC_BAD_REQUEST);
     if (r->batch != NULL) {
         lg_read_batch_end(LG_TAKE(r->batch), &end);

@@ -68,7 +68,8 @@ static uint32_t tell(const struct lg_catalog_snapshot *s, struct lg_slice topic,
     if (store->store->current_version == version && metric != LG_METRIC_STORE_OTHER)
         lg_metric_set(&lg_metric_server_read_quota,
                       lg_metric_of_store(&lg_metric_server_read_quota, metric, 0),
-                      limit == NULL ? 0 : limit->refill * LG_SEC / limit->interval_us);
+                      limit == NULL ? LG_BUCKET_RATE_MAX
+                                    : limit->refill * LG_SEC / limit->interval_us);
     return metric;
 }
 

@@ -557,17 +557,21 @@ static void *destroy(void *rk)
 /* In librdkafka 2.0 this can hang, so it has a thread of its own that is left behind if need be. */
 void k_destroy_client(rd_kafka_t *rk)
 {
-    struct timespec until;
+    const struct timespec moment = {.tv_nsec = 1000000};
+    uint64_t until_us = lg_clock_mono_us() + DESTROY_SECONDS_MAX * UINT64_C(1000000);
     pthread_t thread;
 
     if (pthread_create(&thread, NULL, destroy, rk) != 0) {
         (void)destroy(rk);
         return;
     }
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += DESTROY_SECONDS_MAX;
-    if (pthread_timedjoin_np(thread, NULL, &until) == 0)
-        return;
+    /* pthread_timedjoin_np waits by the wall clock, which may be set meanwhile. */
+    for (;; (void)nanosleep(&moment, NULL)) {
+        if (pthread_tryjoin_np(thread, NULL) == 0)
+            return;
+        if (lg_clock_mono_us() >= until_us)
+            break;
+    }
     lg_log(LG_LOG_WARN, "kafka_client_left_behind",
            "seconds=%d effect=\"its memory and threads stay until the process ends\"",
            DESTROY_SECONDS_MAX);
