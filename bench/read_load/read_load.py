@@ -14,8 +14,9 @@ machine stood still), FAIL; and on its own what was due in the hundredths of a s
 goes on until so many rounds of Lagoon are judged, at most three times as many. The third does so in turns alone and while a
 push of all rows at --push-rate records per second loads and swaps, in which the client follows to the new version. What answers
 and the client are on one core, all that the push takes is on its neighbour (--read-cpus); for redis that is a whole Lagoon
-which nobody reads. What stands behind --lagoon goes to lagoon standalone:
-`--lagoon=--read-index=0B` reads without the index.
+which nobody reads. Where a core is left for it, both move whatever else runs to that one while they measure (as root; kernel
+threads too, those of a core excepted), as whoever reserves cores for a server does. What stands behind --lagoon goes to
+lagoon standalone: `--lagoon=--read-index=0B` reads without the index.
 """
 import argparse
 import json
@@ -186,6 +187,30 @@ def header(o):
     tcp = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()  # bbr paces, at a cost per packet.
     return {"date": time.strftime("%Y-%m-%d", time.gmtime()), "cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release(),
             "tcp": tcp, "commit": commit, "rows": o.rows, "rounds": o.rounds, "seconds": o.seconds, "load": round(os.getloadavg()[0], 1)}
+
+
+# Moves all threads that may be moved off the cores that are measured; gives back where each was.
+def reserve_cores(o):
+    measured = {o.server_core} if o.push else {o.server_core, o.client_core}
+    others = set(range(os.cpu_count())) - measured
+    before = {}
+    for tid in (int(p.name) for p in pathlib.Path("/proc").glob("[0-9]*/task/[0-9]*")) if others else ():
+        try:
+            was = os.sched_getaffinity(tid)
+            if was & measured and was & others:
+                os.sched_setaffinity(tid, was & others)
+                before[tid] = was
+        except OSError:
+            pass  # A kernel thread of one core, one that has ended, or somebody else's.
+    return before
+
+
+def give_cores_back(before):
+    for tid, cores in before.items():
+        try:
+            os.sched_setaffinity(tid, cores)
+        except OSError:
+            pass  # It has ended.
 
 
 # Until indexes are filled, and what loading left for the disk is written.
@@ -405,9 +430,12 @@ def main():
     facts = header(o)
     print(", ".join(f"{k} {v}" for k, v in facts.items()) + "\n")
     measure, show = (open_loop, print_open) if o.open else (push_loop, print_push) if o.push else (closed_loop, print_closed)
+    before = reserve_cores(o) if o.open or o.push else {}
+    facts["threads_moved_away"] = len(before)
     try:
         cells = measure(servers, names, o)
     finally:
+        give_cores_back(before)
         servers.stop()
         shutil.rmtree(work, ignore_errors=True)
     rows = show(cells, names)
