@@ -14,8 +14,8 @@ machine stood still), FAIL; and on its own what was due in the hundredths of a s
 goes on until so many rounds of Lagoon are judged, at most three times as many. The third does so in turns alone and while a
 push of all rows at --push-rate records per second loads and swaps, in which the client follows to the new version. What answers
 and the client are on one core, all that the push takes is on its neighbour (--read-cpus); for redis that is a whole Lagoon
-which nobody reads. Where a core is left for it, both move whatever else runs to that one while they measure (as root; kernel
-threads too, those of a core excepted), as whoever reserves cores for a server does. What stands behind --lagoon goes to
+which nobody reads. Where a core is left for it, the second and the third move whatever else runs to that one while they measure
+(as root; kernel threads too, those of a core excepted), as whoever reserves cores for a server does, and back. What stands behind --lagoon goes to
 lagoon standalone: `--lagoon=--read-index=0B` reads without the index.
 """
 import argparse
