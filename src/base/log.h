@@ -73,6 +73,8 @@ struct lg_log_target {
 /* LG_ERR_IO and the like when the file cannot be opened or there is no journal; lines then go where
  * they went before. A file that can no longer be written later on is left for standard error. */
 LG_MUST_CHECK enum lg_rc lg_log_open(const struct lg_log_target *target, struct lg_error *err);
+/* Would it be opened? Says what lg_log_open would refuse; makes no file. */
+LG_MUST_CHECK enum lg_rc lg_log_check(const struct lg_log_target *target, struct lg_error *err);
 /* Opens the file anew, after somebody moved it away. No file: nothing to do. */
 LG_MUST_CHECK enum lg_rc lg_log_reopen(struct lg_error *err);
 void lg_log_set_rotation(uint64_t rotate_bytes, unsigned rotate_keep);

@@ -180,18 +180,57 @@ static enum lg_rc open_journal(const struct lg_log_target *t, int *out_fd, struc
 }
 
 /* --- Both. ------------------------------------------------------------------------------------ */
+static enum lg_rc check_length(const struct lg_log_target *t, struct lg_error *err)
+{
+    if (t->to == LG_LOG_TO_FILE && strlen(t->path) >= LG_LOG_PATH_MAX)
+        return lg_error_set(err, LG_ERR_INVALID, "the log file's path is too long");
+    return LG_OK;
+}
+
+/* As open(O_CREAT) judges it: the file, or where it would be made. */
+static enum lg_rc check_file(const char *path, struct lg_error *err)
+{
+    char folder[LG_LOG_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+    bool is_there = stat(path, &st) == 0;
+
+    if (is_there && S_ISDIR(st.st_mode))
+        return lg_error_errno(err, EISDIR, "log file %s", path);
+    if (slash == NULL)
+        (void)snprintf(folder, sizeof folder, ".");
+    else
+        (void)snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
+    if (access(is_there ? path : folder, W_OK) != 0)
+        return lg_error_errno(err, errno, "log file %s", path);
+    return LG_OK;
+}
+
+enum lg_rc lg_log_check(const struct lg_log_target *t, struct lg_error *err)
+{
+    struct sockaddr_un journal;
+    enum lg_rc rc = check_length(t, err);
+    int fd = -1;
+
+    if (rc == LG_OK && t->to == LG_LOG_TO_FILE)
+        rc = check_file(t->path, err);
+    else if (rc == LG_OK && t->to == LG_LOG_TO_JOURNAL)
+        rc = open_journal(t, &fd, &journal, err);
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
+}
+
 enum lg_rc lg_log_open(const struct lg_log_target *t, struct lg_error *err)
 {
     struct sockaddr_un journal = {0};
     uint64_t size = 0;
     int fd = -1;
-    enum lg_rc rc = LG_OK;
+    enum lg_rc rc = check_length(t, err);
 
-    if (t->to == LG_LOG_TO_FILE && strlen(t->path) >= LG_LOG_PATH_MAX)
-        return lg_error_set(err, LG_ERR_INVALID, "the log file's path is too long");
-    if (t->to == LG_LOG_TO_FILE)
+    if (rc == LG_OK && t->to == LG_LOG_TO_FILE)
         rc = open_file(t->path, &fd, &size, err);
-    else if (t->to == LG_LOG_TO_JOURNAL)
+    else if (rc == LG_OK && t->to == LG_LOG_TO_JOURNAL)
         rc = open_journal(t, &fd, &journal, err);
     if (rc != LG_OK)
         return rc;

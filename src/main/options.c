@@ -148,6 +148,7 @@ enum lg_rc lg_options_load_all(const struct lg_option_table *table, void *values
                                         .argc = argc,
                                         .argv = argv};
     enum lg_rc rc;
+    size_t line;
 
     /* Which file? Flags and environment say so. */
     memset(first, 0, values_size);
@@ -161,6 +162,10 @@ enum lg_rc lg_options_load_all(const struct lg_option_table *table, void *values
         rc = lg_cli_read_file(sources.file_name, LG_OPTION_FILE_BYTES_MAX, &text, err);
         sources.file = lg_buf_slice(&text);
     }
+    line = lg_option_line(table, config, sources.file);
+    if (rc == LG_OK && line > 0)
+        rc = lg_error_set(err, LG_ERR_INVALID, "%s:%zu: config: %s", sources.file_name, line,
+                          LG_OPTIONS_NESTED_TEXT);
     if (rc == LG_OK)
         rc = lg_options_load(table, values, origins, &sources, err);
     lg_options_done(table, first);
@@ -197,6 +202,17 @@ bool lg_common_options_tls(const struct lg_common_options *o, struct lg_tls_opti
         .handshake_ms = o->tls_handshake_timeout,
         .handshakes_max = o->tls_handshakes};
     return o->tls_cert != NULL || o->tls_ca != NULL;
+}
+
+void lg_common_options_log(const struct lg_common_options *o, struct lg_log_target *out)
+{
+    *out = (struct lg_log_target){.to = strcmp(o->log_to, "file") == 0      ? LG_LOG_TO_FILE
+                                        : strcmp(o->log_to, "journal") == 0 ? LG_LOG_TO_JOURNAL
+                                                                            : LG_LOG_TO_STDERR,
+                                  .path = o->log_file,
+                                  .rotate_bytes = o->log_rotate_size,
+                                  .rotate_keep = o->log_rotate_keep,
+                                  .stream = getenv("JOURNAL_STREAM")};
 }
 
 static enum lg_rc check_authz(const struct lg_common_options *o, struct lg_error *err)
@@ -334,8 +350,6 @@ void lg_common_options_warn(const struct lg_common_options *o, const char *host,
         warn(ctx, "insecure", "everybody who reaches the ports may read, push and delete");
     if (o->log_file != NULL && strcmp(o->log_to, "file") != 0)
         warn(ctx, "log_file", "it is not used: log_to is not file");
-    if (o->log_file != NULL && strcmp(o->log_to, "file") == 0 && !is_writable(o->log_file))
-        warn(ctx, "log_file", "the file cannot be written by this user");
     if (o->shutdown_grace > 90000)
         warn(ctx, "shutdown_grace",
              "systemd kills a service that needs over 90 s to stop, unless TimeoutStopSec is "

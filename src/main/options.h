@@ -36,7 +36,8 @@ LG_MUST_CHECK enum lg_rc lg_main_options_load(struct lg_main_options *o, unsigne
                                               int argc, char *const *argv, struct lg_error *err);
 
 /* The file that flags or environment name, if any, with all other layers: `table` has a row
- * `config`, whose value in the struct is a text. */
+ * `config`, whose value in the struct is a text, and which the file itself must not have. */
+#define LG_OPTIONS_NESTED_TEXT "a configuration file cannot name another"
 LG_MUST_CHECK enum lg_rc lg_options_load_all(const struct lg_option_table *table, void *values,
                                              size_t values_size, unsigned char *origins, int argc,
                                              char *const *argv, struct lg_error *err);
@@ -55,6 +56,8 @@ void lg_main_options_warn(const struct lg_main_options *o,
 /* lg_option_table.check_text for the rows of options_common.def. */
 LG_MUST_CHECK enum lg_rc lg_common_options_check_text(const struct lg_option *o,
                                                       struct lg_slice text, struct lg_error *err);
+/* Where lines go. Borrows the texts of `o`. */
+void lg_common_options_log(const struct lg_common_options *o, struct lg_log_target *out);
 /* Of them together, and of the address to listen on. */
 LG_MUST_CHECK enum lg_rc lg_common_options_check(const struct lg_common_options *o,
                                                  const char *host, struct lg_error *err);

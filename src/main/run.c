@@ -43,15 +43,9 @@ struct lg_run {
 /* --- Options. --------------------------------------------------------------------------------- */
 static enum lg_rc open_log(const struct lg_common_options *o, struct lg_error *err)
 {
-    struct lg_log_target target = {.path = o->log_file,
-                                   .rotate_bytes = o->log_rotate_size,
-                                   .rotate_keep = o->log_rotate_keep,
-                                   .stream = getenv("JOURNAL_STREAM")};
+    struct lg_log_target target;
 
-    if (strcmp(o->log_to, "file") == 0)
-        target.to = LG_LOG_TO_FILE;
-    else if (strcmp(o->log_to, "journal") == 0)
-        target.to = LG_LOG_TO_JOURNAL;
+    lg_common_options_log(o, &target);
     return lg_log_open(&target, err);
 }
 

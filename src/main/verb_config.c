@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "drivers/openssl/transport_tls.h"
+#include "drivers/posix/cpus_posix.h"
 #include "main/cli.h"
 #include "main/role.h"
 
@@ -171,7 +172,7 @@ static void fill_elsewhere(struct report *r, void *values)
     }
 }
 
-/* Of a file that an option names, by which its sentence begins. */
+/* Of what an option names, by which its sentence begins. */
 static void file_is_wrong(void *ctx, const struct lg_error *err)
 {
     struct report *r = ctx;
@@ -182,12 +183,39 @@ static void file_is_wrong(void *ctx, const struct lg_error *err)
     r->error_count++;
 }
 
+/* What a start finds on the machine. */
+static void check_machine(struct report *r, void *values)
+{
+    const struct lg_option_table *table = r->role->table;
+    const struct lg_common_options *common = r->role->common(values);
+    const struct lg_option *cpus = lg_option_find(table, "read_cpus");
+    LG_SCOPED(lg_buf) names = {0};
+    struct lg_tls_options tls;
+    struct lg_log_target log;
+    struct lg_error err;
+    cpu_set_t set;
+
+    if (lg_common_options_tls(common, &tls))
+        lg_tls_check_files(&tls, file_is_wrong, r);
+    lg_common_options_log(common, &log);
+    if ((log.to != LG_LOG_TO_FILE || log.path != NULL) && lg_log_check(&log, &err) != LG_OK) {
+        (void)lg_error_wrap(&err, log.to == LG_LOG_TO_FILE ? "log_file" : "log_to");
+        file_is_wrong(r, &err);
+    }
+    if (cpus != NULL)
+        lg_option_format(&names, cpus, values);
+    if (names.size > 0 && lg_cpus_parse(lg_buf_slice(&names), &set, &err) == LG_OK &&
+        lg_cpus_check(&set, &err) != LG_OK) {
+        (void)lg_error_wrap(&err, "read_cpus");
+        file_is_wrong(r, &err);
+    }
+}
+
 static void check_together(struct report *r)
 {
     const struct lg_role *role = r->role;
     void *values = lg_alloc(role->values_size);
     struct lg_error err = {0};
-    struct lg_tls_options tls;
     enum lg_rc rc;
 
     memset(values, 0, role->values_size);
@@ -195,7 +223,7 @@ static void check_together(struct report *r)
     rc = lg_options_parse_file(role->table, values, r->text, r->path, &err);
     assert(rc == LG_OK && "each line was checked");
     if (role->common(values)->config != NULL) {
-        add_about(r, &r->errors, "config", "a configuration file cannot name another");
+        add_about(r, &r->errors, "config", LG_OPTIONS_NESTED_TEXT);
         r->error_count++;
     }
     fill_elsewhere(r, values);
@@ -203,8 +231,7 @@ static void check_together(struct report *r)
         add_about(r, &r->errors, NULL, err.text);
         r->error_count++;
     }
-    if (lg_common_options_tls(role->common(values), &tls))
-        lg_tls_check_files(&tls, file_is_wrong, r);
+    check_machine(r, values);
     role->warn(values, warned, r);
     lg_options_done(role->table, values);
     lg_free(values);

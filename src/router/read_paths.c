@@ -475,8 +475,9 @@ static bool make_room(struct pinned *p, size_t count)
         refuse_bad(p, LG_ROUTER_BAD_BODY, &err);
     } else if (count > keys_max(p)) {
         (void)lg_error_set(&err, LG_ERR_TOO_LARGE,
-                           "%zu keys; store '%s' answers at most %zu at once (limit batch_keys)",
-                           count, p->store->store->name, keys_max(p));
+                           "too many keys; store '%s' answers at most %zu at once (limit "
+                           "batch_keys)",
+                           p->store->store->name, keys_max(p));
         refuse_bad(p, LG_ROUTER_TOO_LARGE, &err);
     } else if ((p->keys = lg_arena_zalloc(p->rq->arena, count * sizeof *p->keys)) == NULL ||
                (p->read.keys = lg_arena_zalloc(p->rq->arena, count * sizeof(void *))) == NULL) {
