@@ -11,7 +11,6 @@
 #define CALLS_KEPT_MAX 1024
 #define REFUSED_WAIT_US LG_SEC /* at most */
 #define TEXT_FIELDS 3
-#define TOO_LATE_TEXT "the deadline was over before all of the answer was there"
 
 /* A head that was understood, as a word that is never MEMO_HTTP's: http2_conn.c. */
 #define MEMO_CALL ((uintptr_t)2)
@@ -283,16 +282,10 @@ static void too_late(struct lg_timer *timer)
 
     if (call->streaming) {
         call->handler->stream->gone(s->options.rpc_ctx, &call->in);
-        lg_rpc_finish(&call->in, LG_GRPC_DEADLINE_EXCEEDED, LG_LIT(TOO_LATE_TEXT));
+        lg_rpc_finish(&call->in, LG_GRPC_DEADLINE_EXCEEDED, LG_SLICE_NULL);
         return;
     }
-    if (!call->handed) {
-        lg_rpc_count_refused(LG_GRPC_TOO_LATE);
-        lg_rpc_fail(&call->in, LG_GRPC_DEADLINE_EXCEEDED,
-                    LG_LIT("the deadline was over before all of the request was there"));
-        return;
-    }
-    put_status(call, LG_GRPC_DEADLINE_EXCEEDED, LG_LIT(TOO_LATE_TEXT));
+    put_status(call, LG_GRPC_DEADLINE_EXCEEDED, LG_SLICE_NULL);
     call_lose(call);
     lg_http2_answered(c);
 }
@@ -497,8 +490,6 @@ bool lg_http2_call_begin(struct lg_http2_conn *c, struct lg_h2_stream *st,
     call->in.user = NULL;
     if (call->handler->stream != NULL)
         begin_stream(call);
-    else if (call->in.deadline_us != UINT64_MAX)
-        c->bodies_due++;
     return true;
 }
 
@@ -530,31 +521,12 @@ static void hand_messages(struct call *call, struct lg_slice bytes)
         fail_input(call, &err);
 }
 
-static void keep_lent(struct lg_http2_conn *c)
+void lg_http2_call_keep(struct lg_http2_conn *c)
 {
     if (c->lent_to == NULL)
         return;
     lg_buf_append_slice(&LG_CONTAINER_OF(c->lent_to, struct call, user)->body, c->lent);
     c->lent_to = NULL;
-}
-
-static void watch_bodies(struct lg_http2_conn *c)
-{
-    LG_LIST_EACH(at, &c->calls)
-    {
-        struct call *call = LG_CONTAINER_OF(at, struct call, link);
-
-        if (!call->handed && !lg_timer_armed(&call->deadline))
-            lg_rpc_wait(&call->in);
-    }
-    c->bodies_due = 0;
-}
-
-void lg_http2_call_keep(struct lg_http2_conn *c)
-{
-    keep_lent(c);
-    if (LG_UNLIKELY(c->bodies_due > 0))
-        watch_bodies(c);
 }
 
 /* Of a unary call: what is not its body's beginning, or too much. */
@@ -594,7 +566,7 @@ static void call_body(struct lg_http2_user *user, struct lg_slice bytes)
         return;
     }
     if (LG_UNLIKELY(c->lent_to != NULL))
-        keep_lent(c);
+        lg_http2_call_keep(c);
     if (LG_LIKELY(call->body.size == 0 && bytes.size <= message_max(call) + LG_GRPC_PREFIX_BYTES)) {
         c->lent_to = user;
         c->lent = bytes;
@@ -658,8 +630,6 @@ static void call_end(struct lg_http2_user *user)
         return;
     }
     call->handed = true;
-    if (call->in.deadline_us != UINT64_MAX && !lg_timer_armed(&call->deadline))
-        c->bodies_due--;
     if (LG_LIKELY(c->lent_to == user)) {
         body = c->lent;
         c->lent_to = NULL;

@@ -14,7 +14,6 @@ struct lg_http2_conn {
     /* The call, if any, whose body so far lies in the input that is being read. */
     struct lg_http2_user *lent_to;
     struct lg_slice lent;
-    unsigned bodies_due; /* unary calls with a deadline that began in this input and did not end */
     struct lg_task flush_task;
     bool flush_deferred;
     bool closing, gone; /* gone: the memory waits for the task. */
@@ -50,8 +49,7 @@ LG_MUST_CHECK bool lg_http2_call_begin(struct lg_http2_conn *c, struct lg_h2_str
                                        const struct lg_h2_request *head);
 /* Metrics hear of the calls that were answered: before anything is sent of it. */
 void lg_http2_call_tell(struct lg_http_server *s);
-/* The input was read: what is lent of it does not live longer, so it is copied; and the deadlines
- * of unary calls that it began and did not end are watched. */
+/* The input was read: what is lent of it does not live longer, so it is copied. */
 void lg_http2_call_keep(struct lg_http2_conn *c);
 /* Does a call wait for its handler, or for either side of a stream? */
 bool lg_http2_call_is_asked(const struct lg_http2_conn *c);

@@ -71,9 +71,8 @@ void lg_rpc_fail(struct lg_rpc_call *call, enum lg_grpc_status status, struct lg
 void lg_rpc_refuse(struct lg_rpc_call *call, const struct lg_error *err);
 /* For a call whose refusal is in its answer's message, as Venice's service has it. */
 void lg_rpc_count_refused(enum lg_grpc_reason reason);
-/* The answer takes longer than this tick: from now on the deadline is watched (as it was until the
- * request was whole, unless that took one read), and a call that passes it is answered with
- * DEADLINE_EXCEEDED, and peer_gone. */
+/* The answer takes longer than this tick: from now on the deadline is watched, and a call that
+ * passes it is answered with DEADLINE_EXCEEDED, and peer_gone. */
 void lg_rpc_wait(struct lg_rpc_call *call);
 
 /* --- Streaming calls ------------------------------------------------------------------------- */
